@@ -1,0 +1,265 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: instances
+short_description: ClawHosters instances as an inventory
+version_added: 0.1.0
+description:
+  - Reads the instances of an account and makes hosts of them, by default of those that run.
+  - The list is complete or it is an error, never silently a part of it.
+  - Its configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml).
+  - Text of the service, such as the name of an instance, is never run as a template.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  plugin:
+    description: Marks the file as one of this plugin.
+    type: str
+    required: true
+    choices: [clawhosters.cloud.instances]
+  statuses:
+    description: Which instances become hosts. V([all]) stands for every one.
+    type: list
+    elements: str
+    default: [running]
+  filters:
+    description:
+      - Jinja conditions over the host variables; an instance becomes a host when all of them hold.
+      - A condition that can't be evaluated is an error.
+    type: list
+    elements: str
+    default: []
+  details:
+    description:
+      - Whether to read the fields that lists do not show, such as C(subdomain_url) and C(daily_claw_cost).
+      - Costs one request for each instance.
+    type: bool
+    default: false
+  hostnames:
+    description:
+      - What hosts are named by, in order of preference. The first that is not empty is taken.
+      - Each is a field of the instance, or a template over the host variables (with their prefix).
+    type: list
+    elements: str
+    default: [name]
+  on_duplicate:
+    description:
+      - What to do when two instances come to one host name.
+      - V(suffix) - all of them become C(NAME-ID), with a warning, and so does any that such a name would hide.
+      - V(fail) - it is an error.
+    type: str
+    choices: [suffix, fail]
+    default: suffix
+  connect_with:
+    description:
+      - What C(ansible_host) is set from. V(none) leaves it unset.
+      - V(subdomain) needs a field that lists do not show, so it costs one request for each instance.
+      - Whether an instance can be reached by SSH at all is set in the dashboard.
+    type: str
+    choices: [none, ip_address, subdomain]
+    default: none
+  hostvars_prefix:
+    description: Every field of the instance becomes a host variable named by this and the field.
+    type: str
+    default: claw_
+  group:
+    description: The group that holds all hosts.
+    type: str
+    default: clawhosters
+  min_hosts:
+    description: Fewer hosts than this is an error.
+    type: int
+    default: 0
+extends_documentation_fragment:
+  - clawhosters.cloud.api.plugin
+  - ansible.builtin.constructed
+  - ansible.builtin.inventory_cache
+seealso:
+  - module: clawhosters.cloud.claw_instance
+  - module: clawhosters.cloud.claw_instance_info
+"""
+
+EXAMPLES = r"""
+# fleet.clawhosters.yml - all that runs, with the key in CLAWHOSTERS_API_KEY
+plugin: clawhosters.cloud.instances
+
+---
+# Grouped by tier and health, and reachable by SSH over the instance's address
+plugin: clawhosters.cloud.instances
+connect_with: ip_address
+keyed_groups:
+  - key: claw_tier
+    prefix: tier
+  - key: claw_health_status
+    prefix: health
+compose:
+  ansible_user: "'root'"
+
+---
+# All instances of one tier, whatever their status, from a cache that is five minutes old at most
+plugin: clawhosters.cloud.instances
+statuses: [all]
+filters:
+  - claw_tier == 'pro'
+hostnames:
+  - "{{ claw_name }}-{{ claw_id }}"
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: ~/.cache/clawhosters
+cache_timeout: 300
+"""
+
+import hashlib
+import ipaddress
+import re
+import typing as t
+
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError, one_line
+from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import fits, with_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import Item
+from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import Settings, settings_from
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import DuplicateNames, unique_names
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, without_templates
+
+SETTINGS = ("api_key", "api_key_file", "api_url", "ca_path", "timeout", "retry_timeout", "page_size", "state_dir")
+HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
+    """Instances in, hosts out."""
+
+    NAME = "clawhosters.cloud.instances"
+
+    def verify_file(self, path: str) -> bool:
+        """Whether the file is meant for this plugin, by its name."""
+        return super().verify_file(path) and path.endswith(("clawhosters.yml", "clawhosters.yaml"))
+
+    def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
+        """Fills the inventory. Raises AnsibleParserError, with one line that says what to do."""
+        super().parse(inventory, loader, path)
+        self._read_config_data(path)
+        try:
+            settings = settings_from(self._settings(), self.display.warning)
+            instances = self._instances(settings, self.get_cache_key(path), cache)
+            self._populate(instances)
+        except (ClawHostersError, DuplicateNames) as error:
+            raise AnsibleParserError(str(error)) from None
+
+    def _settings(self) -> dict[str, t.Any]:
+        """The connection options. Those that are text may be templates, such as a look-up in a vault."""
+        values = {name: self.get_option(name) for name in SETTINGS}
+        return {name: self.templar.template(value) if isinstance(value, str) else value for name, value in values.items()}
+
+    # Reading
+
+    def _instances(self, settings: Settings, cache_key: str, cache: bool) -> list[Item]:
+        """The instances of the wanted statuses, from Ansible's cache where it may serve."""
+        if not self.get_option("cache"):
+            return self._read(settings)
+        entry = f"{cache_key}_{self._fingerprint(settings)}"
+        if cache:
+            try:
+                return self._cache[entry]
+            except KeyError:
+                pass
+        self._cache[entry] = instances = self._read(settings)
+        return instances
+
+    def _fingerprint(self, settings: Settings) -> str:
+        """What the cached list depends on besides the file's name: another account or selection is another list."""
+        parts = (settings.api_url, settings.api_key, *sorted(self.get_option("statuses")), str(self._needs_details()))
+        return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
+
+    def _read(self, settings: Settings) -> list[Item]:
+        client = Client(settings, progress=Progress(lambda line: self.display.display(line, stderr=True)))
+        statuses = self.get_option("statuses")
+        wanted = {"status": None if "all" in statuses else statuses}
+        instances = [instance for instance in client.list("/instances") if fits(instance, wanted)]
+        return with_details(client, instances) if self._needs_details() else instances
+
+    def _needs_details(self) -> bool:
+        return self.get_option("details") or self.get_option("connect_with") == "subdomain"
+
+    # Hosts
+
+    def _populate(self, instances: list[Item]) -> None:
+        kept = [(instance, variables) for instance in instances if self._passes(variables := self._variables(instance))]
+        if len(kept) < self.get_option("min_hosts"):
+            raise AnsibleParserError(
+                f"{len(kept)} instances became hosts, fewer than min_hosts ({self.get_option('min_hosts')}). "
+                f"Of status {', '.join(self.get_option('statuses'))} there are {len(instances)}."
+            )
+        named = [(str(instance["id"]), self._host_name(instance, variables)) for instance, variables in kept]
+        names = unique_names(named, may_rename=self.get_option("on_duplicate") == "suffix", warn=self.display.warning)
+        group = self.inventory.add_group(self.get_option("group"))
+        strict = self.get_option("strict")
+        for instance, variables in kept:
+            host = self.inventory.add_host(without_templates(names[str(instance["id"])]), group=group)
+            for name, value in variables.items():
+                self.inventory.set_variable(host, name, value)
+            if address := self._address(instance):
+                self.inventory.set_variable(host, "ansible_host", address)
+            self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
+            known = {**variables, **self.inventory.get_host(host).get_vars()}
+            self._add_host_to_composed_groups(self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False)
+            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), known, host, strict=strict, fetch_hostvars=False)
+
+    def _variables(self, instance: Item) -> dict[str, t.Any]:
+        prefix = self.get_option("hostvars_prefix")
+        return {f"{prefix}{field}": without_templates(instance[field]) for field in sorted(instance)}
+
+    def _passes(self, variables: dict[str, t.Any]) -> bool:
+        for condition in self.get_option("filters"):
+            try:
+                if not self._compose(as_template(f"true if ({condition}) else false"), variables):
+                    return False
+            except Exception as error:  # Whatever a user's condition raises, it is the condition that is at fault.
+                raise AnsibleParserError(
+                    f"The filter '{condition}' can't be evaluated: {one_line(error)}. Fields that lists do not show need details: true."
+                ) from None
+        return True
+
+    def _host_name(self, instance: Item, variables: dict[str, t.Any]) -> str:
+        for preference in self.get_option("hostnames"):
+            if preference in instance:
+                name = instance[preference]
+            elif "{{" in preference or "{%" in preference:
+                name = self._templated(preference, variables)
+            else:
+                continue
+            if name not in (None, ""):
+                return one_line(name)
+        raise AnsibleParserError(
+            f"None of the hostnames {self.get_option('hostnames')} gives the instance with id {instance['id']} a name; add 'id' as the last."
+        )
+
+    def _templated(self, preference: str, variables: dict[str, t.Any]) -> t.Any:
+        self.templar.available_variables = variables
+        try:
+            return self.templar.template(preference)
+        except AnsibleError as error:
+            raise AnsibleParserError(f"The host name '{preference}' can't be templated: {one_line(error)}.") from None
+
+    def _address(self, instance: Item) -> str | None:
+        """What to connect to. Only what surely is an address or a host name: SSH would take options, too."""
+        source = self.get_option("connect_with")
+        if source == "ip_address" and instance.get("ip_address"):
+            try:
+                return str(ipaddress.ip_address(str(instance["ip_address"]).strip()))
+            except ValueError:
+                self.display.warning(f"The ip_address of instance {instance['id']} is none: {one_line(instance['ip_address'])}")
+        if source == "subdomain" and instance.get("subdomain_url"):
+            host = str(instance["subdomain_url"]).rpartition("://")[2].partition("/")[0]
+            if HOST_NAME.fullmatch(host):
+                return host
+            self.display.warning(f"The subdomain_url of instance {instance['id']} names no host: {one_line(instance['subdomain_url'])}")
+        return None

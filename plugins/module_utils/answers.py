@@ -1,0 +1,103 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading answers: the JSON in them, the object or list that is meant, the error that is told (contract 1)."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import typing as t
+
+from . import ratelimit
+from .errors import BY_STATUS, AnswerError, ApiError, GarbledError, RateLimitedError, one_line
+from .pages import Item, pagination_of
+from .transport import Answer
+
+NOT_THE_API = "Is api_url the address of the API?"
+
+
+def body_of(request: str, answer: Answer) -> t.Any:
+    """The parsed body of a success, None when there is none or it can't be read.
+
+    Raises the ApiError that fits any other status.
+    """
+    parsed, readable = parsed_json(answer.text)
+    if not answer.is_success:
+        raise api_error(request, answer, parsed if readable else answer.text)
+    return parsed
+
+
+def whole_body_of(request: str, answer: Answer) -> dict[str, t.Any]:
+    """The parsed body of a read, an object with ``data``. Raises GarbledError, AnswerError or ApiError."""
+    parsed, readable = parsed_json(answer.text)
+    if not answer.is_success:
+        raise api_error(request, answer, parsed if readable else answer.text)
+    if not readable:
+        if "html" in answer.headers.get("Content-Type", "").lower():
+            raise AnswerError(f"{request} was answered with a web page instead of JSON. {NOT_THE_API}")
+        raise GarbledError(f"{request} was answered with {answer.status}, but its body is no JSON: {excerpt(answer.text)}.")
+    if not isinstance(parsed, dict) or "data" not in parsed:
+        raise AnswerError(f"{request}: the answer has no `data`, but is {kind_of(parsed)}. {NOT_THE_API}")
+    return parsed
+
+
+def resource_of(request: str, answer: Answer) -> Item:
+    """The object in ``{"data": {...}}``; only its id is surely there (U23)."""
+    data = whole_body_of(request, answer)["data"]
+    if not isinstance(data, dict) or data.get("id") is None:
+        raise AnswerError(f"{request}: expected an object with an id in `data`, got {kind_of(data)}. {NOT_THE_API}")
+    return data
+
+
+def items_of(request: str, answer: Answer) -> tuple[list[Item], Item | None]:
+    """The objects in ``{"data": [...]}`` and the pagination object, or None (contract 1, "Envelopes")."""
+    body = whole_body_of(request, answer)
+    data = body["data"]
+    if not isinstance(data, list) or not all(isinstance(item, dict) and item.get("id") is not None for item in data):
+        raise AnswerError(f"{request}: expected a list of objects with ids in `data`, got {kind_of(data)}. {NOT_THE_API}")
+    return data, pagination_of(body)
+
+
+def api_error(request: str, answer: Answer, body: t.Any) -> ApiError:
+    """The error envelope, or as much of it as there is, as an exception."""
+    envelope = body.get("error", body) if isinstance(body, dict) else body
+    fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
+    error = BY_STATUS.get(answer.status, ApiError)(
+        request,
+        answer.status,
+        code=_text(fields.get("code")),
+        message=_text(fields.get("message")),
+        details=fields.get("details"),
+        request_id=answer.headers.get("X-Request-Id"),
+    )
+    error.wait = ratelimit.asked_wait(answer.headers, time.time(), limited=isinstance(error, RateLimitedError))
+    return error
+
+
+def parsed_json(text: str) -> tuple[t.Any, bool]:
+    """The JSON in ``text`` and whether there was any. Half surrogates, which no screen or file takes, become ``?``."""
+    try:
+        parsed = json.loads(text, parse_constant=lambda _constant: None)
+        if "\\ud" in text.lower():
+            parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", errors="replace"))
+    except (ValueError, RecursionError):
+        return None, False
+    return parsed, True
+
+
+def excerpt(text: object) -> str:
+    """The start of a body that is no JSON, without its tags (U11)."""
+    return one_line(re.sub(r"<[^<>]*>", " ", str(text)[:4000])) or "nothing"
+
+
+def kind_of(value: object) -> str:
+    """What ``value`` is, in a word for a message."""
+    names = {dict: "an object", list: "a list", str: "a text", type(None): "nothing"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,220 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one HTTP client of the collection: key, envelopes, faults, waits, pages.
+
+It knows the service's transport (contract 1) and nothing of modules or of what an instance is.
+"""
+
+from __future__ import annotations
+
+import enum
+import random
+import typing as t
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from . import ratelimit
+from .answers import body_of, items_of, resource_of
+from .errors import (
+    ApiError,
+    CheckModeError,
+    ClawHostersError,
+    GarbledError,
+    IncompleteListError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+)
+from .pages import Item, ListShifted, PageCollector, by_id
+from .progress import Progress
+from .settings import Settings
+from .transport import Answer, exchange
+
+LIST_READINGS = 3
+"""How often a list that shifts is read before giving up."""
+
+
+Read = t.TypeVar("Read")
+
+
+class Repeat(enum.Enum):
+    """The faults after which a request is repeated (contract, end of section 11). Nothing else decides on it."""
+
+    READ = (TransportError, RateLimitedError, ServerError, GarbledError)
+    """GET: reading twice changes nothing."""
+    CHANGE = (RateLimitedError,)
+    """Only a 429 was surely not executed. What else a change meets, the caller must read back."""
+    PURCHASE = ()
+    """Nothing at all: it is about real money."""
+
+
+TRANSIENT_PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds before the second, third... try after a fault other than 429; the fifth fault is reported."""
+RATE_LIMIT_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds to wait out a 429 that says nothing of time; the last one repeats until `retry_timeout` is over."""
+JITTER = 0.25
+"""A wait is longer by up to this share of itself, so that those who wait together do not wake together."""
+
+
+@dataclass
+class Usage:
+    """What a task cost: the ``api`` that every module returns (interface 2). ``waited`` is in seconds."""
+
+    requests: int = 0
+    retries: int = 0
+    waited: float = 0.0
+    remaining: int | None = None
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """The shape that users see."""
+        return {
+            "requests": self.requests,
+            "retries": self.retries,
+            "waited": round(self.waited, 3),
+            "remaining": self.remaining,
+        }
+
+
+class Budget(t.Protocol):
+    """Where processes agree on the rate: asked before each request, told the answer's headers after it."""
+
+    def reserve(self) -> None:
+        """Returns when a request may be sent."""
+
+    def report(self, headers: t.Mapping[str, str]) -> None:
+        """Takes in what the service said of its limit."""
+
+
+@dataclass
+class Client:
+    """Talks to one service with one key; raises the errors of errors.py and nothing of ``requests``.
+
+    In check mode it refuses everything but GET, so that no caller can forget to.
+    """
+
+    settings: Settings
+    check_mode: bool = False
+    progress: Progress = field(default_factory=Progress)
+    budget: Budget | None = None
+    usage: Usage = field(default_factory=Usage)
+
+    def fetch(self, path: str, *, within: float | None = None) -> Item:
+        """The resource at ``path``, an object with an id. Raises NotFoundError, AnswerError.
+
+        ``within``: seconds that repeats may take, where that is less than ``retry_timeout``.
+        """
+        return self._request("GET", path, Repeat.READ, resource_of, within=within)
+
+    def list(self, path: str) -> list[Item]:
+        """Every item of the collection at ``path``, sorted by id. Raises IncompleteListError, never a short list."""
+        reason: ListShifted | None = None
+        for _reading in range(LIST_READINGS):
+            try:
+                return sorted(self._read_pages(path), key=by_id)
+            except ListShifted as shifted:
+                reason = shifted
+        raise IncompleteListError(
+            f"GET {path}: the list could not be read whole, {LIST_READINGS} times in a row: {reason}. "
+            "A part of it is never used for the whole; try again when nothing changes in the account."
+        )
+
+    def act(self, method: str, path: str, body: object = None, repeat: Repeat = Repeat.CHANGE) -> Item | None:
+        """Asks for a change; returns the object that the service answers with, None when it sends none.
+
+        Raises CheckModeError in check mode, before anything is sent. After TransportError with ``sent`` and after
+        ServerError the change may or may not have been made: read, then decide.
+        """
+        body = self._request(method, path, repeat, body_of, body=body)
+        data = body.get("data") if isinstance(body, dict) else None
+        return data if isinstance(data, dict) else None
+
+    def _read_pages(self, path: str) -> list[Item]:
+        pages = PageCollector()
+        while pages.next_page:
+            pages.add(*self._page(path, pages.next_page))
+        return pages.items
+
+    def _page(self, path: str, number: int) -> tuple[list[Item], Item | None]:
+        params = {"page": str(number)} if number > 1 else {}
+        if self.settings.page_size is None:
+            return self._request("GET", path, Repeat.READ, items_of, params=params)
+        try:
+            with_size = {**params, "per_page": str(self.settings.page_size)}
+            return self._request("GET", path, Repeat.READ, items_of, params=with_size)
+        except ApiError as refusal:
+            if refusal.status not in (400, 422) or number > 1:
+                raise
+        # The service does not take `per_page` (U8): go on without, for this list and those after it.
+        self.settings = self.settings.without_page_size()
+        return self._page(path, number)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        repeat: Repeat,
+        read: t.Callable[[str, Answer], Read],
+        *,
+        params: dict[str, str] | None = None,
+        body: object = None,
+        within: float | None = None,
+    ) -> Read:
+        """What ``read`` makes of the answer, after as many tries as ``repeat`` and ``retry_timeout`` allow."""
+        if self.check_mode and method != "GET":
+            raise CheckModeError(f"{method} {path} was not sent: in check mode nothing but GET is.")
+        limit = self.settings.retry_timeout if within is None else min(within, self.settings.retry_timeout)
+        started = self.progress.clock()
+        left = self.settings.timeout
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                # The first try has all of `timeout`; those after it end with the limit.
+                timeout = min(self.settings.timeout, max(left, 1.0))
+                answer = exchange(
+                    self.settings, method, path, params=params, body=body, timeout=timeout, before=self._before, after=self._after
+                )
+                return read(f"{method} {path}", answer)
+            except repeat.value as error:
+                pause = _pause_after(error, tries)
+                left = started + limit - self.progress.clock()
+                if pause is None or pause > left:
+                    if tries > 1:
+                        error.add(f"Given up after {tries} tries in {self.progress.clock() - started:.0f} s.")
+                    raise
+                pause = min(pause * random.uniform(1, 1 + JITTER), left)
+                self.progress.sleep(pause, self._reason(error), since=started, limit=limit)
+                self.usage.retries += 1
+                self.usage.waited += pause
+                left -= pause
+
+    def _before(self) -> None:
+        if self.budget is not None:
+            self.budget.reserve()
+
+    def _after(self, headers: t.Mapping[str, str] | None) -> None:
+        """Counts a request that went out, and what its answer said of the limit; None when no answer came."""
+        self.usage.requests += 1
+        if headers is None:
+            return
+        left = ratelimit.remaining(headers)
+        self.usage.remaining = self.usage.remaining if left is None else left
+        if self.budget is not None:
+            self.budget.report(headers)
+
+    def _reason(self, error: ClawHostersError) -> str:
+        """What a wait is for, as the person who waits is told."""
+        host = urlsplit(self.settings.api_url).netloc
+        return f"{host}: {'rate limit' if isinstance(error, RateLimitedError) else 'no good answer yet'}"
+
+
+def _pause_after(error: ClawHostersError, tries: int) -> float | None:
+    """Seconds to wait before the next try, None when there should be none."""
+    asked = getattr(error, "wait", None)
+    if isinstance(error, RateLimitedError):
+        return RATE_LIMIT_PAUSES[min(tries, len(RATE_LIMIT_PAUSES)) - 1] if asked is None else asked
+    if tries > len(TRANSIENT_PAUSES):
+        return None
+    return TRANSIENT_PAUSES[tries - 1] if asked is None else asked

@@ -1,0 +1,177 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What can go wrong, as a small tree: each error is one line that says what happened and what to do.
+
+Nothing below the module or plugin exits; everything raises one of these.
+"""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+SERVICE_TEXT_LIMIT = 200
+"""Characters of the service's own text that a message repeats (contract U11)."""
+
+
+def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
+    """``text`` on one line, without control characters, cut at ``limit`` characters."""
+    printable = "".join(character if character.isprintable() else " " for character in str(text)[: limit * 4])
+    flat = " ".join(printable.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def details_text(details: object) -> str:
+    """The ``details`` of a validation error as one line, whatever their shape (contract U12)."""
+    if isinstance(details, dict):
+        parts = [f"{field}: {details_text(reason)}" for field, reason in details.items()]
+        return one_line("; ".join(parts))
+    if isinstance(details, (list, tuple)):
+        return one_line(", ".join(details_text(item) for item in details))
+    if details is None or details == "":
+        return ""
+    return one_line(details if isinstance(details, str) else json.dumps(details))
+
+
+class ClawHostersError(Exception):
+    """Anything that stops a task. ``str(error)`` is the whole message, one line, with no secret in it."""
+
+    def add(self, sentence: str) -> None:
+        """Ends the message with one more sentence, where a caller knows more than the place that raised."""
+        self.args = (f"{self} {sentence}",)
+
+
+class SettingsError(ClawHostersError):
+    """An option is missing or can't be used; nothing was sent."""
+
+
+class CheckModeError(ClawHostersError):
+    """Something other than GET was about to be sent in check mode; it was not."""
+
+
+class RefusedError(ClawHostersError):
+    """The wanted state can't be reached from the one found; nothing was changed."""
+
+
+class TransportError(ClawHostersError):
+    """No usable answer came.
+
+    ``sent`` is False when the request surely did not reach the service (unknown host, refused connection).
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class TlsError(ClawHostersError):
+    """The service's certificate is not trusted, or no encrypted connection came about; nothing was sent."""
+
+
+class AnswerError(ClawHostersError):
+    """The service answered with success, but not in a shape that can be used."""
+
+
+class GarbledError(AnswerError):
+    """The answer is cut off or empty; the next one may be whole."""
+
+
+class IncompleteListError(AnswerError):
+    """A list could not be read whole; a part of it is never passed on as all of it (contract 4.4)."""
+
+
+class WaitTimeoutError(ClawHostersError):
+    """The wanted state was not seen in time; ``last`` is what was seen last."""
+
+    def __init__(self, message: str, last: t.Any = None) -> None:
+        super().__init__(message)
+        self.last = last
+
+
+class ApiError(ClawHostersError):
+    """The service answered with an error (contract 1, "Status codes and error codes")."""
+
+    hint = ""
+    wait: float | None = None
+    """Seconds after which the service wants to be asked again, where it said so."""
+
+    def __init__(
+        self,
+        request: str,
+        status: int,
+        *,
+        code: str | None = None,
+        message: str | None = None,
+        details: t.Any = None,
+        request_id: str | None = None,
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+        self.request_id = request_id
+        said = " ".join(part for part in (str(status), one_line(code) if code else "") if part)
+        if message:
+            said += f": {one_line(message)}"
+        if text := details_text(details):
+            said += f" ({text})"
+        super().__init__(f"{request} was answered with {said.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """The ``error`` that a failed task returns (interface 2)."""
+        return {
+            "status": self.status,
+            "code": self.code,
+            "message": self.message,
+            "details": self.details,
+            "request_id": self.request_id,
+        }
+
+
+class UnauthorizedError(ApiError):
+    """401: the key is missing, wrong, revoked or expired."""
+
+    hint = "Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); keys are made under Dashboard > Settings > API Keys."
+
+
+class ForbiddenError(ApiError):
+    """403: the key is good, but may not do this."""
+
+    hint = "The key is valid but has no permission for this."
+
+
+class NotFoundError(ApiError):
+    """404: absent, or another account's; the service does not tell which."""
+
+    hint = "It does not exist, or belongs to another account than this key."
+
+
+class UnprocessableError(ApiError):
+    """422: the request is invalid, or not possible in the present state."""
+
+
+class RateLimitedError(ApiError):
+    """429: over the limit. A refused request did nothing."""
+
+    hint = "Try again when the rate limit has opened, or allow more time with retry_timeout."
+
+
+class ServerError(ApiError):
+    """500, 502, 503, 504: the service or the proxy in front of it is at fault."""
+
+    hint = "The fault is on the service's side; try again later."
+
+
+BY_STATUS: dict[int, type[ApiError]] = {
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    422: UnprocessableError,
+    429: RateLimitedError,
+    500: ServerError,
+    502: ServerError,
+    503: ServerError,
+    504: ServerError,
+}

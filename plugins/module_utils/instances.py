@@ -1,0 +1,196 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the statuses of an instance mean, and what to do to reach another: the state table of interface 3, as data.
+
+Pure. Doing it is the work of power.py.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass
+
+from .client import Client
+from .errors import NotFoundError, RefusedError
+from .pages import Item
+
+STATES = ("started", "stopped", "restarted", "absent")
+
+
+class Action(enum.Enum):
+    """What a decision comes to. The values of the last four are the service's words."""
+
+    KEEP = "keep"
+    SETTLE = "settle"
+    REFUSE = "refuse"
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    DELETE = "delete"
+
+
+_KEEP, _SETTLE, _REFUSE = Action.KEEP, Action.SETTLE, Action.REFUSE
+_START, _STOP, _RESTART, _DELETE = Action.START, Action.STOP, Action.RESTART, Action.DELETE
+
+_TABLE: dict[str, tuple[Action, Action, Action, Action]] = {
+    # found status            started  stopped  restarted absent
+    "running": (_KEEP, _STOP, _RESTART, _DELETE),
+    "stopped": (_START, _KEEP, _START, _DELETE),
+    "provisioning": (_SETTLE, _SETTLE, _SETTLE, _DELETE),
+    "deploying": (_SETTLE, _SETTLE, _SETTLE, _DELETE),
+    "paused": (_REFUSE, _KEEP, _REFUSE, _DELETE),
+    "pending_configuration": (_REFUSE, _REFUSE, _REFUSE, _DELETE),
+    "error": (_REFUSE, _REFUSE, _REFUSE, _DELETE),
+    "deploy_failed": (_REFUSE, _REFUSE, _REFUSE, _DELETE),
+    "deleting": (_REFUSE, _REFUSE, _REFUSE, _KEEP),
+}
+_UNKNOWN_STATUS = (_SETTLE, _SETTLE, _SETTLE, _DELETE)
+"""Statuses may be added (contract U1): one that is not listed counts as busy."""
+
+_POWER_ACTION = {"started": _START, "stopped": _STOP, "restarted": _RESTART}
+
+_REMEDY = {
+    "paused": "its balance ran out. Add Claws and resume it in the dashboard",
+    "pending_configuration": "it waits for its configuration. Give it an LLM key in the dashboard",
+    "error": "it is at fault. See what the dashboard says, and rebuild it there or restore a backup",
+    "deploy_failed": "its set-up did not finish. Retry that in the dashboard",
+    "deleting": "it is being deleted",
+}
+
+END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"}
+"""The status that each wanted state ends in."""
+
+TROUBLED = frozenset(_REMEDY)
+"""Statuses that no waiting leads out of."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do; with REFUSE, ``reason`` says why not."""
+
+    action: Action
+    reason: str = ""
+
+
+def normal(word: object) -> str:
+    """A word of the service in the form of the table: five of the nine spellings of statuses are inferred
+    (contract 4.2), so neither case nor blanks count."""
+    return str(word or "").strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def status_of(instance: Item) -> str:
+    """The status, in the form of the table."""
+    return normal(instance.get("status"))
+
+
+def is_healthy(instance: Item) -> bool:
+    """Whether the service calls it healthy; that can lag the status by a minute or more (contract 4.3)."""
+    return normal(instance.get("health_status")) == "healthy"
+
+
+def is_busy(instance: Item) -> bool:
+    """Whether its status will change by itself."""
+    return _TABLE.get(status_of(instance), _UNKNOWN_STATUS)[0] is Action.SETTLE
+
+
+def label(instance: Item) -> str:
+    """How messages name an instance."""
+    return f"{instance.get('name')} (id {instance.get('id')})"
+
+
+def decide(instance: Item, wanted: str) -> Decision:
+    """What brings ``instance`` to the state ``wanted``: the table, overruled by the flags where they are shown.
+
+    Of the flags only a plain true or false counts; list items have none (contract 4.1).
+    """
+    status = status_of(instance)
+    by_table = _TABLE.get(status, _UNKNOWN_STATUS)[STATES.index(wanted)]
+    if by_table in (Action.KEEP, Action.DELETE):
+        return Decision(by_table)
+    power = by_table if by_table in _POWER_ACTION.values() else _POWER_ACTION[wanted]
+    allowed = instance.get(f"can_{power.value}")
+    if allowed is True:
+        return Decision(power)
+    if by_table is Action.REFUSE:
+        return Decision(Action.REFUSE, f"{_REMEDY[status]}.")
+    if allowed is False and by_table is power:
+        return Decision(Action.REFUSE, f"the service says that it can't {power.value} now (can_{power.value} is false).")
+    return Decision(by_table)
+
+
+def summary(instance: Item | None) -> dict[str, t.Any]:
+    """What diffs show of an instance; empty when there is none."""
+    return {} if instance is None else {key: instance.get(key) for key in ("id", "name", "status")}
+
+
+def predicted(instance: Item, wanted: str, action: Action) -> dict[str, t.Any]:
+    """The ``after`` of a diff once ``action`` is done, known before it is."""
+    if action is Action.KEEP:
+        return summary(instance)
+    if action is Action.DELETE:
+        return {}
+    after = {**summary(instance), "status": END_STATUS[wanted]}
+    # Before and after look the same otherwise, and yet something changes.
+    return {**after, "restarted": True} if action is Action.RESTART else after
+
+
+def path_of(instance_id: object) -> str:
+    """Where the instance lives under the API's URL."""
+    return f"/instances/{instance_id}"
+
+
+def find(client: Client, instance_id: int | None, name: str | None) -> Item | None:
+    """The instance with its detail fields, by id or else by its exact name; None when there is none.
+
+    Raises RefusedError when the name fits several, or does not fit the id.
+    """
+    if instance_id is None:
+        matches = [instance for instance in client.list("/instances") if instance.get("name") == name]
+        if len(matches) > 1:
+            ids = ", ".join(str(match["id"]) for match in matches)
+            raise RefusedError(f"{len(matches)} instances are named {name} (ids {ids}): say which one is meant with id.")
+        if not matches:
+            return None
+        return fetch_or_none(client, matches[0]["id"])
+    instance = fetch_or_none(client, instance_id)
+    if instance is not None and name is not None and instance.get("name") != name:
+        raise RefusedError(f"The instance with id {instance_id} is named {instance.get('name')}, not {name}; nothing was done.")
+    return instance
+
+
+def fetch_or_none(client: Client, instance_id: object, within: float | None = None) -> Item | None:
+    """The instance with its detail fields, None when it does not exist."""
+    try:
+        return client.fetch(path_of(instance_id), within=within)
+    except NotFoundError:
+        return None
+
+
+def read(
+    client: Client, instance_id: int | None, name: str | None, wanted: t.Mapping[str, list[str] | None], *, details: bool
+) -> list[Item]:
+    """The instances that fit, sorted by id; ``wanted`` maps a field to the words it may have, None for any.
+
+    One by id comes with its detail fields; others only with ``details``, at one request each.
+    """
+    if instance_id is None:
+        instances = client.list("/instances")
+    else:
+        found = fetch_or_none(client, instance_id)
+        instances = [] if found is None else [found]
+    fitting = [instance for instance in instances if name in (None, instance.get("name")) and fits(instance, wanted)]
+    return with_details(client, fitting) if details and instance_id is None else fitting
+
+
+def fits(instance: Item, wanted: t.Mapping[str, list[str] | None]) -> bool:
+    """Whether each field of ``wanted`` has one of its words."""
+    return all(words is None or normal(instance.get(field)) in map(normal, words) for field, words in wanted.items())
+
+
+def with_details(client: Client, instances: list[Item]) -> list[Item]:
+    """The same instances with their detail fields; those that were deleted meanwhile are left out."""
+    detailed = [fetch_or_none(client, instance["id"]) for instance in instances]
+    return [instance for instance in detailed if instance is not None]

@@ -1,0 +1,96 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where a module's work meets Ansible: options in, one result out, whatever happens between.
+
+The same code serves a module process (``run_module``) and the controller's own (the action plugins).
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .client import Client, Usage
+from .errors import ApiError, ClawHostersError, SettingsError, one_line
+from .options import ArgumentSpec
+from .progress import Progress
+from .settings import settings_from
+from .waiter import Waiter
+
+Result = t.Dict[str, t.Any]
+
+
+@dataclass
+class Task:
+    """What the work of a module gets: the options, a client, and a way to warn."""
+
+    params: t.Mapping[str, t.Any]
+    client: Client
+    progress: Progress
+    warn: t.Callable[[str], None]
+
+    def waiter(self) -> Waiter | None:
+        """A waiter with the task's deadline, which begins now; None when the task should not wait."""
+        if not self.params["wait"]:
+            return None
+        timeout = self.params["wait_timeout"]
+        if timeout < 0:
+            raise SettingsError(f"wait_timeout is {timeout}, but must be 0 or more seconds.")
+        return Waiter(timeout, self.progress, requests_left=lambda: self.client.usage.remaining)
+
+
+Work = t.Callable[[Task], Result]
+
+
+@dataclass
+class Execution:
+    """One run of a module's work. ``secrets`` holds what the result must not show."""
+
+    params: t.Mapping[str, t.Any]
+    check_mode: bool
+    say: t.Callable[[str], None] | None = None
+    warnings: list[str] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+
+    def result_of(self, work: Work) -> Result:
+        """What ``work`` returns, completed to the shape of interface 2; a failure is a result too."""
+        usage = Usage()
+        try:
+            settings = settings_from(self.params, self.warnings.append)
+            if settings.api_key:
+                self.secrets.add(settings.api_key)
+            progress = Progress(self.say)
+            client = Client(settings, check_mode=self.check_mode, progress=progress, usage=usage)
+            result = {"changed": False, **work(Task(self.params, client, progress, self.warnings.append))}
+        except ClawHostersError as error:
+            result = failure(error)
+        except Exception as error:  # A fault of our own must read as one line, too.
+            result = {"failed": True, "msg": f"This is a fault of the collection, please report it: {type(error).__name__}: {one_line(error)}"}
+        result["api"] = usage.as_dict()
+        return result
+
+
+def failure(error: ClawHostersError) -> Result:
+    """The result of a task that ``error`` stopped."""
+    result: Result = {"failed": True, "changed": False, "msg": str(error)}
+    if isinstance(error, ApiError):
+        result["error"] = error.as_dict()
+    return result
+
+
+def run_module(spec: ArgumentSpec, work: Work) -> None:
+    """The ``main()`` of every module."""
+    module = AnsibleModule(argument_spec=spec.options, supports_check_mode=True, **spec.constraints())
+    execution = Execution(module.params, module.check_mode)
+    result = execution.result_of(work)
+    # A key read from a file is as secret as one that was given.
+    module.no_log_values.update(execution.secrets)
+    for warning in execution.warnings:
+        module.warn(warning)
+    if result.pop("failed", False):
+        module.fail_json(**result)
+    module.exit_json(**result)

@@ -1,0 +1,66 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Argument specs that travel with their constraints, and the ones that modules share (interface 1)."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible.module_utils.basic import env_fallback
+
+from .settings import DEFAULT_API_URL
+
+DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
+
+
+@dataclass(frozen=True)
+class ArgumentSpec:
+    """Options and the constraints between them, in the terms of AnsibleModule."""
+
+    options: dict[str, dict[str, t.Any]] = field(default_factory=dict)
+    required_one_of: tuple[tuple[str, ...], ...] = ()
+    mutually_exclusive: tuple[tuple[str, ...], ...] = ()
+
+    def __add__(self, other: ArgumentSpec) -> ArgumentSpec:
+        """Both together."""
+        return ArgumentSpec(
+            options={**self.options, **other.options},
+            required_one_of=self.required_one_of + other.required_one_of,
+            mutually_exclusive=self.mutually_exclusive + other.mutually_exclusive,
+        )
+
+    def constraints(self) -> dict[str, t.Any]:
+        """The constraints by the names that AnsibleModule and ArgumentSpecValidator share."""
+        return {"required_one_of": self.required_one_of, "mutually_exclusive": self.mutually_exclusive}
+
+
+def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
+    return {**option, "fallback": (env_fallback, [name])}
+
+
+API = ArgumentSpec(
+    {
+        "api_key": _from_environment("CLAWHOSTERS_API_KEY", type="str", no_log=True),
+        # A path: what must not be seen is in the file, and is masked once it is read.
+        "api_key_file": _from_environment("CLAWHOSTERS_API_KEY_FILE", type="path", no_log=False),
+        "api_url": _from_environment("CLAWHOSTERS_API_URL", type="str", default=DEFAULT_API_URL),
+        "ca_path": _from_environment("CLAWHOSTERS_CA_PATH", type="path"),
+        "timeout": _from_environment("CLAWHOSTERS_TIMEOUT", type="float", default=30.0),
+        "retry_timeout": _from_environment("CLAWHOSTERS_RETRY_TIMEOUT", type="float", default=180.0),
+        "page_size": _from_environment("CLAWHOSTERS_PAGE_SIZE", type="int"),
+        "state_dir": _from_environment("CLAWHOSTERS_STATE_DIR", type="path", default=DEFAULT_STATE_DIR),
+    }
+)
+"""What every module takes: which service, which key, how patient."""
+
+WAIT = ArgumentSpec(
+    {
+        "wait": {"type": "bool", "default": True},
+        "wait_timeout": {"type": "int", "default": 300},
+        "wait_healthy": {"type": "bool", "default": False},
+    }
+)
+"""What every module takes that can wait for an instance's state."""

@@ -1,0 +1,110 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Puts the pages of a list together, and knows when they are not the whole list (contract 4.4, U8, U9). Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+Item = t.Dict[str, t.Any]
+Pagination = t.Mapping[str, t.Any]
+
+
+class ListShifted(Exception):
+    """The list changed, or contradicted itself, while it was read; ``str()`` says how."""
+
+
+class PageCollector:
+    """Takes pages in order, page 1 first, and says which one to ask for next.
+
+    Without a ``pagination`` object the first page is the whole list. With one, the list is whole when as many ids
+    are held as ``total_count`` says. Whatever shows that the list moved between two pages - an id twice, a count
+    that changed, a page of another length - raises ListShifted: read it again.
+    """
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.next_page: int | None = 1
+        self._ids: set[str] = set()
+        self._page_length = 0
+        self._total_pages: int | None = None
+        self._total_count: int | None = None
+
+    def add(self, page: list[Item], pagination: Pagination | None) -> None:
+        """Takes the page that ``next_page`` named. Raises ListShifted."""
+        number = self.next_page or 1
+        if number == 1:
+            self._page_length = len(page)
+            self._total_pages = _whole_number((pagination or {}).get("total_pages"))
+            self._total_count = _whole_number((pagination or {}).get("total_count"))
+        else:
+            self._check_same_list(number, page, pagination or {})
+        twice = self._hold(page)
+        if pagination is None and number == 1:
+            # One answer is one moment: an id twice in it is a repetition, not a shift.
+            self.next_page = None
+            return
+        if twice:
+            raise ListShifted(f"id {twice[0]} came twice, the second time on page {number}")
+        self.next_page = number + 1 if self._expects_more(number, page) else None
+        if self.next_page is None and self._total_count not in (None, len(self._ids)):
+            raise ListShifted(f"{len(self._ids)} of {self._total_count} came")
+
+    def _check_same_list(self, number: int, page: list[Item], pagination: Pagination) -> None:
+        count = _whole_number(pagination.get("total_count"))
+        if count != self._total_count:
+            raise ListShifted(f"the count moved from {self._total_count} to {count} on page {number}")
+        current = _whole_number(pagination.get("current_page"))
+        if current not in (None, number):
+            raise ListShifted(f"page {number} was asked for and page {current} came")
+        is_last = self._total_pages is None or number >= self._total_pages
+        if len(page) > self._page_length or (len(page) < self._page_length and not is_last):
+            raise ListShifted(f"page {number} has {len(page)} entries, the first one {self._page_length}")
+
+    def _hold(self, page: list[Item]) -> list[str]:
+        """Keeps what is new, and returns the ids that were held already. Ids are compared as text (U24)."""
+        twice = []
+        for item in page:
+            key = str(item["id"])
+            if key in self._ids:
+                twice.append(key)
+            else:
+                self._ids.add(key)
+                self.items.append(item)
+        return twice
+
+    def _expects_more(self, number: int, page: list[Item]) -> bool:
+        if self._total_count is not None and len(self._ids) >= self._total_count:
+            return False
+        if self._total_pages is not None:
+            return number < self._total_pages
+        # A pagination object that counts nothing: only a page with nothing in it is surely behind the last.
+        return bool(page)
+
+
+def pagination_of(body: t.Mapping[str, t.Any]) -> Pagination | None:
+    """The pagination object of an answer, beside ``data`` or under ``meta``, or None (contract 1, "Envelopes")."""
+    meta = body.get("meta")
+    candidates = [body.get("pagination"), meta.get("pagination") if isinstance(meta, dict) else None, meta]
+    for candidate in candidates:
+        if isinstance(candidate, dict) and ("total_pages" in candidate or "total_count" in candidate or candidate is not meta):
+            return candidate
+    return None
+
+
+def by_id(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
+    """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown (U9)."""
+    text = str(item.get("id"))
+    return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
+
+
+def _whole_number(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    return None

@@ -1,0 +1,251 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings one instance to a state: decide, act, read back, wait (interface 3, ``claw_instance``)."""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass
+
+from .client import Client
+from .errors import (
+    ClawHostersError,
+    NotFoundError,
+    RefusedError,
+    ServerError,
+    TransportError,
+    UnprocessableError,
+    WaitTimeoutError,
+)
+from .instances import (
+    END_STATUS,
+    TROUBLED,
+    Action,
+    decide,
+    fetch_or_none,
+    is_busy,
+    is_healthy,
+    label,
+    path_of,
+    predicted,
+    status_of,
+    summary,
+)
+from .pages import Item
+from .waiter import Waiter
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it. ``instance`` is the last one seen, None when there was none."""
+
+    changed: bool
+    instance: Item | None
+    before: dict[str, t.Any]
+    after: dict[str, t.Any]
+
+
+class Effect(enum.Enum):
+    """What one request for a change came to."""
+
+    DONE = "done"
+    ALREADY = "already"  # refused, since the wanted state is there: somebody else was faster
+    AGAIN = "again"  # refused, since the instance was busy: decide once more
+    REPEAT = "repeat"  # no answer, and nothing to be seen of an effect: it may still come
+
+
+@dataclass
+class Power:
+    """Changes one instance. Without a ``waiter`` nothing is waited for."""
+
+    client: Client
+    waiter: Waiter | None
+    wait_healthy: bool
+    warn: t.Callable[[str], None]
+
+    def ensure(self, found: Item | None, wanted: str) -> Outcome:
+        """Brings ``found`` to the state ``wanted``; in check mode says what would become of it.
+
+        Raises RefusedError where the state table says no, WaitTimeoutError when the time is over, and what the
+        client raises. At most two requests for a change are sent, the second only where interface 3 or the end of
+        contract 11 allows one.
+        """
+        if found is None:
+            if wanted == "absent":
+                return Outcome(False, None, {}, {})
+            raise RefusedError(f"There is no such instance, so it can't be {wanted}: instances are created in the dashboard.")
+        current = self._settled(found, wanted)
+        before, action = current, decide(current, wanted).action
+        after = predicted(before, wanted, action)
+        if action is Action.DELETE:
+            self.warn(f"Deleting {label(current)} may delete its backups too.")
+        may_have_changed = False
+        for may_repeat in (True, False):
+            decision = decide(current, wanted)
+            if decision.action is Action.REFUSE:
+                raise RefusedError(f"{label(current)} is {current.get('status')} and can't be {wanted}: {decision.reason}")
+            if decision.action is Action.KEEP:
+                kept = self._kept(current, wanted)
+                return Outcome(may_have_changed, kept, summary(before), after if may_have_changed else summary(before))
+            if self.client.check_mode:
+                return Outcome(True, current, summary(before), after)
+            effect, seen = self._act(current, wanted, decision.action, may_repeat)
+            if effect in (Effect.DONE, Effect.ALREADY):
+                changed = may_have_changed or effect is Effect.DONE
+                reached = self._reached(wanted, current, seen)
+                return Outcome(changed, reached, summary(before), after if changed else summary(before))
+            may_have_changed = may_have_changed or effect is Effect.REPEAT
+            current = self._settled(t.cast("Item", seen), wanted)
+        raise AssertionError("the second request for a change is never followed by a third")
+
+    # Acting
+
+    def _act(self, current: Item, wanted: str, action: Action, may_repeat: bool) -> tuple[Effect, Item | None]:
+        """Asks for the change once. Returns what came of it and the instance after it, None when it is gone."""
+        path = path_of(current["id"])
+        try:
+            if action is Action.DELETE:
+                answer = self.client.act("DELETE", path)
+            else:
+                answer = self.client.act("POST", f"{path}/{action.value}")
+        except NotFoundError:
+            if action is Action.DELETE:
+                return Effect.ALREADY, None
+            raise
+        except UnprocessableError as refusal:
+            return self._after_refusal(refusal, current, wanted, may_repeat)
+        except (TransportError, ServerError) as fault:
+            return self._after_fault(fault, current, wanted, action, may_repeat)
+        # An action answers with a part of the fields (contract 0.3); the others are as they were read.
+        return Effect.DONE, {**current, **(answer or {})}
+
+    def _after_refusal(
+        self, refusal: UnprocessableError, current: Item, wanted: str, may_repeat: bool
+    ) -> tuple[Effect, Item | None]:
+        """A 422: the state was another than the one read. Raises ``refusal`` where that explains nothing."""
+        now = fetch_or_none(self.client, current["id"])
+        if now is None and wanted == "absent":
+            return Effect.ALREADY, None
+        if now is not None and decide(now, wanted).action is Action.KEEP:
+            return Effect.ALREADY, now
+        if now is not None and may_repeat and is_busy(now):
+            return Effect.AGAIN, self._waited_until(lambda seen: not is_busy(seen), now, "settled")
+        if now is not None:
+            refusal.add(f"{label(now)} is {now.get('status')}.")
+            if wanted == "absent" and now.get("billing_mode") == "monthly":
+                refusal.add("Its billing is monthly: cancel the subscription in the dashboard and wait for the end of the paid period.")
+        raise refusal
+
+    def _after_fault(
+        self, fault: ClawHostersError, current: Item, wanted: str, action: Action, may_repeat: bool
+    ) -> tuple[Effect, Item | None]:
+        """No answer, or a server fault: look whether it was done (contract, end of section 11), or raise ``fault``."""
+        try:
+            now = fetch_or_none(self.client, current["id"])
+        except ClawHostersError:
+            if getattr(fault, "sent", True):
+                fault.add(f"Whether {label(current)} was changed is not known: it can't be read now. Look at it before you run this again.")
+            raise fault from None
+        if action is Action.DELETE and (now is None or status_of(now) == "deleting"):
+            return Effect.DONE, now
+        if now is None:
+            raise fault
+        if action in (Action.START, Action.STOP):
+            next_action = decide(now, wanted).action
+            if next_action in (Action.KEEP, Action.SETTLE):
+                return Effect.DONE, now
+            if next_action is action and may_repeat:
+                return Effect.REPEAT, now
+        if action is Action.RESTART and getattr(fault, "sent", True):
+            fault.add(f"{label(now)} is {now.get('status')}; whether it was restarted can't be seen, so it is not repeated.")
+        else:
+            fault.add(f"{label(now)} is {now.get('status')}: nothing is to be seen of a change. Run it again.")
+        raise fault
+
+    # Waiting
+
+    def _settled(self, current: Item, wanted: str) -> Item:
+        """``current``, or what it is once the state table can decide."""
+        return self._waited_until(lambda seen: decide(seen, wanted).action is not Action.SETTLE, current, "settled")
+
+    def _waited_until(self, is_done: t.Callable[[Item], bool], current: Item, goal: str) -> Item:
+        if is_done(current):
+            return current
+        if self.waiter is None:
+            raise RefusedError(f"{label(current)} is {current.get('status')}, and what to do depends on what comes of it: wait, or use wait: true.")
+        return self.waiter.until(lambda seconds: self._present(current, seconds), is_done, _describe, goal)
+
+    def _present(self, current: Item, seconds: float) -> Item:
+        seen = fetch_or_none(self.client, current["id"], within=seconds)
+        if seen is None:
+            raise RefusedError(f"{label(current)} does not exist any more: it went while it was waited for.")
+        return seen
+
+    def _kept(self, current: Item, wanted: str) -> Item | None:
+        """An instance that is as wanted, after the waiting that is due even so."""
+        if wanted == "stopped" and status_of(current) == "paused":
+            self.warn(f"{label(current)} is paused, not stopped: its balance ran out. It is left as it is.")
+        unhealthy = wanted == "started" and self.wait_healthy and not is_healthy(current)
+        if self.client.check_mode or not (wanted == "absent" or unhealthy):
+            return current
+        return self._reached(wanted, current, current)
+
+    def _reached(self, wanted: str, before: Item, seen: Item | None) -> Item | None:
+        """The instance once it is as wanted; ``seen`` at once where nothing is to be waited for."""
+        if self.waiter is None or (wanted == "absent" and seen is None):
+            return seen or before
+        if wanted == "absent":
+            return self._gone(t.cast("Item", seen))
+        return self.waiter.until(
+            lambda seconds: self._present(before, seconds),
+            _Arrival(wanted, status_of(before), self.wait_healthy),
+            _describe,
+            "healthy" if self.wait_healthy else END_STATUS[wanted],
+        )
+
+    def _gone(self, last: Item) -> Item:
+        """The last one seen of an instance that is gone now."""
+        seen = [last]
+
+        def read(seconds: float) -> Item | None:
+            now = fetch_or_none(self.client, last["id"], within=seconds)
+            seen.append(now or seen[-1])
+            return now
+
+        try:
+            t.cast("Waiter", self.waiter).until(read, lambda now: now is None, lambda now: _describe(now or seen[-1]), "gone")
+        except WaitTimeoutError:
+            # A deleted record may stay readable and yet have left the account (contract 4.7).
+            if any(str(item["id"]) == str(last["id"]) for item in self.client.list("/instances")):
+                raise
+        return seen[-1]
+
+
+class _Arrival:
+    """Whether a started, stopped or restarted instance has arrived; raises when it never will."""
+
+    def __init__(self, wanted: str, status_before: str, healthy: bool) -> None:
+        self._wanted = wanted
+        self._before = status_before
+        self._healthy = healthy and wanted != "stopped"
+        self._end_seen = 0
+        self._left = wanted != "restarted" or status_before != "running"
+
+    def __call__(self, instance: Item) -> bool:
+        status = status_of(instance)
+        if status in TROUBLED and status != self._before:
+            raise RefusedError(f"{label(instance)} was to be {self._wanted}, but is {instance.get('status')} now. See the dashboard.")
+        if status != END_STATUS[self._wanted]:
+            self._left = True
+            self._end_seen = 0
+            return False
+        self._end_seen += 1
+        # A restart may show as `deploying` or not at all (contract 10): unless it was seen, look twice.
+        return (self._left or self._end_seen > 1) and (not self._healthy or is_healthy(instance))
+
+
+def _describe(instance: Item) -> str:
+    return f"{instance.get('name')}: {instance.get('status')}"

@@ -1,0 +1,38 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sleeping that tells the person who waits what it is for (interface 1a)."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+EVERY_SECONDS = 10.0
+
+
+class Progress:
+    """Sleeps, and every ten seconds of one wait says what for: ``web-bot: deploying, 20 s of at most 300 s``."""
+
+    def __init__(
+        self,
+        say: t.Callable[[str], None] | None = None,
+        *,
+        clock: t.Callable[[], float] = time.monotonic,
+        sleep: t.Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._say = say
+        self._sleep = sleep
+        self.clock = clock
+
+    def sleep(self, seconds: float, what: str, *, since: float, limit: float) -> None:
+        """Sleeps ``seconds``, part of a wait that began at ``since`` (of ``clock``) and ends after ``limit`` seconds."""
+        end = self.clock() + seconds
+        while (left := end - self.clock()) > 0:
+            waited = self.clock() - since
+            next_line = (waited // EVERY_SECONDS + 1) * EVERY_SECONDS
+            step = min(left, next_line - waited)
+            self._sleep(step)
+            if self._say and step < left + 1e-9 and waited + step >= next_line - 1e-3:
+                self._say(f"{what}, {next_line:.0f} s of at most {limit:.0f} s")

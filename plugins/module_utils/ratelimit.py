@@ -1,0 +1,80 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long to wait, read from an answer's headers (contract 1, "Rate limit", and U10). Pure: no clock, no sleep."""
+
+from __future__ import annotations
+
+import math
+import typing as t
+from datetime import timezone
+from email.utils import parsedate_to_datetime
+
+SHORTEST_WAIT = 1.0
+LONGEST_WAIT = 65.0
+"""Seconds. The window is a minute; whatever a header says, no single wait is longer."""
+
+_LOWEST_UNIX_TIME = 1e9
+_LOWEST_UNIX_MILLISECONDS = 1e12
+
+
+def asked_wait(headers: t.Mapping[str, str], now: float, *, limited: bool) -> float | None:
+    """Seconds the service asks to wait for, between SHORTEST_WAIT and LONGEST_WAIT; None when no header says so.
+
+    ``Retry-After`` wins, as seconds or as a date; then, when the request was ``limited`` (429), ``X-RateLimit-Reset``,
+    as Unix time, as milliseconds or as a delta. Moments are held against the server's own ``Date``: a wrong clock here must not matter. ``now`` (Unix
+    time) serves only where there is no ``Date``.
+    """
+    server_now = http_date(headers.get("Date"))
+    if server_now is None:
+        server_now = now
+    wait = retry_after(headers.get("Retry-After"), server_now)
+    if wait is None and limited:
+        wait = _until_reset(headers.get("X-RateLimit-Reset"), server_now)
+    return None if wait is None else min(max(wait, SHORTEST_WAIT), LONGEST_WAIT)
+
+
+def retry_after(text: str | None, server_now: float) -> float | None:
+    """Seconds that ``Retry-After`` asks for, in either of its forms; None when it is absent or unreadable."""
+    seconds = finite_number(text)
+    if seconds is not None:
+        return seconds
+    moment = http_date(text)
+    return None if moment is None else moment - server_now
+
+
+def remaining(headers: t.Mapping[str, str]) -> int | None:
+    """``X-RateLimit-Remaining`` as a whole number, None when it is absent or unreadable."""
+    number = finite_number(headers.get("X-RateLimit-Remaining"))
+    return None if number is None else int(number)
+
+
+def http_date(text: str | None) -> float | None:
+    """An HTTP date as Unix time, None when it is absent or unreadable."""
+    try:
+        moment = parsedate_to_datetime(text or "")
+        # HTTP dates are in GMT, said or not.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def finite_number(text: str | None) -> float | None:
+    """``text`` as a finite number, None when it is absent, unreadable or infinite."""
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _until_reset(text: str | None, server_now: float) -> float | None:
+    reset = finite_number(text)
+    if reset is None:
+        return None
+    if reset < _LOWEST_UNIX_TIME:
+        return reset
+    if reset > _LOWEST_UNIX_MILLISECONDS:
+        reset /= 1000
+    return reset - server_now

@@ -1,0 +1,178 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One HTTP exchange: the session that a process shares, the key on each request, and what can go wrong on the way."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import json
+import os
+import re
+import typing as t
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+from .errors import AnswerError, ClawHostersError, SettingsError, TlsError, TransportError, one_line
+from .settings import Settings
+
+try:
+    import requests
+    from requests.auth import AuthBase
+    from urllib3.exceptions import NameResolutionError, NewConnectionError
+except ImportError:
+    HAS_REQUESTS = False
+    AuthBase = object  # type: ignore[assignment,misc]
+else:
+    HAS_REQUESTS = True
+
+MASK = "********"
+REDIRECTS = 3
+"""How many redirects within the host a GET follows."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A whole HTTP answer. ``headers`` is read without regard to case; ``text`` never holds the key."""
+
+    status: int
+    headers: t.Mapping[str, str]
+    text: str
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class BearerAuth(AuthBase):
+    """Puts the key into each request. Being an auth object, it also keeps ``~/.netrc`` from replacing it."""
+
+    def __init__(self, key: str | None) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+def exchange(
+    settings: Settings,
+    method: str,
+    path: str,
+    *,
+    params: dict[str, str] | None = None,
+    body: object = None,
+    timeout: float,
+    before: t.Callable[[], None],
+    after: t.Callable[[t.Mapping[str, str] | None], None],
+) -> Answer:
+    """Sends one request and returns the answer, whatever its status.
+
+    A GET follows redirects within its host; nothing follows one to another host, where the key has no business.
+    ``before`` is called before each request on the way, and ``after`` with the headers of its answer, or with None
+    when it went out and no answer came. Raises TransportError, TlsError or AnswerError.
+    """
+    if not HAS_REQUESTS:
+        raise ClawHostersError("The Python library requests is needed where Ansible runs: pip install requests")
+    request = f"{method} {path}"
+    url = target = settings.api_url + path
+    for _hop in range(1 + REDIRECTS):
+        before()
+        try:
+            response = _send(settings, method, url, params, body, timeout)
+        except (requests.RequestException, ValueError) as error:
+            failure = _failure(request, urlsplit(url).netloc, timeout, error)
+            if isinstance(failure, TransportError) and failure.sent:
+                after(None)
+            raise failure from None
+        after(response.headers)
+        if not response.is_redirect:
+            return Answer(response.status_code, response.headers, _masked(response, settings.api_key))
+        target = urljoin(url, response.headers["Location"])
+        if method != "GET" or _origin(target) != _origin(url):
+            break
+        url, params = target, None
+    raise AnswerError(
+        f"{request} was redirected to {one_line(target)}, which is not followed: the key stays with its host, and a "
+        "change goes only where it was sent. Set api_url to the address that answers by itself."
+    )
+
+
+def _send(
+    settings: Settings, method: str, url: str, params: dict[str, str] | None, body: object, timeout: float
+) -> requests.Response:
+    session = shared_session()
+    # A service on this machine is asked directly: a proxy would see the key in the clear.
+    session.trust_env = not settings.is_loopback
+    return session.request(
+        method,
+        url,
+        params=params,
+        data=None if body is None else json.dumps(body),
+        headers={"Content-Type": "application/json", "Accept": "application/json"},
+        auth=BearerAuth(settings.api_key),
+        timeout=timeout,
+        # Said here and not on the session, where REQUESTS_CA_BUNDLE would overrule it.
+        verify=settings.ca_path or True,
+        allow_redirects=False,
+    )
+
+
+_sessions: dict[int, requests.Session] = {}
+
+
+def shared_session() -> requests.Session:
+    """The session of this process: tasks and loop items share its connections, forks don't.
+
+    It keeps no cookies and repeats nothing by itself.
+    """
+    session = _sessions.get(os.getpid())
+    if session is None:
+        _sessions.clear()
+        session = _sessions[os.getpid()] = requests.Session()
+        session.headers["User-Agent"] = "clawhosters.cloud (Ansible collection)"
+        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+def _masked(response: requests.Response, key: str | None) -> str:
+    """The body as text. Whatever the service repeats, the key goes no further than here."""
+    text = response.content.decode("utf-8", errors="replace")
+    return text.replace(key, MASK) if key and len(key) >= len(MASK) else text
+
+
+def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawHostersError:
+    """What ``requests`` raised, as an error of ours: did the request reach the service, and what can be done?"""
+    if isinstance(error, requests.exceptions.SSLError):
+        reason = one_line(error).rpartition("certificate verify failed: ")[2]
+        return TlsError(
+            f"{request} was not sent: no trusted connection to {host} ({reason.rstrip('.')}). If it has a private certificate, give its CA with ca_path."
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return TransportError(f"{request} was not sent: the proxy for {host} can't be reached. Check https_proxy and no_proxy.", sent=False)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return TransportError(f"{request} was not sent: {host} did not take the connection within {timeout:g} s (timeout).", sent=False)
+    if isinstance(error, requests.exceptions.Timeout):
+        return TransportError(f"{request}: {host} gave no answer within {timeout:g} s (timeout).", sent=True)
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(reason, NameResolutionError):
+        return TransportError(f"{request} was not sent: the host {host} is unknown. Check api_url and the network.", sent=False)
+    if isinstance(reason, NewConnectionError):
+        return TransportError(
+            f"{request} was not sent: no connection to {host} ({_system_error(reason)}). Check that the service runs, and api_url.", sent=False
+        )
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError)):
+        return SettingsError(f"{request} was not sent: api_url can't be used ({one_line(error)}).")
+    return TransportError(f"{request}: the connection to {host} was lost before the whole answer came.", sent=True)
+
+
+def _system_error(reason: Exception) -> str:
+    """The operating system's words in a urllib3 message such as ``<obj>: Failed ...: [Errno 111] Connection refused``."""
+    return one_line(re.sub(r"^.*\[Errno -?\d+\] ", "", str(reason)))
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port

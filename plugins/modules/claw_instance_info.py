@@ -1,0 +1,162 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claw_instance_info
+short_description: Read ClawHosters instances
+version_added: 0.1.0
+description:
+  - Returns the instances of an account, all or those that are asked for. Finding none is no error.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  id:
+    description:
+      - Only the instance with this id. It comes with all its fields, at one request.
+    type: int
+  name:
+    description:
+      - Only instances of exactly this name; there may be several.
+    type: str
+  statuses:
+    description:
+      - Only instances in one of these statuses, such as V(running) or V(stopped).
+    type: list
+    elements: str
+  tiers:
+    description:
+      - Only instances of one of these tiers, such as V(budget), V(balanced) or V(pro).
+    type: list
+    elements: str
+  health_statuses:
+    description:
+      - Only instances with one of these, such as V(healthy), V(unhealthy) or V(unknown).
+    type: list
+    elements: str
+  details:
+    description:
+      - Whether to read the fields that lists do not show, such as C(can_start), C(subdomain_url) and C(daily_claw_cost).
+      - Costs one request for each instance.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.reads
+seealso:
+  - module: clawhosters.cloud.claw_instance
+  - plugin: clawhosters.cloud.instances
+    plugin_type: inventory
+"""
+
+EXAMPLES = r"""
+- name: Read all instances
+  clawhosters.cloud.claw_instance_info:
+  register: fleet
+
+- name: Read one, with all its fields
+  clawhosters.cloud.claw_instance_info:
+    id: 7
+  register: web_bot
+
+- name: Read what runs but is not healthy
+  clawhosters.cloud.claw_instance_info:
+    statuses: [running]
+    health_statuses: [unhealthy, unknown]
+  register: troubled
+
+- name: Add up what the fleet costs a day
+  clawhosters.cloud.claw_instance_info:
+    statuses: [running]
+    details: true
+  register: running
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ running.instances | map(attribute='daily_claw_cost') | sum }} Claws a day"
+"""
+
+RETURN = r"""
+instances:
+  description: The instances as the service describes them, sorted by id.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 7
+      name: web-bot
+      status: running
+      tier: balanced
+      billing_mode: daily
+      ip_address: "2001:db8::7"
+      health_status: healthy
+      created_at: "2026-02-01T10:00:00Z"
+      provisioned_at: "2026-02-01T10:01:00Z"
+api:
+  description: What the task cost.
+  returned: always
+  type: dict
+  contains:
+    requests:
+      description: HTTP requests sent.
+      type: int
+    retries:
+      description: How many of them were repeats.
+      type: int
+    waited:
+      description: Seconds spent waiting for the rate limit, or after faults.
+      type: float
+    remaining:
+      description: Requests left in the window, as the service said last; null if it never said.
+      type: int
+  sample: {requests: 3, retries: 0, waited: 0.0, remaining: 97}
+error:
+  description: What the service answered, when it answered with an error.
+  returned: failure, when there was an answer
+  type: dict
+  sample:
+    status: 401
+    code: unauthorized
+    message: The API key is not valid
+    details: null
+    request_id: 4b7c
+"""
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import read
+from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
+
+SPEC = (
+    ArgumentSpec(
+        {
+            "id": {"type": "int"},
+            "name": {"type": "str"},
+            "statuses": {"type": "list", "elements": "str"},
+            "tiers": {"type": "list", "elements": "str"},
+            "health_statuses": {"type": "list", "elements": "str"},
+            "details": {"type": "bool", "default": False},
+        }
+    )
+    + API
+)
+
+
+def work(task: Task) -> Result:
+    """Reads the instances that are asked for."""
+    params = task.params
+    wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
+    return {"instances": read(task.client, params["id"], params["name"], wanted, details=params["details"])}
+
+
+def main() -> None:
+    """Entry point of the module process."""
+    run_module(SPEC, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a module's work in the controller's own process (interface 1a): no copy of it, and no key, goes to a target."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import typing as t
+from pathlib import Path
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
+from ansible.plugins.action import ActionBase
+
+from ..module_utils.module import Execution, Work
+from ..module_utils.options import ArgumentSpec
+from .unsafe import without_templates
+
+
+class ControllerAction(ActionBase):
+    """What every action plugin of the collection is; a subclass names the spec and the work of its module."""
+
+    SPEC: t.ClassVar[ArgumentSpec]
+    WORK: t.ClassVar[Work]
+
+    _supports_async = True
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """The task's result, in the shape that the module's would have."""
+        result = super().run(tmp, task_vars)
+        if self._task.async_val:
+            # Only a process of its own can outlive the task.
+            wrap_async = not self._connection.has_native_async
+            return {**result, **self._execute_module(task_vars=task_vars, wrap_async=wrap_async)}
+        environment: dict[str, t.Any] = {}
+        self._compute_environment_string(environment)
+        with _environment(environment):
+            return {**result, **self._run_here()}
+
+    def _run_here(self) -> dict[str, t.Any]:
+        validator = ArgumentSpecValidator(self.SPEC.options, **self.SPEC.constraints())
+        validation = validator.validate(self._task.args)
+        secrets = set(validation._no_log_values)
+        if validation.error_messages:
+            outcome: dict[str, t.Any] = {"failed": True, "msg": self._option_error(validation.errors)}
+        else:
+            execution = Execution(_plain(validation.validated_parameters), bool(self._task.check_mode), self._say())
+            outcome = execution.result_of(type(self).WORK)
+            secrets |= execution.secrets
+            if execution.warnings:
+                outcome["warnings"] = execution.warnings
+        if outcome.get("failed"):
+            self._hide_source(secrets)
+        outcome["invocation"] = {"module_args": _plain(validation.validated_parameters)}
+        return without_templates(_masked(outcome, secrets))
+
+    def _option_error(self, errors: AnsibleValidationErrorMultiple) -> str:
+        """What is wrong with the options, in the words that modules use."""
+        if isinstance(errors[0], UnsupportedError):
+            return f"Unsupported parameters for ({self._task.action}) module: {errors.msg}"
+        return errors.msg
+
+    def _hide_source(self, secrets: set[str]) -> None:
+        """Keeps a failed task's source off the screen when it holds a secret.
+
+        From ansible-core 2.19 on a failure shows the lines of the playbook around its task, or the ad-hoc command.
+        """
+        source = str(self._task.get_ds())
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            source += Path(self._task.get_path().rpartition(":")[0]).read_text(encoding="utf-8")
+        if any(secret in source for secret in secrets):
+            self._task._ds = None
+
+    def _say(self) -> t.Callable[[str], None] | None:
+        """Where progress is told: standard error, since standard output may be a callback's JSON."""
+        if os.environ.get("CLAWHOSTERS_PROGRESS") == "0":
+            return None
+        return lambda line: self._display.display(line, stderr=True)
+
+
+def _masked(outcome: dict[str, t.Any], secrets: set[str]) -> dict[str, t.Any]:
+    """``outcome`` without the secrets, as AnsibleModule does it: bools and nulls at the top stay what they are."""
+    kept = {name: value for name, value in outcome.items() if value is None or isinstance(value, bool)}
+    return {**remove_values(outcome, secrets), **kept}
+
+
+def _plain(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The options as a module process would get them: through JSON, without tags, lazy values or dates."""
+    return json.loads(json.dumps(params, default=str))
+
+
+@contextlib.contextmanager
+def _environment(overlay: t.Mapping[str, t.Any]) -> t.Iterator[None]:
+    """The ``environment`` of play, block and task, for as long as the task runs in this process."""
+    saved = os.environ.copy()
+    os.environ.update({name: str(value) for name, value in overlay.items()})
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(saved)

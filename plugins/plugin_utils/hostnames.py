@@ -1,0 +1,44 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gives every instance a host name of its own: names are not known to be unique (contract U22). Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import defaultdict
+
+
+class DuplicateNames(Exception):
+    """Two instances come to one host name, and may not be renamed."""
+
+
+def unique_names(
+    named: t.Sequence[tuple[str, str]], *, may_rename: bool, warn: t.Callable[[str], None]
+) -> dict[str, str]:
+    """Host names by id, from pairs of id and wanted name.
+
+    All that share a name become ``NAME-ID``, and so does whoever is in the way of such a name. Raises DuplicateNames
+    where ``may_rename`` is False.
+    """
+    wanted = dict(named)
+    names = dict(wanted)
+    while shared := _shared(names):
+        for name, ids in shared.items():
+            if not may_rename:
+                raise DuplicateNames(f"The instances with ids {', '.join(ids)} all come to the host name {name} (on_duplicate: fail).")
+            to_rename = [instance_id for instance_id in ids if names[instance_id] == wanted[instance_id]]
+            if not to_rename:
+                raise DuplicateNames(f"The instances with ids {', '.join(ids)} all come to the host name {name}, even with their ids added.")
+            for instance_id in to_rename:
+                names[instance_id] = f"{wanted[instance_id]}-{instance_id}"
+            warn(f"Several instances come to the host name {name}; they are named {', '.join(names[i] for i in ids)} instead.")
+    return names
+
+
+def _shared(names: dict[str, str]) -> dict[str, list[str]]:
+    ids_by_name = defaultdict(list)
+    for instance_id, name in names.items():
+        ids_by_name[name].append(instance_id)
+    return {name: ids for name, ids in ids_by_name.items() if len(ids) > 1}
