@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.modules.claw_instance_info import SPEC, work
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance_info
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.controller_action import ControllerAction
 
 
 class ActionModule(ControllerAction):
     """The action of claw_instance_info."""
 
-    SPEC = SPEC
-    WORK = staticmethod(work)
+    MODULE = claw_instance_info

@@ -18,7 +18,7 @@ attributes:
   idempotent:
     description: A second run with the same options changes nothing.
   action_group:
-    description: Use C(group/clawhosters.cloud.all) in C(module_defaults) to set options for all modules of the collection.
+    description: Use C(group/clawhosters.cloud.all) in C(module_defaults) to set options for all modules.
     support: full
     membership:
       - clawhosters.cloud.all

@@ -128,7 +128,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import Ite
 from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import Settings, settings_from
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import DuplicateNames, unique_names
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, without_templates
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, inert
 
 SETTINGS = ("api_key", "api_key_file", "api_url", "ca_path", "timeout", "retry_timeout", "page_size", "state_dir")
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -157,7 +157,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _settings(self) -> dict[str, t.Any]:
         """The connection options. Those that are text may be templates, such as a look-up in a vault."""
         values = {name: self.get_option(name) for name in SETTINGS}
-        return {name: self.templar.template(value) if isinstance(value, str) else value for name, value in values.items()}
+        return {
+            name: self.templar.template(value) if isinstance(value, str) else value for name, value in values.items()
+        }
 
     # Reading
 
@@ -183,7 +185,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         client = Client(settings, progress=Progress(lambda line: self.display.display(line, stderr=True)))
         statuses = self.get_option("statuses")
         wanted = {"status": None if "all" in statuses else statuses}
-        instances = [instance for instance in client.list("/instances") if fits(instance, wanted)]
+        instances = [instance for instance in client.fetch_all("/instances") if fits(instance, wanted)]
         return with_details(client, instances) if self._needs_details() else instances
 
     def _needs_details(self) -> bool:
@@ -203,19 +205,30 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         group = self.inventory.add_group(self.get_option("group"))
         strict = self.get_option("strict")
         for instance, variables in kept:
-            host = self.inventory.add_host(without_templates(names[str(instance["id"])]), group=group)
+            host = self.inventory.add_host(inert(names[str(instance["id"])]), group=group)
             for name, value in variables.items():
                 self.inventory.set_variable(host, name, value)
             if address := self._address(instance):
-                self.inventory.set_variable(host, "ansible_host", address)
-            self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
-            known = {**variables, **self.inventory.get_host(host).get_vars()}
-            self._add_host_to_composed_groups(self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False)
-            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), known, host, strict=strict, fetch_hostvars=False)
+                self.inventory.set_variable(host, "ansible_host", inert(address))
+            self._compose_variables(host, variables, strict)
+            known = {**variables, **self.inventory.get_host(host).vars}
+            self._add_host_to_composed_groups(
+                self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False
+            )
+            self._add_host_to_keyed_groups(
+                self.get_option("keyed_groups"), known, host, strict=strict, fetch_hostvars=False
+            )
+
+    def _compose_variables(self, host: str, variables: dict[str, t.Any], strict: bool) -> None:
+        """The option C(compose); what is composed of the service's text is the service's text."""
+        self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
+        composed = self.inventory.get_host(host).vars
+        for name in set(self.get_option("compose") or {}) & set(composed):
+            self.inventory.set_variable(host, name, inert(composed[name]))
 
     def _variables(self, instance: Item) -> dict[str, t.Any]:
         prefix = self.get_option("hostvars_prefix")
-        return {f"{prefix}{field}": without_templates(instance[field]) for field in sorted(instance)}
+        return {f"{prefix}{field}": inert(instance[field]) for field in sorted(instance)}
 
     def _passes(self, variables: dict[str, t.Any]) -> bool:
         for condition in self.get_option("filters"):
@@ -224,7 +237,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     return False
             except Exception as error:  # Whatever a user's condition raises, it is the condition that is at fault.
                 raise AnsibleParserError(
-                    f"The filter '{condition}' can't be evaluated: {one_line(error)}. Fields that lists do not show need details: true."
+                    f"The filter '{condition}' can't be evaluated: {one_line(error)}. "
+                    "Fields that lists do not show need details: true."
                 ) from None
         return True
 
@@ -239,7 +253,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if name not in (None, ""):
                 return one_line(name)
         raise AnsibleParserError(
-            f"None of the hostnames {self.get_option('hostnames')} gives the instance with id {instance['id']} a name; add 'id' as the last."
+            f"None of the hostnames {self.get_option('hostnames')} gives the instance with id {instance['id']} a name; "
+            "add 'id' as the last."
         )
 
     def _templated(self, preference: str, variables: dict[str, t.Any]) -> t.Any:
@@ -256,10 +271,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             try:
                 return str(ipaddress.ip_address(str(instance["ip_address"]).strip()))
             except ValueError:
-                self.display.warning(f"The ip_address of instance {instance['id']} is none: {one_line(instance['ip_address'])}")
+                self.display.warning(
+                    f"The ip_address of instance {instance['id']} is none: {one_line(instance['ip_address'])}"
+                )
         if source == "subdomain" and instance.get("subdomain_url"):
             host = str(instance["subdomain_url"]).rpartition("://")[2].partition("/")[0]
             if HOST_NAME.fullmatch(host):
                 return host
-            self.display.warning(f"The subdomain_url of instance {instance['id']} names no host: {one_line(instance['subdomain_url'])}")
+            self.display.warning(
+                f"The subdomain_url of instance {instance['id']} names no host: {one_line(instance['subdomain_url'])}"
+            )
         return None

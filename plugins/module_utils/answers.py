@@ -13,7 +13,7 @@ import typing as t
 
 from . import ratelimit
 from .errors import BY_STATUS, AnswerError, ApiError, GarbledError, RateLimitedError, one_line
-from .pages import Item, pagination_of
+from .pages import Item, Pagination, pagination_of
 from .transport import Answer
 
 NOT_THE_API = "Is api_url the address of the API?"
@@ -38,7 +38,9 @@ def whole_body_of(request: str, answer: Answer) -> dict[str, t.Any]:
     if not readable:
         if "html" in answer.headers.get("Content-Type", "").lower():
             raise AnswerError(f"{request} was answered with a web page instead of JSON. {NOT_THE_API}")
-        raise GarbledError(f"{request} was answered with {answer.status}, but its body is no JSON: {excerpt(answer.text)}.")
+        raise GarbledError(
+            f"{request} was answered with {answer.status}, but its body is no JSON: {excerpt(answer.text)}."
+        )
     if not isinstance(parsed, dict) or "data" not in parsed:
         raise AnswerError(f"{request}: the answer has no `data`, but is {kind_of(parsed)}. {NOT_THE_API}")
     return parsed
@@ -52,12 +54,14 @@ def resource_of(request: str, answer: Answer) -> Item:
     return data
 
 
-def items_of(request: str, answer: Answer) -> tuple[list[Item], Item | None]:
+def items_of(request: str, answer: Answer) -> tuple[list[Item], Pagination | None]:
     """The objects in ``{"data": [...]}`` and the pagination object, or None (contract 1, "Envelopes")."""
     body = whole_body_of(request, answer)
     data = body["data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) and item.get("id") is not None for item in data):
-        raise AnswerError(f"{request}: expected a list of objects with ids in `data`, got {kind_of(data)}. {NOT_THE_API}")
+        raise AnswerError(
+            f"{request}: expected a list of objects with ids in `data`, got {kind_of(data)}. {NOT_THE_API}"
+        )
     return data, pagination_of(body)
 
 

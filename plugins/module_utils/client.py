@@ -27,7 +27,7 @@ from .errors import (
     ServerError,
     TransportError,
 )
-from .pages import Item, ListShifted, PageCollector, by_id
+from .pages import Item, ListShifted, PageCollector, Pagination, by_id
 from .progress import Progress
 from .settings import Settings
 from .transport import Answer, exchange
@@ -54,6 +54,8 @@ TRANSIENT_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before the second, third... try after a fault other than 429; the fifth fault is reported."""
 RATE_LIMIT_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds to wait out a 429 that says nothing of time; the last one repeats until `retry_timeout` is over."""
+IMPATIENCE = 1.2
+"""A limit that is not open when the service said it would be is asked ever more rarely, by this factor."""
 JITTER = 0.25
 """A wait is longer by up to this share of itself, so that those who wait together do not wake together."""
 
@@ -107,7 +109,7 @@ class Client:
         """
         return self._request("GET", path, Repeat.READ, resource_of, within=within)
 
-    def list(self, path: str) -> list[Item]:
+    def fetch_all(self, path: str) -> list[Item]:
         """Every item of the collection at ``path``, sorted by id. Raises IncompleteListError, never a short list."""
         reason: ListShifted | None = None
         for _reading in range(LIST_READINGS):
@@ -136,7 +138,7 @@ class Client:
             pages.add(*self._page(path, pages.next_page))
         return pages.items
 
-    def _page(self, path: str, number: int) -> tuple[list[Item], Item | None]:
+    def _page(self, path: str, number: int) -> tuple[list[Item], Pagination | None]:
         params = {"page": str(number)} if number > 1 else {}
         if self.settings.page_size is None:
             return self._request("GET", path, Repeat.READ, items_of, params=params)
@@ -174,7 +176,14 @@ class Client:
                 # The first try has all of `timeout`; those after it end with the limit.
                 timeout = min(self.settings.timeout, max(left, 1.0))
                 answer = exchange(
-                    self.settings, method, path, params=params, body=body, timeout=timeout, before=self._before, after=self._after
+                    self.settings,
+                    method,
+                    path,
+                    params=params,
+                    body=body,
+                    timeout=timeout,
+                    before=self._before,
+                    after=self._after,
                 )
                 return read(f"{method} {path}", answer)
             except repeat.value as error:
@@ -214,7 +223,9 @@ def _pause_after(error: ClawHostersError, tries: int) -> float | None:
     """Seconds to wait before the next try, None when there should be none."""
     asked = getattr(error, "wait", None)
     if isinstance(error, RateLimitedError):
-        return RATE_LIMIT_PAUSES[min(tries, len(RATE_LIMIT_PAUSES)) - 1] if asked is None else asked
+        if asked is None:
+            return RATE_LIMIT_PAUSES[min(tries, len(RATE_LIMIT_PAUSES)) - 1]
+        return min(asked * IMPATIENCE ** (tries - 1), ratelimit.LONGEST_WAIT)
     if tries > len(TRANSIENT_PAUSES):
         return None
     return TRANSIENT_PAUSES[tries - 1] if asked is None else asked

@@ -133,7 +133,10 @@ class ApiError(ClawHostersError):
 class UnauthorizedError(ApiError):
     """401: the key is missing, wrong, revoked or expired."""
 
-    hint = "Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); keys are made under Dashboard > Settings > API Keys."
+    hint = (
+        "Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); "
+        "keys are made under Dashboard > Settings > API Keys."
+    )
 
 
 class ForbiddenError(ApiError):

@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .client import Client
-from .errors import NotFoundError, RefusedError
+from .errors import NotFoundError, RefusedError, SettingsError
 from .pages import Item
 
 STATES = ("started", "stopped", "restarted", "absent")
@@ -53,7 +53,7 @@ _UNKNOWN_STATUS = (_SETTLE, _SETTLE, _SETTLE, _DELETE)
 _POWER_ACTION = {"started": _START, "stopped": _STOP, "restarted": _RESTART}
 
 _REMEDY = {
-    "paused": "its balance ran out. Add Claws and resume it in the dashboard",
+    "paused": "its balance ran out. Top it up with Claws and resume the instance in the dashboard",
     "pending_configuration": "it waits for its configuration. Give it an LLM key in the dashboard",
     "error": "it is at fault. See what the dashboard says, and rebuild it there or restore a backup",
     "deploy_failed": "its set-up did not finish. Retry that in the dashboard",
@@ -117,7 +117,9 @@ def decide(instance: Item, wanted: str) -> Decision:
     if by_table is Action.REFUSE:
         return Decision(Action.REFUSE, f"{_REMEDY[status]}.")
     if allowed is False and by_table is power:
-        return Decision(Action.REFUSE, f"the service says that it can't {power.value} now (can_{power.value} is false).")
+        return Decision(
+            Action.REFUSE, f"the service says that it can't {power.value} now (can_{power.value} is false)."
+        )
     return Decision(by_table)
 
 
@@ -147,17 +149,23 @@ def find(client: Client, instance_id: int | None, name: str | None) -> Item | No
 
     Raises RefusedError when the name fits several, or does not fit the id.
     """
+    if name == "":
+        raise SettingsError("name is empty, so it names no instance.")
     if instance_id is None:
-        matches = [instance for instance in client.list("/instances") if instance.get("name") == name]
+        matches = [instance for instance in client.fetch_all("/instances") if instance.get("name") == name]
         if len(matches) > 1:
             ids = ", ".join(str(match["id"]) for match in matches)
-            raise RefusedError(f"{len(matches)} instances are named {name} (ids {ids}): say which one is meant with id.")
+            raise RefusedError(
+                f"{len(matches)} instances are named {name} (ids {ids}): say which one is meant with id."
+            )
         if not matches:
             return None
         return fetch_or_none(client, matches[0]["id"])
     instance = fetch_or_none(client, instance_id)
     if instance is not None and name is not None and instance.get("name") != name:
-        raise RefusedError(f"The instance with id {instance_id} is named {instance.get('name')}, not {name}; nothing was done.")
+        raise RefusedError(
+            f"The instance with id {instance_id} is named {instance.get('name')}, not {name}; nothing was done."
+        )
     return instance
 
 
@@ -170,14 +178,19 @@ def fetch_or_none(client: Client, instance_id: object, within: float | None = No
 
 
 def read(
-    client: Client, instance_id: int | None, name: str | None, wanted: t.Mapping[str, list[str] | None], *, details: bool
+    client: Client,
+    instance_id: int | None,
+    name: str | None,
+    wanted: t.Mapping[str, list[str] | None],
+    *,
+    details: bool,
 ) -> list[Item]:
     """The instances that fit, sorted by id; ``wanted`` maps a field to the words it may have, None for any.
 
     One by id comes with its detail fields; others only with ``details``, at one request each.
     """
     if instance_id is None:
-        instances = client.list("/instances")
+        instances = client.fetch_all("/instances")
     else:
         found = fetch_or_none(client, instance_id)
         instances = [] if found is None else [found]

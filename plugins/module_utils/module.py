@@ -21,7 +21,7 @@ from .progress import Progress
 from .settings import settings_from
 from .waiter import Waiter
 
-Result = t.Dict[str, t.Any]
+Result = dict[str, t.Any]
 
 
 @dataclass
@@ -69,7 +69,10 @@ class Execution:
         except ClawHostersError as error:
             result = failure(error)
         except Exception as error:  # A fault of our own must read as one line, too.
-            result = {"failed": True, "msg": f"This is a fault of the collection, please report it: {type(error).__name__}: {one_line(error)}"}
+            result = {
+                "failed": True,
+                "msg": f"A fault of the collection, please report it: {type(error).__name__}: {one_line(error)}",
+            }
         result["api"] = usage.as_dict()
         return result
 
@@ -87,8 +90,8 @@ def run_module(spec: ArgumentSpec, work: Work) -> None:
     module = AnsibleModule(argument_spec=spec.options, supports_check_mode=True, **spec.constraints())
     execution = Execution(module.params, module.check_mode)
     result = execution.result_of(work)
-    # A key read from a file is as secret as one that was given.
-    module.no_log_values.update(execution.secrets)
+    # A key read from a file is as secret as one that was given; a blank is none, and would mask every message.
+    module.no_log_values = {value for value in module.no_log_values | execution.secrets if str(value).strip()}
     for warning in execution.warnings:
         module.warn(warning)
     if result.pop("failed", False):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-Item = t.Dict[str, t.Any]
+Item = dict[str, t.Any]
 Pagination = t.Mapping[str, t.Any]
 
 
@@ -89,7 +89,9 @@ def pagination_of(body: t.Mapping[str, t.Any]) -> Pagination | None:
     meta = body.get("meta")
     candidates = [body.get("pagination"), meta.get("pagination") if isinstance(meta, dict) else None, meta]
     for candidate in candidates:
-        if isinstance(candidate, dict) and ("total_pages" in candidate or "total_count" in candidate or candidate is not meta):
+        if isinstance(candidate, dict) and (
+            "total_pages" in candidate or "total_count" in candidate or candidate is not meta
+        ):
             return candidate
     return None
 

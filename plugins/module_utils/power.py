@@ -76,7 +76,9 @@ class Power:
         if found is None:
             if wanted == "absent":
                 return Outcome(False, None, {}, {})
-            raise RefusedError(f"There is no such instance, so it can't be {wanted}: instances are created in the dashboard.")
+            raise RefusedError(
+                f"There is no such instance, so it can't be {wanted}: instances are created in the dashboard."
+            )
         current = self._settled(found, wanted)
         before, action = current, decide(current, wanted).action
         after = predicted(before, wanted, action)
@@ -86,7 +88,9 @@ class Power:
         for may_repeat in (True, False):
             decision = decide(current, wanted)
             if decision.action is Action.REFUSE:
-                raise RefusedError(f"{label(current)} is {current.get('status')} and can't be {wanted}: {decision.reason}")
+                raise RefusedError(
+                    f"{label(current)} is {current.get('status')} and can't be {wanted}: {decision.reason}"
+                )
             if decision.action is Action.KEEP:
                 kept = self._kept(current, wanted)
                 return Outcome(may_have_changed, kept, summary(before), after if may_have_changed else summary(before))
@@ -136,7 +140,9 @@ class Power:
         if now is not None:
             refusal.add(f"{label(now)} is {now.get('status')}.")
             if wanted == "absent" and now.get("billing_mode") == "monthly":
-                refusal.add("Its billing is monthly: cancel the subscription in the dashboard and wait for the end of the paid period.")
+                refusal.add(
+                    "Its billing is monthly: cancel the subscription in the dashboard, delete it when that has ended."
+                )
         raise refusal
 
     def _after_fault(
@@ -147,7 +153,10 @@ class Power:
             now = fetch_or_none(self.client, current["id"])
         except ClawHostersError:
             if getattr(fault, "sent", True):
-                fault.add(f"Whether {label(current)} was changed is not known: it can't be read now. Look at it before you run this again.")
+                fault.add(
+                    f"Whether {label(current)} was changed is not known, since it can't be read now. "
+                    "Look at it before you run this again."
+                )
             raise fault from None
         if action is Action.DELETE and (now is None or status_of(now) == "deleting"):
             return Effect.DONE, now
@@ -160,7 +169,9 @@ class Power:
             if next_action is action and may_repeat:
                 return Effect.REPEAT, now
         if action is Action.RESTART and getattr(fault, "sent", True):
-            fault.add(f"{label(now)} is {now.get('status')}; whether it was restarted can't be seen, so it is not repeated.")
+            fault.add(
+                f"{label(now)} is {now.get('status')}; whether it was restarted can't be seen, so it is not repeated."
+            )
         else:
             fault.add(f"{label(now)} is {now.get('status')}: nothing is to be seen of a change. Run it again.")
         raise fault
@@ -175,7 +186,10 @@ class Power:
         if is_done(current):
             return current
         if self.waiter is None:
-            raise RefusedError(f"{label(current)} is {current.get('status')}, and what to do depends on what comes of it: wait, or use wait: true.")
+            raise RefusedError(
+                f"{label(current)} is {current.get('status')}, and what to do depends on what comes of that: "
+                "run this again later, or with wait: true."
+            )
         return self.waiter.until(lambda seconds: self._present(current, seconds), is_done, _describe, goal)
 
     def _present(self, current: Item, seconds: float) -> Item:
@@ -216,10 +230,12 @@ class Power:
             return now
 
         try:
-            t.cast("Waiter", self.waiter).until(read, lambda now: now is None, lambda now: _describe(now or seen[-1]), "gone")
+            t.cast("Waiter", self.waiter).until(
+                read, lambda now: now is None, lambda now: _describe(now or seen[-1]), "gone"
+            )
         except WaitTimeoutError:
             # A deleted record may stay readable and yet have left the account (contract 4.7).
-            if any(str(item["id"]) == str(last["id"]) for item in self.client.list("/instances")):
+            if any(str(item["id"]) == str(last["id"]) for item in self.client.fetch_all("/instances")):
                 raise
         return seen[-1]
 
@@ -237,7 +253,9 @@ class _Arrival:
     def __call__(self, instance: Item) -> bool:
         status = status_of(instance)
         if status in TROUBLED and status != self._before:
-            raise RefusedError(f"{label(instance)} was to be {self._wanted}, but is {instance.get('status')} now. See the dashboard.")
+            raise RefusedError(
+                f"{label(instance)} was to be {self._wanted}, but is {instance.get('status')} now. See the dashboard."
+            )
         if status != END_STATUS[self._wanted]:
             self._left = True
             self._end_seen = 0

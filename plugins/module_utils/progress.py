@@ -27,7 +27,7 @@ class Progress:
         self.clock = clock
 
     def sleep(self, seconds: float, what: str, *, since: float, limit: float) -> None:
-        """Sleeps ``seconds``, part of a wait that began at ``since`` (of ``clock``) and ends after ``limit`` seconds."""
+        """Sleeps ``seconds``, part of a wait that began at ``since`` (of ``clock``) and lasts ``limit`` at most."""
         end = self.clock() + seconds
         while (left := end - self.clock()) > 0:
             waited = self.clock() - since

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import typing as t
-from datetime import timezone
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 SHORTEST_WAIT = 1.0
@@ -23,8 +23,8 @@ def asked_wait(headers: t.Mapping[str, str], now: float, *, limited: bool) -> fl
     """Seconds the service asks to wait for, between SHORTEST_WAIT and LONGEST_WAIT; None when no header says so.
 
     ``Retry-After`` wins, as seconds or as a date; then, when the request was ``limited`` (429), ``X-RateLimit-Reset``,
-    as Unix time, as milliseconds or as a delta. Moments are held against the server's own ``Date``: a wrong clock here must not matter. ``now`` (Unix
-    time) serves only where there is no ``Date``.
+    as Unix time, as milliseconds or as a delta. Moments are held against
+    the server's own ``Date``: a wrong clock here must not matter. ``now`` (Unix time) serves only without a ``Date``.
     """
     server_now = http_date(headers.get("Date"))
     if server_now is None:
@@ -55,7 +55,7 @@ def http_date(text: str | None) -> float | None:
     try:
         moment = parsedate_to_datetime(text or "")
         # HTTP dates are in GMT, said or not.
-        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 

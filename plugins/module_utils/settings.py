@@ -76,7 +76,9 @@ def checked_url(url: str) -> str:
     """
     shown = one_line(url.rpartition("@")[2])
     if not url.isascii() or not url.isprintable() or any(character in url for character in ' \\@?#"<>'):
-        raise SettingsError(f"api_url '{shown}' can't be used: write it as https://HOST/PATH, without user, query or spaces.")
+        raise SettingsError(
+            f"api_url '{shown}' can't be used: write it as https://HOST/PATH, without user, query or spaces."
+        )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -110,7 +112,8 @@ def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, ne
         return None
     if not key.isascii() or not key.isprintable():
         raise SettingsError(
-            f"{source} can't be used: it holds a line break or a character that can't stand in an HTTP header. Copy the key again."
+            f"{source} can't be used: it holds a line break or a character that can't stand in an HTTP header. "
+            "Copy the key again."
         )
     if not key.startswith(KEY_PREFIX):
         warn(f"{source} does not start with {KEY_PREFIX}, as the keys of ClawHosters do; it is used as it is.")
@@ -157,7 +160,9 @@ def _checked_ca_path(path: str | None) -> str | None:
 def _checked_seconds(name: str, value: float | None, default: float, above: float | None = None) -> float:
     seconds = default if value is None else float(value)
     if not math.isfinite(seconds) or seconds < 0 or (above is not None and seconds <= above):
-        raise SettingsError(f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds.")
+        raise SettingsError(
+            f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds."
+        )
     return seconds
 
 

@@ -77,7 +77,7 @@ def exchange(
     if not HAS_REQUESTS:
         raise ClawHostersError("The Python library requests is needed where Ansible runs: pip install requests")
     request = f"{method} {path}"
-    url = target = settings.api_url + path
+    url = settings.api_url + path
     for _hop in range(1 + REDIRECTS):
         before()
         try:
@@ -90,12 +90,13 @@ def exchange(
         after(response.headers)
         if not response.is_redirect:
             return Answer(response.status_code, response.headers, _masked(response, settings.api_key))
-        target = urljoin(url, response.headers["Location"])
-        if method != "GET" or _origin(target) != _origin(url):
+        location = response.headers["Location"]
+        target = _within_host(url, location)
+        if method != "GET" or target is None:
             break
         url, params = target, None
     raise AnswerError(
-        f"{request} was redirected to {one_line(target)}, which is not followed: the key stays with its host, and a "
+        f"{request} was redirected to {one_line(location)}, which is not followed: the key stays with its host, and a "
         "change goes only where it was sent. Set api_url to the address that answers by itself."
     )
 
@@ -148,20 +149,30 @@ def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawH
     if isinstance(error, requests.exceptions.SSLError):
         reason = one_line(error).rpartition("certificate verify failed: ")[2]
         return TlsError(
-            f"{request} was not sent: no trusted connection to {host} ({reason.rstrip('.')}). If it has a private certificate, give its CA with ca_path."
+            f"{request} was not sent: no trusted connection to {host} ({reason.rstrip('.')}). "
+            "If it has a private certificate, give its CA with ca_path."
         )
     if isinstance(error, requests.exceptions.ProxyError):
-        return TransportError(f"{request} was not sent: the proxy for {host} can't be reached. Check https_proxy and no_proxy.", sent=False)
+        return TransportError(
+            f"{request} was not sent: the proxy for {host} can't be reached. Check https_proxy and no_proxy.",
+            sent=False,
+        )
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return TransportError(f"{request} was not sent: {host} did not take the connection within {timeout:g} s (timeout).", sent=False)
+        return TransportError(
+            f"{request} was not sent: {host} did not take the connection within {timeout:g} s (timeout).", sent=False
+        )
     if isinstance(error, requests.exceptions.Timeout):
         return TransportError(f"{request}: {host} gave no answer within {timeout:g} s (timeout).", sent=True)
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(reason, NameResolutionError):
-        return TransportError(f"{request} was not sent: the host {host} is unknown. Check api_url and the network.", sent=False)
-    if isinstance(reason, NewConnectionError):
+    cause = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(cause, NameResolutionError):
         return TransportError(
-            f"{request} was not sent: no connection to {host} ({_system_error(reason)}). Check that the service runs, and api_url.", sent=False
+            f"{request} was not sent: the host {host} is unknown. Check api_url and the network.", sent=False
+        )
+    if isinstance(cause, NewConnectionError):
+        return TransportError(
+            f"{request} was not sent: no connection to {host} ({_system_error(cause)}). "
+            "Check that the service runs, and api_url.",
+            sent=False,
         )
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError)):
         return SettingsError(f"{request} was not sent: api_url can't be used ({one_line(error)}).")
@@ -169,10 +180,16 @@ def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawH
 
 
 def _system_error(reason: Exception) -> str:
-    """The operating system's words in a urllib3 message such as ``<obj>: Failed ...: [Errno 111] Connection refused``."""
+    """The operating system's words in a urllib3 message such as ``...: [Errno 111] Connection refused``."""
     return one_line(re.sub(r"^.*\[Errno -?\d+\] ", "", str(reason)))
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+def _within_host(url: str, location: str) -> str | None:
+    """Where ``location`` leads from ``url``, None when that is another host or no address at all."""
+    try:
+        target = urljoin(url, location)
+        here, there = urlsplit(url), urlsplit(target)
+        same = (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port)
+    except ValueError:
+        return None
+    return target if same else None

@@ -65,7 +65,9 @@ class Waiter:
                 if is_done(seen):
                     return seen
             if self.seconds_left <= 0:
-                raise fault or WaitTimeoutError(f"{shown}, and not {goal} within {self.timeout:g} s (wait_timeout).", seen)
+                raise fault or WaitTimeoutError(
+                    f"{shown}, and not {goal} within {self.timeout:g} s (wait_timeout).", seen
+                )
             pause = min(self._pace(interval), self.seconds_left)
             self._progress.sleep(pause, shown, since=self._started, limit=self.timeout)
             interval = min(interval * GROWTH, LONGEST_INTERVAL)

@@ -33,7 +33,7 @@ options:
       - V(restarted) - it is restarted now, or started if it is stopped. Always a change when it runs.
       - V(absent) - it is deleted, and perhaps its backups with it.
       - While an instance is being provisioned or deployed, the task waits until it has settled, and then decides.
-      - Where the service says what is possible, with the flags C(can_start), C(can_stop) and C(can_restart), that decides.
+      - Where the service shows the flags C(can_start), C(can_stop) and C(can_restart), they decide what is possible.
     type: str
     choices: [started, stopped, restarted, absent]
     default: started

@@ -40,7 +40,7 @@ options:
     elements: str
   details:
     description:
-      - Whether to read the fields that lists do not show, such as C(can_start), C(subdomain_url) and C(daily_claw_cost).
+      - Whether to read the fields that lists do not show, such as C(subdomain_url) and C(daily_claw_cost).
       - Costs one request for each instance.
     type: bool
     default: false

@@ -11,22 +11,21 @@ import json
 import os
 import typing as t
 from pathlib import Path
+from types import ModuleType
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.module import Execution, Work
-from ..module_utils.options import ArgumentSpec
-from .unsafe import without_templates
+from ..module_utils.module import Execution
+from .unsafe import inert
 
 
 class ControllerAction(ActionBase):
-    """What every action plugin of the collection is; a subclass names the spec and the work of its module."""
+    """What every action plugin of the collection is; a subclass names its module, which has a SPEC and a work()."""
 
-    SPEC: t.ClassVar[ArgumentSpec]
-    WORK: t.ClassVar[Work]
+    MODULE: ModuleType
 
     _supports_async = True
     _requires_connection = False
@@ -36,6 +35,7 @@ class ControllerAction(ActionBase):
         result = super().run(tmp, task_vars)
         if self._task.async_val:
             # Only a process of its own can outlive the task.
+            self._hide_source({str(self._task.args.get("api_key") or "").strip()} - {""})
             wrap_async = not self._connection.has_native_async
             return {**result, **self._execute_module(task_vars=task_vars, wrap_async=wrap_async)}
         environment: dict[str, t.Any] = {}
@@ -44,21 +44,22 @@ class ControllerAction(ActionBase):
             return {**result, **self._run_here()}
 
     def _run_here(self) -> dict[str, t.Any]:
-        validator = ArgumentSpecValidator(self.SPEC.options, **self.SPEC.constraints())
+        validator = ArgumentSpecValidator(self.MODULE.SPEC.options, **self.MODULE.SPEC.constraints())
         validation = validator.validate(self._task.args)
-        secrets = set(validation._no_log_values)
+        # A blank is no secret, and masking it would make every message unreadable.
+        secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         if validation.error_messages:
             outcome: dict[str, t.Any] = {"failed": True, "msg": self._option_error(validation.errors)}
         else:
             execution = Execution(_plain(validation.validated_parameters), bool(self._task.check_mode), self._say())
-            outcome = execution.result_of(type(self).WORK)
+            outcome = execution.result_of(self.MODULE.work)
             secrets |= execution.secrets
             if execution.warnings:
                 outcome["warnings"] = execution.warnings
         if outcome.get("failed"):
             self._hide_source(secrets)
         outcome["invocation"] = {"module_args": _plain(validation.validated_parameters)}
-        return without_templates(_masked(outcome, secrets))
+        return inert(_masked(outcome, secrets))
 
     def _option_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """What is wrong with the options, in the words that modules use."""

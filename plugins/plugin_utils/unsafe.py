@@ -11,30 +11,34 @@ import typing as t
 from ansible.utils.unsafe_proxy import wrap_var
 
 try:
-    # From ansible-core 2.19 on only what is marked as trusted is run: text from elsewhere is safe as it is.
     from ansible.template import trust_as_template
 except ImportError:
-    TEXT_IS_RUN_UNLESS_MARKED = True
+    # Up to ansible-core 2.18 every text is run unless it is marked as unsafe.
+    _trust: t.Callable[[str], str] | None = None
 else:
-    TEXT_IS_RUN_UNLESS_MARKED = False
+    # From 2.19 on only text that is marked as trusted is run.
+    _trust = trust_as_template
 
 
 def as_template(text: str) -> str:
     """``text``, made from what the user wrote, as a template that may be run."""
-    return text if TEXT_IS_RUN_UNLESS_MARKED else trust_as_template(text)
+    return _trust(text) if _trust else text
 
 
-def without_templates(value: t.Any) -> t.Any:
-    """``value`` with every text that could be a template marked as unsafe, where that is needed.
+def inert(value: t.Any) -> t.Any:
+    """``value`` from the service, in a form in which no text of it is ever run.
 
-    Only text with braces: the mark shows in what ``ansible-inventory --list`` prints.
+    Text that can't be a template is left plain on old cores and marked as trusted on new ones: everything else is
+    printed as ``{"__ansible_unsafe": ...}`` by ``ansible-inventory --list``, which is right where it matters (who reads
+    that output must not run it either) and noise where it doesn't.
     """
-    if not TEXT_IS_RUN_UNLESS_MARKED:
-        return value
     if isinstance(value, str):
-        return wrap_var(value) if "{" in value else value
+        # A template may also declare delimiters of its own.
+        if "{" in value or "#jinja2" in value:
+            return value if _trust else wrap_var(value)
+        return as_template(value)
     if isinstance(value, dict):
-        return {without_templates(name): without_templates(item) for name, item in value.items()}
+        return {inert(name): inert(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [without_templates(item) for item in value]
+        return [inert(item) for item in value]
     return value

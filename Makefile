@@ -1,0 +1,144 @@
+# Everything a contributor runs, on any machine that has Python 3.11 or newer (with venv), make and git.
+# `make` alone lists the targets. Another Python: `make test PYTHON=python3.13`.
+
+PYTHON ?= python3
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Nothing of the caller's own set-up reaches a demo or a test: not their Ansible settings, not their API key, and not the
+# repository that a git hook is at work in.
+unexport $(filter ANSIBLE_% CLAWHOSTERS_% PYTHONPATH PYTHONHOME GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE,$(.VARIABLES))
+
+# ---- Where things are made. All of it is ignored by git and removed by `make clean`.
+
+# Tools only take a collection for one in a folder ansible_collections/NAMESPACE/NAME. There are two of those:
+#   build/live   a link to this folder, for all that runs the collection: edits are live, nothing is copied.
+#   build/ansible_collections   a copy of what git would commit, for the tools that follow no link (ansible-test,
+#                antsibull-docs) or must not see anything else (the tarball).
+LIVE := build/live/ansible_collections/clawhosters/cloud
+COPY := build/ansible_collections/clawhosters/cloud
+
+VENV := .venv
+VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+DEMO_READY := $(VENV)/demo-$(VERSION).stamp
+DEV_READY := $(VENV)/dev-$(VERSION).stamp
+
+# What runs sees the tools of the environment, the collection, and a home of its own: nothing is left in the caller's.
+HOME_DIR := build/home
+RUN := HOME="$(CURDIR)/$(HOME_DIR)" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/live"
+
+# ---- For users
+
+.PHONY: help
+help: ## List the targets
+	@echo 'make TARGET, where TARGET is one of:'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s%s\n", $$1, $$2 }'
+
+.PHONY: demo
+demo: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Show the collection at work on a simulated service
+	@$(RUN) examples/demo.sh
+
+# ---- For contributors
+
+.PHONY: test
+test: ## Run every check, as CI does, up to the first that fails
+	@$(MAKE) lint
+	@$(MAKE) sanity
+	@$(MAKE) unit
+	@$(MAKE) integration
+	@printf '\nEverything passed.\n'
+
+heading = @printf '\n==> %s\n' '$(1)'
+
+.PHONY: lint
+lint: live copy $(DEV_READY) ## Check format, style, types, docs and changelog
+	$(call heading,Format: ruff format)
+	@$(RUN) ruff format --check .
+	$(call heading,Lint: ruff)
+	@$(RUN) ruff check .
+	$(call heading,Types: mypy)
+	@$(RUN) mypy
+	$(call heading,YAML: yamllint)
+	@$(RUN) yamllint --strict .
+	$(call heading,Ansible content: ansible-lint)
+	@$(RUN) ansible-lint --offline --strict
+	$(call heading,Changelog: antsibull-changelog)
+	@$(RUN) antsibull-changelog lint
+	$(call heading,Documentation: antsibull-docs)
+	@cd $(COPY) && $(RUN) antsibull-docs lint-collection-docs --plugin-docs .
+
+.PHONY: sanity
+sanity: live copy $(DEV_READY) ## Run ansible-test sanity (the first time: a minute or two)
+	$(call heading,Sanity: ansible-test)
+	@cd $(COPY) && $(RUN) python tests/sanity/run.py
+
+# ARGS goes to pytest: make unit ARGS='-k budget -x'
+.PHONY: unit
+unit: live $(DEV_READY) ## Run the unit tests
+	$(call heading,Unit tests: pytest)
+	@$(RUN) python -m pytest -n 2 tests/unit $(ARGS)
+
+.PHONY: integration
+integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
+	$(call heading,Integration tests: pytest)
+	@$(RUN) python -m pytest -n 2 tests/integration $(ARGS)
+
+.PHONY: format
+format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can fix
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+# ARGS goes to uv: make lock ARGS=--upgrade
+.PHONY: lock
+lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
+	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) requirements/demo.in --output-file requirements/demo.txt
+	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) requirements/dev.in --output-file requirements/dev.txt
+LOCK_OPTIONS := --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-header
+
+.PHONY: build
+build: live copy $(DEV_READY) ## Build the collection's archive into dist/, and let Galaxy's importer judge it
+	@rm -rf dist
+	@$(RUN) ansible-galaxy collection build --output-path dist $(COPY)
+	@cd build && $(RUN) python -m galaxy_importer.main ../dist/*.tar.gz
+
+.PHONY: changelog
+changelog: live $(DEV_READY) ## Turn the fragments into a release of galaxy.yml's version
+	@$(RUN) antsibull-changelog release
+
+.PHONY: clean
+clean: ## Remove all that these targets made, the environment too
+	rm -rf $(VENV) build dist collections .ansible .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f changelogs/.plugin-cache.yaml
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- How it is done
+
+# pytest-ansible would make a tree of links of its own, once, and miss what is added later; it takes this one instead.
+.PHONY: live
+live:
+	@mkdir -p $(HOME_DIR) $(dir $(LIVE))
+	@ln -sfn ../../../.. $(LIVE)
+	@[ -L collections ] || rm -rf collections
+	@ln -sfn build/live collections
+
+# A repository of its own: ansible-test asks git for the files, and finds none in a folder that an outer one ignores.
+.PHONY: copy
+copy:
+	@[ -d $(COPY)/.git ] || git init --quiet --initial-branch=copy $(COPY)
+	@git --git-dir=$(COPY)/.git --work-tree=. add --all
+	@git -C $(COPY) checkout-index --all --force --quiet
+	@git -C $(COPY) clean -ffdq
+
+# A change of the pins, or of the Python, makes the environment anew. The stamp is written last: a broken-off install has none.
+$(DEMO_READY): requirements/demo.txt
+$(DEV_READY): requirements/dev.txt
+$(DEMO_READY) $(DEV_READY):
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "PYTHON=$(PYTHON) is not a Python 3.11 or newer with venv (Debian: python3-venv). Name one: make PYTHON=python3.13" >&2; \
+		exit 1; }
+	@echo 'Setting up $(VENV) with the versions of $< (Python $(VERSION)) ...'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --requirement $<
+	@touch $@

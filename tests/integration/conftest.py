@@ -1,0 +1,31 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests of the commands share: a controller whose user exported a key and the simulator's address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import REPOSITORY, Controller
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collections path that holds this collection, as it is now."""
+    path = tmp_path_factory.mktemp("collections")
+    namespace = path / "ansible_collections" / "clawhosters"
+    namespace.mkdir(parents=True)
+    (namespace / "cloud").symlink_to(REPOSITORY)
+    return path
+
+
+@pytest.fixture
+def controller(tmp_path: Path, collections: Path, simulator: Simulator) -> Controller:
+    """A controller that is set up for the simulator."""
+    return Controller(tmp_path, collections, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})

@@ -1,0 +1,171 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bad input and a bad network: one clear line, an exit code, no traceback, and nothing sent that should not be."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+
+import pytest
+
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+
+MODULES = ["claw_instance", "claw_instance_info", "inventory"]
+
+
+def run_with(controller: Controller, how: str, **environment: str | None) -> Run:
+    """Reads instance 1 or the inventory with these variables set, with little patience."""
+    environment.setdefault("CLAWHOSTERS_RETRY_TIMEOUT", "0")
+    if how == "inventory":
+        return controller.inventory(None, **environment)
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{f"clawhosters.cloud.{how}": {"id": 1}}]}
+    return controller.playbook([play], **environment)
+
+
+def assert_one_clear_line(run: Run, *words: str) -> None:
+    """The run failed, and said why in one line that holds these words."""
+    assert run.rc != 0
+    assert "Traceback" not in run.screen
+    screen = " ".join(run.screen.split())
+    for word in words:
+        assert word in screen
+    for entry in run.results:
+        assert entry["result"]["msg"].isprintable()
+
+
+@pytest.mark.parametrize("how", MODULES)
+def test_no_key_names_the_three_ways(simulator: Simulator, controller: Controller, how: str) -> None:
+    run = run_with(controller, how, CLAWHOSTERS_API_KEY=None)
+    assert_one_clear_line(run, "api_key,", "api_key_file", "CLAWHOSTERS_API_KEY")
+    assert simulator.calls() == []
+
+
+@pytest.mark.parametrize("how", MODULES)
+def test_an_empty_key_is_no_key(simulator: Simulator, controller: Controller, how: str) -> None:
+    assert_one_clear_line(run_with(controller, how, CLAWHOSTERS_API_KEY=" "), "No API key was given")
+    assert simulator.calls() == []
+
+
+@pytest.mark.parametrize("how", MODULES)
+def test_a_key_with_a_line_break_is_refused_without_showing_it(
+    simulator: Simulator, controller: Controller, how: str
+) -> None:
+    run = run_with(controller, how, CLAWHOSTERS_API_KEY="oc_live_first\nX-Injected: second")
+    assert_one_clear_line(run, "line break")
+    assert "oc_live_first" not in run.screen
+    assert "X-Injected" not in run.screen
+    assert simulator.calls() == []
+
+
+@pytest.mark.parametrize("how", MODULES)
+@pytest.mark.parametrize("state", ["revoked", "expired"])
+def test_a_wrong_key_is_told_in_the_services_own_words(
+    simulator: Simulator, controller: Controller, how: str, state: str
+) -> None:
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "keys": {"oc_live_once_good": state}})
+    run = run_with(controller, how, CLAWHOSTERS_API_KEY="oc_live_once_good")
+    assert_one_clear_line(run, "401 unauthorized:", "Check the API key")
+    if how != "inventory":
+        assert run.result["error"]["status"] == 401
+        assert run.result["error"]["message"] in run.result["msg"]
+
+
+def test_an_instance_of_another_account_does_not_exist(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "keys": {"oc_live_of_another": "foreign"}})
+    run = run_with(controller, "claw_instance", CLAWHOSTERS_API_KEY="oc_live_of_another")
+    assert_one_clear_line(run, "There is no such instance", "dashboard")
+
+
+@pytest.mark.parametrize("how", MODULES)
+def test_an_unknown_host_is_named(controller: Controller, how: str) -> None:
+    run = run_with(controller, how, CLAWHOSTERS_API_URL="https://no-such-host.invalid/api/v1")
+    assert_one_clear_line(run, "no-such-host.invalid is unknown")
+
+
+@pytest.mark.parametrize("how", MODULES)
+def test_a_refused_connection_is_told(controller: Controller, how: str) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    run = run_with(controller, how, CLAWHOSTERS_API_URL=f"http://127.0.0.1:{port}/api/v1")
+    assert_one_clear_line(run, "Connection refused", "was not sent")
+
+
+@pytest.mark.parametrize("how", MODULES)
+@pytest.mark.parametrize(
+    ("fault", "options", "words"),
+    [
+        ("html_200", {}, ["a web page instead of JSON", "Is api_url"]),
+        ("html_502", {}, ["502", "Bad Gateway"]),
+        ("json_500", {}, ["500 internal_server_error"]),
+        ("empty", {}, ["no JSON"]),
+        ("truncated_json", {}, ["no JSON"]),
+        ("wrong_type", {"body": [1, 2]}, ["has no `data`"]),
+        ("wrong_type", {"body": {"data": "text"}}, ["got a text"]),
+        ("wrong_type", {"body": None}, ["is nothing"]),
+        ("reset_before", {}, ["connection", "lost"]),
+        ("truncated", {}, ["connection", "lost"]),
+        ("rate_limited", {"code": "rate_limit_exceeded"}, ["429 rate_limit_exceeded"]),
+        ("forbidden", {}, ["403 forbidden"]),
+        ("redirect", {"location": "http://127.0.0.2:1/steal"}, ["redirected", "127.0.0.2"]),
+    ],
+)
+def test_an_answer_that_is_no_use_is_told_in_a_line(
+    simulator: Simulator, controller: Controller, how: str, fault: str, options: dict[str, t.Any], words: list[str]
+) -> None:
+    simulator.fault(fault, times=None, **options)
+    assert_one_clear_line(run_with(controller, how), *words)
+    assert len(simulator.calls()) == 1
+
+
+@pytest.mark.parametrize("how", MODULES)
+def test_plain_http_to_another_machine_is_refused_before_a_byte_is_sent(controller: Controller, how: str) -> None:
+    with socket.create_server(("0.0.0.0", 0)) as listener:  # a machine of the network, as far as the address tells
+        listener.settimeout(0.5)
+        port = listener.getsockname()[1]
+        run = run_with(controller, how, CLAWHOSTERS_API_URL=f"http://{socket.gethostname()}:{port}/api/v1")
+        assert_one_clear_line(run, "is refused, and nothing was sent", "https")
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_an_option_that_does_not_exist_is_named(controller: Controller) -> None:
+    run = controller.task({"id": 1, "stat": "stopped"})
+    assert_one_clear_line(run, "Unsupported parameters for (clawhosters.cloud.claw_instance) module: stat")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "one of the following is required: id, name"),
+        ({"id": "seven"}, "id"),
+        ({"id": 1, "state": "gone"}, "value of state must be one of: started, stopped, restarted, absent"),
+        ({"id": 1, "wait_timeout": -1}, "wait_timeout is -1"),
+        ({"id": 1, "timeout": 0}, "timeout is 0"),
+        ({"name": ""}, "name is empty"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_anything_is_sent(
+    simulator: Simulator, controller: Controller, options: dict[str, t.Any], words: str
+) -> None:
+    assert_one_clear_line(controller.task(options), words)
+    assert simulator.calls() == []
+
+
+def test_a_name_that_fits_two_lists_their_ids(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(1, name="twin")
+    simulator.set_instance(2, name="twin")
+    run = controller.task({"name": "twin", "state": "absent"})
+    assert_one_clear_line(run, "2 instances are named twin (ids 1, 2)")
+    assert "DELETE" not in " ".join(simulator.calls())
+
+
+def test_a_name_that_does_not_fit_the_id_stops_a_deletion(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(1, name="web-bot")
+    run = controller.task({"id": 1, "name": "test-bot", "state": "absent"})
+    assert_one_clear_line(run, "is named web-bot, not test-bot")
+    assert simulator.calls() == ["GET /instances/1"]

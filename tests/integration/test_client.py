@@ -1,0 +1,208 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The client in this process, against faults of every kind over real HTTP: what is repeated, what is not."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client, Repeat
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+    ApiError,
+    CheckModeError,
+    ClawHostersError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from simulator.handle import Simulator
+from support import KEY
+from support.sleeper import Sleeper
+
+
+@pytest.fixture
+def sleeper() -> Sleeper:
+    return Sleeper()
+
+
+@pytest.fixture
+def client(simulator: Simulator, sleeper: Sleeper) -> Client:
+    """A client whose waits take no time."""
+    settings = settings_from({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
+    return Client(settings, progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep))
+
+
+PASSING = [
+    ("reset_before", {}),
+    ("reset_after", {}),
+    ("close_before", {}),
+    ("truncated", {}),
+    ("truncated_json", {}),
+    ("empty", {}),
+    ("json_500", {}),
+    ("html_502", {}),
+    ("html_503", {}),
+    ("status", {"status": 504}),
+    ("rate_limited", {}),
+]
+
+
+@pytest.mark.parametrize(("fault", "options"), PASSING)
+def test_a_read_outlives_a_fault_that_passes(
+    simulator: Simulator, client: Client, fault: str, options: dict[str, t.Any]
+) -> None:
+    simulator.fault(fault, times=2, **options)
+    assert client.fetch("/instances/1")["id"] == 1
+    assert client.usage.requests == 3
+    assert client.usage.retries == 2
+    assert client.usage.waited > 0
+
+
+@pytest.mark.parametrize(("fault", "options"), PASSING)
+def test_a_fault_that_stays_is_reported_after_a_bounded_number_of_tries(
+    simulator: Simulator, client: Client, sleeper: Sleeper, fault: str, options: dict[str, t.Any]
+) -> None:
+    simulator.fault(fault, times=None, **options)
+    with pytest.raises(ClawHostersError, match="Given up after"):
+        client.fetch("/instances/1")
+    assert 2 < len(simulator.calls()) < 25
+    assert sleeper.total <= client.settings.retry_timeout
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("forbidden", ApiError),
+        ("unauthorized", ApiError),
+        ("not_found", ApiError),
+        ("html_200", ClawHostersError),
+        ("status", ApiError),
+    ],
+)
+def test_what_does_not_pass_is_not_repeated(
+    simulator: Simulator, client: Client, fault: str, error: type[Exception]
+) -> None:
+    simulator.fault(fault, times=None, **({"status": 400} if fault == "status" else {}))
+    with pytest.raises(error):
+        client.fetch("/instances/1")
+    assert len(simulator.calls()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"), [case for case in PASSING if case[0] not in ("rate_limited", "truncated_json", "empty")]
+)
+def test_a_change_is_never_repeated_after_a_fault(
+    simulator: Simulator, client: Client, fault: str, options: dict[str, t.Any]
+) -> None:
+    simulator.set_instance(1, status="running")
+    simulator.fault(fault, **options)
+    with pytest.raises((TransportError, ServerError)):
+        client.act("POST", "/instances/1/restart")
+    assert simulator.calls() == ["POST /instances/1/restart"]
+
+
+@pytest.mark.parametrize("fault", ["truncated_json", "empty"])
+def test_a_change_that_was_accepted_needs_no_readable_answer(simulator: Simulator, client: Client, fault: str) -> None:
+    simulator.set_instance(1, status="running")
+    simulator.fault(fault, after_effect=True)
+    assert client.act("POST", "/instances/1/restart") is None
+    assert simulator.effects() == {"restarts": 1}
+
+
+def test_a_change_waits_out_a_rate_limit_and_a_purchase_does_not(simulator: Simulator, client: Client) -> None:
+    simulator.set_instance(1, status="running")
+    simulator.fault("rate_limited", times=2, retry_after="seconds")
+    client.act("POST", "/instances/1/restart")
+    assert simulator.effects() == {"restarts": 1}
+    simulator.fault("rate_limited")
+    with pytest.raises(RateLimitedError):
+        client.act("POST", "/billing/buy_claws", {"package_id": 1}, Repeat.PURCHASE)
+    assert simulator.calls().count("POST /billing/buy_claws") == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"retry_after": "seconds"},
+        {"retry_after": "http_date"},
+        {"retry_after": "garbage"},
+        {"reset": "unix"},
+        {"reset": "delta"},
+        {"reset": "milliseconds"},
+        {"reset": "past"},
+        {"reset": "garbage"},
+        {"reset": "none"},
+    ],
+)
+@pytest.mark.parametrize("skew", [0, -86400, 86400])
+def test_every_form_of_429_is_waited_out_whatever_the_clocks_say(
+    simulator: Simulator, client: Client, sleeper: Sleeper, options: dict[str, t.Any], skew: int
+) -> None:
+    simulator.set_clock(skew)
+    simulator.fault("rate_limited", **options)
+    assert client.fetch("/instances/1")["id"] == 1
+    assert len(sleeper.slept) >= 1
+    assert 1 <= sleeper.total <= 65 * 1.25
+
+
+def test_waiters_do_not_wake_together(simulator: Simulator, client: Client, sleeper: Sleeper) -> None:
+    for _ in range(5):
+        simulator.fault("rate_limited", retry_after="seconds", seconds=5)
+        client.fetch("/instances/1")
+    assert len(set(sleeper.slept)) > 1
+
+
+def test_a_wait_that_would_outlast_the_deadline_is_not_begun(simulator: Simulator, sleeper: Sleeper) -> None:
+    settings = settings_from({"api_key": KEY, "api_url": simulator.url, "retry_timeout": 3}, pytest.fail)
+    client = Client(settings, progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep))
+    simulator.fault("rate_limited", retry_after="seconds", seconds=60, times=None)
+    with pytest.raises(RateLimitedError):
+        client.fetch("/instances/1")
+    assert sleeper.total == 0
+
+
+def test_check_mode_sends_nothing_but_get(simulator: Simulator, client: Client) -> None:
+    client.check_mode = True
+    for method in ("POST", "DELETE", "PATCH", "PUT"):
+        with pytest.raises(CheckModeError):
+            client.act(method, "/instances/1")
+    assert simulator.calls() == []
+    assert client.fetch("/instances/1")
+
+
+def test_each_request_asks_the_budget_before_it_and_reports_to_it_after(simulator: Simulator, client: Client) -> None:
+    told: list[object] = []
+
+    class Budget:
+        def reserve(self) -> None:
+            told.append("reserve")
+
+        def report(self, headers: t.Mapping[str, str]) -> None:
+            told.append(int(headers["x-ratelimit-remaining"]) >= 0)
+
+    client.budget = Budget()
+    simulator.fault("json_500")
+    client.fetch("/instances/1")
+    assert told == ["reserve", True, "reserve", True]
+
+
+def test_a_proxy_is_not_asked_for_a_service_on_this_machine(
+    simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert client.fetch("/instances/1")["id"] == 1
+
+
+def test_the_last_word_on_the_limit_is_kept(simulator: Simulator, client: Client) -> None:
+    client.fetch("/instances/1")
+    first = client.usage.remaining
+    client.fetch("/instances/1")
+    assert first is not None
+    assert client.usage.remaining == first - 1

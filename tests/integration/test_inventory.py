@@ -1,0 +1,248 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The inventory as its users see it: `ansible-inventory` over HTTP, and plays over its hosts."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+
+PAYLOADS = [
+    "{{ lookup('ansible.builtin.pipe', 'touch pwned') }}",
+    "{% set x = lookup('ansible.builtin.pipe', 'touch pwned') %}{{ x }}",
+    "#jinja2:variable_start_string:'[[',variable_end_string:']]'\n[[ lookup('ansible.builtin.pipe', 'touch pwned') ]]",
+    "<script>alert(1)</script>",
+    "!unsafe x: [1, 2",
+    "na\u0131ve \u202egnirts",
+]
+
+
+def listed(run: Run) -> dict[str, t.Any]:
+    """What --list printed."""
+    assert run.rc == 0, run.screen
+    return json.loads(run.stdout)
+
+
+def hosts(run: Run, group: str = "clawhosters") -> list[str]:
+    return listed(run)[group]["hosts"]
+
+
+def variables(run: Run, host: str) -> dict[str, t.Any]:
+    return listed(run)["_meta"]["hostvars"][host]
+
+
+@pytest.fixture
+def small(simulator: Simulator) -> Simulator:
+    """Three that run and one that does not."""
+    simulator.reset(
+        state={
+            "instances": [
+                {"id": 4, "name": "delta", "status": "running", "tier": "pro", "ip_address": "2001:0db8:0::0004"},
+                {"id": 2, "name": "bravo", "status": "running", "tier": "budget", "ip_address": "192.0.2.2"},
+                {"id": 3, "name": "charlie", "status": "stopped", "tier": "pro"},
+                {"id": 1, "name": "alpha", "status": "running", "tier": "pro", "ip_address": None},
+            ]
+        }
+    )
+    return simulator
+
+
+def test_running_instances_are_hosts_with_every_field_as_a_variable(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory()
+    assert hosts(run) == ["alpha", "bravo", "delta"]
+    assert {"claw_id", "claw_name", "claw_status", "claw_tier", "claw_billing_mode", "claw_ip_address"} <= set(
+        variables(run, "delta")
+    )
+    assert variables(run, "delta")["claw_id"] == 4
+    assert "ansible_host" not in variables(run, "delta")
+
+
+@pytest.mark.parametrize("order", ["reversed", "shuffled"])
+def test_the_order_of_the_service_does_not_show(small: Simulator, controller: Controller, order: str) -> None:
+    expected = controller.inventory().stdout
+    small.switch(list_order=order)
+    assert controller.inventory().stdout == expected
+
+
+def test_statuses_choose_and_all_is_every_one(small: Simulator, controller: Controller) -> None:
+    assert hosts(controller.inventory({"statuses": ["stopped"]})) == ["charlie"]
+    assert hosts(controller.inventory({"statuses": ["all"]})) == ["alpha", "bravo", "charlie", "delta"]
+
+
+def test_all_filters_must_hold(small: Simulator, controller: Controller) -> None:
+    assert hosts(controller.inventory({"filters": ["claw_tier == 'pro'", "claw_ip_address"]})) == ["delta"]
+
+
+@pytest.mark.parametrize("condition", ["claw_can_start", "claw_tier ==", "1/0"])
+def test_a_filter_that_cannot_be_evaluated_is_an_error(
+    small: Simulator, controller: Controller, condition: str
+) -> None:
+    run = controller.inventory({"filters": [condition]})
+    assert run.rc != 0
+    assert f"The filter '{condition}' can't be evaluated" in run.stderr
+    assert "Traceback" not in run.screen
+
+
+def test_details_add_the_fields_that_lists_do_not_show(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"details": True, "filters": ["claw_can_stop"]})
+    assert "claw_daily_claw_cost" in variables(run, "alpha")
+    assert small.calls() == ["GET /instances", "GET /instances/1", "GET /instances/2", "GET /instances/4"]
+
+
+def test_host_names_by_preference(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"hostnames": ["no_such_field", "ip_address", "{{ claw_name }}-{{ claw_tier }}"]})
+    assert hosts(run) == ["alpha-pro", "192.0.2.2", "2001:0db8:0::0004"]
+
+
+def test_no_host_name_at_all_is_an_error(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"hostnames": ["ip_address"]})
+    assert run.rc != 0
+    assert "instance with id 1" in run.stderr
+
+
+def test_another_prefix_and_group(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"hostvars_prefix": "ch_", "group": "bots", "hostnames": ["{{ ch_name }}"]})
+    assert hosts(run, "bots") == ["alpha", "bravo", "delta"]
+    assert variables(run, "alpha")["ch_id"] == 1
+
+
+def test_constructed_options(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory(
+        {
+            "compose": {"ansible_user": "'root'", "label": "claw_name ~ '/' ~ claw_tier"},
+            "groups": {"professional": "claw_tier == 'pro'"},
+            "keyed_groups": [{"key": "claw_tier", "prefix": "tier"}],
+        }
+    )
+    assert hosts(run, "professional") == ["alpha", "delta"]
+    assert hosts(run, "tier_budget") == ["bravo"]
+    assert variables(run, "alpha")["label"] == "alpha/pro"
+
+
+def test_a_composed_variable_that_fails_is_an_error_when_strict(small: Simulator, controller: Controller) -> None:
+    assert controller.inventory({"compose": {"x": "no_such_variable"}}).rc == 0
+    assert controller.inventory({"compose": {"x": "no_such_variable"}, "strict": True}).rc != 0
+
+
+def test_connecting_by_address_takes_any_family_and_nothing_else(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"connect_with": "ip_address"})
+    assert variables(run, "delta")["ansible_host"] == "2001:db8::4"
+    assert variables(run, "bravo")["ansible_host"] == "192.0.2.2"
+    assert "ansible_host" not in variables(run, "alpha")
+    small.set_instance(2, ip_address="-oProxyCommand=touch pwned")
+    run = controller.inventory({"connect_with": "ip_address"})
+    assert "ansible_host" not in variables(run, "bravo")
+    assert "The ip_address of instance 2 is none" in run.stderr
+
+
+def test_connecting_by_subdomain_reads_the_detail(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"connect_with": "subdomain"})
+    assert variables(run, "alpha")["ansible_host"] == "alpha.clawhosters.com"
+    assert len(small.calls()) == 4
+
+
+def test_two_of_one_name_both_carry_their_id_with_a_warning(small: Simulator, controller: Controller) -> None:
+    small.set_instance(2, name="alpha")
+    run = controller.inventory()
+    assert hosts(run) == ["alpha-1", "alpha-2", "delta"]
+    assert "alpha-1, alpha-2" in " ".join(run.stderr.split())
+    run = controller.inventory({"on_duplicate": "fail"})
+    assert run.rc != 0
+    assert "ids 1, 2" in run.stderr
+
+
+def test_fewer_hosts_than_wanted_is_an_error(small: Simulator, controller: Controller) -> None:
+    assert controller.inventory({"min_hosts": 3}).rc == 0
+    run = controller.inventory({"min_hosts": 4})
+    assert run.rc != 0
+    assert "3 instances became hosts, fewer than min_hosts (4)" in run.stderr
+
+
+@pytest.mark.parametrize("count", [0, 1, 25, 26, 60, 1000])
+def test_accounts_of_every_size_are_read_whole(simulator: Simulator, controller: Controller, count: int) -> None:
+    simulator.reset(instances=count)
+    run = controller.inventory({"statuses": ["all"], "hostnames": ["id"]})
+    found = listed(run).get("clawhosters", {}).get("hosts", [])
+    assert sorted(map(int, found)) == list(range(1, count + 1))
+    assert simulator.calls() == ["GET /instances"] * max(1, -(-count // 25))
+
+
+@pytest.mark.parametrize("fault", ["vanish_between_pages", "insert_between_pages"])
+def test_a_list_that_shifts_once_is_read_again(simulator: Simulator, controller: Controller, fault: str) -> None:
+    simulator.fault(fault)
+    run = controller.inventory({"statuses": ["all"], "hostnames": ["id"]})
+    ids = {str(instance["id"]) for instance in simulator.state()["instances"]}
+    assert set(hosts(run)) == ids
+    assert len(simulator.calls()) > 3
+
+
+def test_a_list_that_never_holds_still_is_an_error_and_no_part_of_it_shows(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.fault("vanish_between_pages", times=None)
+    run = controller.inventory({"statuses": ["all"]})
+    assert run.rc != 0
+    assert "could not be read whole" in run.stderr
+    assert "web-bot" not in run.stdout
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_a_payload_in_any_field_never_runs_and_prints_as_plain_text(
+    small: Simulator, controller: Controller, payload: str
+) -> None:
+    small.set_instance(4, name=payload, tier=payload)
+    run = controller.inventory()
+    (host,) = set(hosts(run)) - {"alpha", "bravo"}
+    # What could be a template is marked, so that who reads this output does not run it either.
+    shown = {"__ansible_unsafe": payload} if "{" in payload or "#jinja2" in payload else payload
+    assert variables(run, host)["claw_name"] == shown
+    assert variables(run, host)["claw_tier"] == shown
+    play = {
+        "hosts": "clawhosters",
+        "gather_facts": False,
+        "connection": "local",
+        "tasks": [
+            {"ansible.builtin.debug": {"msg": "{{ claw_name }} {{ inventory_hostname }} {{ claw_tier | upper }}"}},
+            {"clawhosters.cloud.claw_instance_info": {"id": "{{ claw_id }}"}, "register": "read"},
+            {"ansible.builtin.debug": {"msg": "{{ read.instances[0].name }}"}},
+        ],
+    }
+    run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"), "-vvv")
+    assert run.rc == 0, run.screen
+    assert not (controller.folder / "pwned").exists()
+
+
+def test_the_cache_is_not_another_accounts(small: Simulator, controller: Controller) -> None:
+    cache = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(controller.folder / "cache"),
+    }
+    controller.inventory(cache)
+    small.clear_log()
+    run = controller.inventory(cache, CLAWHOSTERS_API_KEY="oc_live_of_another_account")
+    assert small.calls() == ["GET /instances"]
+    assert run.rc == 0
+
+
+def test_the_key_may_be_a_template_in_the_inventory_file(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory(
+        {"api_key": "{{ lookup('ansible.builtin.env', 'MY_KEY') }}"},
+        CLAWHOSTERS_API_KEY=None,
+        MY_KEY="oc_live_from_elsewhere",
+    )
+    assert hosts(run) == ["alpha", "bravo", "delta"]
+
+
+def test_only_files_of_the_right_name_are_taken(small: Simulator, controller: Controller) -> None:
+    path = controller.write("other.yml", {"plugin": "clawhosters.cloud.instances"})
+    run = controller.run("ansible-inventory", "-i", str(path), "--list")
+    assert "clawhosters.yml" not in run.stdout
+    assert small.calls() == []

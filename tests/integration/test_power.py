@@ -1,0 +1,268 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changing an instance when something goes wrong on the way: no change is lost, repeated blindly, or claimed."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+    ClawHostersError,
+    RefusedError,
+    UnprocessableError,
+    WaitTimeoutError,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import fetch_or_none
+from ansible_collections.clawhosters.cloud.plugins.module_utils.power import Outcome, Power
+from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils.waiter import Waiter
+from simulator.handle import Simulator
+from support import KEY
+from support.sleeper import Sleeper
+
+Ensure = t.Callable[..., Outcome]
+
+
+@pytest.fixture
+def ensure(simulator: Simulator) -> Ensure:
+    """Brings instance 1 to a state, with waits that take no time; keywords are the module's options."""
+    sleeper = Sleeper()
+
+    def run(wanted: str, *, wait: bool = True, wait_timeout: int = 300, wait_healthy: bool = False) -> Outcome:
+        settings = settings_from({"api_key": KEY, "api_url": simulator.url, "timeout": 1}, pytest.fail)
+        progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+        client = Client(settings, progress=progress)
+        waiter = Waiter(wait_timeout, progress) if wait else None
+        return Power(client, waiter, wait_healthy, lambda warning: None).ensure(fetch_or_none(client, 1), wanted)
+
+    return run
+
+
+def posts(simulator: Simulator) -> list[str]:
+    """The changes that were asked for."""
+    return [call for call in simulator.calls() if not call.startswith("GET")]
+
+
+POWER = [("started", "stopped", "start", "running"), ("stopped", "running", "stop", "stopped")]
+
+
+@pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
+@pytest.mark.parametrize("shows", ["old", "busy", "end"])
+def test_a_slow_transition_is_waited_for_whatever_it_shows_meanwhile(
+    simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str, shows: str
+) -> None:
+    simulator.set_instance(1, status=found)
+    simulator.switch(transition_reads=3, transition_shows=shows)
+    outcome = ensure(wanted)
+    assert outcome.changed
+    assert outcome.instance is not None
+    assert outcome.instance["status"] == end
+    assert posts(simulator) == [f"POST /instances/1/{action}"]
+
+
+@pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
+@pytest.mark.parametrize("fault", ["reset_after", "close_after", "truncated", "hang_after"])
+def test_an_answer_lost_after_the_effect_is_read_back_and_nothing_is_sent_twice(
+    simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str, fault: str
+) -> None:
+    simulator.set_instance(1, status=found)
+    simulator.fault(fault, method="POST", **({"seconds": 1.5} if fault == "hang_after" else {}))
+    outcome = ensure(wanted)
+    assert outcome.changed
+    assert posts(simulator) == [f"POST /instances/1/{action}"]
+
+
+@pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
+@pytest.mark.parametrize("fault", ["reset_before", "json_500", "html_502"])
+def test_start_and_stop_are_repeated_once_when_nothing_is_to_be_seen_of_them(
+    simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str, fault: str
+) -> None:
+    simulator.set_instance(1, status=found)
+    simulator.fault(fault, method="POST")
+    outcome = ensure(wanted)
+    assert outcome.changed
+    assert outcome.instance is not None
+    assert outcome.instance["status"] == end
+    assert posts(simulator) == [f"POST /instances/1/{action}"] * 2
+    assert sum(simulator.effects().values()) == 1
+
+
+@pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
+def test_a_second_fault_is_reported_with_the_state_that_was_found(
+    simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str
+) -> None:
+    simulator.set_instance(1, status=found, name="web-bot")
+    simulator.fault("reset_before", method="POST", times=None)
+    with pytest.raises(ClawHostersError, match=rf"web-bot \(id 1\) is {found}: nothing is to be seen of a change"):
+        ensure(wanted)
+    assert len(posts(simulator)) == 2
+
+
+def test_a_start_that_takes_effect_after_its_fault_was_reported_counts_as_a_change(
+    simulator: Simulator, ensure: Ensure
+) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.switch(transition_reads=1, transition_shows="old")
+    simulator.fault("reset_after", method="POST")
+    outcome = ensure("started")
+    assert outcome.changed
+    assert outcome.before["status"] == "stopped"
+    assert outcome.after["status"] == "running"
+    assert simulator.effects() == {"starts": 1}
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "reset_after", "json_500"])
+def test_a_restart_is_never_repeated_and_its_outcome_is_called_unknown(
+    simulator: Simulator, ensure: Ensure, fault: str
+) -> None:
+    simulator.set_instance(1, status="running")
+    simulator.fault(fault, method="POST")
+    with pytest.raises(ClawHostersError, match="whether it was restarted can't be seen"):
+        ensure("restarted")
+    assert posts(simulator) == ["POST /instances/1/restart"]
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "close_after", "truncated"])
+def test_a_deletion_whose_answer_was_lost_is_read_back(simulator: Simulator, ensure: Ensure, fault: str) -> None:
+    simulator.set_instance(1, status="running", billing_mode="daily")
+    simulator.fault(fault, method="DELETE")
+    assert ensure("absent").changed
+    assert posts(simulator) == ["DELETE /instances/1"]
+
+
+def test_a_deletion_that_did_not_happen_is_reported_and_not_repeated(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="running", billing_mode="daily")
+    simulator.fault("reset_before", method="DELETE")
+    with pytest.raises(ClawHostersError, match="nothing is to be seen of a change"):
+        ensure("absent")
+    assert posts(simulator) == ["DELETE /instances/1"]
+
+
+def test_when_nothing_can_be_read_back_the_outcome_is_called_unknown(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.fault("reset_after", method="POST")
+    simulator.fault("json_500", method="GET", skip=1, times=None)
+    with pytest.raises(ClawHostersError, match="was changed is not known"):
+        ensure("started")
+    assert len(posts(simulator)) == 1
+
+
+@pytest.mark.parametrize("status", [204, 200])
+def test_a_deletion_is_waited_for_until_the_record_is_gone(simulator: Simulator, ensure: Ensure, status: int) -> None:
+    simulator.set_instance(1, status="running", billing_mode="daily")
+    simulator.switch(delete_answer=status, transition_reads=3)
+    outcome = ensure("absent")
+    assert outcome.changed
+    assert outcome.after == {}
+    assert outcome.instance is not None
+    assert outcome.instance["status"] == "deleting"
+
+
+def test_a_record_that_lingers_outside_the_list_counts_as_gone(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="running", billing_mode="daily")
+    simulator.switch(delete_lingers="detail")
+    assert ensure("absent", wait_timeout=20).changed
+
+
+def test_a_record_that_lingers_in_the_list_is_a_timeout(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="running", billing_mode="daily", name="web-bot")
+    simulator.switch(delete_lingers="everywhere")
+    with pytest.raises(WaitTimeoutError, match="web-bot: deleting, and not gone within 20 s"):
+        ensure("absent", wait_timeout=20)
+
+
+def test_a_monthly_instance_is_not_deleted_and_the_hint_says_why(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="running", billing_mode="monthly")
+    with pytest.raises(UnprocessableError, match="cancel the subscription in the dashboard"):
+        ensure("absent")
+    assert posts(simulator) == ["DELETE /instances/1"]
+
+
+def test_a_busy_instance_is_deleted_once_it_has_settled(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="deploying", billing_mode="daily", settles_to="running", settles_after_reads=3)
+    assert ensure("absent").changed
+    assert posts(simulator) == ["DELETE /instances/1"] * 2
+
+
+def test_without_waiting_a_busy_instance_is_a_failure_that_names_its_status(
+    simulator: Simulator, ensure: Ensure
+) -> None:
+    simulator.set_instance(1, status="deploying", billing_mode="daily")
+    for wanted in ("started", "stopped", "restarted"):
+        with pytest.raises(RefusedError, match="is deploying"):
+            ensure(wanted, wait=False)
+    assert posts(simulator) == []
+    with pytest.raises(ClawHostersError, match="is deploying"):
+        ensure("absent", wait=False)
+
+
+def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="stopped", settles_to="running", settles_after_reads=1)
+    outcome = ensure("started")
+    assert not outcome.changed
+    assert posts(simulator) == ["POST /instances/1/start"]
+    assert outcome.before == outcome.after
+
+
+def test_a_refusal_that_finds_a_busy_status_is_decided_once_more(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="running")
+    simulator.fault("status", status=422, code="unprocessable_entity", message="busy", method="POST", times=1)
+    simulator.fault("wrong_type", method="GET", skip=1, body={"data": {"id": 1, "name": "a", "status": "deploying"}})
+    outcome = ensure("stopped")
+    assert outcome.changed
+    assert posts(simulator) == ["POST /instances/1/stop"] * 2
+    assert simulator.effects() == {"stops": 1}
+
+
+def test_a_refusal_that_nothing_explains_is_reported_in_the_services_words(
+    simulator: Simulator, ensure: Ensure
+) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.set_state(balance=0)
+    with pytest.raises(UnprocessableError) as refusal:
+        ensure("started")
+    assert refusal.value.message in str(refusal.value)
+    assert "is stopped" in str(refusal.value)
+
+
+@pytest.mark.parametrize("ends", ["error", "deploy_failed", "paused"])
+def test_a_start_that_ends_in_trouble_is_told_at_once(simulator: Simulator, ensure: Ensure, ends: str) -> None:
+    simulator.set_instance(1, status="deploying", settles_to=ends, settles_after_reads=2)
+    with pytest.raises(RefusedError, match=f"is {ends}"):
+        ensure("started")
+
+
+def test_healthy_is_waited_for_when_asked(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.switch(health_lag_reads=4)
+    outcome = ensure("started", wait_healthy=True)
+    assert outcome.instance is not None
+    assert outcome.instance["health_status"] == "healthy"
+
+
+def test_one_that_runs_but_never_gets_healthy_is_a_timeout(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="running", health_status="unhealthy")
+    with pytest.raises(WaitTimeoutError, match="not healthy within 60 s"):
+        ensure("started", wait_healthy=True, wait_timeout=60)
+    assert posts(simulator) == []
+
+
+def test_the_service_may_be_out_of_order_while_one_waits(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.switch(transition_reads=2)
+    simulator.fault("html_503", method="GET", skip=2, times=12)
+    assert ensure("started").changed
+
+
+@pytest.mark.parametrize("switch", [{"id_as_string": True}, {"action_answer": "old"}, {"action_answer": "busy"}, {"timestamps": "offset"}])
+def test_variants_of_the_answer_do_not_matter(simulator: Simulator, ensure: Ensure, switch: dict[str, t.Any]) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.switch(**switch)
+    outcome = ensure("started")
+    assert outcome.instance is not None
+    assert outcome.instance["status"] == "running"

@@ -1,0 +1,112 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task costs, from the service's own log: exactly what the documentation promises."""
+
+from __future__ import annotations
+
+import pytest
+
+from simulator.handle import Simulator
+from support.controller import Controller
+
+RUNNING, STOPPED = 1, 2
+LIST_OF_60 = ["GET /instances", "GET /instances", "GET /instances"]
+
+
+@pytest.fixture(autouse=True)
+def two_known_instances(simulator: Simulator) -> None:
+    """One that runs, one that is stopped, with names of their own."""
+    simulator.set_instance(RUNNING, name="runs", status="running")
+    simulator.set_instance(STOPPED, name="rests", status="stopped")
+
+
+def test_by_id_and_unchanged_is_one_request(simulator: Simulator, controller: Controller) -> None:
+    run = controller.task({"id": RUNNING, "state": "started"})
+    assert run.result["changed"] is False
+    assert simulator.calls() == ["GET /instances/1"]
+    assert run.result["api"]["requests"] == 1
+
+
+def test_by_id_and_started_without_waiting_is_two(simulator: Simulator, controller: Controller) -> None:
+    run = controller.task({"id": STOPPED, "state": "started", "wait": False})
+    assert run.result["changed"] is True
+    assert simulator.calls() == ["GET /instances/2", "POST /instances/2/start"]
+    assert run.result["api"]["requests"] == 2
+
+
+def test_waiting_adds_only_its_polls(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(transition_reads=1)
+    run = controller.task({"id": STOPPED, "state": "started"})
+    assert run.result["instance"]["status"] == "running"
+    first, start, *polls = simulator.calls()
+    assert [first, start] == ["GET /instances/2", "POST /instances/2/start"]
+    assert set(polls) == {"GET /instances/2"}
+
+
+def test_by_name_over_sixty_instances_is_three_pages_and_one(simulator: Simulator, controller: Controller) -> None:
+    run = controller.task({"name": "runs"})
+    assert simulator.calls() == [*LIST_OF_60, "GET /instances/1"]
+    assert run.result["instance"]["can_stop"] is True
+
+
+def test_absent_for_a_name_that_nothing_has_is_the_pages_alone(simulator: Simulator, controller: Controller) -> None:
+    run = controller.task({"name": "nobody", "state": "absent"})
+    assert run.result["changed"] is False
+    assert run.result["instance"] is None
+    assert simulator.calls() == LIST_OF_60
+
+
+def test_one_by_id_with_all_its_fields_is_one_request(simulator: Simulator, controller: Controller) -> None:
+    run = controller.task({"id": RUNNING}, module="claw_instance_info")
+    assert [instance["name"] for instance in run.result["instances"]] == ["runs"]
+    assert "can_stop" in run.result["instances"][0]
+    assert simulator.calls() == ["GET /instances/1"]
+
+
+def test_all_instances_are_the_pages_and_details_are_one_request_each(
+    simulator: Simulator, controller: Controller
+) -> None:
+    run = controller.task({}, module="claw_instance_info")
+    assert [instance["id"] for instance in run.result["instances"]] == list(range(1, 61))
+    assert simulator.calls() == LIST_OF_60
+    simulator.clear_log()
+    run = controller.task({"name": "runs", "details": True}, module="claw_instance_info")
+    assert simulator.calls() == [*LIST_OF_60, "GET /instances/1"]
+
+
+def test_an_inventory_of_sixty_is_three_requests(simulator: Simulator, controller: Controller) -> None:
+    controller.inventory({"statuses": ["all"]})
+    assert simulator.calls() == LIST_OF_60
+
+
+def test_a_cache_hit_is_no_request(simulator: Simulator, controller: Controller) -> None:
+    cache = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(controller.folder / "cache"),
+    }
+    first = controller.inventory(cache)
+    simulator.clear_log()
+    second = controller.inventory(cache)
+    assert simulator.calls() == []
+    assert second.stdout == first.stdout
+    controller.inventory(cache, "--flush-cache")
+    assert simulator.calls() == LIST_OF_60
+
+
+def test_larger_pages_mean_fewer_requests(simulator: Simulator, controller: Controller) -> None:
+    run = controller.task({"page_size": 100}, module="claw_instance_info")
+    assert len(run.result["instances"]) == 60
+    assert simulator.calls() == ["GET /instances"]
+
+
+@pytest.mark.parametrize("code", [400, 422])
+def test_a_service_that_refuses_the_page_size_is_asked_without(
+    simulator: Simulator, controller: Controller, code: int
+) -> None:
+    simulator.fault("status", status=code, code="unprocessable_entity", message="Unknown parameter per_page")
+    run = controller.task({"page_size": 100}, module="claw_instance_info")
+    assert len(run.result["instances"]) == 60
+    assert [entry["query"] for entry in simulator.log()] == [{"per_page": "100"}, {}, {"page": "2"}, {"page": "3"}]

@@ -1,0 +1,174 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The key is nowhere but in the requests: not on a screen, in a result, or in a file that Ansible writes."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import typing as t
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+
+SECRET = "oc_live_very+secret/0123456789"
+FORMS = [SECRET, quote(SECRET, safe=""), base64.b64encode(SECRET.encode()).decode().rstrip("=")]
+
+
+def assert_key_is_nowhere(run: Run, controller: Controller) -> None:
+    """No form of the key is in what the run printed or in any file below the controller's folder and home."""
+    for form in FORMS:
+        assert form not in run.screen
+        assert form not in str(run.results)
+    for path in controller.folder.rglob("*"):
+        if path.is_file() and path.name not in ("playbook.yml", "key", "test.clawhosters.yml"):
+            content = path.read_bytes()
+            assert not any(form.encode() in content for form in FORMS), path
+
+
+def give_key(controller: Controller, how: str) -> tuple[dict[str, t.Any], dict[str, t.Any]]:
+    """Options and play keywords that give the key in this way, and the environment without it."""
+    controller.environment.pop("CLAWHOSTERS_API_KEY", None)
+    if how == "environment":
+        controller.environment["CLAWHOSTERS_API_KEY"] = SECRET
+        return {}, {}
+    if how == "file":
+        path = controller.write("key", SECRET)
+        path.chmod(0o600)
+        return {"api_key_file": str(path)}, {}
+    if how == "module_defaults":
+        return {}, {"module_defaults": {"group/clawhosters.cloud.all": {"api_key": SECRET}}}
+    if how == "variable":
+        return {"api_key": "{{ key }}"}, {"vars": {"key": SECRET}}
+    return {"api_key": SECRET}, {}
+
+
+HOW = ["option", "variable", "module_defaults", "environment", "file"]
+SITUATIONS = {
+    "success": {"id": 1, "state": "started"},
+    "not found": {"id": 999},
+    "bad option": {"id": 1, "no_such_option": 1},
+    "wrong key": {"id": 1, "state": "stopped"},
+    "html": {"id": 1, "state": "restarted"},
+}
+
+
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_the_key_shows_nowhere_at_any_verbosity(
+    simulator: Simulator, controller: Controller, how: str, situation: str
+) -> None:
+    if situation == "wrong key":
+        simulator.reset(state={"keys": {SECRET: "revoked"}})
+    if situation == "html":
+        simulator.fault("html_502", times=None)
+    options, keywords = give_key(controller, how)
+    task = {
+        "clawhosters.cloud.claw_instance": {**options, **SITUATIONS[situation], "retry_timeout": 0},
+        "register": "read",
+    }
+    show = {"ansible.builtin.debug": {"var": "read"}}
+    plays = [{"hosts": "localhost", "gather_facts": False, **keywords, "tasks": [task, show]}]
+    run = controller.playbook(
+        plays,
+        "-vvvv",
+        "--diff",
+        ANSIBLE_LOG_PATH=str(controller.folder / "log"),
+        ANSIBLE_KEEP_REMOTE_FILES="1",
+        ANSIBLE_RETRY_FILES_ENABLED="1",
+    )
+    assert (run.rc == 0) is (situation == "success"), run.screen
+    assert_key_is_nowhere(run, controller)
+
+
+def test_the_key_does_not_show_in_a_failed_ad_hoc_command(controller: Controller) -> None:
+    controller.environment.pop("CLAWHOSTERS_API_KEY")
+    run = controller.run(
+        "ansible", "localhost", "-m", "clawhosters.cloud.claw_instance", "-a", f"id=999 api_key='{SECRET}'"
+    )
+    assert run.rc != 0
+    assert "There is no such instance" in run.screen
+    assert_key_is_nowhere(run, controller)
+
+
+def test_the_key_does_not_show_when_a_task_with_async_fails(controller: Controller) -> None:
+    controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
+    options, _keywords = give_key(controller, "option")
+    task = {"clawhosters.cloud.claw_instance": {**options, "id": 999}, "async": 30, "poll": 1}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": [task],
+    }
+    run = controller.playbook([play], "-vvvv")
+    assert "There is no such instance" in run.screen
+    assert_key_is_nowhere(run, controller)
+
+
+def test_a_service_that_repeats_the_key_does_not_make_it_show(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(1, name=f"bot {SECRET}")
+    controller.environment["CLAWHOSTERS_API_KEY"] = SECRET
+    run = controller.task({"id": 1}, "-vvvv", module="claw_instance_info")
+    assert run.rc == 0, run.screen
+    assert_key_is_nowhere(run, controller)
+    run = controller.inventory(
+        {
+            "cache": True,
+            "cache_plugin": "ansible.builtin.jsonfile",
+            "cache_connection": str(controller.folder / "cache"),
+        }
+    )
+    assert run.rc == 0, run.screen
+    assert_key_is_nowhere(run, controller)
+    simulator.fault(
+        "status",
+        status=422,
+        code="unprocessable_entity",
+        message=f"bad key {SECRET}",
+        details={"key": SECRET},
+        times=None,
+    )
+    assert_key_is_nowhere(controller.task({"id": 1}, "-vvvv"), controller)
+    run = controller.inventory(None, "-vvvv")
+    assert run.rc != 0
+    assert_key_is_nowhere(run, controller)
+
+
+def test_the_inventory_cache_holds_no_key(controller: Controller) -> None:
+    controller.environment["CLAWHOSTERS_API_KEY"] = SECRET
+    cache = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(controller.folder / "cache"),
+    }
+    run = controller.inventory(cache, "-vvvv")
+    assert list(Path(controller.folder / "cache").iterdir())
+    assert_key_is_nowhere(run, controller)
+
+
+def test_a_netrc_does_not_replace_the_key(simulator: Simulator, controller: Controller) -> None:
+    controller.write("home/.netrc", "machine 127.0.0.1 login user password wrong\n")
+    run = controller.task({"id": 1})
+    assert run.rc == 0, run.screen
+
+
+def test_the_key_does_not_follow_a_redirect_to_another_host(simulator: Simulator, controller: Controller) -> None:
+    elsewhere = simulator.url.replace("127.0.0.1", "localhost")
+    simulator.fault("redirect", location=f"{elsewhere}/instances/1")
+    run = controller.task({"id": 1})
+    assert run.rc != 0
+    assert "is not followed" in run.result["msg"]
+    assert simulator.calls() == ["GET /instances/1"]
+
+
+def test_a_redirect_within_the_host_is_followed_for_a_read(simulator: Simulator, controller: Controller) -> None:
+    simulator.fault("redirect", location="/api/v1/instances/2")
+    run = controller.task({"id": 1}, module="claw_instance_info")
+    assert [instance["id"] for instance in run.result["instances"]] == [2]

@@ -1,0 +1,120 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every row of the state table, in check mode, for real and again, over HTTP."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller
+
+STATES = ("started", "stopped", "restarted", "absent")
+ROWS = {
+    # found status: what each state comes to; a status is the one that is reached
+    "running": ("ok", "stopped", "restart", "gone"),
+    "stopped": ("running", "ok", "running", "gone"),
+    "provisioning": ("settles", "settles then stopped", "settles then restart", "busy"),
+    "deploying": ("settles", "settles then stopped", "settles then restart", "busy"),
+    "hibernating": ("settles", "settles then stopped", "settles then restart", "gone"),
+    "paused": ("fail top", "ok", "fail", "gone"),
+    "pending_configuration": ("fail dashboard", "fail", "fail", "gone"),
+    "error": ("fail dashboard", "fail", "fail", "gone"),
+    "deploy_failed": ("fail dashboard", "fail", "fail", "gone"),
+    "deleting": ("fail deleted", "fail", "fail", "already"),
+}
+CELLS = [(status, state, cell) for status, cells in ROWS.items() for state, cell in zip(STATES, cells, strict=True)]
+
+
+def world() -> dict[str, t.Any]:
+    """One instance for each cell; ids in the order of CELLS, from 1 on. The busy come to run after two looks."""
+    instances = []
+    for number, (status, state, cell) in enumerate(CELLS, start=1):
+        instance = {"id": number, "name": f"{status}-{state}", "status": status, "billing_mode": "daily"}
+        if cell.startswith("settles") or cell == "busy":
+            instance |= {"settles_to": "running", "settles_after_reads": 2}
+        if cell == "already":
+            instance |= {"settles_to": "gone", "settles_after_reads": 3}
+        instances.append(instance)
+    return {"instances": instances}
+
+
+def run_all(controller: Controller, *flags: str) -> dict[int, dict[str, t.Any]]:
+    """The result of each cell's task, by id: a host each, all at once, none of which anything could connect to."""
+    hosts = {
+        f"cell{number}": {"number": number, "state": state}
+        for number, (_status, state, _cell) in enumerate(CELLS, start=1)
+    }
+    inventory = controller.write("hosts.yml", {"all": {"hosts": hosts}})
+    task = {"clawhosters.cloud.claw_instance": {"id": "{{ number }}", "state": "{{ state }}", "wait_timeout": 30}}
+    run = controller.playbook(
+        [{"hosts": "all", "gather_facts": False, "tasks": [task]}],
+        "-i",
+        str(inventory),
+        "--forks",
+        str(len(CELLS)),
+        *flags,
+    )
+    assert len(run.all) == len(CELLS), run.screen
+    return {number: run.of_host(f"cell{number}") for number in range(1, len(CELLS) + 1)}
+
+
+@pytest.fixture(scope="module")
+def three_runs(
+    simulator_process: Simulator, tmp_path_factory: pytest.TempPathFactory, collections: t.Any
+) -> dict[str, t.Any]:
+    """All cells in check mode, for real and again, with what the service saw each time."""
+    simulator_process.reset(state=world())
+    folder = tmp_path_factory.mktemp("state-table")
+    environment = {"CLAWHOSTERS_API_URL": simulator_process.url, "CLAWHOSTERS_API_KEY": KEY}
+    controller = Controller(folder, collections, environment)
+    runs = {}
+    for name, flags in (("check", ["--check"]), ("real", []), ("again", [])):
+        simulator_process.clear_log()
+        runs[name] = (run_all(controller, *flags), simulator_process.log())
+    return runs
+
+
+def test_check_mode_sends_nothing_but_get(three_runs: dict[str, t.Any]) -> None:
+    assert {entry["method"] for entry in three_runs["check"][1]} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "state", "cell"), [(number, *cell) for number, cell in enumerate(CELLS, start=1)]
+)
+def test_a_cell(three_runs: dict[str, t.Any], number: int, status: str, state: str, cell: str) -> None:
+    check, real, again = (three_runs[name][0][number] for name in ("check", "real", "again"))
+    posts = [
+        entry["route"].rpartition("/")[2]
+        for entry in three_runs["real"][1]
+        if entry["method"] == "POST" and f"/{number}/" in entry["path"]
+    ]
+    if cell.startswith("fail"):
+        for result in (check, real, again):
+            assert result["failed"] is True
+            assert result["msg"].isprintable()
+            assert cell.removeprefix("fail").strip() in result["msg"].lower()
+        assert posts == []
+        return
+    for result in (check, real, again):
+        assert not result.get("failed"), result["msg"]
+    expected = cell not in ("ok", "settles", "already")
+    assert check["changed"] is real["changed"] is expected
+    assert again["changed"] is (state == "restarted")
+    assert check["diff"] == real["diff"]
+    if "restart" in cell:
+        assert posts == ["restart"]
+        assert real["instance"]["status"] == "running"
+    elif state != "absent":
+        wanted = {"ok": status, "settles": "running"}.get(cell, cell.rpartition(" ")[2])
+        assert real["instance"]["status"] == wanted
+        assert real["diff"]["after"]["status"] == wanted
+        assert len(posts) == expected
+    else:
+        assert real["diff"]["after"] == ({} if expected else real["diff"]["before"])
+        assert again["instance"] is None

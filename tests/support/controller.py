@@ -1,0 +1,119 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A controller as its user has it: the real commands, in a folder and with a home of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+@dataclass
+class Run:
+    """What a command did: its exit code, its screen, and for playbooks what each task or item returned."""
+
+    rc: int
+    stdout: str
+    stderr: str
+    results: list[dict[str, t.Any]] = field(default_factory=list)
+
+    @property
+    def screen(self) -> str:
+        return self.stdout + self.stderr
+
+    @property
+    def result(self) -> dict[str, t.Any]:
+        """The result of the only task."""
+        assert len(self.results) == 1, self.screen
+        return self.results[0]["result"]
+
+    def of_host(self, host: str) -> dict[str, t.Any]:
+        """The result of the only task on ``host``."""
+        (one,) = [entry["result"] for entry in self.results if entry["host"] == host]
+        return one
+
+    @property
+    def all(self) -> list[dict[str, t.Any]]:
+        return [entry["result"] for entry in self.results]
+
+
+class Controller:
+    """Runs Ansible's commands in ``folder``. ``environment`` holds what the user exported."""
+
+    def __init__(self, folder: Path, collections: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.environment = {
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            "HOME": str(folder / "home"),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_COLLECTIONS_PATH": str(collections),
+            "ANSIBLE_LOCALHOST_WARNING": "false",
+            "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
+            "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_CALLBACK_PLUGINS": str(REPOSITORY / "tests/support/callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "results",
+            "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
+            "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
+            "RESULTS_FILE": str(folder / "results"),
+            **environment,
+        }
+        (folder / "home").mkdir(exist_ok=True)
+
+    def run(self, *command: str, **environment: str | None) -> Run:
+        """Runs ``command``; ``environment`` adds variables, or takes away those that are None."""
+        results = self.folder / "results"
+        results.unlink(missing_ok=True)
+        variables = {name: value for name, value in {**self.environment, **environment}.items() if value is not None}
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
+        return Run(done.returncode, done.stdout, done.stderr, [json.loads(line) for line in lines])
+
+    def write(self, name: str, content: object) -> Path:
+        """A file in the folder: YAML of ``content``, or a text as it is."""
+        path = self.folder / name
+        path.write_text(
+            content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False), encoding="utf-8"
+        )
+        return path
+
+    def playbook(self, plays: list[dict[str, t.Any]] | str, *options: str, **environment: str | None) -> Run:
+        """Runs a playbook of these plays."""
+        path = self.write("playbook.yml", plays)
+        return self.run("ansible-playbook", str(path), *options, **environment)
+
+    def task(
+        self,
+        options: dict[str, t.Any],
+        *flags: str,
+        module: str = "claw_instance",
+        keywords: dict[str, t.Any] | None = None,
+    ) -> Run:
+        """Runs one task of the collection on the implicit localhost."""
+        task = {f"clawhosters.cloud.{module}": options, **(keywords or {})}
+        return self.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}], *flags)
+
+    def inventory(self, config: dict[str, t.Any] | None = None, *options: str, **environment: str | None) -> Run:
+        """Runs ansible-inventory --list with this configuration of the plugin."""
+        path = self.write("test.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **(config or {})})
+        return self.run("ansible-inventory", "-i", str(path), "--list", *options, **environment)

@@ -1,0 +1,26 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A clock for tests that only sleeping moves."""
+
+from __future__ import annotations
+
+
+class Sleeper:
+    """Sleeps without sleeping, and remembers how long."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        """Moves the clock."""
+        assert seconds > 0
+        self.now += seconds
+        self.slept.append(seconds)
+
+    @property
+    def total(self) -> float:
+        """Seconds slept in all."""
+        return sum(self.slept)

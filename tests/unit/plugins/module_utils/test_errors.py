@@ -1,0 +1,111 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Messages are one line, whatever the service sends."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.answers import api_error, excerpt, parsed_json
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+    ApiError,
+    NotFoundError,
+    UnprocessableError,
+    details_text,
+    one_line,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils.transport import Answer
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner)),
+    max_leaves=20,
+)
+
+
+@given(st.text())
+def test_a_text_becomes_one_printable_line(text):
+    line = one_line(text)
+    assert line.isprintable()
+    assert len(line) <= 200
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        ({"tier": "is unknown", "name": "is too long"}, "tier: is unknown; name: is too long"),
+        ({"tier": ["is unknown", "is empty"]}, "tier: is unknown, is empty"),
+        (["tier is unknown", "name is too long"], "tier is unknown, name is too long"),
+        ("tier is unknown", "tier is unknown"),
+        (None, ""),
+        ({"tier": {"deep": ["a", {"b": 1}]}}, "tier: deep: a, b: 1"),
+        (42, "42"),
+    ],
+)
+def test_details_of_any_shape_read_as_one_line(details, expected):
+    assert details_text(details) == expected
+
+
+@given(json_values)
+def test_details_of_any_kind_never_raise(details):
+    assert details_text(details).isprintable()
+
+
+@given(status=st.sampled_from([400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503]), body=json_values)
+def test_an_error_of_any_shape_is_one_line_and_keeps_its_status(status, body):
+    error = api_error("GET /instances", Answer(status, {}, ""), body)
+    assert error.as_dict()["status"] == status
+    assert str(error).isprintable()
+    assert str(status) in str(error)
+
+
+def test_an_error_says_what_was_asked_what_the_service_said_and_what_to_do():
+    answer = Answer(404, {"X-Request-Id": "4b7c"}, "")
+    error = api_error("GET /instances/9", answer, {"error": {"code": "not_found", "message": "No such instance."}})
+    assert isinstance(error, NotFoundError)
+    assert str(error) == (
+        "GET /instances/9 was answered with 404 not_found: No such instance. "
+        "It does not exist, or belongs to another account than this key."
+    )
+    assert error.as_dict() == {
+        "status": 404,
+        "code": "not_found",
+        "message": "No such instance.",
+        "details": None,
+        "request_id": "4b7c",
+    }
+
+
+def test_details_of_a_validation_error_are_in_its_message():
+    body = {"error": {"code": "unprocessable_entity", "message": "Invalid", "details": {"tier": "is unknown"}}}
+    error = api_error("PATCH /addons/1", Answer(422, {}, ""), body)
+    assert isinstance(error, UnprocessableError)
+    assert "Invalid (tier: is unknown)" in str(error)
+
+
+def test_a_web_page_is_told_by_its_words():
+    assert (
+        excerpt("<html><head><title>502 Bad Gateway</title></head><body>\n<h1>nginx</h1></body></html>")
+        == "502 Bad Gateway nginx"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"data": [1, 2', "[" * 100_000, "1" * 5000, "<html>"])
+def test_what_is_no_json_is_told_apart_and_never_raises(text):
+    assert parsed_json(text) == (None, False)
+
+
+def test_half_surrogates_and_infinities_become_harmless():
+    parsed, readable = parsed_json('{"name": "a\\ud800b", "size": Infinity}')
+    assert readable
+    assert parsed == {"name": "a?b", "size": None}
+
+
+def test_a_sentence_can_be_added():
+    error = ApiError("GET /x", 409)
+    error.add("Given up.")
+    assert str(error) == "GET /x was answered with 409. Given up."

@@ -1,0 +1,112 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state table of the module's documentation, cell by cell, and the flags that overrule it."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import (
+    STATES,
+    Action,
+    decide,
+    predicted,
+    summary,
+)
+
+FOUND = """
+running                 keep    stop    restart delete
+stopped                 start   keep    start   delete
+provisioning            settle  settle  settle  delete
+deploying               settle  settle  settle  delete
+paused                  refuse  keep    refuse  delete
+pending_configuration   refuse  refuse  refuse  delete
+error                   refuse  refuse  refuse  delete
+deploy_failed           refuse  refuse  refuse  delete
+deleting                refuse  refuse  refuse  keep
+hibernating             settle  settle  settle  delete
+"""
+CELLS = [
+    (status, state, action)
+    for status, *actions in (line.split() for line in FOUND.strip().splitlines())
+    for state, action in zip(("started", "stopped", "restarted", "absent"), actions, strict=True)
+]
+
+
+def instance(status: str, **flags: object) -> dict:
+    """An instance as a list shows it, or with flags as the detail does."""
+    return {"id": 7, "name": "web-bot", "status": status, **flags}
+
+
+@pytest.mark.parametrize(("status", "state", "action"), CELLS)
+def test_each_cell_of_the_state_table(status, state, action):
+    assert decide(instance(status), state).action is Action(action)
+
+
+@pytest.mark.parametrize("spelling", ["RUNNING", "Running", " running "])
+def test_the_spelling_of_a_status_does_not_matter(spelling):
+    assert decide(instance(spelling), "started").action is Action.KEEP
+    assert decide(instance("Deploy Failed"), "started").action is Action.REFUSE
+
+
+@pytest.mark.parametrize(("state", "power"), [("started", "start"), ("stopped", "stop"), ("restarted", "restart")])
+@pytest.mark.parametrize("status", ["pending_configuration", "error", "deploy_failed", "deploying", "hibernating"])
+def test_a_flag_that_is_true_allows_what_the_table_does_not(status, state, power):
+    assert decide(instance(status, **{f"can_{power}": True}), state).action is Action(power)
+
+
+def test_paused_is_left_alone_when_stopped_is_wanted_and_started_where_the_flag_says_so():
+    assert decide(instance("paused", can_stop=True), "stopped").action is Action.KEEP
+    assert decide(instance("paused", can_start=True), "started").action is Action.START
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "flag"),
+    [
+        ("stopped", "started", "can_start"),
+        ("running", "stopped", "can_stop"),
+        ("running", "restarted", "can_restart"),
+        ("stopped", "restarted", "can_start"),
+    ],
+)
+def test_a_flag_that_is_false_forbids_what_the_table_allows(status, state, flag):
+    decision = decide(instance(status, **{flag: False}), state)
+    assert decision.action is Action.REFUSE
+    assert flag in decision.reason
+
+
+def test_flags_that_are_neither_true_nor_false_do_not_count():
+    assert decide(instance("stopped", can_start=None), "started").action is Action.START
+    assert decide(instance("error", can_stop="yes"), "stopped").action is Action.REFUSE
+
+
+def test_a_state_that_is_reached_needs_no_flag():
+    assert decide(instance("running", can_start=False), "started").action is Action.KEEP
+    assert decide(instance("stopped", can_stop=False), "stopped").action is Action.KEEP
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [(status, state) for status, state, action in CELLS if action == "refuse"]
+)
+def test_every_refusal_says_why(status, state):
+    assert len(decide(instance(status), state).reason) > 10
+
+
+@pytest.mark.parametrize(("status", "state"), itertools.product(["running", "stopped"], STATES))
+def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state):
+    found = instance(status)
+    after = predicted(found, state, decide(found, state).action)
+    if state == "absent":
+        assert after == {}
+    else:
+        again = decide(instance(after["status"]), state).action
+        assert again is (Action.RESTART if state == "restarted" else Action.KEEP)
+
+
+def test_a_diff_shows_a_restart_although_the_status_is_the_same():
+    found = instance("running")
+    assert predicted(found, "restarted", Action.RESTART) != summary(found)

@@ -1,0 +1,156 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Pages in any split, order and shift give the complete list or an error (contract 4.4)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import (
+    ListShifted,
+    PageCollector,
+    by_id,
+    pagination_of,
+)
+
+
+def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], int]:
+    """What a reader gets who asks for the pages, and how many it asked for."""
+    collector = PageCollector()
+    asked = 0
+    while collector.next_page:
+        items, pagination = pages[collector.next_page - 1]
+        asked += 1
+        collector.add(items, pagination)
+    return collector.items, asked
+
+
+def split(ids: list[int], size: int) -> list[tuple[list[dict], dict | None]]:
+    """The pages a service makes of ``ids``, ``size`` each."""
+    chunks = [ids[start : start + size] for start in range(0, len(ids), size)] or [[]]
+    return [
+        (
+            [{"id": number} for number in chunk],
+            {"current_page": page, "total_pages": len(chunks), "total_count": len(ids), "per_page": size},
+        )
+        for page, chunk in enumerate(chunks, start=1)
+    ]
+
+
+@given(count=st.integers(0, 120), size=st.integers(1, 40), seed=st.randoms())
+def test_every_split_and_order_gives_the_whole_list_at_one_request_a_page(count, size, seed):
+    ids = list(range(1, count + 1))
+    seed.shuffle(ids)
+    pages = split(ids, size)
+    items, asked = collect(pages)
+    assert [item["id"] for item in items] == ids
+    assert asked == len(pages)
+
+
+@given(count=st.integers(2, 60), size=st.integers(1, 20), data=st.data())
+def test_a_list_that_lost_an_entry_between_pages_is_noticed(count, size, data):
+    before = split(list(range(count)), size)
+    turn = data.draw(st.integers(1, len(before)))
+    gone = data.draw(st.integers(0, count - 1))
+    after = split([number for number in range(count) if number != gone], size)
+    pages = before[:turn] + after[turn:]
+    if turn < len(before):
+        with pytest.raises((ListShifted, IndexError)):
+            collect(pages)
+
+
+@given(count=st.integers(2, 60), size=st.integers(1, 20), data=st.data())
+def test_a_list_that_gained_an_entry_between_pages_is_noticed(count, size, data):
+    before = split(list(range(count)), size)
+    turn = data.draw(st.integers(1, len(before)))
+    place = data.draw(st.integers(0, count))
+    after = split([*range(place), 999, *range(place, count)], size)
+    if turn < len(before):
+        with pytest.raises(ListShifted):
+            collect(before[:turn] + after[turn:])
+
+
+def test_without_pagination_the_first_answer_is_the_whole_list():
+    items, asked = collect([([{"id": 1}, {"id": 2}], None)])
+    assert [item["id"] for item in items] == [1, 2]
+    assert asked == 1
+
+
+def test_an_id_twice_in_one_answer_is_kept_once():
+    items, _asked = collect([([{"id": 1}, {"id": 2}, {"id": "1"}], None)])
+    assert [item["id"] for item in items] == [1, 2]
+
+
+def test_a_service_that_ignores_the_page_parameter_is_no_short_list():
+    first = ([{"id": number} for number in range(25)], {"current_page": 1, "total_pages": 3, "total_count": 60})
+    with pytest.raises(ListShifted, match="page 2 was asked for and page 1 came"):
+        collect([first, first, first])
+
+
+def test_all_entries_on_one_page_are_enough_whatever_the_page_count_says():
+    first = ([{"id": number} for number in range(60)], {"current_page": 1, "total_pages": 3, "total_count": 60})
+    items, asked = collect([first])
+    assert len(items) == 60
+    assert asked == 1
+
+
+def test_pages_that_repeat_an_id_are_refused():
+    pages = split([1, 2, 3, 4], 2)
+    pages[1] = ([{"id": 2}, {"id": 4}], pages[1][1])
+    with pytest.raises(ListShifted, match="id 2 came twice"):
+        collect(pages)
+
+
+def test_a_page_in_the_middle_that_is_shorter_is_refused():
+    pages = split([1, 2, 3, 4, 5, 6], 2)
+    pages[1] = ([{"id": 3}], pages[1][1])
+    with pytest.raises(ListShifted, match="page 2 has 1 entries, the first one 2"):
+        collect(pages)
+
+
+def test_too_few_entries_at_the_end_are_refused():
+    pages = split([1, 2, 3, 4], 2)
+    pages[1] = ([{"id": 3}], pages[1][1])
+    with pytest.raises(ListShifted, match="3 of 4 came"):
+        collect(pages)
+
+
+def test_a_pagination_object_that_counts_nothing_is_read_up_to_an_empty_page():
+    items, asked = collect([([{"id": 1}], {}), ([{"id": 2}], {}), ([], {})])
+    assert [item["id"] for item in items] == [1, 2]
+    assert asked == 3
+
+
+def test_counts_may_come_as_text():
+    items, asked = collect(
+        [
+            ([{"id": 1}], {"total_pages": "2", "total_count": "2"}),
+            ([{"id": 2}], {"total_pages": "2", "total_count": "2"}),
+        ]
+    )
+    assert len(items) == 2
+    assert asked == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"data": []}, None),
+        ({"data": [], "pagination": None}, None),
+        ({"data": [], "pagination": {"total_pages": 2}}, {"total_pages": 2}),
+        ({"data": [], "meta": {"pagination": {"total_count": 2}}}, {"total_count": 2}),
+        ({"data": [], "meta": {"total_pages": 2}}, {"total_pages": 2}),
+        ({"data": [], "meta": {"version": 1}}, None),
+    ],
+)
+def test_where_pagination_may_stand(body, expected):
+    assert pagination_of(body) == expected
+
+
+def test_ids_sort_as_numbers_and_other_ids_behind_them():
+    items = [{"id": "b"}, {"id": 10}, {"id": "9"}, {"id": "a"}]
+    assert [item["id"] for item in sorted(items, key=by_id)] == ["9", 10, "a", "b"]
