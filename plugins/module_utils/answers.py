@@ -46,6 +46,14 @@ def whole_body_of(request: str, answer: Answer) -> dict[str, t.Any]:
     return parsed
 
 
+def object_of(request: str, answer: Answer) -> Item:
+    """The object in ``{"data": {...}}``, of which nothing is surely there (U15)."""
+    data = whole_body_of(request, answer)["data"]
+    if not isinstance(data, dict):
+        raise AnswerError(f"{request}: expected an object in `data`, got {kind_of(data)}. {NOT_THE_API}")
+    return data
+
+
 def resource_of(request: str, answer: Answer) -> Item:
     """The object in ``{"data": {...}}``; only its id is surely there (U23)."""
     data = whole_body_of(request, answer)["data"]
@@ -56,12 +64,18 @@ def resource_of(request: str, answer: Answer) -> Item:
 
 def items_of(request: str, answer: Answer) -> tuple[list[Item], Pagination | None]:
     """The objects in ``{"data": [...]}`` and the pagination object, or None (contract 1, "Envelopes")."""
+    data, pagination = entries_of(request, answer)
+    if any(item.get("id") is None for item in data):
+        raise AnswerError(f"{request}: expected a list of objects with ids in `data`, but one has none. {NOT_THE_API}")
+    return data, pagination
+
+
+def entries_of(request: str, answer: Answer) -> tuple[list[Item], Pagination | None]:
+    """As items_of, where the objects may have no id (U16)."""
     body = whole_body_of(request, answer)
     data = body["data"]
-    if not isinstance(data, list) or not all(isinstance(item, dict) and item.get("id") is not None for item in data):
-        raise AnswerError(
-            f"{request}: expected a list of objects with ids in `data`, got {kind_of(data)}. {NOT_THE_API}"
-        )
+    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
+        raise AnswerError(f"{request}: expected a list of objects in `data`, got {kind_of(data)}. {NOT_THE_API}")
     return data, pagination_of(body)
 
 

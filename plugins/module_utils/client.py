@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import enum
 import random
+import threading
 import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from . import ratelimit
-from .answers import body_of, items_of, resource_of
+from .answers import body_of, entries_of, items_of, object_of, resource_of
 from .errors import (
     ApiError,
     CheckModeError,
@@ -37,6 +38,7 @@ LIST_READINGS = 3
 
 
 Read = t.TypeVar("Read")
+ReadPage = t.Callable[[str, Answer], tuple[list[Item], Pagination | None]]
 
 
 class Repeat(enum.Enum):
@@ -101,6 +103,7 @@ class Client:
     progress: Progress = field(default_factory=Progress)
     budget: Budget | None = None
     usage: Usage = field(default_factory=Usage)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def fetch(self, path: str, *, within: float | None = None) -> Item:
         """The resource at ``path``, an object with an id. Raises NotFoundError, AnswerError.
@@ -109,18 +112,26 @@ class Client:
         """
         return self._request("GET", path, Repeat.READ, resource_of, within=within)
 
-    def fetch_all(self, path: str) -> list[Item]:
+    def fetch_object(self, path: str) -> Item:
+        """The object at ``path``, which needs no id: there is one of it in an account."""
+        return self._request("GET", path, Repeat.READ, object_of)
+
+    def probe(self, path: str) -> Answer:
+        """One GET, without the key and never repeated: its answer, whatever the status.
+
+        Raises TransportError, TlsError, AnswerError.
+        """
+        # The rate is counted by key (contract 1): what has none is none of the shared budget's business.
+        settings = self.settings.without_key()
+        return exchange(settings, "GET", path, timeout=settings.timeout, before=lambda: None, after=self._count)
+
+    def fetch_all(self, path: str, *, within: float | None = None) -> list[Item]:
         """Every item of the collection at ``path``, sorted by id. Raises IncompleteListError, never a short list."""
-        reason: ListShifted | None = None
-        for _reading in range(LIST_READINGS):
-            try:
-                return sorted(self._read_pages(path), key=by_id)
-            except ListShifted as shifted:
-                reason = shifted
-        raise IncompleteListError(
-            f"GET {path}: the list could not be read whole, {LIST_READINGS} times in a row: {reason}. "
-            "A part of it is never used for the whole; try again when nothing changes in the account."
-        )
+        return sorted(self._read_whole(path, items_of, within=within), key=by_id)
+
+    def fetch_entries(self, path: str, max_pages: int | None = None) -> list[Item]:
+        """As fetch_all, for objects that may have no id: in the service's order, and no more than ``max_pages``."""
+        return self._read_whole(path, entries_of, max_pages=max_pages)
 
     def act(self, method: str, path: str, body: object = None, repeat: Repeat = Repeat.CHANGE) -> Item | None:
         """Asks for a change; returns the object that the service answers with, None when it sends none.
@@ -132,25 +143,41 @@ class Client:
         data = body.get("data") if isinstance(body, dict) else None
         return data if isinstance(data, dict) else None
 
-    def _read_pages(self, path: str) -> list[Item]:
-        pages = PageCollector()
+    def _read_whole(
+        self, path: str, read: ReadPage, *, within: float | None = None, max_pages: int | None = None
+    ) -> list[Item]:
+        reason: ListShifted | None = None
+        for _reading in range(LIST_READINGS):
+            try:
+                return self._read_pages(path, read, within, max_pages)
+            except ListShifted as shifted:
+                reason = shifted
+        raise IncompleteListError(
+            f"GET {path}: the list could not be read whole, {LIST_READINGS} times in a row: {reason}. "
+            "A part of it is never used for the whole; try again when nothing changes in the account."
+        )
+
+    def _read_pages(self, path: str, read: ReadPage, within: float | None, max_pages: int | None) -> list[Item]:
+        pages = PageCollector(max_pages)
         while pages.next_page:
-            pages.add(*self._page(path, pages.next_page))
+            pages.add(*self._page(path, pages.next_page, read, within))
         return pages.items
 
-    def _page(self, path: str, number: int) -> tuple[list[Item], Pagination | None]:
+    def _page(
+        self, path: str, number: int, read: ReadPage, within: float | None
+    ) -> tuple[list[Item], Pagination | None]:
         params = {"page": str(number)} if number > 1 else {}
         if self.settings.page_size is None:
-            return self._request("GET", path, Repeat.READ, items_of, params=params)
+            return self._request("GET", path, Repeat.READ, read, params=params, within=within)
         try:
             with_size = {**params, "per_page": str(self.settings.page_size)}
-            return self._request("GET", path, Repeat.READ, items_of, params=with_size)
+            return self._request("GET", path, Repeat.READ, read, params=with_size, within=within)
         except ApiError as refusal:
             if refusal.status not in (400, 422) or number > 1:
                 raise
         # The service does not take `per_page` (U8): go on without, for this list and those after it.
         self.settings = self.settings.without_page_size()
-        return self._page(path, number)
+        return self._page(path, number, read, within)
 
     def _request(
         self,
@@ -195,8 +222,9 @@ class Client:
                     raise
                 pause = min(pause * random.uniform(1, 1 + JITTER), left)
                 self.progress.sleep(pause, self._reason(error), since=started, limit=limit)
-                self.usage.retries += 1
-                self.usage.waited += pause
+                with self._lock:
+                    self.usage.retries += 1
+                    self.usage.waited += pause
                 left -= pause
 
     def _before(self) -> None:
@@ -204,14 +232,16 @@ class Client:
             self.budget.reserve()
 
     def _after(self, headers: t.Mapping[str, str] | None) -> None:
-        """Counts a request that went out, and what its answer said of the limit; None when no answer came."""
-        self.usage.requests += 1
-        if headers is None:
-            return
-        left = ratelimit.remaining(headers)
-        self.usage.remaining = self.usage.remaining if left is None else left
-        if self.budget is not None:
+        """Counts a request that went out, and tells the budget; None when no answer came."""
+        self._count(headers)
+        if headers is not None and self.budget is not None:
             self.budget.report(headers)
+
+    def _count(self, headers: t.Mapping[str, str] | None) -> None:
+        with self._lock:
+            self.usage.requests += 1
+            left = None if headers is None else ratelimit.remaining(headers)
+            self.usage.remaining = self.usage.remaining if left is None else left
 
     def _reason(self, error: ClawHostersError) -> str:
         """What a wait is for, as the person who waits is told."""

@@ -82,6 +82,14 @@ class IncompleteListError(AnswerError):
     """A list could not be read whole; a part of it is never passed on as all of it (contract 4.4)."""
 
 
+class PartialError(ClawHostersError):
+    """Not all of what was asked for was done; ``result`` is what the task returns all the same."""
+
+    def __init__(self, message: str, result: dict[str, t.Any]) -> None:
+        super().__init__(message)
+        self.result = result
+
+
 class WaitTimeoutError(ClawHostersError):
     """The wanted state was not seen in time; ``last`` is what was seen last."""
 

@@ -139,6 +139,19 @@ def predicted(instance: Item, wanted: str, action: Action) -> dict[str, t.Any]:
     return {**after, "restarted": True} if action is Action.RESTART else after
 
 
+def index_by_id(instances: list[Item]) -> dict[str, Item]:
+    """Instances by id, as text: whether ids come as numbers is not sure (contract U24)."""
+    return {str(instance["id"]): instance for instance in instances}
+
+
+def index_by_name(instances: list[Item]) -> dict[str, list[Item]]:
+    """Instances by name, of which there may be several to one (contract U22)."""
+    by_name: dict[str, list[Item]] = {}
+    for instance in instances:
+        by_name.setdefault(str(instance.get("name")), []).append(instance)
+    return by_name
+
+
 def path_of(instance_id: object) -> str:
     """Where the instance lives under the API's URL."""
     return f"/instances/{instance_id}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ansible.module_utils.basic import AnsibleModule
 
 from .client import Client, Usage
-from .errors import ApiError, ClawHostersError, SettingsError, one_line
+from .errors import ApiError, ClawHostersError, PartialError, SettingsError, one_line
 from .options import ArgumentSpec
 from .progress import Progress
 from .settings import settings_from
@@ -79,7 +79,10 @@ class Execution:
 
 def failure(error: ClawHostersError) -> Result:
     """The result of a task that ``error`` stopped."""
-    result: Result = {"failed": True, "changed": False, "msg": str(error)}
+    result: Result = {"changed": False}
+    if isinstance(error, PartialError):
+        result.update(error.result)
+    result.update(failed=True, msg=str(error))
     if isinstance(error, ApiError):
         result["error"] = error.as_dict()
     return result

@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
+
+from .errors import one_line
 
 Item = dict[str, t.Any]
 Pagination = t.Mapping[str, t.Any]
@@ -22,12 +25,15 @@ class PageCollector:
     Without a ``pagination`` object the first page is the whole list. With one, the list is whole when as many ids
     are held as ``total_count`` says. Whatever shows that the list moved between two pages - an id twice, a count
     that changed, a page of another length - raises ListShifted: read it again.
+
+    An entry without an id is known by all that it holds. ``max_pages`` ends it there, whatever is left.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_pages: int | None = None) -> None:
         self.items: list[Item] = []
         self.next_page: int | None = 1
-        self._ids: set[str] = set()
+        self._max_pages = max_pages
+        self._seen: set[str] = set()
         self._page_length = 0
         self._total_pages: int | None = None
         self._total_count: int | None = None
@@ -47,10 +53,12 @@ class PageCollector:
             self.next_page = None
             return
         if twice:
-            raise ListShifted(f"id {twice[0]} came twice, the second time on page {number}")
+            raise ListShifted(f"{twice[0]} came twice, the second time on page {number}")
         self.next_page = number + 1 if self._expects_more(number, page) else None
-        if self.next_page is None and self._total_count not in (None, len(self._ids)):
-            raise ListShifted(f"{len(self._ids)} of {self._total_count} came")
+        if self.next_page is None and self._total_count not in (None, len(self.items)):
+            raise ListShifted(f"{len(self.items)} of {self._total_count} came")
+        if number == self._max_pages:
+            self.next_page = None
 
     def _check_same_list(self, number: int, page: list[Item], pagination: Pagination) -> None:
         count = _whole_number(pagination.get("total_count"))
@@ -64,19 +72,22 @@ class PageCollector:
             raise ListShifted(f"page {number} has {len(page)} entries, the first one {self._page_length}")
 
     def _hold(self, page: list[Item]) -> list[str]:
-        """Keeps what is new, and returns the ids that were held already. Ids are compared as text (U24)."""
+        """Keeps what is new, and returns what was held already. Ids are compared as text (U24)."""
         twice = []
+        earlier = set(self._seen)
         for item in page:
-            key = str(item["id"])
-            if key in self._ids:
-                twice.append(key)
+            has_id = item.get("id") is not None
+            key = f"id {item['id']}" if has_id else f"an entry without id {json.dumps(item, sort_keys=True)}"
+            # Two alike without ids are two entries; but not where the page before showed the same.
+            if key in (self._seen if has_id else earlier):
+                twice.append(one_line(key))
             else:
-                self._ids.add(key)
+                self._seen.add(key)
                 self.items.append(item)
         return twice
 
     def _expects_more(self, number: int, page: list[Item]) -> bool:
-        if self._total_count is not None and len(self._ids) >= self._total_count:
+        if self._total_count is not None and len(self.items) >= self._total_count:
             return False
         if self._total_pages is not None:
             return number < self._total_pages

@@ -6,20 +6,12 @@
 
 from __future__ import annotations
 
-import enum
 import typing as t
 from dataclasses import dataclass
 
+from .changes import Effect, ask
 from .client import Client
-from .errors import (
-    ClawHostersError,
-    NotFoundError,
-    RefusedError,
-    ServerError,
-    TransportError,
-    UnprocessableError,
-    WaitTimeoutError,
-)
+from .errors import RefusedError, WaitTimeoutError
 from .instances import (
     END_STATUS,
     TROUBLED,
@@ -29,7 +21,6 @@ from .instances import (
     is_busy,
     is_healthy,
     label,
-    path_of,
     predicted,
     status_of,
     summary,
@@ -46,15 +37,6 @@ class Outcome:
     instance: Item | None
     before: dict[str, t.Any]
     after: dict[str, t.Any]
-
-
-class Effect(enum.Enum):
-    """What one request for a change came to."""
-
-    DONE = "done"
-    ALREADY = "already"  # refused, since the wanted state is there: somebody else was faster
-    AGAIN = "again"  # refused, since the instance was busy: decide once more
-    REPEAT = "repeat"  # no answer, and nothing to be seen of an effect: it may still come
 
 
 @dataclass
@@ -96,87 +78,14 @@ class Power:
                 return Outcome(may_have_changed, kept, summary(before), after if may_have_changed else summary(before))
             if self.client.check_mode:
                 return Outcome(True, current, summary(before), after)
-            effect, seen = self._act(current, wanted, decision.action, may_repeat)
-            if effect in (Effect.DONE, Effect.ALREADY):
-                changed = may_have_changed or effect is Effect.DONE
-                reached = self._reached(wanted, current, seen)
+            change = ask(self.client, current, wanted, decision.action, may_repeat=may_repeat)
+            if change.effect in (Effect.DONE, Effect.ALREADY):
+                changed = may_have_changed or change.effect is Effect.DONE
+                reached = self._reached(wanted, current, change.instance)
                 return Outcome(changed, reached, summary(before), after if changed else summary(before))
-            may_have_changed = may_have_changed or effect is Effect.REPEAT
-            current = self._settled(t.cast("Item", seen), wanted)
+            may_have_changed = may_have_changed or change.effect is Effect.REPEAT
+            current = self._waited_until(lambda seen: not is_busy(seen), t.cast("Item", change.instance), "settled")
         raise AssertionError("the second request for a change is never followed by a third")
-
-    # Acting
-
-    def _act(self, current: Item, wanted: str, action: Action, may_repeat: bool) -> tuple[Effect, Item | None]:
-        """Asks for the change once. Returns what came of it and the instance after it, None when it is gone."""
-        path = path_of(current["id"])
-        try:
-            if action is Action.DELETE:
-                answer = self.client.act("DELETE", path)
-            else:
-                answer = self.client.act("POST", f"{path}/{action.value}")
-        except NotFoundError:
-            if action is Action.DELETE:
-                return Effect.ALREADY, None
-            raise
-        except UnprocessableError as refusal:
-            return self._after_refusal(refusal, current, wanted, may_repeat)
-        except (TransportError, ServerError) as fault:
-            return self._after_fault(fault, current, wanted, action, may_repeat)
-        # An action answers with a part of the fields (contract 0.3); the others are as they were read.
-        return Effect.DONE, {**current, **(answer or {})}
-
-    def _after_refusal(
-        self, refusal: UnprocessableError, current: Item, wanted: str, may_repeat: bool
-    ) -> tuple[Effect, Item | None]:
-        """A 422: the state was another than the one read. Raises ``refusal`` where that explains nothing."""
-        now = fetch_or_none(self.client, current["id"])
-        if now is None and wanted == "absent":
-            return Effect.ALREADY, None
-        if now is not None and decide(now, wanted).action is Action.KEEP:
-            return Effect.ALREADY, now
-        if now is not None and may_repeat and is_busy(now):
-            return Effect.AGAIN, self._waited_until(lambda seen: not is_busy(seen), now, "settled")
-        if now is not None:
-            refusal.add(f"{label(now)} is {now.get('status')}.")
-            if wanted == "absent" and now.get("billing_mode") == "monthly":
-                refusal.add(
-                    "Its billing is monthly: cancel the subscription in the dashboard, delete it when that has ended."
-                )
-        raise refusal
-
-    def _after_fault(
-        self, fault: ClawHostersError, current: Item, wanted: str, action: Action, may_repeat: bool
-    ) -> tuple[Effect, Item | None]:
-        """No answer, or a server fault: look whether it was done (contract, end of section 11), or raise ``fault``."""
-        try:
-            now = fetch_or_none(self.client, current["id"])
-        except ClawHostersError:
-            if getattr(fault, "sent", True):
-                fault.add(
-                    f"Whether {label(current)} was changed is not known, since it can't be read now. "
-                    "Look at it before you run this again."
-                )
-            raise fault from None
-        if action is Action.DELETE and (now is None or status_of(now) == "deleting"):
-            return Effect.DONE, now
-        if now is None:
-            raise fault
-        if action in (Action.START, Action.STOP):
-            next_action = decide(now, wanted).action
-            if next_action in (Action.KEEP, Action.SETTLE):
-                return Effect.DONE, now
-            if next_action is action and may_repeat:
-                return Effect.REPEAT, now
-        if action is Action.RESTART and getattr(fault, "sent", True):
-            fault.add(
-                f"{label(now)} is {now.get('status')}; whether it was restarted can't be seen, so it is not repeated."
-            )
-        else:
-            fault.add(f"{label(now)} is {now.get('status')}: nothing is to be seen of a change. Run it again.")
-        raise fault
-
-    # Waiting
 
     def _settled(self, current: Item, wanted: str) -> Item:
         """``current``, or what it is once the state table can decide."""
@@ -190,7 +99,7 @@ class Power:
                 f"{label(current)} is {current.get('status')}, and what to do depends on what comes of that: "
                 "run this again later, or with wait: true."
             )
-        return self.waiter.until(lambda seconds: self._present(current, seconds), is_done, _describe, goal)
+        return self.waiter.until(lambda seconds: self._present(current, seconds), is_done, describe, goal)
 
     def _present(self, current: Item, seconds: float) -> Item:
         seen = fetch_or_none(self.client, current["id"], within=seconds)
@@ -215,8 +124,8 @@ class Power:
             return self._gone(t.cast("Item", seen))
         return self.waiter.until(
             lambda seconds: self._present(before, seconds),
-            _Arrival(wanted, status_of(before), self.wait_healthy),
-            _describe,
+            Arrival(wanted, status_of(before), self.wait_healthy),
+            describe,
             "healthy" if self.wait_healthy else END_STATUS[wanted],
         )
 
@@ -231,7 +140,7 @@ class Power:
 
         try:
             t.cast("Waiter", self.waiter).until(
-                read, lambda now: now is None, lambda now: _describe(now or seen[-1]), "gone"
+                read, lambda now: now is None, lambda now: describe(now or seen[-1]), "gone"
             )
         except WaitTimeoutError:
             # A deleted record may stay readable and yet have left the account (contract 4.7).
@@ -240,7 +149,7 @@ class Power:
         return seen[-1]
 
 
-class _Arrival:
+class Arrival:
     """Whether a started, stopped or restarted instance has arrived; raises when it never will."""
 
     def __init__(self, wanted: str, status_before: str, healthy: bool) -> None:
@@ -265,5 +174,5 @@ class _Arrival:
         return (self._left or self._end_seen > 1) and (not self._healthy or is_healthy(instance))
 
 
-def _describe(instance: Item) -> str:
+def describe(instance: Item) -> str:
     return f"{instance.get('name')}: {instance.get('status')}"

@@ -46,6 +46,10 @@ class Settings:
         """Whether the service is on this machine: plain http goes nowhere else."""
         return self.api_url.startswith("http://")
 
+    def without_key(self) -> Settings:
+        """The same, but for ``api_key``."""
+        return replace(self, api_key=None)
+
     def without_page_size(self) -> Settings:
         """The same, but for ``page_size``."""
         return replace(self, page_size=None)

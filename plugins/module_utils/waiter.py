@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
-from .errors import ClawHostersError, RateLimitedError, ServerError, TransportError, WaitTimeoutError
+from .errors import (
+    ClawHostersError,
+    IncompleteListError,
+    RateLimitedError,
+    ServerError,
+    TransportError,
+    WaitTimeoutError,
+)
 from .progress import Progress
 
 FIRST_INTERVAL = 2.0
@@ -16,6 +23,9 @@ LONGEST_INTERVAL = 15.0
 GROWTH = 1.5
 SCARCE_REQUESTS = 10
 """With fewer requests than this left in the window, polls are as rare as they get (contract 11, "Poll budget")."""
+
+SECONDS_PER_REQUEST = 0.6
+"""A hundred a minute (contract 1)."""
 
 Seen = t.TypeVar("Seen")
 
@@ -32,6 +42,8 @@ class Waiter:
         self.timeout = timeout
         self._progress = progress
         self._requests_left = requests_left
+        self.requests_per_look = 1
+        """What one look costs; those that cost many are taken more rarely than every few seconds."""
         self._started = progress.clock()
 
     @property
@@ -58,7 +70,7 @@ class Waiter:
             fault: ClawHostersError | None = None
             try:
                 seen = read(max(self.seconds_left, 0.0))
-            except (TransportError, RateLimitedError, ServerError) as error:
+            except (TransportError, RateLimitedError, ServerError, IncompleteListError) as error:
                 fault = error
             else:
                 shown = describe(seen)
@@ -74,4 +86,6 @@ class Waiter:
 
     def _pace(self, interval: float) -> float:
         left = self._requests_left()
-        return LONGEST_INTERVAL if left is not None and left < SCARCE_REQUESTS else interval
+        if left is not None and left < SCARCE_REQUESTS:
+            return max(LONGEST_INTERVAL, self.requests_per_look * SECONDS_PER_REQUEST)
+        return max(interval, self.requests_per_look * SECONDS_PER_REQUEST)

@@ -1,0 +1,351 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings many instances to their states at the price of a few lists (interface 3, ``claw_fleet``).
+
+One listing answers for all entries, changes are asked for together, and one waiter reads the list for all of them.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from .changes import Effect, ask
+from .client import Client
+from .errors import ClawHostersError, RefusedError, WaitTimeoutError
+from .instances import (
+    Action,
+    decide,
+    fetch_or_none,
+    index_by_id,
+    index_by_name,
+    is_busy,
+    is_healthy,
+    label,
+    predicted,
+    status_of,
+)
+from .pages import Item
+from .power import Arrival
+from .waiter import Waiter
+
+CHANGES_AT_ONCE = 8
+"""Requests for changes under way at a time: enough to hide the latency, few enough to be polite."""
+
+
+class Phase(enum.Enum):
+    """How far a job has come."""
+
+    READY = "ready"  # its change can be asked for
+    SETTLING = "settling"  # busy: what to do is decided when it no longer is
+    ARRIVING = "arriving"  # asked for, or under way anyway
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the user declared of one instance."""
+
+    instance_id: int | None
+    name: str | None
+    wanted: str
+
+
+@dataclass
+class Job:
+    """One instance on its way to one state. ``error`` says why it failed; ``seen`` is None once it is gone."""
+
+    wanted: str
+    found: Item | None = None
+    seen: Item | None = None
+    phase: Phase = Phase.ENDED
+    action: Action = Action.KEEP
+    error: str | None = None
+    changed: bool = False
+    requests: int = 0
+    arrival: Arrival | None = field(default=None, repr=False)
+
+    @property
+    def instance(self) -> Item:
+        """The instance as it was seen last; only of jobs that have not ended."""
+        return t.cast("Item", self.seen)
+
+    def fail(self, reason: object) -> None:
+        """Ends it as failed."""
+        self.error, self.phase = str(reason), Phase.ENDED
+
+    def end(self, seen: Item | None) -> None:
+        """Ends it as reached."""
+        self.seen, self.phase = seen, Phase.ENDED
+
+    def decide(self, instance: Item) -> None:
+        """What ``instance``, as it is now, takes to be as wanted."""
+        self.seen = instance
+        decision = decide(instance, self.wanted)
+        self.action = decision.action
+        if decision.action is Action.REFUSE:
+            self.fail(f"It is {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
+        elif decision.action is Action.KEEP:
+            self.end(instance)
+        else:
+            self.phase = Phase.SETTLING if decision.action is Action.SETTLE else Phase.READY
+
+    def would_change(self) -> bool:
+        """Whether a change is to be expected; one that is busy counts as if it came to run."""
+        if self.phase is Phase.SETTLING:
+            return decide({**self.instance, "status": "running"}, self.wanted).action is not Action.KEEP
+        return self.phase is Phase.READY
+
+
+def plan(entries: list[Entry], listing: list[Item]) -> list[Job]:
+    """The job of each entry, in order; entries that want the same of one instance share theirs. Pure."""
+    by_id, by_name = index_by_id(listing), index_by_name(listing)
+    jobs: dict[str, Job] = {}
+    planned = []
+    for entry in entries:
+        try:
+            found = _match(entry, by_id, by_name)
+        except RefusedError as error:
+            planned.append(Job(entry.wanted, error=str(error)))
+            continue
+        if found is None:
+            missing = "There is no such instance: instances are created in the dashboard."
+            planned.append(Job(entry.wanted, error=None if entry.wanted == "absent" else missing))
+            continue
+        job = jobs.get(str(found["id"]))
+        if job is None:
+            job = jobs[str(found["id"])] = Job(entry.wanted, found)
+            job.decide(found)
+        elif job.wanted != entry.wanted:
+            contradiction = f"It is declared twice, to be {job.wanted} and {entry.wanted}."
+            job.fail(contradiction)
+            job.action = Action.KEEP
+            job = Job(entry.wanted, found, found, error=contradiction)
+        planned.append(job)
+    return planned
+
+
+def _match(entry: Entry, by_id: dict[str, Item], by_name: dict[str, list[Item]]) -> Item | None:
+    if entry.instance_id is None:
+        named = by_name.get(str(entry.name), [])
+        if len(named) > 1:
+            ids = ", ".join(str(instance["id"]) for instance in named)
+            raise RefusedError(f"{len(named)} instances have this name (ids {ids}): say which one is meant with id.")
+        return named[0] if named else None
+    found = by_id.get(str(entry.instance_id))
+    if found is not None and entry.name not in (None, found.get("name")):
+        raise RefusedError(f"The instance with id {entry.instance_id} is named {found.get('name')}, not {entry.name}.")
+    return found
+
+
+@dataclass
+class Fleet:
+    """Carries out a plan. Without a ``waiter`` nothing is waited for; in check mode nothing is sent but reads."""
+
+    client: Client
+    waiter: Waiter | None
+    wait_healthy: bool
+    warn: t.Callable[[str], None]
+
+    def ensure(self, entries: list[Entry], max_changes: int | None) -> list[Job]:
+        """Brings every entry to its end, and returns their jobs; one that fails stops no other.
+
+        Raises RefusedError before the first change when there would be more than ``max_changes``, and what the client
+        raises for the listing.
+        """
+        planned = plan(entries, self.client.fetch_all("/instances"))
+        if self.waiter is not None:
+            self.waiter.requests_per_look = self.client.usage.requests
+        jobs = list({id(job): job for job in planned}.values())
+        for job in jobs:
+            self._look_closer(job)
+        expected = sum(job.would_change() for job in jobs)
+        if max_changes is not None and expected > max_changes:
+            raise RefusedError(f"{expected} instances would change, more than max_changes ({max_changes}); none was.")
+        self._change(jobs)
+        if self.waiter is None:
+            self._leave(jobs)
+        else:
+            self._wait(self.waiter, jobs)
+        return planned
+
+    def _look_closer(self, job: Job) -> None:
+        """Where the table says no, a flag may say yes, and only the detail shows flags (contract 0.2)."""
+        refused = job.action is Action.REFUSE and job.found is not None and status_of(job.found) != "deleting"
+        if refused and (detail := fetch_or_none(self.client, t.cast("Item", job.found)["id"])):
+            job.error = None
+            job.decide(detail)
+
+    # Changing
+
+    def _change(self, jobs: list[Job]) -> None:
+        """Asks for the changes that are ready, several at a time."""
+        ready = [job for job in jobs if job.phase is Phase.READY]
+        for job in ready:
+            if job.action is Action.DELETE and job.requests == 0:
+                self.warn(f"Deleting {label(job.instance)} may delete its backups too.")
+        if self.client.check_mode:
+            for job in ready:
+                job.changed = True
+                job.end(_foreseen(job))
+        elif ready:
+            with ThreadPoolExecutor(max_workers=min(CHANGES_AT_ONCE, len(ready))) as pool:
+                list(pool.map(self._change_one, ready))
+
+    def _change_one(self, job: Job) -> None:
+        """Asks for one change, at most twice in all where contract 11 allows it."""
+        before = job.instance
+        try:
+            while True:
+                job.requests += 1
+                change = ask(self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2)
+                job.seen = change.instance
+                if change.effect is not Effect.REPEAT:
+                    break
+                job.changed = True  # perhaps by the first request, surely by the second
+        except ClawHostersError as error:
+            job.fail(error)
+            return
+        if change.effect is Effect.AGAIN:
+            job.phase = Phase.SETTLING
+            return
+        job.changed = job.changed or change.effect is Effect.DONE
+        if change.instance is None:
+            job.end(None)
+        else:
+            self._arrive(job, before)
+
+    def _arrive(self, job: Job, before: Item) -> None:
+        job.phase = Phase.ARRIVING
+        job.arrival = Arrival(job.wanted, status_of(before), self.wait_healthy)
+
+    # Waiting
+
+    def _leave(self, jobs: list[Job]) -> None:
+        """Ends what nobody waits for."""
+        for job in jobs:
+            if job.phase is Phase.SETTLING:
+                job.fail(
+                    f"It is {job.instance.get('status')}: what to do depends on what comes of that, so use wait: true."
+                )
+            elif job.phase is Phase.ARRIVING:
+                job.end(_foreseen(job))
+
+    def _wait(self, waiter: Waiter, jobs: list[Job]) -> None:
+        for job in jobs:
+            if not self.client.check_mode and self._is_due_even_so(job):
+                self._arrive(job, job.instance)
+        watched = [job for job in jobs if job.phase is not Phase.ENDED]
+        if not watched:
+            return
+
+        def is_done(listing: list[Item]) -> bool:
+            by_id = index_by_id(listing)
+            for job in watched:
+                if job.phase is not Phase.ENDED:
+                    _observe(job, by_id.get(str(job.instance["id"])))
+            self._change(watched)
+            return all(job.phase is Phase.ENDED for job in watched)
+
+        try:
+            waiter.until(
+                lambda seconds: self.client.fetch_all("/instances", within=seconds),
+                is_done,
+                lambda _listing: _describe(watched),
+                "all as declared",
+            )
+        except ClawHostersError as error:
+            for job in watched:
+                if job.phase is not Phase.ENDED:
+                    job.fail(_why_not(job, error, waiter.timeout))
+
+    def _is_due_even_so(self, job: Job) -> bool:
+        """Whether a job that changes nothing has something to wait for."""
+        if job.phase is not Phase.ENDED or job.error is not None or job.changed or job.seen is None:
+            return False
+        if job.wanted == "absent":
+            return True
+        return self.wait_healthy and job.wanted == "started" and not is_healthy(job.seen)
+
+
+def report(entries: list[Entry], jobs: list[Job]) -> dict[str, t.Any]:
+    """What the task returns of the jobs of these entries; a change counts for the first entry that wanted it."""
+    counted: set[int] = set()
+    results = []
+    before: dict[str, object] = {}
+    after: dict[str, object] = {}
+    for entry, job in zip(entries, jobs, strict=True):
+        known = job.found or {"id": entry.instance_id, "name": entry.name}
+        result = {
+            "id": known["id"],
+            "name": known.get("name"),
+            "state": entry.wanted,
+            "before": known.get("status"),
+            "after": None if job.seen is None else job.seen.get("status"),
+            "changed": job.changed and id(job) not in counted,
+            "failed": job.error is not None,
+            "msg": job.error or "",
+        }
+        counted.add(id(job))
+        results.append(result)
+        if job.found is not None:
+            before[label(job.found)] = result["before"]
+            after[label(job.found)] = _status_after(job)
+    failed = sum(result["failed"] for result in results)
+    changed = sum(result["changed"] and not result["failed"] for result in results)
+    return {
+        "changed": any(job.changed for job in jobs),
+        "instances": results,
+        "summary": {"ok": len(results) - changed - failed, "changed": changed, "failed": failed},
+        "diff": {"before": before, "after": {name: status for name, status in after.items() if status is not None}},
+    }
+
+
+def _status_after(job: Job) -> object:
+    """The status that a diff shows after a job: what was reached, or what it was if that failed."""
+    if job.error is not None or not job.changed:
+        return t.cast("Item", job.found).get("status")
+    after = predicted(t.cast("Item", job.found), job.wanted, job.action)
+    return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")
+
+
+def _observe(job: Job, now: Item | None) -> None:
+    """Takes in what the list shows of a job's instance, which may be the end of it."""
+    if now is None and job.wanted == "absent":
+        job.end(None)
+    elif now is None:
+        job.fail("It went while it was waited for.")
+    elif job.phase is Phase.SETTLING:
+        job.seen = now
+        if not is_busy(now):
+            job.decide(now)
+    else:
+        job.seen = now
+        try:
+            if job.wanted != "absent" and t.cast("Arrival", job.arrival)(now):
+                job.end(now)
+        except RefusedError as error:
+            job.fail(error)
+
+
+def _foreseen(job: Job) -> Item | None:
+    """The instance as it will be once what was asked for is done."""
+    after = predicted(job.instance, job.wanted, job.action)
+    return {**job.instance, "status": after["status"]} if after else None
+
+
+def _describe(jobs: list[Job]) -> str:
+    """What the person who waits is told: ``3 instances: web-bot deploying, ...``."""
+    waiting = [job.instance for job in jobs if job.phase is not Phase.ENDED]
+    shown = ", ".join(f"{instance.get('name')} {instance.get('status')}" for instance in waiting[:3])
+    return f"{len(waiting)} instances: {shown}{', ...' if len(waiting) > 3 else ''}"
+
+
+def _why_not(job: Job, error: ClawHostersError, timeout: float) -> str:
+    if isinstance(error, WaitTimeoutError):
+        return f"It is {job.instance.get('status')}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
+    return f"It is not known whether it is {job.wanted}: {error}"

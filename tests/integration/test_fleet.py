@@ -1,0 +1,226 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many instances in one task: what it costs, what becomes of each entry, and that none is lost (interface 3)."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
+from simulator.handle import Simulator
+from support.controller import Controller
+from support.worker import Worker
+
+
+@pytest.fixture
+def worker(simulator: Simulator) -> Worker:
+    return Worker(simulator)
+
+
+def fleet(*statuses: str, **fields: t.Any) -> dict[str, t.Any]:
+    """A world of instances in these statuses, named bot-1, bot-2, ..."""
+    return {
+        "instances": [
+            {"id": number, "name": f"bot-{number}", "status": status, "billing_mode": "daily", **fields}
+            for number, status in enumerate(statuses, start=1)
+        ]
+    }
+
+
+def writes(simulator: Simulator) -> list[str]:
+    return sorted(call for call in simulator.calls() if not call.startswith("GET"))
+
+
+@pytest.mark.parametrize(("count", "pages"), [(1, 1), (25, 1), (26, 2), (60, 3), (1000, 40)])
+def test_nothing_to_change_costs_the_pages_of_the_list(
+    simulator: Simulator, worker: Worker, count: int, pages: int
+) -> None:
+    simulator.reset(state=fleet(*["running"] * count))
+    result = worker.run(claw_fleet, instances=[{"id": number} for number in range(1, count + 1)])
+    assert result["changed"] is False
+    assert result["summary"] == {"ok": count, "changed": 0, "failed": 0}
+    assert simulator.calls() == ["GET /instances"] * pages
+
+
+def test_a_hundred_changes_cost_the_list_the_changes_and_then_only_lists(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet(*["running"] * 900, *["stopped"] * 100), switches={"transition_reads": 2})
+    result = worker.run(claw_fleet, instances=[{"id": number} for number in range(1, 1001)])
+    assert result["summary"] == {"ok": 900, "changed": 100, "failed": 0}
+    assert {entry["after"] for entry in result["instances"]} == {"running"}
+    calls = simulator.calls()
+    assert calls[:40] == ["GET /instances"] * 40
+    assert sorted(calls[40:140]) == sorted(f"POST /instances/{number}/start" for number in range(901, 1001))
+    assert set(calls[140:]) == {"GET /instances"}
+    assert len(calls[140:]) % 40 == 0
+    assert simulator.effects() == {"starts": 100}
+
+
+def test_each_state_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped", "running", "running", "running", "running"))
+    declared = [
+        {"name": "bot-1", "state": "started"},
+        {"name": "bot-2", "state": "stopped"},
+        {"id": 3, "state": "restarted"},
+        {"id": 4, "name": "bot-4", "state": "absent"},
+        {"id": 5},
+        {"name": "bot-6", "state": "absent"},
+    ]
+    check = worker.run(claw_fleet, check=True, instances=declared)
+    assert writes(simulator) == []
+    real = worker.run(claw_fleet, instances=declared)
+    assert check["diff"] == real["diff"]
+    assert check["changed"] is real["changed"] is True
+    assert check["summary"] == real["summary"] == {"ok": 2, "changed": 4, "failed": 0}
+    assert real["instances"] == check["instances"]
+    assert [(entry["before"], entry["after"]) for entry in real["instances"]] == [
+        ("stopped", "running"),
+        ("running", "stopped"),
+        ("running", "running"),
+        ("running", None),
+        ("running", "running"),
+        (None, None),
+    ]
+    again = worker.run(claw_fleet, instances=[entry for entry in declared if entry.get("state") != "restarted"])
+    assert again["changed"] is False
+    assert again["diff"]["before"] == again["diff"]["after"]
+
+
+def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped", "paused", "running", "running", "running"))
+    simulator.set_instance(4, name="twin")
+    simulator.set_instance(5, name="twin")
+    result = worker.run(
+        claw_fleet,
+        instances=[
+            {"name": "bot-1"},
+            {"name": "bot-2"},
+            {"name": "nobody"},
+            {"name": "twin", "state": "absent"},
+            {"id": 3, "name": "bot-4", "state": "absent"},
+            {"name": "bot-3", "state": "stopped"},
+        ],
+    )
+    assert result["failed"] is True
+    assert result["changed"] is True
+    assert result["summary"] == {"ok": 0, "changed": 2, "failed": 4}
+    assert writes(simulator) == ["POST /instances/1/start", "POST /instances/3/stop"]
+    messages = [entry["msg"] for entry in result["instances"]]
+    assert messages[0] == messages[5] == ""
+    assert "Top it up" in messages[1]
+    assert "no such instance" in messages[2]
+    assert "ids 4, 5" in messages[3]
+    assert "is named bot-3, not bot-4" in messages[4]
+    assert result["msg"].startswith("4 of 6 entries failed. bot-2: It is paused")
+    assert result["msg"].isprintable()
+
+
+def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running", "running", "stopped"))
+    declared = [{"id": 1}, {"id": 2}, {"id": 3}]
+    result = worker.run(claw_fleet, instances=declared, state="stopped", max_changes=1)
+    assert result["failed"] is True
+    assert "2 instances would change, more than max_changes (1)" in result["msg"]
+    assert writes(simulator) == []
+    assert worker.run(claw_fleet, instances=declared, state="stopped", max_changes=2)["summary"]["changed"] == 2
+
+
+def test_an_instance_that_is_declared_twice_is_changed_once(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped"))
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"name": "bot-1"}])
+    assert result["summary"] == {"ok": 1, "changed": 1, "failed": 0}
+    assert writes(simulator) == ["POST /instances/1/start"]
+
+
+def test_an_instance_that_is_declared_to_be_two_things_is_left_alone(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped"))
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"name": "bot-1", "state": "absent"}])
+    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 2}
+    assert "declared twice" in result["instances"][0]["msg"]
+    assert writes(simulator) == []
+
+
+def test_busy_instances_settle_first_and_then_change(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(
+        state={
+            "instances": [
+                {"id": 1, "name": "a", "status": "deploying", "settles_to": "running", "settles_after_reads": 2},
+                {"id": 2, "name": "b", "status": "provisioning", "settles_to": "running", "settles_after_reads": 3},
+                {"id": 3, "name": "c", "status": "deploying", "settles_to": "error", "settles_after_reads": 2},
+            ]
+        }
+    )
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2, "state": "stopped"}, {"id": 3}])
+    assert result["summary"] == {"ok": 1, "changed": 1, "failed": 1}
+    assert writes(simulator) == ["POST /instances/2/stop"]
+    assert "It is error" in result["instances"][2]["msg"]
+
+
+def test_without_waiting_the_changes_are_sent_and_nothing_else(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped", "deploying"), switches={"transition_reads": 5})
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait=False)
+    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
+    assert result["instances"][0]["after"] == "running"
+    assert "use wait: true" in result["instances"][1]["msg"]
+    assert simulator.calls() == ["GET /instances", "POST /instances/1/start"]
+
+
+def test_one_deadline_for_all(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped", "stopped"), switches={"transition_reads": 1000})
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_timeout=60)
+    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 2}
+    assert result["changed"] is True
+    assert "It is stopped, and not started within 60 s" in result["instances"][0]["msg"]
+    assert worker.sleeper.total == pytest.approx(60)
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "reset_after", "json_500", "truncated"])
+def test_an_unclear_answer_is_read_back_for_its_entry_alone(simulator: Simulator, worker: Worker, fault: str) -> None:
+    simulator.reset(state=fleet(*["stopped"] * 5))
+    simulator.fault(fault, path="/instances/3/start")
+    result = worker.run(claw_fleet, instances=[{"id": number} for number in range(1, 6)])
+    assert result["summary"] == {"ok": 0, "changed": 5, "failed": 0}
+    assert simulator.effects() == {"starts": 5}
+    assert simulator.calls().count("GET /instances/3") == 1
+
+
+def test_a_flag_that_only_the_detail_shows_is_asked_for_where_the_table_says_no(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.reset(state=fleet("error", "running"))
+    simulator.set_instance(1, can_stop=True)
+    result = worker.run(claw_fleet, check=True, instances=[{"id": 1}, {"id": 2}], state="stopped")
+    assert result["summary"] == {"ok": 0, "changed": 2, "failed": 0}
+    assert simulator.calls() == ["GET /instances", "GET /instances/1"]
+
+
+def test_healthy_is_waited_for_on_all(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running", "stopped"), switches={"health_lag_reads": 3})
+    simulator.set_instance(1, health_status="unhealthy")
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_healthy=True, wait_timeout=60)
+    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
+    assert "not started within" in result["instances"][0]["msg"]
+
+
+def test_a_deletion_is_warned_of_and_waited_for(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running", "deleting"), switches={"transition_reads": 2})
+    simulator.set_instance(2, settles_to="gone", settles_after_reads=3)
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="absent")
+    assert result["summary"] == {"ok": 1, "changed": 1, "failed": 0}
+    assert any("may delete its backups" in warning for warning in worker.warnings)
+
+
+def test_in_a_playbook_with_its_diff_on_the_screen(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state=fleet("stopped", "running"))
+    run = controller.task(
+        {"instances": [{"name": "bot-1"}, {"name": "bot-2"}]}, "--check", "--diff", module="claw_fleet"
+    )
+    assert run.result["changed"] is True
+    assert '-    "bot-1 (id 1)": "stopped"' in run.stdout
+    assert '+    "bot-1 (id 1)": "running"' in run.stdout
+    run = controller.task({"instances": [{"state": "stopped"}]}, module="claw_fleet")
+    assert run.rc != 0
+    assert "one of the following is required: id, name" in run.result["msg"]

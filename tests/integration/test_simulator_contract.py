@@ -1,0 +1,443 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The simulator against the contract: routes, fields and headers, in its OpenAPI document and in its answers.
+
+The lists of names below are written out a second time on purpose; they come from the contract, not from the simulator.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from simulator.handle import Simulator
+
+ROUTES = {
+    ("get", "/health"),
+    ("get", "/account"),
+    ("get", "/instances"),
+    ("get", "/instances/{id}"),
+    ("post", "/instances/{id}/start"),
+    ("post", "/instances/{id}/stop"),
+    ("post", "/instances/{id}/restart"),
+    ("delete", "/instances/{id}"),
+    ("get", "/billing/summary"),
+    ("get", "/billing/usage"),
+    ("get", "/billing/transactions"),
+    ("get", "/billing/packages"),
+    ("post", "/billing/buy_claws"),
+    ("get", "/addons"),
+    ("get", "/addons/{id}"),
+    ("patch", "/addons/{id}"),
+    ("get", "/backups"),
+    ("get", "/backups/{id}"),
+    ("post", "/backups/{id}/restore"),
+}
+
+LISTED = {
+    "id": int,
+    "name": str,
+    "status": str,
+    "tier": str,
+    "billing_mode": str,
+    "ip_address": (str, type(None)),
+    "health_status": str,
+    "created_at": str,
+    "provisioned_at": (str, type(None)),
+}
+FLAGS = {"can_start": bool, "can_stop": bool, "can_restart": bool}
+DETAILED = (
+    LISTED | FLAGS | {"subdomain_url": str, "daily_claw_cost": int, "llm_configured": bool, "telegram_configured": bool}
+)
+ACTED = {"id": int, "name": str, "status": str, "tier": str} | FLAGS
+SUMMARY = {
+    "claws_balance": int,
+    "daily_claw_cost": int,
+    "days_remaining": (int, type(None)),
+    "low_balance": bool,
+    "subscription_status": (str, type(None)),
+    "subscription_tier": str,
+    "instances_count": int,
+    "running_instances_count": int,
+}
+USAGE = {"daily_total": int, "instances": list, "addons": list}
+USAGE_INSTANCE = {"id": int, "name": str, "tier": str, "daily_claws": int, "status": str, "billing_mode": str}
+USAGE_ADDON = {
+    "id": int,
+    "addon_type": str,
+    "instance_name": str,
+    "tier": str,
+    "current_usage": int,
+    "usage_limit": (int, type(None)),
+}
+PAGINATION = {"current_page": int, "total_pages": int, "total_count": int, "per_page": int}
+
+# Guesses of the contract (U15 to U20): by default the simulator shows just these.
+ACCOUNT = {"id", "email", "created_at"}
+TRANSACTION = {"id", "transaction_type", "amount", "balance_after", "description", "created_at"}
+PACKAGE = {"id", "name", "claws", "price_cents", "currency"}
+ADDON = {
+    "id",
+    "addon_type",
+    "instance_id",
+    "instance_name",
+    "tier",
+    "status",
+    "current_usage",
+    "usage_limit",
+    "daily_claws",
+    "created_at",
+}
+BACKUP = {
+    "id",
+    "instance_id",
+    "instance_name",
+    "status",
+    "size_bytes",
+    "backup_type",
+    "created_at",
+    "expires_at",
+}
+
+
+@pytest.fixture
+def document(simulator: Simulator) -> dict[str, Any]:
+    """The OpenAPI document."""
+    found: dict[str, Any] = requests.get(f"{simulator.origin}/openapi.json", timeout=30).json()
+    return found
+
+
+def call(simulator: Simulator, method: str, path: str, **options: Any) -> requests.Response:
+    """One request with a good key."""
+    options.setdefault("headers", {"Authorization": f"Bearer {simulator.key}"})
+    return requests.request(method, simulator.url + path, timeout=30, **options)
+
+
+def data(simulator: Simulator, method: str, path: str, **options: Any) -> Any:
+    """What stands in the envelope of a good answer."""
+    answer = call(simulator, method, path, **options)
+    assert answer.ok, answer.text
+    return answer.json()["data"]
+
+
+def has(record: Mapping[str, Any], fields: Mapping[str, Any]) -> None:
+    """Exactly these fields, each of its type; True is no number here."""
+    assert set(record) == set(fields)
+    for name, kind in fields.items():
+        assert isinstance(record[name], kind), name
+        assert isinstance(record[name], bool) == (kind is bool), name
+
+
+# --- The document ---------------------------------------------------------------------------------------------------
+
+
+def test_the_document_is_openapi_3_1_under_the_prefix_of_the_service(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    assert document["servers"] == [{"url": "/api/v1"}]
+
+
+def test_the_document_has_just_the_routes_of_the_contract(document: dict[str, Any]) -> None:
+    assert {(method, path) for path, methods in document["paths"].items() for method in methods} == ROUTES
+
+
+def test_every_route_but_health_wants_a_bearer_key(document: dict[str, Any]) -> None:
+    scheme = document["components"]["securitySchemes"]["key"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert document["security"] == [{"key": []}]
+    keyless = {
+        path
+        for path, methods in document["paths"].items()
+        for operation in methods.values()
+        if operation.get("security") == []
+    }
+    assert keyless == {"/health"}
+
+
+def test_every_route_has_the_errors_of_the_contract_in_its_envelope(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            errors = {status for status in operation["responses"] if status >= "400"}
+            expected = {"429", "500"} | (set() if path == "/health" else {"401", "403"})
+            expected |= {"404"} if "{id}" in path else set()
+            assert expected <= errors, (method, path)
+            for status in errors:
+                schema = operation["responses"][status]["content"]["application/json"]["schema"]
+                assert schema == {"$ref": "#/components/schemas/Error"}
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("ListedInstance", set(LISTED)),
+        ("Instance", set(DETAILED)),
+        ("ActedInstance", set(ACTED)),
+        ("Summary", set(SUMMARY)),
+        ("Usage", set(USAGE)),
+        ("UsageInstance", set(USAGE_INSTANCE)),
+        ("UsageAddon", set(USAGE_ADDON) | {"daily_claws"}),
+        ("Pagination", set(PAGINATION)),
+        ("Account", ACCOUNT),
+        ("Transaction", TRANSACTION),
+        ("Package", PACKAGE),
+        ("Addon", ADDON),
+        ("Backup", BACKUP),
+    ],
+)
+def test_a_model_of_the_document_has_the_fields_of_the_contract(
+    document: dict[str, Any], model: str, fields: set[str]
+) -> None:
+    schema = document["components"]["schemas"][model]
+    assert set(schema["properties"]) == fields
+    assert set(schema["required"]) == fields
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "model"),
+    [
+        ("get", "/instances", "200", "Page_ListedInstance_"),
+        ("get", "/instances/{id}", "200", "One_Instance_"),
+        ("post", "/instances/{id}/start", "200", "One_ActedInstance_"),
+        ("post", "/instances/{id}/stop", "200", "One_ActedInstance_"),
+        ("post", "/instances/{id}/restart", "200", "One_ActedInstance_"),
+        ("delete", "/instances/{id}", "200", "One_Instance_"),
+        ("get", "/billing/summary", "200", "One_Summary_"),
+        ("get", "/billing/usage", "200", "One_Usage_"),
+        ("post", "/billing/buy_claws", "201", "One_Purchase_"),
+        ("patch", "/addons/{id}", "200", "One_Addon_"),
+        ("post", "/backups/{id}/restore", "200", "One_Backup_"),
+    ],
+)
+def test_a_route_answers_with_its_model(
+    document: dict[str, Any], method: str, path: str, status: str, model: str
+) -> None:
+    schema = document["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": f"#/components/schemas/{model}"}
+
+
+# --- The answers ----------------------------------------------------------------------------------------------------
+
+
+def test_a_list_item_has_nine_fields(simulator: Simulator) -> None:
+    for instance in data(simulator, "GET", "/instances"):
+        has(instance, LISTED)
+
+
+def test_the_detail_has_sixteen_fields(simulator: Simulator) -> None:
+    assert len(DETAILED) == 16
+    for number in (1, 4, 11, 17, 23, 27, 49, 59):
+        has(data(simulator, "GET", f"/instances/{number}"), DETAILED)
+
+
+@pytest.mark.parametrize(("number", "action"), [(4, "start"), (1, "stop"), (1, "restart")])
+def test_an_action_answers_with_seven_fields(simulator: Simulator, number: int, action: str) -> None:
+    has(data(simulator, "POST", f"/instances/{number}/{action}"), ACTED)
+
+
+def test_delete_answers_with_the_whole_object_as_it_goes(simulator: Simulator) -> None:
+    deleted = data(simulator, "DELETE", "/instances/1")
+    has(deleted, DETAILED)
+    assert (deleted["status"], deleted["ip_address"], deleted["health_status"]) == ("deleting", None, "unknown")
+    assert not any(deleted[flag] for flag in FLAGS)
+
+
+def test_the_generated_fleet_holds_every_documented_status_tier_and_health(simulator: Simulator) -> None:
+    instances = data(simulator, "GET", "/instances?per_page=100")
+    assert {instance["status"] for instance in instances} == {
+        "provisioning",
+        "deploying",
+        "pending_configuration",
+        "running",
+        "stopped",
+        "paused",
+        "error",
+        "deploy_failed",
+    }
+    assert {instance["tier"] for instance in instances} == {"budget", "balanced", "pro"}
+    assert {instance["billing_mode"] for instance in instances} == {"daily", "monthly"}
+    assert {instance["health_status"] for instance in instances} == {"healthy", "unhealthy", "unknown"}
+    assert len({instance["name"] for instance in instances}) == len(instances) == 60
+
+
+@pytest.mark.parametrize(
+    ("status", "flags"),
+    [
+        ("running", (False, True, True)),
+        ("stopped", (True, False, False)),
+        ("deleting", (False, False, False)),
+        ("paused", (False, False, False)),
+        ("pending_configuration", (False, False, False)),
+        ("provisioning", (False, False, False)),
+        ("deploying", (False, False, False)),
+        ("error", (False, False, False)),
+        ("deploy_failed", (False, False, False)),
+    ],
+)
+def test_flags_and_refusals_follow_the_table_of_the_contract(
+    simulator: Simulator, status: str, flags: tuple[bool, bool, bool]
+) -> None:
+    actions = ("start", "stop", "restart")
+    simulator.set_instance(1, status=status)
+    detail = data(simulator, "GET", "/instances/1")
+    assert tuple(detail[flag] for flag in FLAGS) == flags
+    for action, allowed in zip(actions, flags, strict=True):
+        simulator.set_instance(1, status=status)
+        answer = call(simulator, "POST", f"/instances/1/{action}")
+        assert answer.status_code == (200 if allowed else 422)
+        if not allowed:
+            assert answer.json()["error"]["code"] == "unprocessable_entity"
+
+
+def test_the_summary_has_eight_fields_and_rounds_the_days_down(simulator: Simulator) -> None:
+    simulator.reset(state={"instances": [{"name": "web-bot", "daily_claw_cost": 225}], "balance": 1500})
+    summary = data(simulator, "GET", "/billing/summary")
+    has(summary, SUMMARY)
+    assert summary["days_remaining"] == 6
+    assert summary["subscription_tier"] == "none"
+
+
+def test_the_usage_names_an_addon_by_its_instance_and_adds_up(simulator: Simulator) -> None:
+    usage = data(simulator, "GET", "/billing/usage")
+    has(usage, USAGE)
+    for entry in usage["instances"]:
+        has(entry, USAGE_INSTANCE)
+    for entry in usage["addons"]:
+        has(entry, USAGE_ADDON | {"daily_claws": int})
+    assert usage["daily_total"] == sum(entry["daily_claws"] for entry in usage["instances"] + usage["addons"])
+    assert usage["daily_total"] == data(simulator, "GET", "/billing/summary")["daily_claw_cost"]
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/billing/transactions", TRANSACTION),
+        ("/billing/packages", PACKAGE),
+        ("/addons", ADDON),
+        ("/backups", BACKUP),
+    ],
+)
+def test_what_is_not_documented_has_the_guessed_fields(simulator: Simulator, path: str, fields: set[str]) -> None:
+    records = data(simulator, "GET", path)
+    assert records
+    for record in records:
+        assert set(record) == fields
+
+
+def test_account_and_health_have_the_guessed_fields(simulator: Simulator) -> None:
+    assert set(data(simulator, "GET", "/account")) == ACCOUNT
+    assert data(simulator, "GET", "/health", headers={}) == {"status": "ok"}
+
+
+@pytest.mark.parametrize("path", ["/instances", "/addons", "/backups", "/billing/transactions"])
+def test_a_collection_comes_in_pages_of_25(simulator: Simulator, path: str) -> None:
+    first = call(simulator, "GET", path).json()
+    has(first["pagination"], PAGINATION)
+    assert len(first["data"]) == first["pagination"]["per_page"] == 25
+    found = [record["id"] for record in first["data"]]
+    for page in range(2, first["pagination"]["total_pages"] + 1):
+        answer = call(simulator, "GET", f"{path}?page={page}").json()
+        assert answer["pagination"]["current_page"] == page
+        found += [record["id"] for record in answer["data"]]
+    assert len(found) == len(set(found)) == first["pagination"]["total_count"]
+
+
+def test_a_page_past_the_end_and_an_account_without_instances_are_empty_lists(simulator: Simulator) -> None:
+    assert data(simulator, "GET", "/instances?page=9") == []
+    simulator.reset(instances=0)
+    assert data(simulator, "GET", "/instances") == []
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=x", "page=-1", "page=", "per_page=0", "per_page=1e3", "page=\u00b2"])
+def test_a_page_that_is_no_number_is_answered_422_with_details(simulator: Simulator, query: str) -> None:
+    answer = call(simulator, "GET", f"/instances?{query}")
+    assert answer.status_code == 422
+    assert set(answer.json()["error"]["details"]) == {query.partition("=")[0]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status", "code"),
+    [
+        ("GET", "/instances", None, 401, "unauthorized"),
+        ("GET", "/instances", "sk_live_something_else", 401, "unauthorized"),
+        ("GET", "/instances", "oc_live_short", 401, "unauthorized"),
+        ("GET", "/nowhere", None, 401, "unauthorized"),
+        ("PUT", "/instances", None, 401, "unauthorized"),
+        ("GET", "/nowhere", Simulator.key, 404, "not_found"),
+        ("GET", "/instances/999", Simulator.key, 404, "not_found"),
+        ("GET", "/instances/web-bot", Simulator.key, 404, "not_found"),
+        ("GET", "/instances/-1", Simulator.key, 404, "not_found"),
+        ("GET", "/instances/007", Simulator.key, 404, "not_found"),
+        ("GET", f"/instances/{'9' * 5000}", Simulator.key, 404, "not_found"),
+        ("GET", "/instances/", Simulator.key, 404, "not_found"),
+        ("POST", "/instances", Simulator.key, 404, "not_found"),
+        ("POST", "/instances/999/start", Simulator.key, 404, "not_found"),
+        ("PATCH", "/addons/999", Simulator.key, 404, "not_found"),
+        ("POST", "/backups/999/restore", Simulator.key, 404, "not_found"),
+        ("POST", "/instances/1/start", Simulator.key, 422, "unprocessable_entity"),
+        ("PUT", "/instances/1", Simulator.key, 405, "method_not_allowed"),
+    ],
+)
+def test_an_error_comes_in_its_envelope(
+    simulator: Simulator, method: str, path: str, key: str | None, status: int, code: str
+) -> None:
+    answer = call(simulator, method, path, headers={"Authorization": f"Bearer {key}"} if key else {})
+    assert answer.status_code == status
+    error = answer.json()["error"]
+    assert error["code"] == code
+    assert error["message"]
+    assert answer.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/health", "/instances", "/instances/1", "/nowhere"])
+def test_every_answer_tells_limit_date_and_request_id(simulator: Simulator, path: str) -> None:
+    for headers in ({}, {"Authorization": f"Bearer {simulator.key}"}):
+        answer = call(simulator, "GET", path, headers=headers)
+        for name in ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"):
+            assert answer.headers[name].isdigit()
+        assert answer.headers["Date"].endswith("GMT")
+        assert answer.headers["X-Request-Id"]
+
+
+def test_405_names_all_methods_of_the_address(simulator: Simulator) -> None:
+    assert call(simulator, "PUT", "/instances/1").headers["Allow"] == "DELETE, GET"
+    assert call(simulator, "HEAD", "/instances").headers["Allow"] == "GET"
+
+
+@pytest.mark.slow
+def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(simulator: Simulator, tmp_path: Path) -> None:
+    # POST /instances is 404 in the contract (U29), where a fuzzer rightly expects 405 of a path that exists.
+    switches = {"rate_limit": 10**9, "transition_seconds": 0, "create_instance": 405}
+    simulator.reset(instances=500, switches=switches)
+    schemathesis = shutil.which("schemathesis", path=Path(sys.executable).parent)
+    assert schemathesis, "schemathesis is one of the requirements of the tests"
+    done = subprocess.run(
+        [
+            schemathesis,
+            "run",
+            f"--header=Authorization: Bearer {simulator.key}",
+            # The contract answers 422 to requests that no schema could tell apart from good ones: "stop what is
+            # stopped". Everything else that schemathesis checks holds.
+            "--exclude-checks=positive_data_acceptance",
+            "--max-examples=20",
+            "--max-time=25",
+            "--seed=1",
+            "--no-color",
+            f"{simulator.origin}/openapi.json",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:]
+    called = {(request["method"].lower(), request["route"]) for request in simulator.log()}
+    assert called >= ROUTES, "the fuzzer left a route out"
+    assert not [request for request in simulator.log() if request["status"] is None or request["status"] >= 500]

@@ -1,0 +1,231 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The nineteen endpoints of the service (contract 2 to 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse, PlainTextResponse
+from starlette.convertors import Convertor, register_url_convertor
+
+from simulator import billing, models
+from simulator.errors import refused_now
+from simulator.exchange import Exchange
+from simulator.views import acted, detailed, dressed, listed, page_of, renames_of
+
+
+class NumberConvertor(Convertor[int]):
+    """An id in a path; anything else is no address of the service (contract 4.5: assume 404)."""
+
+    regex = "0|[1-9][0-9]{0,17}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("number", NumberConvertor())
+
+
+async def _exchange(request: Request) -> Exchange:
+    exchange: Exchange = request.scope["exchange"]
+    return exchange
+
+
+Call = Annotated[Exchange, Depends(_exchange)]
+
+
+def one(kind: str, record: dict[str, Any], call: Exchange, status: int = 200) -> Response:
+    """The answer with one resource."""
+    return JSONResponse({"data": dressed(kind, record, call.switches)}, status)
+
+
+def many(data: list[dict[str, Any]], pagination: dict[str, int] | None) -> Response:
+    """The answer with a collection, or a page of it (contract 1)."""
+    return JSONResponse({"data": data} | ({"pagination": pagination} if pagination else {}))
+
+
+def history(kind: str, records: Sequence[dict[str, Any]], collection: str, call: Exchange) -> Response:
+    """A list of billing."""
+    part, pagination = page_of(records, collection, call)
+    return many([dressed(kind, record, call.switches) for record in part], pagination)
+
+
+def records(kind: str, collection: str, call: Exchange) -> Response:
+    """The list of add-ons or of backups."""
+    numbers, pagination = page_of(call.world.order(collection), collection, call)
+    found = getattr(call.world, collection)
+    return many([dressed(kind, found[number], call.switches) for number in numbers], pagination)
+
+
+def build_api() -> FastAPI:
+    """All routes; paths are those behind the prefix."""
+    api = FastAPI(
+        title="ClawHosters API, simulated",
+        version="1",
+        description="The simulator with no switch turned. Objects that the vendor hasn't documented are guesses.",
+        openapi_url=None,  # document.py completes the document
+        redirect_slashes=False,
+    )
+    _add_account(api)
+    _add_instances(api)
+    _add_billing(api)
+    _add_addons(api)
+    _add_backups(api)
+    return api
+
+
+def _add_account(api: FastAPI) -> None:
+    @api.get("/health", response_model=models.One[models.Health], tags=["health"])
+    async def health(call: Call) -> Response:
+        """Contract 2."""
+        answer = call.switches.health_answer
+        if answer == "text":
+            return PlainTextResponse("OK")
+        state = dressed("health", {"status": "down" if answer == "down" else "ok"}, call.switches)
+        return JSONResponse(state if answer == "bare" else {"data": state}, 503 if answer == "down" else 200)
+
+    @api.get("/account", response_model=models.One[models.Account], tags=["account"])
+    async def account(call: Call) -> Response:
+        """Contract 3."""
+        return one("account", call.world.account, call)
+
+
+def _add_instances(api: FastAPI) -> None:
+    @api.get("/instances", response_model=models.Page[models.ListedInstance], tags=["instances"])
+    async def list_instances(call: Call) -> Response:
+        """Contract 4.4."""
+        world = call.world
+        numbers, pagination = page_of(world.order("instances"), "instances", call)
+        data = [listed(world.instances[number], world) for number in numbers]
+        world.progress.shown(numbers)
+        return many(data, pagination)
+
+    @api.get("/instances/{id:number}", response_model=models.One[models.Instance], tags=["instances"])
+    async def get_instance(id: int, call: Call) -> Response:
+        """Contract 4.5."""
+        answer = JSONResponse({"data": detailed(call.world.instance(id), call.world)})
+        call.world.progress.shown([id])
+        return answer
+
+    @api.post("/instances/{id:number}/start", response_model=models.One[models.ActedInstance], tags=["instances"])
+    async def start_instance(id: int, call: Call) -> Response:
+        """Contract 4.6."""
+        answered = call.world.start(id)
+        call.effect = True
+        return JSONResponse({"data": acted(answered, call.world)})
+
+    @api.post("/instances/{id:number}/stop", response_model=models.One[models.ActedInstance], tags=["instances"])
+    async def stop_instance(id: int, call: Call) -> Response:
+        """Contract 4.6."""
+        answered = call.world.stop(id)
+        call.effect = True
+        return JSONResponse({"data": acted(answered, call.world)})
+
+    @api.post("/instances/{id:number}/restart", response_model=models.One[models.ActedInstance], tags=["instances"])
+    async def restart_instance(id: int, call: Call) -> Response:
+        """Contract 4.6."""
+        answered = call.world.restart(id)
+        call.effect = True
+        return JSONResponse({"data": acted(answered, call.world)})
+
+    @api.delete("/instances/{id:number}", response_model=models.One[models.Instance], tags=["instances"])
+    async def delete_instance(id: int, call: Call) -> Response:
+        """Contract 4.7."""
+        deleted = call.world.delete(id)
+        call.effect = True
+        if call.switches.delete_answer == 204:
+            return Response(status_code=204)
+        return JSONResponse({"data": detailed(deleted, call.world)})
+
+
+def _add_billing(api: FastAPI) -> None:
+    @api.get("/billing/summary", response_model=models.One[models.Summary], tags=["billing"])
+    async def billing_summary(call: Call) -> Response:
+        """Contract 5.1."""
+        return one("summary", billing.summary(call.world), call)
+
+    @api.get("/billing/usage", response_model=models.One[models.Usage], tags=["billing"])
+    async def billing_usage(call: Call) -> Response:
+        """Contract 5.2."""
+        usage = billing.usage(call.world)
+        for entries in (usage["instances"], usage["addons"]):
+            entries[:] = [dressed("usage", entry, call.switches) for entry in entries]
+        return JSONResponse({"data": usage})
+
+    @api.get("/billing/transactions", response_model=models.Page[models.Transaction], tags=["billing"])
+    async def billing_transactions(call: Call) -> Response:
+        """Contract 5.3."""
+        return history("transaction", billing.transactions(call.world), "transactions", call)
+
+    @api.get("/billing/packages", response_model=models.Everything[models.Package], tags=["billing"])
+    async def billing_packages(call: Call) -> Response:
+        """Contract 5.4."""
+        return history("package", call.world.packages, "packages", call)
+
+    @api.post("/billing/buy_claws", response_model=models.One[models.Purchase], status_code=201, tags=["billing"])
+    async def buy_claws(call: Call) -> Response:
+        """Contract 5.5."""
+        purchase = call.world.buy(call.json_object().get("package_id"))
+        call.effect = True
+        return one("purchase", purchase, call, call.switches.purchase_status)
+
+
+def _add_addons(api: FastAPI) -> None:
+    @api.get("/addons", response_model=models.Page[models.Addon], tags=["addons"])
+    async def list_addons(call: Call) -> Response:
+        """Contract 6."""
+        return records("addon", "addons", call)
+
+    @api.get("/addons/{id:number}", response_model=models.One[models.Addon], tags=["addons"])
+    async def get_addon(id: int, call: Call) -> Response:
+        """Contract 6."""
+        return one("addon", call.world.addon(id), call)
+
+    @api.patch("/addons/{id:number}", response_model=models.One[models.Addon], tags=["addons"])
+    async def change_addon(id: int, call: Call) -> Response:
+        """Contract 6."""
+        call.world.addon(id)
+        changes: Any = call.json_object()
+        if call.switches.addon_body == "wrapped":
+            changes = changes.get("addon")
+            if not isinstance(changes, dict):
+                raise refused_now("The add-on was not changed.", {"addon": "is missing"})
+        old_names = {new: old for old, new in renames_of("addon", call.switches).items()}
+        before = call.world.effects["patches"]
+        addon = call.world.patch_addon(id, {old_names.get(name, name): value for name, value in changes.items()})
+        call.effect = call.world.effects["patches"] > before
+        if call.switches.addon_answer == 204:
+            return Response(status_code=204)
+        return one("addon", addon, call)
+
+
+def _add_backups(api: FastAPI) -> None:
+    @api.get("/backups", response_model=models.Page[models.Backup], tags=["backups"])
+    async def list_backups(call: Call) -> Response:
+        """Contract 7."""
+        return records("backup", "backups", call)
+
+    @api.get("/backups/{id:number}", response_model=models.One[models.Backup], tags=["backups"])
+    async def get_backup(id: int, call: Call) -> Response:
+        """Contract 7."""
+        return one("backup", call.world.backup(id), call)
+
+    @api.post("/backups/{id:number}/restore", response_model=models.One[models.Backup], tags=["backups"])
+    async def restore_backup(id: int, call: Call) -> Response:
+        """Contract 7."""
+        backup, instance = call.world.restore(id)
+        call.effect = True
+        status = call.switches.restore_status
+        if status == 204 or call.switches.restore_answer == "empty":
+            return Response(status_code=status)
+        if call.switches.restore_answer == "instance":
+            return JSONResponse({"data": detailed(instance, call.world)}, status)
+        return one("backup", backup, call, status)

@@ -1,0 +1,296 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ASGI application: it turns requests into exchanges, sends them through the layers, and puts the answers out.
+
+Layers, from the outside in: faults on the wire, redirects, rate limit, faults of the service, keys, rules about
+requests, the API itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import struct
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from simulator.api import build_api
+from simulator.control import build_control
+from simulator.document import openapi_document
+from simulator.errors import Refused, not_found
+from simulator.exchange import Answer, Ending, Exchange, error_answer, refusal
+from simulator.service import Service
+
+PREFIX = "/api/v1"
+MOVED = f"/moved{PREFIX}"  # the same API, where redirects lead to
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Transports = dict[tuple[str, int], asyncio.Transport]
+
+
+class Application:
+    """What the server calls for every request."""
+
+    def __init__(self, service: Service, transports: Transports, verbose: bool = False) -> None:
+        self.service = service
+        self.transports = transports
+        self.verbose = verbose
+        self.api = build_api()
+        self.api.add_exception_handler(HTTPException, self._no_route)
+        self.api.add_exception_handler(Refused, self._refused)
+        self.routes = [route for route in self.api.routes if isinstance(route, Route)]
+        self.control = build_control(service)
+        self.document = openapi_document(self.api, PREFIX)
+
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        path: str = scope["path"]
+        if path == "/_sim" or path.startswith("/_sim/"):
+            await self.control(scope, receive, send)
+            return
+        prefix = next((prefix for prefix in (PREFIX, MOVED) if path.startswith(f"{prefix}/")), None)
+        if prefix is None:
+            answer = Answer.of_json(self.document) if path == "/openapi.json" else refusal(not_found(), "object")
+            await self._deliver(answer, scope, receive, send)
+            return
+        body = await _body(receive)
+        if body is None:
+            return  # the client hung up while it was still talking
+        exchange = self._exchange(scope, path.removeprefix(prefix), body, receive)
+        self.service.log.append(exchange)
+        try:
+            answer = await self.service.faults.on_the_wire(exchange, self._redirect)
+        except Exception:  # a fault of the simulator itself: tell its user, and go on
+            traceback.print_exc()
+            answer = error_answer(500, "internal_server_error", "The simulator has a fault; see its standard error.")
+        if exchange.switches.compression == "gzip" and "gzip" in exchange.headers.get("accept-encoding", ""):
+            _compress(answer)
+        exchange.status = answer.status or None
+        exchange.scope = None  # the log may grow long, and needs no more of it
+        if self.verbose:
+            self._tell(exchange)
+        await self._deliver(answer, scope, receive, send)
+
+    def _exchange(self, scope: Any, path: str, body: bytes, receive: Receive) -> Exchange:
+        service = self.service
+        service.requests += 1
+
+        async def pause(seconds: float) -> None:
+            hung_up = asyncio.ensure_future(_hung_up(receive))
+            await asyncio.wait({hung_up}, timeout=seconds)
+            hung_up.cancel()
+
+        return Exchange(
+            number=service.requests,
+            at=service.clock(),
+            method=scope["method"],
+            path=path,
+            route=self._route(path),
+            query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+            headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+            body=body,
+            client=":".join(map(str, scope["client"])),
+            scope=scope,
+            world=service.world,  # that of its arrival: a late request doesn't touch the world after a reset
+            switches=service.switches,
+            pause=pause,
+        )
+
+    def _route(self, path: str) -> str | None:
+        return next((route.path_format for route in self.routes if route.path_regex.match(path)), None)
+
+    # --- Layers -----------------------------------------------------------------------------------------------------
+
+    async def _redirect(self, exchange: Exchange) -> Answer:
+        """Contract 11, U14: everything has moved, to this host or to its other name."""
+        switches = exchange.switches
+        if switches.redirect == "none" or exchange.scope["path"].startswith(MOVED):
+            return await self._limit(exchange)
+        host = exchange.headers.get("host", "")
+        if switches.redirect == "other_host":
+            name, _colon, port = host.rpartition(":")
+            host = f"{'127.0.0.1' if name == 'localhost' else 'localhost'}:{port}"
+        query = exchange.scope["query_string"].decode("latin-1")
+        location = f"http://{host}{MOVED}{exchange.path}{'?' if query else ''}{query}"
+        return Answer(switches.redirect_status, {"location": location})
+
+    async def _limit(self, exchange: Exchange) -> Answer:
+        answer = await self.service.limiter.limit(exchange, self._serve)
+        if exchange.switches.request_id:
+            answer.headers["x-request-id"] = f"req_{exchange.number:06d}"
+        return answer
+
+    async def _serve(self, exchange: Exchange) -> Answer:
+        return await self.service.faults.in_the_service(exchange, self._let_in)
+
+    async def _let_in(self, exchange: Exchange) -> Answer:
+        """Keys, then rules about requests, then the API."""
+        switches = exchange.switches
+        try:
+            if exchange.path != "/health" and self.service.keys.judge(exchange.key, switches) == "foreign":
+                exchange.world = self.service.foreign_world
+            self._check(exchange)
+        except Refused as refused:
+            return refusal(refused, switches.details_shape)
+        exchange.world.progress.tick()
+        return await self._call_api(exchange)
+
+    def _check(self, exchange: Exchange) -> None:
+        """Rules that hold for whole groups of requests."""
+        switches = exchange.switches
+        call = f"{exchange.method} {exchange.path}"
+        if any(fnmatchcase(call, rule) or fnmatchcase(exchange.path, rule) for rule in switches.forbidden):
+            raise Refused(403, "forbidden", "This key may not do that.")
+        if call == "POST /instances" and switches.create_instance == 404:
+            raise not_found()
+        media_type = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+        required = switches.content_type_required
+        if required and exchange.method in ("POST", "PATCH", "DELETE") and media_type != "application/json":
+            code = {400: "bad_request", 415: "unsupported_media_type"}[required]
+            raise Refused(required, code, "The Content-Type must be application/json.")
+
+    async def _call_api(self, exchange: Exchange) -> Answer:
+        switches = exchange.switches
+        path, method = exchange.path, exchange.method
+        if path.endswith("/") and switches.trailing_slash != "not_found":
+            path = path.rstrip("/")
+            if switches.trailing_slash == "redirect":
+                return Answer(301, {"location": PREFIX + path})
+        if method == "HEAD" and switches.head_allowed:
+            method = "GET"
+        scope = {
+            **exchange.scope,
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "exchange": exchange,
+        }
+        answer = Answer(0)
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": exchange.body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = {name.decode(): value.decode("latin-1") for name, value in message["headers"]}
+                answer.headers.pop("content-length", None)
+            else:
+                answer.body += message.get("body", b"")
+
+        await self.api(scope, receive, send)
+        return answer
+
+    # --- Errors -----------------------------------------------------------------------------------------------------
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        answer = refusal(error, request.scope["exchange"].switches.details_shape)
+        return Response(answer.body, answer.status, answer.headers)
+
+    async def _no_route(self, request: Request, error: Exception) -> Response:
+        """404, or 405 with all the methods that the path has."""
+        allowed = sorted(
+            method
+            for route in self.routes
+            if route.matches({**request.scope, "type": "http"})[0] is not Match.NONE
+            for method in route.methods or ()
+        )
+        if not allowed:
+            answer = refusal(not_found(), "object")
+        else:
+            answer = error_answer(405, "method_not_allowed", "That can't be done with this address.")
+            answer.headers["allow"] = ", ".join(allowed)
+        return Response(answer.body, answer.status, answer.headers)
+
+    # --- The wire ---------------------------------------------------------------------------------------------------
+
+    async def _deliver(self, answer: Answer, scope: Any, receive: Receive, send: Send) -> None:
+        transport = self.transports.get(scope["client"])
+        if answer.ending in (Ending.RESET, Ending.CLOSE):
+            if transport is not None:
+                _cut(transport, reset=answer.ending is Ending.RESET)
+            await _hung_up(receive)
+            return
+        headers = {"date": formatdate(self.service.clock() + self.service.skew, usegmt=True)} | answer.headers
+        truncated = answer.ending is Ending.TRUNCATED
+        if answer.status != 204:
+            headers["content-length"] = str(len(answer.body) + (1 if truncated and not answer.body else 0))
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [
+                    (name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers.items()
+                ],
+            }
+        )
+        if truncated:
+            half = answer.body[: len(answer.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            if transport is not None:
+                transport.close()
+            await _hung_up(receive)
+            return
+        await send({"type": "http.response.body", "body": answer.body})
+
+    def _tell(self, exchange: Exchange) -> None:
+        at = time.strftime("%H:%M:%S", time.localtime(exchange.at))
+        query = "&".join(f"{name}={value}" for name, value in exchange.query.items())
+        marks = [f"fault: {exchange.fault.kind}"] if exchange.fault else []
+        marks += ["the world changed"] if exchange.effect else []
+        print(
+            f"{at} #{exchange.number} {exchange.method} {exchange.path}{'?' if query else ''}{query}"
+            f" -> {exchange.status or 'cut'}{'  (' + ', '.join(marks) + ')' if marks else ''}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+async def _body(receive: Receive) -> bytes | None:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+async def _hung_up(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _compress(answer: Answer) -> None:
+    if answer.body:
+        answer.body = gzip.compress(answer.body)
+        answer.headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+
+
+def _cut(transport: asyncio.Transport, reset: bool) -> None:
+    if reset:
+        # Not lingering makes the kernel send RST instead of FIN.
+        linger = struct.pack("ii", 1, 0)
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+    else:
+        transport.close()

@@ -1,0 +1,191 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The control side under /_sim: log, state, switches, faults, clock. No key, no limit, never in the log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from simulator.errors import BadControl, Refused
+from simulator.service import Service
+from simulator.switches import Switches
+
+Work = Callable[[dict[str, Any], Any], Any]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def build_control(service: Service) -> Starlette:
+    """All routes under /_sim."""
+    control = _Control(service)
+    routes: list[tuple[str, dict[str, Work]]] = [
+        ("/_sim", {"GET": control.index}),
+        ("/_sim/log", {"GET": control.get_log, "DELETE": control.clear_log}),
+        ("/_sim/state", {"GET": control.get_state, "PUT": control.put_state, "PATCH": control.patch_state}),
+        ("/_sim/switches", {"GET": control.get_switches, "PATCH": control.patch_switches}),
+        ("/_sim/faults", {"GET": control.get_faults, "POST": control.add_fault, "DELETE": control.clear_faults}),
+        ("/_sim/faults/{id:int}", {"DELETE": control.remove_fault}),
+        ("/_sim/reset", {"POST": control.reset}),
+        ("/_sim/clock", {"POST": control.set_clock}),
+        ("/_sim/{collection}", {"POST": control.add_record}),
+        (
+            "/_sim/{collection}/{id:int}",
+            {"GET": control.get_record, "PATCH": control.patch_record, "DELETE": control.remove_record},
+        ),
+    ]
+    return Starlette(
+        routes=[
+            Route(path, _endpoint(work), methods=[method]) for path, works in routes for method, work in works.items()
+        ]
+    )
+
+
+def _endpoint(work: Work) -> Endpoint:
+    """The work gets the parts of the path and the JSON body; what it can't do becomes 422 with a text that helps."""
+
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        try:
+            content = json.loads(body or b"{}")
+            if not isinstance(content, dict):
+                raise BadControl("the body must be a JSON object")
+            return JSONResponse(work(request.path_params, content))
+        except BadControl as error:
+            return JSONResponse({"error": str(error)}, 422)
+        except Refused as refused:
+            return JSONResponse({"error": refused.message}, refused.status)
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"error": f"that can't be read: {error}"}, 422)
+
+    return endpoint
+
+
+class _Control:
+    """What the routes do."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def index(self, _path: dict[str, Any], _body: Any) -> Any:
+        """Where to go."""
+        return {"log": "/_sim/log", "state": "/_sim/state", "switches": "/_sim/switches", "faults": "/_sim/faults"}
+
+    def get_log(self, _path: dict[str, Any], _body: Any) -> Any:
+        """Every request to the API, in the order of arrival."""
+        return {"requests": [exchange.for_log() for exchange in self.service.log]}
+
+    def clear_log(self, _path: dict[str, Any], _body: Any) -> Any:
+        """Forget them; the numbers go on."""
+        self.service.log = []
+        return {"requests": []}
+
+    def get_state(self, _path: dict[str, Any], _body: Any) -> Any:
+        """The whole world with its hidden marks."""
+        return self.service.as_state()
+
+    def put_state(self, _path: dict[str, Any], body: Any) -> Any:
+        """Another world."""
+        self.service.replace_world(body)
+        return self.service.as_state()
+
+    def patch_state(self, _path: dict[str, Any], body: Any) -> Any:
+        """Balance, account, subscription, transactions, packages, keys."""
+        self.service.change(body)
+        return {name: self.service.as_state()[name] for name in body}
+
+    def get_switches(self, _path: dict[str, Any], _body: Any) -> Any:
+        """Values, and what they mean."""
+        return {
+            "switches": self.service.switches.model_dump(),
+            "descriptions": {name: field.description for name, field in Switches.model_fields.items()},
+        }
+
+    def patch_switches(self, _path: dict[str, Any], body: Any) -> Any:
+        """Turn some."""
+        self.service.switches.change(body)
+        return {"switches": self.service.switches.model_dump()}
+
+    def get_faults(self, _path: dict[str, Any], _body: Any) -> Any:
+        """Those in wait."""
+        return {"faults": [fault.describe() for fault in self.service.faults.waiting]}
+
+    def add_fault(self, _path: dict[str, Any], body: Any) -> Any:
+        """Lay one out."""
+        return self.service.faults.add(body).describe()
+
+    def clear_faults(self, _path: dict[str, Any], _body: Any) -> Any:
+        """Take all away."""
+        self.service.faults.clear()
+        return {"faults": []}
+
+    def remove_fault(self, path: dict[str, Any], _body: Any) -> Any:
+        """Take one away."""
+        self.service.faults.clear(path["id"])
+        return self.get_faults(path, None)
+
+    def reset(self, _path: dict[str, Any], body: Any) -> Any:
+        """Begin anew."""
+        unknown = [name for name in body if name not in ("instances", "switches", "state")]
+        if unknown:
+            raise BadControl(f"reset takes instances or state, and switches; not {unknown[0]!r}")
+        self.service.reset(**body)
+        return {"instances": len(self.service.world.instances)}
+
+    def set_clock(self, _path: dict[str, Any], body: Any) -> Any:
+        """Put the server's clock wrong."""
+        self.service.set_skew(float(body.get("skew_seconds", 0)))
+        return {"skew_seconds": self.service.skew}
+
+    def add_record(self, path: dict[str, Any], body: Any) -> Any:
+        """One more instance, add-on or backup."""
+        world = self.service.world
+        if path["collection"] == "instances":
+            return world.as_entry(world.add_instance(body))
+        if path["collection"] == "addons":
+            return world.add_addon(body)
+        if path["collection"] == "backups":
+            return world.add_backup(body)
+        raise _no_collection(path)
+
+    def get_record(self, path: dict[str, Any], _body: Any) -> Any:
+        """One record with its hidden marks, without counting as a read."""
+        world = self.service.world
+        world.progress.tick()
+        if path["collection"] == "instances":
+            return world.as_entry(world.instance(path["id"]))
+        return world.addon(path["id"]) if self._records(path) is world.addons else world.backup(path["id"])
+
+    def patch_record(self, path: dict[str, Any], body: Any) -> Any:
+        """Any fields of one record."""
+        world = self.service.world
+        world.progress.tick()
+        if path["collection"] == "instances":
+            return world.as_entry(world.set_instance(path["id"], body))
+        return world.set_record(self._records(path), path["id"], body)
+
+    def remove_record(self, path: dict[str, Any], _body: Any) -> Any:
+        """A record less."""
+        world = self.service.world
+        if path["collection"] == "instances":
+            world.remove_instance(path["id"])
+        else:
+            world.remove_record(self._records(path), path["id"])
+        return {"removed": path["id"]}
+
+    def _records(self, path: dict[str, Any]) -> dict[int, dict[str, Any]]:
+        if path["collection"] not in ("addons", "backups"):
+            raise _no_collection(path)
+        records: dict[int, dict[str, Any]] = getattr(self.service.world, path["collection"])
+        return records
+
+
+def _no_collection(path: dict[str, Any]) -> BadControl:
+    return BadControl(f"there are instances, addons and backups, but no {path['collection']!r}")

@@ -1,0 +1,141 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Records from what people write: an instance needs only a name, a backup or an add-on only its instance.
+
+The same entries stand in state files and in control requests. A field that nobody documented is taken as an extra one
+(contract 11, U23), unless it looks like a slip of the pen.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from simulator.errors import BadControl
+from simulator.instances import DAILY_CLAWS, DETAILED, FLAGS, Instance
+from simulator.times import DAY, iso, seed_time, unix
+
+SETTLING = ("settles_to", "settles_after_seconds", "settles_after_reads")
+# `_transition` comes with a copy of `/_sim/state`; what was under way is not resumed.
+HIDDEN = ("health_after", "_restored_from", "_transition", *SETTLING)
+KNOWN = (*DETAILED, *HIDDEN)
+
+# Contract 4.1: no address before provisioning and once deleting; contract 4.2: a paused instance has no server.
+NO_ADDRESS = ("provisioning", "deleting", "paused")
+NEVER_RAN = ("provisioning", "deploying", "pending_configuration", "deploy_failed")
+
+KEPT_DAYS = 14  # contract 7: how long a backup is kept
+
+
+def new_instance(entry: Mapping[str, Any], number: int, now: float) -> Instance:
+    """An instance from an entry that needs nothing but a name."""
+    name = entry.get("name")
+    if not isinstance(name, str) or not name:
+        raise BadControl(f"an instance needs a name: {dict(entry)!r}")
+    status = entry.get("status", "running")
+    tier = entry.get("tier", "balanced")
+    created_at = seed_time(entry.get("created_at", iso(now - 30 * DAY)), now)
+    instance = Instance(
+        id=number,
+        name=name,
+        status=status,
+        tier=tier,
+        billing_mode="daily",
+        ip_address=None if status in NO_ADDRESS else address(number),
+        health_status="unknown",
+        created_at=created_at,
+        provisioned_at=None if status in NEVER_RAN else iso(unix(created_at) + 90),
+        subdomain_url=f"{name}.clawhosters.com",
+        daily_claw_cost=DAILY_CLAWS.get(tier, DAILY_CLAWS["balanced"]),
+        llm_configured=status != "pending_configuration",
+        telegram_configured=False,
+    )
+    change_instance(instance, {"status": status, **entry}, now)
+    return instance
+
+
+def change_instance(instance: Instance, fields: Mapping[str, Any], now: float) -> None:
+    """Set any fields of an instance; its health goes with its status unless given too."""
+    _refuse_slips(fields, KNOWN)
+    instance.health_after = fields.get("health_after", instance.health_after)
+    if "status" in fields and "health_status" not in fields:
+        instance.health_status = instance.health_after if fields["status"] == "running" else "unknown"
+    for name, value in fields.items():
+        if name in FLAGS:
+            if value is None:
+                instance.own_flags.pop(name, None)
+            else:
+                instance.own_flags[name] = bool(value)
+        elif name == "_restored_from":
+            instance.restored_from = value
+        elif name in DETAILED:
+            setattr(instance, name, seed_time(value, now) if name.endswith("_at") else value)
+        elif name not in HIDDEN:
+            instance.extra[name] = value
+
+
+def new_backup(entry: Mapping[str, Any], number: int, instance: Instance, now: float) -> dict[str, Any]:
+    """A backup as the simulator's guess has it (contract 7); an open object, since no field is documented."""
+    created_at = seed_time(entry.get("created_at", iso(now - 12 * 3600)), now)
+    record = {
+        "id": number,
+        "instance_id": instance.id,
+        "instance_name": instance.name,
+        "status": "completed",
+        "size_bytes": 1_200_000_000 + 1_000_003 * number % 700_000_000,
+        "backup_type": "automatic",
+        "created_at": created_at,
+        "expires_at": iso(unix(created_at) + KEPT_DAYS * DAY),
+    }
+    change_record(record, {name: value for name, value in entry.items() if name != "instance"}, now)
+    return record
+
+
+def new_addon(entry: Mapping[str, Any], number: int, instance: Instance, now: float) -> dict[str, Any]:
+    """An add-on as the simulator's guess has it (contract 6)."""
+    kind = entry.get("addon_type", "llm")
+    tier = entry.get("tier", "standard")
+    record = {
+        "id": number,
+        "addon_type": kind,
+        "instance_id": instance.id,
+        "instance_name": instance.name,
+        "tier": tier,
+        "status": "active",
+        "current_usage": 0,
+        "usage_limit": 5_000_000 if kind == "llm" else None,
+        "daily_claws": addon_claws(kind, tier),
+        "created_at": instance.created_at,
+    }
+    change_record(record, {name: value for name, value in entry.items() if name != "instance"}, now)
+    return record
+
+
+def change_record(record: dict[str, Any], fields: Mapping[str, Any], now: float) -> None:
+    """Set any fields of an add-on or a backup."""
+    _refuse_slips(fields, tuple(record))
+    for name, value in fields.items():
+        record[name] = seed_time(value, now) if name.endswith("_at") else value
+
+
+def addon_claws(kind: str, tier: Any) -> int:
+    """Invented prices; contract 10: there is no number to rely on."""
+    if kind == "llm":
+        return {"eco": 15, "standard": 45, "premium": 90}.get(str(tier), 45)
+    return {"backup": 20, "embedding": 10}.get(kind, 10)
+
+
+def address(number: int) -> str:
+    """An IPv6 address of the range for documentation."""
+    return f"2001:db8:{number >> 16:x}::{number & 0xFFFF:x}"
+
+
+def _refuse_slips(fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for name in fields:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.75)
+            if close:
+                raise BadControl(f"there is no field {name!r}; did you mean {close[0]!r}?")

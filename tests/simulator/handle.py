@@ -1,0 +1,245 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A simulator in a process of its own, driven from Python: for tests, benchmarks and demos.
+
+    with Simulator(instances=3) as simulator:
+        simulator.fault("reset_after", method="POST", path="/instances/*/start")
+        ...
+        assert simulator.calls() == ["GET /instances/1", "POST /instances/1/start"]
+
+Needs `requests`; what the simulator itself needs must be installed for the Python that runs this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import requests
+
+HOME = Path(__file__).resolve().parent.parent
+KEY = "oc_live_rehearsal_0000"  # keys.py says the same; it isn't imported, so that a handle needs requests alone
+
+
+class SimulatorError(Exception):
+    """The simulator didn't start, or refused what it was told; the text is its own."""
+
+
+class Simulator:
+    """A running simulator; it ends with `stop`, with the `with` block, or with this process, whatever comes first."""
+
+    key = KEY
+
+    def __init__(
+        self,
+        *,
+        instances: int | None = None,
+        state: Mapping[str, Any] | Path | str | None = None,
+        rate_limit: int | None = None,
+        rate_window: float | None = None,
+        transition_seconds: float | None = None,
+        switches: Mapping[str, Any] | None = None,
+        keys: Sequence[str] = (),
+        port: int = 0,
+        host: str = "127.0.0.1",
+        verbose: bool = False,
+    ) -> None:
+        options = {
+            "--instances": instances,
+            "--rate-limit": rate_limit,
+            "--rate-window": rate_window,
+            "--transition-seconds": transition_seconds,
+            "--port": port,
+            "--host": host,
+        }
+        arguments = [f"{option}={value}" for option, value in options.items() if value is not None]
+        arguments += [f"--switch={name}={json.dumps(value)}" for name, value in (switches or {}).items()]
+        arguments += [f"--key={key}" for key in keys]
+        if verbose:
+            arguments.append("--verbose")
+        with _state_file(state) as file:
+            if file is not None:
+                arguments.append(f"--state={file}")
+            self.process = _start(arguments)
+            assert self.process.stdout is not None
+            self.url = self.process.stdout.readline().strip()
+        if not self.url:
+            self.process.wait()
+            raise SimulatorError("the simulator didn't start; what it said is above, on standard error")
+        self.origin = self.url.removesuffix("/api/v1")
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy, no .netrc
+
+    def __enter__(self) -> Simulator:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the process, surely."""
+        self._session.close()
+        for stream in (self.process.stdin, self.process.stdout):
+            if stream is not None:
+                stream.close()
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    # --- What happened ----------------------------------------------------------------------------------------------
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every request to the API since the last reset or `clear_log`, in the order of arrival."""
+        log: list[dict[str, Any]] = self.control("GET", "/log")["requests"]
+        return log
+
+    def calls(self, wanted: str = "*") -> list[str]:
+        """The log as `METHOD /path`; only one route, `"GET /instances/{id}"`, or what fits a glob, `"POST *"`."""
+        calls = []
+        for request in self.log():
+            call, route = (f"{request['method']} {request[part]}" for part in ("path", "route"))
+            if wanted == route or fnmatchcase(call, wanted):
+                calls.append(call)
+        return calls
+
+    def clear_log(self) -> None:
+        """Forget the requests so far."""
+        self.control("DELETE", "/log")
+
+    def state(self) -> dict[str, Any]:
+        """The whole world, hidden marks and counts of effects included."""
+        state: dict[str, Any] = self.control("GET", "/state")
+        return state
+
+    def effects(self) -> dict[str, int]:
+        """How often the world was really changed: `{"starts": 1, ...}`, only what is not zero."""
+        return {name: count for name, count in self.state()["effects"].items() if count}
+
+    def instance(self, number: int) -> dict[str, Any]:
+        """One instance as the simulator holds it; doesn't count as a read."""
+        instance: dict[str, Any] = self.control("GET", f"/instances/{number}")
+        return instance
+
+    # --- What shall happen ------------------------------------------------------------------------------------------
+
+    def reset(
+        self,
+        *,
+        instances: int | None = None,
+        switches: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """As at start; or with another fleet or state, and with these switches on top of those of the start."""
+        wanted = {"instances": instances, "switches": switches, "state": state}
+        self.control("POST", "/reset", {name: value for name, value in wanted.items() if value is not None})
+
+    def switch(self, **switches: Any) -> None:
+        """Turn switches."""
+        self.control("PATCH", "/switches", switches)
+
+    def fault(self, kind: str, **options: Any) -> int:
+        """Lay out a fault; returns its number."""
+        number: int = self.control("POST", "/faults", {"kind": kind, **options})["number"]
+        return number
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults still in wait."""
+        faults: list[dict[str, Any]] = self.control("GET", "/faults")["faults"]
+        return faults
+
+    def clear_faults(self) -> None:
+        """Take all faults away."""
+        self.control("DELETE", "/faults")
+
+    def put_state(self, state: Mapping[str, Any]) -> None:
+        """Another world, under the switches as they are."""
+        self.control("PUT", "/state", state)
+
+    def set_state(self, **parts: Any) -> None:
+        """Set parts of the world: balance, account, subscription, transactions, packages, keys."""
+        self.control("PATCH", "/state", parts)
+
+    def add_instance(self, **fields: Any) -> dict[str, Any]:
+        """One more instance; needs a name."""
+        return self._record("POST", "/instances", fields)
+
+    def set_instance(self, number: int, **fields: Any) -> dict[str, Any]:
+        """Any fields of an instance."""
+        return self._record("PATCH", f"/instances/{number}", fields)
+
+    def remove_instance(self, number: int) -> None:
+        """Take an instance away, as if it had never been."""
+        self.control("DELETE", f"/instances/{number}")
+
+    def add_backup(self, **fields: Any) -> dict[str, Any]:
+        """One more backup; needs instance_id or instance_name."""
+        return self._record("POST", "/backups", fields)
+
+    def set_backup(self, number: int, **fields: Any) -> dict[str, Any]:
+        """Any fields of a backup."""
+        return self._record("PATCH", f"/backups/{number}", fields)
+
+    def add_addon(self, **fields: Any) -> dict[str, Any]:
+        """One more add-on; needs instance_id or instance_name."""
+        return self._record("POST", "/addons", fields)
+
+    def set_addon(self, number: int, **fields: Any) -> dict[str, Any]:
+        """Any fields of an add-on."""
+        return self._record("PATCH", f"/addons/{number}", fields)
+
+    def set_clock(self, skew_seconds: float) -> None:
+        """Put the server's clock wrong."""
+        self.control("POST", "/clock", {"skew_seconds": skew_seconds})
+
+    def _record(self, method: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        record: dict[str, Any] = self.control(method, path, fields)
+        return record
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Any call under /_sim."""
+        answer = self._session.request(method, f"{self.origin}/_sim{path}", json=body, timeout=60)
+        content = answer.json()
+        if answer.status_code >= 400:
+            raise SimulatorError(content["error"])
+        return content
+
+
+def _start(arguments: Sequence[str]) -> subprocess.Popen[str]:
+    """Its standard input is a pipe of this process: when this process dies, the pipe ends, and so does the child."""
+    path = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(
+        [sys.executable, "-m", "simulator", "--exit-with-parent", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+
+
+@contextmanager
+def _state_file(state: Mapping[str, Any] | Path | str | None) -> Iterator[str | None]:
+    """A file that holds the state for as long as the start takes; JSON is YAML too."""
+    if state is None or isinstance(state, str | Path):
+        yield None if state is None else str(state)
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".yml", encoding="utf-8") as file:
+        json.dump(state, file)
+        file.flush()
+        yield file.name

@@ -1,0 +1,50 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who may come in: keys, and what each one is worth (contract 1, 11 U30)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+from simulator.errors import BadControl, Refused
+from simulator.switches import Switches
+
+REHEARSAL_KEY = "oc_live_rehearsal_0000"
+
+Verdict = Literal["valid", "revoked", "expired", "foreign"]
+
+
+@dataclass(slots=True)
+class Keys:
+    """The keys that somebody listed; any other is judged by its look."""
+
+    listed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, keys: Mapping[Any, Any]) -> None:
+        """Take up keys from a state file or the command line."""
+        for key, verdict in keys.items():
+            if verdict not in get_args(Verdict):
+                raise BadControl(f"a key is one of {', '.join(get_args(Verdict))}, not {verdict!r}")
+            self.listed[str(key)] = verdict
+
+    def judge(self, key: str | None, switches: Switches) -> str:
+        """`valid` or `foreign`; the rest is 401."""
+        if key is None:
+            raise _unauthorized("There is no key.")
+        verdict = self.listed.get(key)
+        if verdict is None and switches.accept_any_key and re.fullmatch(switches.key_format, key):
+            verdict = "valid"
+        if verdict in ("revoked", "expired"):
+            raise _unauthorized(f"The key is {verdict}.")
+        if verdict is None:
+            raise _unauthorized("The key is wrong.")
+        return verdict
+
+
+def _unauthorized(message: str) -> Refused:
+    return Refused(401, "unauthorized", message)

@@ -1,0 +1,114 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rate limit: so many requests per key in a window, and the headers that tell (contract 1, 11 U10)."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.utils import formatdate
+
+from simulator.exchange import Answer, Exchange, Handler, error_answer
+from simulator.switches import Switches
+
+
+@dataclass(slots=True)
+class Window:
+    """The requests of one key that still count."""
+
+    times: deque[float] = field(default_factory=deque)
+
+    def forget(self, now: float, switches: Switches) -> None:
+        """Let go of what has left the window; a fixed window begins with its first request and ends all at once."""
+        length = switches.rate_window_seconds
+        if switches.rate_window == "fixed":
+            if self.times and now >= self.times[0] + length:
+                self.times.clear()
+        else:
+            while self.times and now >= self.times[0] + length:
+                self.times.popleft()
+
+    def resets_at(self, now: float, switches: Switches) -> float:
+        """When there is room again."""
+        return (self.times[0] if self.times else now) + switches.rate_window_seconds
+
+
+class RateLimiter:
+    """One window per key; calls without a key share one."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self.skew = 0.0  # how far the server's clock is off
+        self._windows: dict[str, Window] = {}
+
+    def clear(self) -> None:
+        """Nobody has asked for anything yet."""
+        self._windows.clear()
+
+    async def limit(self, exchange: Exchange, inner: Handler) -> Answer:
+        """Refuse what is too much; count and mark the rest."""
+        switches = exchange.switches
+        if switches.rate_limit == 0:
+            return await inner(exchange)
+        now = self.clock()
+        window = self._windows.setdefault(exchange.key or "", Window())
+        window.forget(now, switches)
+        counts = switches.rate_counts_health or exchange.path != "/health"
+        if counts and len(window.times) >= switches.rate_limit:
+            answer = self.refusal(
+                window.resets_at(now, switches), switches.rate_reset, switches.retry_after, switches.rate_limit_code
+            )
+            answer.headers |= self._headers(window, now, switches)
+            return answer
+        if counts:
+            window.times.append(now)
+        answer = await inner(exchange)
+        if counts and answer.status == 401 and not switches.rate_counts_unauthorized and window.times:
+            window.times.pop()
+            counts = False
+        if switches.rate_headers == "all" or counts:
+            answer.headers |= self._headers(window, now, switches)
+        return answer
+
+    def refusal(self, resets_at: float, reset: str, retry_after: str, code: str | None) -> Answer:
+        """A 429 that announces its end in the forms asked for."""
+        answer = error_answer(429, code, "Too many requests were made with this key.")
+        answer.headers |= self._reset_header(resets_at, reset)
+        seconds = max(1, math.ceil(resets_at - self.clock()))
+        texts = {
+            "none": None,
+            "seconds": str(seconds),
+            "http_date": formatdate(math.ceil(resets_at + self.skew), usegmt=True),
+            "garbage": "in a moment",
+        }
+        text = texts.get(retry_after, retry_after)
+        if text is not None:
+            answer.headers["retry-after"] = text
+        return answer
+
+    def _headers(self, window: Window, now: float, switches: Switches) -> dict[str, str]:
+        if switches.rate_headers == "none":
+            return {}
+        return {
+            "x-ratelimit-limit": str(switches.rate_limit),
+            "x-ratelimit-remaining": str(max(0, switches.rate_limit - len(window.times))),
+            **self._reset_header(window.resets_at(now, switches), switches.rate_reset),
+        }
+
+    def _reset_header(self, resets_at: float, form: str) -> dict[str, str]:
+        now = self.clock()
+        texts = {
+            "unix": str(math.ceil(resets_at + self.skew)),
+            "delta": str(math.ceil(resets_at - now)),
+            "milliseconds": str(math.ceil((resets_at + self.skew) * 1000)),
+            "past": str(int(now + self.skew) - 30),
+            "garbage": "soon",
+            "missing": None,
+            "none": None,
+        }
+        text = texts.get(form, form)
+        return {} if text is None else {"x-ratelimit-reset": text}

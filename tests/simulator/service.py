@@ -1,0 +1,113 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The simulated service as a whole: its world, switches, faults, keys, rate limit and log, and how they begin."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.errors import BadControl
+from simulator.exchange import Exchange
+from simulator.faults import Faults
+from simulator.keys import Keys
+from simulator.ratelimit import RateLimiter
+from simulator.seed import change_account, empty_world, world_from_state
+from simulator.switches import Switches
+from simulator.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """What the command line asked for; `/_sim/reset` comes back to it."""
+
+    state: Mapping[str, Any]
+    switches: Mapping[str, Any] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()  # if any, these are the only good ones
+
+
+class Service:
+    """Everything that lives as long as the process, and can be reset."""
+
+    switches: Switches
+    keys: Keys
+    world: World
+    foreign_world: World  # what a key of another account sees
+
+    def __init__(self, seed: Seed, clock: Callable[[], float] = time.time) -> None:
+        self.seed = seed
+        self.clock = clock
+        self.skew = 0.0
+        self.log: list[Exchange] = []
+        self.requests = 0
+        self.limiter = RateLimiter(clock)
+        self.faults = Faults(self.limiter)
+        self.reset()
+
+    def reset(
+        self,
+        instances: int | None = None,
+        switches: Mapping[str, Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Begin anew: as at start, or with another fleet, other switches on top, or another state."""
+        if state is not None and instances is not None:
+            raise BadControl("either a number of instances or a state, not both")
+        wanted = {**_switches_of(self.seed.state), **self.seed.switches}
+        if state is None:
+            state = self.seed.state if instances is None else {"instances": instances}
+        else:
+            wanted |= _switches_of(state)
+        self._begin(state, wanted | dict(switches or {}))
+        self.faults.clear()
+        self.limiter.clear()
+        self.set_skew(0.0)
+        self.log = []
+        self.requests = 0
+
+    def replace_world(self, state: Mapping[str, Any]) -> None:
+        """Another world under the switches as they are, unless the state turns some."""
+        self._begin(state, self.switches.non_default() | _switches_of(state))
+
+    def _begin(self, state: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        switches = Switches()
+        switches.change(wanted)
+        keys = Keys()
+        try:
+            keys.add(state.get("keys") or {})
+            world = world_from_state(state, switches, self.clock)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise BadControl(f"the state can't be read: {error}") from error
+        if self.seed.keys:
+            switches.accept_any_key = False
+            keys.add(dict.fromkeys(self.seed.keys, "valid"))
+        # Nothing is touched before all of it has turned out to make sense.
+        self.switches, self.keys, self.world = switches, keys, world
+        self.foreign_world = empty_world(switches, self.clock)
+
+    def change(self, state: Mapping[str, Any]) -> None:
+        """Set the parts of the world that are one value each, and add keys."""
+        for name in state:
+            if name not in ("account", "balance", "subscription", "transactions", "packages", "keys"):
+                raise BadControl(f"{name!r} can't be changed so; PUT a whole state or PATCH the one record")
+        self.keys.add(state.get("keys") or {})
+        change_account(self.world, state)
+
+    def set_skew(self, seconds: float) -> None:
+        """Let the server's clock be wrong by so much."""
+        self.skew = self.limiter.skew = seconds
+
+    def as_state(self) -> dict[str, Any]:
+        """The world in the form of a state file, with keys and switches."""
+        return self.world.as_state() | {"keys": self.keys.listed, "switches": self.switches.non_default()}
+
+
+def _switches_of(state: Any) -> dict[str, Any]:
+    switches = state.get("switches") or {} if isinstance(state, Mapping) else None
+    if not isinstance(switches, Mapping):
+        raise BadControl("a state is a mapping, and so are its switches")
+    return dict(switches)

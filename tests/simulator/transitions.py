@@ -1,0 +1,152 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What follows an accepted action: phases, each with the fields it sets and how long it shows.
+
+A phase lasts some seconds, or a number of GETs that show the instance; the latter makes tests independent of any
+clock. Nothing here knows HTTP or the world.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator.instances import Instance
+from simulator.switches import Switches
+
+
+@dataclass(slots=True)
+class Length:
+    """How long a phase shows: so many reads if set, else so many seconds."""
+
+    seconds: float
+    reads: int | None = None
+
+
+@dataclass(slots=True)
+class Phase:
+    """One look of the instance on its way."""
+
+    sets: dict[str, Any]
+    length: Length
+
+
+@dataclass(slots=True)
+class Transition:
+    """The rest of the way of one instance: the phase it is in, those to come, and the fields at the end."""
+
+    kind: str
+    phases: deque[Phase]
+    end: dict[str, Any]
+    backup: dict[str, Any] | None = None  # the one being restored, and the status it gets back in the end
+    backup_status: Any = None
+    due: float = field(default=0.0, init=False)
+    reads_left: int | None = field(default=None, init=False)
+
+    def enter(self, instance: Instance, now: float) -> bool:
+        """Go into the next phase that shows at all; False once there is none left."""
+        while self.phases:
+            phase = self.phases.popleft()
+            for name, value in phase.sets.items():
+                setattr(instance, name, value)
+            self.reads_left = phase.length.reads
+            self.due = now + phase.length.seconds
+            if self.reads_left or (self.reads_left is None and phase.length.seconds > 0):
+                return True
+        for name, value in self.end.items():
+            setattr(instance, name, value)
+        return False
+
+    def is_due(self, now: float) -> bool:
+        """Whether the clock ends the present phase."""
+        return self.reads_left is None and now >= self.due
+
+    def read(self) -> bool:
+        """Count one GET that showed the instance; True if the phase ends with it."""
+        if self.reads_left is None:
+            return False
+        self.reads_left -= 1
+        return self.reads_left == 0
+
+    def describe(self) -> dict[str, Any]:
+        """For `/_sim/state`."""
+        to_come = [phase.sets["status"] for phase in self.phases if "status" in phase.sets]
+        ends = [self.end["status"]] if "status" in self.end else []
+        return {"kind": self.kind, "to_come": to_come + ends, "reads_left": self.reads_left}
+
+
+def action_length(switches: Switches) -> Length:
+    """How long an action takes."""
+    return Length(switches.transition_seconds, switches.transition_reads)
+
+
+def _becoming_healthy(instance: Instance, switches: Switches) -> tuple[list[Phase], dict[str, Any]]:
+    """The machine runs, and its health follows (contract 4.3: by a minute or more)."""
+    lag = Length(switches.health_lag_seconds, switches.health_lag_reads)
+    return [Phase({"status": "running", "health_status": "unknown"}, lag)], {"health_status": instance.health_after}
+
+
+def _shown_meanwhile(end: str, switches: Switches) -> dict[str, Any]:
+    return {"old": {}, "busy": {"status": "deploying"}, "end": {"status": end}}[switches.transition_shows]
+
+
+def starting(instance: Instance, switches: Switches) -> Transition:
+    """`stopped` to `running` (contract 4.3)."""
+    meanwhile = _shown_meanwhile("running", switches) | {"health_status": "unknown"}
+    healing, end = _becoming_healthy(instance, switches)
+    return Transition("start", deque([Phase(meanwhile, action_length(switches)), *healing]), end)
+
+
+def stopping(instance: Instance, switches: Switches) -> Transition:
+    """`running` to `stopped` (contract 4.3)."""
+    meanwhile = _shown_meanwhile("stopped", switches)
+    end = {"status": "stopped", "health_status": "unknown"}
+    return Transition("stop", deque([Phase(meanwhile, action_length(switches))]), end)
+
+
+def restarting(instance: Instance, switches: Switches) -> Transition:
+    """`running` to `running`, with a brief downtime (contract 4.3); only a busy status or the health tells."""
+    meanwhile = _shown_meanwhile("running", switches) | {"health_status": "unknown"}
+    healing, end = _becoming_healthy(instance, switches)
+    return Transition("restart", deque([Phase(meanwhile, action_length(switches)), *healing]), end)
+
+
+def resuming(instance: Instance, switches: Switches, new_address: str) -> Transition:
+    """`paused` to `running` by way of a new server, so the address changes (contract 4.3, 8)."""
+    length = action_length(switches)
+    phases = [
+        Phase({"status": "provisioning", "health_status": "unknown", "ip_address": None}, length),
+        Phase({"status": "deploying", "ip_address": new_address}, length),
+    ]
+    healing, end = _becoming_healthy(instance, switches)
+    return Transition("resume", deque([*phases, *healing]), end)
+
+
+def deleting(switches: Switches) -> Transition:
+    """Shown as `deleting` until it is gone (contract 4.7)."""
+    sets = {"status": "deleting", "ip_address": None, "health_status": "unknown"}
+    return Transition("delete", deque([Phase(sets, action_length(switches))]), {})
+
+
+def restoring(instance: Instance, switches: Switches, backup: dict[str, Any]) -> Transition:
+    """Busy for a while, then up again with the old content (contract 7)."""
+    meanwhile: dict[str, Any] = {"health_status": "unknown"}
+    if switches.restore_shows is not None:
+        meanwhile["status"] = switches.restore_shows
+    phases = [Phase(meanwhile, action_length(switches))]
+    end: dict[str, Any] = {"status": switches.restore_ends, "health_status": "unknown"}
+    if switches.restore_ends == "running":
+        healing, end = _becoming_healthy(instance, switches)
+        phases += healing
+    return Transition("restore", deque(phases), end, backup, backup.get("status"))
+
+
+def settling(instance: Instance, status: str, length: Length) -> Transition:
+    """What a state file asks for with `settles_to`: the present status for a while, then that one."""
+    if status == "gone":
+        return Transition("leave", deque([Phase({}, length)]), {})
+    end = {"status": status, "health_status": instance.health_after if status == "running" else "unknown"}
+    return Transition("settle", deque([Phase({}, length)]), end)

@@ -1,0 +1,116 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Objects and lists as the switches want them to look: field names, ids, times, pages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from simulator.errors import Refused, refused_now
+from simulator.exchange import Exchange
+from simulator.instances import Instance
+from simulator.switches import Switches
+from simulator.times import in_style
+from simulator.world import World
+
+T = TypeVar("T")
+LARGEST_NUMBER = 10**9
+
+
+def listed(instance: Instance, world: World) -> dict[str, Any]:
+    """An item of GET /instances (contract 4.4)."""
+    return _instance(instance, instance.listed(), world)
+
+
+def detailed(instance: Instance, world: World) -> dict[str, Any]:
+    """The answer to GET /instances/:id (contract 4.5) and to DELETE (contract 4.7)."""
+    return _instance(instance, instance.detailed(world.flags(instance)), world)
+
+
+def acted(instance: Instance, world: World) -> dict[str, Any]:
+    """The answer to start, stop and restart (contract 4.6)."""
+    return _instance(instance, instance.acted(world.flags(instance)), world)
+
+
+def _instance(instance: Instance, record: dict[str, Any], world: World) -> dict[str, Any]:
+    record["status"] = world.shown_status(instance)
+    return dressed("instance", record, world.switches)
+
+
+def dressed(kind: str, record: dict[str, Any], switches: Switches) -> dict[str, Any]:
+    """Fields dropped, added, renamed; ids and times in another form (contract 11, U23 to U25)."""
+    if switches.id_as_string:
+        record = {
+            name: str(value) if (name == "id" or name.endswith("_id")) and isinstance(value, int) else value
+            for name, value in record.items()
+        }
+    if switches.timestamps != "plain":
+        record = {
+            name: in_style(value, switches.timestamps) if name.endswith("_at") and isinstance(value, str) else value
+            for name, value in record.items()
+        }
+    if switches.rename_fields:
+        record = _renamed(record, renames_of(kind, switches))
+    if switches.drop_fields:
+        record = {name: record[name] for name in record if not {name, f"{kind}.{name}"} & set(switches.drop_fields)}
+    if switches.add_fields:
+        record = record | _of_kind(kind, switches.add_fields)
+    return record
+
+
+def renames_of(kind: str, switches: Switches) -> dict[str, str]:
+    """The new names of the fields of one kind of object, by their old ones."""
+    return _of_kind(kind, switches.rename_fields)
+
+
+def _of_kind(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    """`instance.name` is for instances only, `name` for all."""
+    named = {name.rpartition("."): value for name, value in fields.items()}
+    return {name: value for (of_kind, _dot, name), value in named.items() if of_kind in ("", kind)}
+
+
+def _renamed(record: dict[str, Any], renames: dict[str, str]) -> dict[str, Any]:
+    renamed: dict[str, Any] = {}
+    for name, value in record.items():
+        outer, _dot, inner = renames.get(name, name).partition(".")
+        if inner:
+            renamed.setdefault(outer, {})[inner] = value
+        else:
+            renamed[outer] = value
+    return renamed
+
+
+def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Sequence[T], dict[str, int] | None]:
+    """The page that was asked for, and the `pagination` of the answer, if any (contract 1, 11 U8)."""
+    switches = exchange.switches
+    if switches.pagination == "none" or collection not in switches.paginated:
+        return items, None
+    page, size = 1, switches.per_page_default
+    if switches.pagination != "ignored":
+        page = _number(exchange, "page", page)
+    if switches.pagination == "honoured":
+        if switches.per_page_refused and "per_page" in exchange.query:
+            code = {400: "bad_request", 422: "unprocessable_entity"}[switches.per_page_refused]
+            raise Refused(switches.per_page_refused, code, "That parameter is not known.", {"per_page": "is unknown"})
+        size = min(_number(exchange, "per_page", size), switches.per_page_max)
+    pagination = {
+        "current_page": page,
+        "total_pages": math.ceil(len(items) / size),
+        "total_count": len(items),
+        "per_page": size,
+    }
+    return items[(page - 1) * size : page * size], pagination
+
+
+def _number(exchange: Exchange, name: str, default: int) -> int:
+    text = exchange.query.get(name)
+    if text is None:
+        return default
+    # The length is looked at first: Python refuses to read a number of thousands of digits.
+    if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_NUMBER)) and 1 <= int(text) <= LARGEST_NUMBER:
+        return int(text)
+    raise refused_now("The page can't be given.", {name: f"must be a whole number from 1 to {LARGEST_NUMBER}"})

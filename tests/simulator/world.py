@@ -1,0 +1,395 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state of the service: instances, add-ons, backups, billing, and what actions do to them.
+
+No HTTP in here; the clock is handed in.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from typing import Any, TypeVar
+
+from simulator import transitions
+from simulator.entries import (
+    SETTLING,
+    addon_claws,
+    address,
+    change_instance,
+    change_record,
+    new_addon,
+    new_backup,
+    new_instance,
+)
+from simulator.errors import BadControl, Refused, not_found, refused_now
+from simulator.instances import FLAGS, Instance
+from simulator.progress import Progress
+from simulator.switches import Switches
+from simulator.times import iso
+from simulator.transitions import Length, Transition
+
+T = TypeVar("T")
+Record = dict[str, Any]
+
+EFFECTS = ("starts", "stops", "restarts", "deletes", "patches", "restores", "purchases")
+
+# Contract 7 knows no status of a backup; any other word counts as a good one.
+UNFIT_BACKUPS = ("failed", "error", "pending", "creating", "in_progress", "restoring", "deleting", "expired")
+
+
+class World:
+    """One account and all that belongs to it."""
+
+    def __init__(self, switches: Switches, clock: Callable[[], float]) -> None:
+        self.switches = switches
+        self.clock = clock
+        self.instances: dict[int, Instance] = {}
+        self.addons: dict[int, Record] = {}
+        self.backups: dict[int, Record] = {}
+        self.transactions: list[Record] = []  # oldest first
+        self.packages: list[Record] = []
+        self.account: Record = {}
+        self.balance = 0
+        self.subscription: Record | None = None
+        self.effects: Counter[str] = Counter(dict.fromkeys(EFFECTS, 0))
+        self._last_ids: Counter[str] = Counter()
+        self.progress = Progress(self.instances, clock, self._finished)
+        self._unlisted: set[int] = set()  # deleted records that only the detail still shows (contract 11, U7)
+        self._orders: dict[tuple[str, str], list[int]] = {}
+
+    # --- Time -------------------------------------------------------------------------------------------------------
+
+    def _finished(self, instance: Instance, transition: Transition, now: float) -> None:
+        """An instance has arrived."""
+        if transition.kind in ("delete", "leave"):
+            self._gone(instance)
+        elif transition.backup is not None:
+            instance.restored_from = transition.backup["id"]
+            transition.backup["status"] = transition.backup_status
+        if instance.status == "running" and instance.provisioned_at is None:
+            instance.provisioned_at = iso(now)
+
+    def _gone(self, instance: Instance) -> None:
+        """The end of a delete (contract 4.7, 11 U7)."""
+        if self.switches.delete_lingers == "nowhere":
+            self.instances.pop(instance.id)
+        elif self.switches.delete_lingers == "detail":
+            self._unlisted.add(instance.id)
+        self._orders.clear()
+
+    # --- Reading ----------------------------------------------------------------------------------------------------
+
+    def instance(self, number: int) -> Instance:
+        """One instance, or 404."""
+        return _found(self.instances, number)
+
+    def addon(self, number: int) -> Record:
+        """One add-on, or 404."""
+        return _found(self.addons, number)
+
+    def backup(self, number: int) -> Record:
+        """One backup, or 404."""
+        return _found(self.backups, number)
+
+    def flags(self, instance: Instance) -> dict[str, bool]:
+        """The can_* that the service shows (contract 11, U2)."""
+        shown = self.switches.can_flags
+        if shown == "absent":
+            return {}
+        if shown != "default":
+            return dict.fromkeys(FLAGS, shown == "all_true")
+        return {flag: self._may(instance, flag) for flag in FLAGS}
+
+    def shown_status(self, instance: Instance) -> str:
+        """The status as answers spell it (contract 11, U1)."""
+        status = instance.status
+        return status.upper() if self.switches.uppercase_statuses and isinstance(status, str) else status
+
+    def order(self, collection: str) -> list[int]:
+        """The ids of `instances`, `addons` or `backups` as lists show them (contract 11, U9)."""
+        how = self.switches.list_order
+        ids = self._orders.get((collection, how))
+        if ids is None:
+            ids = sorted(getattr(self, collection))
+            if collection == "instances":
+                ids = [number for number in ids if number not in self._unlisted]
+            if how == "reversed":
+                ids.reverse()
+            elif how == "shuffled":
+                # By a hash of the id: a mix that stays the same when records come and go.
+                ids.sort(key=lambda number: number * 2654435761 % 2**32)
+            self._orders[collection, how] = ids
+        if how == "reshuffled":
+            ids = random.sample(ids, len(ids))
+        if collection == "instances" and not self.switches.deleting_in_list:
+            ids = [number for number in ids if self.instances[number].status != "deleting"]
+        return ids
+
+    # --- Actions on instances ---------------------------------------------------------------------------------------
+
+    def start(self, number: int) -> Instance:
+        """Contract 4.6; from `paused` see contract 11, U4."""
+        instance = self.instance(number)
+        self._require(instance, "can_start", "started")
+        if instance.billing_mode == "daily" and self.balance <= 0:
+            raise self._no_balance()
+        self.effects["starts"] += 1
+        before = instance.status
+        if before == "paused":
+            self.progress.begin(instance, transitions.resuming(instance, self.switches, address(number + 0x10000)))
+            return self._answered(instance, before, "provisioning")
+        self.progress.begin(instance, transitions.starting(instance, self.switches))
+        return self._answered(instance, before, "running")
+
+    def stop(self, number: int) -> Instance:
+        """Contract 4.6."""
+        instance = self.instance(number)
+        self._require(instance, "can_stop", "stopped")
+        self.effects["stops"] += 1
+        before = instance.status
+        self.progress.begin(instance, transitions.stopping(instance, self.switches))
+        return self._answered(instance, before, "stopped")
+
+    def restart(self, number: int) -> Instance:
+        """Contract 4.6."""
+        instance = self.instance(number)
+        self._require(instance, "can_restart", "restarted")
+        self.effects["restarts"] += 1
+        before = instance.status
+        self.progress.begin(instance, transitions.restarting(instance, self.switches))
+        return self._answered(instance, before, "running")
+
+    def delete(self, number: int) -> Instance:
+        """Contract 4.7; returns the record as the answer shows it."""
+        instance = self.instance(number)
+        if instance.status in self.switches.delete_refused:
+            raise refused_now("This instance can't be deleted in its present state.", {"status": instance.status})
+        subscribed = (self.subscription or {}).get("status") == "active"
+        if self.switches.monthly_delete_blocked and instance.billing_mode == "monthly" and subscribed:
+            raise refused_now("The subscription of this instance is still active.", {"billing_mode": "monthly"})
+        self.effects["deletes"] += 1
+        deleted = replace(instance, status="deleting", ip_address=None, health_status="unknown", own_flags={})
+        self._drop_of(self.addons, number)
+        if self.switches.backups_after_delete == "gone":
+            self._drop_of(self.backups, number)
+        self.progress.begin(instance, transitions.deleting(self.switches))
+        return deleted
+
+    def _drop_of(self, records: dict[int, Record], instance_id: int) -> None:
+        for number in [number for number, record in records.items() if record["instance_id"] == instance_id]:
+            del records[number]
+        self._orders.clear()
+
+    def _may(self, instance: Instance, flag: str) -> bool:
+        return instance.may(flag, start_paused=self.switches.start_paused == "resumes")
+
+    def _require(self, instance: Instance, flag: str, done: str) -> None:
+        """The service judges by the status it shows, so what is under way doesn't stand in the way (contract 4.3)."""
+        if not self._may(instance, flag):
+            raise refused_now(f"This instance can't be {done} in its present state.", {"status": instance.status})
+
+    def _no_balance(self) -> Refused:
+        """Contract 11, U5."""
+        status = self.switches.start_without_balance
+        code = {402: "payment_required", 403: "forbidden", 422: "unprocessable_entity"}[status]
+        return Refused(status, code, "There are not enough Claws on the account.", {"balance": str(self.balance)})
+
+    def _answered(self, instance: Instance, before: str, end: str) -> Instance:
+        """What the answer to an action shows (contract 11, U3)."""
+        return replace(instance, status={"end": end, "old": before, "busy": "deploying"}[self.switches.action_answer])
+
+    # --- Actions on the rest ----------------------------------------------------------------------------------------
+
+    def patch_addon(self, number: int, changes: Mapping[str, Any]) -> Record:
+        """Contract 6: only the writable keys; a tier with a known price changes the price too."""
+        addon = self.addon(number)
+        writable = self.switches.addon_writable
+        if self.switches.addon_unknown_keys == "refused":
+            problems = {name: "can't be changed" for name in changes if name not in writable}
+        else:
+            changes = {name: value for name, value in changes.items() if name in writable}
+            problems = {}
+        if "tier" in changes and not (isinstance(changes["tier"], str) and changes["tier"]):
+            problems["tier"] = "must be text"
+        limit = changes.get("usage_limit")
+        is_number = isinstance(limit, int | float) and not isinstance(limit, bool)
+        if limit is not None and not (is_number and limit >= 0 and limit == int(limit)):
+            problems["usage_limit"] = "must be a whole number of at least 0, or null"
+        if problems:
+            raise refused_now("The add-on was not changed.", problems)
+        if any(name not in addon or addon[name] != value for name, value in changes.items()):
+            addon.update(changes)
+            if "tier" in changes:
+                addon["daily_claws"] = addon_claws(addon["addon_type"], addon["tier"])
+            self.effects["patches"] += 1
+        return addon
+
+    def restore(self, number: int) -> tuple[Record, Instance]:
+        """Contract 7: overwrites the instance that the backup was taken of."""
+        backup = self.backup(number)
+        instance = self.instances.get(backup["instance_id"])
+        if instance is None or instance.status not in self.switches.restore_allowed:
+            status = "deleted" if instance is None else instance.status
+            raise refused_now("The instance of this backup can't be restored now.", {"instance_status": status})
+        if backup.get("status") in UNFIT_BACKUPS:
+            raise refused_now("This backup can't be restored.", {"status": backup["status"]})
+        self.effects["restores"] += 1
+        if self.switches.restore_safety_copy:
+            copy = {"backup_type": "pre_restore", "created_at": iso(self.clock()), "instance_id": instance.id}
+            self.add_backup(copy)
+        transition = transitions.restoring(instance, self.switches, backup)
+        backup["status"] = "restoring"
+        self.progress.begin(instance, transition)
+        return backup, instance
+
+    def buy(self, package_id: Any) -> Record:
+        """Contract 5.5: a checkout link that somebody must still follow, or the Claws at once (U17)."""
+        package = next((package for package in self.packages if str(package["id"]) == str(package_id)), None)
+        if package is None or isinstance(package_id, bool):
+            raise refused_now("There is no such package.", {"package_id": "is missing or unknown"})
+        self.effects["purchases"] += 1
+        if self.switches.purchase_answer == "checkout":
+            return {"checkout_url": f"https://checkout.example.com/session/{self.effects['purchases']:06d}"}
+        self.balance += package["claws"]
+        self.transactions.append(
+            {
+                "id": 1 + max((transaction["id"] for transaction in self.transactions), default=0),
+                "transaction_type": "purchase",
+                "amount": package["claws"],
+                "balance_after": self.balance,
+                "description": f"Package {package['name']}",
+                "created_at": iso(self.clock()),
+            }
+        )
+        return {"package_id": package["id"], "claws": package["claws"], "claws_balance": self.balance}
+
+    # --- What testers do, past all rules ----------------------------------------------------------------------------
+
+    def add_instance(self, entry: Mapping[str, Any]) -> Instance:
+        """One more instance; without an id it gets the next one."""
+        number = self._free_id("instances", entry)
+        instance = new_instance(entry, number, self.clock())
+        self.instances[number] = instance
+        self._orders.clear()
+        self._settle(instance, entry)
+        return instance
+
+    def set_instance(self, number: int, fields: Mapping[str, Any]) -> Instance:
+        """Any fields of one instance; a new status ends what was under way."""
+        instance = self.instance(number)
+        if fields.get("id", number) != number:
+            raise BadControl("the id of an instance can't be changed; remove it and add another")
+        if "status" in fields:
+            self.progress.abandon(number)
+        change_instance(instance, fields, self.clock())
+        if "name" in fields:
+            for records in (self.addons, self.backups):
+                for record in records.values():
+                    if record["instance_id"] == number:
+                        record["instance_name"] = instance.name
+        self._settle(instance, fields)
+        return instance
+
+    def remove_instance(self, number: int) -> None:
+        """Gone at once, with what belongs to it."""
+        self.instance(number)
+        del self.instances[number]
+        self.progress.abandon(number)
+        self._drop_of(self.addons, number)
+        self._drop_of(self.backups, number)
+
+    def add_addon(self, entry: Mapping[str, Any]) -> Record:
+        """One more add-on."""
+        number = self._free_id("addons", entry)
+        self.addons[number] = new_addon(entry, number, self._instance_of(entry), self.clock())
+        self._orders.clear()
+        return self.addons[number]
+
+    def add_backup(self, entry: Mapping[str, Any]) -> Record:
+        """One more backup."""
+        number = self._free_id("backups", entry)
+        self.backups[number] = new_backup(entry, number, self._instance_of(entry), self.clock())
+        self._orders.clear()
+        return self.backups[number]
+
+    def set_record(self, records: dict[int, Record], number: int, fields: Mapping[str, Any]) -> Record:
+        """Any fields of one add-on or backup."""
+        record = _found(records, number)
+        change_record(record, fields, self.clock())
+        return record
+
+    def remove_record(self, records: dict[int, Record], number: int) -> None:
+        """An add-on or backup less."""
+        _found(records, number)
+        del records[number]
+        self._orders.clear()
+
+    def _settle(self, instance: Instance, entry: Mapping[str, Any]) -> None:
+        """An instance that somebody else set in motion: `settles_to` a status, or `gone`."""
+        if "settles_to" not in entry:
+            if any(name in entry for name in SETTLING):
+                raise BadControl("settles_after_seconds and settles_after_reads need a settles_to")
+            return
+        length = transitions.action_length(self.switches)
+        if "settles_after_seconds" in entry or "settles_after_reads" in entry:
+            reads = entry.get("settles_after_reads")
+            length = Length(float(entry.get("settles_after_seconds") or 0), None if reads is None else int(reads))
+        self.progress.abandon(instance.id)
+        self.progress.begin(instance, transitions.settling(instance, entry["settles_to"], length))
+
+    def _instance_of(self, entry: Mapping[str, Any]) -> Instance:
+        """The instance that an add-on or backup names by id or by name."""
+        number = entry.get("instance_id")
+        name = entry.get("instance_name", entry.get("instance"))
+        if number in self.instances:
+            return self.instances[number]
+        for instance in self.instances.values():
+            if number is None and instance.name == name:
+                return instance
+        raise BadControl(f"an add-on or backup needs the instance_id or instance_name of an instance: {dict(entry)!r}")
+
+    def _free_id(self, collection: str, entry: Mapping[str, Any]) -> int:
+        """The id that an entry asks for, or the next one; like the service, never one that was used before."""
+        number: Any = entry.get("id")
+        if number is None:
+            number = self._last_ids[collection] + 1
+        elif not isinstance(number, int) or isinstance(number, bool) or number < 0:
+            raise BadControl(f"an id is a whole number, not {number!r}")
+        elif number in getattr(self, collection):
+            raise BadControl(f"the id {number} is taken")
+        self._last_ids[collection] = max(number, self._last_ids[collection])
+        return int(number)
+
+    def as_state(self) -> Record:
+        """Everything, hidden marks included, in the form of a state file."""
+        self.progress.tick()
+        return {
+            "instances": [self.as_entry(instance) for instance in self.instances.values()],
+            "addons": list(self.addons.values()),
+            "backups": list(self.backups.values()),
+            "account": self.account,
+            "balance": self.balance,
+            "transactions": self.transactions,
+            "packages": self.packages,
+            "subscription": self.subscription,
+            "effects": dict(self.effects),
+        }
+
+    def as_entry(self, instance: Instance) -> Record:
+        """One instance with its hidden marks."""
+        entry: Record = asdict(instance)
+        extra, own_flags, restored_from = entry.pop("extra"), entry.pop("own_flags"), entry.pop("restored_from")
+        marks = {"_restored_from": restored_from, "_transition": self.progress.describe(instance.id)}
+        return {**entry, **own_flags, **extra, **marks}
+
+
+def _found(records: Mapping[int, T], number: int) -> T:
+    try:
+        return records[number]
+    except KeyError:
+        raise not_found() from None

@@ -1,0 +1,81 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a contributor may forget when adding a module: each test says which place lacks which module."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.clawhosters.cloud.plugins.doc_fragments.api import ModuleDocFragment
+from ansible_collections.clawhosters.cloud.plugins.inventory.instances import SETTINGS
+from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
+
+ROOT = Path(__file__).resolve().parents[3]
+MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+STATES = ("started", "stopped", "restarted", "absent")
+
+
+def module(name: str):
+    return importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.modules.{name}")
+
+
+def test_the_action_group_holds_every_module():
+    runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
+    assert sorted(runtime["action_groups"]["all"]) == MODULES
+
+
+def test_every_module_has_its_action():
+    actions = sorted(path.stem for path in (ROOT / "plugins/action").glob("*.py"))
+    assert actions == MODULES
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_supports(name):
+    documentation = yaml.safe_load(module(name).DOCUMENTATION)
+    fragments = documentation["extends_documentation_fragment"]
+    assert "clawhosters.cloud.attributes" in fragments
+    kind = "reads" if name.endswith("_info") else "changes"
+    assert f"clawhosters.cloud.attributes.{kind}" in fragments
+    assert kind == "reads" or "idempotent" in documentation["attributes"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_shows_each_state_in_an_example(name):
+    options = yaml.safe_load(module(name).DOCUMENTATION)["options"]
+    examples = module(name).EXAMPLES
+    for state in options.get("state", {}).get("choices", []):
+        assert f"state: {state}" in examples or f"'{state}'" in examples
+    tasks = yaml.safe_load(examples)
+    assert all("name" in task for task in tasks)
+    assert any(f"clawhosters.cloud.{name}" in task for task in tasks)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_returns_what_it_cost(name):
+    assert "api" in yaml.safe_load(module(name).RETURN)
+
+
+def test_modules_and_inventory_take_the_same_connection_options():
+    for_modules = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    for_plugins = yaml.safe_load(ModuleDocFragment.PLUGIN)["options"]
+    assert set(for_modules) == set(for_plugins) == set(SETTINGS) == set(API.options)
+    for name, option in for_plugins.items():
+        assert option["env"] == [{"name": f"CLAWHOSTERS_{name.upper()}"}]
+        assert API.options[name]["fallback"][1] == [f"CLAWHOSTERS_{name.upper()}"]
+        assert f"E(CLAWHOSTERS_{name.upper()})" in for_modules[name]["description"][-1]
+        for key in ("type", "default"):
+            assert option.get(key) == for_modules[name].get(key) == API.options[name].get(key)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_file_is_documentation_a_spec_and_little_code(name):
+    source = (ROOT / f"plugins/modules/{name}.py").read_text(encoding="utf-8")
+    code = source.rpartition('"""\n\nfrom ansible_collections')[2]
+    assert "requests" not in code
+    assert "exit_json" not in code
+    assert "fail_json" not in code
