@@ -53,6 +53,7 @@ class Execution:
     params: t.Mapping[str, t.Any]
     check_mode: bool
     say: t.Callable[[str], None] | None = None
+    needs_key: bool = True
     warnings: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
 
@@ -60,7 +61,7 @@ class Execution:
         """What ``work`` returns, completed to the shape of interface 2; a failure is a result too."""
         usage = Usage()
         try:
-            settings = settings_from(self.params, self.warnings.append)
+            settings = settings_from(self.params, self.warnings.append, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
             progress = Progress(self.say)
@@ -90,11 +91,16 @@ def failure(error: ClawHostersError) -> Result:
 
 def run_module(spec: ArgumentSpec, work: Work) -> None:
     """The ``main()`` of every module."""
-    module = AnsibleModule(argument_spec=spec.options, supports_check_mode=True, **spec.constraints())
-    execution = Execution(module.params, module.check_mode)
+    # What the spec alone can tell to be secret, the module's own log of its options would show.
+    no_log = spec.conceal is not None
+    module = AnsibleModule(argument_spec=spec.options, supports_check_mode=True, no_log=no_log, **spec.constraints())
+    execution = Execution(module.params, module.check_mode, needs_key=spec.needs_key)
     result = execution.result_of(work)
+    concealed = spec.concealed(module.params)
+    result["invocation"] = {"module_args": concealed.params}
     # A key read from a file is as secret as one that was given; a blank is none, and would mask every message.
-    module.no_log_values = {value for value in module.no_log_values | execution.secrets if str(value).strip()}
+    secrets = module.no_log_values | execution.secrets | concealed.secrets
+    module.no_log_values = {value for value in secrets if str(value).strip()}
     for warning in execution.warnings:
         module.warn(warning)
     if result.pop("failed", False):

@@ -15,6 +15,15 @@ from .settings import DEFAULT_API_URL
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 
+Options = dict[str, t.Any]
+
+
+class Concealed(t.NamedTuple):
+    """Options without what is secret in them, and what that was."""
+
+    params: Options
+    secrets: set[str]
+
 
 @dataclass(frozen=True)
 class ArgumentSpec:
@@ -23,6 +32,9 @@ class ArgumentSpec:
     options: dict[str, dict[str, t.Any]] = field(default_factory=dict)
     required_one_of: tuple[tuple[str, ...], ...] = ()
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
+    needs_key: bool = True
+    conceal: t.Callable[[Options], Concealed] | None = None
+    """For options in which only the module can tell what is secret; for those that are, there is no_log."""
 
     def __add__(self, other: ArgumentSpec) -> ArgumentSpec:
         """Both together."""
@@ -30,11 +42,17 @@ class ArgumentSpec:
             options={**self.options, **other.options},
             required_one_of=self.required_one_of + other.required_one_of,
             mutually_exclusive=self.mutually_exclusive + other.mutually_exclusive,
+            needs_key=self.needs_key and other.needs_key,
+            conceal=self.conceal or other.conceal,
         )
 
     def constraints(self) -> dict[str, t.Any]:
         """The constraints by the names that AnsibleModule and ArgumentSpecValidator share."""
         return {"required_one_of": self.required_one_of, "mutually_exclusive": self.mutually_exclusive}
+
+    def concealed(self, params: Options) -> Concealed:
+        """The options as results show them."""
+        return self.conceal(params) if self.conceal else Concealed(params, set())
 
 
 def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
@@ -56,11 +74,14 @@ API = ArgumentSpec(
 )
 """What every module takes: which service, which key, how patient."""
 
-WAIT = ArgumentSpec(
-    {
-        "wait": {"type": "bool", "default": True},
-        "wait_timeout": {"type": "int", "default": 300},
-        "wait_healthy": {"type": "bool", "default": False},
-    }
-)
-"""What every module takes that can wait for an instance's state."""
+
+
+def waiting(seconds: int) -> ArgumentSpec:
+    """What every module takes that can wait for an instance, by default for so many seconds at most."""
+    return ArgumentSpec(
+        {
+            "wait": {"type": "bool", "default": True},
+            "wait_timeout": {"type": "int", "default": seconds},
+            "wait_healthy": {"type": "bool", "default": False},
+        }
+    )

@@ -56,13 +56,13 @@ class Settings:
 
 
 def settings_from(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool = True) -> Settings:
-    """The settings in ``params``, the options of interface section 1.
+    """The settings in ``params``, the options of interface section 1. Where no key is needed, none is looked for.
 
     Raises SettingsError for a value that can't be used; no message ever holds a key.
     """
     return Settings(
         api_url=checked_url(params.get("api_url") or DEFAULT_API_URL),
-        api_key=find_key(params, warn, needs_key=needs_key),
+        api_key=find_key(params, warn) if needs_key else None,
         ca_path=_checked_ca_path(params.get("ca_path")),
         timeout=_checked_seconds("timeout", params.get("timeout"), 30.0, above=0.0),
         retry_timeout=_checked_seconds("retry_timeout", params.get("retry_timeout"), 180.0),
@@ -98,8 +98,8 @@ def checked_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
-def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool) -> str | None:
-    """The API key from ``api_key`` or else ``api_key_file``, or None where none is needed.
+def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> str:
+    """The API key from ``api_key`` or else ``api_key_file``.
 
     Raises SettingsError when there is none, or when it could not stand in a header; warns of a missing prefix
     (contract 1: other prefixes are unknown, so it is no error) and of a file that others can read.
@@ -111,9 +111,7 @@ def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, ne
         source = f"the key in {path}"
         key = _read_key_file(str(path), warn)
     if not key:
-        if needs_key:
-            raise SettingsError(NO_KEY)
-        return None
+        raise SettingsError(NO_KEY)
     if not key.isascii() or not key.isprintable():
         raise SettingsError(
             f"{source} can't be used: it holds a line break or a character that can't stand in an HTTP header. "

@@ -182,7 +182,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import Pa
 from ansible_collections.clawhosters.cloud.plugins.module_utils.fleet import Entry, Fleet, report
 from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, WAIT, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec, waiting
 
 SPEC = (
     ArgumentSpec(
@@ -203,7 +203,7 @@ SPEC = (
         }
     )
     + API
-    + WAIT
+    + waiting(300)
 )
 
 

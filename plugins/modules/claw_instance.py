@@ -171,7 +171,7 @@ error:
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import STATES, find
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, WAIT, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec, waiting
 from ansible_collections.clawhosters.cloud.plugins.module_utils.power import Power
 
 SPEC = (
@@ -184,7 +184,7 @@ SPEC = (
         required_one_of=(("id", "name"),),
     )
     + API
-    + WAIT
+    + waiting(300)
 )
 
 

@@ -1,0 +1,188 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backups: when they were taken, whose they are, which are fit for a restore, which is the newest (contract 7).
+
+Their object is documented nowhere, so each field is looked for under several names, and nothing but ``id`` is
+surely there. Everything is pure but ``read``.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from datetime import UTC, datetime
+
+from .client import Client
+from .errors import NotFoundError, SettingsError, one_line
+from .instances import normal
+from .owners import Owner, belonging, belongs_to, instance_of, require_instances, require_names, shows_instance
+from .pages import Item, by_id
+
+__all__ = ["belongs_to", "instance_of", "shows_instance"]
+
+TIME_FIELDS = ("created_at", "completed_at", "taken_at", "timestamp")
+"""Where the time may stand; the first that is there counts."""
+
+GOOD_STATUSES = frozenset(
+    ("completed", "complete", "available", "ready", "succeeded", "success", "ok", "finished", "active")
+)
+"""Words for a backup that can be restored; any other word, known or not, is none (contract 7)."""
+
+_ISO_8601 = re.compile(
+    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII | re.IGNORECASE
+)
+_LOWEST_UNIX_MILLISECONDS = 1e12
+_SHOWN_AT_MOST = 5
+_NO_TIME = "its time can't be read"
+
+
+def path_of(backup_id: object) -> str:
+    """Where a backup lives under the API's URL."""
+    return f"/backups/{backup_id}"
+
+
+def taken_at(backup: Item) -> datetime | None:
+    """When it was taken, in UTC; None when it does not say, or not so that it can be read."""
+    value = next((backup[field] for field in TIME_FIELDS if backup.get(field) not in (None, "")), None)
+    return time_of(value)
+
+
+def time_of(value: object) -> datetime | None:
+    """A time of the service in UTC, None where it can't be read: ISO 8601 in any form (U25), or Unix time.
+
+    Without an offset it is UTC, as all samples are.
+    """
+    try:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            seconds = value / 1000 if abs(value) >= _LOWEST_UNIX_MILLISECONDS else value
+            return datetime.fromtimestamp(seconds, UTC)
+        moment = datetime.fromisoformat(str(value).strip().upper())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def moment_of(option: str, text: str | None) -> datetime | None:
+    """The moment that a user gave, in UTC; None when none was given. Raises SettingsError for what is no moment."""
+    if text is None:
+        return None
+    moment = time_of(text) if _ISO_8601.fullmatch(text.strip()) else None
+    if moment is None:
+        raise SettingsError(
+            f"{option} is '{one_line(text)}', but must be a moment in ISO 8601, such as 2026-02-01T10:00:00Z; "
+            "without an offset it is UTC."
+        )
+    return moment
+
+
+def unfit_because(backup: Item) -> str:
+    """Why a backup is not fit for a restore that nobody chose it for; empty when it is."""
+    status = backup.get("status")
+    if status not in (None, "") and normal(status) not in GOOD_STATUSES:
+        return f"its status is {one_line(status)}"
+    return "" if taken_at(backup) else _NO_TIME
+
+
+def is_usable(backup: Item) -> bool:
+    """Whether it is fit for a restore: a good status or none at all, and a time that can be read."""
+    return not unfit_because(backup)
+
+
+def is_before(backup: Item, before: datetime | None) -> bool:
+    """Whether it was taken before that moment; one without a readable time surely not, unless none was given."""
+    taken = taken_at(backup)
+    return before is None or (taken is not None and taken < before)
+
+
+def newest_first(backups: t.Iterable[Item]) -> list[Item]:
+    """Sorted, the newest first; those without a readable time are last. Of one time, the higher id comes first."""
+    beginning = datetime.min.replace(tzinfo=UTC)
+    return sorted(
+        backups,
+        key=lambda backup: (taken_at(backup) is not None, taken_at(backup) or beginning, by_id(backup)),
+        reverse=True,
+    )
+
+
+def read(client: Client, backup_id: int | None, instance_id: int | None, instance_name: str | None) -> list[Item]:
+    """The backups of an instance, or all: one by its id costs one request, others the pages of the list."""
+    require_names(instance_name=instance_name)
+    if backup_id is None:
+        backups = client.fetch_all("/backups")
+    else:
+        try:
+            backups = [client.fetch(path_of(backup_id))]
+        except NotFoundError:
+            backups = []
+    return belonging(client, backups, instance_id, instance_name, "backup")
+
+
+class Selection(t.NamedTuple):
+    """The backups that were asked for, newest first, and those that nobody can say whether they were."""
+
+    chosen: list[Item]
+    left_out: list[Item]
+
+
+def select(backups: list[Item], before: datetime | None, *, usable: bool, newest: bool) -> Selection:
+    """Those taken before that moment; only those fit for a restore, only the newest of each instance, where asked.
+
+    What has no readable time is left out where time matters. Of the newest only what might have been newer is told.
+    """
+    needs_time = newest or before is not None
+    in_time = [backup for backup in newest_first(backups) if taken_at(backup) is None or is_before(backup, before)]
+
+    def is_doubtful(backup: Item) -> bool:
+        return (usable and not is_usable(backup)) or (needs_time and taken_at(backup) is None)
+
+    left_out = [backup for backup in in_time if is_doubtful(backup)]
+    chosen = [backup for backup in in_time if not is_doubtful(backup)]
+    if not newest:
+        return Selection(chosen, left_out)
+    require_instances(left_out, "backup")
+    chosen = newest_per_instance(chosen)
+    times = {_owner_key(backup): taken_at(backup) for backup in chosen}
+    return Selection(chosen, [it for it in left_out if not _is_older(it, times.get(_owner_key(it)))])
+
+
+def newest_per_instance(backups: list[Item]) -> list[Item]:
+    """The newest of each instance, the newest of all first; one without a readable time is nobody's newest.
+
+    Raises AnswerError when a backup does not say whose it is.
+    """
+    require_instances(backups, "backup")
+    newest: dict[Owner, Item] = {}
+    for backup in newest_first(backups):
+        if taken_at(backup):
+            newest.setdefault(_owner_key(backup), backup)
+    return list(newest.values())
+
+
+def newest_usable(backups: t.Iterable[Item], before: datetime | None = None) -> Item | None:
+    """The newest that is fit for a restore, taken before that moment; None when there is none."""
+    return next((it for it in newest_first(backups) if is_usable(it) and is_before(it, before)), None)
+
+
+def left_out_text(left_out: list[Item], *, usable: bool = True) -> str:
+    """Says what was left out, and why, in a line; empty when nothing was. ``usable``: its status was a reason."""
+    if not left_out:
+        return ""
+    shown = [
+        f"id {backup.get('id')} ({unfit_because(backup) if usable else _NO_TIME})"
+        for backup in left_out[:_SHOWN_AT_MOST]
+    ]
+    more = f" and {len(left_out) - len(shown)} more" if len(left_out) > len(shown) else ""
+    return f"{len(left_out)} backup{'s' if len(left_out) > 1 else ''} left out: {', '.join(shown)}{more}."
+
+
+def _owner_key(backup: Item) -> Owner:
+    """By id where it is shown: a name may be several's, or have been changed."""
+    instance_id, name = instance_of(backup)
+    return (None, name) if instance_id is None else (instance_id, None)
+
+
+def _is_older(backup: Item, than: datetime | None) -> bool:
+    taken = taken_at(backup)
+    return taken is not None and than is not None and taken < than

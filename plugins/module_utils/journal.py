@@ -1,0 +1,221 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The at-most-once journal: what spends data or money is written down and synced before it is sent (interface 3).
+
+Lines of JSON in ``state_dir``, appended under a lock. Who works on a subject also holds a lock of the subject's own,
+which the system frees when the process dies: an unfinished entry without a holder is one whose outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import fcntl
+import hashlib
+import json
+import os
+import stat
+import typing as t
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from .errors import ApiError, ClawHostersError, SettingsError, TransportError, one_line
+
+JOURNAL = "journal.jsonl"
+JOURNAL_LOCK = "journal.lock"
+
+
+class JournalError(ClawHostersError):
+    """The journal can't be read or written; nothing was sent because of it."""
+
+
+class Event(enum.Enum):
+    """What happened to a subject. The last one counts."""
+
+    INTENDED = "intended"  # about to be sent: whether it was, nobody knows if nothing follows
+    ACCEPTED = "accepted"  # the service said yes
+    UNCLEAR = "unclear"  # sent, and the answer was lost
+    REFUSED = "refused"  # the service said no, or was not reached: nothing was done
+    COMPLETED = "completed"  # seen to be done
+    FAILED = "failed"  # accepted, and seen to have gone wrong
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is done at most once: one restore for an incident and an instance, or one purchase for an order."""
+
+    kind: str
+    service: str
+    name: str
+    instance_id: str | None = None
+
+    def as_dict(self) -> dict[str, str | None]:
+        """What identifies it in a line of the journal."""
+        return {"kind": self.kind, "service": self.service, "name": self.name, "instance_id": self.instance_id}
+
+    @property
+    def lock_name(self) -> str:
+        """The name of its lock file; the subject's own name may be any text."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:24] + ".lock"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the journal holds of a subject: its last event, and what was noted since it was intended last."""
+
+    event: Event
+    sent_at: str | None
+    completed_at: str | None
+    notes: dict[str, t.Any]
+
+
+class Journal:
+    """The journal in ``state_dir``, a folder that only its owner can read."""
+
+    def __init__(self, state_dir: str, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._folder = Path(os.path.expanduser(state_dir))
+        self._now = now
+
+    def record_of(self, subject: Subject) -> Record | None:
+        """What is known of ``subject``, None when nothing is; an attempt that was refused does not count.
+
+        Reads only, so that check mode can. Raises JournalError.
+        """
+        return _folded([line for line in self._lines() if _is_of(line, subject)])
+
+    def write(self, subject: Subject, event: Event, **notes: t.Any) -> None:
+        """Appends a line and syncs it to the disk. Raises JournalError, and then nothing may be sent."""
+        line = {"at": self._now().isoformat(timespec="milliseconds"), **subject.as_dict(), "event": event.value, **notes}
+        data = (json.dumps(line, ensure_ascii=True, sort_keys=True) + "\n").encode()
+        try:
+            self._make_folder()
+            with self._locked(JOURNAL_LOCK), self._opened(JOURNAL, os.O_RDWR | os.O_CREAT) as file:
+                _drop_torn_end(file)
+                os.lseek(file, 0, os.SEEK_END)
+                while data:
+                    data = data[os.write(file, data) :]
+                os.fsync(file)
+            with self._opened(".", os.O_RDONLY | os.O_DIRECTORY) as folder:
+                os.fsync(folder)
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    @contextlib.contextmanager
+    def held(self, subject: Subject) -> t.Iterator[bool]:
+        """Holds the subject's lock, and tells whether it was free; False means that another process is at it.
+
+        Raises JournalError when there can be no lock.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                self._make_folder()
+                file = stack.enter_context(self._opened(subject.lock_name, os.O_RDWR | os.O_CREAT))
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    free = True
+                except BlockingIOError:
+                    free = False
+            except OSError as error:
+                raise self._unusable(error) from None
+            yield free
+
+    def _lines(self) -> list[dict[str, t.Any]]:
+        try:
+            with self._opened(JOURNAL, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
+                whole, _newline, _torn = stream.read().rpartition(b"\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._unusable(error) from None
+        lines = []
+        for number, text in enumerate(whole.split(b"\n") if whole else [], start=1):
+            try:
+                line = json.loads(text)
+                Event(line["event"])
+            except (ValueError, KeyError, TypeError):
+                # To skip it could mean to send something a second time.
+                raise JournalError(
+                    f"Line {number} of the journal {self._folder / JOURNAL} can't be read, so what was sent before is "
+                    "not known. Mend that line, or move the file away if nothing is under way."
+                ) from None
+            lines.append(line)
+        return lines
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stat.S_IMODE(self._folder.stat().st_mode) != 0o700:
+            self._folder.chmod(0o700)
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> t.Iterator[None]:
+        with self._opened(name, os.O_RDWR | os.O_CREAT) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    @contextlib.contextmanager
+    def _opened(self, name: str, flags: int) -> t.Iterator[int]:
+        """A file of the folder, which is never a link: somebody else could have planted it."""
+        file = os.open(self._folder / name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+    def _unusable(self, error: OSError) -> JournalError:
+        return JournalError(
+            f"The journal in {one_line(self._folder)} can't be used ({error.strerror or error}), and without it "
+            "nothing is sent that must not be sent twice. Set state_dir to a folder of your own."
+        )
+
+
+def checked_name(option: str, name: str) -> str:
+    """The name of an incident or an order, without white space around it. Raises SettingsError when nothing is left."""
+    name = name.strip()
+    if not name:
+        raise SettingsError(f"{option} is empty: it is what tells this from other times, so name it.")
+    return name
+
+
+def was_surely_not_done(error: ClawHostersError) -> bool:
+    """Whether the service refused it or never saw it, so that it may be tried again."""
+    if isinstance(error, ApiError):
+        return error.status < 500
+    if isinstance(error, TransportError):
+        return not error.sent
+    return True  # a redirect, which was not followed
+
+
+def _is_of(line: dict[str, t.Any], subject: Subject) -> bool:
+    return all(line.get(name) == value for name, value in subject.as_dict().items())
+
+
+def _folded(lines: list[dict[str, t.Any]]) -> Record | None:
+    """The lines of one subject, oldest first, as what they come to."""
+    record = before_intent = None
+    for line in lines:
+        event = Event(line["event"])
+        notes = {name: value for name, value in line.items() if name not in _OWN_FIELDS}
+        if event is Event.INTENDED:
+            before_intent, record = record, Record(event, line["at"], None, notes)
+        elif event is Event.REFUSED:
+            # As if it had not been tried; an earlier attempt still counts.
+            record = before_intent
+        elif record is not None:
+            completed_at = line["at"] if event is Event.COMPLETED else None
+            record = Record(event, record.sent_at, completed_at, {**record.notes, **notes})
+    return record
+
+
+_OWN_FIELDS = frozenset(("at", "event", "kind", "service", "name", "instance_id"))
+
+
+def _drop_torn_end(file: int) -> None:
+    """Cuts off a line that a crash left unfinished: what it was to announce was never sent."""
+    size = os.lseek(file, 0, os.SEEK_END)
+    content = os.pread(file, size, 0)
+    end = content.rfind(b"\n") + 1
+    if end != size:
+        os.ftruncate(file, end)

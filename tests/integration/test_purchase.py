@@ -1,0 +1,152 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Claws are bought at most once for an order, and only while the balance is low (interface 3, contract 5.5)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
+from simulator.handle import Simulator
+from support.controller import Controller
+from support.worker import Worker
+
+BUY = "POST /billing/buy_claws"
+ORDER = {"order": "2026-02-topup", "package_id": 2, "balance_below": 1000}
+
+
+@pytest.fixture
+def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+    """An account with 500 Claws."""
+    simulator.set_state(balance=500)
+    return Worker(simulator, {"state_dir": str(tmp_path / "state"), **ORDER})
+
+
+def purchases(simulator: Simulator) -> int:
+    return simulator.effects().get("purchases", 0)
+
+
+def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) -> None:
+    check = worker.run(claw_purchase, check=True)
+    real = worker.run(claw_purchase)
+    again = worker.run(claw_purchase)
+    assert [result["changed"] for result in (check, real, again)] == [True, True, False]
+    assert check["diff"] == real["diff"]
+    assert "checkout_url" in real["purchase"]
+    assert again["purchase"] is None
+    assert real["balance"] == 500
+    assert simulator.calls("POST *") == [BUY]
+
+
+def test_an_immediate_credit_shows_in_the_balance(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(purchase_answer="credit", purchase_status=200)
+    result = worker.run(claw_purchase)
+    assert result["changed"] is True
+    assert result["balance"] == 6000
+
+
+def test_enough_balance_is_no_purchase_and_leaves_the_order_free(simulator: Simulator, worker: Worker) -> None:
+    simulator.set_state(balance=1000)
+    result = worker.run(claw_purchase)
+    assert result["changed"] is False
+    assert result["balance"] == 1000
+    assert simulator.calls() == ["GET /billing/summary"]
+    simulator.set_state(balance=999)
+    assert worker.run(claw_purchase)["changed"] is True
+
+
+def test_the_body_holds_the_package_and_what_was_added(simulator: Simulator, worker: Worker) -> None:
+    worker.run(claw_purchase, request={"quantity": 2, "package_id": 3}, package_id="1")
+    (bought,) = [entry for entry in simulator.log() if entry["method"] == "POST"]
+    assert bought["body"] == {"package_id": 1, "quantity": 2}
+
+
+@pytest.mark.parametrize(
+    ("fault", "options"), [("rate_limited", {}), ("status", {"status": 422}), ("forbidden", {}), ("unauthorized", {})]
+)
+def test_a_refusal_is_not_repeated_and_leaves_the_order_free(
+    simulator: Simulator, worker: Worker, fault: str, options: dict[str, t.Any]
+) -> None:
+    simulator.fault(fault, method="POST", **options)
+    result = worker.run(claw_purchase)
+    assert result["failed"] is True
+    assert "the same order may be run again" in result["msg"]
+    assert simulator.calls("POST *") == [BUY]
+    assert worker.sleeper.total == 0
+    assert worker.run(claw_purchase)["changed"] is True
+    assert purchases(simulator) == 1
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "reset_after", "truncated", "json_500", "html_502", "close_after"])
+def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
+    simulator: Simulator, worker: Worker, fault: str
+) -> None:
+    simulator.fault(fault, method="POST")
+    for _run in range(2):
+        result = worker.run(claw_purchase)
+        assert result["failed"] is True
+        assert "Whether Claws were bought is not known" in result["msg"]
+    assert simulator.calls("POST *") == [BUY]
+    assert worker.run(claw_purchase, order="another")["changed"] is True
+
+
+def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(drop_fields=["summary.claws_balance"])
+    assert "tells no claws_balance" in worker.run(claw_purchase)["msg"]
+    assert simulator.calls("POST *") == []
+
+
+def test_a_journal_that_cannot_be_written_buys_nothing(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("", encoding="utf-8")
+    assert "can't be used" in worker.run(claw_purchase)["msg"]
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("fault", ["hang", "hang_after"])
+@pytest.mark.usefixtures("worker")
+def test_killed_at_the_post_and_run_again_sends_at_most_one(
+    simulator: Simulator, controller: Controller, fault: str
+) -> None:
+    simulator.fault(fault, method="POST", seconds=30)
+    arguments = {**ORDER, "state_dir": str(controller.folder / "state")}
+    path = controller.write("arguments.json", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+    command = [sys.executable, "-m", "ansible_collections.clawhosters.cloud.plugins.modules.claw_purchase", str(path)]
+    environment = {**controller.environment, "PYTHONPATH": controller.environment["ANSIBLE_COLLECTIONS_PATH"]}
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not simulator.calls("POST *"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    again = controller.task(arguments, module="claw_purchase")
+    assert again.rc != 0
+    assert "is not known" in again.result["msg"]
+    assert simulator.calls("POST *") == [BUY]
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_link_is_in_the_result_and_on_no_screen(simulator: Simulator, controller: Controller) -> None:
+    task = {
+        "clawhosters.cloud.claw_purchase": {**ORDER, "state_dir": str(controller.folder / "state")},
+        "register": "bought",
+    }
+    check = {"ansible.builtin.assert": {"that": ["bought.purchase.checkout_url is match('https://')"]}}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [task, check]}
+    run = controller.playbook([play], "-vvvv", "--diff")
+    assert run.rc == 0, run.screen
+    assert "https://" not in run.stdout
+    for path in controller.folder.rglob("*"):
+        if path.is_file() and path.name != "playbook.yml":
+            assert b"checkout" not in path.read_bytes(), path

@@ -1,0 +1,419 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A restore is sent at most once for an incident, whatever happens on the way (interface 3, contract 7)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller
+from support.worker import Worker
+
+RESTORE = "POST /backups/*/restore"
+
+
+@pytest.fixture
+def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+    """Instance 1 runs and has backups: 11 is old, 12 is newer, 13 is the newest but failed; 21 is of instance 2."""
+    simulator.reset(
+        state={
+            "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "test-bot"}, {"id": 3, "name": "bare"}],
+            "backups": [
+                {"id": 11, "instance_id": 1, "created_at": "50h ago"},
+                {"id": 12, "instance_id": 1, "created_at": "26h ago"},
+                {"id": 13, "instance_id": 1, "created_at": "2h ago", "status": "failed"},
+                {"id": 21, "instance_id": 2, "created_at": "3h ago"},
+            ],
+        },
+        switches={"transition_reads": 2},
+    )
+    return Worker(simulator, {"state_dir": str(tmp_path / "state"), "incident": "INC-1"})
+
+
+def restores(simulator: Simulator) -> int:
+    """How many restores the service carried out; how many were asked for is in calls()."""
+    return simulator.effects().get("restores", 0)
+
+
+def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) -> None:
+    check = worker.run(claw_backup_restore, check=True, instance_name="web-bot")
+    assert check["changed"] is True
+    assert check["restore"]["outcome"] == "planned"
+    assert not Path(worker.defaults["state_dir"]).exists()
+    real = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert real["changed"] is True
+    assert real["diff"] == check["diff"]
+    assert real["restore"]["outcome"] == "completed"
+    assert real["restore"]["sent_at"] <= real["restore"]["completed_at"]
+    assert real["backup"]["id"] == 12
+    assert real["instance"]["status"] == "running"
+    again = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert again["changed"] is False
+    assert again["restore"] == real["restore"]
+    assert again["backup"]["id"] == 12
+    assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
+    assert restores(simulator) == 1
+
+
+def test_the_newest_usable_backup_is_taken_and_what_is_left_out_is_said(worker: Worker) -> None:
+    result = worker.run(claw_backup_restore, check=True, instance_id=1)
+    assert result["backup"]["id"] == 12
+    assert any("id 13 (its status is failed)" in warning for warning in worker.warnings)
+
+
+def test_another_incident_restores_again(simulator: Simulator, worker: Worker) -> None:
+    worker.run(claw_backup_restore, instance_id=1)
+    assert worker.run(claw_backup_restore, instance_id=1, incident="INC-2")["changed"] is True
+    assert restores(simulator) == 2
+
+
+def test_force_restores_again(simulator: Simulator, worker: Worker) -> None:
+    worker.run(claw_backup_restore, instance_id=1)
+    assert worker.run(claw_backup_restore, instance_id=1, force=True)["changed"] is True
+    assert restores(simulator) == 2
+
+
+def test_one_incident_may_restore_several_instances(simulator: Simulator, worker: Worker) -> None:
+    worker.run(claw_backup_restore, instance_id=1)
+    assert worker.run(claw_backup_restore, instance_id=2)["backup"]["id"] == 21
+    assert restores(simulator) == 2
+
+
+def test_a_backup_by_its_id_needs_no_instance(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(claw_backup_restore, backup_id=11)
+    assert result["instance"]["name"] == "web-bot"
+    assert simulator.calls(RESTORE) == ["POST /backups/11/restore"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"backup_id": 21, "instance_name": "web-bot"}, "Backup 21 is of test-bot (id 2), not of web-bot (id 1)"),
+        ({"backup_id": 999, "instance_id": 1}, "404"),
+        ({"instance_name": "nobody"}, "There is no instance nobody"),
+        ({"instance_id": 3}, "bare (id 3) has no usable backup"),
+        ({"instance_id": 1, "before": "2001-01-01T00:00:00Z"}, "has no usable backup from before"),
+        ({"instance_id": 1, "max_age": "24h"}, "1 d 2 h ago, which is more than max_age (1 d 0 h)"),
+        ({"instance_id": 1, "max_age": "soon"}, "max_age is 'soon'"),
+        ({"instance_id": 1, "before": "yesterday"}, "before is 'yesterday'"),
+        ({"instance_id": 1, "incident": "  "}, "incident is empty"),
+    ],
+)
+def test_what_can_not_be_restored_is_refused_before_anything_is_sent(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], words: str
+) -> None:
+    for check in (True, False):
+        result = worker.run(claw_backup_restore, check=check, **options)
+        assert result["failed"] is True
+        assert words in result["msg"]
+        assert result["msg"].isprintable()
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("status", ["deploying", "paused", "error", "deleting", "hibernating"])
+def test_only_a_settled_instance_is_restored_unless_forced(simulator: Simulator, worker: Worker, status: str) -> None:
+    simulator.set_instance(1, status=status)
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert f"web-bot (id 1) is {status}, and a restore begins from running or stopped" in result["msg"]
+    assert simulator.calls("POST *") == []
+    simulator.switch(restore_allowed=[status])
+    assert worker.run(claw_backup_restore, instance_id=1, force=True)["restore"]["outcome"] == "completed"
+
+
+@pytest.mark.parametrize("fault", [("status", 422), ("status", 409), ("forbidden", None), ("unauthorized", None)])
+def test_a_refusal_leaves_the_incident_free(
+    simulator: Simulator, worker: Worker, fault: tuple[str, int | None]
+) -> None:
+    kind, status = fault
+    simulator.fault(kind, method="POST", **({"status": status, "code": "no", "message": "No"} if status else {}))
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["failed"] is True
+    assert "free to be tried again" in result["msg"]
+    assert result["error"]["status"] in (401, 403, 409, 422)
+    assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
+    assert restores(simulator) == 1
+
+
+def test_a_rate_limit_is_waited_out_and_one_that_stays_leaves_the_incident_free(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.fault("rate_limited", method="POST", times=None)
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["error"]["status"] == 429
+    assert "free to be tried again" in result["msg"]
+    simulator.clear_faults()
+    simulator.fault("rate_limited", method="POST", times=2)
+    assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
+    assert restores(simulator) == 1
+
+
+@pytest.mark.parametrize("fault", ["reset_before", "json_500", "html_502"])
+def test_a_lost_answer_without_a_sign_of_a_restore_is_called_unknown_and_never_sent_again(
+    simulator: Simulator, worker: Worker, fault: str
+) -> None:
+    simulator.fault(fault, method="POST")
+    for _run in range(2):
+        result = worker.run(claw_backup_restore, instance_id=1)
+        assert result["failed"] is True
+        assert "is not known: the instance is running now" in result["msg"]
+        assert "force: true" in result["msg"]
+        assert result["restore"]["outcome"] == "unknown"
+    assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
+    assert worker.run(claw_backup_restore, instance_id=1, force=True)["restore"]["outcome"] == "completed"
+    assert restores(simulator) == 1
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "close_after", "truncated"])
+def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
+    simulator: Simulator, worker: Worker, fault: str
+) -> None:
+    simulator.fault(fault, method="POST")
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["restore"]["outcome"] == "completed"
+    assert any("so the restore has begun" in warning for warning in worker.warnings)
+    assert restores(simulator) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize("answer", ["backup", "instance", "empty"])
+def test_any_success_is_a_success(simulator: Simulator, worker: Worker, status: int, answer: str) -> None:
+    simulator.switch(restore_status=status, restore_answer=answer)
+    assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
+
+
+@pytest.mark.parametrize("shows", ["deploying", "restoring", None])
+@pytest.mark.parametrize("ends", ["running", "stopped", "pending_configuration"])
+def test_a_restore_is_over_when_the_instance_has_settled_however_it_showed(
+    simulator: Simulator, worker: Worker, shows: str | None, ends: str
+) -> None:
+    simulator.switch(restore_shows=shows, restore_ends=ends)
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["restore"]["outcome"] == "completed"
+    assert result["instance"]["status"] == ends
+    if shows is None:
+        assert worker.sleeper.total >= 10
+
+
+@pytest.mark.parametrize("ends", ["error", "deploy_failed"])
+def test_a_restore_that_ends_badly_is_told_now_and_when_run_again(
+    simulator: Simulator, worker: Worker, ends: str
+) -> None:
+    simulator.switch(restore_ends=ends)
+    for _run in range(2):
+        result = worker.run(claw_backup_restore, instance_id=1)
+        assert result["failed"] is True
+        assert f"{ends} now" in result["msg"]
+        assert result["restore"]["outcome"] == "failed"
+    assert restores(simulator) == 1
+
+
+def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(transition_reads=8)
+    result = worker.run(claw_backup_restore, instance_id=1, wait_timeout=20)
+    assert result["failed"] is True
+    assert "Run the same again: it goes on waiting" in result["msg"]
+    assert result["restore"]["outcome"] == "in_flight"
+    again = worker.run(claw_backup_restore, instance_id=1)
+    assert again["changed"] is False
+    assert again["restore"]["outcome"] == "completed"
+    assert restores(simulator) == 1
+
+
+def test_without_waiting_it_is_under_way_and_the_next_run_sees_the_end(simulator: Simulator, worker: Worker) -> None:
+    first = worker.run(claw_backup_restore, instance_id=1, wait=False)
+    assert first["changed"] is True
+    assert first["restore"]["outcome"] == "in_flight"
+    again = worker.run(claw_backup_restore, instance_id=1)
+    assert again["changed"] is False
+    assert again["restore"]["outcome"] == "completed"
+    assert restores(simulator) == 1
+
+
+def test_healthy_is_waited_for_when_asked(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(health_lag_reads=5)
+    result = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)
+    assert result["instance"]["health_status"] == "healthy"
+
+
+def test_a_journal_that_cannot_be_written_fails_before_the_post(
+    simulator: Simulator, worker: Worker, tmp_path: Path
+) -> None:
+    (tmp_path / "state").write_text("a file where the folder should be", encoding="utf-8")
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert "can't be used" in result["msg"]
+    assert simulator.calls("POST *") == []
+
+
+def test_a_journal_that_cannot_be_read_fails_before_the_post(
+    simulator: Simulator, worker: Worker, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/journal.jsonl").write_text("{broken\n", encoding="utf-8")
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert "Line 1 of the journal" in result["msg"]
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"rename_fields": {"backup.instance_id": "instance.id", "backup.instance_name": "instance.name"}},
+        {"drop_fields": ["backup.instance_id"]},
+        {"drop_fields": ["backup.instance_name"]},
+        {"rename_fields": {"backup.created_at": "taken_at"}},
+        {"drop_fields": ["backup.size_bytes", "backup.expires_at", "backup.backup_type"]},
+        {"id_as_string": True},
+        {"timestamps": "fraction"},
+        {"timestamps": "offset"},
+        {"add_fields": {"backup.region": "moon"}},
+        {"restore_safety_copy": True},
+        {"list_order": "reversed"},
+    ],
+)
+def test_the_backups_object_may_look_otherwise(
+    simulator: Simulator, worker: Worker, switches: dict[str, t.Any]
+) -> None:
+    simulator.switch(**switches)
+    result = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert result["restore"]["outcome"] == "completed", result["msg"]
+    assert str(result["backup"]["id"]) == "12"
+
+
+def test_backups_that_show_no_instance_are_never_guessed_at(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(drop_fields=["backup.instance_id", "backup.instance_name"])
+    assert "nothing is guessed" in worker.run(claw_backup_restore, instance_id=1)["msg"]
+    assert "does not say whose it is" in worker.run(claw_backup_restore, backup_id=12)["msg"]
+    assert simulator.calls("POST *") == []
+    result = worker.run(claw_backup_restore, backup_id=12, instance_id=1)
+    assert result["restore"]["outcome"] == "completed"
+    assert any("can't be checked" in warning for warning in worker.warnings)
+
+
+# Killed, and run again; with the real commands
+
+
+def process(controller: Controller, **options: t.Any) -> subprocess.Popen[str]:
+    """The module in a process of its own, as a task that can be killed."""
+    arguments = {"incident": "INC-1", "instance_id": 1, "state_dir": str(controller.folder / "state"), **options}
+    path = controller.write(f"arguments-{time.monotonic_ns()}.json", json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
+    module = "ansible_collections.clawhosters.cloud.plugins.modules.claw_backup_restore"
+    environment = {**controller.environment, "PYTHONPATH": controller.environment["ANSIBLE_COLLECTIONS_PATH"]}
+    return subprocess.Popen(
+        [sys.executable, "-m", module, str(path)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until(condition: t.Callable[[], bool]) -> None:
+    """Waits until something is seen to have happened."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def kill(running: subprocess.Popen[str]) -> None:
+    os.kill(running.pid, signal.SIGKILL)
+    running.communicate()
+
+
+def result_of(running: subprocess.Popen[str]) -> dict[str, t.Any]:
+    out, err = running.communicate(timeout=120)
+    assert out, err
+    return json.loads(out.strip().splitlines()[-1])
+
+
+@pytest.mark.usefixtures("worker")
+def test_killed_before_the_post_the_outcome_is_unknown_and_nothing_was_sent(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.fault("hang", method="POST", seconds=30)
+    running = process(controller)
+    until(lambda: bool(simulator.calls("POST *")))
+    kill(running)
+    result = result_of(process(controller))
+    assert result["failed"] is True
+    assert result["restore"]["outcome"] == "unknown"
+    assert "the run ended there" in result["msg"]
+    assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
+    assert restores(simulator) == 0
+
+
+@pytest.mark.usefixtures("worker")
+def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.switch(transition_reads=4)
+    simulator.fault("hang_after", method="POST", seconds=30)
+    running = process(controller)
+    until(lambda: restores(simulator) == 1)
+    kill(running)
+    result = result_of(process(controller))
+    assert result["changed"] is False
+    assert result["restore"]["outcome"] == "completed"
+    assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(transition_reads=6)
+    running = process(controller)
+    journal = controller.folder / "state/journal.jsonl"
+    until(lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"))
+    kill(running)
+    result = result_of(process(controller))
+    assert result["changed"] is False
+    assert result["restore"]["outcome"] == "completed"
+    assert restores(simulator) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, controller: Controller) -> None:
+    runs = [process(controller) for _ in range(4)]
+    results = [result_of(running) for running in runs]
+    assert sorted(result["changed"] for result in results) == [False, False, False, True]
+    assert {result["restore"]["outcome"] for result in results} == {"completed"}
+    assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator, controller: Controller) -> None:
+    simulator.fault("slow", method="POST", seconds=3, after_effect=True)
+    first = process(controller)
+    until(lambda: restores(simulator) == 1)
+    aside = result_of(process(controller, wait=False))
+    assert aside["changed"] is False
+    assert aside["restore"]["outcome"] == "in_flight"
+    assert result_of(process(controller))["restore"]["outcome"] == "completed"
+    assert result_of(first)["changed"] is True
+    assert restores(simulator) == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
+    options = {"incident": "INC-1", "instance_name": "web-bot", "state_dir": str(controller.folder / "state")}
+    plan = controller.task(options, "--check", "--diff", module="claw_backup_restore")
+    assert '+    "restored_from": {' in plan.stdout
+    run = controller.task(options, module="claw_backup_restore")
+    assert run.result["restore"]["outcome"] == "completed"
+    assert (controller.folder / "state").stat().st_mode & 0o777 == 0o700
+    for path in (controller.folder / "state").iterdir():
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert KEY not in path.read_text(encoding="utf-8")
