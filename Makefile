@@ -85,6 +85,10 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 	$(call heading,Integration tests: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration $(ARGS)
 
+.PHONY: bench
+bench: live $(DEV_READY) ## Measure what a task costs, beside ansible.builtin.ping
+	@$(RUN) PYTHONPATH=tests python tests/benchmarks/task_cost.py
+
 .PHONY: format
 format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can fix
 	@$(RUN) ruff check --fix .
