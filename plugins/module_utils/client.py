@@ -38,7 +38,7 @@ LIST_READINGS = 3
 
 
 Read = t.TypeVar("Read")
-ReadPage = t.Callable[[str, Answer], tuple[list[Item], Pagination | None]]
+ReadPage: t.TypeAlias = "t.Callable[[str, Answer], tuple[list[Item], Pagination | None]]"
 
 
 class Repeat(enum.Enum):

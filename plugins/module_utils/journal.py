@@ -88,7 +88,8 @@ class Journal:
 
     def write(self, subject: Subject, event: Event, **notes: t.Any) -> None:
         """Appends a line and syncs it to the disk. Raises JournalError, and then nothing may be sent."""
-        line = {"at": self._now().isoformat(timespec="milliseconds"), **subject.as_dict(), "event": event.value, **notes}
+        at = self._now().isoformat(timespec="milliseconds")
+        line = {"at": at, **subject.as_dict(), "event": event.value, **notes}
         data = (json.dumps(line, ensure_ascii=True, sort_keys=True) + "\n").encode()
         try:
             self._make_folder()

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.basic import env_fallback
 
@@ -74,6 +74,8 @@ API = ArgumentSpec(
 )
 """What every module takes: which service, which key, how patient."""
 
+API_WITHOUT_KEY = replace(API, needs_key=False)
+"""The same for a module that asks nothing of an account: a key is taken, and not looked at."""
 
 
 def waiting(seconds: int) -> ArgumentSpec:

@@ -18,7 +18,7 @@ from .pages import Item
 FIELDS = "instance_id, instance.id, instance_name, instance.name"
 
 
-Owner = tuple[str | None, str | None]
+Owner: t.TypeAlias = "tuple[str | None, str | None]"
 """The id, as text, and the name of an instance; None for what is not known."""
 
 

@@ -152,7 +152,7 @@ def test_every_form_of_429_is_waited_out_whatever_the_clocks_say(
 
 
 def test_waiters_do_not_wake_together(simulator: Simulator, client: Client, sleeper: Sleeper) -> None:
-    for _ in range(5):
+    for _wait in range(5):
         simulator.fault("rate_limited", retry_after="seconds", seconds=5)
         client.fetch("/instances/1")
     assert len(set(sleeper.slept)) > 1

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller
 

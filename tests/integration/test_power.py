@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ClawHostersError,
@@ -259,7 +260,9 @@ def test_the_service_may_be_out_of_order_while_one_waits(simulator: Simulator, e
     assert ensure("started").changed
 
 
-@pytest.mark.parametrize("switch", [{"id_as_string": True}, {"action_answer": "old"}, {"action_answer": "busy"}, {"timestamps": "offset"}])
+@pytest.mark.parametrize(
+    "switch", [{"id_as_string": True}, {"action_answer": "old"}, {"action_answer": "busy"}, {"timestamps": "offset"}]
+)
 def test_variants_of_the_answer_do_not_matter(simulator: Simulator, ensure: Ensure, switch: dict[str, t.Any]) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.switch(**switch)

@@ -386,7 +386,7 @@ def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator,
 
 @pytest.mark.usefixtures("worker")
 def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, controller: Controller) -> None:
-    runs = [process(controller) for _ in range(4)]
+    runs = [process(controller) for _run in range(4)]
     results = [result_of(running) for running in runs]
     assert sorted(result["changed"] for result in results) == [False, False, False, True]
     assert {result["restore"]["outcome"] for result in results} == {"completed"}

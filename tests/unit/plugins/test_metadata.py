@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from ansible_collections.clawhosters.cloud.plugins.doc_fragments.api import ModuleDocFragment
 from ansible_collections.clawhosters.cloud.plugins.inventory.instances import SETTINGS
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
