@@ -105,7 +105,7 @@ class Application:
             query=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
             headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
             body=body,
-            client=":".join(map(str, scope["client"])),
+            client=":".join(map(str, scope["client"] or ())),
             scope=scope,
             world=service.world,  # that of its arrival: a late request doesn't touch the world after a reset
             switches=service.switches,
