@@ -197,11 +197,11 @@ def summary(addon: Item, config: Config, write_only: t.Collection[str]) -> Item:
     return {name: addon[name] for name in names if name in addon}
 
 
-def diff(before: Item, after: Item, changes: Config, write_only: t.Collection[str]) -> tuple[Item, Item]:
+def diff(before: Item, after: Item, changes: Config) -> tuple[Item, Item]:
     """Both with their secrets hidden. That a secret changes must show, although neither value does."""
     hidden_before, hidden_after = masked(before), masked(after)
     for name in changes:
-        if name in write_only or hidden_before.get(name) == hidden_after.get(name):
+        if hidden_before.get(name) == hidden_after.get(name):
             hidden_after[name] = _CHANGED_SECRET
     return hidden_before, hidden_after
 
@@ -232,10 +232,10 @@ def ensure(client: Client, addon: Item, given: Config, write_only: t.Collection[
         return Outcome(False, masked(addon, write_only), masked(before), masked(before))
     if client.check_mode:
         after = summary(merged(addon, config), config, write_only)
-        return Outcome(True, masked(addon, write_only), *diff(before, after, changes, write_only))
+        return Outcome(True, masked(addon, write_only), *diff(before, after, changes))
     now = _changed(client, addon, changes, write_only)
     after = summary(now, config, write_only)
-    return Outcome(True, masked(now, write_only), *diff(before, after, changes, write_only))
+    return Outcome(True, masked(now, write_only), *diff(before, after, changes))
 
 
 def _changed(client: Client, addon: Item, changes: Config, write_only: t.Collection[str]) -> Item:

@@ -141,7 +141,6 @@ def select(backups: list[Item], before: datetime | None, *, usable: bool, newest
     chosen = [backup for backup in in_time if not is_doubtful(backup)]
     if not newest:
         return Selection(chosen, left_out)
-    require_instances(left_out, "backup")
     chosen = newest_per_instance(chosen)
     times = {_owner_key(backup): taken_at(backup) for backup in chosen}
     return Selection(chosen, [it for it in left_out if not _is_older(it, times.get(_owner_key(it)))])

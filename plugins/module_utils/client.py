@@ -129,8 +129,8 @@ class Client:
         """Every item of the collection at ``path``, sorted by id. Raises IncompleteListError, never a short list."""
         return sorted(self._read_whole(path, items_of, within=within), key=by_id)
 
-    def fetch_entries(self, path: str, max_pages: int | None = None) -> list[Item]:
-        """As fetch_all, for objects that may have no id: in the service's order, and no more than ``max_pages``."""
+    def fetch_entries(self, path: str, max_pages: int = 0) -> list[Item]:
+        """As fetch_all, for objects that may have no id: in the service's order, up to ``max_pages`` if not 0."""
         return self._read_whole(path, entries_of, max_pages=max_pages)
 
     def act(self, method: str, path: str, body: object = None, repeat: Repeat = Repeat.CHANGE) -> Item | None:
@@ -143,9 +143,7 @@ class Client:
         data = body.get("data") if isinstance(body, dict) else None
         return data if isinstance(data, dict) else None
 
-    def _read_whole(
-        self, path: str, read: ReadPage, *, within: float | None = None, max_pages: int | None = None
-    ) -> list[Item]:
+    def _read_whole(self, path: str, read: ReadPage, *, within: float | None = None, max_pages: int = 0) -> list[Item]:
         reason: ListShifted | None = None
         for _reading in range(LIST_READINGS):
             try:
@@ -157,7 +155,7 @@ class Client:
             "A part of it is never used for the whole; try again when nothing changes in the account."
         )
 
-    def _read_pages(self, path: str, read: ReadPage, within: float | None, max_pages: int | None) -> list[Item]:
+    def _read_pages(self, path: str, read: ReadPage, within: float | None, max_pages: int) -> list[Item]:
         pages = PageCollector(max_pages)
         while pages.next_page:
             pages.add(*self._page(path, pages.next_page, read, within))

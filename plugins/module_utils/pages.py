@@ -26,10 +26,10 @@ class PageCollector:
     are held as ``total_count`` says. Whatever shows that the list moved between two pages - an id twice, a count
     that changed, a page of another length - raises ListShifted: read it again.
 
-    An entry without an id is known by all that it holds. ``max_pages`` ends it there, whatever is left.
+    An entry without an id is known by all that it holds. ``max_pages``, if not 0, ends it there, whatever is left.
     """
 
-    def __init__(self, max_pages: int | None = None) -> None:
+    def __init__(self, max_pages: int = 0) -> None:
         self.items: list[Item] = []
         self.next_page: int | None = 1
         self._max_pages = max_pages

@@ -224,7 +224,12 @@ class Restore:
 
     def _go_on(self, record: Record, instance: Item, backup: Item | None, subject: Subject) -> Result:
         """What an earlier run for the incident has begun or done: nothing is sent again."""
-        backup = self._backup_of(record, backup)
+        asked_for, backup = backup, self._backup_of(record, backup)
+        if asked_for is not None and asked_for is not backup:
+            self.warn(
+                f"Incident {self.incident} is about backup {backup['id']}; backup {asked_for['id']}, which is asked for "
+                "now, is not restored. Take another incident for it."
+            )
         if record.event is Event.COMPLETED:
             return self._result("completed", record, instance, backup)
         if record.event is Event.FAILED:

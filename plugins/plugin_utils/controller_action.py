@@ -48,17 +48,24 @@ class ControllerAction(ActionBase):
         validation = validator.validate(self._task.args)
         # A blank is no secret, and masking it would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
+        shown = self.MODULE.SPEC.concealed(_plain(validation.validated_parameters))
+        secrets |= shown.secrets
         if validation.error_messages:
             outcome: dict[str, t.Any] = {"failed": True, "msg": self._option_error(validation.errors)}
         else:
-            execution = Execution(_plain(validation.validated_parameters), bool(self._task.check_mode), self._say())
+            execution = Execution(
+                _plain(validation.validated_parameters),
+                bool(self._task.check_mode),
+                self._say(),
+                needs_key=self.MODULE.SPEC.needs_key,
+            )
             outcome = execution.result_of(self.MODULE.work)
             secrets |= execution.secrets
             if execution.warnings:
                 outcome["warnings"] = execution.warnings
         if outcome.get("failed"):
             self._hide_source(secrets)
-        outcome["invocation"] = {"module_args": _plain(validation.validated_parameters)}
+        outcome["invocation"] = {"module_args": shown.params}
         return inert(_masked(outcome, secrets))
 
     def _option_error(self, errors: AnsibleValidationErrorMultiple) -> str:

@@ -206,3 +206,27 @@ def test_the_last_word_on_the_limit_is_kept(simulator: Simulator, client: Client
     client.fetch("/instances/1")
     assert first is not None
     assert client.usage.remaining == first - 1
+
+
+def test_a_probe_bears_no_key_asks_no_budget_and_is_not_repeated(simulator: Simulator, client: Client) -> None:
+    client.budget = t.cast("t.Any", object())  # it can neither be asked nor told
+    simulator.fault("json_500")
+    assert client.probe("/health").status == 500
+    assert client.usage.requests == 1
+    (entry,) = simulator.log()
+    assert "authorization" not in {name.lower() for name in entry["headers"]}
+
+
+def test_an_object_needs_no_id(simulator: Simulator, client: Client) -> None:
+    assert client.fetch_object("/billing/summary")["instances_count"] == 60
+    with pytest.raises(ClawHostersError, match="expected an object in `data`, got a list"):
+        client.fetch_object("/instances")
+
+
+def test_entries_need_no_id_and_keep_their_order(simulator: Simulator, client: Client) -> None:
+    simulator.switch(drop_fields=["instance.id"], list_order="reversed")
+    with pytest.raises(ClawHostersError, match="list of objects with ids"):
+        client.fetch_all("/instances")
+    assert len(client.fetch_entries("/instances")) == 60
+    simulator.switch(drop_fields=[])
+    assert [entry["id"] for entry in client.fetch_entries("/instances", max_pages=2)] == list(range(60, 10, -1))

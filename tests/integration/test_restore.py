@@ -87,6 +87,17 @@ def test_force_restores_again(simulator: Simulator, worker: Worker) -> None:
     assert restores(simulator) == 2
 
 
+def test_another_backup_for_the_same_incident_is_not_restored_and_that_is_said(
+    simulator: Simulator, worker: Worker
+) -> None:
+    worker.run(claw_backup_restore, backup_id=11)
+    result = worker.run(claw_backup_restore, backup_id=12)
+    assert result["changed"] is False
+    assert result["backup"]["id"] == 11
+    assert any("backup 12, which is asked for now, is not restored" in warning for warning in worker.warnings)
+    assert restores(simulator) == 1
+
+
 def test_one_incident_may_restore_several_instances(simulator: Simulator, worker: Worker) -> None:
     worker.run(claw_backup_restore, instance_id=1)
     assert worker.run(claw_backup_restore, instance_id=2)["backup"]["id"] == 21

@@ -154,3 +154,30 @@ def test_where_pagination_may_stand(body, expected):
 def test_ids_sort_as_numbers_and_other_ids_behind_them():
     items = [{"id": "b"}, {"id": 10}, {"id": "9"}, {"id": "a"}]
     assert [item["id"] for item in sorted(items, key=by_id)] == ["9", 10, "a", "b"]
+
+
+def test_reading_ends_where_it_should_and_does_not_miss_the_rest():
+    pages = split(list(range(1, 8)), 2)
+    collector = PageCollector(max_pages=2)
+    while collector.next_page:
+        collector.add(*pages[collector.next_page - 1])
+    assert [item["id"] for item in collector.items] == [1, 2, 3, 4]
+
+
+def without_ids(*pages: list[int]) -> list[tuple[list[dict], dict | None]]:
+    """Pages of entries that have an amount and no id."""
+    count = sum(map(len, pages))
+    return [
+        ([{"amount": amount} for amount in page], {"total_pages": len(pages), "total_count": count}) for page in pages
+    ]
+
+
+def test_entries_without_an_id_are_counted_one_by_one():
+    items, asked = collect(without_ids([5, 5], [1, 1], [2]))
+    assert [item["amount"] for item in items] == [5, 5, 1, 1, 2]
+    assert asked == 3
+
+
+def test_an_entry_without_an_id_that_comes_again_on_another_page_is_a_shift():
+    with pytest.raises(ListShifted, match=r'an entry without id \{"amount": 5\} came twice'):
+        collect(without_ids([4, 5], [5, 6]))

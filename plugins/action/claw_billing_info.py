@@ -1,0 +1,16 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs claw_billing_info in the controller."""
+
+from __future__ import annotations
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_billing_info
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.controller_action import ControllerAction
+
+
+class ActionModule(ControllerAction):
+    """The action of claw_billing_info."""
+
+    MODULE = claw_billing_info

@@ -1,0 +1,157 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claw_addon_info
+short_description: Read the add-ons of ClawHosters instances
+version_added: 0.1.0
+description:
+  - Returns the add-ons of an account, all or those that are asked for. Finding none is no error.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  id:
+    description:
+      - Only the add-on with this id, at one request.
+    type: int
+  addon_type:
+    description:
+      - Only add-ons of this type, such as V(llm) or V(backup).
+    type: str
+  instance_id:
+    description:
+      - Only add-ons of the instance with this id.
+    type: int
+  instance_name:
+    description:
+      - Only add-ons of the instance of exactly this name. With O(instance_id) too, both must fit.
+    type: str
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.reads
+notes:
+  - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden.
+  - Where add-ons do not show what was asked for, their type or their instance, the instances or the usage are read once
+    to tell. Where those do not tell either, the task fails; it never guesses.
+seealso:
+  - module: clawhosters.cloud.claw_addon
+  - module: clawhosters.cloud.claw_billing_info
+"""
+
+EXAMPLES = r"""
+- name: Read all add-ons
+  clawhosters.cloud.claw_addon_info:
+  register: all_addons
+
+- name: Read one
+  clawhosters.cloud.claw_addon_info:
+    id: 3
+  register: one
+
+- name: Read the LLM add-on of an instance, to see which attributes it has
+  clawhosters.cloud.claw_addon_info:
+    addon_type: llm
+    instance_name: web-bot
+  register: llm
+
+- name: Read all backup add-ons
+  clawhosters.cloud.claw_addon_info:
+    addon_type: backup
+  register: backup_addons
+
+- name: Read the instances
+  clawhosters.cloud.claw_instance_info:
+  register: fleet
+
+- name: Name the instances without a backup add-on
+  ansible.builtin.debug:
+    msg: "{{ fleet.instances | map(attribute='name') | difference(covered) }}"
+  vars:
+    covered: "{{ backup_addons.addons | map(attribute='instance_name') }}"
+"""
+
+RETURN = r"""
+addons:
+  description:
+    - The add-ons as the service describes them, sorted by id, with their secrets hidden. Which fields they have is not
+      documented.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 3
+      addon_type: llm
+      instance_id: 7
+      instance_name: web-bot
+      tier: standard
+      status: active
+      current_usage: 12000
+      usage_limit: 5000000
+api:
+  description: What the task cost.
+  returned: always
+  type: dict
+  contains:
+    requests:
+      description: HTTP requests sent.
+      type: int
+    retries:
+      description: How many of them were repeats.
+      type: int
+    waited:
+      description: Seconds spent waiting for the rate limit, or after faults.
+      type: float
+    remaining:
+      description: Requests left in the window, as the service said last; null if it never said.
+      type: int
+  sample: {requests: 2, retries: 0, waited: 0.0, remaining: 98}
+error:
+  description: What the service answered, when it answered with an error.
+  returned: failure, when there was an answer
+  type: dict
+  sample:
+    status: 401
+    code: unauthorized
+    message: The API key is not valid
+    details: null
+    request_id: 4b7c
+"""
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.addons import Wanted, read
+from ansible_collections.clawhosters.cloud.plugins.module_utils.masking import masked
+from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
+
+SPEC = (
+    ArgumentSpec(
+        {
+            "id": {"type": "int"},
+            "addon_type": {"type": "str"},
+            "instance_id": {"type": "int"},
+            "instance_name": {"type": "str"},
+        }
+    )
+    + API
+)
+
+
+def work(task: Task) -> Result:
+    """Reads the add-ons that are asked for (contract 6)."""
+    params = task.params
+    wanted = Wanted(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
+    return {"addons": masked(read(task.client, wanted))}
+
+
+def main() -> None:
+    """Entry point of the module process."""
+    run_module(SPEC, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claw_backup_info
+short_description: Read the backups of ClawHosters instances
+version_added: 0.1.0
+description:
+  - Returns the backups of an account, all or those that are asked for, the newest first. Finding none is no error.
+  - Backups are made by the backup add-on, once a day; the API can neither make one nor delete one.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  id:
+    description:
+      - Only the backup with this id, at one request.
+    type: int
+  instance_id:
+    description:
+      - Only backups of the instance with this id.
+    type: int
+  instance_name:
+    description:
+      - Only backups of instances of exactly this name; there may be several. With O(instance_id) too, both must fit.
+    type: str
+  before:
+    description:
+      - Only backups that were taken before this moment, in ISO 8601, such as V(2026-02-01T10:00:00Z) or V(2026-02-01).
+        Without an offset it is UTC.
+    type: str
+  newest:
+    description:
+      - Whether to return only the newest of each instance.
+    type: bool
+    default: false
+  usable:
+    description:
+      - Whether to return only those that are fit for a restore - with a good status, such as V(completed), or with none
+        at all, and with a time that can be read.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.reads
+notes:
+  - A backup that is left out since its status is not good or its time can't be read is told in a warning.
+  - What a backup says of its instance is not documented. Where backups show the id only and a name was given, or the
+    other way around, the instances are listed once to tell. Where they show neither, the task fails; it never guesses.
+seealso:
+  - module: clawhosters.cloud.claw_backup_restore
+"""
+
+EXAMPLES = r"""
+- name: Read all backups
+  clawhosters.cloud.claw_backup_info:
+  register: all_backups
+
+- name: Find the backup that a restore of an instance would use
+  clawhosters.cloud.claw_backup_info:
+    instance_name: web-bot
+    usable: true
+    newest: true
+  register: latest
+
+- name: Find the last good one from before the incident
+  clawhosters.cloud.claw_backup_info:
+    instance_id: 7
+    before: "2026-02-01T10:00:00Z"
+    usable: true
+    newest: true
+  register: before_it
+
+- name: Read one backup
+  clawhosters.cloud.claw_backup_info:
+    id: 33
+  register: one
+
+- name: Read the newest good backup of each instance
+  clawhosters.cloud.claw_backup_info:
+    usable: true
+    newest: true
+  register: newest
+
+- name: Name the instances whose newest is older than 36 hours
+  ansible.builtin.debug:
+    msg: "{{ newest.backups | selectattr('created_at', 'lt', limit) | map(attribute='instance_name') }}"
+  vars:
+    limit: "{{ '%Y-%m-%dT%H:%M:%SZ' | strftime(now(utc=true).timestamp() - 36 * 3600, utc=true) }}"
+"""
+
+RETURN = r"""
+backups:
+  description:
+    - The backups as the service describes them, the newest first. Which fields they have is not documented.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - id: 33
+      instance_id: 7
+      instance_name: web-bot
+      status: completed
+      size_bytes: 1234567890
+      backup_type: automatic
+      created_at: "2026-02-01T03:00:00Z"
+      expires_at: "2026-02-15T03:00:00Z"
+api:
+  description: What the task cost.
+  returned: always
+  type: dict
+  contains:
+    requests:
+      description: HTTP requests sent.
+      type: int
+    retries:
+      description: How many of them were repeats.
+      type: int
+    waited:
+      description: Seconds spent waiting for the rate limit, or after faults.
+      type: float
+    remaining:
+      description: Requests left in the window, as the service said last; null if it never said.
+      type: int
+  sample: {requests: 3, retries: 0, waited: 0.0, remaining: 97}
+error:
+  description: What the service answered, when it answered with an error.
+  returned: failure, when there was an answer
+  type: dict
+  sample:
+    status: 401
+    code: unauthorized
+    message: The API key is not valid
+    details: null
+    request_id: 4b7c
+"""
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.backups import left_out_text, moment_of, read, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
+
+SPEC = (
+    ArgumentSpec(
+        {
+            "id": {"type": "int"},
+            "instance_id": {"type": "int"},
+            "instance_name": {"type": "str"},
+            "before": {"type": "str"},
+            "newest": {"type": "bool", "default": False},
+            "usable": {"type": "bool", "default": False},
+        }
+    )
+    + API
+)
+
+
+def work(task: Task) -> Result:
+    """Reads the backups that are asked for (contract 7)."""
+    params = task.params
+    before = moment_of("before", params["before"])
+    backups = read(task.client, params["id"], params["instance_id"], params["instance_name"])
+    chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
+    if left_out:
+        task.warn(left_out_text(left_out, usable=params["usable"]))
+    return {"backups": chosen}
+
+
+def main() -> None:
+    """Entry point of the module process."""
+    run_module(SPEC, work)
+
+
+if __name__ == "__main__":
+    main()

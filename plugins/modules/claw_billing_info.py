@@ -1,0 +1,178 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claw_billing_info
+short_description: Read balance, costs, transactions and packages of a ClawHosters account
+version_added: 0.1.0
+description:
+  - Returns what the account has and what it spends, in Claws.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  include:
+    description:
+      - What to read, at one request each. The transactions take one for each of their pages.
+      - V(summary) - the balance, the Claws a day, the days left, and the subscription.
+      - V(usage) - what each instance and each add-on costs a day.
+      - V(transactions) - the history, in the service's order.
+      - V(packages) - the packages of Claws that can be bought.
+    type: list
+    elements: str
+    choices: [summary, usage, transactions, packages]
+    default: [summary]
+  max_pages:
+    description:
+      - How many pages of transactions to read. V(0) reads them all, and fails rather than return a part of them.
+    type: int
+    default: 1
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.reads
+notes:
+  - Prices and thresholds change; take all numbers from here, and none from anywhere else.
+seealso:
+  - module: clawhosters.cloud.claw_purchase
+  - module: clawhosters.cloud.claw_account_info
+"""
+
+EXAMPLES = r"""
+- name: Read the balance
+  clawhosters.cloud.claw_billing_info:
+  register: account
+
+- name: Fail when the Claws last for less than a week
+  ansible.builtin.assert:
+    that: summary.days_remaining is none or summary.days_remaining >= 7
+    fail_msg: "{{ summary.claws_balance }} Claws last for {{ summary.days_remaining }} days."
+  vars:
+    summary: "{{ account.billing.summary }}"
+
+- name: Read what costs what, and what could be bought
+  clawhosters.cloud.claw_billing_info:
+    include: [usage, packages]
+  register: costs
+
+- name: Show the three dearest instances
+  ansible.builtin.debug:
+    msg: "{{ (costs.billing.usage.instances | sort(attribute='daily_claws', reverse=true))[:3] }}"
+
+- name: Read the whole history
+  clawhosters.cloud.claw_billing_info:
+    include: [transactions]
+    max_pages: 0
+  register: history
+"""
+
+RETURN = r"""
+billing:
+  description:
+    - The parts that O(include) names, each as the service gives it. Any value may be null.
+  returned: success
+  type: dict
+  contains:
+    summary:
+      description: The balance and the forecast.
+      type: dict
+      returned: when asked for
+      sample:
+        claws_balance: 1500
+        daily_claw_cost: 225
+        days_remaining: 6
+        low_balance: true
+        subscription_status: active
+        subscription_tier: balanced
+        instances_count: 3
+        running_instances_count: 1
+    usage:
+      description: What each instance and each add-on costs a day, and the sum.
+      type: dict
+      returned: when asked for
+      sample:
+        daily_total: 270
+        instances:
+          - {id: 7, name: web-bot, tier: balanced, daily_claws: 225, status: running, billing_mode: daily}
+        addons:
+          - {id: 3, addon_type: llm, instance_name: web-bot, tier: gpt4, current_usage: 12000, usage_limit: 100000}
+    transactions:
+      description: The history, in the service's order. Its fields are not documented.
+      type: list
+      elements: dict
+      returned: when asked for
+      sample:
+        - id: 41
+          transaction_type: usage
+          amount: -225
+          balance_after: 1500
+          description: Daily usage
+          created_at: "2026-02-10T00:00:00Z"
+    packages:
+      description: The packages that can be bought. Their fields are not documented.
+      type: list
+      elements: dict
+      returned: when asked for
+      sample:
+        - {id: 1, name: Small, claws: 1000, price_cents: 1000, currency: EUR}
+api:
+  description: What the task cost.
+  returned: always
+  type: dict
+  contains:
+    requests:
+      description: HTTP requests sent.
+      type: int
+    retries:
+      description: How many of them were repeats.
+      type: int
+    waited:
+      description: Seconds spent waiting for the rate limit, or after faults.
+      type: float
+    remaining:
+      description: Requests left in the window, as the service said last; null if it never said.
+      type: int
+  sample: {requests: 1, retries: 0, waited: 0.0, remaining: 99}
+error:
+  description: What the service answered, when it answered with an error.
+  returned: failure, when there was an answer
+  type: dict
+  sample:
+    status: 401
+    code: unauthorized
+    message: The API key is not valid
+    details: null
+    request_id: 4b7c
+"""
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.billing import PARTS, read
+from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
+
+SPEC = (
+    ArgumentSpec(
+        {
+            "include": {"type": "list", "elements": "str", "choices": list(PARTS), "default": ["summary"]},
+            "max_pages": {"type": "int", "default": 1},
+        }
+    )
+    + API
+)
+
+
+def work(task: Task) -> Result:
+    """Reads the parts that are asked for (contract 5)."""
+    return {"billing": read(task.client, task.params["include"], task.params["max_pages"])}
+
+
+def main() -> None:
+    """Entry point of the module process."""
+    run_module(SPEC, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,436 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""claw_addon and claw_addon_info over HTTP: what is sent, what is read back, and every shape that one may have."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_addon_info
+from simulator.handle import Simulator
+from support.controller import Controller
+from support.work import result_of
+
+WEB_LLM, WEB_BACKUP, SHOP_LLM = 1, 2, 3
+ONE = f"/addons/{WEB_LLM}"
+GET, PATCH = f"GET {ONE}", f"PATCH {ONE}"
+WORLD = {
+    "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "shop-bot", "status": "stopped"}],
+    "addons": [
+        {"instance": "web-bot", "addon_type": "llm", "tier": "standard", "usage_limit": 5000},
+        {"instance": "web-bot", "addon_type": "backup"},
+        {"instance": "shop-bot", "addon_type": "llm", "tier": "eco"},
+    ],
+}
+SHAPES: dict[str, dict[str, t.Any]] = {
+    "as guessed": {},
+    "ids as text": {"id_as_string": True},
+    "no answer to PATCH": {"addon_answer": 204},
+    "more fields": {"add_fields": {"addon.region": "moon", "addon.settings": {"model": "x"}}},
+    "nested instance": {"rename_fields": {"addon.instance_id": "instance.id", "addon.instance_name": "instance.name"}},
+    "instance by name": {"drop_fields": ["addon.instance_id"]},
+    "instance by id": {"drop_fields": ["addon.instance_name"]},
+    "no instance": {"drop_fields": ["addon.instance_id", "addon.instance_name"]},
+    "no type": {"drop_fields": ["addon.addon_type"]},
+    "no status": {"drop_fields": ["addon.status", "addon.created_at"]},
+    "fractions": {"timestamps": "fraction"},
+    "offsets": {"timestamps": "offset"},
+    "wrapped": {"addon_body": "wrapped"},
+    "wrapped, nothing back": {"addon_body": "wrapped", "addon_answer": 204},
+    "silent about unknown": {"addon_unknown_keys": "ignored"},
+    "not in pages": {"pagination": "none"},
+    "shuffled": {"list_order": "reshuffled"},
+}
+
+
+@pytest.fixture(autouse=True)
+def world(simulator: Simulator) -> None:
+    """Two instances with three add-ons; both run, so that the usage shows all of them."""
+    simulator.reset(state=WORLD)
+    simulator.set_instance(8, status="running")
+
+
+def set_addon(simulator: Simulator, *, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
+    """A task of claw_addon, on the add-on that most tests are about unless they name one."""
+    if not {"id", "addon_type"} & set(options):
+        options["id"] = WEB_LLM
+    return result_of(claw_addon, simulator, check=check, **options)
+
+
+def tier(simulator: Simulator, number: int = WEB_LLM) -> str:
+    """The tier as the simulator holds it."""
+    (addon,) = [addon for addon in simulator.state()["addons"] if addon["id"] == number]
+    return addon["tier"]
+
+
+# What is sent
+
+
+def test_an_add_on_that_is_as_wanted_is_one_request(simulator: Simulator) -> None:
+    result = set_addon(simulator, config={"tier": "standard", "usage_limit": 5000})
+    assert result["changed"] is False
+    assert result["diff"]["before"] == result["diff"]["after"]
+    assert simulator.calls() == [GET]
+    assert result["api"]["requests"] == 1
+
+
+def test_only_what_differs_is_sent_and_then_it_is_read_again(simulator: Simulator) -> None:
+    result = set_addon(simulator, config={"tier": "eco", "usage_limit": 5000})
+    assert result["changed"] is True
+    assert result["addon"]["tier"] == "eco"
+    assert result["diff"] == {
+        "before": {"id": 1, "addon_type": "llm", "tier": "standard", "usage_limit": 5000},
+        "after": {"id": 1, "addon_type": "llm", "tier": "eco", "usage_limit": 5000},
+    }
+    assert simulator.calls() == [GET, PATCH, GET]
+    assert simulator.log()[1]["body"] == {"tier": "eco"}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_check_real_and_again_in_every_shape_of_the_object(simulator: Simulator, shape: str) -> None:
+    simulator.switch(**SHAPES[shape])
+    options = {"addon_type": "llm", "instance_name": "web-bot", "config": {"tier": "eco", "usage_limit": 6000}}
+    check = set_addon(simulator, check=True, **options)
+    assert {entry["method"] for entry in simulator.log()} == {"GET"}
+    real = set_addon(simulator, **options)
+    again = set_addon(simulator, **options)
+    assert (check["changed"], real["changed"], again["changed"]) == (True, True, False), (check, real, again)
+    assert check["diff"] == real["diff"]
+    assert again["addon"]["usage_limit"] == 6000
+    assert tier(simulator) == "eco"
+    assert simulator.effects() == {"patches": 1}
+
+
+def test_attributes_go_by_the_names_that_the_service_shows(simulator: Simulator) -> None:
+    simulator.switch(rename_fields={"addon.tier": "plan"})
+    assert set_addon(simulator, config={"plan": "eco"})["changed"] is True
+    assert tier(simulator) == "eco"
+    assert "no attribute tier" in set_addon(simulator, config={"tier": "eco"})["msg"]
+
+
+def test_a_text_from_a_template_is_the_number_that_it_stands_for(simulator: Simulator) -> None:
+    assert set_addon(simulator, config={"usage_limit": "5000"})["changed"] is False
+    assert set_addon(simulator, config={"usage_limit": "6000"})["changed"] is True
+    assert simulator.log()[-2]["body"] == {"usage_limit": 6000}
+
+
+# What fails
+
+
+def test_an_attribute_that_is_not_shown_fails_with_the_nearest_and_sends_nothing(simulator: Simulator) -> None:
+    result = set_addon(simulator, config={"teir": "eco", "flavour": "mint"})
+    assert result["failed"] is True
+    assert "llm add-on 1 of web-bot (id 7)" in result["msg"]
+    assert "teir (do you mean tier?), flavour; it shows id, addon_type" in result["msg"]
+    assert "write_only" in result["msg"]
+    assert simulator.calls() == [GET]
+
+
+@pytest.mark.parametrize("shape", ["object", "object_of_arrays", "array", "text", "null"])
+def test_a_refusal_is_told_in_one_line_with_its_details(simulator: Simulator, shape: str) -> None:
+    simulator.switch(details_shape=shape)
+    result = set_addon(simulator, config={"usage_limit": -1})
+    assert result["failed"] is True
+    assert "422 unprocessable_entity" in result["msg"]
+    assert ("usage_limit" in result["msg"]) is (shape != "null")
+    assert result["error"]["status"] == 422
+    assert simulator.calls() == [GET, PATCH]
+
+
+def test_what_the_service_accepts_and_ignores_did_not_take(simulator: Simulator) -> None:
+    simulator.switch(addon_unknown_keys="ignored")
+    result = set_addon(simulator, config={"status": "paused"})
+    assert result["failed"] is True
+    assert result["changed"] is False
+    assert 'it did not take: status is "active" instead of "paused"' in result["msg"]
+    assert result["addon"]["status"] == "active"
+    assert simulator.calls() == [GET, PATCH, GET]
+
+
+def test_a_change_of_which_a_part_took_is_a_change_and_a_failure(simulator: Simulator) -> None:
+    simulator.switch(addon_unknown_keys="ignored")
+    result = set_addon(simulator, config={"status": "paused", "tier": "eco"})
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["addon"]["tier"] == "eco"
+
+
+@pytest.mark.parametrize("shape", ["object", "object_of_arrays", "array", "text"])
+def test_a_service_that_misses_the_wrapping_gets_it(simulator: Simulator, shape: str) -> None:
+    simulator.switch(addon_body="wrapped", details_shape=shape)
+    result = set_addon(simulator, config={"tier": "eco"})
+    assert result["changed"] is True
+    assert simulator.calls() == [GET, PATCH, PATCH, GET]
+    assert [entry["body"] for entry in simulator.log()[1:3]] == [{"tier": "eco"}, {"addon": {"tier": "eco"}}]
+
+
+def test_nothing_is_sent_twice_to_a_service_that_does_not_say_what_it_misses(simulator: Simulator) -> None:
+    simulator.switch(addon_body="wrapped", details_shape="null")
+    result = set_addon(simulator, config={"tier": "eco"})
+    assert result["error"]["status"] == 422
+    assert simulator.calls() == [GET, PATCH]
+
+
+def test_a_wrapped_change_that_is_refused_too_is_told_by_the_first_refusal(simulator: Simulator) -> None:
+    for number in (1, 2):
+        simulator.fault(
+            "status", method="PATCH", status=422, message=f"refusal {number}", details={"addon": "has expired"}
+        )
+    assert "refusal 1" in set_addon(simulator, config={"tier": "eco"})["msg"]
+    assert simulator.calls() == [GET, PATCH, PATCH]
+
+
+def test_a_wrapped_change_that_did_not_take_is_told_by_the_refusal(simulator: Simulator) -> None:
+    simulator.switch(addon_unknown_keys="ignored")
+    simulator.fault("status", method="PATCH", status=422, message="no", details={"addon": "is suspended"})
+    result = set_addon(simulator, config={"tier": "eco"})
+    assert result["error"]["details"] == {"addon": "is suspended"}
+    assert tier(simulator) == "standard"
+
+
+# What an unclear answer comes to
+
+UNCLEAR_AND_DONE: list[tuple[str, dict[str, t.Any]]] = [
+    ("reset_after", {}),
+    ("close_after", {}),
+    ("truncated", {}),
+    ("hang_after", {"seconds": 7}),
+    ("json_500", {"after_effect": True}),
+    ("html_502", {"after_effect": True}),
+    ("html_503", {"after_effect": True}),
+]
+UNCLEAR_AND_NOT_DONE = ["reset_before", "close_before", "json_500", "html_502", "json_503"]
+
+
+@pytest.mark.parametrize(("fault", "options"), UNCLEAR_AND_DONE)
+def test_a_change_whose_answer_was_lost_is_read_back_and_not_repeated(
+    simulator: Simulator, fault: str, options: dict[str, t.Any]
+) -> None:
+    simulator.fault(fault, method="PATCH", **options)
+    result = set_addon(simulator, config={"tier": "eco"}, timeout=1)
+    assert (result["failed"], result["changed"]) == (False, True)
+    assert result["addon"]["tier"] == "eco"
+    assert simulator.calls("PATCH *") == [PATCH]
+
+
+@pytest.mark.parametrize("fault", UNCLEAR_AND_NOT_DONE)
+def test_a_change_that_was_lost_fails_and_is_not_repeated(simulator: Simulator, fault: str) -> None:
+    simulator.fault(fault, method="PATCH")
+    result = set_addon(simulator, config={"tier": "eco"})
+    assert result["failed"] is True
+    assert 'was read back: tier is "standard" instead of "eco"' in result["msg"]
+    assert simulator.calls() == [GET, PATCH, GET]
+
+
+def test_what_can_only_be_written_is_not_claimed_after_a_lost_answer(simulator: Simulator) -> None:
+    simulator.switch(addon_writable=["tier", "provider_key"])
+    simulator.fault("reset_after", method="PATCH")
+    result = set_addon(simulator, config={"tier": "eco", "provider_key": "sk-1234567"}, write_only=["provider_key"])
+    assert result["failed"] is True
+    assert "Whether provider_key of the llm add-on 1" in result["msg"]
+    assert "can't be seen" in result["msg"]
+    assert simulator.calls("PATCH *") == [PATCH]
+
+
+def test_an_add_on_that_can_not_be_read_back_is_not_known(simulator: Simulator) -> None:
+    simulator.fault("reset_after", method="PATCH")
+    simulator.fault("json_500", method="GET", skip=1)
+    result = set_addon(simulator, config={"tier": "eco"})
+    assert "was changed is not known" in result["msg"]
+
+
+def test_a_change_that_was_accepted_and_can_not_be_read_is_told_so(simulator: Simulator) -> None:
+    simulator.fault("json_500", method="GET", skip=1)
+    result = set_addon(simulator, config={"tier": "eco"})
+    assert "was sent and accepted before" in result["msg"]
+
+
+def test_a_rate_limit_is_waited_out_since_the_change_was_not_made(simulator: Simulator) -> None:
+    simulator.fault("rate_limited", method="PATCH", retry_after="seconds", seconds=1)
+    result = set_addon(simulator, config={"tier": "eco"}, retry_timeout=30)
+    assert result["changed"] is True
+    assert result["api"]["retries"] == 1
+    assert simulator.effects() == {"patches": 1}
+
+
+# Which add-on is meant
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"id": SHOP_LLM}, {"addon_type": "LLM", "instance_id": 8}, {"addon_type": "llm", "instance_name": "shop-bot"}],
+)
+def test_the_ways_to_name_an_add_on(simulator: Simulator, options: dict[str, t.Any]) -> None:
+    assert set_addon(simulator, config={"tier": "premium"}, **options)["addon"]["id"] == SHOP_LLM
+    lists = 0 if "id" in options else 1
+    assert simulator.calls() == ["GET /addons"] * lists + ["GET /addons/3", "PATCH /addons/3", "GET /addons/3"]
+
+
+def test_several_that_fit_fail_with_their_ids(simulator: Simulator) -> None:
+    result = set_addon(simulator, addon_type="llm", config={"tier": "eco"})
+    assert "2 add-ons are the llm add-on (ids 1 of web-bot (id 7), 3 of shop-bot (id 8))" in result["msg"]
+    assert simulator.calls("PATCH *") == []
+
+
+def test_none_that_fits_fails_with_what_there_is(simulator: Simulator) -> None:
+    result = set_addon(simulator, addon_type="backup", instance_name="shop-bot", config={"tier": "eco"})
+    assert "There is no backup add-on of the instance named shop-bot; there are: llm add-on 3" in result["msg"]
+    result = set_addon(simulator, addon_type="backup", instance_name="nobody", config={"tier": "eco"})
+    assert "there are: backup add-on 2 of web-bot (id 7)" in result["msg"]
+    simulator.reset(state={"instances": [{"id": 7, "name": "web-bot"}]})
+    assert "no add-on at all" in set_addon(simulator, addon_type="llm", config={})["msg"]
+
+
+def test_an_id_that_other_options_do_not_fit_changes_nothing(simulator: Simulator) -> None:
+    result = set_addon(simulator, id=SHOP_LLM, instance_name="web-bot", config={"tier": "premium"})
+    assert "The llm add-on 3 of shop-bot (id 8) is not the add-on of the instance named web-bot" in result["msg"]
+    assert simulator.calls() == ["GET /addons/3"]
+
+
+def test_an_add_on_that_does_not_exist_fails(simulator: Simulator) -> None:
+    assert set_addon(simulator, id=99, config={"tier": "eco"})["error"]["status"] == 404
+
+
+@pytest.mark.parametrize("option", ["addon_type", "instance_name"])
+def test_an_empty_name_is_refused_before_anything_is_sent(simulator: Simulator, option: str) -> None:
+    for module, more in ((claw_addon, {"config": {}, "id": 1}), (claw_addon_info, {})):
+        assert f"{option} is empty" in result_of(module, simulator, **{option: "", **more})["msg"]
+    assert simulator.calls() == []
+
+
+def test_the_usage_says_whose_an_add_on_is_where_it_does_not_say_itself(simulator: Simulator) -> None:
+    simulator.switch(drop_fields=["addon.instance_id", "addon.instance_name"])
+    result = set_addon(simulator, addon_type="llm", instance_name="web-bot", config={"tier": "standard"})
+    assert result["addon"]["id"] == WEB_LLM
+    assert simulator.calls() == ["GET /addons", "GET /billing/usage", GET]
+    simulator.clear_log()
+    result = set_addon(simulator, addon_type="llm", instance_id=7, config={"tier": "standard"})
+    assert result["addon"]["id"] == WEB_LLM
+    assert simulator.calls() == ["GET /addons", "GET /billing/usage", "GET /instances", GET]
+
+
+@pytest.mark.parametrize("field", ["addon_type", "instance_id"])
+def test_nothing_is_guessed_where_nobody_says_it(simulator: Simulator, field: str) -> None:
+    simulator.set_instance(8, status="stopped")  # the usage knows nothing of those that cost nothing
+    simulator.switch(
+        drop_fields=["addon.addon_type" if field == "addon_type" else "addon.instance_id", "instance_name"]
+    )
+    options = {"addon_type": "llm"} if field == "addon_type" else {"addon_type": "llm", "instance_name": "web-bot"}
+    result = set_addon(simulator, **options, config={"tier": "eco"})
+    assert "nothing is guessed" in result["msg"]
+    assert simulator.calls("PATCH *") == []
+
+
+# What must not be seen
+
+SECRET = "sk-very-secret-1234567"
+
+
+def test_what_can_only_be_written_is_always_sent_and_never_shown(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(addon_writable=["tier", "provider"])
+    options = {"id": WEB_LLM, "config": {"provider": SECRET, "tier": "standard"}, "write_only": ["provider"]}
+    runs = [controller.task(options, *flags, module="claw_addon") for flags in (["--check"], [], [])]
+    for run in runs:
+        assert run.result["changed"] is True, run.screen
+        assert run.result["diff"]["after"]["provider"] == "******** (sent)"
+        assert SECRET not in run.screen + str(run.results)
+    assert [entry["body"] for entry in simulator.log() if entry["method"] == "PATCH"] == [{"provider": SECRET}] * 2
+
+
+@pytest.mark.parametrize("trouble", ["none", "bad option", "refused", "did not take", "wrong type"])
+def test_secrets_show_at_no_verbosity(simulator: Simulator, controller: Controller, trouble: str) -> None:
+    simulator.set_addon(WEB_LLM, settings={"api_key": "sk-old-7654321", "model": "x"})
+    simulator.switch(addon_writable=["settings"])
+    if trouble == "did not take":
+        simulator.switch(addon_writable=[], addon_unknown_keys="ignored")
+    if trouble == "refused":
+        simulator.fault("status", method="PATCH", status=422, message=f"bad {SECRET}", details={"settings": SECRET})
+    options: dict[str, t.Any] = {"id": WEB_LLM, "config": {"settings": {"api_key": SECRET, "model": "x"}}}
+    if trouble == "bad option":
+        options["no_such_option"] = 1
+    if trouble == "wrong type":
+        options["id"] = "one"
+    run = controller.task(options, "-vvvv", "--diff", module="claw_addon")
+    assert (run.rc == 0) is (trouble == "none"), run.screen
+    for secret in (SECRET, "sk-old-7654321"):
+        assert secret not in run.screen + str(run.results)
+    if trouble == "none":
+        assert run.result["addon"]["settings"] == {"api_key": "********", "model": "x"}
+        assert run.result["diff"]["before"] != run.result["diff"]["after"]
+
+
+@pytest.mark.parametrize("trouble", [False, True])
+def test_secrets_do_not_show_when_the_module_runs_as_one(
+    simulator: Simulator, controller: Controller, trouble: bool
+) -> None:
+    simulator.switch(addon_writable=["provider_key"])
+    controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
+    options = {"id": 99 if trouble else WEB_LLM, "config": {"provider_key": SECRET}, "write_only": ["provider_key"]}
+    task = {"clawhosters.cloud.claw_addon": options, "async": 30, "poll": 1}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [task]}
+    run = controller.playbook([{**play, "vars": {"ansible_python_interpreter": sys.executable}}], "-vvvv")
+    assert (run.rc == 0) is not trouble, run.screen
+    assert SECRET not in run.screen + str(run.results)
+    assert simulator.effects() == ({} if trouble else {"patches": 1})
+
+
+def test_secrets_show_in_no_list(simulator: Simulator) -> None:
+    simulator.switch(add_fields={"addon.keys": ["sk-old-7654321"], "addon.token_limit": 5000})
+    for addon in result_of(claw_addon_info, simulator)["addons"]:
+        assert addon["keys"] == ["********"]
+        assert addon["token_limit"] == 5000
+
+
+# claw_addon_info
+
+
+@pytest.mark.parametrize(
+    ("options", "ids", "calls"),
+    [
+        ({}, [1, 2, 3], ["GET /addons"]),
+        ({"id": 3}, [3], ["GET /addons/3"]),
+        ({"id": 99}, [], ["GET /addons/99"]),
+        ({"id": 3, "addon_type": "backup"}, [], ["GET /addons/3"]),
+        ({"addon_type": "llm"}, [1, 3], ["GET /addons"]),
+        ({"instance_name": "web-bot"}, [1, 2], ["GET /addons"]),
+        ({"instance_id": 8, "addon_type": "llm"}, [3], ["GET /addons"]),
+        ({"instance_id": 8, "instance_name": "web-bot"}, [], ["GET /addons"]),
+    ],
+)
+def test_what_is_read(simulator: Simulator, options: dict[str, t.Any], ids: list[int], calls: list[str]) -> None:
+    for check in (True, False):
+        simulator.clear_log()
+        result = result_of(claw_addon_info, simulator, check=check, **options)
+        assert [addon["id"] for addon in result["addons"]] == ids
+        assert result["changed"] is False
+        assert simulator.calls() == calls
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_add_ons_of_an_instance_in_every_shape_of_the_object(simulator: Simulator, shape: str) -> None:
+    simulator.switch(**SHAPES[shape])
+    for options in ({"instance_id": 7}, {"instance_name": "web-bot"}):
+        result = result_of(claw_addon_info, simulator, **options)
+        assert [str(addon["id"]) for addon in result["addons"]] == ["1", "2"], result
+
+
+def test_a_list_of_many_pages_is_read_whole(simulator: Simulator) -> None:
+    simulator.reset(instances=60)
+    count = len(simulator.state()["addons"])
+    simulator.clear_log()
+    assert len(result_of(claw_addon_info, simulator)["addons"]) == count
+    assert len(simulator.calls()) == -(-count // 25)
+
+
+def test_the_commands_agree_with_the_work(simulator: Simulator, controller: Controller) -> None:
+    options = {"addon_type": "llm", "instance_name": "web-bot", "config": {"usage_limit": 6000}}
+    for flags, changed in ((["--check"], True), ([], True), ([], False)):
+        run = controller.task(options, *flags, module="claw_addon")
+        assert run.result["changed"] is changed, run.screen
+        assert run.result["addon"]["instance_name"] == "web-bot"
+    run = controller.task({"addon_type": "llm"}, module="claw_addon_info")
+    assert [addon["usage_limit"] for addon in run.result["addons"]] == [6000, 5000000]

@@ -1,0 +1,201 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""claw_backup_info over HTTP: which backups, in which order, at what cost, and in every shape that they may have."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import requests
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_info
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller
+from support.work import result_of
+
+WORLD = {
+    "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "shop-bot"}],
+    "backups": [
+        {"instance": "web-bot", "created_at": "2026-02-01T03:00:00Z"},
+        {"instance": "shop-bot", "created_at": "2026-02-01T04:00:00Z"},
+        {"instance": "web-bot", "created_at": "2026-02-02T03:00:00Z"},
+        {"instance": "shop-bot", "created_at": "2026-02-02T04:00:00Z"},
+        {"instance": "web-bot", "created_at": "2026-02-03T03:00:00Z", "status": "failed"},
+    ],
+}
+OF_WEB = {"instance_name": "web-bot"}
+LIST, INSTANCES = "GET /backups", "GET /instances"
+
+
+@pytest.fixture(autouse=True)
+def world(simulator: Simulator) -> None:
+    """Two instances; the newest backup of web-bot failed."""
+    simulator.reset(state=WORLD)
+
+
+def read(simulator: Simulator, **options: t.Any) -> list[str]:
+    """The ids that come, as text, in their order."""
+    result = result_of(claw_backup_info, simulator, **options)
+    assert result["failed"] is False, result
+    return [str(backup["id"]) for backup in result["backups"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "ids", "calls"),
+    [
+        ({}, "54321", [LIST]),
+        ({"id": 3}, "3", ["GET /backups/3"]),
+        ({"id": 99}, "", ["GET /backups/99"]),
+        ({"id": 3, "instance_id": 8}, "", ["GET /backups/3"]),
+        ({"instance_id": 7}, "531", [LIST]),
+        (OF_WEB, "531", [LIST]),
+        ({"instance_name": "nobody"}, "", [LIST]),
+        ({**OF_WEB, "usable": True}, "31", [LIST]),
+        ({**OF_WEB, "newest": True}, "5", [LIST]),
+        ({"newest": True}, "54", [LIST]),
+        ({"newest": True, "usable": True}, "43", [LIST]),
+        ({"before": "2026-02-02T03:00:00Z"}, "21", [LIST]),
+        ({"before": "2026-02-02T05:00:00+01:00", "newest": True}, "32", [LIST]),
+        ({**OF_WEB, "before": "2026-02-02", "usable": True, "newest": True}, "1", [LIST]),
+    ],
+)
+def test_what_is_read(simulator: Simulator, options: dict[str, t.Any], ids: str, calls: list[str]) -> None:
+    for check in (True, False):
+        simulator.clear_log()
+        assert read(simulator, check=check, **options) == list(ids)
+        assert simulator.calls() == calls
+
+
+SHAPES: dict[str, tuple[dict[str, t.Any], bool, bool]] = {
+    # the switches, and whether the instances are listed when asked by id, and by name
+    "as guessed": ({}, False, False),
+    "ids as text": ({"id_as_string": True}, False, False),
+    "nested instance": (
+        {"rename_fields": {"backup.instance_id": "instance.id", "backup.instance_name": "instance.name"}},
+        False,
+        False,
+    ),
+    "instance by id": ({"drop_fields": ["backup.instance_name"]}, False, True),
+    "instance by name": ({"drop_fields": ["backup.instance_id"]}, True, False),
+    "nested id": (
+        {"rename_fields": {"backup.instance_id": "instance.id"}, "drop_fields": ["instance_name"]},
+        False,
+        True,
+    ),
+    "completed_at": ({"rename_fields": {"backup.created_at": "completed_at"}}, False, False),
+    "taken_at": ({"rename_fields": {"backup.created_at": "taken_at"}}, False, False),
+    "timestamp": ({"rename_fields": {"backup.created_at": "timestamp"}}, False, False),
+    "no status": ({"drop_fields": ["backup.status"]}, False, False),
+    "fractions": ({"timestamps": "fraction"}, False, False),
+    "offsets": ({"timestamps": "offset"}, False, False),
+    "more fields": ({"add_fields": {"backup.region": "moon"}}, False, False),
+    "not in pages": ({"pagination": "none"}, False, False),
+    "reversed": ({"list_order": "reversed"}, False, False),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_of_the_object(simulator: Simulator, shape: str) -> None:
+    switches, asks_for_id, asks_for_name = SHAPES[shape]
+    simulator.switch(**switches)
+    usable = ["5", "3", "1"] if shape == "no status" else ["3", "1"]
+    for options, asks in (({"instance_id": 7}, asks_for_id), (OF_WEB, asks_for_name)):
+        simulator.clear_log()
+        assert read(simulator, **options, usable=True) == usable
+        assert simulator.calls() == [LIST] + [INSTANCES] * asks
+    assert read(simulator, newest=True, usable=True)[-1] == ("4" if shape == "no status" else "3")
+
+
+def test_nothing_is_guessed_where_backups_do_not_show_whose_they_are(simulator: Simulator) -> None:
+    simulator.switch(drop_fields=["backup.instance_id", "backup.instance_name"])
+    for options in ({"instance_id": 7}, OF_WEB, {"newest": True}):
+        result = result_of(claw_backup_info, simulator, **options)
+        assert "does not say whose backup this is (id" in result["msg"]
+    assert read(simulator) == list("54321")
+
+
+def test_twins_are_not_mixed_up(simulator: Simulator) -> None:
+    simulator.set_instance(8, name="web-bot")
+    simulator.control("PATCH", "/backups/2", {"instance_name": "web-bot"})
+    simulator.control("PATCH", "/backups/4", {"instance_name": "web-bot"})
+    assert read(simulator, **OF_WEB) == list("54321")
+    assert read(simulator, **OF_WEB, newest=True) == list("54")
+    assert read(simulator, **OF_WEB, instance_id=8) == list("42")
+    simulator.switch(drop_fields=["backup.instance_id"])
+    result = result_of(claw_backup_info, simulator, instance_id=7)
+    assert "2 instances are named web-bot (ids 7, 8)" in result["msg"]
+
+
+def test_backups_that_outlived_their_instance(simulator: Simulator) -> None:
+    simulator.switch(backups_after_delete="kept")
+    requests.delete(f"{simulator.url}/instances/7", headers={"Authorization": f"Bearer {KEY}"}, timeout=5)
+    assert read(simulator, instance_id=7) == list("531")
+    simulator.switch(drop_fields=["backup.instance_id"])
+    assert read(simulator, **OF_WEB) == list("531")
+    result = result_of(claw_backup_info, simulator, instance_id=7)
+    assert "There is no instance with id 7" in result["msg"]
+    assert "ask with instance_name" in result["msg"]
+
+
+def test_what_is_left_out_is_said(simulator: Simulator) -> None:
+    result = result_of(claw_backup_info, simulator, usable=True)
+    assert result["warnings"] == ["1 backup left out: id 5 (its status is failed)."]
+    simulator.switch(drop_fields=["backup.created_at"])
+    times = ["2026-02-01T03:00:00Z", "in the morning", "2026-02-02T03:00:00Z", 1770004800, 1770087600000]
+    for number, time in enumerate(times, start=1):
+        simulator.set_backup(number, timestamp=time)
+    result = result_of(claw_backup_info, simulator, usable=True)
+    assert result["warnings"] == ["2 backups left out: id 5 (its status is failed), id 2 (its time can't be read)."]
+    result = result_of(claw_backup_info, simulator, before="2026-02-03")
+    assert result["warnings"] == ["1 backup left out: id 2 (its time can't be read)."]
+    result = result_of(claw_backup_info, simulator)
+    assert result["warnings"] == []
+    assert [backup["id"] for backup in result["backups"]] == [5, 4, 3, 1, 2]
+
+
+def test_of_the_newest_only_what_might_have_been_newer_is_said(simulator: Simulator) -> None:
+    simulator.set_backup(1, status="failed")
+    result = result_of(claw_backup_info, simulator, usable=True, newest=True)
+    assert result["warnings"] == ["1 backup left out: id 5 (its status is failed)."]
+
+
+@pytest.mark.parametrize("before", ["yesterday", "", "2026-02-30", "02/01/2026", "1770000000", "2026-02-01T25:00"])
+def test_a_moment_that_is_none_is_refused_before_anything_is_sent(simulator: Simulator, before: str) -> None:
+    result = result_of(claw_backup_info, simulator, before=before)
+    assert f"before is '{before}', but must be a moment in ISO 8601" in result["msg"]
+    assert simulator.calls() == []
+
+
+def test_an_empty_name_is_refused_before_anything_is_sent(simulator: Simulator) -> None:
+    assert "instance_name is empty" in result_of(claw_backup_info, simulator, instance_name="")["msg"]
+    assert simulator.calls() == []
+
+
+def test_a_list_of_many_pages_is_read_whole(simulator: Simulator) -> None:
+    simulator.reset(instances=10)
+    count = len(simulator.state()["backups"])
+    simulator.clear_log()
+    assert len(read(simulator)) == count
+    assert len(simulator.calls()) == -(-count // 25)
+
+
+def test_the_command_takes_a_moment_that_yaml_reads_as_one(simulator: Simulator, controller: Controller) -> None:
+    play = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - clawhosters.cloud.claw_backup_info:
+        instance_name: web-bot
+        before: 2026-02-04T00:00:00Z
+        usable: true
+        newest: true
+"""
+    run = controller.playbook(play)
+    assert run.rc == 0, run.screen
+    assert [backup["id"] for backup in run.result["backups"]] == [3]
+    assert "1 backup left out: id 5 (its status is failed)." in " ".join(run.screen.split())
+    assert run.result["api"]["requests"] == 1
