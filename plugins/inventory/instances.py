@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 from __future__ import annotations
@@ -125,9 +125,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Cl
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError, one_line
 from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import fits, with_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import Item
-from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import Settings, settings_from
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import DuplicateNames, unique_names
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.telling import told_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, inert
 
 SETTINGS = ("api_key", "api_key_file", "api_url", "ca_path", "timeout", "retry_timeout", "page_size", "state_dir")
@@ -182,7 +182,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _read(self, settings: Settings) -> list[Item]:
-        client = Client(settings, progress=Progress(lambda line: self.display.display(line, stderr=True)))
+        client = Client(settings, progress=told_progress(self.display))
         statuses = self.get_option("statuses")
         wanted = {"status": None if "all" in statuses else statuses}
         instances = [instance for instance in client.fetch_all("/instances") if fits(instance, wanted)]

@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Where a module's work meets Ansible: options in, one result out, whatever happens between.
@@ -52,7 +52,7 @@ class Execution:
 
     params: t.Mapping[str, t.Any]
     check_mode: bool
-    say: t.Callable[[str], None] | None = None
+    progress: Progress = field(default_factory=Progress)
     needs_key: bool = True
     warnings: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
@@ -64,9 +64,8 @@ class Execution:
             settings = settings_from(self.params, self.warnings.append, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
-            progress = Progress(self.say)
-            client = Client(settings, check_mode=self.check_mode, progress=progress, usage=usage)
-            result = {"changed": False, **work(Task(self.params, client, progress, self.warnings.append))}
+            client = Client(settings, check_mode=self.check_mode, progress=self.progress, usage=usage)
+            result = {"changed": False, **work(Task(self.params, client, self.progress, self.warnings.append))}
         except ClawHostersError as error:
             result = failure(error)
         except Exception as error:  # A fault of our own must read as one line, too.

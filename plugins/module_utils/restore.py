@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Restores a backup at most once for an incident (interface 3, ``claw_backup_restore``; contract 7).
@@ -227,8 +227,8 @@ class Restore:
         asked_for, backup = backup, self._backup_of(record, backup)
         if asked_for is not None and asked_for is not backup:
             self.warn(
-                f"Incident {self.incident} is about backup {backup['id']}; backup {asked_for['id']}, which is asked for "
-                "now, is not restored. Take another incident for it."
+                f"Incident {self.incident} is about backup {backup['id']}; backup {asked_for['id']}, which is asked "
+                "for now, is not restored. Take another incident for it."
             )
         if record.event is Event.COMPLETED:
             return self._result("completed", record, instance, backup)

@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Runs a module's work in the controller's own process (interface 1a): no copy of it, and no key, goes to a target."""
@@ -19,6 +19,7 @@ from ansible.module_utils.errors import AnsibleValidationErrorMultiple, Unsuppor
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.module import Execution
+from .telling import told_progress
 from .unsafe import inert
 
 
@@ -56,7 +57,7 @@ class ControllerAction(ActionBase):
             execution = Execution(
                 _plain(validation.validated_parameters),
                 bool(self._task.check_mode),
-                self._say(),
+                told_progress(self._display),
                 needs_key=self.MODULE.SPEC.needs_key,
             )
             outcome = execution.result_of(self.MODULE.work)
@@ -84,12 +85,6 @@ class ControllerAction(ActionBase):
             source += Path(self._task.get_path().rpartition(":")[0]).read_text(encoding="utf-8")
         if any(secret in source for secret in secrets):
             self._task._ds = None
-
-    def _say(self) -> t.Callable[[str], None] | None:
-        """Where progress is told: standard error, since standard output may be a callback's JSON."""
-        if os.environ.get("CLAWHOSTERS_PROGRESS") == "0":
-            return None
-        return lambda line: self._display.display(line, stderr=True)
 
 
 def _masked(outcome: dict[str, t.Any], secrets: set[str]) -> dict[str, t.Any]:

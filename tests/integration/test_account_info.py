@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """claw_account_info, claw_billing_info and claw_health_info over HTTP."""
@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
-from support.work import result_of
+from support.worker import result_of
 
 TRANSACTIONS = [{"amount": -number, "created_at": f"2026-02-01T00:{number:02}:00Z"} for number in range(1, 56)]
 PAGE = "GET /billing/transactions"

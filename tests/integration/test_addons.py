@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """claw_addon and claw_addon_info over HTTP: what is sent, what is read back, and every shape that one may have."""
@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_addon_info
 from simulator.handle import Simulator
 from support.controller import Controller
-from support.work import result_of
+from support.worker import result_of
 
 WEB_LLM, WEB_BACKUP, SHOP_LLM = 1, 2, 3
 ONE = f"/addons/{WEB_LLM}"

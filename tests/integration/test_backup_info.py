@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """claw_backup_info over HTTP: which backups, in which order, at what cost, and in every shape that they may have."""
@@ -15,7 +15,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_in
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
-from support.work import result_of
+from support.worker import result_of
 
 WORLD = {
     "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "shop-bot"}],

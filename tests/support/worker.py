@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Runs a module's work in this process, over real HTTP, with waits that take no time."""
@@ -12,11 +12,8 @@ from types import ModuleType
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Task, failure
+from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Execution
 from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
 from simulator.handle import Simulator
 
 from . import KEY
@@ -37,11 +34,16 @@ class Worker:
         given = {"api_key": KEY, "api_url": self.simulator.url, **self.defaults, **options}
         validation = ArgumentSpecValidator(module.SPEC.options, **module.SPEC.constraints()).validate(given)
         assert not validation.error_messages, validation.error_messages
-        params = validation.validated_parameters
         progress = Progress(clock=lambda: self.sleeper.now, sleep=self.sleeper.sleep)
-        client = Client(settings_from(params, self.warnings.append), check_mode=check, progress=progress)
-        try:
-            result = {"changed": False, **module.work(Task(params, client, progress, self.warnings.append))}
-        except ClawHostersError as error:
-            result = failure(error)
-        return {**result, "api": client.usage.as_dict()}
+        execution = Execution(validation.validated_parameters, check, progress, needs_key=module.SPEC.needs_key)
+        result = execution.result_of(module.work)
+        self.warnings += execution.warnings
+        assert "A fault of the collection" not in result.get("msg", "")
+        assert str(result.get("msg", "")).isprintable()
+        return {"failed": False, **result}
+
+
+def result_of(module: ModuleType, simulator: Simulator, *, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
+    """What one task of ``module`` returns that repeats nothing, with its ``warnings``."""
+    worker = Worker(simulator, {"timeout": 5, "retry_timeout": 0})
+    return {**worker.run(module, check=check, **options), "warnings": worker.warnings}

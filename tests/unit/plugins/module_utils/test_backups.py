@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Times in any form, which backups are fit for a restore, and which is the newest (contract 7)."""
@@ -102,7 +102,7 @@ def test_what_a_user_gives_is_read_strictly(text):
         moment_of("before", text)
 
 
-@pytest.mark.parametrize("status", [*GOOD_STATUSES, "Completed", " READY ", None, ""])
+@pytest.mark.parametrize("status", [*sorted(GOOD_STATUSES), "Completed", " READY ", None, ""])
 def test_a_good_status_or_none_is_fit_for_a_restore(status):
     assert is_usable(backup(1, 10, status=status))
     assert not is_usable(backup(1, None, status=status))

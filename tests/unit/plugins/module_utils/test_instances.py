@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The state table of the module's documentation, cell by cell, and the flags that overrule it."""
@@ -96,7 +96,7 @@ def test_every_refusal_says_why(status, state):
     assert len(decide(instance(status), state).reason) > 10
 
 
-@pytest.mark.parametrize(("status", "state"), itertools.product(["running", "stopped"], STATES))
+@pytest.mark.parametrize(("status", "state"), list(itertools.product(["running", "stopped"], STATES)))
 def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state):
     found = instance(status)
     after = predicted(found, state, decide(found, state).action)
