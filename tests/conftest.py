@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import typing as t
 
+import hypothesis
 import pytest
 
 from simulator.handle import Simulator
+
+# How long an example takes says more of the machine than of the code.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
