@@ -13,12 +13,12 @@ options:
   api_key:
     description:
       - The API key. Keys are made in the dashboard under Settings, API Keys.
-      - White space around it is stripped. A key that does not start with C(oc_live_) is a warning.
+      - White space around it is stripped. A key that does not start with C(oc_live_) gives a warning.
       - If not set, the environment variable E(CLAWHOSTERS_API_KEY) is used.
     type: str
   api_key_file:
     description:
-      - A file that holds the API key, and nothing else. That others than its owner can read it is a warning.
+      - A file that holds the API key, and nothing else. One that others can read gives a warning.
       - O(api_key) wins over it.
       - If not set, the environment variable E(CLAWHOSTERS_API_KEY_FILE) is used.
     type: path
@@ -54,7 +54,8 @@ options:
     type: int
   state_dir:
     description:
-      - A folder on the controller for what the collection must remember between runs.
+      - A folder on the controller for what must be remembered between runs, such as the journal of
+        M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase).
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
@@ -67,13 +68,13 @@ options:
   api_key:
     description:
       - The API key, or a template that gives it. Keys are made in the dashboard under Settings, API Keys.
-      - White space around it is stripped. A key that does not start with C(oc_live_) is a warning.
+      - White space around it is stripped. A key that does not start with C(oc_live_) gives a warning.
     type: str
     env:
       - name: CLAWHOSTERS_API_KEY
   api_key_file:
     description:
-      - A file that holds the API key, and nothing else. That others than its owner can read it is a warning.
+      - A file that holds the API key, and nothing else. One that others can read gives a warning.
       - O(api_key) wins over it.
     type: path
     env:
@@ -115,7 +116,8 @@ options:
       - name: CLAWHOSTERS_PAGE_SIZE
   state_dir:
     description:
-      - A folder on the controller for what the collection must remember between runs.
+      - A folder on the controller for what must be remembered between runs, such as the journal of
+        M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase).
     type: path
     default: ~/.ansible/clawhosters
     env:

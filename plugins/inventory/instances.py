@@ -10,7 +10,9 @@ short_description: ClawHosters instances as an inventory
 version_added: 0.1.0
 description:
   - Reads the instances of an account and makes hosts of them, by default of those that run.
-  - The list is complete or it is an error, never silently a part of it.
+  - The list is complete or it is an error, never silently a part of it. Ansible itself goes on with an empty inventory
+    after an error; set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), or C(any_unparsed_is_failed) in the section
+    C(inventory) of C(ansible.cfg), and the run stops.
   - Its configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml).
   - Text of the service, such as the name of an instance, is never run as a template.
 author:
@@ -124,13 +126,14 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError, one_line
 from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import fits, with_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import Item
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import Settings, settings_from
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import DuplicateNames, unique_names
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.telling import told_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, inert
 
-SETTINGS = ("api_key", "api_key_file", "api_url", "ca_path", "timeout", "retry_timeout", "page_size", "state_dir")
+SETTINGS = tuple(API.options)
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -198,7 +201,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if len(kept) < self.get_option("min_hosts"):
             raise AnsibleParserError(
                 f"{len(kept)} instances became hosts, fewer than min_hosts ({self.get_option('min_hosts')}). "
-                f"Of status {', '.join(self.get_option('statuses'))} there are {len(instances)}."
+                f"{len(instances)} have a status out of statuses ({', '.join(self.get_option('statuses'))})."
             )
         named = [(str(instance["id"]), self._host_name(instance, variables)) for instance, variables in kept]
         names = unique_names(named, may_rename=self.get_option("on_duplicate") == "suffix", warn=self.display.warning)
@@ -253,8 +256,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if name not in (None, ""):
                 return one_line(name)
         raise AnsibleParserError(
-            f"None of the hostnames {self.get_option('hostnames')} gives the instance with id {instance['id']} a name; "
-            "add 'id' as the last."
+            f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) gives a name to the instance with id "
+            f"{instance['id']}; add 'id' as the last."
         )
 
     def _templated(self, preference: str, variables: dict[str, t.Any]) -> t.Any:

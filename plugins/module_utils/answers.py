@@ -58,7 +58,8 @@ def resource_of(request: str, answer: Answer) -> Item:
     """The object in ``{"data": {...}}``; only its id is surely there (U23)."""
     data = whole_body_of(request, answer)["data"]
     if not isinstance(data, dict) or data.get("id") is None:
-        raise AnswerError(f"{request}: expected an object with an id in `data`, got {kind_of(data)}. {NOT_THE_API}")
+        found = "one without" if isinstance(data, dict) else kind_of(data)
+        raise AnswerError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
     return data
 
 
@@ -113,8 +114,8 @@ def excerpt(text: object) -> str:
 
 def kind_of(value: object) -> str:
     """What ``value`` is, in a word for a message."""
-    names = {dict: "an object", list: "a list", str: "a text", type(None): "nothing"}
-    return names.get(type(value), f"a {type(value).__name__}")
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
+    return names.get(type(value), "a number")
 
 
 def _text(value: object) -> str | None:

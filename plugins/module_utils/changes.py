@@ -55,7 +55,11 @@ def ask(client: Client, current: Item, wanted: str, action: Action, *, may_repea
 
 def _after_refusal(client: Client, refusal: UnprocessableError, current: Item, wanted: str, may_repeat: bool) -> Change:
     """A 422: the state was another than the one read. Raises ``refusal`` where that explains nothing."""
-    now = fetch_or_none(client, current["id"])
+    try:
+        now = fetch_or_none(client, current["id"])
+    except ClawHostersError:
+        # Why it can't be read now matters less than why it was refused.
+        raise refusal from None
     if now is None and wanted == "absent":
         return Change(Effect.ALREADY, None)
     if now is not None and decide(now, wanted).action is Action.KEEP:
@@ -99,5 +103,5 @@ def _after_fault(
             f"{label(now)} is {now.get('status')}; whether it was restarted can't be seen, so it is not repeated."
         )
     else:
-        fault.add(f"{label(now)} is {now.get('status')}: nothing is to be seen of a change. Run it again.")
+        fault.add(f"{label(now)} is {now.get('status')}: nothing is to be seen of a change. Run this again.")
     raise fault

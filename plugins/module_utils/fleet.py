@@ -165,7 +165,9 @@ class Fleet:
             self._look_closer(job)
         expected = sum(job.would_change() for job in jobs)
         if max_changes is not None and expected > max_changes:
-            raise RefusedError(f"{expected} instances would change, more than max_changes ({max_changes}); none was.")
+            raise RefusedError(
+                f"{expected} of the instances would change, more than max_changes ({max_changes}): nothing was sent."
+            )
         self._change(jobs)
         if self.waiter is None:
             self._leave(jobs)
@@ -318,7 +320,7 @@ def _observe(job: Job, now: Item | None) -> None:
     if now is None and job.wanted == "absent":
         job.end(None)
     elif now is None:
-        job.fail("It went while it was waited for.")
+        job.fail("Somebody deleted it while this task waited for it.")
     elif job.phase is Phase.SETTLING:
         job.seen = now
         if not is_busy(now):
@@ -339,10 +341,10 @@ def _foreseen(job: Job) -> Item | None:
 
 
 def _describe(jobs: list[Job]) -> str:
-    """What the person who waits is told: ``3 instances: web-bot deploying, ...``."""
+    """What the person who waits is told: ``5 to go: web-bot deploying, ...``."""
     waiting = [job.instance for job in jobs if job.phase is not Phase.ENDED]
     shown = ", ".join(f"{instance.get('name')} {instance.get('status')}" for instance in waiting[:3])
-    return f"{len(waiting)} instances: {shown}{', ...' if len(waiting) > 3 else ''}"
+    return f"{len(waiting)} to go: {shown}{', ...' if len(waiting) > 3 else ''}"
 
 
 def _why_not(job: Job, error: ClawHostersError, timeout: float) -> str:

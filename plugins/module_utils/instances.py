@@ -4,7 +4,7 @@
 
 """What the statuses of an instance mean, and what to do to reach another: the state table of interface 3, as data.
 
-Pure. Doing it is the work of power.py.
+Deciding is pure; what finds and reads instances is at the end. Changing them is the work of power.py.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def checked_name(option: str, name: str) -> str:
     """The name of an incident or an order, without white space around it. Raises SettingsError when nothing is left."""
     name = name.strip()
     if not name:
-        raise SettingsError(f"{option} is empty: it is what tells this from other times, so name it.")
+        raise SettingsError(f"{option} is empty. It tells one time from the next: give it a name.")
     return name
 
 

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .changes import Effect, ask
 from .client import Client
-from .errors import RefusedError, WaitTimeoutError
+from .errors import ApiError, ClawHostersError, PartialError, RefusedError, WaitTimeoutError
 from .instances import (
     END_STATUS,
     TROUBLED,
@@ -38,6 +38,11 @@ class Outcome:
     before: dict[str, t.Any]
     after: dict[str, t.Any]
 
+    def as_result(self) -> dict[str, t.Any]:
+        """What the task returns of it."""
+        diff = {"before": self.before, "after": self.after}
+        return {"changed": self.changed, "instance": self.instance, "diff": diff}
+
 
 @dataclass
 class Power:
@@ -48,18 +53,19 @@ class Power:
     wait_healthy: bool
     warn: t.Callable[[str], None]
 
-    def ensure(self, found: Item | None, wanted: str) -> Outcome:
+    def ensure(self, found: Item | None, wanted: str, sought: str = "that was asked for") -> Outcome:
         """Brings ``found`` to the state ``wanted``; in check mode says what would become of it.
 
-        Raises RefusedError where the state table says no, WaitTimeoutError when the time is over, and what the
-        client raises. At most two requests for a change are sent, the second only where interface 3 or the end of
-        contract 11 allows one.
+        ``sought`` is how the user named the instance. Raises RefusedError where the state table says no,
+        WaitTimeoutError when the time is over, what the client raises, and PartialError when one of these comes after
+        a change was accepted. At most two requests for a change are sent, the second only where interface 3 or the
+        end of contract 11 allows one.
         """
         if found is None:
             if wanted == "absent":
                 return Outcome(False, None, {}, {})
             raise RefusedError(
-                f"There is no such instance, so it can't be {wanted}: instances are created in the dashboard."
+                f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard."
             )
         current = self._settled(found, wanted)
         before, action = current, decide(current, wanted).action
@@ -81,11 +87,26 @@ class Power:
             change = ask(self.client, current, wanted, decision.action, may_repeat=may_repeat)
             if change.effect in (Effect.DONE, Effect.ALREADY):
                 changed = may_have_changed or change.effect is Effect.DONE
-                reached = self._reached(wanted, current, change.instance)
-                return Outcome(changed, reached, summary(before), after if changed else summary(before))
+                outcome = Outcome(changed, change.instance, summary(before), after if changed else summary(before))
+                return self._arrived(outcome, wanted, current, decision.action)
             may_have_changed = may_have_changed or change.effect is Effect.REPEAT
             current = self._waited_until(lambda seen: not is_busy(seen), t.cast("Item", change.instance), "settled")
         raise AssertionError("the second request for a change is never followed by a third")
+
+    def _arrived(self, outcome: Outcome, wanted: str, before: Item, action: Action) -> Outcome:
+        """``outcome`` with the instance as it has arrived. What was accepted is not forgotten when waiting fails."""
+        try:
+            return replace(outcome, instance=self._reached(wanted, before, outcome.instance))
+        except ClawHostersError as error:
+            if not outcome.changed:
+                raise
+            seen = getattr(error, "last", None) or outcome.instance
+            more = " Run this again to go on waiting." if isinstance(error, WaitTimeoutError) else ""
+            message = f"The {action.value} of {label(before)} was accepted. {error}{more}"
+            result = replace(outcome, instance=seen).as_result()
+            if isinstance(error, ApiError):
+                result["error"] = error.as_dict()
+            raise PartialError(message, result) from None
 
     def _settled(self, current: Item, wanted: str) -> Item:
         """``current``, or what it is once the state table can decide."""
@@ -104,7 +125,9 @@ class Power:
     def _present(self, current: Item, seconds: float) -> Item:
         seen = fetch_or_none(self.client, current["id"], within=seconds)
         if seen is None:
-            raise RefusedError(f"{label(current)} does not exist any more: it went while it was waited for.")
+            raise RefusedError(
+                f"{label(current)} does not exist any more: it was deleted while this task waited for it."
+            )
         return seen
 
     def _kept(self, current: Item, wanted: str) -> Item | None:

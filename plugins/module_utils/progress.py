@@ -34,5 +34,5 @@ class Progress:
             next_line = (waited // EVERY_SECONDS + 1) * EVERY_SECONDS
             step = min(left, next_line - waited)
             self._sleep(step)
-            if self._say and step < left + 1e-9 and waited + step >= next_line - 1e-3:
+            if self._say and waited + step >= next_line - 1e-3:
                 self._say(f"{what}, {next_line:.0f} s of at most {limit:.0f} s")

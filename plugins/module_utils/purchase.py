@@ -46,7 +46,9 @@ class Purchase:
             return self._run(subject, body, balance_below)
         with self.journal.held(subject) as is_free:
             if not is_free:
-                raise RefusedError(f"Another run is at order {self.order} right now: nothing was sent. Run this again.")
+                raise RefusedError(
+                    f"Another run is working on order {self.order} now: nothing was sent. Run this again."
+                )
             return self._run(subject, body, balance_below)
 
     def _run(self, subject: Subject, body: dict[str, t.Any], balance_below: int) -> Result:

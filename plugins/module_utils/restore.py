@@ -27,6 +27,7 @@ from .errors import (
     SettingsError,
     TransportError,
     WaitTimeoutError,
+    one_line,
 )
 from .instances import fetch_or_none, find, is_busy, is_healthy, label, status_of
 from .journal import Event, Journal, Record, Subject, was_surely_not_done
@@ -52,7 +53,7 @@ def duration_of(option: str, text: str | None) -> timedelta | None:
     match = re.fullmatch(r"\s*(\d{1,6})\s*([smhdw])\s*", text)
     if match is None:
         raise SettingsError(
-            f"{option} is '{text}', but must be a number and a unit: s, m, h, d or w, such as 36h or 7d."
+            f"{option} is '{one_line(text)}', but must be a number and a unit: s, m, h, d or w, such as 36h or 7d."
         )
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
@@ -200,7 +201,7 @@ class Restore:
         except (ApiError, TransportError, AnswerError) as error:
             if was_surely_not_done(error):
                 self.journal.write(subject, Event.REFUSED, reason=str(error))
-                error.add("Nothing was restored; the incident is free to be tried again.")
+                error.add("Nothing was restored, and the incident is free to be tried again.")
                 raise
             self.journal.write(subject, Event.UNCLEAR, reason=str(error))
             return self._read_back(error, instance, backup, subject)
@@ -383,4 +384,6 @@ def _text_of(duration: timedelta) -> str:
     days, hours = minutes // 1440, minutes // 60 % 24
     if days:
         return f"{days} d {hours} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{duration.total_seconds():.0f} s"

@@ -4,7 +4,7 @@
 
 """The connection settings, checked: which service, which key, how patient.
 
-One place for modules, inventory and event source, so that all refuse the same things in the same words.
+One place for modules and inventory, so that both refuse the same things in the same words.
 """
 
 from __future__ import annotations

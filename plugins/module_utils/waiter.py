@@ -64,7 +64,7 @@ class Waiter:
         fault that hid it.
         """
         interval = FIRST_INTERVAL
-        shown = goal
+        shown = f"no answer yet to see whether it is {goal}"
         while True:
             seen: Seen | None = None
             fault: ClawHostersError | None = None

@@ -48,7 +48,7 @@ options:
     default: latest
   before:
     description:
-      - Only backups taken before this moment, in ISO 8601. Without an offset it is UTC.
+      - Only backups taken before this moment, in ISO 8601. Without an offset it is UTC. Not together with O(backup_id).
     type: str
   max_age:
     description:

@@ -70,7 +70,7 @@ EXAMPLES = r"""
     instances:
       - name: web-bot
       - name: support-bot
-      - name: test-bot
+      - name: travel-bot
         state: stopped
       - id: 17
         name: old-bot

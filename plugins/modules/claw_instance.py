@@ -89,7 +89,7 @@ EXAMPLES = r"""
     state: "{{ item.state }}"
   loop:
     - {name: web-bot, state: started}
-    - {name: test-bot, state: stopped}
+    - {name: travel-bot, state: stopped}
 """
 
 RETURN = r"""
@@ -97,7 +97,7 @@ instance:
   description:
     - The instance as the service describes it, with all its fields.
     - For O(state=absent) the last that was seen of it, or null.
-  returned: success
+  returned: success, and when a change was accepted and its end not seen
   type: dict
   sample:
     id: 7
@@ -193,12 +193,8 @@ def work(task: Task) -> Result:
     params = task.params
     power = Power(task.client, task.waiter(), params["wait_healthy"], task.warn)
     found = find(task.client, params["id"], params["name"])
-    outcome = power.ensure(found, params["state"])
-    return {
-        "changed": outcome.changed,
-        "instance": outcome.instance,
-        "diff": {"before": outcome.before, "after": outcome.after},
-    }
+    sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
+    return power.ensure(found, params["state"], sought).as_result()
 
 
 def main() -> None:

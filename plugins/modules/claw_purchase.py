@@ -17,7 +17,7 @@ description:
   - Nothing is repeated by itself, not even after a rate limit. When the service refused, the same order may be run
     again; when the answer was lost, it is not sent again, and the task says so.
   - Whether the service charges at once or answers with a link to pay by is not documented. A link may still need a
-    human. It is in the result, and shown on the screen by no verbosity.
+    human. It is in the result, and so the whole result of a purchase is shown on the screen by no verbosity.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:

@@ -18,6 +18,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.client import Usage
 from ..module_utils.module import Execution
 from .telling import told_progress
 from .unsafe import inert
@@ -52,7 +53,7 @@ class ControllerAction(ActionBase):
         shown = self.MODULE.SPEC.concealed(_plain(validation.validated_parameters))
         secrets |= shown.secrets
         if validation.error_messages:
-            outcome: dict[str, t.Any] = {"failed": True, "msg": self._option_error(validation.errors)}
+            outcome = {"failed": True, "msg": self._option_error(validation.errors), "api": Usage().as_dict()}
         else:
             execution = Execution(
                 _plain(validation.validated_parameters),

@@ -77,7 +77,7 @@ def test_a_wrong_key_is_told_in_the_services_own_words(
 def test_an_instance_of_another_account_does_not_exist(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "keys": {"oc_live_of_another": "foreign"}})
     run = run_with(controller, "claw_instance", CLAWHOSTERS_API_KEY="oc_live_of_another")
-    assert_one_clear_line(run, "There is no such instance", "dashboard")
+    assert_one_clear_line(run, "There is no instance with id 1,", "dashboard")
 
 
 @pytest.mark.parametrize("how", MODULES)

@@ -157,7 +157,7 @@ def test_async_hands_over_to_the_module(simulator: Simulator, controller: Contro
     assert run.result["instance"]["status"] == "running"
     assert simulator.effects() == {"starts": 1}
     failed = controller.playbook(play({INSTANCE: {"id": 9}, "async": 60, "poll": 1}), "-i", inventory)
-    assert failed.result["msg"].startswith("There is no such instance")
+    assert failed.result["msg"].startswith("There is no instance with id 9")
 
 
 def test_the_module_is_complete_without_its_action(simulator: Simulator, controller: Controller) -> None:

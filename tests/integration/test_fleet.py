@@ -123,7 +123,7 @@ def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, w
     declared = [{"id": 1}, {"id": 2}, {"id": 3}]
     result = worker.run(claw_fleet, instances=declared, state="stopped", max_changes=1)
     assert result["failed"] is True
-    assert "2 instances would change, more than max_changes (1)" in result["msg"]
+    assert "2 of the instances would change, more than max_changes (1)" in result["msg"]
     assert writes(simulator) == []
     assert worker.run(claw_fleet, instances=declared, state="stopped", max_changes=2)["summary"]["changed"] == 2
 

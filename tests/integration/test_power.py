@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ClawHostersError,
+    PartialError,
     RefusedError,
     UnprocessableError,
     WaitTimeoutError,
@@ -173,8 +174,34 @@ def test_a_record_that_lingers_outside_the_list_counts_as_gone(simulator: Simula
 def test_a_record_that_lingers_in_the_list_is_a_timeout(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily", name="web-bot")
     simulator.switch(delete_lingers="everywhere")
-    with pytest.raises(WaitTimeoutError, match="web-bot: deleting, and not gone within 20 s"):
+    with pytest.raises(PartialError, match="web-bot: deleting, and not gone within 20 s") as timeout:
         ensure("absent", wait_timeout=20)
+    assert "The delete of web-bot (id 1) was accepted" in str(timeout.value)
+    assert "Run this again to go on waiting" in str(timeout.value)
+    assert timeout.value.result["changed"] is True
+    assert timeout.value.result["instance"]["status"] == "deleting"
+
+
+def test_a_change_that_was_accepted_is_not_forgotten_when_it_can_not_be_read_any_more(
+    simulator: Simulator, ensure: Ensure
+) -> None:
+    simulator.set_instance(1, status="stopped", name="web-bot")
+    simulator.fault("json_500", method="GET", skip=1, times=None)
+    with pytest.raises(PartialError, match="500") as fault:
+        ensure("started", wait_timeout=20)
+    assert str(fault.value).startswith("The start of web-bot (id 1) was accepted.")
+    assert fault.value.result["changed"] is True
+    assert fault.value.result["error"]["status"] == 500
+
+
+def test_why_a_change_was_refused_is_told_although_the_state_can_not_be_read_back(
+    simulator: Simulator, ensure: Ensure
+) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.set_state(balance=0)
+    simulator.fault("json_500", method="GET", skip=1, times=None)
+    with pytest.raises(UnprocessableError):
+        ensure("started")
 
 
 def test_a_monthly_instance_is_not_deleted_and_the_hint_says_why(simulator: Simulator, ensure: Ensure) -> None:

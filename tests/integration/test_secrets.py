@@ -93,7 +93,7 @@ def test_the_key_does_not_show_in_a_failed_ad_hoc_command(controller: Controller
         "ansible", "localhost", "-m", "clawhosters.cloud.claw_instance", "-a", f"id=999 api_key='{SECRET}'"
     )
     assert run.rc != 0
-    assert "There is no such instance" in run.screen
+    assert "There is no instance" in run.screen
     assert_key_is_nowhere(run, controller)
 
 
@@ -108,7 +108,7 @@ def test_the_key_does_not_show_when_a_task_with_async_fails(controller: Controll
         "tasks": [task],
     }
     run = controller.playbook([play], "-vvvv")
-    assert "There is no such instance" in run.screen
+    assert "There is no instance" in run.screen
     assert_key_is_nowhere(run, controller)
 
 
