@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The collection at work on a simulated service: what runs, what would change, the change, and nothing left to change.
+# The collection at work on a simulated service: a fleet is seen, declared and changed, breaks, and is restored.
 # `make demo` runs this with everything it needs. Nothing of it reaches the real service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,7 +10,7 @@ if [[ ! -t 1 || -n ${NO_COLOR:-} ]]; then
   bold='' dim='' plain=''
   export ANSIBLE_FORCE_COLOR=0 ANSIBLE_NOCOLOR=1
 fi
-export ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false
+export ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false ANSIBLE_DISPLAY_SKIPPED_HOSTS=false
 
 # Prints a heading and a command, and runs it.
 step() {
@@ -28,13 +28,29 @@ if ! read -r -t 30 url <&"${SIMULATOR[0]}"; then
   echo 'The simulator did not start; what it said is above.' >&2
   exit 1
 fi
-export CLAWHOSTERS_API_URL=$url CLAWHOSTERS_API_KEY=oc_live_rehearsal_0000
+export CLAWHOSTERS_API_URL=$url CLAWHOSTERS_API_KEY=oc_live_rehearsal_0000 CLAWHOSTERS_STATE_DIR=$PWD/build/demo/state
 printf '%sA simulated ClawHosters account with 60 instances answers at%s %s\n' "$bold" "$plain" "$url"
 
-step 'What runs, as an inventory' ansible-inventory -i examples/fleet.clawhosters.yml --graph
-step 'The plan: what would change. Nothing is sent but reads' ansible-playbook examples/fleet.yml --check --diff
-step 'The plan carried out' ansible-playbook examples/fleet.yml
-step 'Once more: everything is as declared, so nothing changes' ansible-playbook examples/fleet.yml
+fleet=(ansible-playbook clawhosters.cloud.fleet -e @examples/fleet_vars.yml)
+reports=build/demo
+mkdir -p "$reports"
 
-printf '\n%sDone.%s The same files work for your account: export CLAWHOSTERS_API_KEY, name your instances in\n' "$bold" "$plain"
-printf 'examples/fleet_vars.yml, and run the commands above.\n'
+step 'What runs, as an inventory' ansible-inventory -i examples/fleet.clawhosters.yml --graph
+step 'The plan: what would change. Nothing is sent but reads' "${fleet[@]}" --check --diff
+step 'The plan carried out' "${fleet[@]}"
+step 'Once more: everything is as declared, so nothing changes' "${fleet[@]}"
+
+printf '\n%sNow web-bot breaks%s (the simulator makes it so), and the incident runbook restores it\n' "$bold" "$plain"
+python - "${url%/api/v1}/_sim/instances/1" <<'PYTHON'
+import sys, requests
+requests.patch(sys.argv[1], json={"health_status": "unhealthy"}, timeout=10).raise_for_status()
+PYTHON
+incident=DEMO-$(date +%s)
+restore=(ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot -e "restore_incident=$incident"
+  -e restore_confirm=web-bot -e "restore_report_dir=$reports")
+step 'The incident runbook' "${restore[@]}"
+step 'A page about the whole fleet' ansible-playbook clawhosters.cloud.fleet_report -e "fleet_report_path=$reports/fleet.html"
+
+printf '\n%sDone.%s The same works for your account: install the collection (README, "Use it"), export\n' "$bold" "$plain"
+printf 'CLAWHOSTERS_API_KEY, and name your instances in examples/fleet_vars.yml. The reports, to open in a browser:\n'
+printf '  %s\n' "$PWD/$reports/$incident.html" "$PWD/$reports/fleet.html"

@@ -1,0 +1,102 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter fleet_page."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet_page
+author: ClawHosters Ansible collection contributors (@clawhosters)
+version_added: 0.1.0
+short_description: Make up the page about a fleet
+description:
+  - Made for the role P(clawhosters.cloud.fleet_report#role), whose tasks it keeps readable.
+options:
+  _input:
+    description:
+      - The instances.
+    type: list
+    required: true
+  billing:
+    description:
+      - What M(clawhosters.cloud.claw_billing_info) said, with C(summary) and C(usage).
+    type: dict
+    default: {}
+  backups:
+    description:
+      - The newest usable backup of each instance; none when they are not known.
+    type: list
+  journal:
+    description:
+      - What the file of the journal holds.
+    type: str
+    default: ""
+  max_age:
+    description:
+      - A newest backup that is older than this is overdue, such as V(36h).
+    type: str
+    default: 36h
+  title:
+    description:
+      - What the page is called.
+    type: str
+  script:
+    description:
+      - The script of the page, whose hash the page needs.
+    type: str
+    default: ""
+  notices:
+    description:
+      - What a reader must know.
+    type: list
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: The page
+  ansible.builtin.set_fact:
+    page: "{{ fleet.instances | clawhosters.cloud.fleet_page(billing=costs.billing, backups=newest.backups) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: Every text and number on the page, and where the lines of its charts run.
+  type: dict
+"""
+
+import typing as t
+from datetime import UTC, datetime
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.restore import duration_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.fleet_page import page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+
+
+def fleet_page(
+    instances: t.Any,
+    billing: t.Any = None,
+    backups: t.Any = None,
+    journal: str = "",
+    max_age: str = "36h",
+    **options: t.Any,
+) -> t.Any:
+    """Everything on the page."""
+    try:
+        limit = duration_of("fleet_report_backup_max_age", str(max_age))
+    except SettingsError as error:
+        raise AnsibleFilterError(str(error)) from error
+    options["max_age"] = limit
+    return inert(page(list(instances), billing or {}, backups, str(journal), options, datetime.now(UTC)))
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"fleet_page": fleet_page}

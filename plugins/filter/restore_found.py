@@ -1,0 +1,67 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter restore_found."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: restore_found
+author: ClawHosters Ansible collection contributors (@clawhosters)
+version_added: 0.1.0
+short_description: Find the instance and the backup of each restore
+description:
+  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+positional: instances, backups, backup_id
+options:
+  _input:
+    description:
+      - What P(clawhosters.cloud.restore_targets#filter) returned.
+    type: list
+    required: true
+  instances:
+    description:
+      - All instances of the account.
+    type: list
+    required: true
+  backups:
+    description:
+      - The backups to choose from.
+    type: list
+    required: true
+  backup_id:
+    description:
+      - The backup to take, instead of the newest.
+    type: int
+"""
+
+EXAMPLES = r"""
+- name: Instances and backups
+  ansible.builtin.set_fact:
+    found: "{{ targets | clawhosters.cloud.restore_found(fleet.instances, usable.backups) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: For each its C(instance), its C(backup), and the C(problem) when one is missing.
+  type: list
+"""
+
+import typing as t
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import found
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+
+
+def restore_found(targets: t.Any, instances: t.Any, backups: t.Any, backup_id: t.Any = None) -> t.Any:
+    """Each target with its instance and its backup."""
+    return inert(found(list(targets), list(instances), list(backups), backup_id))
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"restore_found": restore_found}

@@ -1,0 +1,70 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter restore_planned."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: restore_planned
+author: ClawHosters Ansible collection contributors (@clawhosters)
+version_added: 0.1.0
+short_description: Plan the restores
+description:
+  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+positional: results, settings
+options:
+  _input:
+    description:
+      - What P(clawhosters.cloud.restore_found#filter) returned.
+    type: list
+    required: true
+  results:
+    description:
+      - What M(clawhosters.cloud.claw_backup_restore) says of each in check mode.
+    type: list
+    required: true
+  settings:
+    description:
+      - The variables of the role.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: The plan
+  ansible.builtin.set_fact:
+    plans: "{{ found | clawhosters.cloud.restore_planned(said.results, settings) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: For each what would be done, in C(lines) for people, or why nothing can be.
+  type: list
+"""
+
+import typing as t
+from datetime import UTC, datetime
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import planned
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+
+
+def restore_planned(found: t.Any, results: t.Any, settings: t.Any) -> t.Any:
+    """What would be done for each target."""
+    try:
+        return inert(planned(list(found), list(results), settings, datetime.now(UTC)))
+    except SettingsError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"restore_planned": restore_planned}

@@ -1,0 +1,69 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter restore_report."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: restore_report
+author: ClawHosters Ansible collection contributors (@clawhosters)
+version_added: 0.1.0
+short_description: Sum up a run of the restore runbook
+description:
+  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+positional: plans, settings, run
+options:
+  _input:
+    description:
+      - The steps.
+    type: list
+    required: true
+  plans:
+    description:
+      - The plans.
+    type: list
+    required: true
+  settings:
+    description:
+      - The variables of the role.
+    type: dict
+    required: true
+  run:
+    description:
+      - When it began, its targets, and whether it was in check mode.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: What came of it
+  ansible.builtin.set_fact:
+    report: "{{ steps | clawhosters.cloud.restore_report(plans, settings, run) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: What came of each instance, the state it was found in, and the next command.
+  type: dict
+"""
+
+import typing as t
+from datetime import UTC, datetime
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+
+
+def restore_report(steps: t.Any, plans: t.Any, settings: t.Any, run: t.Any) -> t.Any:
+    """The whole of one run."""
+    return inert(report(list(steps), list(plans), settings, run, datetime.now(UTC)))
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"restore_report": restore_report}

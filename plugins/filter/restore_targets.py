@@ -1,0 +1,63 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter restore_targets."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: restore_targets
+author: ClawHosters Ansible collection contributors (@clawhosters)
+version_added: 0.1.0
+short_description: Tell which instances a restore is asked for
+description:
+  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+positional: ids
+options:
+  _input:
+    description:
+      - The names of the instances, as a list or joined by commas.
+    type: raw
+    required: true
+  ids:
+    description:
+      - Their ids, instead of names.
+    type: raw
+"""
+
+EXAMPLES = r"""
+- name: What is to be restored
+  ansible.builtin.set_fact:
+    targets: "{{ restore_instances | clawhosters.cloud.restore_targets(restore_instance_ids) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: For each instance its C(name) or its C(id).
+  type: list
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import RefusedError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+
+
+def restore_targets(names: t.Any, ids: t.Any = None) -> t.Any:
+    """The instances that a user named, by name or by id."""
+    try:
+        return inert(targets_of(names, ids))
+    except RefusedError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"restore_targets": restore_targets}

@@ -1,0 +1,80 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Text for screens, pages and file names, made of text that the service or a user gave. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import typing as t
+from datetime import datetime, timedelta
+
+from ..module_utils.errors import one_line
+
+NONE = "\N{EN DASH}"
+"""What stands where there is nothing to show."""
+
+NAME_LIMIT = 80
+"""Characters of a name that a screen or a page shows; names may be of any length."""
+
+_SLUG_LIMIT = 60
+_SAFE_IN_FILE_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,~-]+")
+_PLAIN_IN_YAML = re.compile(r"[A-Za-z0-9_./~-][A-Za-z0-9_./~@%+ -]*")
+
+
+def shown(value: object, limit: int = NAME_LIMIT) -> str:
+    """A value on one line, without control characters, cut; a dash where there is none."""
+    return one_line(value, limit) if value not in (None, "") else NONE
+
+
+def label(name: object, identity: object) -> str:
+    """How screens and pages name an instance."""
+    if identity is None:
+        return shown(name)
+    return f"{shown(name)} (id {one_line(identity, 20)})" if name not in (None, "") else f"id {one_line(identity, 20)}"
+
+
+def slug(text: str) -> str:
+    """A file name for ``text`` that stays in its folder, and that no other text has."""
+    if len(text) <= _SLUG_LIMIT and _SAFE_IN_FILE_NAMES.fullmatch(text):
+        return text
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "-", text[: _SLUG_LIMIT * 4]).strip("-")[:_SLUG_LIMIT] or "unnamed"
+    return f"{kept}-{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:8]}"
+
+
+def span(duration: timedelta) -> str:
+    """A duration for people: ``3 d 4 h``, ``5 h 20 min``, ``12 min``, ``40 s``."""
+    seconds = max(int(duration.total_seconds()), 0)
+    minutes = seconds // 60
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"
+
+
+def clock(moment: datetime | None) -> str:
+    """A moment for people; a dash where there is none."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else NONE
+
+
+def extra_variable(name: str, value: t.Any) -> str:
+    """``-e`` with a variable, to be typed into a shell.
+
+    Double quotes and backslashes are avoided where it can be: Ansible shows messages as JSON, which would double them.
+    """
+    values = list(value) if isinstance(value, (list, tuple)) else [value]
+    texts = [("true" if one else "false") if isinstance(one, bool) else str(one) for one in values]
+    if all(_PLAIN_IN_SHELL.fullmatch(text) for text in texts) and not (
+        len(texts) > 1 and any("," in text for text in texts)
+    ):
+        return f"-e {name}={','.join(texts)}"
+    if all(_PLAIN_IN_YAML.fullmatch(text) for text in texts):
+        return f"-e '{{{name}: {'[' + ', '.join(texts) + ']' if isinstance(value, (list, tuple)) else texts[0]}}}'"
+    flow = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+    content = f"[{flow}]" if isinstance(value, (list, tuple)) else flow
+    return "-e '" + f"{{{name}: {content}}}".replace("'", "'\\''") + "'"

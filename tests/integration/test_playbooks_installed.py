@@ -1,0 +1,76 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbooks by name, from an installed archive, far from the repository."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import BIN, REPOSITORY, Controller
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A collections path into which the archive was installed, as it would be built from what git would commit."""
+    folder = tmp_path_factory.mktemp("installed")
+    source = folder / "source"
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        path = REPOSITORY / name
+        if path.is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes(path.read_bytes())
+    galaxy = str(BIN / "ansible-galaxy")
+    collections = folder / "collections"
+    environment = {**os.environ, "HOME": str(folder), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+    build = [galaxy, "collection", "build", "--output-path", str(folder), str(source)]
+    subprocess.run(build, check=True, env=environment, cwd=folder)
+    (archive,) = folder.glob("*.tar.gz")
+    install = [galaxy, "collection", "install", "--no-deps", "--force", str(archive), "-p", str(collections)]
+    subprocess.run(install, check=True, env=environment, cwd=folder)
+    return collections
+
+
+def test_all_four_run_by_name(simulator: Simulator, installed: Path, tmp_path: Path) -> None:
+    simulator.switch(transition_reads=1)
+    controller = Controller(tmp_path, installed, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})
+    declared = controller.write("fleet_vars.yml", {"fleet_instances": [{"name": "web-bot", "state": "stopped"}]})
+    runs = {
+        "fleet": ("-e", f"@{declared}"),
+        "balance_guard": ("-e", "balance_guard_min_days=0"),
+        "fleet_report": (),
+        "restore": (
+            *("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
+            *("-e", "restore_healthy_timeout=0", "-e", "restore_wait_timeout=0"),
+        ),
+    }
+    for name, options in runs.items():
+        run = controller.run("ansible-playbook", f"clawhosters.cloud.{name}", *options)
+        # Nobody waits for the end of the restore here.
+        assert run.rc == (2 if name == "restore" else 0), run.screen
+    assert "It goes on waiting, and sends nothing" in run.screen
+    assert simulator.effects() == {"stops": 1, "restores": 1}
+    assert (tmp_path / "clawhosters-fleet-report.html").exists()
+    assert (tmp_path / "clawhosters-restore/INC-1.html").exists()
+
+
+def test_a_fleet_that_is_not_declared_well_is_refused_before_anything_is_sent(
+    simulator: Simulator, controller: Controller
+) -> None:
+    for declared in ("{}", '{"fleet_instances": [{"name": "web-bot", "state": "asleep"}]}', '{"fleet_instances": 7}'):
+        assert controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared).rc != 0
+    assert simulator.calls() == []

@@ -1,0 +1,164 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The two pages in a real Chromium: nothing is wrong on the console, the table is whole and sorts, names are text.
+
+Screenshots go to the folder that SCREENSHOTS names, else to build/screenshots. A Chromium is taken where there is one,
+and installed where that may be done. Else what was left out is said; in CI that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support.controller import REPOSITORY, Controller
+
+HOSTILE = "<script>document.title = 'owned'</script><b>bold</b>"
+LONG = "a-very-long-name-" * 2000
+WIDTHS = {"phone": 390, "desktop": 1280}
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+def left_out(reason: str) -> t.NoReturn:
+    """Says what was not tested; CI must test everything."""
+    text = f"The reports were not opened in a browser: {reason}"
+    if os.environ.get("CI"):
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+def chromium() -> str:
+    """The path of a Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
+        for command in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]):
+            subprocess.run(
+                command, check=False, capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            )
+        found = next(filter(None, map(shutil.which, names)), None)
+    return found or left_out("there is no Chromium, and it could not be installed (Debian: apt-get install chromium).")
+
+
+@pytest.fixture(scope="module")
+def browser() -> t.Iterator[t.Any]:
+    """A headless Chromium."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        left_out("playwright is not installed (pip install playwright).")
+    with sync_playwright() as playwright:
+        chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield chrome
+        chrome.close()
+
+
+class Opened:
+    """A page, and what its console said."""
+
+    def __init__(self, browser: t.Any, path: Path, width: int, scheme: str) -> None:
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        self.said: list[str] = []
+        self.asked: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(path.as_uri())
+
+    def is_clean(self) -> bool:
+        """Nothing said, nothing asked for but the file, and nothing wider than the screen."""
+        fits = self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        return self.said == [] and len(self.asked) == 1 and fits
+
+
+def photograph(browser: t.Any, path: Path, name: str) -> None:
+    """Phone and desktop, light and dark, each clean."""
+    folder = Path(os.environ.get("SCREENSHOTS") or REPOSITORY / "build/screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    for device, width in WIDTHS.items():
+        for scheme in ("light", "dark"):
+            opened = Opened(browser, path, width, scheme)
+            opened.page.screenshot(path=folder / f"{name}-{device}-{scheme}.png", full_page=True)
+            assert opened.is_clean(), (opened.said, opened.asked)
+            opened.page.close()
+
+
+def test_the_fleet_report(browser: t.Any, simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(1, name=HOSTILE)
+    simulator.set_instance(2, name=LONG)
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report")
+    assert run.rc == 0, run.screen
+    path = controller.folder / "clawhosters-fleet-report.html"
+    photograph(browser, path, "fleet-report")
+
+    opened = Opened(browser, path, WIDTHS["desktop"], "light")
+    page = opened.page
+    rows = page.locator("table[data-sortable] tbody tr")
+    assert rows.count() == 60
+    assert "owned" not in page.title()
+    assert page.locator("tbody b").count() == 0
+    assert page.locator("tr[data-id='1'] th").inner_text().startswith("<script>")
+
+    def column(number: int) -> list[str]:
+        return page.locator(f"table[data-sortable] tbody tr > :nth-child({number})").evaluate_all(
+            "cells => cells.map((cell) => cell.dataset.sort ?? cell.textContent.trim())"
+        )
+
+    heads = page.locator("table[data-sortable] thead th")
+    heads.nth(4).get_by_role("button").click()
+    costs = [int(cost) for cost in column(5)]
+    assert costs == sorted(costs)
+    assert heads.nth(4).get_attribute("aria-sort") == "ascending"
+    heads.nth(4).get_by_role("button").press("Enter")
+    assert [int(cost) for cost in column(5)] == sorted(costs, reverse=True)
+    assert page.locator("#sorted").inner_text() == "Sorted by Claws a day, descending."
+    heads.nth(5).get_by_role("button").click()
+    ages = [int(age) for age in column(6)]
+    assert ages == sorted(ages)
+    assert rows.count() == 60
+    assert opened.is_clean()
+
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(path.as_uri())
+    assert plain.locator("table[data-sortable] tbody tr").count() == 60
+    assert plain.locator("thead button").count() == 0
+
+
+def test_the_incident_report(browser: t.Any, simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(transition_reads=1)
+    simulator.set_instance(2, name=HOSTILE)
+    variables = "restore_instances=web-bot,mail-bot restore_confirm=web-bot,mail-bot restore_incident=INC-1"
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", variables)
+    assert run.rc != 0  # the second one has no backup
+    folder = controller.folder / "clawhosters-restore"
+    photograph(browser, folder / "INC-1.html", "incident-report")
+    opened = Opened(browser, folder / "INC-1.html", WIDTHS["desktop"], "light")
+    assert opened.page.locator("article").count() == 2
+    steps = opened.page.locator("ol.timeline li")
+    assert steps.count() == 7
+    assert opened.page.locator("ol.timeline li.bad").count() == 1
+    assert opened.page.locator("pre.command").inner_text().startswith("ansible-playbook clawhosters.cloud.restore")
+
+    simulator.fault("status", method="POST", status=422, message=HOSTILE)
+    variables = "restore_instance_ids=2 restore_incident=INC-2"
+    controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", variables)
+    hostile = Opened(browser, folder / "INC-2.html", WIDTHS["phone"], "dark")
+    assert "owned" not in hostile.page.title()
+    assert hostile.page.locator("article h3").inner_text().startswith("<script>")
+    assert hostile.page.locator("main b", has_text="bold").count() == 0
+    assert hostile.is_clean()

@@ -1,0 +1,116 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fleet report as it is written: what is on the page, what is escaped, when it counts as changed."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import typing as t
+
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller, Run
+
+HOSTILE = [
+    "<script>document.title='owned'</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7 * 7 }}",
+    "tab\tand\x00null\u202eesrever",
+    "x" * 1_000_000,
+]
+
+
+def write(controller: Controller, *flags: str, **variables: t.Any) -> Run:
+    options = [part for name, value in variables.items() for part in ("-e", json.dumps({name: value}))]
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *options, *flags)
+    assert "Traceback" not in run.screen
+    return run
+
+
+def changed(run: Run) -> bool:
+    found = re.search(r"changed=(\d+)", run.stdout)
+    assert found is not None, run.screen
+    return found[1] != "0"
+
+
+def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> None:
+    path = controller.folder / "clawhosters-fleet-report.html"
+    check = write(controller, "--check")
+    assert changed(check)
+    assert not path.exists()
+    first = write(controller)
+    assert first.rc == 0, first.screen
+    assert changed(first)
+    page = path.read_text(encoding="utf-8")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert KEY not in page
+    assert page.count("<tr data-id=") == 60
+    assert "The journal of this controller holds none." in page
+    assert not re.findall(r"""(?:src|href)=|url\(|@import|https?://""", page)
+    again = write(controller)
+    assert not changed(again)
+    simulator.set_instance(1, status="error")
+    assert changed(write(controller))
+    assert all(call.startswith("GET ") for call in simulator.calls())
+
+
+def test_overdue_backups_and_restores_are_shown_and_what_can_not_be_read_is_said(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.reset(
+        state={
+            "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "old-bot"}, {"id": 3, "name": "bare-bot"}],
+            "backups": [
+                {"id": 11, "instance_id": 1, "created_at": "3h ago"},
+                {"id": 21, "instance_id": 2, "created_at": "40h ago"},
+            ],
+        }
+    )
+    state = controller.folder / "state"
+    state.mkdir()
+    line = {"kind": "restore", "service": "s", "name": "INC-<7>", "instance_id": "1", "instance_name": "web-bot"}
+    events = [
+        {**line, "event": "intended", "at": "2026-02-01T10:00:00+00:00", "backup_id": 11},
+        {**line, "event": "accepted", "at": "2026-02-01T10:00:01+00:00"},
+        {**line, "event": "completed", "at": "2026-02-01T10:02:30+00:00"},
+        {**line, "name": "INC-8", "event": "intended", "at": "2026-02-02T10:00:00+00:00"},
+        {**line, "name": "INC-9", "event": "intended", "at": "2026-02-02T10:00:00+00:00"},
+        {**line, "name": "INC-9", "event": "refused", "at": "2026-02-02T10:00:00+00:00"},
+    ]
+    journal = "\n".join(json.dumps(event) for event in events) + '\n{"torn": '
+    (state / "journal.jsonl").write_text(journal, encoding="utf-8")
+    simulator.switch(forbidden=["GET /billing/*"])
+    run = write(controller, fleet_report_state_dir=str(state), fleet_report_path="page.html")
+    assert run.rc == 0, run.screen
+    page = (controller.folder / "page.html").read_text(encoding="utf-8")
+    assert page.count('<span class="tag warn">overdue</span>') == 1
+    assert page.count('<span class="tag warn">missing</span>') == 1
+    assert "INC-&lt;7&gt;" in page
+    assert "2 min" in page
+    assert "INC-8" in page
+    assert "INC-9" not in page
+    assert "1 lines of the journal" in page
+    assert "Billing could not be read." in page
+    assert "There is no forecast" in page
+
+
+def test_hostile_names_are_text(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state={"instances": [{"id": number, "name": name} for number, name in enumerate(HOSTILE, 1)]})
+    run = write(controller)
+    assert run.rc == 0, run.screen
+    page = (controller.folder / "clawhosters-fleet-report.html").read_text(encoding="utf-8")
+    assert page.count("<script") == 1
+    assert "<img" not in page
+    assert "{{ 7 * 7 }}" in page
+    assert "\x00" not in page
+    assert "\u202e" not in page
+    assert len(page) < 40_000
+
+
+def test_bad_variables_are_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
+    assert "a number and a unit" in write(controller, fleet_report_backup_max_age="soon").screen
+    assert simulator.calls() == []

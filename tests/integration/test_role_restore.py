@@ -1,0 +1,290 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The restore runbook as it is typed: its plan, its confirmation, its evidence, and what it says after each failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import stat
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller, Run
+
+PLAYBOOK = "clawhosters.cloud.restore"
+POSTS = "POST *"
+BACKUPS = [
+    {"id": 10 * number + day, "instance_id": number, "created_at": f"{24 * day + 2}h ago"}
+    for number in (1, 2, 3, 4, 6)
+    for day in (1, 2)
+]
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator) -> None:
+    """A small fleet, in which each instance has a fault of its own. The newest backup of instance N is N1."""
+    simulator.reset(
+        state={
+            "instances": [
+                {"id": 1, "name": "web-bot"},
+                {"id": 2, "name": "sick-bot", "health_after": "unhealthy"},
+                {"id": 3, "name": "lost-bot"},
+                {"id": 4, "name": "shy-bot"},
+                {"id": 5, "name": "bare-bot"},
+                {"id": 6, "name": "<script>alert(6)</script>"},
+            ],
+            "backups": BACKUPS,
+        },
+        switches={"transition_reads": 1},
+    )
+
+
+def restore(controller: Controller, *names: str, **variables: t.Any) -> Run:
+    """Runs the playbook for these instances; the name is typed unless the test says otherwise."""
+    given = {
+        "restore_instances": ",".join(names),
+        "restore_incident": "INC-1",
+        "restore_confirm": ",".join(names),
+        "restore_healthy_timeout": 0,
+        **variables,
+    }
+    flags = ["--check"] if given.pop("check", False) else []
+    options = [part for name, value in given.items() if value is not None for part in ("-e", json.dumps({name: value}))]
+    run = controller.run("ansible-playbook", PLAYBOOK, *options, *flags)
+    assert "Traceback" not in run.screen
+    assert KEY not in run.screen
+    return run
+
+
+def last_words(run: Run) -> str:
+    """What the play failed with: the last that is on the screen."""
+    assert run.rc != 0, run.screen
+    failed = [entry["result"]["msg"] for entry in run.results if entry["outcome"] == "failed"]
+    return failed[-1]
+
+
+def commands(run: Run) -> list[str]:
+    return [line for line in last_words(run).splitlines() if line.startswith("ansible-playbook ")]
+
+
+def evidence(controller: Controller, incident: str = "INC-1") -> tuple[dict[str, t.Any], str]:
+    """The journal and the page of an incident, which nobody else can read and which hold no key."""
+    folder = controller.folder / "clawhosters-restore"
+    texts = []
+    for path in (folder / f"{incident}.json", folder / f"{incident}.html"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        texts.append(path.read_text(encoding="utf-8"))
+        assert KEY not in texts[-1]
+    return json.loads(texts[0]), texts[1]
+
+
+def steps(journal: dict[str, t.Any], about: str | None = None) -> list[tuple[str, bool]]:
+    """The steps of the last run, each with whether it went well."""
+    return [(one["step"], one["ok"]) for one in journal["runs"][-1]["steps"] if one["instance"] in (None, about)]
+
+
+def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, controller: Controller) -> None:
+    run = restore(controller, "web-bot", "bare-bot", check=True, restore_confirm=None)
+    assert "web-bot (id 1), running now: restore backup 11" in run.stdout
+    assert "LOST for good: everything on it since" in run.stdout
+    assert "bare-bot (id 5): CAN'T BE RESTORED. It has no usable backup." in run.stdout
+    assert all(call.startswith("GET ") for call in simulator.calls())
+    assert not (controller.folder / "clawhosters-restore").exists()
+    assert restore(controller, "web-bot", check=True, restore_confirm=None).rc == 0
+
+
+def test_bad_variables_are_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
+    for variables in (
+        {"restore_incident": None},
+        {"restore_instances": None},
+        {"restore_instance_ids": [1]},
+        {"restore_max_age": "soon"},
+        {"restore_wait_timeout": "soon"},
+    ):
+        assert restore(controller, "web-bot", **variables).rc != 0
+    assert simulator.calls() == []
+
+
+def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run_goes_on(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.fault("reset_before", method="POST", path="/backups/31/restore")
+    simulator.fault(
+        "status", method="POST", path="/backups/41/restore", status=422, message="Not <b>now</b> {{ 7 * 7 }}"
+    )
+    names = ("lost-bot", "shy-bot", "nobody", "bare-bot", "sick-bot", "web-bot")
+    run = restore(controller, *names)
+    words = last_words(run)
+    base = f"ansible-playbook {PLAYBOOK} -e restore_instances={{0}} -e restore_incident=INC-1 "
+    base += "-e restore_healthy_timeout=0"
+    confirmed = base + "{1} -e restore_confirm={0}"
+    assert "lost-bot (id 3): It is not known whether the restore was carried out." in words
+    assert "shy-bot (id 4): The restore was refused, and nothing was changed." in words
+    assert "nobody: Nothing was sent. There is no such instance." in words
+    assert "bare-bot (id 5): Nothing was sent. It has no usable backup." in words
+    assert "sick-bot (id 2): The backup was restored, but the instance is not up and healthy." in words
+    assert "web-bot" not in words
+    assert commands(run) == [
+        confirmed.format("lost-bot", " -e restore_force=true"),
+        confirmed.format("shy-bot", ""),
+        base.format("nobody") + " --check",
+        base.format("bare-bot") + " --check",
+        confirmed.format("sick-bot", ""),
+    ]
+    assert run.stdout.index("LOST for good") < run.stdout.index("Is it confirmed?")
+    assert simulator.effects()["restores"] == 2
+    journal, page = evidence(controller)
+    assert steps(journal, "web-bot (id 1)")[-2:] == [("restore", True), ("healthy", True)]
+    assert steps(journal, "shy-bot (id 4)")[-1] == ("restore", False)
+    refused = next(one for one in journal["runs"][0]["steps"] if one["status"] == 422)
+    assert refused["request_id"]
+    assert refused["request_id"] in page
+    assert refused["began_at"] <= refused["ended_at"]
+    assert "Not &lt;b&gt;now&lt;/b&gt; {{ 7 * 7 }}" in page
+    assert "1 of 6 instances restored" in page
+
+    simulator.set_instance(2, health_status="healthy")
+    again = restore(controller, "sick-bot", "web-bot", "shy-bot")
+    assert again.rc == 0, again.screen
+    assert simulator.calls(POSTS).count("POST /backups/11/restore") == 1
+    assert simulator.calls(POSTS).count("POST /backups/21/restore") == 1
+    assert simulator.effects()["restores"] == 3
+    journal, page = evidence(controller)
+    assert [one["outcome"] for one in journal["runs"]] == ["failed", "restored"]
+    assert "Run 2" in page
+
+
+def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_all(
+    simulator: Simulator, controller: Controller
+) -> None:
+    command = (
+        "ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot,sick-bot -e restore_incident=INC-1 "
+        "-e restore_healthy_timeout=0 -e restore_confirm={}"
+    )
+    simulator.switch(health_answer="down")
+    down = restore(controller, "web-bot", "sick-bot")
+    assert "The service is down; nothing was sent." in last_words(down)
+    assert commands(down) == [command.format("web-bot,sick-bot")]
+    assert steps(evidence(controller)[0]) == [("service", False)]
+
+    simulator.switch(health_answer="wrapped")
+    simulator.set_state(keys={KEY: "revoked"})
+    wrong_key = restore(controller, "web-bot", "sick-bot")
+    assert "The API key is not accepted; nothing was sent." in last_words(wrong_key)
+    assert "Export a good key" in last_words(wrong_key)
+    assert commands(wrong_key) == [command.format("web-bot,sick-bot")]
+    assert steps(evidence(controller)[0]) == [("service", True), ("key", False)]
+
+    simulator.set_state(keys={KEY: "valid"})
+    unconfirmed = restore(controller, "web-bot", "sick-bot", restore_confirm="web-bot")
+    assert "Not confirmed; nothing was sent." in last_words(unconfirmed)
+    assert commands(unconfirmed) == [command.format("web-bot,sick-bot")]
+    nobody_there = restore(controller, "web-bot", "sick-bot", restore_confirm=None)
+    assert "nobody typed the name" in last_words(nobody_there)
+    assert commands(nobody_there) == [command.format("web-bot,sick-bot")]
+    assert simulator.calls(POSTS) == []
+    journal, _page = evidence(controller)
+    assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 4
+
+
+def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
+    simulator: Simulator, controller: Controller
+) -> None:
+    old = restore(controller, "web-bot", restore_max_age="24h")
+    assert "Backup 11 was taken 1 d 2 h ago, which is more than restore_max_age (1 d 0 h)" in last_words(old)
+    assert "-e restore_max_age=28h" in commands(old)[0]
+    assert simulator.calls(POSTS) == []
+
+    simulator.switch(transition_reads=7)
+    late = restore(controller, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
+    assert "The restore was sent, and its end was not seen in time." in last_words(late)
+    assert "The instance is deploying." in last_words(late)
+    assert "-e restore_wait_timeout=1" in commands(late)[0]
+    # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.
+    done = restore(controller, "web-bot", restore_max_age="1h", restore_healthy_timeout=60)
+    assert done.rc == 0, done.screen
+    assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
+
+
+def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.switch(restore_ends="error")
+    run = restore(controller, "web-bot", restore_max_age="30h")
+    assert "The backup was restored, and the instance did not come back." in last_words(run)
+    assert "The instance is error." in last_words(run)
+    assert "-e restore_backup=12 -e restore_healthy_timeout=0 -e restore_force=true" in commands(run)[0]
+    assert "restore_max_age" not in commands(run)[0]
+
+
+def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incident_are_text(
+    simulator: Simulator, controller: Controller
+) -> None:
+    hostile = "<script>alert(6)</script>"
+    address = simulator.origin.removeprefix("http://")
+    simulator.set_instance(6, status="stopped", subdomain_url=f"http://{address}")
+    run = restore(
+        controller,
+        restore_instances=None,
+        restore_instance_ids=[6],
+        restore_confirm=hostile,
+        restore_incident="../../INC <img src=x>",
+        restore_healthy_timeout=60,
+        restore_http_check=True,
+        restore_http_path="/api/v1/health",
+    )
+    assert run.rc == 0, run.screen
+    assert simulator.instance(6)["status"] == "running"
+    (path,) = (controller.folder / "clawhosters-restore").glob("*.html")
+    assert path.stem.isascii()
+    page = path.read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;alert(6)" in page
+    journal = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert steps(journal, f"{hostile} (id 6)")[-1] == ("http", True)
+    again = restore(
+        controller,
+        restore_instances=None,
+        restore_instance_ids=[6],
+        restore_confirm=hostile,
+        restore_incident="../../INC <img src=x>",
+        restore_healthy_timeout=60,
+        restore_http_check=True,
+        restore_http_path="/nowhere",
+    )
+    assert "its address does not answer" in last_words(again)
+    assert "-e restore_instance_ids=6" in commands(again)[0]
+
+
+def test_at_a_terminal_the_name_is_asked_for(simulator: Simulator, controller: Controller) -> None:
+    command = ["ansible-playbook", PLAYBOOK, "-e", "restore_instances=web-bot", "-e", "restore_incident=INC-9"]
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(controller.folder)
+        os.execvpe(command[0], command, controller.environment)
+    screen = b""
+    typed = False
+    while True:
+        try:
+            screen += os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not typed and b"type exactly: web-bot" in screen:
+            assert simulator.calls(POSTS) == []
+            os.write(terminal, b"web-bot\r")
+            typed = True
+    os.close(terminal)
+    _child, status = os.waitpid(child, 0)
+    assert typed, screen.decode()
+    assert os.waitstatus_to_exitcode(status) == 0, screen.decode()
+    assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
+    assert Path(controller.folder / "clawhosters-restore/INC-9.html").exists()
