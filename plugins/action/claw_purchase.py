@@ -14,3 +14,6 @@ class ActionModule(ControllerAction):
     """The action of claw_purchase."""
 
     MODULE = claw_purchase
+
+    # A process of its own would leave the link to pay by in its file of results.
+    _supports_async = False

@@ -207,20 +207,30 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         names = unique_names(named, may_rename=self.get_option("on_duplicate") == "suffix", warn=self.display.warning)
         group = self.inventory.add_group(self.get_option("group"))
         strict = self.get_option("strict")
-        for instance, variables in kept:
-            host = self.inventory.add_host(inert(names[str(instance["id"])]), group=group)
-            for name, value in variables.items():
-                self.inventory.set_variable(host, name, value)
-            if address := self._address(instance):
-                self.inventory.set_variable(host, "ansible_host", inert(address))
-            self._compose_variables(host, variables, strict)
-            known = {**variables, **self.inventory.get_host(host).vars}
-            self._add_host_to_composed_groups(
-                self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False
-            )
-            self._add_host_to_keyed_groups(
-                self.get_option("keyed_groups"), known, host, strict=strict, fetch_hostvars=False
-            )
+        added: list[str] = []
+        try:
+            for instance, variables in kept:
+                added.append(names[str(instance["id"])])
+                self._add(added[-1], group, instance, variables, strict=strict)
+        except Exception:
+            # Other sources may go on without this one, and must not meet a part of it.
+            for host in filter(None, map(self.inventory.get_host, added)):
+                self.inventory.remove_host(host)
+            raise
+
+    def _add(self, name: str, group: str, instance: Item, variables: dict[str, t.Any], *, strict: bool) -> None:
+        """One host with its variables and groups."""
+        host = self.inventory.add_host(inert(name), group=group)
+        for variable, value in variables.items():
+            self.inventory.set_variable(host, variable, value)
+        if address := self._address(instance):
+            self.inventory.set_variable(host, "ansible_host", inert(address))
+        self._compose_variables(host, variables, strict)
+        known = {**variables, **self.inventory.get_host(host).vars}
+        self._add_host_to_composed_groups(self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False)
+        self._add_host_to_keyed_groups(
+            self.get_option("keyed_groups"), known, host, strict=strict, fetch_hostvars=False
+        )
 
     def _compose_variables(self, host: str, variables: dict[str, t.Any], strict: bool) -> None:
         """The option C(compose); what is composed of the service's text is the service's text."""
@@ -253,8 +263,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 name = self._templated(preference, variables)
             else:
                 continue
-            if name not in (None, ""):
-                return one_line(name)
+            if flat := one_line("" if name is None else name):
+                return flat
         raise AnsibleParserError(
             f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) gives a name to the instance with id "
             f"{instance['id']}; add 'id' as the last."

@@ -30,6 +30,14 @@ def body_of(request: str, answer: Answer) -> t.Any:
     return parsed
 
 
+def anything_of(request: str, answer: Answer) -> object:
+    """What a success holds, for shapes that nobody knows: ``data`` where there is one, else the body or its text."""
+    body = body_of(request, answer)
+    if isinstance(body, dict) and "data" in body:
+        return body["data"]
+    return answer.text or None if body is None else body
+
+
 def whole_body_of(request: str, answer: Answer) -> dict[str, t.Any]:
     """The parsed body of a read, an object with ``data``. Raises GarbledError, AnswerError or ApiError."""
     parsed, readable = parsed_json(answer.text)
@@ -104,7 +112,15 @@ def parsed_json(text: str) -> tuple[t.Any, bool]:
             parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", errors="replace"))
     except (ValueError, RecursionError):
         return None, False
-    return parsed, True
+    return (parsed, True) if _is_shallow(parsed) else (None, False)
+
+
+def _is_shallow(value: object, depth: int = 100) -> bool:
+    """Whether what reads it later can walk through it."""
+    if isinstance(value, (dict, list)):
+        inner = value.values() if isinstance(value, dict) else value
+        return depth > 0 and all(_is_shallow(item, depth - 1) for item in inner)
+    return True
 
 
 def excerpt(text: object) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from . import ratelimit
-from .answers import body_of, entries_of, items_of, object_of, resource_of
+from .answers import anything_of, body_of, entries_of, items_of, object_of, resource_of
 from .errors import (
     ApiError,
     CheckModeError,
@@ -142,6 +142,10 @@ class Client:
         body = self._request(method, path, repeat, body_of, body=body)
         data = body.get("data") if isinstance(body, dict) else None
         return data if isinstance(data, dict) else None
+
+    def buy(self, path: str, body: object) -> object:
+        """Sends a purchase, which is never repeated; returns whatever the service answers with (contract 5.5)."""
+        return self._request("POST", path, Repeat.PURCHASE, anything_of, body=body)
 
     def _read_whole(self, path: str, read: ReadPage, *, within: float | None = None, max_pages: int = 0) -> list[Item]:
         reason: ListShifted | None = None

@@ -74,6 +74,14 @@ class AnswerError(ClawHostersError):
     """The service answered with success, but not in a shape that can be used."""
 
 
+class RedirectedError(AnswerError):
+    """The answer was a redirect that is not followed; ``status`` tells which."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class GarbledError(AnswerError):
     """The answer is cut off or empty; the next one may be whole."""
 

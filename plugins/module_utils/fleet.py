@@ -130,6 +130,8 @@ def plan(entries: list[Entry], listing: list[Item]) -> list[Job]:
 
 
 def _match(entry: Entry, by_id: dict[str, Item], by_name: dict[str, list[Item]]) -> Item | None:
+    if entry.name == "":
+        raise RefusedError("Its name is empty, so it names no instance.")
     if entry.instance_id is None:
         named = by_name.get(str(entry.name), [])
         if len(named) > 1:

@@ -12,11 +12,14 @@ from __future__ import annotations
 import enum
 import typing as t
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from .client import Client
-from .errors import NotFoundError, RefusedError, SettingsError
+from .errors import AnswerError, NotFoundError, RefusedError, SettingsError, one_line
 from .pages import Item
 
+NAME_LIMIT = 80
+"""Characters of a name that messages show."""
 STATES = ("started", "stopped", "restarted", "absent")
 
 
@@ -98,7 +101,7 @@ def is_busy(instance: Item) -> bool:
 
 def label(instance: Item) -> str:
     """How messages name an instance."""
-    return f"{instance.get('name')} (id {instance.get('id')})"
+    return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)} (id {instance.get('id')})")
 
 
 def decide(instance: Item, wanted: str) -> Decision:
@@ -148,13 +151,14 @@ def index_by_name(instances: list[Item]) -> dict[str, list[Item]]:
     """Instances by name, of which there may be several to one (contract U22)."""
     by_name: dict[str, list[Item]] = {}
     for instance in instances:
-        by_name.setdefault(str(instance.get("name")), []).append(instance)
+        if instance.get("name") is not None:
+            by_name.setdefault(str(instance["name"]), []).append(instance)
     return by_name
 
 
 def path_of(instance_id: object) -> str:
     """Where the instance lives under the API's URL."""
-    return f"/instances/{instance_id}"
+    return f"/instances/{quote(str(instance_id), safe='')}"
 
 
 def find(client: Client, instance_id: int | None, name: str | None) -> Item | None:
@@ -185,9 +189,14 @@ def find(client: Client, instance_id: int | None, name: str | None) -> Item | No
 def fetch_or_none(client: Client, instance_id: object, within: float | None = None) -> Item | None:
     """The instance with its detail fields, None when it does not exist."""
     try:
-        return client.fetch(path_of(instance_id), within=within)
+        found = client.fetch(path_of(instance_id), within=within)
     except NotFoundError:
         return None
+    if str(found["id"]) != str(instance_id):
+        raise AnswerError(
+            f"Instance {instance_id} was asked for, and {one_line(found['id'])} came: nothing is done with it."
+        )
+    return found
 
 
 def read(

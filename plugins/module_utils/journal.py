@@ -22,7 +22,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from .errors import ApiError, ClawHostersError, SettingsError, TransportError, one_line
+from .errors import (
+    ApiError,
+    ClawHostersError,
+    RedirectedError,
+    SettingsError,
+    TlsError,
+    TransportError,
+    one_line,
+)
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LOCK = "journal.lock"
@@ -76,7 +84,9 @@ class Journal:
     """The journal in ``state_dir``, a folder that only its owner can read."""
 
     def __init__(self, state_dir: str, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._folder = Path(os.path.expanduser(state_dir))
+        if not state_dir:
+            raise SettingsError("state_dir is empty: name a folder of your own.")
+        self._folder = Path(os.path.expanduser(state_dir)).resolve()
         self._now = now
 
     def record_of(self, subject: Subject) -> Record | None:
@@ -147,8 +157,11 @@ class Journal:
 
     def _make_folder(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if stat.S_IMODE(self._folder.stat().st_mode) != 0o700:
-            self._folder.chmod(0o700)
+        if self._folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise JournalError(
+                f"Others can write to {one_line(self._folder)}, so no journal is kept there, and nothing was sent. "
+                "Set state_dir to a folder of your own."
+            )
 
     @contextlib.contextmanager
     def _locked(self, name: str) -> t.Iterator[None]:
@@ -183,10 +196,13 @@ def checked_name(option: str, name: str) -> str:
 def was_surely_not_done(error: ClawHostersError) -> bool:
     """Whether the service refused it or never saw it, so that it may be tried again."""
     if isinstance(error, ApiError):
-        return error.status < 500
+        return 400 <= error.status < 500 and error.status != 408
+    if isinstance(error, RedirectedError):
+        # The others are also how a service answers what it has done.
+        return error.status in (307, 308)
     if isinstance(error, TransportError):
         return not error.sent
-    return True  # a redirect, which was not followed
+    return isinstance(error, TlsError)
 
 
 def _is_of(line: dict[str, t.Any], subject: Subject) -> bool:

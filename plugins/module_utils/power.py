@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 
 from .changes import Effect, ask
 from .client import Client
-from .errors import ApiError, ClawHostersError, PartialError, RefusedError, WaitTimeoutError
+from .errors import ApiError, ClawHostersError, PartialError, RefusedError, WaitTimeoutError, one_line
 from .instances import (
     END_STATUS,
+    NAME_LIMIT,
     TROUBLED,
     Action,
     decide,
@@ -198,4 +199,4 @@ class Arrival:
 
 
 def describe(instance: Item) -> str:
-    return f"{instance.get('name')}: {instance.get('status')}"
+    return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)}: {one_line(instance.get('status'), NAME_LIMIT)}")

@@ -9,13 +9,13 @@ It is about real money: one POST, never repeated by itself on anything (contract
 
 from __future__ import annotations
 
+import math
 import typing as t
 from dataclasses import dataclass
 
-from .client import Client, Repeat
-from .errors import AnswerError, ApiError, ClawHostersError, PartialError, RefusedError, TransportError
-from .journal import Event, Journal, Record, Subject, was_surely_not_done
-from .pages import Item
+from .client import Client
+from .errors import AnswerError, ApiError, ClawHostersError, PartialError, RefusedError, TlsError, TransportError
+from .journal import Event, Journal, JournalError, Record, Subject, was_surely_not_done
 
 Result = dict[str, t.Any]
 
@@ -62,16 +62,23 @@ class Purchase:
             return self._result(None, balance, bought=body)
         self.journal.write(subject, Event.INTENDED, package_id=body["package_id"], balance=balance)
         try:
-            answer = self.client.act("POST", "/billing/buy_claws", body, Repeat.PURCHASE)
-        except (ApiError, TransportError, AnswerError) as error:
+            answer = self.client.buy("/billing/buy_claws", body)
+        except (ApiError, TransportError, TlsError, AnswerError) as error:
             if was_surely_not_done(error):
-                self.journal.write(subject, Event.REFUSED, reason=str(error))
+                self._note(subject, Event.REFUSED, reason=str(error))
                 error.add("Nothing was bought; the same order may be run again.")
                 raise
-            self.journal.write(subject, Event.UNCLEAR, reason=str(error))
+            self._note(subject, Event.UNCLEAR, reason=str(error))
             raise self._unknown(str(error), error, balance) from None
-        self.journal.write(subject, Event.COMPLETED)
+        self._note(subject, Event.COMPLETED)
         return self._result(answer, self._balance_after(balance), bought=body)
+
+    def _note(self, subject: Subject, event: Event, **notes: object) -> None:
+        """Writes down what came of an order that was sent; what is known now is not lost when that fails."""
+        try:
+            self.journal.write(subject, event, **notes)
+        except JournalError as error:
+            self.warn(f"The order was sent and is {event.value}, which could not be written down: {error}")
 
     def _already(self, record: Record, balance: int) -> Result:
         """What an earlier run of the order came to: nothing is bought again."""
@@ -93,7 +100,7 @@ class Purchase:
     def _balance(self) -> int:
         """The balance in Claws. Raises RefusedError when the service does not tell it: nobody buys blindly."""
         balance = self.client.fetch_object("/billing/summary").get("claws_balance")
-        if isinstance(balance, bool) or not isinstance(balance, (int, float)):
+        if isinstance(balance, bool) or not isinstance(balance, (int, float)) or not math.isfinite(balance):
             raise RefusedError(
                 "The billing summary tells no claws_balance, so whether to buy is not known: nothing was sent."
             )
@@ -106,7 +113,7 @@ class Purchase:
             self.warn(f"The order was accepted; the balance after it can't be read: {error}")
             return balance
 
-    def _result(self, purchase: Item | None, balance: int, bought: dict[str, t.Any] | None = None) -> Result:
+    def _result(self, purchase: object, balance: int, bought: dict[str, t.Any] | None = None) -> Result:
         before: dict[str, t.Any] = {"order": self.order, "bought": None}
         after = {**before, "bought": bought["package_id"]} if bought else before
         return {

@@ -25,12 +25,13 @@ from .errors import (
     PartialError,
     RefusedError,
     SettingsError,
+    TlsError,
     TransportError,
     WaitTimeoutError,
     one_line,
 )
 from .instances import fetch_or_none, find, is_busy, is_healthy, label, status_of
-from .journal import Event, Journal, Record, Subject, was_surely_not_done
+from .journal import Event, Journal, JournalError, Record, Subject, was_surely_not_done
 from .owners import belonging, instance_of, owner_label, shows_instance
 from .pages import Item
 from .waiter import Waiter
@@ -88,7 +89,7 @@ class Restore:
         was or may have been.
         """
         instance, backup = self._named(choice)
-        subject = Subject("restore", self.client.settings.api_url, self.incident, str(instance["id"]))
+        subject = self._subject(instance)
         if self.client.check_mode:
             return self._run(choice, instance, backup, subject)
         while True:
@@ -103,6 +104,9 @@ class Restore:
                 lambda _is_free: f"{instance.get('name')}: another run is restoring it",
                 "free",
             )
+
+    def _subject(self, instance: Item) -> Subject:
+        return Subject("restore", self.client.settings.api_url, self.incident, str(instance["id"]))
 
     def _is_free(self, subject: Subject) -> bool:
         with self.journal.held(subject) as is_free:
@@ -123,8 +127,17 @@ class Restore:
 
     def _named(self, choice: Choice) -> tuple[Item, Item | None]:
         """The instance, and the backup where it was named by its id."""
-        backup = None if choice.backup_id is None else self.client.fetch(path_of(choice.backup_id))
         instance_id, name = choice.instance_id, choice.instance_name
+        backup = None
+        if choice.backup_id is not None:
+            try:
+                backup = self.client.fetch(path_of(choice.backup_id))
+            except NotFoundError:
+                # A backup may have expired since this incident restored it.
+                instance = None if instance_id is None and name is None else find(self.client, instance_id, name)
+                if instance is None or self.force or self.journal.record_of(self._subject(instance)) is None:
+                    raise
+                return instance, None
         if backup is not None and instance_id is None and name is None:
             shown_id, name = instance_of(backup)
             if not shows_instance(backup):
@@ -198,15 +211,22 @@ class Restore:
         )
         try:
             self.client.act("POST", f"{path_of(backup['id'])}/restore")
-        except (ApiError, TransportError, AnswerError) as error:
+        except (ApiError, TransportError, TlsError, AnswerError) as error:
             if was_surely_not_done(error):
-                self.journal.write(subject, Event.REFUSED, reason=str(error))
+                self._note(subject, Event.REFUSED, reason=str(error))
                 error.add("Nothing was restored, and the incident is free to be tried again.")
                 raise
-            self.journal.write(subject, Event.UNCLEAR, reason=str(error))
+            self._note(subject, Event.UNCLEAR, reason=str(error))
             return self._read_back(error, instance, backup, subject)
-        self.journal.write(subject, Event.ACCEPTED)
+        self._note(subject, Event.ACCEPTED)
         return self._wait(subject, instance, backup, changed=True)
+
+    def _note(self, subject: Subject, event: Event, **notes: object) -> None:
+        """Writes down what came of a restore that was sent; what is known now is not lost when that fails."""
+        try:
+            self.journal.write(subject, event, **notes)
+        except JournalError as error:
+            self.warn(f"The restore was sent and is {event.value}, which could not be written down: {error}")
 
     def _read_back(self, error: ClawHostersError, instance: Item, backup: Item, subject: Subject) -> Result:
         """The answer was lost. An instance that is busy right after being settled is being restored."""
@@ -214,9 +234,9 @@ class Restore:
             now = fetch_or_none(self.client, instance["id"])
         except ClawHostersError:
             now = None
-        if now is not None and is_busy(now):
+        if now is not None and is_busy(now) and not is_busy(instance):
             self.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
-            self.journal.write(subject, Event.ACCEPTED)
+            self._note(subject, Event.ACCEPTED)
             return self._wait(subject, now, backup, changed=True)
         unknown = self._unknown(str(error), subject, now or instance, backup)
         if isinstance(error, ApiError):
@@ -270,7 +290,7 @@ class Restore:
                 self._result("in_flight", record, timeout.last or instance, backup, changed=changed),
             ) from None
         except _WentWrongError as wrong:
-            self.journal.write(subject, Event.FAILED, status=wrong.instance.get("status"))
+            self._note(subject, Event.FAILED, status=wrong.instance.get("status"))
             raise PartialError(
                 f"The restore of backup {backup['id']} was accepted, but {label(wrong.instance)} is "
                 f"{wrong.instance.get('status')} now. See what the dashboard says of it; another backup can be "
@@ -283,7 +303,7 @@ class Restore:
                 "goes on waiting, and sends nothing.",
                 self._result("in_flight", record, instance, backup, changed=changed),
             ) from None
-        self.journal.write(subject, Event.COMPLETED, status=now.get("status"))
+        self._note(subject, Event.COMPLETED, status=now.get("status"))
         return self._result("completed", self.journal.record_of(subject), now, backup, changed=changed)
 
     # Results

@@ -22,6 +22,7 @@ from .errors import SettingsError, one_line
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 KEY_PREFIX = "oc_live_"
 KEY_FILE_LIMIT = 4096
+LONGEST_TIME = 1e6
 
 NO_KEY = (
     "No API key was given. Set one in one of three ways: the option api_key, the option api_key_file, "
@@ -161,7 +162,7 @@ def _checked_ca_path(path: str | None) -> str | None:
 
 def _checked_seconds(name: str, value: float | None, default: float, above: float | None = None) -> float:
     seconds = default if value is None else float(value)
-    if not math.isfinite(seconds) or seconds < 0 or (above is not None and seconds <= above):
+    if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_TIME or (above is not None and seconds <= above):
         raise SettingsError(
             f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds."
         )

@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from .errors import AnswerError, ClawHostersError, SettingsError, TlsError, TransportError, one_line
+from .errors import ClawHostersError, RedirectedError, SettingsError, TlsError, TransportError, one_line
 from .settings import Settings
 
 try:
@@ -72,7 +72,7 @@ def exchange(
 
     A GET follows redirects within its host; nothing follows one to another host, where the key has no business.
     ``before`` is called before each request on the way, and ``after`` with the headers of its answer, or with None
-    when it went out and no answer came. Raises TransportError, TlsError or AnswerError.
+    when it went out and no answer came. Raises TransportError, TlsError or RedirectedError.
     """
     if not HAS_REQUESTS:
         raise ClawHostersError("The Python library requests is needed where Ansible runs: pip install requests")
@@ -95,9 +95,12 @@ def exchange(
         if method != "GET" or target is None:
             break
         url, params = target, None
-    raise AnswerError(
-        f"{request} was redirected to {one_line(location)}, which is not followed: the key stays with its host, and a "
-        "change goes only where it was sent. Set api_url to the address that answers by itself."
+    # Where a change leads to may be a secret, such as a page to pay on.
+    where = f" to {one_line(location)}" if method == "GET" else ""
+    raise RedirectedError(
+        f"{request} was redirected ({response.status_code}){where}, which is not followed: the key stays with its "
+        "host, and a change goes only where it was sent. Set api_url to the address that answers by itself.",
+        response.status_code,
     )
 
 
@@ -146,7 +149,7 @@ def _masked(response: requests.Response, key: str | None) -> str:
 
 def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawHostersError:
     """What ``requests`` raised, as an error of ours: did the request reach the service, and what can be done?"""
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError) and "certificate verify failed" in str(error):
         reason = one_line(error).rpartition("certificate verify failed: ")[2]
         return TlsError(
             f"{request} was not sent: no trusted connection to {host} ({reason.rstrip('.')}). "

@@ -16,6 +16,7 @@ description:
     remembers it.
   - Nothing is repeated by itself, not even after a rate limit. When the service refused, the same order may be run
     again; when the answer was lost, it is not sent again, and the task says so.
+  - It can't be run with C(async), which would leave the answer in a file.
   - Whether the service charges at once or answers with a link to pay by is not documented. A link may still need a
     human. It is in the result, and so the whole result of a purchase is shown on the screen by no verbosity.
 author:
@@ -145,7 +146,8 @@ def work(task: Task) -> Result:
     purchase = Purchase(task.client, Journal(params["state_dir"]), order, task.warn)
     result = purchase.run(body_of(params["package_id"], params["request"]), params["balance_below"])
     # The answer may hold a link to pay by: it is for the playbook, not for screens and logs.
-    return {**result, "_ansible_no_log": True} if result["purchase"] else result
+    sent = result["changed"] and not task.client.check_mode
+    return {**result, "_ansible_no_log": True} if sent else result
 
 
 def main() -> None:

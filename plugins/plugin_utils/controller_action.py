@@ -21,7 +21,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.client import Usage
 from ..module_utils.module import Execution
 from .telling import told_progress
-from .unsafe import inert
+from .unsafe import never_run
 
 
 class ControllerAction(ActionBase):
@@ -47,11 +47,13 @@ class ControllerAction(ActionBase):
 
     def _run_here(self) -> dict[str, t.Any]:
         validator = ArgumentSpecValidator(self.MODULE.SPEC.options, **self.MODULE.SPEC.constraints())
-        validation = validator.validate(self._task.args)
+        # Up to ansible-core 2.18 an inline vault is an object that the validator doesn't take for text.
+        args = {name: str(value) if hasattr(value, "vault") else value for name, value in self._task.args.items()}
+        validation = validator.validate(args)
         # A blank is no secret, and masking it would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         shown = self.MODULE.SPEC.concealed(_plain(validation.validated_parameters))
-        secrets |= shown.secrets
+        secrets |= shown.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
         if validation.error_messages:
             outcome = {"failed": True, "msg": self._option_error(validation.errors), "api": Usage().as_dict()}
         else:
@@ -68,7 +70,7 @@ class ControllerAction(ActionBase):
         if outcome.get("failed"):
             self._hide_source(secrets)
         outcome["invocation"] = {"module_args": shown.params}
-        return inert(_masked(outcome, secrets))
+        return never_run(_masked(outcome, secrets))
 
     def _option_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """What is wrong with the options, in the words that modules use."""
@@ -84,7 +86,8 @@ class ControllerAction(ActionBase):
         source = str(self._task.get_ds())
         with contextlib.suppress(OSError, UnicodeDecodeError):
             source += Path(self._task.get_path().rpartition(":")[0]).read_text(encoding="utf-8")
-        if any(secret in source for secret in secrets):
+        # A key in the task may stand in its source in another spelling.
+        if self._task.args.get("api_key") or any(secret in source for secret in secrets):
             self._task._ds = None
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.utils.unsafe_proxy import wrap_var
@@ -20,23 +21,31 @@ else:
     _trust = trust_as_template
 
 
+PLAIN = re.compile(r"[\w .:/@+-]*")
+"""Text in which nothing can be called: conditions evaluate even text without braces."""
+
+
 def as_template(text: str) -> str:
     """``text``, made from what the user wrote, as a template that may be run."""
     return _trust(text) if _trust else text
 
 
-def inert(value: t.Any) -> t.Any:
-    """``value`` from the service, in a form in which no text of it is ever run.
+def never_run(value: t.Any) -> t.Any:
+    """A result that holds text of the service, in a form in which no text of it is ever run."""
+    return value if _trust else wrap_var(value)
 
-    Text that can't be a template is left plain on old cores and marked as trusted on new ones: everything else is
-    printed as ``{"__ansible_unsafe": ...}`` by ``ansible-inventory --list``, which is right where it matters (who reads
-    that output must not run it either) and noise where it doesn't.
+
+def inert(value: t.Any) -> t.Any:
+    """A host variable from the service, in a form in which no text of it is ever run.
+
+    Text that is neither a template nor an expression is left plain on old cores and marked as trusted on new ones:
+    everything else is printed as ``{"__ansible_unsafe": ...}`` by ``ansible-inventory --list``, which is right where
+    it matters (who reads that output must not run it either) and noise where it doesn't.
     """
     if isinstance(value, str):
-        # A template may also declare delimiters of its own.
-        if "{" in value or "#jinja2" in value:
-            return value if _trust else wrap_var(value)
-        return as_template(value)
+        if PLAIN.fullmatch(value):
+            return as_template(value)
+        return value if _trust else wrap_var(value)
     if isinstance(value, dict):
         return {inert(name): inert(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -18,6 +18,7 @@ PAYLOADS = [
     "{{ lookup('ansible.builtin.pipe', 'touch pwned') }}",
     "{% set x = lookup('ansible.builtin.pipe', 'touch pwned') %}{{ x }}",
     "#jinja2:variable_start_string:'[[',variable_end_string:']]'\n[[ lookup('ansible.builtin.pipe', 'touch pwned') ]]",
+    "lookup('ansible.builtin.pipe', 'touch pwned')",
     "<script>alert(1)</script>",
     "!unsafe x: [1, 2",
     "na\u0131ve \u202egnirts",
@@ -201,7 +202,7 @@ def test_a_payload_in_any_field_never_runs_and_prints_as_plain_text(
     run = controller.inventory()
     (host,) = set(hosts(run)) - {"alpha", "bravo"}
     # What could be a template is marked, so that who reads this output does not run it either.
-    shown = {"__ansible_unsafe": payload} if "{" in payload or "#jinja2" in payload else payload
+    shown = {"__ansible_unsafe": payload}
     assert variables(run, host)["claw_name"] == shown
     assert variables(run, host)["claw_tier"] == shown
     play = {
@@ -212,6 +213,8 @@ def test_a_payload_in_any_field_never_runs_and_prints_as_plain_text(
             {"ansible.builtin.debug": {"msg": "{{ claw_name }} {{ inventory_hostname }} {{ claw_tier | upper }}"}},
             {"clawhosters.cloud.claw_instance_info": {"id": "{{ claw_id }}"}, "register": "read"},
             {"ansible.builtin.debug": {"msg": "{{ read.instances[0].name }}"}},
+            {"ansible.builtin.assert": {"that": ["{{ claw_name }}"]}, "ignore_errors": True},
+            {"ansible.builtin.assert": {"that": ["{{ read.instances[0].name }}"]}, "ignore_errors": True},
         ],
     }
     run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"), "-vvv")

@@ -169,6 +169,6 @@ def test_the_key_does_not_follow_a_redirect_to_another_host(simulator: Simulator
 
 
 def test_a_redirect_within_the_host_is_followed_for_a_read(simulator: Simulator, controller: Controller) -> None:
-    simulator.fault("redirect", location="/api/v1/instances/2")
+    simulator.fault("redirect", location="/api/v1/instances/1")
     run = controller.task({"id": 1}, module="claw_instance_info")
-    assert [instance["id"] for instance in run.result["instances"]] == [2]
+    assert [instance["id"] for instance in run.result["instances"]] == [1]
