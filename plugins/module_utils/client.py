@@ -10,6 +10,7 @@ It knows the service's transport (contract 1) and nothing of modules or of what 
 from __future__ import annotations
 
 import enum
+import functools
 import random
 import threading
 import typing as t
@@ -18,6 +19,7 @@ from urllib.parse import urlsplit
 
 from . import ratelimit
 from .answers import anything_of, body_of, entries_of, items_of, object_of, resource_of
+from .budget import RateBudget
 from .errors import (
     ApiError,
     CheckModeError,
@@ -29,9 +31,10 @@ from .errors import (
     TransportError,
 )
 from .pages import Item, ListShifted, PageCollector, Pagination, by_id
-from .progress import Progress
+from .progress import Patience, Progress
 from .settings import Settings
-from .transport import Answer, exchange
+from .together import in_order
+from .transport import Answer, Outcome, exchange
 
 LIST_READINGS = 3
 """How often a list that shifts is read before giving up."""
@@ -81,29 +84,25 @@ class Usage:
         }
 
 
-class Budget(t.Protocol):
-    """Where processes agree on the rate: asked before each request, told the answer's headers after it."""
-
-    def reserve(self) -> None:
-        """Returns when a request may be sent."""
-
-    def report(self, headers: t.Mapping[str, str]) -> None:
-        """Takes in what the service said of its limit."""
-
-
 @dataclass
 class Client:
     """Talks to one service with one key; raises the errors of errors.py and nothing of ``requests``.
 
-    In check mode it refuses everything but GET, so that no caller can forget to.
+    In check mode it refuses everything but GET, so that no caller can forget to. With a key and a ``state_dir`` it
+    takes its turn with all other processes that use the key.
     """
 
     settings: Settings
     check_mode: bool = False
     progress: Progress = field(default_factory=Progress)
-    budget: Budget | None = None
     usage: Usage = field(default_factory=Usage)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _budget: RateBudget | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        key, state_dir = self.settings.api_key, self.settings.state_dir
+        if key and state_dir:
+            self._budget = RateBudget(state_dir, self.settings.api_url, key, self.progress.now)
 
     def fetch(self, path: str, *, within: float | None = None) -> Item:
         """The resource at ``path``, an object with an id. Raises NotFoundError, AnswerError.
@@ -161,6 +160,11 @@ class Client:
 
     def _read_pages(self, path: str, read: ReadPage, within: float | None, max_pages: int) -> list[Item]:
         pages = PageCollector(max_pages)
+        pages.add(*self._page(path, 1, read, within))
+        for page in in_order(lambda number: self._page(path, number, read, within), pages.expected()):
+            pages.add(*page)
+            if not pages.next_page:
+                break
         while pages.next_page:
             pages.add(*self._page(path, pages.next_page, read, within))
         return pages.items
@@ -175,10 +179,12 @@ class Client:
             with_size = {**params, "per_page": str(self.settings.page_size)}
             return self._request("GET", path, Repeat.READ, read, params=with_size, within=within)
         except ApiError as refusal:
-            if refusal.status not in (400, 422) or number > 1:
+            if refusal.status not in (400, 422):
                 raise
         # The service does not take `per_page` (U8): go on without, for this list and those after it.
         self.settings = self.settings.without_page_size()
+        if number > 1:
+            raise ListShifted(f"page {number} was refused for its size")
         return self._page(path, number, read, within)
 
     def _request(
@@ -196,59 +202,70 @@ class Client:
         if self.check_mode and method != "GET":
             raise CheckModeError(f"{method} {path} was not sent: in check mode nothing but GET is.")
         limit = self.settings.retry_timeout if within is None else min(within, self.settings.retry_timeout)
-        started = self.progress.clock()
-        left = self.settings.timeout
+        patience = Patience(self.progress, limit, self._waited)
         tries = 0
         while True:
             tries += 1
             try:
                 # The first try has all of `timeout`; those after it end with the limit.
-                timeout = min(self.settings.timeout, max(left, 1.0))
-                answer = exchange(
-                    self.settings,
-                    method,
-                    path,
-                    params=params,
-                    body=body,
-                    timeout=timeout,
-                    before=self._before,
-                    after=self._after,
-                )
+                timeout = self.settings.timeout if tries == 1 else min(self.settings.timeout, max(patience.left, 1.0))
+                answer = self._exchange(method, path, params, body, timeout, patience)
                 return read(f"{method} {path}", answer)
             except repeat.value as error:
                 pause = _pause_after(error, tries)
-                left = started + limit - self.progress.clock()
-                if pause is None or pause > left:
+                if pause is None or pause > patience.left:
                     if tries > 1:
-                        error.add(f"Given up after {tries} tries in {self.progress.clock() - started:.0f} s.")
+                        error.add(f"Given up after {tries} tries in {patience.spent:.0f} s.")
                     raise
-                pause = min(pause * random.uniform(1, 1 + JITTER), left)
-                self.progress.sleep(pause, self._reason(error), since=started, limit=limit)
+                patience.sleep(min(pause * random.uniform(1, 1 + JITTER), patience.left), self._reason(error))
                 with self._lock:
                     self.usage.retries += 1
-                    self.usage.waited += pause
-                left -= pause
 
-    def _before(self) -> None:
-        if self.budget is not None:
-            self.budget.reserve()
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        params: dict[str, str] | None,
+        body: object,
+        timeout: float,
+        patience: Patience,
+    ) -> Answer:
+        """One exchange, in turn with all who use the key."""
+        turn = ""
 
-    def _after(self, headers: t.Mapping[str, str] | None) -> None:
-        """Counts a request that went out, and tells the budget; None when no answer came."""
-        self._count(headers)
-        if headers is not None and self.budget is not None:
-            self.budget.report(headers)
+        def before() -> None:
+            nonlocal turn
+            if self._budget:
+                wait = functools.partial(patience.sleep, what=self._reason())
+                turn = self._budget.reserve(timeout, patience.left, wait)
 
-    def _count(self, headers: t.Mapping[str, str] | None) -> None:
+        def after(outcome: Outcome) -> None:
+            self._count(outcome)
+            if self._budget:
+                self._budget.report(turn, outcome)
+
+        return exchange(
+            self.settings, method, path, params=params, body=body, timeout=timeout, before=before, after=after
+        )
+
+    def _waited(self, seconds: float) -> None:
+        with self._lock:
+            self.usage.waited += seconds
+
+    def _count(self, outcome: Outcome) -> None:
+        if not outcome.sent:
+            return
         with self._lock:
             self.usage.requests += 1
-            left = None if headers is None else ratelimit.remaining(headers)
+            left = ratelimit.remaining(outcome.headers)
             self.usage.remaining = self.usage.remaining if left is None else left
 
-    def _reason(self, error: ClawHostersError) -> str:
-        """What a wait is for, as the person who waits is told."""
+    def _reason(self, error: ClawHostersError | None = None) -> str:
+        """What a wait is for, as the person who waits is told; without an error it is for the rate limit."""
         host = urlsplit(self.settings.api_url).netloc
-        return f"{host}: {'rate limit' if isinstance(error, RateLimitedError) else 'no good answer yet'}"
+        return (
+            f"{host}: {'rate limit' if error is None or isinstance(error, RateLimitedError) else 'no good answer yet'}"
+        )
 
 
 def _pause_after(error: ClawHostersError, tries: int) -> float | None:

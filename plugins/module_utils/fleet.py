@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import enum
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .changes import Effect, ask
@@ -31,10 +30,8 @@ from .instances import (
 )
 from .pages import Item
 from .power import Arrival
+from .together import in_order
 from .waiter import Waiter
-
-CHANGES_AT_ONCE = 8
-"""Requests for changes under way at a time: enough to hide the latency, few enough to be polite."""
 
 
 class Phase(enum.Enum):
@@ -197,8 +194,7 @@ class Fleet:
                 job.changed = True
                 job.end(_foreseen(job))
         elif ready:
-            with ThreadPoolExecutor(max_workers=min(CHANGES_AT_ONCE, len(ready))) as pool:
-                list(pool.map(self._change_one, ready))
+            list(in_order(self._change_one, ready))
 
     def _change_one(self, job: Job) -> None:
         """Asks for one change, at most twice in all where contract 11 allows it."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from .client import Client
 from .errors import AnswerError, NotFoundError, RefusedError, SettingsError, one_line
 from .pages import Item
+from .together import in_order
 
 NAME_LIMIT = 80
 """Characters of a name that messages show."""
@@ -227,5 +228,5 @@ def fits(instance: Item, wanted: t.Mapping[str, list[str] | None]) -> bool:
 
 def with_details(client: Client, instances: list[Item]) -> list[Item]:
     """The same instances with their detail fields; those that were deleted meanwhile are left out."""
-    detailed = [fetch_or_none(client, instance["id"]) for instance in instances]
+    detailed = in_order(lambda instance: fetch_or_none(client, instance["id"]), instances)
     return [instance for instance in detailed if instance is not None]

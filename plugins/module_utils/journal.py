@@ -16,11 +16,9 @@ import fcntl
 import hashlib
 import json
 import os
-import stat
 import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from .errors import (
     ApiError,
@@ -31,6 +29,7 @@ from .errors import (
     TransportError,
     one_line,
 )
+from .statefolder import OthersCanWrite, StateFolder
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LOCK = "journal.lock"
@@ -84,9 +83,7 @@ class Journal:
     """The journal in ``state_dir``, a folder that only its owner can read."""
 
     def __init__(self, state_dir: str, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        if not state_dir:
-            raise SettingsError("state_dir is empty: name a folder of your own.")
-        self._folder = Path(os.path.expanduser(state_dir)).resolve()
+        self._folder = StateFolder(state_dir)
         self._now = now
 
     def record_of(self, subject: Subject) -> Record | None:
@@ -102,14 +99,14 @@ class Journal:
         line = {"at": at, **subject.as_dict(), "event": event.value, **notes}
         data = (json.dumps(line, ensure_ascii=True, sort_keys=True) + "\n").encode()
         try:
-            self._make_folder()
-            with self._locked(JOURNAL_LOCK), self._opened(JOURNAL, os.O_RDWR | os.O_CREAT) as file:
+            self._folder.make()
+            with self._folder.locked(JOURNAL_LOCK), self._folder.opened(JOURNAL, os.O_RDWR | os.O_CREAT) as file:
                 _drop_torn_end(file)
                 os.lseek(file, 0, os.SEEK_END)
                 while data:
                     data = data[os.write(file, data) :]
                 os.fsync(file)
-            with self._opened(".", os.O_RDONLY | os.O_DIRECTORY) as folder:
+            with self._folder.opened(".", os.O_RDONLY | os.O_DIRECTORY) as folder:
                 os.fsync(folder)
         except OSError as error:
             raise self._unusable(error) from None
@@ -122,8 +119,8 @@ class Journal:
         """
         with contextlib.ExitStack() as stack:
             try:
-                self._make_folder()
-                file = stack.enter_context(self._opened(subject.lock_name, os.O_RDWR | os.O_CREAT))
+                self._folder.make()
+                file = stack.enter_context(self._folder.opened(subject.lock_name, os.O_RDWR | os.O_CREAT))
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     free = True
@@ -135,7 +132,7 @@ class Journal:
 
     def _lines(self) -> list[dict[str, t.Any]]:
         try:
-            with self._opened(JOURNAL, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
+            with self._folder.opened(JOURNAL, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
                 whole, _newline, _torn = stream.read().rpartition(b"\n")
         except FileNotFoundError:
             return []
@@ -149,38 +146,20 @@ class Journal:
             except (ValueError, KeyError, TypeError):
                 # To skip it could mean to send something a second time.
                 raise JournalError(
-                    f"Line {number} of the journal {self._folder / JOURNAL} can't be read, so what was sent before is "
-                    "not known. Mend that line, or move the file away if nothing is under way."
+                    f"Line {number} of the journal {self._folder.path / JOURNAL} can't be read, so what was sent "
+                    "before is not known. Mend that line, or move the file away if nothing is under way."
                 ) from None
             lines.append(line)
         return lines
 
-    def _make_folder(self) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise JournalError(
-                f"Others can write to {one_line(self._folder)}, so no journal is kept there, and nothing was sent. "
-                "Set state_dir to a folder of your own."
-            )
-
-    @contextlib.contextmanager
-    def _locked(self, name: str) -> t.Iterator[None]:
-        with self._opened(name, os.O_RDWR | os.O_CREAT) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-
-    @contextlib.contextmanager
-    def _opened(self, name: str, flags: int) -> t.Iterator[int]:
-        """A file of the folder, which is never a link: somebody else could have planted it."""
-        file = os.open(self._folder / name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            yield file
-        finally:
-            os.close(file)
-
     def _unusable(self, error: OSError) -> JournalError:
+        if isinstance(error, OthersCanWrite):
+            return JournalError(
+                f"Others can write to {one_line(self._folder.path)}, so no journal is kept there, and nothing was "
+                "sent. Set state_dir to a folder of your own."
+            )
         return JournalError(
-            f"The journal in {one_line(self._folder)} can't be used ({error.strerror or error}), and without it "
+            f"The journal in {one_line(self._folder.path)} can't be used ({error.strerror or error}), and without it "
             "nothing is sent that must not be sent twice. Set state_dir to a folder of your own."
         )
 

@@ -60,6 +60,11 @@ class PageCollector:
         if number == self._max_pages:
             self.next_page = None
 
+    def expected(self) -> range:
+        """The numbers of the pages after the first, as far as it told them; none when it did not."""
+        last = self._total_pages or 1
+        return range(2, 1 + (min(last, self._max_pages) if self._max_pages else last)) if self.next_page else range(0)
+
     def _check_same_list(self, number: int, page: list[Item], pagination: Pagination) -> None:
         count = _whole_number(pagination.get("total_count"))
         if count != self._total_count:

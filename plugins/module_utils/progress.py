@@ -25,6 +25,11 @@ class Progress:
         self._say = say
         self._sleep = sleep
         self.clock = clock
+        self._epoch = time.time() - clock()
+
+    def now(self) -> float:
+        """Unix time, as ``clock`` has moved it on since this object was made: no jump of the system's clock shows."""
+        return self._epoch + self.clock()
 
     def sleep(self, seconds: float, what: str, *, since: float, limit: float) -> None:
         """Sleeps ``seconds``, part of a wait that began at ``since`` (of ``clock``) and lasts ``limit`` at most."""
@@ -36,3 +41,26 @@ class Progress:
             self._sleep(step)
             if self._say and waited + step >= next_line - 1e-3:
                 self._say(f"{what}, {next_line:.0f} s of at most {limit:.0f} s")
+
+
+class Patience:
+    """How long one call may still wait, whatever for. Times are in seconds."""
+
+    def __init__(self, progress: Progress, limit: float, tell: t.Callable[[float], None]) -> None:
+        self._progress = progress
+        self._limit = limit
+        self._tell = tell
+        self._started = progress.clock()
+
+    @property
+    def spent(self) -> float:
+        return self._progress.clock() - self._started
+
+    @property
+    def left(self) -> float:
+        return self._limit - self.spent
+
+    def sleep(self, seconds: float, what: str) -> None:
+        """Sleeps, and lets the person who waits know ``what`` for."""
+        self._progress.sleep(seconds, what, since=self._started, limit=self._limit)
+        self._tell(seconds)

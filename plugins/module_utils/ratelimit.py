@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import typing as t
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
@@ -15,8 +16,20 @@ SHORTEST_WAIT = 1.0
 LONGEST_WAIT = 65.0
 """Seconds. The window is a minute; whatever a header says, no single wait is longer."""
 
+CLOCKS_AGREE = 2.0
+"""Seconds within which two clocks count as the same: one of them is told in whole seconds."""
+
 _LOWEST_UNIX_TIME = 1e9
 _LOWEST_UNIX_MILLISECONDS = 1e12
+
+
+@dataclass(frozen=True)
+class Window:
+    """What an answer tells of the present window of its key. ``closes_at`` is Unix time by the clock here."""
+
+    remaining: int
+    closes_at: float
+    limit: int | None
 
 
 def asked_wait(headers: t.Mapping[str, str], now: float, *, limited: bool) -> float | None:
@@ -33,6 +46,23 @@ def asked_wait(headers: t.Mapping[str, str], now: float, *, limited: bool) -> fl
     if wait is None and limited:
         wait = _until_reset(headers.get("X-RateLimit-Reset"), server_now)
     return None if wait is None else min(max(wait, SHORTEST_WAIT), LONGEST_WAIT)
+
+
+def window_of(headers: t.Mapping[str, str], now: float) -> Window | None:
+    """The rate limit's headers, None when they don't tell both how much is left and until when."""
+    left = remaining(headers)
+    reset = finite_number(headers.get("X-RateLimit-Reset"))
+    if left is None or reset is None:
+        return None
+    server_now = http_date(headers.get("Date"))
+    if server_now is None or abs(server_now - now) < CLOCKS_AGREE:
+        # To go by the server's clock, told in whole seconds, would be less exact.
+        server_now = now
+    until = _until(reset, server_now)
+    if until <= 0:
+        return None
+    limit = finite_number(headers.get("X-RateLimit-Limit"))
+    return Window(max(left, 0), now + min(until, LONGEST_WAIT), None if limit is None else int(limit))
 
 
 def retry_after(text: str | None, server_now: float) -> float | None:
@@ -71,8 +101,11 @@ def finite_number(text: str | None) -> float | None:
 
 def _until_reset(text: str | None, server_now: float) -> float | None:
     reset = finite_number(text)
-    if reset is None:
-        return None
+    return None if reset is None else _until(reset, server_now)
+
+
+def _until(reset: float, server_now: float) -> float:
+    """Seconds until ``reset``: Unix time, milliseconds of it, or a delta (U10)."""
     if reset < _LOWEST_UNIX_TIME:
         return reset
     if reset > _LOWEST_UNIX_MILLISECONDS:

@@ -10,8 +10,9 @@ import http.cookiejar
 import json
 import os
 import re
+import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 from .errors import ClawHostersError, RedirectedError, SettingsError, TlsError, TransportError, one_line
@@ -20,7 +21,7 @@ from .settings import Settings
 try:
     import requests
     from requests.auth import AuthBase
-    from urllib3.exceptions import NameResolutionError, NewConnectionError
+    from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
 except ImportError:
     HAS_REQUESTS = False
     AuthBase = object  # type: ignore[assignment,misc]
@@ -30,6 +31,9 @@ else:
 MASK = "********"
 REDIRECTS = 3
 """How many redirects within the host a GET follows."""
+PIECE = 1 << 16
+LONGEST_BODY = 1 << 26
+"""Bytes of an answer that are read; a page of a list has thousands."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,15 @@ class Answer:
     @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request on the wire. Without an answer there is no ``status``."""
+
+    sent: bool
+    status: int | None = None
+    headers: t.Mapping[str, str] = field(default_factory=dict)
 
 
 class BearerAuth(AuthBase):
@@ -66,13 +79,13 @@ def exchange(
     body: object = None,
     timeout: float,
     before: t.Callable[[], None],
-    after: t.Callable[[t.Mapping[str, str] | None], None],
+    after: t.Callable[[Outcome], None],
 ) -> Answer:
     """Sends one request and returns the answer, whatever its status.
 
     A GET follows redirects within its host; nothing follows one to another host, where the key has no business.
-    ``before`` is called before each request on the way, and ``after`` with the headers of its answer, or with None
-    when it went out and no answer came. Raises TransportError, TlsError or RedirectedError.
+    ``before`` is called before each request on the way, and ``after`` with what became of it.
+    Raises TransportError, TlsError or RedirectedError.
     """
     if not HAS_REQUESTS:
         raise ClawHostersError("The Python library requests is needed where Ansible runs: pip install requests")
@@ -82,14 +95,14 @@ def exchange(
         before()
         try:
             response = _send(settings, method, url, params, body, timeout)
-        except (requests.RequestException, ValueError) as error:
+            text = _text(response, timeout, settings.api_key)
+        except (requests.RequestException, HTTPError, ValueError) as error:
             failure = _failure(request, urlsplit(url).netloc, timeout, error)
-            if isinstance(failure, TransportError) and failure.sent:
-                after(None)
+            after(Outcome(sent=isinstance(failure, TransportError) and failure.sent))
             raise failure from None
-        after(response.headers)
+        after(Outcome(True, response.status_code, response.headers))
         if not response.is_redirect:
-            return Answer(response.status_code, response.headers, _masked(response, settings.api_key))
+            return Answer(response.status_code, response.headers, text)
         location = response.headers["Location"]
         target = _within_host(url, location)
         if method != "GET" or target is None:
@@ -121,6 +134,7 @@ def _send(
         # Said here and not on the session, where REQUESTS_CA_BUNDLE would overrule it.
         verify=settings.ca_path or True,
         allow_redirects=False,
+        stream=True,
     )
 
 
@@ -141,9 +155,26 @@ def shared_session() -> requests.Session:
     return session
 
 
-def _masked(response: requests.Response, key: str | None) -> str:
-    """The body as text. Whatever the service repeats, the key goes no further than here."""
-    text = response.content.decode("utf-8", errors="replace")
+def _text(response: requests.Response, timeout: float, key: str | None) -> str:
+    """The body as text. Whatever the service repeats, the key goes no further than here.
+
+    ``timeout`` holds for all of it: requests would wait as long for each byte. Raises what urllib3 does.
+    """
+    end = time.monotonic() + timeout
+    # urllib3 1 has no read that returns what is there; it waits for a whole piece.
+    read = getattr(response.raw, "read1", response.raw.read)
+    content = bytearray()
+    try:
+        while piece := read(PIECE, decode_content=True):
+            content += piece
+            if time.monotonic() > end:
+                raise requests.exceptions.ReadTimeout
+            if len(content) > LONGEST_BODY:
+                raise requests.exceptions.ContentDecodingError(f"more than {LONGEST_BODY >> 20} MiB")
+    except BaseException:
+        response.close()
+        raise
+    text = content.decode("utf-8-sig", errors="replace")
     return text.replace(key, MASK) if key and len(key) >= len(MASK) else text
 
 
@@ -164,8 +195,10 @@ def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawH
         return TransportError(
             f"{request} was not sent: {host} did not take the connection within {timeout:g} s (timeout).", sent=False
         )
-    if isinstance(error, requests.exceptions.Timeout):
-        return TransportError(f"{request}: {host} gave no answer within {timeout:g} s (timeout).", sent=True)
+    if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
+        return TransportError(f"{request}: {host} gave no whole answer within {timeout:g} s (timeout).", sent=True)
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return TransportError(f"{request}: the answer of {host} is of no use ({one_line(error)}).", sent=True)
     cause = getattr(error.args[0], "reason", None) if error.args else None
     if isinstance(cause, NameResolutionError):
         return TransportError(

@@ -185,7 +185,7 @@ def test_health_in_each_of_its_shapes(simulator: Simulator, answer: str, availab
         ("json_500", {}, "500 internal_server_error"),
         ("html_502", {}, "502: Bad Gateway"),
         ("reset_before", {}, "was lost"),
-        ("hang", {"seconds": 3}, "gave no answer within 1 s"),
+        ("hang", {"seconds": 3}, "gave no whole answer within 1 s"),
         ("rate_limited", {}, "429"),
         ("redirect", {"location": "http://127.0.0.2:1/"}, "is not followed"),
     ],

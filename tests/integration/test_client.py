@@ -176,22 +176,6 @@ def test_check_mode_sends_nothing_but_get(simulator: Simulator, client: Client) 
     assert client.fetch("/instances/1")
 
 
-def test_each_request_asks_the_budget_before_it_and_reports_to_it_after(simulator: Simulator, client: Client) -> None:
-    told: list[object] = []
-
-    class Budget:
-        def reserve(self) -> None:
-            told.append("reserve")
-
-        def report(self, headers: t.Mapping[str, str]) -> None:
-            told.append(int(headers["x-ratelimit-remaining"]) >= 0)
-
-    client.budget = Budget()
-    simulator.fault("json_500")
-    client.fetch("/instances/1")
-    assert told == ["reserve", True, "reserve", True]
-
-
 def test_a_proxy_is_not_asked_for_a_service_on_this_machine(
     simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,8 +192,7 @@ def test_the_last_word_on_the_limit_is_kept(simulator: Simulator, client: Client
     assert client.usage.remaining == first - 1
 
 
-def test_a_probe_bears_no_key_asks_no_budget_and_is_not_repeated(simulator: Simulator, client: Client) -> None:
-    client.budget = t.cast("t.Any", object())  # it can neither be asked nor told
+def test_a_probe_bears_no_key_and_is_not_repeated(simulator: Simulator, client: Client) -> None:
     simulator.fault("json_500")
     assert client.probe("/health").status == 500
     assert client.usage.requests == 1

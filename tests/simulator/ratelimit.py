@@ -23,9 +23,16 @@ class Window:
     times: deque[float] = field(default_factory=deque)
 
     def forget(self, now: float, switches: Switches) -> None:
-        """Let go of what has left the window; a fixed window begins with its first request and ends all at once."""
+        """Let go of what has left the window.
+
+        A fixed window begins with its first request and ends all at once; so does one that goes by the clock, but it
+        begins at a multiple of its length.
+        """
         length = switches.rate_window_seconds
-        if switches.rate_window == "fixed":
+        if switches.rate_window == "clock":
+            if self.times and now >= self.resets_at(self.times[0], switches):
+                self.times.clear()
+        elif switches.rate_window == "fixed":
             if self.times and now >= self.times[0] + length:
                 self.times.clear()
         else:
@@ -34,6 +41,8 @@ class Window:
 
     def resets_at(self, now: float, switches: Switches) -> float:
         """When there is room again."""
+        if switches.rate_window == "clock":
+            return (now // switches.rate_window_seconds + 1) * switches.rate_window_seconds
         return (self.times[0] if self.times else now) + switches.rate_window_seconds
 
 

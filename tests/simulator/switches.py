@@ -120,7 +120,9 @@ class Switches(BaseModel):
     # --- Rate limit and keys ----------------------------------------------------------------------------------------
     rate_limit: NonNegativeInt = switch(100, "Contract 1: requests per key in one window; 0 is no limit")
     rate_window_seconds: float = switch(60.0, "Contract 1: length of the window", gt=0)
-    rate_window: Literal["fixed", "sliding"] = switch("fixed", "U10: kind of window")
+    rate_window: Literal["fixed", "clock", "sliding"] = switch(
+        "fixed", "U10: kind of window: from its first request on, by the clock, or the last so many seconds"
+    )
     rate_limit_code: str | None = switch("rate_limit_exceeded", "U10: `error.code` of a 429")
     rate_headers: Literal["all", "counted", "none"] = switch(
         "all", "U10: X-RateLimit-* on every answer, only on those that counted, or on none"

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import typing as t
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -28,10 +29,17 @@ class Worker:
     defaults: dict[str, t.Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     sleeper: Sleeper = field(default_factory=Sleeper)
+    _home: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory, repr=False)
 
     def run(self, module: ModuleType, *, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
         """The result of one task; options are those of the module."""
-        given = {"api_key": KEY, "api_url": self.simulator.url, **self.defaults, **options}
+        given = {
+            "api_key": KEY,
+            "api_url": self.simulator.url,
+            "state_dir": self._home.name,
+            **self.defaults,
+            **options,
+        }
         validation = ArgumentSpecValidator(module.SPEC.options, **module.SPEC.constraints()).validate(given)
         assert not validation.error_messages, validation.error_messages
         progress = Progress(clock=lambda: self.sleeper.now, sleep=self.sleeper.sleep)

@@ -1,0 +1,39 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Several calls at a time, their results in order."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+
+AT_ONCE = 8
+"""Requests under way at a time: enough to hide the latency, few enough to be polite."""
+
+Given = t.TypeVar("Given")
+Made = t.TypeVar("Made")
+
+
+def in_order(make: t.Callable[[Given], Made], given: t.Iterable[Given], at_once: int = AT_ONCE) -> t.Iterator[Made]:
+    """Yields ``make`` of each of ``given``, in their order, with ``at_once`` calls under way at most.
+
+    Raises what a call raises, in its turn. Whoever stops early starts no more calls, and waits for those under way.
+    """
+    rest = iter(given)
+    first = list(islice(rest, at_once))
+    if len(first) < 2:
+        yield from map(make, first)
+        return
+    with ThreadPoolExecutor(len(first)) as pool:
+        under_way: deque[Future[Made]] = deque(pool.submit(make, one) for one in first)
+        try:
+            while under_way:
+                yield under_way.popleft().result()
+                under_way.extend(pool.submit(make, one) for one in islice(rest, 1))
+        finally:
+            for future in under_way:
+                future.cancel()
