@@ -1,0 +1,231 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rate budget that processes share (interface 1): real processes, real files, a real limit."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import multiprocessing
+import os
+import stat
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils import budget
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client, Usage
+from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller
+from support.sleeper import Sleeper
+
+FORK = multiprocessing.get_context("fork")
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def a_client(simulator: Simulator, state_dir: object, progress: Progress | None = None, **options: t.Any) -> Client:
+    params = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(state_dir), **options}
+    return Client(settings_from(params, pytest.fail), progress=progress or Progress())
+
+
+def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> Usage:
+    """What a task costs that reads an instance so many times."""
+    client = a_client(simulator, state_dir)
+    for number in range(requests):
+        client.fetch(f"/instances/{number % 60 + 1}")
+    return client.usage
+
+
+def in_processes(count: int, simulator: Simulator, state_dirs: list[Path], requests: int) -> None:
+    """Lets ``count`` processes read, each with one of ``state_dirs``."""
+    with FORK.Pool(count) as pool:
+        jobs = [(simulator, state_dirs[number % len(state_dirs)], requests) for number in range(count)]
+        pool.starmap(_fetch_in_process, [(job[0].url, str(job[1]), job[2]) for job in jobs], chunksize=1)
+
+
+def _fetch_in_process(url: str, state_dir: str, requests: int) -> None:
+    settings = settings_from({"api_key": KEY, "api_url": url, "state_dir": state_dir}, print)
+    for number in range(requests):
+        Client(settings).fetch(f"/instances/{number % 60 + 1}")
+
+
+def statuses(simulator: Simulator) -> list[int]:
+    return [request["status"] for request in simulator.log()]
+
+
+def budget_file(state_dir: Path) -> Path:
+    (file,) = state_dir.glob("budget-*")
+    return file
+
+
+def test_processes_of_one_controller_are_never_refused(simulator: Simulator, state_dir: Path) -> None:
+    simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
+    in_processes(12, simulator, [state_dir], 5)
+    assert statuses(simulator) == [200] * 60
+
+
+def test_controllers_that_share_a_key_see_each_other(simulator: Simulator, tmp_path: Path) -> None:
+    """They can't agree on the last request of a window; so a refusal or two in each, and no storm."""
+    simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
+    in_processes(12, simulator, [tmp_path / "one", tmp_path / "two"], 5)
+    told = statuses(simulator)
+    assert told.count(200) == 60
+    assert told.count(429) <= 20
+
+
+def test_hosts_of_a_playbook_share_it(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(rate_limit=15, rate_window_seconds=1, rate_window="clock")
+    inventory = controller.folder / "inventory.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": {f"host-{number}": {} for number in range(1, 41)}}}))
+    task = {"clawhosters.cloud.claw_instance_info": {"id": "{{ inventory_hostname.split('-')[1] | int }}"}}
+    run = controller.playbook(
+        [{"hosts": "all", "gather_facts": False, "tasks": [task]}], "-i", str(inventory), "--forks", "20"
+    )
+    assert run.rc == 0, run.screen
+    assert statuses(simulator) == [200] * 40
+    assert sum(result["api"]["retries"] for result in run.all) == 0
+    assert max(result["api"]["waited"] for result in run.all) > 0
+
+
+def test_a_spent_window_is_waited_out_before_a_request_is_sent(simulator: Simulator, state_dir: Path) -> None:
+    simulator.switch(rate_limit=3, rate_window_seconds=60)
+    assert fetch_some(simulator, state_dir, 3).waited == 0
+    sleeper = Sleeper()
+    client = a_client(simulator, state_dir, Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep))
+    # The clock of the simulator does not move with the sleeper's: once awake, it is refused.
+    with pytest.raises(Exception, match="429"):
+        client.fetch("/instances/1")
+    assert sleeper.total > 50
+    assert statuses(simulator)[:3] == [200] * 3
+
+
+def test_who_has_no_time_to_wait_asks_the_service(simulator: Simulator, state_dir: Path) -> None:
+    simulator.switch(rate_limit=3, rate_window_seconds=60)
+    fetch_some(simulator, state_dir, 3)
+    client = a_client(simulator, state_dir, retry_timeout=0)
+    with pytest.raises(Exception, match="429"):
+        client.fetch("/instances/1")
+    assert client.usage.waited == 0
+
+
+def test_keys_and_services_have_budgets_of_their_own(simulator: Simulator, state_dir: Path) -> None:
+    a_client(simulator, state_dir).fetch("/instances/1")
+    a_client(simulator, state_dir, api_key="oc_live_another_0000").fetch("/instances/1")
+    assert len(list(state_dir.glob("budget-*"))) == 2
+
+
+def test_the_file_is_the_owners_and_holds_no_key(simulator: Simulator, state_dir: Path) -> None:
+    fetch_some(simulator, state_dir, 1)
+    file = budget_file(state_dir)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
+    assert KEY not in file.name
+    assert KEY not in file.read_text()
+    assert file.stat().st_size < 1000
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"remaining": "many"}', "[" * 100_000, "\0" * 5000])
+def test_a_damaged_file_is_begun_anew(simulator: Simulator, state_dir: Path, content: str) -> None:
+    fetch_some(simulator, state_dir, 1)
+    file = budget_file(state_dir)
+    file.write_text(content)
+    assert fetch_some(simulator, state_dir, 2).waited == 0
+    assert json.loads(file.read_text())["remaining"] > 0
+
+
+def test_a_link_in_its_place_is_not_followed(simulator: Simulator, state_dir: Path, tmp_path: Path) -> None:
+    fetch_some(simulator, state_dir, 1)
+    file = budget_file(state_dir)
+    file.unlink()
+    target = tmp_path / "somebody's"
+    target.write_text("precious")
+    file.symlink_to(target)
+    assert fetch_some(simulator, state_dir, 2).waited == 0
+    assert target.read_text() == "precious"
+
+
+def test_a_folder_that_can_not_be_made_stops_nobody(simulator: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert fetch_some(simulator, tmp_path / "file" / "state", 2).requests == 2
+
+
+def test_a_folder_that_others_can_write_to_is_not_trusted(simulator: Simulator, state_dir: Path) -> None:
+    state_dir.mkdir()
+    state_dir.chmod(0o777)
+    assert fetch_some(simulator, state_dir, 2).requests == 2
+    assert list(state_dir.iterdir()) == []
+
+
+def test_a_lock_that_is_never_freed_stops_nobody(
+    simulator: Simulator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "LOCK_PATIENCE", 0.05)
+    fetch_some(simulator, state_dir, 1)
+    with budget_file(state_dir).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert fetch_some(simulator, state_dir, 2).requests == 2
+
+
+def test_a_process_that_died_with_a_request_under_way_frees_its_place(simulator: Simulator, state_dir: Path) -> None:
+    simulator.switch(rate_limit=100, rate_window_seconds=60)
+    fetch_some(simulator, state_dir, 1)
+
+    def die() -> None:
+        client = a_client(simulator, state_dir)
+        assert client._budget is not None
+        for _request in range(99):
+            client._budget.reserve(30.0, 0.0, time.sleep)
+        os._exit(0)
+
+    process = FORK.Process(target=die)
+    process.start()
+    process.join()
+    assert len(json.loads(budget_file(state_dir).read_text())["flights"]) == 99
+    assert fetch_some(simulator, state_dir, 3).waited == 0
+    assert json.loads(budget_file(state_dir).read_text())["flights"] == {}
+
+
+def test_a_service_that_tells_nothing_of_its_rate_is_not_waited_for(simulator: Simulator, state_dir: Path) -> None:
+    simulator.switch(rate_headers="none")
+    in_processes(4, simulator, [state_dir], 5)
+    assert fetch_some(simulator, state_dir, 5).waited == 0
+
+
+def test_a_service_that_was_not_reached_costs_nothing(simulator: Simulator, state_dir: Path) -> None:
+    fetch_some(simulator, state_dir, 1)
+    before = json.loads(budget_file(state_dir).read_text())["remaining"]
+    simulator.fault("reset_before")
+    assert fetch_some(simulator, state_dir, 1).requests == 2
+    assert json.loads(budget_file(state_dir).read_text())["remaining"] == before - 1
+
+
+def test_pages_are_read_at_once_and_put_together_in_order(simulator: Simulator, state_dir: Path) -> None:
+    """While the second page hangs, the third comes; the second is asked for again."""
+    simulator.fault("hang", path="/instances", skip=1, seconds=5)
+    sleeper = Sleeper()
+    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    instances = a_client(simulator, state_dir, progress, timeout=1).fetch_all("/instances")
+    assert [instance["id"] for instance in instances] == list(range(1, 61))
+    pages = [request["query"].get("page", "1") for request in simulator.log()]
+    assert pages[0] == "1"
+    assert sorted(pages[1:3]) == ["2", "3"]
+    assert len(pages) == 4
+    assert pages[3] in pages[1:3]
+
+
+def test_a_size_refused_on_a_later_page_means_reading_again_without(simulator: Simulator, state_dir: Path) -> None:
+    simulator.fault("status", status=422, path="/instances", skip=1)
+    client = a_client(simulator, state_dir, page_size=20)
+    assert len(client.fetch_all("/instances")) == 60
+    assert client.settings.page_size is None
