@@ -24,6 +24,8 @@ VENV := .venv
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 DEMO_READY := $(VENV)/demo-$(VERSION).stamp
 DEV_READY := $(VENV)/dev-$(VERSION).stamp
+BENCH_VENV := build/bench-venv
+BENCH_READY := $(BENCH_VENV)/bench-$(VERSION).stamp
 
 # What runs sees the tools of the environment, the collection, and a home of its own: nothing is left in the caller's.
 HOME_DIR := build/home
@@ -85,9 +87,10 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 	$(call heading,Integration tests: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration $(ARGS)
 
+# ARGS names rows, and how often each is run: make bench ARGS='inventory runs=1'
 .PHONY: bench
-bench: live $(DEV_READY) ## Measure what a task costs, beside ansible.builtin.ping
-	@$(RUN) PYTHONPATH=tests python tests/benchmarks/task_cost.py
+bench: live $(BENCH_READY) ## Measure it beside hetzner.hcloud and vultr.cloud (about 25 minutes)
+	@$(RUN) PYTHONPATH=tests $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 .PHONY: format
 format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can fix
@@ -99,6 +102,7 @@ format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can
 lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
 	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) requirements/demo.in --output-file requirements/demo.txt
 	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) requirements/dev.in --output-file requirements/dev.txt
+	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) requirements/bench.in --output-file requirements/bench.txt
 LOCK_OPTIONS := --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: build
@@ -138,11 +142,12 @@ copy:
 # A change of the pins, or of the Python, makes the environment anew. The stamp is written last: a broken-off install has none.
 $(DEMO_READY): requirements/demo.txt
 $(DEV_READY): requirements/dev.txt
-$(DEMO_READY) $(DEV_READY):
+$(BENCH_READY): requirements/bench.txt
+$(DEMO_READY) $(DEV_READY) $(BENCH_READY):
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "PYTHON=$(PYTHON) is not a Python 3.11 or newer with venv (Debian: python3-venv). Name one: make PYTHON=python3.13" >&2; \
 		exit 1; }
-	@echo 'Setting up $(VENV) with the versions of $< (Python $(VERSION)) ...'
-	@$(PYTHON) -m venv --clear $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --requirement $<
+	@echo 'Setting up $(@D) with the versions of $< (Python $(VERSION)) ...'
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --requirement $<
 	@touch $@

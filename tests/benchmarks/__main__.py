@@ -1,0 +1,99 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`make bench`, or a part of it: `make bench ARGS='inventory runs=1'`."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks import rows_inventory, rows_rate, rows_requests, rows_tasks
+from benchmarks.contestants import ALL, OURS
+from benchmarks.measure import COLLECTIONS, BenchError, Workplace, tell
+from benchmarks.table import Section, table
+
+SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
+    "requests": rows_requests.measured,
+    "rate": rows_rate.measured,
+    "inventory": rows_inventory.measured,
+    "tasks": rows_tasks.measured,
+}
+RUNS = 5
+USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}]'"
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 1 when something failed; a target that is missed is no failure, but stands in the table."""
+    runs, names = RUNS, []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if name == "runs" and value.isdigit() and int(value) > 0:
+            runs = int(value)
+        elif name in SECTIONS and not equals:
+            names.append(name)
+        else:
+            tell(f"'{argument}' is none of them. {USAGE}")
+            return 2
+    begun = time.monotonic()
+    try:
+        sections = [_measured(name, runs) for name in SECTIONS if name in names or not names]
+    except BenchError as error:
+        tell(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(table(sections, _versions(time.monotonic() - begun)))
+    return 0
+
+
+def _measured(name: str, runs: int) -> Section:
+    with tempfile.TemporaryDirectory() as folder:
+        return SECTIONS[name](Workplace(Path(folder)), runs)
+
+
+def _versions(seconds: float) -> list[str]:
+    collections = ", ".join(
+        f"{contestant.collection} {_collection_version(contestant.collection)}" for contestant in ALL
+    )
+    packages = ", ".join(f"{name} {version(name)}" for name in ("ansible-core", "requests", "urllib3"))
+    return [
+        collections,
+        f"Python {platform.python_version()}, {packages}",
+        (
+            f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; "
+            f"measured in {seconds / 60:.0f} min"
+        ),
+        f"{OURS.collection} at commit {_commit()}",
+    ]
+
+
+def _collection_version(name: str) -> str:
+    if name == OURS.collection:
+        path = COLLECTIONS / "ansible_collections" / name.replace(".", "/") / "galaxy.yml"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return next(line.removeprefix("version: ") for line in lines if line.startswith("version: "))
+    spec = find_spec("ansible_collections")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    manifest = Path(spec.submodule_search_locations[0]) / name.replace(".", "/") / "MANIFEST.json"
+    return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
+
+
+def _commit() -> str:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

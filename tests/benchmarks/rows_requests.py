@@ -1,0 +1,216 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests sent against the fewest that can do the same, from the services' own counts, for accounts of three sizes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from benchmarks.contestants import ALL, OURS, PEERS, Contestant, hosts, play
+from benchmarks.measure import Workplace, tell
+from benchmarks.services import Services, services
+from benchmarks.table import Row, Section
+from simulator.handle import KEY
+
+SIZES = (25, 1_000, 10_000)
+PAGE = 25
+RUNNING, STOPPED, BACKED_UP = 1, 4, 2
+"""Instances of the simulator's generated fleet that are so, at every size."""
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Pages of each list of the account."""
+
+    instances: int
+    addons: int
+    backups: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A task, and the fewest requests that can do it."""
+
+    title: str
+    module: str
+    options: dict[str, Any]
+    fewest: Callable[[Pages], int]
+
+
+NEW = {"wait": False}
+JOBS = (
+    Job("claw_instance: by id", "claw_instance", {"id": RUNNING}, lambda pages: 1),
+    # What it is, and the change.
+    Job("claw_instance: start", "claw_instance", {"id": STOPPED, **NEW}, lambda pages: 2),
+    # Names are found in the list; only the detail has all fields.
+    Job("claw_instance: by name", "claw_instance", {"name": "web-bot"}, lambda pages: pages.instances + 1),
+    Job(
+        "claw_instance: absent, by name",
+        "claw_instance",
+        {"name": "nobody", "state": "absent"},
+        lambda pages: pages.instances,
+    ),
+    Job("claw_instance_info: by id", "claw_instance_info", {"id": RUNNING}, lambda pages: 1),
+    Job("claw_instance_info: all", "claw_instance_info", {}, lambda pages: pages.instances),
+    Job(
+        "claw_fleet: unchanged",
+        "claw_fleet",
+        {"instances": [{"id": 1}, {"id": 2}, {"name": "sales-bot"}]},
+        lambda pages: pages.instances,
+    ),
+    Job(
+        "claw_fleet: one to start",
+        "claw_fleet",
+        {"instances": [{"id": 1}, {"id": STOPPED}], **NEW},
+        lambda pages: pages.instances + 1,
+    ),
+    Job("claw_addon: by id, unchanged", "claw_addon", {"id": 1, "config": {}}, lambda pages: 1),
+    # What it is, the change, and whether it took.
+    Job("claw_addon: by id, changed", "claw_addon", {"id": 1, "config": {"usage_limit": 7}}, lambda pages: 3),
+    # As with names of instances: only the detail surely has all attributes.
+    Job(
+        "claw_addon: by instance",
+        "claw_addon",
+        {"addon_type": "llm", "instance_id": 1, "config": {}},
+        lambda pages: pages.addons + 1,
+    ),
+    Job("claw_addon_info: by id", "claw_addon_info", {"id": 1}, lambda pages: 1),
+    Job("claw_addon_info: all", "claw_addon_info", {}, lambda pages: pages.addons),
+    Job("claw_backup_info: by id", "claw_backup_info", {"id": 1}, lambda pages: 1),
+    Job(
+        "claw_backup_info: newest of one",
+        "claw_backup_info",
+        {"instance_id": BACKED_UP, "newest": True},
+        lambda pages: pages.backups,
+    ),
+    # The backup, the instance that it overwrites, the restore.
+    Job(
+        "claw_backup_restore: by id",
+        "claw_backup_restore",
+        {"incident": "by-id", "backup_id": 1, **NEW},
+        lambda pages: 3,
+    ),
+    Job(
+        "claw_backup_restore: latest",
+        "claw_backup_restore",
+        {"incident": "latest", "instance_id": BACKED_UP, **NEW},
+        lambda pages: pages.backups + 2,
+    ),
+    Job(
+        "claw_purchase: not needed",
+        "claw_purchase",
+        {"order": "none", "package_id": 1, "balance_below": 1},
+        lambda pages: 1,
+    ),
+    # The balance before, the purchase, the balance after, which is a part of the result.
+    Job(
+        "claw_purchase: bought",
+        "claw_purchase",
+        {"order": "one", "package_id": 1, "balance_below": 10**9},
+        lambda pages: 3,
+    ),
+    Job("claw_billing_info", "claw_billing_info", {}, lambda pages: 1),
+    Job("claw_account_info", "claw_account_info", {}, lambda pages: 1),
+    Job("claw_health_info", "claw_health_info", {}, lambda pages: 1),
+)
+
+
+def measured(workplace: Workplace, runs: int) -> Section:
+    """The section. Counts don't vary, so once is enough."""
+    sent: dict[tuple[str, str], list[int]] = {}
+    fewest: dict[str, list[int]] = {}
+    for size in SIZES:
+        with services(instances=size) as account:
+            pages = _pages(account)
+            for job in JOBS:
+                tell(f"requests, {size:,} instances: {job.title}")
+                fewest.setdefault(job.title, []).append(job.fewest(pages))
+                task = {f"clawhosters.cloud.{job.module}": job.options}
+                environment = {"CLAWHOSTERS_STATE_DIR": str(workplace.folder / f"state-{size}")}
+                command = ["ansible-playbook", workplace.write("task.yml", play([task], "localhost"))]
+                sent.setdefault((job.title, "ours"), []).append(
+                    _requests(workplace, OURS, account, command, environment)
+                )
+            _compare(workplace, account, size, sent, fewest)
+    return _section(sent, fewest)
+
+
+def _compare(
+    workplace: Workplace,
+    account: Services,
+    size: int,
+    sent: dict[tuple[str, str], list[int]],
+    fewest: dict[str, list[int]],
+) -> None:
+    """What the peers have, too: an inventory, and a task of one instance."""
+    workplace.write("host.yml", hosts(1, 1))
+    fewest.setdefault("inventory", []).append(math.ceil(size / PAGE))
+    for contestant in ALL:
+        tell(f"requests, {size:,} instances: inventory, {contestant.name}")
+        workplace.write(contestant.inventory_file, contestant.inventory)
+        command = ["ansible-inventory", "-i", contestant.inventory_file, "--list"]
+        sent.setdefault(("inventory", contestant.name), []).append(_requests(workplace, contestant, account, command))
+    for peer in PEERS:
+        workplace.write("peer.yml", play([peer.task("number")]))
+        command = ["ansible-playbook", "-i", "host.yml", "peer.yml"]
+        sent.setdefault((JOBS[0].title, peer.name), []).append(_requests(workplace, peer, account, command))
+
+
+def _requests(
+    workplace: Workplace,
+    contestant: Contestant,
+    account: Services,
+    command: list[str],
+    environment: dict[str, str] | None = None,
+) -> int:
+    service = contestant.service(account)
+    service.turn()
+    workplace.run(command, {**contestant.environment(account), **(environment or {})})
+    return service.counts().requests
+
+
+def _pages(account: Services) -> Pages:
+    def pages_of(collection: str) -> int:
+        url = f"{account.simulator.url}/{collection}"
+        answer = requests.get(url, headers={"Authorization": f"Bearer {KEY}"}, timeout=60)
+        return int(answer.json()["pagination"]["total_pages"])
+
+    return Pages(pages_of("instances"), pages_of("addons"), pages_of("backups"))
+
+
+def _section(sent: dict[tuple[str, str], list[int]], fewest: dict[str, list[int]]) -> Section:
+    sizes = ", ".join(f"{size:,}" for size in SIZES)
+    section = Section(f"Requests sent, in accounts of {sizes} instances")
+    for title, least in fewest.items():
+        ours = sent[title, "ours"]
+        section.rows.append(
+            Row(
+                title,
+                [_cell(sent.get((title, contestant.name))) for contestant in ALL],
+                ratio=f"{max(count / few for count, few in zip(ours, least, strict=True)):.2f}x",
+                target="1.00x",
+                met=ours == least,
+            )
+        )
+    section.notes = [
+        (
+            "Each as a task of its own, on localhost: ansible-playbook TASK.yml; inventory: ansible-inventory --list. "
+            "Counted by the service. Ratio: to the fewest that do the same, the worst of the sizes: for a list "
+            f"ceil(entries / {PAGE}) pages, then 1 for each object read, changed, or read again since its answer is "
+            "no proof."
+        ),
+    ]
+    return section
+
+
+def _cell(counts: list[int] | None) -> str:
+    if counts is None:
+        return "-"
+    return str(counts[0]) if len(set(counts)) == 1 else " ".join(map(str, counts))

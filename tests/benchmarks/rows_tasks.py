@@ -1,0 +1,125 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a task costs: one call, fifty in a loop, fifty hosts at ten forks, fifty in one task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchmarks.contestants import ALL, HCLOUD, OURS, PEERS, VULTR, Contestant, hosts, number_of, play, shown
+from benchmarks.measure import BenchError, Workplace, median_of, rotated, tell
+from benchmarks.services import Services, services
+from benchmarks.table import Row, Section
+
+ACCOUNT = 100
+ITEMS = 50
+FORKS = 10
+LOOP, SPREAD, ONE, FLEET = "a loop of 50", "50 hosts at 10 forks", "one call", "50 in one claw_fleet"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A playbook of one contestant, beside an empty one over the same hosts."""
+
+    title: str
+    contestant: Contestant
+    playbook: str
+    inventory: str
+
+
+def measured(workplace: Workplace, runs: int) -> Section:
+    """The section."""
+    workplace.write("one.yml", hosts(1, 1))
+    workplace.write("fifty.yml", hosts(1, ITEMS))
+    workplace.write("nothing.yml", play([]))
+    jobs = [
+        *(_job(workplace, ONE, contestant, contestant.task("number"), "one.yml") for contestant in ALL),
+        *(_job(workplace, LOOP, contestant, _looped(contestant), "one.yml") for contestant in ALL),
+        *(
+            _job(workplace, SPREAD, contestant, contestant.task(number_of(contestant)), "fifty.yml")
+            for contestant in ALL
+        ),
+        _job(workplace, FLEET, OURS, _fleet(), "one.yml"),
+    ]
+    nets: dict[tuple[str, str], list[float]] = {}
+    empties: dict[str, list[float]] = {"one.yml": [], "fifty.yml": []}
+    with services(running=ACCOUNT) as account:
+        for contestant in ALL:
+            contestant.service(account).turn()
+        for job in jobs[: len(ALL)]:
+            _seconds(workplace, job.playbook, job.inventory, account, job.contestant)  # fills the caches
+        for run in range(runs):
+            for title in (ONE, LOOP, SPREAD, FLEET):
+                group = [job for job in jobs if job.title == title]
+                # The empty playbook runs in the same turn as those that it is taken off from.
+                empty = _seconds(workplace, "nothing.yml", group[0].inventory, account, OURS)
+                empties[group[0].inventory].append(empty)
+                for job in rotated(group, run):
+                    seconds = _seconds(workplace, job.playbook, job.inventory, account, job.contestant)
+                    nets.setdefault((title, job.contestant.name), []).append(seconds - empty)
+                    tell(f"tasks, run {run + 1} of {runs}: {title}, {job.contestant.name}: {seconds:.2f} s")
+    return _section(nets, empties, runs)
+
+
+def _job(workplace: Workplace, title: str, contestant: Contestant, task: dict[str, object], inventory: str) -> Job:
+    playbook = workplace.write(f"{contestant.name}-{title.replace(' ', '-')}.yml", play([task]))
+    return Job(title, contestant, playbook, inventory)
+
+
+def _looped(contestant: Contestant) -> dict[str, object]:
+    return {**contestant.task("item"), "loop": list(range(1, ITEMS + 1))}
+
+
+def _fleet() -> dict[str, object]:
+    return {"clawhosters.cloud.claw_fleet": {"instances": [{"id": number} for number in range(1, ITEMS + 1)]}}
+
+
+def _seconds(workplace: Workplace, playbook: str, inventory: str, account: Services, contestant: Contestant) -> float:
+    command = ["ansible-playbook", "-i", inventory, "--forks", str(FORKS), playbook]
+    sample = workplace.run(command, contestant.environment(account))
+    if re.search(r"changed=[1-9]", sample.stdout):
+        raise BenchError(f"{contestant.collection} changed what was to stay as it is:\n{sample.stdout[-2000:]}")
+    return sample.wall
+
+
+def _section(nets: dict[tuple[str, str], list[float]], empties: dict[str, list[float]], runs: int) -> Section:
+    section = Section(f"Tasks: one instance found as it should be, net of an empty playbook, medians of {runs}")
+    medians = {key: median_of(values, float) for key, values in nets.items()}
+
+    def row(title: str, against: str, goal: float | None, times: Callable[[float], str]) -> Row:
+        ours = medians[title, OURS.name]
+        factor = min(medians[against, peer.name] for peer in PEERS) / max(ours, 1e-3)
+        return Row(
+            title,
+            [times(medians[title, who.name]) if (title, who.name) in medians else "-" for who in ALL],
+            ratio=f"{factor:.1f}x",
+            target="" if goal is None else f">= {goal:g}x",
+            met=None if goal is None else factor >= goal,
+        )
+
+    section.rows = [
+        row(ONE, ONE, None, lambda seconds: f"{1000 * seconds:.0f} ms"),
+        row(LOOP, LOOP, 10, lambda seconds: f"{seconds:.2f} s"),
+        row(SPREAD, SPREAD, 10, lambda seconds: f"{seconds:.2f} s"),
+        row(FLEET, LOOP, 50, lambda seconds: f"{seconds:.2f} s"),
+    ]
+    section.notes = [
+        f"ansible-playbook -i {{one.yml,fifty.yml}} --forks {FORKS} TASK.yml, with "
+        + "; ".join(f"{contestant.name}: {shown(contestant.instance)}" for contestant in ALL)
+        + ".",
+        (
+            f"claw_fleet: {shown({'instances': [{'id': 1}, {'id': 2}]})}, and so on to {ITEMS}. An account of "
+            f"{ACCOUNT} instances, no latency, no limit. Ratio: how many times as long the better peer takes; for claw_fleet the "
+            "better peer's loop."
+        ),
+        (
+            f"The empty playbook: {median_of(empties['one.yml'], float):.2f} s with one host, "
+            f"{median_of(empties['fifty.yml'], float):.2f} s with {ITEMS}. Requests for one instance: 1 (ours), 4 "
+            f"({HCLOUD.name}), 6 ({VULTR.name})."
+        ),
+    ]
+    return section

@@ -1,0 +1,125 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The services that are asked: the simulator for this collection, a stand-in of their own API for the others."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import requests
+
+from benchmarks.standin import CONTROL
+from simulator.handle import HOME, Simulator
+
+UNLIMITED = 1_000_000
+"""Requests in a window where no limit is wanted: as with the real service, its headers are on every answer."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Requests that a service saw, and how many of them it answered with 429."""
+
+    requests: int
+    refused: int
+
+
+class Service(Protocol):
+    """A service that is measured against."""
+
+    def turn(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
+        """Settings for what follows; counts begin at zero, and the limit's window is open."""
+
+    def counts(self) -> Counts:
+        """What was asked since."""
+
+    def cost(self) -> float:
+        """Seconds of processor that its process took so far; nan where the system doesn't tell."""
+
+
+class Simulated:
+    """The simulator, as a benchmark turns it."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+
+    def turn(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
+        self.simulator.reset(switches={"rate_limit": limit, "rate_window_seconds": window})
+        if latency:
+            self.simulator.fault("slow", seconds=latency, times=None)
+
+    def counts(self) -> Counts:
+        statuses = [request["status"] for request in self.simulator.log()]
+        return Counts(len(statuses), statuses.count(429))
+
+    def cost(self) -> float:
+        try:
+            fields = Path(f"/proc/{self.simulator.process.pid}/stat").read_text(encoding="ascii").split()
+        except OSError:
+            return float("nan")
+        return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+
+
+class StandIn:
+    """The stand-in's process, as a benchmark turns it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    def turn(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
+        self._control({"latency": latency, "limit": limit, "window": window})
+
+    def counts(self) -> Counts:
+        told = self._control()
+        return Counts(told["requests"], told["refused"])
+
+    def cost(self) -> float:
+        return float(self._control()["cpu"])
+
+    def _control(self, settings: Mapping[str, float] | None = None) -> Any:
+        return self._session.get(self.url + CONTROL, params=settings, timeout=60).json()
+
+
+@dataclass(frozen=True)
+class Services:
+    """An account of one size, with each of the services."""
+
+    simulated: Simulated
+    standin: StandIn
+
+    @property
+    def simulator(self) -> Simulator:
+        return self.simulated.simulator
+
+
+@contextmanager
+def services(*, instances: int | None = None, running: int = 0) -> Iterator[Services]:
+    """Accounts with so many ``instances`` in all states, or with so many that are all ``running``."""
+    state = {"instances": [{"name": f"vm-{number}", "status": "running"} for number in range(1, running + 1)]}
+    size = running if instances is None else instances
+    command = [sys.executable, "-m", "benchmarks.standin", f"--servers={size}"]
+    with (
+        Simulator(instances=instances, state=state if instances is None else None, transition_seconds=0) as simulator,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(HOME)},
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            yield Services(Simulated(simulator), StandIn(process.stdout.readline().strip()))
+        finally:
+            process.kill()

@@ -1,0 +1,135 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stand-in for the two other services, in a process of its own: `python -m benchmarks.standin --servers 300`.
+
+As the simulator, it counts the requests in fixed windows that begin with their first request, and sends every answer
+after the latency it was told. Its first line of output is its address; it leaves when its standard input ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import math
+import os
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+from benchmarks.answers import NOT_FOUND, Hetzner, Vultr
+
+CONTROL = "/_control"
+TEXTS = {200: "OK", NOT_FOUND: "Not Found", 429: "Too Many Requests"}
+
+
+@dataclass
+class Settings:
+    """What a benchmark may turn: seconds before an answer, requests in a window, and its length in seconds."""
+
+    latency: float = 0.0
+    limit: int = 1_000_000
+    window: float = 3.0
+
+
+@dataclass
+class Counts:
+    """What was asked since the last turn."""
+
+    requests: int = 0
+    refused: int = 0
+
+
+class Standin:
+    """Both services; every turn of the settings begins with empty counts and an open window."""
+
+    def __init__(self, servers: int) -> None:
+        self._services = (Hetzner(servers), Vultr(servers))
+        self._turn({})
+
+    def _turn(self, wanted: dict[str, str]) -> None:
+        self._settings = Settings(
+            float(wanted.get("latency", Settings.latency)),
+            int(wanted.get("limit", Settings.limit)),
+            float(wanted.get("window", Settings.window)),
+        )
+        self._counts = Counts()
+        self._window_begun = -math.inf
+        self._in_window = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, for as long as it is kept."""
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            kept = True
+            while kept:
+                head = await reader.readuntil(b"\r\n\r\n")
+                target = head.split(b" ", 2)[1].decode()
+                kept = b"\r\nconnection: close" not in head.lower()
+                answer = self._control(target) if target.startswith(CONTROL) else self._answer(target)
+                if self._settings.latency and not target.startswith(CONTROL):
+                    await asyncio.sleep(self._settings.latency)
+                writer.write(answer)
+                await writer.drain()
+        writer.close()
+
+    def _control(self, target: str) -> bytes:
+        """The counts so far; with settings in the query, it begins anew with those."""
+        counts = json.dumps({**asdict(self._counts), "cpu": time.process_time()}).encode()
+        if query := urlsplit(target).query:
+            self._turn(dict(parse_qsl(query)))
+        return _message(200, "", counts)
+
+    def _answer(self, target: str) -> bytes:
+        service = next((service for service in self._services if target.startswith(service.prefix)), None)
+        if service is None:
+            return _message(NOT_FOUND, "", b"{}")
+        allowed, limit, remaining, reset = self._count()
+        status, body = service.reply(target.removeprefix(service.prefix)) if allowed else (429, service.too_many)
+        return _message(status, service.limit_headers(limit, remaining, reset), body)
+
+    def _count(self) -> tuple[bool, int, int, int]:
+        """Whether the request is within the limit, and what to say of it."""
+        now = time.time()
+        if now >= self._window_begun + self._settings.window:
+            self._window_begun, self._in_window = now, 0
+        allowed = self._in_window < self._settings.limit
+        self._in_window += allowed
+        self._counts.requests += 1
+        self._counts.refused += not allowed
+        reset = math.ceil(self._window_begun + self._settings.window)
+        return allowed, self._settings.limit, self._settings.limit - self._in_window, reset
+
+
+def _message(status: int, headers: str, body: bytes) -> bytes:
+    head = (
+        f"HTTP/1.1 {status} {TEXTS[status]}\r\nContent-Type: application/json\r\n{headers}"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _main(servers: int) -> None:
+    standin = Standin(servers)
+    # An unlimited number of waiting connections: fifty forks come at once.
+    server = await asyncio.start_server(standin.serve, "127.0.0.1", 0, backlog=2048)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+def _leave_with_parent() -> None:
+    while sys.stdin.buffer.read(1024):
+        pass
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--servers", type=int, default=60)
+    arguments = parser.parse_args()
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    asyncio.run(_main(arguments.servers))
