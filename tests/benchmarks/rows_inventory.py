@@ -37,6 +37,7 @@ Key = tuple[int, float, str]
 def measured(workplace: Workplace, runs: int) -> Section:
     """The section."""
     samples: dict[Key, list[Sample]] = {}
+    costs: dict[str, list[float]] = {}
     with ExitStack() as stack:
         accounts = {
             size: stack.enter_context(services(instances=size)) for size in sorted({size for size, _latency in CASES})
@@ -47,26 +48,33 @@ def measured(workplace: Workplace, runs: int) -> Section:
         for run in range(runs):
             for size, latency in CASES:
                 for contestant in rotated(ALL, run):
-                    sample = _listed(workplace, contestant, accounts[size], size, latency)
+                    sample, cost = _listed(workplace, contestant, accounts[size], size, latency)
+                    if size == LARGE:
+                        costs.setdefault(contestant.name, []).append(cost)
                     samples.setdefault((size, latency, contestant.name), []).append(sample)
                     tell(
                         f"inventory, run {run + 1} of {runs}: {size:,} at {latency * 1000:.0f} ms, "
                         f"{contestant.name}: {sample.wall:.2f} s"
                     )
-    return _section(samples, runs)
+    return _section(samples, costs, runs)
 
 
-def _listed(workplace: Workplace, contestant: Contestant, account: Services, size: int, latency: float) -> Sample:
-    contestant.service(account).turn(latency=latency)
+def _listed(
+    workplace: Workplace, contestant: Contestant, account: Services, size: int, latency: float
+) -> tuple[Sample, float]:
+    """What the command cost, and what each answer cost the service, in seconds of processor."""
+    service = contestant.service(account)
+    service.turn(latency=latency)
+    before = service.cost()
     command = ["ansible-inventory", "-i", contestant.inventory_file, "--list"]
     sample = workplace.run(command, contestant.environment(account))
     found = len(json.loads(sample.stdout)["_meta"]["hostvars"])
     if found != size:
         raise BenchError(f"{contestant.collection} found {found} hosts of {size}:\n{sample.stderr[-2000:]}")
-    return sample
+    return sample, (service.cost() - before) / service.counts().requests
 
 
-def _section(samples: dict[Key, list[Sample]], runs: int) -> Section:
+def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], runs: int) -> Section:
     section = Section(f"Inventory: ansible-inventory --list, medians of {runs}")
 
     def median(size: int, latency: float, name: str, value: str) -> float:
@@ -108,17 +116,18 @@ def _section(samples: dict[Key, list[Sample]], runs: int) -> Section:
         f"{shown(contestant.inventory)}"
         for contestant in ALL
     ]
-    section.notes += [
-        (
-            "Ratio: to the better peer. Processor: user and system. Growth: from "
-            f"{SMALL:,} to {LARGE:,} instances, net of an empty account. Pages are of "
-            "25 (ours), 50 (hcloud), 100 (vultr), as they ask by default; the latency is that of every answer."
-        ),
-    ]
+    section.notes.append(
+        f"Ratio: to the better peer. Processor: user and system. Growth: from {SMALL:,} to {LARGE:,} instances, net of "
+        "an empty account. Pages are of 25 (ours), 50 (hcloud), 100 (vultr), as they ask by default; the latency is "
+        "that of every answer."
+    )
     empty = ", ".join(
         f"{contestant.name} {median(0, 0.0, contestant.name, 'wall'):.2f} s wall, "
         f"{median(0, 0.0, contestant.name, 'peak'):.0f} MB"
         for contestant in ALL
     )
-    section.notes.append(f"An empty account: {empty}.")
+    answers = ", ".join(
+        f"{1000 * median_of(costs[contestant.name], float):.1f} ms ({contestant.name})" for contestant in ALL
+    )
+    section.notes.append(f"An empty account: {empty}. An answer costs the services, on the same processors, {answers}.")
     return section

@@ -56,8 +56,8 @@ def measured(workplace: Workplace, runs: int) -> Section:
         (
             "Floor: all windows but the last (ceil(hosts / limit) - 1), and the same playbook with a task of "
             "ansible.builtin.debug over as many hosts as the last window lets through, since those can't be asked "
-            "about before it opens. 'Processor': the fleet takes longer than the floor even with no limit, so that it is not "
-            "the limit that binds."
+            "about before it opens. 'CPU': even with no limit the fleet takes longer than the floor, so that it is the "
+            "processor that binds, not the limit."
         ),
         (
             f"vultr asks for the first {len({host['labelled'] for host in hosts(1, HOSTS)['all']['hosts'].values()})} "

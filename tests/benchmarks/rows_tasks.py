@@ -113,8 +113,8 @@ def _section(nets: dict[tuple[str, str], list[float]], empties: dict[str, list[f
         + ".",
         (
             f"claw_fleet: {shown({'instances': [{'id': 1}, {'id': 2}]})}, and so on to {ITEMS}. An account of "
-            f"{ACCOUNT} instances, no latency, no limit. Ratio: how many times as long the better peer takes; for claw_fleet the "
-            "better peer's loop."
+            f"{ACCOUNT} instances, no latency, no limit. Ratio: how many times as long the better peer takes; for "
+            "claw_fleet the better peer's loop."
         ),
         (
             f"The empty playbook: {median_of(empties['one.yml'], float):.2f} s with one host, "

@@ -42,7 +42,7 @@ class Service(Protocol):
         """What was asked since."""
 
     def cost(self) -> float:
-        """Seconds of processor that its process took so far; nan where the system doesn't tell."""
+        """Seconds of processor that the service's process took so far; nan where the system doesn't tell."""
 
 
 class Simulated:
