@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import typing as t
 
@@ -43,11 +44,17 @@ def inert(value: t.Any) -> t.Any:
     it matters (who reads that output must not run it either) and noise where it doesn't.
     """
     if isinstance(value, str):
-        if PLAIN.fullmatch(value):
-            return as_template(value)
-        return value if _trust else wrap_var(value)
+        return _inert_text(value)
     if isinstance(value, dict):
         return {inert(name): inert(item) for name, item in value.items()}
     if isinstance(value, list):
         return [inert(item) for item in value]
     return value
+
+
+@functools.lru_cache(maxsize=1024)
+def _inert_text(text: str) -> str:
+    """Most of the text in a fleet is the same few words, over and over."""
+    if PLAIN.fullmatch(text):
+        return as_template(text)
+    return text if _trust else wrap_var(text)
