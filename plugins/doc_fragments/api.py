@@ -36,7 +36,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds for one HTTP request, to connect and between two pieces of the answer.
+      - Seconds for one HTTP request, to connect and to get the whole answer.
       - If not set, the environment variable E(CLAWHOSTERS_TIMEOUT) is used.
     type: float
     default: 30.0
@@ -54,8 +54,11 @@ options:
     type: int
   state_dir:
     description:
-      - A folder on the controller for what must be remembered between runs, such as the journal of
-        M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase).
+      - A folder on the controller for what processes and runs leave each other word of, which nobody else may read.
+      - It holds the rate budget, by which all forks, loops and inventories of a key take turns. Where it can't be
+        written, each waits out the service's refusals alone.
+      - It holds the journal of M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase),
+        which send nothing without it.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
@@ -95,7 +98,7 @@ options:
       - name: CLAWHOSTERS_CA_PATH
   timeout:
     description:
-      - Seconds for one HTTP request, to connect and between two pieces of the answer.
+      - Seconds for one HTTP request, to connect and to get the whole answer.
     type: float
     default: 30.0
     env:
@@ -116,8 +119,11 @@ options:
       - name: CLAWHOSTERS_PAGE_SIZE
   state_dir:
     description:
-      - A folder on the controller for what must be remembered between runs, such as the journal of
-        M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase).
+      - A folder on the controller for what processes and runs leave each other word of, which nobody else may read.
+      - It holds the rate budget, by which all forks, loops and inventories of a key take turns. Where it can't be
+        written, each waits out the service's refusals alone.
+      - It holds the journal of M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase),
+        which send nothing without it.
     type: path
     default: ~/.ansible/clawhosters
     env:

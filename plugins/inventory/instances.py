@@ -241,7 +241,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _variables(self, instance: Item) -> dict[str, t.Any]:
         prefix = self.get_option("hostvars_prefix")
-        return {f"{prefix}{field}": inert(instance[field]) for field in sorted(instance)}
+        variables = {f"{prefix}{field}": inert(instance[field]) for field in sorted(instance)}
+        # How Ansible connects is the user's to say: with an empty prefix, a field could say it too.
+        return {name: value for name, value in variables.items() if not name.startswith("ansible_")}
 
     def _passes(self, variables: dict[str, t.Any]) -> bool:
         for condition in self.get_option("filters"):

@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+import time
 import typing as t
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils import transport
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client, Repeat
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ApiError,
@@ -213,3 +218,50 @@ def test_entries_need_no_id_and_keep_their_order(simulator: Simulator, client: C
     assert len(client.fetch_entries("/instances")) == 60
     simulator.switch(drop_fields=[])
     assert [entry["id"] for entry in client.fetch_entries("/instances", max_pages=2)] == list(range(60, 10, -1))
+
+
+@contextlib.contextmanager
+def served(answer: t.Callable[[socket.socket], None]) -> t.Iterator[dict[str, t.Any]]:
+    """A server for one request that ``answer`` answers; the options that lead to it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _address = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
+                answer(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        yield {"api_key": KEY, "api_url": url, "timeout": 0.5, "retry_timeout": 0}
+        thread.join()
+
+
+def test_the_timeout_is_for_the_whole_answer() -> None:
+    """A service that sends a byte now and then would keep a client that only counts the silence for ever."""
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.05)
+
+    with served(drip) as options, pytest.raises(TransportError, match=r"no whole answer within 0\.5 s") as failure:
+        Client(settings_from(options, pytest.fail)).fetch("/instances/1")
+    assert failure.value.sent
+
+
+def test_a_byte_order_mark_before_the_json_is_no_matter() -> None:
+    body = b'\xef\xbb\xbf{"data": {"id": 1}}'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    with served(lambda connection: connection.sendall(answer)) as options:
+        assert Client(settings_from(options, pytest.fail)).fetch("/instances/1") == {"id": 1}
+
+
+def test_an_answer_without_end_is_not_read_to_its_end(
+    simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "LONGEST_BODY", 1000)
+    with pytest.raises(TransportError, match="of no use"):
+        client.act("GET", "/instances")
