@@ -20,7 +20,9 @@ unexport $(filter ANSIBLE_% CLAWHOSTERS_% PYTHONPATH PYTHONHOME GIT_DIR GIT_WORK
 LIVE := build/live/ansible_collections/clawhosters/cloud
 COPY := build/ansible_collections/clawhosters/cloud
 
-VENV := .venv
+# CORE=2.18 takes this ansible-core instead of the newest that the Python can run, in an environment of its own.
+CORE ?=
+VENV := $(if $(CORE),build/matrix/$(CORE),.venv)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 DEMO_READY := $(VENV)/demo-$(VERSION).stamp
 DEV_READY := $(VENV)/dev-$(VERSION).stamp
@@ -51,6 +53,20 @@ test: ## Run every check, as CI does, up to the first that fails
 	@$(MAKE) unit
 	@$(MAKE) integration
 	@printf '\nEverything passed.\n'
+
+# Another part of it: make test-matrix MATRIX=2.20:python3.13
+MATRIX := 2.18:python3.11 2.19:python3.11 2.20:python3.13 2.21:python3.13
+.PHONY: test-matrix
+test-matrix: ## Run the tests on each supported ansible-core (about 40 minutes)
+	@failed=; for pair in $(MATRIX); do \
+		printf '\n==> ansible-core %s on %s\n' "$${pair%:*}" "$${pair#*:}"; \
+		$(MAKE) sanity unit integration CORE="$${pair%:*}" PYTHON="$${pair#*:}" || failed="$$failed $$pair"; \
+	done; \
+	for pair in $(MATRIX); do \
+		case " $$failed " in *" $$pair "*) outcome=FAILED ;; *) outcome=passed ;; esac; \
+		printf '%-10s %-12s %s\n' "$${pair%:*}" "$${pair#*:}" "$$outcome"; \
+	done; \
+	[ -z "$$failed" ]
 
 heading = @printf '\n==> %s\n' '$(1)'
 
@@ -100,10 +116,14 @@ format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can
 # ARGS goes to uv: make lock ARGS=--upgrade
 .PHONY: lock
 lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
-	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) requirements/demo.in --output-file requirements/demo.txt
-	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) requirements/dev.in --output-file requirements/dev.txt
-	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) requirements/bench.in --output-file requirements/bench.txt
-LOCK_OPTIONS := --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-header
+	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/demo.in --output-file requirements/demo.txt
+	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
+	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/bench.in --output-file requirements/bench.txt
+	@for pair in $(MATRIX); do \
+		echo "ansible-core == $${pair%:*}.*" | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps \
+			--python-version "$${pair#*:python}" - --output-file "requirements/core-$${pair%:*}.txt" || exit; \
+	done
+LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
 .PHONY: build
 build: live copy $(DEV_READY) ## Build the collection's archive into dist/, and let Galaxy's importer judge it
@@ -141,7 +161,7 @@ copy:
 
 # A change of the pins, or of the Python, makes the environment anew. The stamp is written last: a broken-off install has none.
 $(DEMO_READY): requirements/demo.txt
-$(DEV_READY): requirements/dev.txt
+$(DEV_READY): requirements/dev.txt $(CORE:%=requirements/core-%.txt)
 $(BENCH_READY): requirements/bench.txt
 $(DEMO_READY) $(DEV_READY) $(BENCH_READY):
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -150,4 +170,6 @@ $(DEMO_READY) $(DEV_READY) $(BENCH_READY):
 	@echo 'Setting up $(@D) with the versions of $< (Python $(VERSION)) ...'
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --requirement $<
+	@$(if $(CORE),$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
+		--no-deps --requirement requirements/core-$(CORE).txt)
 	@touch $@

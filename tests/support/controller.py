@@ -62,6 +62,7 @@ class Controller:
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_DEPRECATION_WARNINGS": "true",
             "ANSIBLE_CALLBACK_PLUGINS": str(REPOSITORY / "tests/support/callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "results",
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
@@ -86,6 +87,8 @@ class Controller:
             timeout=300,
             check=False,
         )
+        # What ansible-core will take away is a fault today.
+        assert "[DEPRECATION WARNING]" not in done.stdout + done.stderr, done.stdout + done.stderr
         lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
         return Run(done.returncode, done.stdout, done.stderr, [json.loads(line) for line in lines])
 
