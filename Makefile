@@ -105,7 +105,7 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 
 # ARGS names rows, and how often each is run: make bench ARGS='inventory runs=1'
 .PHONY: bench
-bench: live $(BENCH_READY) ## Measure it beside hetzner.hcloud and vultr.cloud (about 25 minutes)
+bench: live $(BENCH_READY) ## Measure it beside hetzner.hcloud and vultr.cloud (about half an hour)
 	@$(RUN) PYTHONPATH=tests $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 .PHONY: format
