@@ -1,0 +1,447 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The event source over HTTP: each transition once, whatever the service, the network or the process does.
+
+Here it is a coroutine, as a rulebook runs it; test_event_driven.py has the rulebooks, which need a Java.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support import KEY
+from support.event_source import PATIENCE, Source, source
+
+LIST = {"method": "GET", "path": "/instances"}
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three instances, and nothing of the caller's environment."""
+    for name in [name for name in os.environ if name.startswith("CLAWHOSTERS_")]:
+        monkeypatch.delenv(name)
+    simulator.reset(instances=3)
+    for number in (1, 2, 3):
+        simulator.set_instance(number, status="running", health_status="healthy")
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+def ids_of(simulator: Simulator) -> set[int]:
+    return {instance["id"] for instance in simulator.state()["instances"]}
+
+
+async def nothing_is_told(running: Source) -> None:
+    """After whole looks, there is no event."""
+    await running.look()
+    assert running.queue.empty()
+
+
+def test_each_transition_is_told_once_and_in_order_of_ids(simulator: Simulator) -> None:
+    async def scenario() -> None:
+        async with source(simulator) as running:
+            assert running.queue.empty()
+            simulator.set_instance(2, health_status="unhealthy", status="error")
+            assert await running.event() == ("status_changed", 2)
+            assert await running.event() == ("health_changed", 2)
+            simulator.remove_instance(1)
+            assert await running.event() == ("disappeared", 1)
+            simulator.switch(list_order="reshuffled", delete_lingers="everywhere")
+            added = simulator.add_instance(name="{{ new }}", status="provisioning")
+            event = await running.whole_event()
+            assert event["clawhosters"]["event"] == "appeared"
+            assert event["clawhosters"]["instance"]["id"] == added["id"]
+            assert event["clawhosters"]["instance"]["name"] == "{{ new }}"
+            assert event["clawhosters"]["previous"] is None
+            simulator.set_instance(3, status="deleting", health_status="healthy")
+            assert await running.event() == ("status_changed", 3)
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+
+
+FAULTS: dict[str, dict[str, t.Any]] = {
+    "json_500": {},
+    "html_502": {},
+    "html_200": {},
+    "rate_limited": {},
+    "truncated": {},
+    "truncated_json": {},
+    "wrong_type": {"body": {"data": {}}},
+    "empty": {},
+    "not_found": {},
+    "reset_before": {},
+    "hang": {"seconds": 2},
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_look_that_fails_is_no_transition_and_one_warning(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    async def scenario() -> None:
+        async with source(simulator, timeout=0.5) as running:
+            simulator.fault(kind, **LIST, times=None, **FAULTS[kind])
+            await running.look()
+            await running.look()
+            simulator.set_instance(2, health_status="unhealthy")
+            await nothing_is_told(running)
+            simulator.clear_faults()
+            assert await running.event() == ("health_changed", 2)
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+    failure, recovery = warnings(caplog)
+    assert failure.startswith("GET /instances")
+    assert failure.endswith("Nothing is told until the instances can be watched again.")
+    assert recovery == "The instances can be watched again."
+    assert "\n" not in failure
+
+
+def test_nothing_disappears_from_a_list_that_is_not_whole(simulator: Simulator) -> None:
+    simulator.reset(instances=60)
+
+    async def scenario() -> None:
+        async with source(simulator) as running:
+            # The last page is missing.
+            simulator.fault("json_500", **LIST, skip=2, times=None)
+            await running.look()
+            simulator.clear_faults()
+            await nothing_is_told(running)
+            # One that goes between two pages shifts the list under the reader, and the second page lacks another.
+            simulator.fault("vanish_between_pages", **LIST, id=1)
+            assert await running.event() == ("disappeared", 1)
+            await nothing_is_told(running)
+            # And so it does each time it is read.
+            simulator.fault("vanish_between_pages", **LIST, times=9)
+            async with asyncio.timeout(PATIENCE):
+                while simulator.faults():
+                    await asyncio.sleep(0.02)
+            gone = {number for number in range(2, 61) if number not in ids_of(simulator)}
+            assert [await running.event() for _number in gone] == [("disappeared", number) for number in sorted(gone)]
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+
+
+def test_a_health_that_comes_and_goes_is_not_told(simulator: Simulator) -> None:
+    async def scenario() -> None:
+        async with source(simulator, health_stays_for=3600) as running:
+            simulator.set_instance(2, health_status="unhealthy")
+            await nothing_is_told(running)
+            simulator.set_instance(2, health_status="healthy")
+            await nothing_is_told(running)
+        async with source(simulator, health_stays_for=0.2) as running:
+            simulator.set_instance(2, health_status="unhealthy")
+            assert await running.event() == ("health_changed", 2)
+
+    asyncio.run(scenario())
+
+
+# ---- What ends it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"api_key": None}, "No API key was given."),
+        ({"api_key": "{{ }}\n"}, "does not start with oc_live_"),
+        ({"api_key": "oc_live_\nx"}, "api_key can't be used"),
+        ({"api_url": "http://clawhosters.com/api/v1"}, "is refused, and nothing was sent"),
+        ({"ca_path": "/no/such/file"}, "ca_path /no/such/file does not exist"),
+        ({"interval": 0}, "interval is 0, but must be more than 0 seconds."),
+        ({"interval": "soon"}, "argument 'interval' is of type"),
+        ({"health_stays_for": -1}, "health_stays_for is -1, but must be 0 or more seconds."),
+        ({"health_stays_for": "nan"}, "health_stays_for is nan"),
+        ({"page_size": 0}, "page_size is 0"),
+        ({"intervall": 3}, "Unsupported arguments: intervall."),
+        ({"state_file": "/dev/null/watch.json"}, "state_file /dev/null/watch.json can't be used"),
+    ],
+)
+def test_arguments_that_can_not_be_used_end_it_with_one_line(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture, arguments: dict[str, t.Any], reason: str
+) -> None:
+    async def scenario() -> None:
+        running = Source(simulator, arguments)
+        if "oc_live_" in reason:
+            # A key that looks odd is tried all the same, and refused by the service.
+            simulator.switch(accept_any_key=False)
+        await asyncio.wait_for(running.task, PATIENCE)
+
+    asyncio.run(scenario())
+    lines = warnings(caplog)
+    assert reason in lines[0]
+    assert lines[-1].endswith(" This source ends.")
+    assert not any("\n" in line or "Traceback" in line for line in lines)
+    assert caplog.records[-1].exc_info is None
+
+
+@pytest.mark.parametrize(("kind", "status"), [("unauthorized", 401), ("forbidden", 403)])
+def test_a_key_that_is_refused_ends_it_also_later(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture, kind: str, status: int
+) -> None:
+    async def scenario() -> None:
+        async with source(simulator) as running:
+            simulator.fault(kind, **LIST)
+            await asyncio.wait_for(running.task, PATIENCE)
+            assert running.queue.empty()
+
+    asyncio.run(scenario())
+    (line,) = warnings(caplog)
+    assert f"answered with {status}" in line
+    assert KEY not in line
+
+
+def test_the_environment_gives_what_the_rulebook_leaves_out(
+    simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAWHOSTERS_API_KEY", KEY)
+    monkeypatch.setenv("CLAWHOSTERS_API_URL", simulator.url)
+    monkeypatch.setenv("CLAWHOSTERS_PAGE_SIZE", "2")
+    # A rulebook's variable that is not set comes as nothing, or as an empty text.
+    unset = {"api_key": None, "api_url": "", "page_size": "", "state_file": ""}
+
+    async def scenario() -> None:
+        async with source(simulator, **unset, interval="0.05") as running:
+            simulator.set_instance(2, health_status="unhealthy")
+            assert await running.event() == ("health_changed", 2)
+
+    asyncio.run(scenario())
+    assert {call["query"]["per_page"] for call in simulator.log()} == {"2"}
+
+
+def test_the_key_is_neither_in_events_nor_on_the_log_nor_in_the_state_file(
+    simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    state_file = tmp_path / "watch.json"
+
+    async def scenario() -> None:
+        async with source(simulator, state_file=str(state_file)) as running:
+            simulator.set_instance(2, name=KEY, status="error")
+            assert KEY not in json.dumps(await running.whole_event())
+            simulator.fault("status", **LIST, status=500, message=f"Nobody knows {KEY}")
+            await running.look()
+
+    asyncio.run(scenario())
+    assert "Nobody knows" in caplog.text
+    assert KEY not in caplog.text
+    assert KEY not in state_file.read_text(encoding="utf-8")
+
+
+# ---- Restarts
+
+
+def test_after_a_restart_it_tells_what_changed_meanwhile_and_repeats_nothing(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    arguments = {"state_file": str(tmp_path / "watch.json")}
+
+    async def scenario() -> None:
+        async with source(simulator, **arguments) as running:
+            simulator.set_instance(1, health_status="unhealthy")
+            assert await running.event() == ("health_changed", 1)
+        async with source(simulator, **arguments) as running:
+            await nothing_is_told(running)
+        simulator.set_instance(2, status="stopped", health_status="healthy")
+        simulator.remove_instance(3)
+        async with source(simulator, **arguments) as running:
+            assert await running.event() == ("status_changed", 2)
+            assert await running.event() == ("disappeared", 3)
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+
+
+def test_without_a_state_file_each_start_begins_with_a_first_look(simulator: Simulator) -> None:
+    async def scenario() -> None:
+        async with source(simulator):
+            pass
+        simulator.set_instance(1, health_status="unhealthy")
+        async with source(simulator) as running:
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+
+
+def test_a_health_that_has_to_stay_goes_on_staying_over_a_restart(simulator: Simulator, tmp_path: Path) -> None:
+    state_file = tmp_path / "watch.json"
+    arguments = {"state_file": str(state_file), "health_stays_for": 3600}
+
+    def began() -> list[float]:
+        instances = json.loads(state_file.read_text(encoding="utf-8"))["instances"]
+        return [entry["waiting"]["since"] for entry in instances if entry["waiting"]]
+
+    async def scenario() -> None:
+        async with source(simulator, **arguments) as running:
+            simulator.set_instance(1, health_status="unhealthy")
+            await nothing_is_told(running)
+        (since,) = began()
+        async with source(simulator, **arguments) as running:
+            await nothing_is_told(running)
+        assert began() == [since]
+
+    asyncio.run(scenario())
+
+
+def test_events_are_written_down_before_they_are_told_and_none_is_lost_by_a_crash(
+    simulator: Simulator, tmp_path: Path
+) -> None:
+    """A crash leaves the state file as it is at that moment, so a copy of it is what is left by a crash."""
+    state_file, left = tmp_path / "watch.json", tmp_path / "left.json"
+
+    async def scenario() -> None:
+        async with source(simulator, state_file=str(state_file)) as running:
+            # As a rulebook's queue: it takes one, and the next one only when that is out of it.
+            running.queue._maxsize = 1  # type: ignore[attr-defined]
+            for number in (1, 2, 3):
+                simulator.set_instance(number, health_status="unhealthy")
+            async with asyncio.timeout(PATIENCE):
+                while not running.queue.full():
+                    await asyncio.sleep(0.01)
+            shutil.copy(state_file, left)
+            told = [await running.whole_event() for _number in range(3)]
+        async with source(simulator, state_file=str(left)) as running:
+            # The same events to the letter, `at` too: whoever has had one already can tell.
+            assert [await running.whole_event() for _number in range(3)] == told
+            await nothing_is_told(running)
+        async with source(simulator, state_file=str(state_file)) as running:
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+
+
+def test_what_was_not_handed_over_at_a_stop_is_told_at_the_next_start(simulator: Simulator, tmp_path: Path) -> None:
+    arguments = {"state_file": str(tmp_path / "watch.json")}
+
+    async def scenario() -> None:
+        async with source(simulator, **arguments) as running:
+            running.queue._maxsize = 1  # type: ignore[attr-defined]
+            simulator.set_instance(1, status="stopped", health_status="unhealthy")
+            async with asyncio.timeout(PATIENCE):
+                while not running.queue.full():
+                    await asyncio.sleep(0.01)
+        assert running.queue.get_nowait()["clawhosters"]["event"] == "status_changed"
+        async with source(simulator, **arguments) as running:
+            assert await running.event() == ("health_changed", 1)
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+
+
+def test_what_can_not_be_written_down_is_told_only_when_it_can(
+    simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "folder"
+
+    async def scenario() -> None:
+        async with source(simulator, state_file=str(folder / "watch.json")) as running:
+            shutil.rmtree(folder)
+            simulator.set_instance(1, health_status="unhealthy")
+            await nothing_is_told(running)
+            folder.mkdir()
+            assert await running.event() == ("health_changed", 1)
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+    assert [line.partition(" can't be used")[0] for line in warnings(caplog)] == [
+        f"state_file {folder}/watch.json",
+        "The instances can be watched again.",
+    ]
+
+
+def test_a_second_source_with_the_same_state_file_ends(
+    simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = {"state_file": str(tmp_path / "watch.json")}
+
+    async def scenario() -> None:
+        async with source(simulator, **arguments):
+            await asyncio.wait_for(Source(simulator, arguments).task, PATIENCE)
+
+    asyncio.run(scenario())
+    assert "in use by another event source" in warnings(caplog)[0]
+
+
+# ---- How it goes along with others
+
+
+def test_a_look_that_hangs_keeps_nobody_waiting(simulator: Simulator) -> None:
+    async def scenario() -> None:
+        async with source(simulator, timeout=300) as running:
+            simulator.fault("hang", **LIST, seconds=250)
+            async with asyncio.timeout(PATIENCE):
+                while simulator.faults():
+                    await asyncio.sleep(0.02)
+            # The loop goes on, and a rulebook that wants to end does.
+            running.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait_for(running.task, PATIENCE)
+
+    asyncio.run(scenario())
+
+
+SCRIPT = """
+import asyncio, runpy, sys
+
+class Queue:
+    async def put(self, event):
+        print(event["clawhosters"]["event"], flush=True)
+
+main = runpy.run_path(sys.argv[1])["main"]
+print("ready", flush=True)
+try:
+    asyncio.run(main(Queue(), {"interval": 0.1, "timeout": 300}))
+except KeyboardInterrupt:
+    print("over", flush=True)
+"""
+
+
+def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_look_hangs(
+    simulator: Simulator, collections: Path, tmp_path: Path
+) -> None:
+    # As where the community's collections are installed: an ordinary package of that name.
+    (tmp_path / "ansible_collections").mkdir()
+    (tmp_path / "ansible_collections/__init__.py").touch()
+    path = collections / "ansible_collections/clawhosters/cloud/extensions/eda/plugins/event_source/instances.py"
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(tmp_path),
+        "CLAWHOSTERS_API_URL": simulator.url,
+        "CLAWHOSTERS_API_KEY": KEY,
+    }
+    command = [sys.executable, "-c", SCRIPT, str(path)]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == "ready\n"
+            while len(simulator.calls()) < 2:
+                assert process.poll() is None
+            simulator.set_instance(1, status="stopped", health_status="healthy")
+            assert process.stdout.readline() == "status_changed\n"
+            simulator.fault("hang", **LIST, seconds=250)
+            while simulator.faults():
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            assert process.stdout.readline() == "over\n"
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
