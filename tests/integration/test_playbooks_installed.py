@@ -74,3 +74,12 @@ def test_a_fleet_that_is_not_declared_well_is_refused_before_anything_is_sent(
     for declared in ("{}", '{"fleet_instances": [{"name": "web-bot", "state": "asleep"}]}', '{"fleet_instances": 7}'):
         assert controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared).rc != 0
     assert simulator.calls() == []
+
+
+def test_the_archive_holds_the_event_source_and_its_rulebooks(installed: Path) -> None:
+    extension = installed / "ansible_collections/clawhosters/cloud/extensions/eda"
+    assert sorted(str(path.relative_to(extension)) for path in extension.rglob("*.*")) == [
+        "plugins/event_source/instances.py",
+        "rulebooks/restore_unhealthy.yml",
+        "rulebooks/watch.yml",
+    ]

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source import instances as event_source
 from ansible_collections.clawhosters.cloud.plugins.doc_fragments.api import ModuleDocFragment
 from ansible_collections.clawhosters.cloud.plugins.inventory.instances import SETTINGS
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.watching import SPEC as EVENT_SOURCE_SPEC
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
@@ -71,6 +73,22 @@ def test_modules_and_inventory_take_the_same_connection_options():
         assert f"E(CLAWHOSTERS_{name.upper()})" in for_modules[name]["description"][-1]
         for key in ("type", "default"):
             assert option.get(key) == for_modules[name].get(key) == API.options[name].get(key)
+
+
+def test_the_event_source_documents_its_arguments_and_they_are_those_of_modules_and_its_own():
+    documented = yaml.safe_load(event_source.DOCUMENTATION)["options"]
+    for_modules = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+    assert list(documented) == list(EVENT_SOURCE_SPEC.options)
+    assert set(documented) - set(API.options) == {"interval", "health_stays_for", "state_file"}
+    for name, option in documented.items():
+        for key in ("type", "default"):
+            assert option.get(key) == EVENT_SOURCE_SPEC.options[name].get(key)
+        if name in for_modules:
+            assert option["description"][-1] == for_modules[name]["description"][-1]
+    guide = (ROOT / "docs/event-driven.md").read_text(encoding="utf-8")
+    for source in yaml.safe_load(event_source.EXAMPLES):
+        assert set(source["clawhosters.cloud.instances"] or {}) <= set(documented)
+    assert all(f"`{name}`" in guide for name in documented)
 
 
 @pytest.mark.parametrize("name", MODULES)
