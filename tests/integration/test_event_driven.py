@@ -39,6 +39,8 @@ def fleet(simulator: Simulator) -> None:
             "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "shop-bot"}, {"id": 9, "name": NASTY}],
             "backups": [{"id": 10 * number, "instance_id": number, "created_at": "2h ago"} for number in (7, 8, 9)],
         },
+        # Who sees a restore at work need not wait for one that nobody sees.
+        switches={"transition_seconds": 1, "transition_shows": "busy"},
     )
 
 
@@ -137,7 +139,6 @@ def test_an_instance_that_stays_unhealthy_is_restored_once_and_a_restart_repeats
             }
         },
     )
-    # The second is not a file of variables of Ansible, but of ansible-rulebook.
     variables = controller.write("vars.yml", {"restore_unhealthy_interval": 0.5, "restore_unhealthy_after": 1})
     arguments = ("restore_unhealthy", "-i", str(inventory), "--vars", str(variables))
 

@@ -311,8 +311,12 @@ def test_events_are_written_down_before_they_are_told_and_none_is_lost_by_a_cras
         async with source(simulator, state_file=str(state_file)) as running:
             # As a rulebook's queue: it takes one, and the next one only when that is out of it.
             running.queue._maxsize = 1  # type: ignore[attr-defined]
+            # All three in one look.
+            simulator.fault("json_500", **LIST, times=None)
+            await running.look()
             for number in (1, 2, 3):
                 simulator.set_instance(number, health_status="unhealthy")
+            simulator.clear_faults()
             async with asyncio.timeout(PATIENCE):
                 while not running.queue.full():
                     await asyncio.sleep(0.01)
