@@ -123,11 +123,9 @@ class Watch:
             self.written = self.state
         await self._tell()
         cancelled = threading.Event()
-        progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
-        client = Client(self.arguments.settings, progress=progress)
         while True:
             try:
-                look = await _in_thread(lambda: client.fetch_all("/instances"), cancelled)
+                look = await _in_thread(lambda: self._look(cancelled), cancelled)
                 self._take(look, time.time())
             except HOPELESS:
                 raise
@@ -141,6 +139,11 @@ class Watch:
                 self.fault = None
                 await self._tell()
             await asyncio.sleep(self.arguments.interval)
+
+    def _look(self, cancelled: threading.Event) -> list[Item]:
+        """The fleet as it is now, by a client with a clock of its own: a watch may outlive a suspended machine."""
+        progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
+        return Client(self.arguments.settings, progress=progress).fetch_all("/instances")
 
     def _take(self, look: list[Item], now: float) -> None:
         """Takes in a whole list of the fleet. Raises StateError, and then it is as if there had been no look."""

@@ -50,7 +50,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds for one HTTP request, to connect and between two pieces of the answer.
+      - Seconds for one HTTP request, to connect and to get the whole answer.
       - If not set, the environment variable E(CLAWHOSTERS_TIMEOUT) is used.
     type: float
     default: 30.0
@@ -67,7 +67,8 @@ options:
     type: int
   state_dir:
     description:
-      - Accepted like everywhere in the collection. What this source remembers is in O(state_file).
+      - A folder for the rate budget, by which everything that uses the key takes turns, playbooks and sources alike.
+      - What this source remembers is in O(state_file).
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
