@@ -49,6 +49,7 @@ demo: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Show the
 .PHONY: test
 test: ## Run every check, as CI does, up to the first that fails
 	@$(MAKE) lint
+	@$(MAKE) docs
 	@$(MAKE) sanity
 	@$(MAKE) unit
 	@$(MAKE) integration
@@ -102,6 +103,15 @@ unit: live $(DEV_READY) ## Run the unit tests
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration $(ARGS)
+
+.PHONY: docs
+docs: live $(DEV_READY) ## Make the site of the documentation, in build/docs/html
+	$(call heading,Documentation: Sphinx)
+	@$(RUN) python docs/build.py build/docs
+
+.PHONY: pictures
+pictures: live $(DEV_READY) ## Take the pictures of the README anew, from a run of the demo (needs a Chromium)
+	@$(RUN) python docs/pictures.py
 
 # ARGS names rows, and how often each is run: make bench ARGS='inventory runs=1'
 .PHONY: bench

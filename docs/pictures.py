@@ -1,0 +1,160 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Takes the pictures of the README: python docs/pictures.py
+
+The demo is run in a terminal of its own, and what it really printed is drawn, as an SVG; left out lines show as dots.
+The report that the demo wrote is photographed in a Chromium.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import re
+import shutil
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
+
+IMAGES = Path(__file__).resolve().parent / "images"
+REPOSITORY = IMAGES.parents[1]
+COLUMNS = 112
+SCREEN = (1280, 860)
+
+SHOWN: list[tuple[str, int]] = [
+    (r"^A simulated ClawHosters account", 1),
+    (r"^What runs, as an inventory", 7),
+    (r"^The plan: what would change", 2),
+    (r"^--- before", 14),
+    (r'"msg": ".* would change', 1),
+    (r"^The plan carried out", 2),
+    (r'"msg": ".* changed; ', 1),
+    (r"^Now web-bot breaks", 1),
+    (r"^The incident runbook", 2),
+    (r"^TASK \[.*THE PLAN", 6),
+    (r"^TASK \[.*Restore the backup", 2),
+    (r"^TASK \[.* restored and healthy", 1),
+]
+"""What is drawn: from the next line that fits the pattern on, so many lines."""
+
+NORMAL = [(72, 79, 88), (255, 123, 114), (63, 185, 80), (210, 153, 34), (88, 166, 255), (188, 140, 255)]
+NORMAL += [(57, 197, 207), (177, 186, 196)]
+BRIGHT = [(110, 118, 129), (255, 161, 152), (86, 211, 100), (227, 179, 65), (121, 192, 255), (210, 168, 255)]
+BRIGHT += [(86, 212, 221), (240, 246, 252)]
+
+THEME = TerminalTheme(
+    (22, 27, 34),
+    (201, 209, 217),
+    NORMAL,
+    BRIGHT,
+)
+
+# No font is fetched: the reader's own is taken, and every piece of text has the length that it must have.
+SVG = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
+<title>make demo</title>
+<style>
+.{unique_id}-matrix {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
+  font-size: {char_height}px; line-height: {line_height}px; }}
+{styles}
+</style>
+<defs>{lines}</defs>
+<rect fill="#161b22" width="{width}" height="{height}" rx="8"/>
+<g transform="translate({terminal_x}, {terminal_y})">
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</g>
+</svg>
+"""
+
+
+def demo() -> list[str]:
+    """What the demo prints into a terminal, line by line, with its colours."""
+    primary, secondary = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        ["examples/demo.sh"],
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=secondary,
+        stderr=secondary,
+    ) as process:
+        os.close(secondary)
+        pieces = []
+        while True:
+            try:
+                piece = os.read(primary, 65536)
+            except OSError:  # Linux says so when the other side is closed.
+                break
+            if not piece:
+                break
+            pieces.append(piece)
+    os.close(primary)
+    output = b"".join(pieces).decode()
+    if process.returncode:
+        raise SystemExit(output)
+    return output.replace("\r\n", "\n").split("\n")
+
+
+def chosen(lines: t.Sequence[str]) -> t.Iterator[Text]:
+    """The lines to draw, and dots for those between."""
+    texts = [Text.from_ansi(line) for line in lines]
+    position = 0
+    for pattern, count in SHOWN:
+        start = next(n for n in range(position, len(texts)) if re.search(pattern, texts[n].plain))
+        if any(text.plain.strip() for text in texts[position:start]):
+            yield Text("  ⋮", style="bright_black")
+        if position and re.match(r"\^[A-Z][a-z]", pattern):  # a heading of the demo
+            yield Text("")
+        yield from texts[start : start + count]
+        position = start + count
+
+
+def draw(lines: t.Sequence[str]) -> None:
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    for text in chosen(lines):
+        text.truncate(COLUMNS, overflow="ellipsis")
+        console.print(text, no_wrap=True, highlight=False)
+    svg = console.export_svg(title="", theme=THEME, code_format=SVG, unique_id="demo")
+    for path in (str(REPOSITORY), os.path.expanduser("~")):
+        assert path not in svg, "a path of this machine is in the picture"
+    (IMAGES / "demo.svg").write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")
+
+
+def photograph(page: Path, picture: Path) -> None:
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+    chromium = next(filter(None, map(shutil.which, names)), None)
+    if chromium is None:
+        raise SystemExit("There is no Chromium to photograph the report with (Debian: apt-get install chromium).")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        opened = browser.new_page(viewport={"width": SCREEN[0], "height": SCREEN[1]}, color_scheme="light")
+        opened.goto(page.as_uri())
+        opened.screenshot(path=picture)
+        browser.close()
+
+
+def main() -> int:
+    """Returns the exit code."""
+    IMAGES.mkdir(exist_ok=True)
+    draw(demo())
+    photograph(REPOSITORY / "build/demo/fleet.html", IMAGES / "fleet-report.png")
+    for picture in sorted(IMAGES.iterdir()):
+        print(f"{picture.relative_to(REPOSITORY)}: {picture.stat().st_size // 1000} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

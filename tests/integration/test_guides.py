@@ -1,0 +1,72 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands of the guides, typed one after another, and the examples that the guides are made of."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from simulator.handle import Simulator
+from support import guides
+from support.controller import REPOSITORY, Controller
+
+WITH_COMMANDS = [guide for guide in guides.GUIDES if guides.blocks(guide, "shell")]
+PLAYS = [path for path in guides.EXAMPLES if "\n- name:" in path.read_text(encoding="utf-8")]
+INVENTORIES = [path for path in guides.EXAMPLES if path.name.endswith(".clawhosters.yml")]
+VARIABLES = {
+    "restore": ("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
+}
+"""What an example must be told when it is run."""
+
+
+@pytest.fixture
+def here(controller: Controller, simulator: Simulator) -> Controller:
+    """A controller in a folder with the examples, of an account in which an instance breaks now and then."""
+    simulator.switch(transition_reads=1)
+    shutil.copytree(REPOSITORY / "examples", controller.folder / "examples")
+    return controller
+
+
+@pytest.mark.parametrize("guide", WITH_COMMANDS, ids=lambda path: path.stem)
+def test_every_command_of_a_guide_works(here: Controller, guide: Path) -> None:
+    script = "\n".join(["set -eux", *guides.blocks(guide, "shell")])
+    run = here.run("bash", "-c", script)
+    assert run.rc == 0, run.screen
+    assert "Traceback" not in run.screen
+    assert "ERROR" not in run.screen
+
+
+@pytest.mark.parametrize("path", PLAYS, ids=lambda path: path.stem)
+def test_an_example_is_a_plan_then_a_change_then_nothing(here: Controller, simulator: Simulator, path: Path) -> None:
+    inventory = ("-i", "examples/fleet.clawhosters.yml")
+    command = ("ansible-playbook", *inventory, f"examples/{path.name}", *VARIABLES.get(path.stem, ()))
+    plan = here.run(*command, "--check", "--diff")
+    assert plan.rc == 0, plan.screen
+    assert simulator.effects() == {}
+    real = here.run(*command)
+    assert real.rc == 0, real.screen
+    done = simulator.effects()
+    assert done
+    again = here.run(*command)
+    assert again.rc == 0, again.screen
+    assert simulator.effects() == done, "an example changes something each time it is run"
+
+
+@pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.name)
+def test_an_example_of_an_inventory_has_hosts(here: Controller, path: Path) -> None:
+    run = here.run("ansible-inventory", "-i", f"examples/{path.name}", "--list", "--yaml")
+    assert run.rc == 0, run.screen
+    assert len(yaml.safe_load(run.stdout)["all"]["children"]["clawhosters"]["hosts"]) == 44
+
+
+def test_every_example_is_run() -> None:
+    elsewhere = {"fleet_vars.yml", "execution-environment.yml", "credential_type_input.yml"}
+    elsewhere |= {"credential_type_injector.yml", "restore_survey.json"}
+    covered = {path.name for path in (*PLAYS, *INVENTORIES)} | elsewhere
+    assert {path.name for path in guides.EXAMPLES} - covered == set(), "no test runs these"
