@@ -136,10 +136,9 @@ lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
 LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
 .PHONY: build
-build: live copy $(DEV_READY) ## Build the collection's archive into dist/, and let Galaxy's importer judge it
+build: live $(DEV_READY) ## Build the collection's archive into dist/, and let Galaxy's importer judge it
 	@rm -rf dist
-	@$(RUN) ansible-galaxy collection build --output-path dist $(COPY)
-	@cd build && $(RUN) python -m galaxy_importer.main ../dist/*.tar.gz
+	@$(RUN) PYTHONPATH=tests python -m support.archive dist
 
 .PHONY: changelog
 changelog: live $(DEV_READY) ## Turn the fragments into a release of galaxy.yml's version

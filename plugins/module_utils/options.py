@@ -36,14 +36,15 @@ class ArgumentSpec:
     conceal: t.Callable[[Options], Concealed] | None = None
     """For options in which only the module can tell what is secret; for those that are, there is no_log."""
 
-    def __add__(self, other: ArgumentSpec) -> ArgumentSpec:
-        """Both together."""
+    def plus(self, *others: ArgumentSpec) -> ArgumentSpec:
+        """All of them together."""
+        specs = (self, *others)
         return ArgumentSpec(
-            options={**self.options, **other.options},
-            required_one_of=self.required_one_of + other.required_one_of,
-            mutually_exclusive=self.mutually_exclusive + other.mutually_exclusive,
-            needs_key=self.needs_key and other.needs_key,
-            conceal=self.conceal or other.conceal,
+            options={name: option for spec in specs for name, option in spec.options.items()},
+            required_one_of=tuple(names for spec in specs for names in spec.required_one_of),
+            mutually_exclusive=tuple(names for spec in specs for names in spec.mutually_exclusive),
+            needs_key=all(spec.needs_key for spec in specs),
+            conceal=next((spec.conceal for spec in specs if spec.conceal), None),
         )
 
     def constraints(self) -> dict[str, t.Any]:

@@ -165,21 +165,18 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.addons import Wa
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "id": {"type": "int"},
-            "addon_type": {"type": "str"},
-            "instance_id": {"type": "int"},
-            "instance_name": {"type": "str"},
-            "config": {"type": "dict", "required": True},
-            "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
-        },
-        required_one_of=(("id", "addon_type"),),
-        conceal=conceal,
-    )
-    + API
-)
+SPEC = ArgumentSpec(
+    {
+        "id": {"type": "int"},
+        "addon_type": {"type": "str"},
+        "instance_id": {"type": "int"},
+        "instance_name": {"type": "str"},
+        "config": {"type": "dict", "required": True},
+        "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    },
+    required_one_of=(("id", "addon_type"),),
+    conceal=conceal,
+).plus(API)
 
 
 def work(task: Task) -> Result:

@@ -128,17 +128,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.masking import m
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "id": {"type": "int"},
-            "addon_type": {"type": "str"},
-            "instance_id": {"type": "int"},
-            "instance_name": {"type": "str"},
-        }
-    )
-    + API
-)
+SPEC = ArgumentSpec(
+    {
+        "id": {"type": "int"},
+        "addon_type": {"type": "str"},
+        "instance_id": {"type": "int"},
+        "instance_name": {"type": "str"},
+    }
+).plus(API)
 
 
 def work(task: Task) -> Result:

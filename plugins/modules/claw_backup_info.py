@@ -144,19 +144,16 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.backups import l
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "id": {"type": "int"},
-            "instance_id": {"type": "int"},
-            "instance_name": {"type": "str"},
-            "before": {"type": "str"},
-            "newest": {"type": "bool", "default": False},
-            "usable": {"type": "bool", "default": False},
-        }
-    )
-    + API
-)
+SPEC = ArgumentSpec(
+    {
+        "id": {"type": "int"},
+        "instance_id": {"type": "int"},
+        "instance_name": {"type": "str"},
+        "before": {"type": "str"},
+        "newest": {"type": "bool", "default": False},
+        "usable": {"type": "bool", "default": False},
+    }
+).plus(API)
 
 
 def work(task: Task) -> Result:

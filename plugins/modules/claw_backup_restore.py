@@ -195,24 +195,20 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Re
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec, waiting
 from ansible_collections.clawhosters.cloud.plugins.module_utils.restore import Choice, Restore, duration_of
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "incident": {"type": "str", "required": True},
-            "backup_id": {"type": "int"},
-            "instance_id": {"type": "int"},
-            "instance_name": {"type": "str"},
-            "backup": {"type": "str", "choices": ["latest"], "default": "latest"},
-            "before": {"type": "str"},
-            "max_age": {"type": "str"},
-            "force": {"type": "bool", "default": False},
-        },
-        required_one_of=(("backup_id", "instance_id", "instance_name"),),
-        mutually_exclusive=(("backup_id", "before"),),
-    )
-    + API
-    + waiting(900)
-)
+SPEC = ArgumentSpec(
+    {
+        "incident": {"type": "str", "required": True},
+        "backup_id": {"type": "int"},
+        "instance_id": {"type": "int"},
+        "instance_name": {"type": "str"},
+        "backup": {"type": "str", "choices": ["latest"], "default": "latest"},
+        "before": {"type": "str"},
+        "max_age": {"type": "str"},
+        "force": {"type": "bool", "default": False},
+    },
+    required_one_of=(("backup_id", "instance_id", "instance_name"),),
+    mutually_exclusive=(("backup_id", "before"),),
+).plus(API, waiting(900))
 
 
 def work(task: Task) -> Result:

@@ -153,15 +153,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.billing import P
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "include": {"type": "list", "elements": "str", "choices": list(PARTS), "default": ["summary"]},
-            "max_pages": {"type": "int", "default": 1},
-        }
-    )
-    + API
-)
+SPEC = ArgumentSpec(
+    {
+        "include": {"type": "list", "elements": "str", "choices": list(PARTS), "default": ["summary"]},
+        "max_pages": {"type": "int", "default": 1},
+    }
+).plus(API)
 
 
 def work(task: Task) -> Result:

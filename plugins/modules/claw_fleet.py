@@ -184,27 +184,23 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec, waiting
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "instances": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "id": {"type": "int"},
-                    "name": {"type": "str"},
-                    "state": {"type": "str", "choices": list(STATES)},
-                },
-                "required_one_of": [("id", "name")],
+SPEC = ArgumentSpec(
+    {
+        "instances": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "id": {"type": "int"},
+                "name": {"type": "str"},
+                "state": {"type": "str", "choices": list(STATES)},
             },
-            "state": {"type": "str", "choices": list(STATES), "default": "started"},
-            "max_changes": {"type": "int"},
-        }
-    )
-    + API
-    + waiting(300)
-)
+            "required_one_of": [("id", "name")],
+        },
+        "state": {"type": "str", "choices": list(STATES), "default": "started"},
+        "max_changes": {"type": "int"},
+    }
+).plus(API, waiting(300))
 
 
 def work(task: Task) -> Result:

@@ -174,18 +174,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Re
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec, waiting
 from ansible_collections.clawhosters.cloud.plugins.module_utils.power import Power
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "id": {"type": "int"},
-            "name": {"type": "str"},
-            "state": {"type": "str", "choices": list(STATES), "default": "started"},
-        },
-        required_one_of=(("id", "name"),),
-    )
-    + API
-    + waiting(300)
-)
+SPEC = ArgumentSpec(
+    {
+        "id": {"type": "int"},
+        "name": {"type": "str"},
+        "state": {"type": "str", "choices": list(STATES), "default": "started"},
+    },
+    required_one_of=(("id", "name"),),
+).plus(API, waiting(300))
 
 
 def work(task: Task) -> Result:

@@ -131,19 +131,16 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "id": {"type": "int"},
-            "name": {"type": "str"},
-            "statuses": {"type": "list", "elements": "str"},
-            "tiers": {"type": "list", "elements": "str"},
-            "health_statuses": {"type": "list", "elements": "str"},
-            "details": {"type": "bool", "default": False},
-        }
-    )
-    + API
-)
+SPEC = ArgumentSpec(
+    {
+        "id": {"type": "int"},
+        "name": {"type": "str"},
+        "statuses": {"type": "list", "elements": "str"},
+        "tiers": {"type": "list", "elements": "str"},
+        "health_statuses": {"type": "list", "elements": "str"},
+        "details": {"type": "bool", "default": False},
+    }
+).plus(API)
 
 
 def work(task: Task) -> Result:

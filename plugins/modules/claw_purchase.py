@@ -126,17 +126,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Re
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils.purchase import Purchase, body_of
 
-SPEC = (
-    ArgumentSpec(
-        {
-            "package_id": {"type": "raw", "required": True},
-            "balance_below": {"type": "int", "required": True},
-            "order": {"type": "str", "required": True},
-            "request": {"type": "dict", "default": {}},
-        }
-    )
-    + API
-)
+SPEC = ArgumentSpec(
+    {
+        "package_id": {"type": "raw", "required": True},
+        "balance_below": {"type": "int", "required": True},
+        "order": {"type": "str", "required": True},
+        "request": {"type": "dict", "default": {}},
+    }
+).plus(API)
 
 
 def work(task: Task) -> Result:

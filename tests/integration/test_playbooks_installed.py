@@ -14,33 +14,27 @@ import pytest
 
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import BIN, REPOSITORY, Controller
+from support.archive import build
+from support.controller import BIN, Controller
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collections path into which the archive was installed, as it would be built from what git would commit."""
     folder = tmp_path_factory.mktemp("installed")
-    source = folder / "source"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        path = REPOSITORY / name
-        if path.is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes(path.read_bytes())
-    galaxy = str(BIN / "ansible-galaxy")
     collections = folder / "collections"
     environment = {**os.environ, "HOME": str(folder), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
-    build = [galaxy, "collection", "build", "--output-path", str(folder), str(source)]
-    subprocess.run(build, check=True, env=environment, cwd=folder)
-    (archive,) = folder.glob("*.tar.gz")
-    install = [galaxy, "collection", "install", "--no-deps", "--force", str(archive), "-p", str(collections)]
+    archive = build(folder)
+    install = [
+        str(BIN / "ansible-galaxy"),
+        "collection",
+        "install",
+        "--no-deps",
+        "--force",
+        str(archive),
+        "-p",
+        str(collections),
+    ]
     subprocess.run(install, check=True, env=environment, cwd=folder)
     return collections
 
