@@ -40,6 +40,11 @@ help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s%s\n", $$1, $$2 }'
 
+.PHONY: setup
+setup: live $(DEV_READY) ## Set all up for a contributor: the tools, and the checks before each commit
+	@$(RUN) pre-commit install --install-hooks
+	@printf 'Ready. The tools are in %s; make lists what they do.\n' '$(VENV)/bin'
+
 .PHONY: demo
 demo: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Show the collection at work on a simulated service
 	@$(RUN) examples/demo.sh

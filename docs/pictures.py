@@ -111,7 +111,9 @@ def chosen(lines: t.Sequence[str]) -> t.Iterator[Text]:
     texts = [Text.from_ansi(line) for line in lines]
     position = 0
     for pattern, count in SHOWN:
-        start = next(n for n in range(position, len(texts)) if re.search(pattern, texts[n].plain))
+        fitting = [n for n in range(position, len(texts)) if re.search(pattern, texts[n].plain)]
+        assert fitting, f"the demo prints nothing more like {pattern}"
+        start = fitting[0]
         if any(text.plain.strip() for text in texts[position:start]):
             yield Text("  ⋮", style="bright_black")
         if position and re.match(r"\^[A-Z][a-z]", pattern):  # a heading of the demo

@@ -203,7 +203,8 @@ def test_a_question_of_the_survey_is_about_a_variable_of_the_role(question: dict
     }
     assert option.get("required", False) <= question["required"]
     if question["type"] == "multiplechoice":
-        assert question["default"] in question["choices"] == ["false", "true"]
+        assert question["choices"] == ["false", "true"]
+        assert question["default"] in question["choices"]
     if question["type"] == "integer":
         assert question["default"] == option["default"]
 

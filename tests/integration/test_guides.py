@@ -16,7 +16,9 @@ from simulator.handle import Simulator
 from support import guides
 from support.controller import REPOSITORY, Controller
 
-WITH_COMMANDS = [guide for guide in guides.GUIDES if guides.blocks(guide, "shell")]
+WITH_COMMANDS = [
+    guide for guide in guides.GUIDES if guides.blocks(guide, "shell") and guide.stem not in guides.ELSEWHERE
+]
 PLAYS = [path for path in guides.EXAMPLES if "\n- name:" in path.read_text(encoding="utf-8")]
 INVENTORIES = [path for path in guides.EXAMPLES if path.name.endswith(".clawhosters.yml")]
 VARIABLES = {

@@ -37,15 +37,26 @@ NOT_CHECKED = re.compile(
 
 
 def sanity() -> tuple[int, str]:
-    """Run ansible-test once, showing its output as it comes; return its exit code and that output."""
+    """Run ansible-test once, showing its output as it comes; return its exit code and that output.
+
+    From a failed download on the output is held back, and not shown if that is all that went wrong: it looks like the
+    end of everything, and the caller goes on.
+    """
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     command = ["ansible-test", "sanity", "--venv", "--python", version, "--color", "no"]
-    lines = []
+    lines: list[str] = []
+    held: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
-            print(line, end="", flush=True)
             lines.append(line)
-    return process.returncode, "".join(lines)
+            if held or line.startswith("Download failed:"):
+                held.append(line)
+            else:
+                print(line, end="", flush=True)
+    output = "".join(lines)
+    if not DOWNLOAD_FAILED.search(output):
+        print(*held, sep="", end="", flush=True)
+    return process.returncode, output
 
 
 def main() -> int:
@@ -53,11 +64,13 @@ def main() -> int:
     code, output = sanity()
 
     if failed := DOWNLOAD_FAILED.search(output):
-        print("Once more, with pip from the package index.", flush=True)
+        print("That host can't be reached from here; once more, with pip from the package index.", flush=True)
         get_pip = pathlib.Path(failed[1])
         get_pip.parent.mkdir(parents=True, exist_ok=True)
         get_pip.write_text(GET_PIP, encoding="utf-8")
         code, output = sanity()
+        if failed := DOWNLOAD_FAILED.search(output):
+            print(failed[0])
 
     not_checked = dict.fromkeys(NOT_CHECKED.findall(output))  # ansible-test says each twice
     for line in not_checked:

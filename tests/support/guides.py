@@ -14,6 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*")) if path.suffix in (".yml", ".json")]
 
+ELSEWHERE = ("event-driven",)
+"""Guides whose blocks are what a test of its own runs, such as tests/integration/test_event_driven.py."""
+
 NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "export", "PYTHONPATH=tests")
 """What a test can't run as it stands: it reaches for the network, a container engine, a second terminal."""
 

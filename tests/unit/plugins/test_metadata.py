@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,25 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.watching import 
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
-STATES = ("started", "stopped", "restarted", "absent")
+GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
+CHANGELOG = yaml.safe_load((ROOT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
+VERSIONS = [*CHANGELOG["releases"], GALAXY["version"]]
 
 
 def module(name: str):
     return importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.modules.{name}")
+
+
+def test_the_checks_before_a_commit_fetch_nothing_and_are_those_of_make_lint():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (repository,) = config["repos"]
+    assert repository["repo"] == "local"
+    for hook in repository["hooks"]:
+        assert hook["language"] == "system"
+        command = hook["entry"].split()
+        assert command[0].startswith(".venv/bin/")
+        assert f"$(RUN) {command[0].removeprefix('.venv/bin/')}" in makefile, f"make lint does not run {hook['id']}"
 
 
 def test_the_action_group_holds_every_module():
@@ -47,15 +62,51 @@ def test_every_module_says_what_it_supports(name):
     assert kind == "reads" or "idempotent" in documentation["attributes"]
 
 
+def choices_of(options):
+    """Each option that has choices, with those that an example must show: a default shows by not being there."""
+    for option, known in options.items():
+        default = known.get("default")
+        shown = default if isinstance(default, list) else [default]
+        yield option, [choice for choice in known.get("choices", []) if choice not in shown]
+        yield from choices_of(known.get("suboptions", {}))
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_every_module_shows_each_state_in_an_example(name):
+def test_every_module_shows_each_choice_in_an_example(name):
     options = yaml.safe_load(module(name).DOCUMENTATION)["options"]
     examples = module(name).EXAMPLES
-    for state in options.get("state", {}).get("choices", []):
-        assert f"state: {state}" in examples or f"'{state}'" in examples
+    for option, choices in choices_of(options):
+        for choice in choices:
+            shown = rf"{option}: ({choice}\b|\[.*\b{choice}\b.*\])|'{choice}'"
+            assert re.search(shown, examples), f"{name}: no example shows {option}: {choice}"
     tasks = yaml.safe_load(examples)
     assert all("name" in task for task in tasks)
     assert any(f"clawhosters.cloud.{name}" in task for task in tasks)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_is_run_by_an_integration_test(name):
+    """Not by reading one: some test of the folder starts a task of it."""
+    tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/integration").glob("test_*.py")]
+    started = re.compile(rf"clawhosters\.cloud\.{name}\b|\bmodule=\"{name}\"|^    \"{name}\":", re.MULTILINE)
+    assert any(map(started.search, tests)), f"no file in tests/integration runs {name}; begin with test_every_module.py"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_stands_where_users_look_for_it(name):
+    for place in ("docs/endpoints.md", "README.md"):
+        assert f"`{name}`" in (ROOT / place).read_text(encoding="utf-8"), f"{place} does not name {name}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_who_wrote_it_and_since_when_it_is_there(name):
+    documentation = yaml.safe_load(module(name).DOCUMENTATION)
+    assert documentation["module"] == name
+    assert documentation["author"] == ["ClawHosters Ansible collection contributors (@clawhosters)"]
+    assert str(documentation["version_added"]) in VERSIONS, (
+        f"{name} is said to be there since {documentation['version_added']}, which is neither a release in "
+        f"changelogs/changelog.yaml nor the version in galaxy.yml ({', '.join(VERSIONS)})"
+    )
 
 
 @pytest.mark.parametrize("name", MODULES)
