@@ -170,6 +170,8 @@ def _hetzner_server(number: int) -> dict[str, Any]:
             "architecture": "x86",
             "included_traffic": 21990232555520,
         },
+        # Versions from 6 on read the location here, those before within the datacenter.
+        "location": location,
         "datacenter": {
             "id": 4,
             "name": "loc1-dc14",

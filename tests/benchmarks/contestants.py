@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.measure import BIN
+from benchmarks.measure import BIN, Workplace
 from benchmarks.services import Service, Services
 from simulator.handle import KEY
 
 VULTR_PAGE = 100
-"""What vultr.cloud.instance finds a label in: it reads the first page of the list alone."""
+"""What vultr.cloud.instance finds a label in: up to version 1.13 it reads the first page of the list alone."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,17 @@ class Contestant:
     inventory_file: str
     inventory: dict[str, Any]
     instance: dict[str, Any]
-    """A task that finds the instance of the number `n` as it should be."""
+    """A task that finds the instance with the number NUMBER as it should be."""
     service: Callable[[Services], Service]
     environment: Callable[[Services], dict[str, str]]
+    """For modules, where their service is."""
+    options: Callable[[Services], dict[str, str]]
+    """For inventories, where their service is: from version 1.14 on vultr's reads no environment."""
+
+    def listing(self, workplace: Workplace, services: Services) -> list[str]:
+        """The command that lists the account as an inventory."""
+        workplace.write(self.inventory_file, {**self.inventory, **self.options(services)})
+        return ["ansible-inventory", "-i", self.inventory_file, "--list"]
 
     def task(self, number: str) -> dict[str, Any]:
         """The task for the instance whose number the expression gives."""
@@ -59,6 +67,7 @@ OURS = Contestant(
         "CLAWHOSTERS_API_KEY": KEY,
         "CLAWHOSTERS_PROGRESS": "0",
     },
+    options=lambda services: {"api_url": services.simulator.url, "api_key": KEY},
 )
 HCLOUD = Contestant(
     name="hcloud",
@@ -71,6 +80,7 @@ HCLOUD = Contestant(
         "HCLOUD_ENDPOINT": f"{services.standin.url}/hcloud/v1",
         "HCLOUD_TOKEN": "standin",
     },
+    options=lambda services: {"api_endpoint": f"{services.standin.url}/hcloud/v1", "api_token": "standin"},
 )
 VULTR = Contestant(
     name="vultr",
@@ -83,6 +93,7 @@ VULTR = Contestant(
         "VULTR_API_ENDPOINT": f"{services.standin.url}/vultr/v2",
         "VULTR_API_KEY": "standin",
     },
+    options=lambda services: {"api_endpoint": f"{services.standin.url}/vultr/v2", "api_key": "standin"},
 )
 PEERS = (HCLOUD, VULTR)
 ALL = (OURS, *PEERS)

@@ -43,7 +43,6 @@ def measured(workplace: Workplace, runs: int) -> Section:
             size: stack.enter_context(services(instances=size)) for size in sorted({size for size, _latency in CASES})
         }
         for contestant in ALL:
-            workplace.write(contestant.inventory_file, contestant.inventory)
             _listed(workplace, contestant, accounts[0], 0, 0.0)  # fills the caches of compiled code
         for run in range(runs):
             for size, latency in CASES:
@@ -66,8 +65,7 @@ def _listed(
     service = contestant.service(account)
     service.turn(latency=latency)
     before = service.cost()
-    command = ["ansible-inventory", "-i", contestant.inventory_file, "--list"]
-    sample = workplace.run(command, contestant.environment(account))
+    sample = workplace.run(contestant.listing(workplace, account), {})
     found = len(json.loads(sample.stdout)["_meta"]["hostvars"])
     if found != size:
         raise BenchError(f"{contestant.collection} found {found} hosts of {size}:\n{sample.stderr[-2000:]}")
@@ -113,7 +111,7 @@ def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], ru
             )
     section.notes = [
         f"{contestant.name}: ansible-inventory -i {contestant.inventory_file} --list, the file being "
-        f"{shown(contestant.inventory)}"
+        f"{shown(contestant.inventory)} and the address and key of its service"
         for contestant in ALL
     ]
     section.notes.append(

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.contestants import ALL, OURS, PEERS, VULTR, Contestant, hosts, number_of, play, shown
+from benchmarks.contestants import ALL, OURS, PEERS, VULTR_PAGE, Contestant, hosts, number_of, play, shown
 from benchmarks.measure import Workplace, median_of, rotated, tell
 from benchmarks.services import Counts, Services, services
 from benchmarks.table import Row, Section
@@ -60,9 +60,8 @@ def measured(workplace: Workplace, runs: int) -> Section:
             "processor that binds, not the limit."
         ),
         (
-            f"vultr asks for the first {len({host['labelled'] for host in hosts(1, HOSTS)['all']['hosts'].values()})} "
-            f"instances in turn, since {VULTR.collection}.instance reads the first page of the list alone. Of the "
-            "peers' requests for one instance (4 and 6) each counts; the floor is that of one request."
+            f"vultr is asked for the first {VULTR_PAGE} instances in turn, since its task may read one page of the "
+            "list alone. The peers send several requests for an instance, and each counts; the floor is that of one."
         ),
     ]
     return section

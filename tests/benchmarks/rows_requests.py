@@ -154,8 +154,7 @@ def _compare(
     fewest.setdefault("inventory", []).append(math.ceil(size / PAGE))
     for contestant in ALL:
         tell(f"requests, {size:,} instances: inventory, {contestant.name}")
-        workplace.write(contestant.inventory_file, contestant.inventory)
-        command = ["ansible-inventory", "-i", contestant.inventory_file, "--list"]
+        command = contestant.listing(workplace, account)
         sent.setdefault(("inventory", contestant.name), []).append(_requests(workplace, contestant, account, command))
     for peer in PEERS:
         workplace.write("peer.yml", play([peer.task("number")]))
