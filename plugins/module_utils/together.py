@@ -11,7 +11,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 
-AT_ONCE = 8
+AT_ONCE = 16
 """Requests under way at a time: enough to hide the latency, few enough to be polite."""
 
 Given = t.TypeVar("Given")

@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 from .errors import ClawHostersError, RedirectedError, SettingsError, TlsError, TransportError, one_line
 from .settings import Settings
+from .together import AT_ONCE
 
 try:
     import requests
@@ -151,6 +152,9 @@ def shared_session() -> requests.Session:
         _sessions.clear()
         session = _sessions[os.getpid()] = requests.Session()
         session.headers["User-Agent"] = "clawhosters.cloud (Ansible collection)"
+        connections = requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE)
+        session.mount("https://", connections)
+        session.mount("http://", connections)
         session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
     return session
 

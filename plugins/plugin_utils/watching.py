@@ -28,12 +28,14 @@ from ..module_utils.settings import LONGEST_TIME, Settings, settings_from
 from .transitions import Event, baseline, transitions
 from .watch_state import State, StateError, StateFile
 
-SPEC = API + ArgumentSpec(
-    {
-        "interval": {"type": "float", "default": 30.0},
-        "health_stays_for": {"type": "float", "default": 0.0},
-        "state_file": {"type": "path"},
-    }
+SPEC = API.plus(
+    ArgumentSpec(
+        {
+            "interval": {"type": "float", "default": 30.0},
+            "health_stays_for": {"type": "float", "default": 0.0},
+            "state_file": {"type": "path"},
+        }
+    )
 )
 
 HOPELESS = (SettingsError, UnauthorizedError, ForbiddenError)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -30,6 +31,8 @@ class Counts:
 
     requests: int
     refused: int
+    first_at: float
+    """When the first of them came, as Unix time."""
 
 
 class Service(Protocol):
@@ -52,13 +55,14 @@ class Simulated:
         self.simulator = simulator
 
     def turn(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
-        self.simulator.reset(switches={"rate_limit": limit, "rate_window_seconds": window})
+        self.simulator.reset(switches={"rate_limit": limit, "rate_window_seconds": window, "rate_window": "clock"})
         if latency:
             self.simulator.fault("slow", seconds=latency, times=None)
 
     def counts(self) -> Counts:
-        statuses = [request["status"] for request in self.simulator.log()]
-        return Counts(len(statuses), statuses.count(429))
+        log = self.simulator.log()
+        statuses = [request["status"] for request in log]
+        return Counts(len(statuses), statuses.count(429), min((request["at"] for request in log), default=math.nan))
 
     def cost(self) -> float:
         try:
@@ -81,7 +85,7 @@ class StandIn:
 
     def counts(self) -> Counts:
         told = self._control()
-        return Counts(told["requests"], told["refused"])
+        return Counts(told["requests"], told["refused"], math.nan)
 
     def cost(self) -> float:
         return float(self._control()["cpu"])

@@ -4,7 +4,7 @@
 
 """A stand-in for the two other services, in a process of its own: `python -m benchmarks.standin --servers 300`.
 
-As the simulator, it counts the requests in fixed windows that begin with their first request, and sends every answer
+As the simulator, it counts the requests in fixed windows by the clock, and sends every answer
 after the latency it was told. Its first line of output is its address; it leaves when its standard input ends.
 """
 
@@ -96,7 +96,7 @@ class Standin:
         """Whether the request is within the limit, and what to say of it."""
         now = time.time()
         if now >= self._window_begun + self._settings.window:
-            self._window_begun, self._in_window = now, 0
+            self._window_begun, self._in_window = now // self._settings.window * self._settings.window, 0
         allowed = self._in_window < self._settings.limit
         self._in_window += allowed
         self._counts.requests += 1
