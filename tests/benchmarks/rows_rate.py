@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,17 +21,21 @@ from benchmarks.table import Row, Section
 HOSTS, FORKS, WINDOW = 300, 50, 3.0
 LIMITS = (100, 30)
 GOAL, GOAL_OF_TWO = 1.10, 1.25
+LATE = 0.3
+"""Seconds after a window has opened at which the first request should come."""
 FAILED = re.compile(r"(?:unreachable|failed)=(\d+)")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One fleet done. ``floor``: the seconds that its windows alone take, from its first request on."""
+    """One fleet done. ``floor``: the seconds that its windows alone take, from its first request on; ``before``:
+    those until then."""
 
     seconds: float
     counts: Counts
     failed: int
     floor: float
+    before: float
 
 
 def measured(workplace: Workplace, runs: int) -> Section:
@@ -77,12 +82,14 @@ def _rows(workplace: Workplace, account: Services, limit: int, runs: int) -> lis
     unlimited: list[float] = []
     for run in range(runs):
         floors.append(workplace.run(_command("last.yml", "debug.yml"), {}).wall)
-        unlimited.append(_fleet(workplace, OURS, account, ["fleet.yml"]).seconds)
+        free = _fleet(workplace, OURS, account, ["fleet.yml"])
+        unlimited.append(free.seconds)
         for name in rotated(("ours", "two", *(peer.name for peer in PEERS)), run):
             contestant = next((peer for peer in PEERS if peer.name == name), OURS)
             if run and contestant in PEERS:
                 continue
             parts = ["half-1.yml", "half-2.yml"] if name == "two" else ["fleet.yml"]
+            _sleep_until_window_opens(free.before)
             outcome = _fleet(workplace, contestant, account, parts, limit)
             outcomes.setdefault(name, []).append(outcome)
             tell(
@@ -156,6 +163,7 @@ def _fleet(
         service.turn()
     else:
         service.turn(limit=limit, window=WINDOW)
+    begun = time.time()
     running = []
     for part in parts:
         state = workplace.folder / f"state-{part}"
@@ -165,9 +173,18 @@ def _fleet(
     samples = [command.finish() for command in running]
     failed = sum(int(number) for sample in samples for number in FAILED.findall(sample.stdout))
     counts = service.counts()
+    before = counts.first_at - begun
     windows = math.ceil(HOSTS / limit) - 1 if limit else 0
     opens_at = (counts.first_at // WINDOW + windows) * WINDOW
-    return Outcome(max(sample.wall for sample in samples), counts, failed, opens_at - counts.first_at)
+    return Outcome(max(sample.wall for sample in samples), counts, failed, opens_at - counts.first_at, before)
+
+
+def _sleep_until_window_opens(before: float) -> None:
+    """Sleeps until a command that takes ``before`` seconds to its first request sends it when a window has opened.
+
+    Otherwise the first window would be as long as chance has it, and its requests more than can be sent in it.
+    """
+    time.sleep((LATE - before - time.time()) % WINDOW)
 
 
 def _command(inventory: str, playbook: str) -> list[str]:
