@@ -109,6 +109,17 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 	$(call heading,Integration tests: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration $(ARGS)
 
+# Too long for every day: `make integration` judges a share of the cells, and kills a few runs.
+.PHONY: fault-matrix
+fault-matrix: live $(DEV_READY) ## Hold every module against every fault on every request: all cells, for some minutes
+	$(call heading,Fault matrix: pytest)
+	@$(RUN) python -m pytest -n 2 tests/integration/test_fault_matrix.py --all-cells $(ARGS)
+
+.PHONY: crash
+crash: live $(DEV_READY) ## Kill runs at fifty moments of each kind and run them again, for some minutes
+	$(call heading,Crashes: pytest)
+	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills 50 $(ARGS)
+
 .PHONY: docs
 docs: live $(DEV_READY) ## Make the site of the documentation, in build/docs/html
 	$(call heading,Documentation: Sphinx)

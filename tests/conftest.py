@@ -18,6 +18,34 @@ hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of what takes long is done."""
+    group = parser.getgroup("clawhosters.cloud")
+    group.addoption("--all-cells", action="store_true", help="judge all cells of the fault matrix, not a share of them")
+    group.addoption("--kills", type=int, default=6, metavar="N", help="how often a run is killed at a random moment")
+    group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
+
+
+def pytest_terminal_summary(terminalreporter: t.Any) -> None:
+    """Counts that no test alone can tell."""
+    properties = [
+        (name, value)
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        if report.when == "call"
+        for name, value in report.user_properties
+    ]
+    cells = [value for name, value in properties if name == "cells"]
+    if cells:
+        there, met, held = (sum(column) for column in zip(*cells, strict=True))
+        terminalreporter.write_line(f"Fault matrix: {there} cells, {met} of them judged here, {held} of those hold.")
+    kills = [value for name, value in properties if name == "kills"]
+    if kills:
+        seeds = ", ".join(f"{run} --kill-seed={seed}" for run, _times, seed in kills)
+        terminalreporter.write_line(
+            f"Crashes: killed at {sum(times for _run, times, _seed in kills)} moments ({seeds})."
+        )
+
+
 @pytest.fixture(scope="session")
 def simulator_process() -> t.Iterator[Simulator]:
     """One process for all tests of a worker."""

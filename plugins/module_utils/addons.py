@@ -14,6 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
+from .answers import with_id
 from .attributes import Config, differing, in_type_of, is_same, merged, not_taken_text
 from .client import Client
 from .errors import (
@@ -84,12 +85,17 @@ def label(addon: Item) -> str:
     return f"{kind} {addon.get('id')}" + (f" of {owner_label(addon)}" if shows_instance(addon) else "")
 
 
+def fetch(client: Client, addon_id: object) -> Item:
+    """The add-on with this id, as its own page shows it. Raises NotFoundError."""
+    return with_id(client.fetch(path_of(addon_id)), addon_id, "Add-on")
+
+
 def read(client: Client, wanted: Wanted) -> list[Item]:
     """The add-ons that are meant, sorted by id; one by its id costs one request, others the pages of the list."""
     if wanted.id is None:
         return fitting(client, client.fetch_all("/addons"), wanted)
     try:
-        return fitting(client, [client.fetch(path_of(wanted.id))], wanted)
+        return fitting(client, [fetch(client, wanted.id)], wanted)
     except NotFoundError:
         return []
 
@@ -97,7 +103,7 @@ def read(client: Client, wanted: Wanted) -> list[Item]:
 def find(client: Client, wanted: Wanted) -> Item:
     """The one add-on that is meant, as its own page shows it. Raises RefusedError for none and for several."""
     if wanted.id is not None:
-        addon = client.fetch(path_of(wanted.id))
+        addon = fetch(client, wanted.id)
         if not fitting(client, [addon], wanted):
             raise RefusedError(f"The {label(addon)} is not the {replace(wanted, id=None)}; nothing was done.")
         return addon
@@ -114,7 +120,7 @@ def find(client: Client, wanted: Wanted) -> Item:
             f"There is no {wanted}; {_what_there_is(addons, wanted)}. Add-ons are ordered in the dashboard."
         )
     # A list may show fewer attributes than the add-on's own page does, as that of instances does (contract 0.2).
-    return client.fetch(path_of(found[0]["id"]))
+    return fetch(client, found[0]["id"])
 
 
 def fitting(client: Client, addons: list[Item], wanted: Wanted) -> list[Item]:
@@ -242,13 +248,17 @@ def _changed(client: Client, addon: Item, changes: Config, write_only: t.Collect
     """The add-on after the change, as it was read back."""
     try:
         refusal = _send(client, addon, changes)
-    except (TransportError, ServerError) as fault:
+    except (TransportError, ServerError, AnswerError) as fault:
         return _after_fault(client, fault, addon, changes, write_only)
     try:
-        now = client.fetch(path_of(addon["id"]))
+        now = fetch(client, addon["id"])
     except ClawHostersError as fault:
-        fault.add(f"The change of the {label(addon)} was sent and accepted before.")
-        raise
+        result: dict[str, t.Any] = {"changed": True, "addon": masked(addon, write_only)}
+        if isinstance(fault, ApiError):
+            result["error"] = fault.as_dict()
+        raise PartialError(
+            f"The change of the {label(addon)} was accepted, but it can't be read back. {fault}", result
+        ) from None
     if not_taken := not_taken_text(now, changes, write_only):
         if refusal is not None:
             raise refusal
@@ -294,7 +304,7 @@ def _after_fault(
     if not getattr(fault, "sent", True):
         raise fault
     try:
-        now = client.fetch(path_of(addon["id"]))
+        now = fetch(client, addon["id"])
     except ClawHostersError:
         fault.add(
             f"Whether the {label(addon)} was changed is not known, since it can't be read now. "

@@ -17,16 +17,21 @@ from .pages import Item, Pagination, pagination_of
 from .transport import Answer
 
 NOT_THE_API = "Is api_url the address of the API?"
+_WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
 
 
 def body_of(request: str, answer: Answer) -> t.Any:
     """The parsed body of a success, None when there is none or it can't be read.
 
-    Raises the ApiError that fits any other status.
+    Raises the ApiError that fits any other status, and AnswerError for a web page: it is a proxy's or a guest
+    network's success, and whether the service has seen the request is not known.
     """
     parsed, readable = parsed_json(answer.text)
     if not answer.is_success:
         raise api_error(request, answer, parsed if readable else answer.text)
+    # A success without a body may bear any type, that of a page too.
+    if answer.text.strip() and not readable and is_web_page(answer):
+        raise AnswerError(_WEB_PAGE.format(request))
     return parsed
 
 
@@ -44,8 +49,8 @@ def whole_body_of(request: str, answer: Answer) -> dict[str, t.Any]:
     if not answer.is_success:
         raise api_error(request, answer, parsed if readable else answer.text)
     if not readable:
-        if "html" in answer.headers.get("Content-Type", "").lower():
-            raise AnswerError(f"{request} was answered with a web page instead of JSON. {NOT_THE_API}")
+        if is_web_page(answer):
+            raise AnswerError(_WEB_PAGE.format(request))
         raise GarbledError(
             f"{request} was answered with {answer.status}, but its body is no JSON: {excerpt(answer.text)}."
         )
@@ -69,6 +74,13 @@ def resource_of(request: str, answer: Answer) -> Item:
         found = "one without" if isinstance(data, dict) else kind_of(data)
         raise AnswerError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
     return data
+
+
+def with_id(item: Item, asked: object, kind: str) -> Item:
+    """``item``, if it is the one that was asked for. Raises AnswerError, since nothing may be done with another one."""
+    if str(item["id"]) != str(asked):
+        raise AnswerError(f"{kind} {asked} was asked for, and {one_line(item['id'])} came: nothing is done with it.")
+    return item
 
 
 def items_of(request: str, answer: Answer) -> tuple[list[Item], Pagination | None]:
@@ -102,6 +114,11 @@ def api_error(request: str, answer: Answer, body: t.Any) -> ApiError:
     )
     error.wait = ratelimit.asked_wait(answer.headers, time.time(), limited=isinstance(error, RateLimitedError))
     return error
+
+
+def is_web_page(answer: Answer) -> bool:
+    """Whether it says of itself that it is one."""
+    return "html" in answer.headers.get("Content-Type", "").lower()
 
 
 def parsed_json(text: str) -> tuple[t.Any, bool]:

@@ -5,7 +5,7 @@
 """Backups: when they were taken, whose they are, which are fit for a restore, which is the newest (contract 7).
 
 Their object is documented nowhere, so each field is looked for under several names, and nothing but ``id`` is
-surely there. Everything is pure but ``read``.
+surely there. Everything is pure but ``fetch`` and ``read``.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import re
 import typing as t
 from datetime import UTC, datetime
 
+from .answers import with_id
 from .client import Client
 from .errors import NotFoundError, SettingsError, one_line
 from .instances import normal
@@ -41,6 +42,11 @@ _NO_TIME = "its time can't be read"
 def path_of(backup_id: object) -> str:
     """Where a backup lives under the API's URL."""
     return f"/backups/{backup_id}"
+
+
+def fetch(client: Client, backup_id: object) -> Item:
+    """The backup with this id. Raises NotFoundError."""
+    return with_id(client.fetch(path_of(backup_id)), backup_id, "Backup")
 
 
 def taken_at(backup: Item) -> datetime | None:
@@ -113,7 +119,7 @@ def read(client: Client, backup_id: int | None, instance_id: int | None, instanc
         backups = client.fetch_all("/backups")
     else:
         try:
-            backups = [client.fetch(path_of(backup_id))]
+            backups = [fetch(client, backup_id)]
         except NotFoundError:
             backups = []
     return belonging(client, backups, instance_id, instance_name, "backup")

@@ -10,7 +10,16 @@ import enum
 import typing as t
 
 from .client import Client
-from .errors import ClawHostersError, NotFoundError, ServerError, TransportError, UnprocessableError
+from .errors import (
+    AnswerError,
+    ApiError,
+    ClawHostersError,
+    NotFoundError,
+    RedirectedError,
+    ServerError,
+    TransportError,
+    UnprocessableError,
+)
 from .instances import Action, decide, fetch_or_none, is_busy, label, path_of, status_of
 from .pages import Item
 
@@ -25,10 +34,14 @@ class Effect(enum.Enum):
 
 
 class Change(t.NamedTuple):
-    """What came of one request; ``instance`` is the one seen after it, None when it is gone."""
+    """What came of one request; ``instance`` is the one seen after it, None when it is gone.
+
+    With AGAIN, ``refusal`` is what the service said.
+    """
 
     effect: Effect
     instance: Item | None
+    refusal: ApiError | None = None
 
 
 def ask(client: Client, current: Item, wanted: str, action: Action, *, may_repeat: bool) -> Change:
@@ -47,7 +60,10 @@ def ask(client: Client, current: Item, wanted: str, action: Action, *, may_repea
         raise
     except UnprocessableError as refusal:
         return _after_refusal(client, refusal, current, wanted, may_repeat)
-    except (TransportError, ServerError) as fault:
+    except RedirectedError as fault:
+        # It would only be redirected again.
+        return _after_fault(client, fault, current, wanted, action, may_repeat=False)
+    except (TransportError, ServerError, AnswerError) as fault:
         return _after_fault(client, fault, current, wanted, action, may_repeat)
     # An action answers with a part of the fields (contract 0.3); the others are as they were read.
     return Change(Effect.DONE, {**current, **(answer or {})})
@@ -57,15 +73,16 @@ def _after_refusal(client: Client, refusal: UnprocessableError, current: Item, w
     """A 422: the state was another than the one read. Raises ``refusal`` where that explains nothing."""
     try:
         now = fetch_or_none(client, current["id"])
-    except ClawHostersError:
+    except ClawHostersError as error:
         # Why it can't be read now matters less than why it was refused.
+        refusal.add(f"What it is now can't be read: {error}")
         raise refusal from None
     if now is None and wanted == "absent":
         return Change(Effect.ALREADY, None)
     if now is not None and decide(now, wanted).action is Action.KEEP:
         return Change(Effect.ALREADY, now)
     if now is not None and may_repeat and is_busy(now):
-        return Change(Effect.AGAIN, now)
+        return Change(Effect.AGAIN, now, refusal)
     if now is not None:
         refusal.add(f"{label(now)} is {now.get('status')}.")
         if wanted == "absent" and now.get("billing_mode") == "monthly":
@@ -91,6 +108,7 @@ def _after_fault(
     if action is Action.DELETE and (now is None or status_of(now) == "deleting"):
         return Change(Effect.DONE, now)
     if now is None:
+        fault.add(f"{label(current)} does not exist any more.")
         raise fault
     if action in (Action.START, Action.STOP):
         next_action = decide(now, wanted).action

@@ -162,7 +162,7 @@ class ForbiddenError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """404: absent, or another account's; the service does not tell which."""
+    """404: absent, or another account's; the service does not tell which. 410 says the same of what was there once."""
 
     hint = "It does not exist, or belongs to another account than this key."
 
@@ -187,6 +187,7 @@ BY_STATUS: dict[int, type[ApiError]] = {
     401: UnauthorizedError,
     403: ForbiddenError,
     404: NotFoundError,
+    410: NotFoundError,
     422: UnprocessableError,
     429: RateLimitedError,
     500: ServerError,

@@ -14,8 +14,9 @@ import typing as t
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from .answers import with_id
 from .client import Client
-from .errors import AnswerError, NotFoundError, RefusedError, SettingsError, one_line
+from .errors import NotFoundError, RefusedError, SettingsError, one_line
 from .pages import Item
 from .together import in_order
 
@@ -190,14 +191,9 @@ def find(client: Client, instance_id: int | None, name: str | None) -> Item | No
 def fetch_or_none(client: Client, instance_id: object, within: float | None = None) -> Item | None:
     """The instance with its detail fields, None when it does not exist."""
     try:
-        found = client.fetch(path_of(instance_id), within=within)
+        return with_id(client.fetch(path_of(instance_id), within=within), instance_id, "Instance")
     except NotFoundError:
         return None
-    if str(found["id"]) != str(instance_id):
-        raise AnswerError(
-            f"Instance {instance_id} was asked for, and {one_line(found['id'])} came: nothing is done with it."
-        )
-    return found
 
 
 def read(

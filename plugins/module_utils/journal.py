@@ -19,6 +19,7 @@ import os
 import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from .errors import (
     ApiError,
@@ -52,7 +53,11 @@ class Event(enum.Enum):
 
 @dataclass(frozen=True)
 class Subject:
-    """What is done at most once: one restore for an incident and an instance, or one purchase for an order."""
+    """What is done at most once: one restore for an incident and an instance, or one purchase for an order.
+
+    ``service`` is its URL. The account is no part of it: with another key, as after a change of keys, it is still the
+    same subject.
+    """
 
     kind: str
     service: str
@@ -61,7 +66,8 @@ class Subject:
 
     def as_dict(self) -> dict[str, str | None]:
         """What identifies it in a line of the journal."""
-        return {"kind": self.kind, "service": self.service, "name": self.name, "instance_id": self.instance_id}
+        service = service_name(self.service)
+        return {"kind": self.kind, "service": service, "name": self.name, "instance_id": self.instance_id}
 
     @property
     def lock_name(self) -> str:
@@ -143,6 +149,8 @@ class Journal:
             try:
                 line = json.loads(text)
                 Event(line["event"])
+                if datetime.fromisoformat(line["at"]).tzinfo is None:
+                    raise ValueError("a moment somewhere on Earth")
             except (ValueError, KeyError, TypeError):
                 # To skip it could mean to send something a second time.
                 raise JournalError(
@@ -172,8 +180,13 @@ def checked_name(option: str, name: str) -> str:
     return name
 
 
-def was_surely_not_done(error: ClawHostersError) -> bool:
-    """Whether the service refused it or never saw it, so that it may be tried again."""
+def was_surely_not_done(error: ClawHostersError, *, sent: bool) -> bool:
+    """Whether the service refused it or never saw it, so that it may be tried again.
+
+    ``sent``: a request was counted, so that whatever the error is, something went out.
+    """
+    if not sent:
+        return True
     if isinstance(error, ApiError):
         return 400 <= error.status < 500 and error.status != 408
     if isinstance(error, RedirectedError):
@@ -184,7 +197,18 @@ def was_surely_not_done(error: ClawHostersError) -> bool:
     return isinstance(error, TlsError)
 
 
+def service_name(url: str) -> str:
+    """One name for all spellings of a service's URL: case of the host, default port and slash at the end don't count.
+
+    Names that lead to the same machine do: that is nothing to be told from the URL.
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme.lower(), ""))
+    return f"{parts.scheme.lower()}://{host}{parts.path.rstrip('/')}"
+
+
 def _is_of(line: dict[str, t.Any], subject: Subject) -> bool:
+    line = {**line, "service": service_name(str(line.get("service")))}
     return all(line.get(name) == value for name, value in subject.as_dict().items())
 
 

@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass, replace
 
-from .changes import Effect, ask
+from .changes import Change, Effect, ask
 from .client import Client
 from .errors import ApiError, ClawHostersError, PartialError, RefusedError, WaitTimeoutError, one_line
 from .instances import (
@@ -73,25 +74,30 @@ class Power:
         after = predicted(before, wanted, action)
         if action is Action.DELETE:
             self.warn(f"Deleting {label(current)} may delete its backups too.")
-        may_have_changed = False
+        first: Change | None = None
         for may_repeat in (True, False):
-            decision = decide(current, wanted)
-            if decision.action is Action.REFUSE:
-                raise RefusedError(
-                    f"{label(current)} is {current.get('status')} and can't be {wanted}: {decision.reason}"
-                )
-            if decision.action is Action.KEEP:
-                kept = self._kept(current, wanted)
-                return Outcome(may_have_changed, kept, summary(before), after if may_have_changed else summary(before))
-            if self.client.check_mode:
-                return Outcome(True, current, summary(before), after)
-            change = ask(self.client, current, wanted, decision.action, may_repeat=may_repeat)
+            may_have_changed = first is not None and first.effect is Effect.REPEAT
+            with _telling_of(first):
+                if first is not None:
+                    seen = t.cast("Item", first.instance)
+                    current = self._waited_until(lambda seen: not is_busy(seen), seen, "settled")
+                decision = decide(current, wanted)
+                if decision.action is Action.REFUSE:
+                    raise RefusedError(
+                        f"{label(current)} is {current.get('status')} and can't be {wanted}: {decision.reason}"
+                    )
+                if decision.action is Action.KEEP:
+                    kept = self._kept(current, wanted)
+                    reached = after if may_have_changed else summary(before)
+                    return Outcome(may_have_changed, kept, summary(before), reached)
+                if self.client.check_mode:
+                    return Outcome(True, current, summary(before), after)
+                change = ask(self.client, current, wanted, decision.action, may_repeat=may_repeat)
             if change.effect in (Effect.DONE, Effect.ALREADY):
                 changed = may_have_changed or change.effect is Effect.DONE
                 outcome = Outcome(changed, change.instance, summary(before), after if changed else summary(before))
                 return self._arrived(outcome, wanted, current, decision.action)
-            may_have_changed = may_have_changed or change.effect is Effect.REPEAT
-            current = self._waited_until(lambda seen: not is_busy(seen), t.cast("Item", change.instance), "settled")
+            first = change
         raise AssertionError("the second request for a change is never followed by a third")
 
     def _arrived(self, outcome: Outcome, wanted: str, before: Item, action: Action) -> Outcome:
@@ -196,6 +202,25 @@ class Arrival:
         self._end_seen += 1
         # A restart may show as `deploying` or not at all (contract 10): unless it was seen, look twice.
         return (self._left or self._end_seen > 1) and (not self._healthy or is_healthy(instance))
+
+
+@contextlib.contextmanager
+def _telling_of(first: Change | None) -> t.Iterator[None]:
+    """What came of a first request is told with what goes wrong after it."""
+    try:
+        yield
+    except ClawHostersError as error:
+        if first is None or isinstance(error, PartialError):
+            raise
+        result: dict[str, t.Any] = {"changed": False}
+        known = error if isinstance(error, ApiError) else first.refusal
+        if known is not None:
+            result["error"] = known.as_dict()
+        if first.refusal is not None:
+            before = f"It was asked for before, and refused: {first.refusal}"
+        else:
+            before = "The answer to a request before that was lost, and whether that was carried out is not known."
+        raise PartialError(f"{error} {before}", result) from None
 
 
 def describe(instance: Item) -> str:

@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .client import Client
-from .errors import AnswerError, ApiError, ClawHostersError, PartialError, RefusedError, TlsError, TransportError
+from .errors import ApiError, ClawHostersError, PartialError, RefusedError
 from .journal import Event, Journal, JournalError, Record, Subject, was_surely_not_done
 
 Result = dict[str, t.Any]
@@ -61,10 +61,11 @@ class Purchase:
         if self.client.check_mode:
             return self._result(None, balance, bought=body)
         self.journal.write(subject, Event.INTENDED, package_id=body["package_id"], balance=balance)
+        sent_before = self.client.usage.requests
         try:
             answer = self.client.buy("/billing/buy_claws", body)
-        except (ApiError, TransportError, TlsError, AnswerError) as error:
-            if was_surely_not_done(error):
+        except ClawHostersError as error:
+            if was_surely_not_done(error, sent=self.client.usage.requests > sent_before):
                 self._note(subject, Event.REFUSED, reason=str(error))
                 error.add("Nothing was bought; the same order may be run again.")
                 raise

@@ -15,18 +15,15 @@ import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .backups import is_before, is_usable, left_out_text, newest_first, path_of, taken_at
+from .backups import fetch, is_before, is_usable, left_out_text, newest_first, path_of, taken_at
 from .client import Client
 from .errors import (
-    AnswerError,
     ApiError,
     ClawHostersError,
     NotFoundError,
     PartialError,
     RefusedError,
     SettingsError,
-    TlsError,
-    TransportError,
     WaitTimeoutError,
     one_line,
 )
@@ -40,7 +37,10 @@ Result = dict[str, t.Any]
 
 RESTORABLE = ("running", "stopped")
 ARRIVED = ("running", "stopped", "pending_configuration")
-FAILED = ("error", "deploy_failed")
+FAILED = ("error", "deploy_failed", "paused", "deleting")
+"""Statuses that no waiting leads out of."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far in the future a backup may be dated: clocks are never quite the same."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored (contract 7)."""
 
@@ -131,7 +131,7 @@ class Restore:
         backup = None
         if choice.backup_id is not None:
             try:
-                backup = self.client.fetch(path_of(choice.backup_id))
+                backup = fetch(self.client, choice.backup_id)
             except NotFoundError:
                 # A backup may have expired since this incident restored it.
                 instance = None if instance_id is None and name is None else find(self.client, instance_id, name)
@@ -191,6 +191,12 @@ class Restore:
         if taken is None:
             raise RefusedError(f"How old backup {backup['id']} is can't be told, and max_age is set: nothing was sent.")
         age = datetime.now(UTC) - taken
+        if age < -CLOCK_TOLERANCE:
+            raise RefusedError(
+                f"Backup {backup['id']} of {label(instance)} is dated {taken.isoformat()}, which by the clock here is "
+                f"{_text_of(-age)} from now: how old it is can't be told, and max_age is set, so nothing was sent. "
+                "Set the clock right, or leave out max_age."
+            )
         if age > choice.max_age:
             raise RefusedError(
                 f"Backup {backup['id']} of {label(instance)} was taken at {taken.isoformat()}, {_text_of(age)} ago, "
@@ -209,10 +215,11 @@ class Restore:
             taken_at=taken.isoformat() if taken else None,
             instance_name=instance.get("name"),
         )
+        sent_before = self.client.usage.requests
         try:
             self.client.act("POST", f"{path_of(backup['id'])}/restore")
-        except (ApiError, TransportError, TlsError, AnswerError) as error:
-            if was_surely_not_done(error):
+        except ClawHostersError as error:
+            if was_surely_not_done(error, sent=self.client.usage.requests > sent_before):
                 self._note(subject, Event.REFUSED, reason=str(error))
                 error.add("Nothing was restored, and the incident is free to be tried again.")
                 raise
@@ -298,10 +305,13 @@ class Restore:
                 self._result("failed", self.journal.record_of(subject), wrong.instance, backup, changed=changed),
             ) from None
         except ClawHostersError as error:
+            result = self._result("in_flight", record, instance, backup, changed=changed)
+            if isinstance(error, ApiError):
+                result["error"] = error.as_dict()
             raise PartialError(
                 f"{error} The restore was accepted, and what became of it can't be read now. Run the same again: it "
                 "goes on waiting, and sends nothing.",
-                self._result("in_flight", record, instance, backup, changed=changed),
+                result,
             ) from None
         self._note(subject, Event.COMPLETED, status=now.get("status"))
         return self._result("completed", self.journal.record_of(subject), now, backup, changed=changed)
@@ -314,7 +324,7 @@ class Restore:
         if backup is not None and str(backup["id"]) == str(backup_id):
             return backup
         try:
-            return self.client.fetch(path_of(backup_id))
+            return fetch(self.client, backup_id)
         except NotFoundError:
             return {"id": backup_id}
 

@@ -246,7 +246,9 @@ def test_an_add_on_that_can_not_be_read_back_is_not_known(simulator: Simulator) 
 def test_a_change_that_was_accepted_and_can_not_be_read_is_told_so(simulator: Simulator) -> None:
     simulator.fault("json_500", method="GET", skip=1)
     result = set_addon(simulator, config={"tier": "eco"})
-    assert "was sent and accepted before" in result["msg"]
+    assert "was accepted, but it can't be read back" in result["msg"]
+    assert result["changed"] is True
+    assert result["error"]["status"] == 500
 
 
 def test_a_rate_limit_is_waited_out_since_the_change_was_not_made(simulator: Simulator) -> None:

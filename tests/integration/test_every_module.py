@@ -30,23 +30,6 @@ OPTIONS: dict[str, dict[str, t.Any]] = {
     "claw_instance_info": {"name": "web-bot", "details": True},
     "claw_purchase": {"order": "one", "package_id": 1, "balance_below": 1000},
 }
-FAULTS: list[tuple[str, dict[str, t.Any]]] = [
-    ("reset_before", {}),
-    ("reset_after", {}),
-    ("close_after", {}),
-    ("truncated", {}),
-    ("truncated_json", {}),
-    ("empty", {}),
-    ("html_200", {}),
-    ("html_502", {}),
-    ("json_500", {}),
-    ("unauthorized", {}),
-    ("forbidden", {}),
-    ("not_found", {}),
-    ("status", {"status": 422, "details": {"x": ["y", {"z": 1}]}}),
-    ("rate_limited", {"retry_after": "garbage", "reset": "garbage"}),
-    ("redirect", {"location": "http://[bad/"}),
-]
 ODD_ANSWERS: list[object] = [
     None,
     [],
@@ -99,22 +82,6 @@ def assert_nothing_was_done_twice(simulator: Simulator) -> None:
 
 def test_no_module_is_left_out() -> None:
     assert sorted(OPTIONS) == sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py"))
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize(("fault", "options"), FAULTS)
-def test_each_fault_on_each_request(
-    simulator: Simulator, worker: Worker, name: str, fault: str, options: dict[str, t.Any], tmp_path: Path
-) -> None:
-    state = simulator.state()
-    run(worker, name, check=True)
-    # The change itself, and reading it back.
-    for turn in range(len(simulator.calls()) + 2):
-        simulator.reset(state=state)
-        simulator.fault(fault, skip=turn, **options)
-        result = run(worker, name, state_dir=str(tmp_path / str(turn)))
-        assert not result["failed"] or len(result["msg"]) > 10
-        assert_nothing_was_done_twice(simulator)
 
 
 @pytest.mark.parametrize("name", OPTIONS)

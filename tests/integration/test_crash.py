@@ -1,0 +1,165 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Killed at any moment and run again: nothing is sent twice that must not be, and the end is reached or said to be
+unknown. `make test` takes a few moments, `make crash` fifty of each kind.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support.cases import CASES, STATE, SWITCHES, Case, World
+from support.controller import Controller
+from support.killed import SCOPES, Ending, run_killed
+
+SUBJECTS = [
+    case for case in CASES if case.name in ("backup_restore of the latest", "backup_restore by id", "purchase", "fleet")
+]
+SENT_ONCE = {"restores": "POST /backups/{id}/restore", "purchases": "POST /billing/buy_claws"}
+Property = t.Callable[[str, object], None]
+
+
+class Stage:
+    """One subject in a fresh world with a fresh state_dir, run as often as it takes."""
+
+    def __init__(self, simulator: Simulator, folder: Path, collections: Path, case: Case, number: int) -> None:
+        self.simulator, self.folder, self.collections, self.case = simulator, folder, collections, case
+        self.state_dir = folder / f"state-{number}"
+        self.runs = 0
+        simulator.reset(state=STATE, switches=SWITCHES)
+
+    def run(self, at: int = 0, scope: str = "all", **options: t.Any) -> Ending:
+        """One run, killed at that line."""
+        self.runs += 1
+        settings = {"api_url": self.simulator.url, "state_dir": str(self.state_dir)}
+        given = {**settings, **self.case.options, **options}
+        return run_killed(self.folder, self.collections, self.case.module, given, at, scope)
+
+    def judge(self, ending: Ending) -> list[str]:
+        """What is wrong after the last run, which nobody killed."""
+        found = []
+        result = ending.result
+        effects = self.simulator.effects()
+        for effect, route in SENT_ONCE.items():
+            if len(self.simulator.calls(route)) > 1 or effects.get(effect, 0) > 1:
+                found.append(f"sent twice: {route}")
+        # Whoever runs a restart again asks for another one; but no run may ask twice.
+        if effects.get("restarts", 0) > self.runs or effects.get("deletes", 0) > 1:
+            found.append(f"done too often: {effects}")
+        if not result["failed"]:
+            if not self.case.goal(World(self.simulator.state()), World(self.simulator.state()), result):
+                found.append("no failure, and yet it is not as wanted")
+            if self.case.module == "claw_purchase" and effects != {"purchases": 1}:
+                found.append(f"no failure, and yet {effects}")
+        elif not (self.case.is_once and "not known" in result["msg"]):
+            found.append(f"failed: {result['msg']}")
+        elif self.case.module == "claw_backup_restore" and not (
+            result["restore"]["outcome"] == "unknown" and "force: true" in result["msg"]
+        ):
+            found.append(f"it does not say how to go on: {result}")
+        return found
+
+
+def setting(request: pytest.FixtureRequest, name: str) -> t.Any:
+    return request.config.getoption(name)
+
+
+@pytest.mark.parametrize("case", SUBJECTS, ids=str)
+@pytest.mark.parametrize("scope", ["all", "around what is sent"])
+def test_killed_at_random_moments_and_run_again(
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    case: Case,
+    scope: str,
+    request: pytest.FixtureRequest,
+    record_property: Property,
+) -> None:
+    given = setting(request, "kill_seed")
+    seed = random.SystemRandom().randrange(10**9) if given is None else given
+    chance = random.Random(seed)
+    # Half of the moments are anywhere, half where it matters.
+    kills = max(1, setting(request, "kills") // 2)
+    record_property("kills", [f"{case}, {scope}", kills, seed])
+    lines = Stage(simulator, tmp_path, collections, case, 0).run(scope=scope).lines
+    assert lines > 0
+    for number in range(1, kills + 1):
+        stage = Stage(simulator, tmp_path, collections, case, number)
+        # Some are killed twice; a line that the second run does not reach is no harm.
+        moments = [chance.randint(1, lines) for _kill in range(chance.choice((1, 1, 2)))]
+        for at in moments:
+            stage.run(at, scope)
+        assert not stage.judge(stage.run()), f"killed at {moments} of {lines} lines, --kill-seed={seed}"
+
+
+@pytest.mark.parametrize("case", [case for case in SUBJECTS if case.is_once], ids=str)
+def test_killed_between_any_two_lines_of_the_journal(
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    case: Case,
+    request: pytest.FixtureRequest,
+    record_property: Property,
+) -> None:
+    scope = "between the lines of the journal"
+    lines = Stage(simulator, tmp_path, collections, case, 0).run(scope=scope).lines
+    assert lines > 20
+    kills = setting(request, "kills")
+    moments = list(range(1, lines + 1)) if kills >= 50 else random.Random(0).sample(range(1, lines + 1), kills)
+    record_property("kills", [f"{case}, each line", len(moments), 0])
+    outcomes = set()
+    for at in moments:
+        stage = Stage(simulator, tmp_path, collections, case, at)
+        assert stage.run(at, scope).was_killed
+        ending = stage.run()
+        assert not stage.judge(ending), f"killed at {at} of {lines} lines"
+        outcomes.add(ending.result["failed"])
+        if ending.result["failed"] and case.module == "claw_backup_restore":
+            forced = stage.run(force=True).result
+            assert forced["restore"]["outcome"] == "completed"
+    assert kills < 50 or outcomes == {True, False}
+
+
+def test_every_scope_has_lines() -> None:
+    assert set(SCOPES) == {"all", "around what is sent", "between the lines of the journal"}
+
+
+@pytest.mark.parametrize("fault", ["hang", "hang_after"])
+def test_a_playbook_that_is_killed_with_all_its_processes_can_be_run_again(
+    simulator: Simulator, controller: Controller, fault: str
+) -> None:
+    simulator.reset(state=STATE, switches={**SWITCHES, "transition_reads": 2})
+    simulator.fault(fault, method="POST", seconds=60)
+    options = {"incident": "INC-1", "instance_name": "web-bot", "state_dir": str(controller.folder / "state")}
+    task = {"clawhosters.cloud.claw_backup_restore": options}
+    path = controller.write("killed.yml", [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
+    running = subprocess.Popen(
+        ["ansible-playbook", str(path)],
+        cwd=controller.folder,
+        env=controller.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not simulator.calls("POST *"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    again = controller.run("ansible-playbook", str(path)).result
+    outcome = {"hang": "unknown", "hang_after": "completed"}[fault]
+    assert again["restore"]["outcome"] == outcome, again
+    assert simulator.calls("POST *") == ["POST /backups/32/restore"]

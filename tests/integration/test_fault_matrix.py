@@ -1,0 +1,59 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every module and the inventory x every endpoint they call x every fault x when it strikes: what is asked for is done,
+or less with a failure that says so, and nothing twice that must not be.
+
+`make test` judges a share of the cells, another share of each row and column; `make fault-matrix` all of them.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.faults import KINDS
+from simulator.handle import Simulator
+from support.cases import CASES, Case
+from support.controller import REPOSITORY
+from support.matrix import FAULTS, Bench
+
+SHARE = 11
+"""One cell of so many is judged; no divisor of the number of faults or of turns, so that none is always left out."""
+TOO_MANY = 20
+"""Failed cells that one test shows."""
+
+
+def test_no_module_and_no_fault_is_left_out() -> None:
+    modules = {path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py")}
+    assert {case.module for case in CASES} == modules | {"inventory"}
+    assert {fault.kind for fault in FAULTS} == set(KINDS)
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_each_cell_holds(
+    simulator: Simulator,
+    tmp_path: Path,
+    case: Case,
+    pytestconfig: pytest.Config,
+    record_property: t.Callable[[str, object], None],
+) -> None:
+    bench = Bench(simulator, tmp_path)
+    cells = bench.cells(case)
+    share = 1 if pytestconfig.getoption("all_cells") else SHARE
+    judged = failed = 0
+    found: list[str] = []
+    for cell in cells[CASES.index(case) % share :: share]:
+        faults = bench.judge(cell)
+        if faults is None:
+            continue
+        judged += 1
+        failed += bool(faults)
+        found += faults
+    record_property("cells", [len(cells), judged, judged - failed])
+    assert judged
+    assert not found, "\n".join([f"{failed} of {judged} cells do not hold:", *found[:TOO_MANY]])

@@ -1,0 +1,226 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every module and the inventory are asked for in the tests of faults, and what must come of it.
+
+``asked`` and ``goal`` are the tests' own word for what a task is to do: nothing of the plugins is used to say so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import typing as t
+from dataclasses import dataclass, field
+from types import ModuleType
+
+Result = dict[str, t.Any]
+
+STATE: dict[str, t.Any] = {
+    "balance": 500,
+    "instances": [
+        {"id": 11, "name": "alpha", "billing_mode": "daily"},
+        {"id": 12, "name": "beta", "billing_mode": "daily", "status": "stopped"},
+        {"id": 13, "name": "web-bot", "billing_mode": "daily"},
+        {"id": 14, "name": "delta", "billing_mode": "daily"},
+        {"id": 15, "name": "echo", "billing_mode": "daily", "status": "stopped"},
+    ],
+    "addons": [
+        {"id": number, "instance_id": 10 + number, "addon_type": "llm", "usage_limit": 100} for number in range(1, 6)
+    ],
+    "backups": [
+        {"id": 11, "instance_id": 11, "created_at": "5h ago"},
+        {"id": 31, "instance_id": 13, "created_at": "29h ago"},
+        {"id": 32, "instance_id": 13, "created_at": "5h ago"},
+    ],
+    "transactions": [
+        {
+            "id": number,
+            "transaction_type": "charge",
+            "amount": -number,
+            "balance_after": 500,
+            "description": f"Day {number}",
+            "created_at": "2026-02-01T00:00:00Z",
+        }
+        for number in range(1, 6)
+    ],
+}
+SWITCHES: dict[str, t.Any] = {"per_page_default": 2, "transition_reads": 1}
+"""Every list has several pages, and every change takes a while. The smallest free id is in front of all others."""
+
+
+class World:
+    """What the simulator holds, asked in the words of the cases."""
+
+    def __init__(self, state: dict[str, t.Any]) -> None:
+        self.state = state
+        self.names = {instance["name"] for instance in state["instances"]}
+        self._instances = {instance["id"]: instance for instance in state["instances"]}
+
+    def status(self, number: int) -> str | None:
+        """The status of an instance, None when it is gone."""
+        return self._instances.get(number, {}).get("status")
+
+    def restored_from(self, number: int) -> int | None:
+        """The backup that an instance holds the content of."""
+        return self._instances.get(number, {}).get("_restored_from")
+
+    def usage_limit(self, number: int) -> int | None:
+        """What the add-on of an instance allows."""
+        return next((addon["usage_limit"] for addon in self.state["addons"] if addon["id"] == number), None)
+
+
+Goal = t.Callable[[World, World, Result], bool]
+"""Whether a success was one, by the world before and after it and by what was returned."""
+
+
+def _read(_before: World, _after: World, _result: Result) -> bool:
+    return True
+
+
+def _names(shown: t.Callable[[Result], set[str]]) -> Goal:
+    """The list that was returned is whole: at most what came or went meanwhile is or isn't in it."""
+
+    def goal(before: World, after: World, result: Result) -> bool:
+        return before.names & after.names <= shown(result) <= before.names | after.names
+
+    return goal
+
+
+def _status(number: int, *statuses: str | None) -> Goal:
+    return lambda _before, after, _result: after.status(number) in statuses
+
+
+def _fleet(_before: World, after: World, _result: Result) -> bool:
+    return [after.status(number) for number in (12, 13, 14, 15)] == ["running", "stopped", "running", None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task: a module with its options, and the inventory with its configuration."""
+
+    name: str
+    module: str
+    options: dict[str, t.Any] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+    """The effects that it asks for, as the simulator counts them."""
+    goal: Goal = _read
+    is_once: bool = False
+    """Whether it must never be done again, however often the task is run."""
+    wants_gone: bool = False
+    """Whether it is content when the service says that there is no such thing."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+CASES = [
+    Case("account_info", "claw_account_info"),
+    Case(
+        "addon of an instance",
+        "claw_addon",
+        {"addon_type": "llm", "instance_name": "web-bot", "config": {"usage_limit": 7}},
+        {"patches": 1},
+        lambda _before, after, _result: after.usage_limit(3) == 7,
+    ),
+    Case(
+        "addon by id",
+        "claw_addon",
+        {"id": 3, "config": {"usage_limit": 7}},
+        {"patches": 1},
+        lambda _before, after, _result: after.usage_limit(3) == 7,
+    ),
+    Case("addon_info", "claw_addon_info", {"instance_name": "web-bot"}),
+    Case("backup_info", "claw_backup_info", {"instance_name": "web-bot", "newest": True}),
+    Case(
+        "backup_restore of the latest",
+        "claw_backup_restore",
+        {"incident": "INC-1", "instance_name": "web-bot"},
+        {"restores": 1},
+        lambda _before, after, _result: after.restored_from(13) == 32,
+        is_once=True,
+    ),
+    Case(
+        "backup_restore by id",
+        "claw_backup_restore",
+        {"incident": "INC-1", "backup_id": 31},
+        {"restores": 1},
+        lambda _before, after, _result: after.restored_from(13) == 31,
+        is_once=True,
+    ),
+    Case(
+        "backup_restore without waiting",
+        "claw_backup_restore",
+        {"incident": "INC-1", "instance_id": 13, "wait": False},
+        {"restores": 1},
+        is_once=True,
+    ),
+    Case(
+        "billing_info",
+        "claw_billing_info",
+        {"include": ["summary", "usage", "transactions", "packages"], "max_pages": 0},
+    ),
+    Case(
+        "fleet",
+        "claw_fleet",
+        {
+            "instances": [
+                {"name": "beta", "state": "started"},
+                {"name": "web-bot", "state": "stopped"},
+                {"id": 14, "state": "restarted"},
+                {"name": "echo", "state": "absent"},
+            ]
+        },
+        {"starts": 1, "stops": 1, "restarts": 1, "deletes": 1},
+        _fleet,
+        wants_gone=True,
+    ),
+    Case("health_info", "claw_health_info"),
+    Case("instance started", "claw_instance", {"id": 12}, {"starts": 1}, _status(12, "running")),
+    Case(
+        "instance stopped",
+        "claw_instance",
+        {"name": "web-bot", "state": "stopped"},
+        {"stops": 1},
+        _status(13, "stopped"),
+    ),
+    Case(
+        "instance restarted", "claw_instance", {"id": 13, "state": "restarted"}, {"restarts": 1}, _status(13, "running")
+    ),
+    Case(
+        "instance absent",
+        "claw_instance",
+        {"id": 13, "state": "absent"},
+        {"deletes": 1},
+        _status(13, None),
+        wants_gone=True,
+    ),
+    Case("instance stopped, no wait", "claw_instance", {"id": 13, "state": "stopped", "wait": False}, {"stops": 1}),
+    Case(
+        "instance_info of all",
+        "claw_instance_info",
+        {},
+        goal=_names(lambda result: {instance["name"] for instance in result["instances"]}),
+    ),
+    Case("instance_info with details", "claw_instance_info", {"name": "web-bot", "details": True}),
+    Case(
+        "purchase",
+        "claw_purchase",
+        {"order": "one", "package_id": 1, "balance_below": 1000},
+        {"purchases": 1},
+        is_once=True,
+    ),
+    Case("inventory", "inventory", {"statuses": ["all"]}, goal=_names(lambda result: set(result["hosts"]))),
+    Case(
+        "inventory with details",
+        "inventory",
+        {"statuses": ["all"], "details": True},
+        goal=_names(lambda result: set(result["hosts"])),
+        wants_gone=True,
+    ),
+]
+
+
+def module_of(case: Case) -> ModuleType:
+    """The module of a case; not for the inventory."""
+    return importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.modules.{case.module}")

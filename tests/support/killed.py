@@ -1,0 +1,112 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a task in a process of its own, ``python -m support.killed``, and kills it at a line of the collection's code.
+
+A line is a moment that does not depend on how fast the machine is. The process gets SIGKILL, as from outside: nothing
+is cleaned up, and the system frees its locks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, SimpleNamespace
+
+from .controller import REPOSITORY
+
+CODE = "/plugins/module_utils/"
+SCOPES = {
+    "all": "",
+    "around what is sent": "restore.py purchase.py journal.py changes.py fleet.py power.py",
+    "between the lines of the journal": (
+        "journal.py:write restore.py:_begin restore.py:_note purchase.py:_run purchase.py:_note"
+    ),
+}
+"""Which lines count: of these files, or of these functions."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a process ended: killed, or with a result after so many of the lines that count."""
+
+    was_killed: bool
+    result: dict[str, t.Any]
+    lines: int
+
+
+def run_killed(
+    folder: Path, collections: Path, module: str, options: dict[str, t.Any], at: int = 0, scope: str = "all"
+) -> Ending:
+    """Runs a task, and kills it at the line number ``at`` of those that count; 0 is never."""
+    wanted = {"module": module, "options": options, "at": at, "scope": scope}
+    done = subprocess.run(
+        [sys.executable, "-m", "support.killed", json.dumps(wanted)],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(collections)]),
+        },
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if done.returncode == -signal.SIGKILL:
+        return Ending(True, {}, at)
+    assert done.returncode == 0, done.stderr
+    return Ending(False, **json.loads(done.stdout.splitlines()[-1]))
+
+
+class Countdown:
+    """A tracer that counts lines, and kills the process at the one that it was told."""
+
+    def __init__(self, at: int, scope: str) -> None:
+        self.lines = 0
+        self._at = at
+        self._places = SCOPES[scope].split()
+
+    def __call__(self, frame: FrameType, _event: str, _arg: object) -> t.Any:
+        code = frame.f_code
+        if CODE not in code.co_filename:
+            return None
+        name = Path(code.co_filename).name
+        counts = not self._places or name in self._places or f"{name}:{code.co_name}" in self._places
+        return self._count if counts else None
+
+    def _count(self, _frame: FrameType, event: str, _arg: object) -> t.Any:
+        if event == "line":
+            self.lines += 1
+            if self.lines == self._at:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return self._count
+
+
+def main() -> None:
+    """The process."""
+    from .cases import Case, module_of
+    from .worker import Worker
+
+    wanted = json.loads(sys.argv[1])
+    options = wanted["options"]
+    module = module_of(Case("", wanted["module"]))
+    worker = Worker(t.cast("t.Any", SimpleNamespace(url=options.pop("api_url"))))
+    countdown = Countdown(wanted["at"], wanted["scope"])
+    threading.settrace(countdown)
+    sys.settrace(countdown)
+    result = worker.run(module, **options)
+    sys.settrace(None)
+    print(json.dumps({"result": result, "lines": countdown.lines}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,339 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fault matrix: every case x every endpoint it calls x every fault of the simulator x when it strikes.
+
+A cell holds when the effects are exactly those asked for, or fewer with a failure that says so, and when running the
+task again, with the fault gone, ends where the task should.
+"""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulator.handle import Simulator
+
+from . import KEY
+from .cases import STATE, SWITCHES, Case, Result, World, module_of
+from .hosts import read_hosts
+from .sleeper import Sleeper
+from .worker import Worker
+
+Counts = dict[str, int]
+
+RETRY_TIMEOUT = 8
+WAIT_TIMEOUT = 40
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault, and the words of which a failure by it must hold one."""
+
+    name: str
+    kind: str
+    words: tuple[str, ...]
+    options: dict[str, t.Any] = field(default_factory=dict)
+    status: int | None = None
+    is_gone: bool = False
+    """Whether it tells that there is no such thing, or makes it so."""
+    hangs: bool = False
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _status(number: int, *words: str, **options: t.Any) -> Fault:
+    return Fault(f"status {number}", "status", (str(number), *words), {"status": number, **options}, number)
+
+
+LOST = ("was lost",)
+MAY_BE_DONE = ("not known", "can't be seen", "read back", "not exist any more")
+"""Words of a failure that says that what was asked for may have been done all the same."""
+HUNG = ("gave no answer within", "(wait_timeout)")
+DETAILS = {"x": ["y", {"z": [1, None]}]}
+WRONG_TYPES: list[object] = [
+    [],
+    None,
+    "text",
+    42,
+    {},
+    {"data": None},
+    {"data": "text"},
+    {"data": 7},
+    {"data": [None, 1]},
+]
+
+FAULTS = [
+    Fault("reset before", "reset_before", LOST),
+    Fault("reset after", "reset_after", LOST),
+    Fault("closed before", "close_before", LOST),
+    Fault("closed after", "close_after", LOST),
+    Fault("hang before", "hang", HUNG, {"seconds": 30}, hangs=True),
+    Fault("hang after", "hang_after", HUNG, {"seconds": 30}, hangs=True),
+    Fault("slow", "slow", (), {"seconds": 0.02}),
+    Fault("slow after", "slow", (), {"seconds": 0.02, "after_effect": True}),
+    Fault("truncated", "truncated", LOST),
+    Fault("truncated JSON", "truncated_json", ("no JSON",)),
+    Fault("empty", "empty", ("no JSON",), {"after_effect": True}),
+    *(
+        Fault(f"wrong type {number}", "wrong_type", ("`data`",), {"body": body, "after_effect": True})
+        for number, body in enumerate(WRONG_TYPES)
+    ),
+    *(
+        Fault(f"{kind}{' after' if after else ''}", kind, words, {"after_effect": after}, status)
+        for after in (False, True)
+        for kind, words, status in (
+            ("html_200", ("web page",), None),
+            ("html_502", ("502",), 502),
+            ("html_503", ("503",), 503),
+            ("json_500", ("500",), 500),
+            ("json_503", ("503",), 503),
+        )
+    ),
+    Fault("unauthorized", "unauthorized", ("401",), status=401),
+    Fault("forbidden", "forbidden", ("403",), status=403),
+    Fault("not found", "not_found", ("404", "exist", "There is no"), status=404, is_gone=True),
+    _status(400),
+    _status(402),
+    _status(408),
+    _status(409, details="text"),
+    Fault("status 410", "status", ("410", "exist", "There is no"), {"status": 410}, 410, is_gone=True),
+    _status(418),
+    _status(422, details=DETAILS),
+    _status(504, message="{{ 7 * 7 }}\n\x1b[31m"),
+    *(
+        Fault(
+            f"429 {retry_after} {reset}",
+            "rate_limited",
+            ("429",),
+            {"retry_after": retry_after, "reset": reset},
+            status=429,
+        )
+        for retry_after, reset in itertools.product(
+            ("none", "seconds", "http_date", "garbage", "-5", "1e308", "99999999"),
+            ("unix", "delta", "milliseconds", "past", "garbage", "none"),
+        )
+    ),
+    *(
+        Fault(f"redirect {status}", "redirect", ("redirected",), {"status": status, "location": "http://127.0.0.2:9/x"})
+        for status in (301, 302, 303, 307, 308)
+    ),
+    *(
+        # An address that is none counts as an answer that was lost.
+        Fault(f"redirect {status} nowhere", "redirect", LOST, {"status": status, "location": "http://[bad/"})
+        for status in (302, 307)
+    ),
+    Fault(
+        "vanishes",
+        "vanish_between_pages",
+        ("not be read whole", "There is no", "exist", "404", "no usable"),
+        is_gone=True,
+    ),
+    Fault("comes", "insert_between_pages", ("not be read whole",)),
+]
+
+
+class Turn(t.NamedTuple):
+    """When a fault strikes: after how many requests, and how often."""
+
+    name: str
+    skip: int
+    times: int | None
+    lost: str | None = None
+    """The write whose answer was lost before, so that this is about reading back."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the matrix."""
+
+    case: Case
+    method: str
+    path: str
+    fault: Fault
+    turn: Turn
+
+    def __str__(self) -> str:
+        after = f" after a lost {self.turn.lost}" if self.turn.lost else ""
+        return f"{self.case}: {self.fault} on the {self.turn.name} {self.method} {self.path}{after}"
+
+
+@dataclass
+class Outcome:
+    """What one run of a case came to."""
+
+    result: Result
+    effects: Counts
+    world: World
+    log: list[dict[str, t.Any]]
+    waited: float
+
+
+@dataclass
+class Bench:
+    """Runs cases against a simulator, each in a folder of its own."""
+
+    simulator: Simulator
+    folder: Path
+    _runs: t.Iterator[int] = field(default_factory=itertools.count)
+
+    def reset(self) -> Path:
+        """The world as it is before every cell, and an empty state_dir for it."""
+        self.simulator.reset(state=STATE, switches=SWITCHES)
+        return self.folder / str(next(self._runs))
+
+    def run(self, case: Case, state_dir: Path, **options: t.Any) -> Outcome:
+        """Runs the task once, as things stand."""
+        settings = {
+            "api_key": KEY,
+            "api_url": self.simulator.url,
+            "timeout": 20,
+            "retry_timeout": RETRY_TIMEOUT,
+            "state_dir": str(state_dir),
+            **options,
+        }
+        self.simulator.clear_log()
+        before = self.simulator.state()["effects"]
+        sleeper = Sleeper()
+        if case.module == "inventory":
+            settings.pop("wait_timeout", None)
+            result = read_hosts(self.folder, {**settings, **case.options}, sleeper)
+        else:
+            module = module_of(case)
+            waits = "wait_timeout" in module.SPEC.options
+            settings = {name: value for name, value in settings.items() if name != "wait_timeout" or waits}
+            given = {"wait_timeout": WAIT_TIMEOUT} if waits else {}
+            result = Worker(self.simulator, {**given, **settings}, sleeper=sleeper).run(module, **case.options)
+        state = self.simulator.state()
+        effects = {name: count - before[name] for name, count in state["effects"].items() if count - before[name]}
+        return Outcome(result, effects, World(state), self.simulator.log(), sleeper.total)
+
+    def endpoints(self, case: Case) -> dict[tuple[str, str], Counts]:
+        """The endpoints that a case calls, each as a glob, with how often that is before each of its writes."""
+        found: dict[tuple[str, str], Counts] = {}
+        self._note(found, self._logged(case))
+        for method, path in [endpoint for endpoint in found if endpoint[0] != "GET"]:
+            # What is read back is only to be seen when an answer is lost.
+            self._note(found, self._logged(case, ("reset_after", method, path)))
+        return found
+
+    def _logged(self, case: Case, lost: tuple[str, str, str] | None = None) -> list[tuple[str, str]]:
+        state_dir = self.reset()
+        if lost:
+            kind, method, path = lost
+            self.simulator.fault(kind, method=method, path=path)
+        return [(entry["method"], _glob(entry["route"])) for entry in self.run(case, state_dir).log]
+
+    @staticmethod
+    def _note(found: dict[tuple[str, str], Counts], calls: list[tuple[str, str]]) -> None:
+        for call in calls:
+            found.setdefault(call, {})
+        for number, (method, path) in enumerate(calls):
+            if method != "GET":
+                for endpoint, counts in found.items():
+                    counts.setdefault(f"{method} {path}", calls[:number].count(endpoint))
+
+    def cells(self, case: Case) -> list[Cell]:
+        """All cells of a case."""
+        cells = []
+        for (method, path), before in self.endpoints(case).items():
+            turns = [Turn("first", 0, 1), Turn("second", 1, 1), Turn("every", 0, None)]
+            if method == "GET":
+                for write, count in before.items():
+                    turns += [Turn("first", count, 1, write), Turn("every", count, None, write)]
+            cells += [Cell(case, method, path, fault, turn) for fault in FAULTS for turn in turns]
+        return cells
+
+    # One cell
+
+    def judge(self, cell: Cell) -> list[str] | None:
+        """What is wrong in a cell, None where the fault met nothing."""
+        state_dir = self.reset()
+        if cell.turn.lost:
+            method, _space, path = cell.turn.lost.partition(" ")
+            self.simulator.fault("reset_after", method=method, path=path)
+        number = self.simulator.fault(
+            cell.fault.kind,
+            method=cell.method,
+            path=cell.path,
+            skip=cell.turn.skip,
+            times=cell.turn.times,
+            **cell.fault.options,
+        )
+        impatient = {"timeout": 0.25, "retry_timeout": 0.6, "wait_timeout": 5} if cell.fault.hangs else {}
+        world = World(self.simulator.state())
+        outcome = self.run(cell.case, state_dir, **impatient)
+        if not any(entry["fault"] == cell.fault.kind for entry in outcome.log) or any(
+            fault["number"] == number and not fault["struck"] for fault in self.simulator.faults()
+        ):
+            return None
+        faults = _faults_of(cell, world, outcome, impatient)
+        self.simulator.clear_faults()
+        again = self.run(cell.case, state_dir)
+        return faults + _faults_of_the_second_run(cell, outcome, again)
+
+
+def _glob(route: str) -> str:
+    return route.replace("{id}", "*")
+
+
+def _faults_of(cell: Cell, before: World, outcome: Outcome, impatient: dict[str, t.Any]) -> list[str]:
+    """What a run under a fault did that it must not."""
+    case, fault, result = cell.case, cell.fault, outcome.result
+    found = []
+    msg, failed, changed = str(result.get("msg", "")), result["failed"], result["changed"]
+    may_be_gone = fault.is_gone and case.wants_gone
+    if any(count > case.asked.get(name, 0) for name, count in outcome.effects.items()):
+        found.append(f"more was done than asked for: {outcome.effects}")
+    if not failed and not may_be_gone and fault.kind != "vanish_between_pages":
+        if outcome.effects != case.asked:
+            found.append(f"no failure, and yet only {outcome.effects} was done")
+        if not case.goal(before, outcome.world, result):
+            found.append("no failure, and yet it is not as wanted")
+    if failed and not msg.isprintable():
+        found.append("the message is more than a line")
+    if failed and not fault.words and not cell.turn.lost:
+        found.append("failed without a reason")
+    words = fault.words + (LOST if cell.turn.lost else ())
+    if failed and fault.words and not any(word in msg for word in words):
+        found.append("the message does not name what happened")
+    if not failed and changed != bool(outcome.effects) and not may_be_gone:
+        found.append(f"changed is {changed}, and done was {outcome.effects}")
+    if failed and outcome.effects and not changed and not any(word in msg for word in MAY_BE_DONE):
+        found.append("something was done, and the failure does not say that it may have been")
+    if failed and fault.status and str(fault.status) in msg and case.module not in ("inventory", "claw_fleet"):
+        shown = result.get("error") or {}
+        if shown.get("status") != fault.status and not cell.turn.lost:
+            found.append(f"the error of the service is not handed on: {shown}")
+    requests = result.get("api", {}).get("requests", len(outcome.log))
+    if requests != len(outcome.log) and not fault.hangs:
+        found.append(f"{requests} requests are counted, and {len(outcome.log)} came")
+    # Of the calls outside of the wait two at most can fail for good: one, and the one that reads it back.
+    limit = impatient.get("wait_timeout", WAIT_TIMEOUT) + 2 * impatient.get("retry_timeout", RETRY_TIMEOUT)
+    if outcome.waited > limit + 1e-6:
+        found.append(f"it waited {outcome.waited:.0f} s, more than {limit} s")
+    if any("authorization" in entry["headers"] for entry in outcome.log if entry["path"] == "/health"):
+        found.append("the key went where none is needed")
+    return [f"{cell}: {one}. changed={changed} msg={msg}" for one in found]
+
+
+def _faults_of_the_second_run(cell: Cell, first: Outcome, again: Outcome) -> list[str]:
+    """What running the task again did that it must not, or left undone."""
+    case = cell.case
+    found = []
+    for name, count in again.effects.items():
+        allowed = case.asked.get(name, 0) - (first.effects.get(name, 0) if case.is_once else 0)
+        if count > allowed:
+            found.append(f"{name} was done again: {count}, after {first.effects}")
+    msg = str(again.result.get("msg", ""))
+    if again.result["failed"]:
+        is_unknown = case.is_once and "not known" in msg
+        if not is_unknown and not cell.fault.is_gone:
+            found.append("it fails without a fault")
+    elif not case.goal(first.world, again.world, again.result):
+        found.append("it is not as wanted")
+    return [f"{cell}, run again: {one}. msg={msg}" for one in found]
