@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import (
     STATES,
@@ -110,3 +112,25 @@ def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state)
 def test_a_diff_shows_a_restart_although_the_status_is_the_same():
     found = instance("running")
     assert predicted(found, "restarted", Action.RESTART) != summary(found)
+
+
+flags = st.dictionaries(
+    st.sampled_from(["can_start", "can_stop", "can_restart"]), st.sampled_from([True, False, None, "yes", 1])
+)
+statuses = st.sampled_from([line.split()[0] for line in FOUND.strip().splitlines()]) | st.text(max_size=10)
+
+
+@given(status=statuses, shown=flags, state=st.sampled_from(STATES))
+def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, shown, state):
+    found = instance(status, **shown)
+    decision = decide(found, state)
+    assert (decision.action is Action.REFUSE) == bool(decision.reason)
+    if decision.action in (Action.REFUSE, Action.SETTLE, Action.KEEP):
+        return
+    after = predicted(found, state, decision.action)
+    if decision.action is Action.DELETE:
+        assert after == {}
+        return
+    # The flags that were seen before say nothing of the state after.
+    again = decide(instance(after["status"]), state).action
+    assert again is (Action.RESTART if state == "restarted" else Action.KEEP)

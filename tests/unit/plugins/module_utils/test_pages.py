@@ -181,3 +181,70 @@ def test_entries_without_an_id_are_counted_one_by_one():
 def test_an_entry_without_an_id_that_comes_again_on_another_page_is_a_shift():
     with pytest.raises(ListShifted, match=r'an entry without id \{"amount": 5\} came twice'):
         collect(without_ids([4, 5], [5, 6]))
+
+
+@given(count=st.integers(1, 40), size=st.integers(1, 10), chance=st.randoms(use_true_random=False))
+def test_a_list_in_another_order_at_every_request_is_whole_or_an_error(count, size, chance):
+    ids = list(range(count))
+    collector = PageCollector()
+    try:
+        while collector.next_page:
+            chance.shuffle(ids)
+            collector.add(*split(ids, size)[collector.next_page - 1])
+    except ListShifted:
+        return
+    assert sorted(item["id"] for item in collector.items) == list(range(count))
+
+
+@given(
+    count=st.integers(1, 30),
+    size=st.integers(1, 10),
+    changes=st.lists(st.integers(-3, 3), min_size=30, max_size=30),
+    chance=st.randoms(use_true_random=False),
+)
+def test_a_list_that_grows_and_shrinks_is_whole_or_an_error_at_every_length(count, size, changes, chance):
+    ids = list(range(count))
+    fresh = iter(range(1000, 2000))
+    collector = PageCollector()
+    lengths = set()
+    try:
+        for change in changes:
+            if not collector.next_page:
+                break
+            lengths.add(len(ids))
+            pages = split(ids, size)
+            collector.add(*pages[collector.next_page - 1] if collector.next_page <= len(pages) else ([], pages[-1][1]))
+            for _one in range(abs(change)):
+                if change > 0:
+                    ids.insert(chance.randint(0, len(ids)), next(fresh))
+                elif ids:
+                    ids.remove(chance.choice(ids))
+    except ListShifted:
+        return
+    assert collector.next_page is None
+    # The count was the same at every page, so nothing that is counted is missing.
+    assert len(lengths) == 1
+    assert len({item["id"] for item in collector.items}) == len(collector.items) == lengths.pop()
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-3, 200), st.floats(), st.text(max_size=5), st.just("9" * 30)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(
+    pagination=st.none()
+    | st.dictionaries(st.sampled_from(["current_page", "total_pages", "total_count", "per_page", "x"]), json_values),
+    page=st.lists(st.fixed_dictionaries({"id": json_values}, optional={"name": json_values}), min_size=1, max_size=5),
+)
+def test_a_service_that_says_the_same_for_ever_comes_to_an_end_whatever_it_says(pagination, page):
+    collector = PageCollector()
+    try:
+        for _turn in range(5):
+            if collector.next_page:
+                collector.add(page, pagination)
+    except ListShifted:
+        return
+    assert collector.next_page is None
