@@ -256,3 +256,23 @@ def test_only_files_of_the_right_name_are_taken(small: Simulator, controller: Co
     run = controller.run("ansible-inventory", "-i", str(path), "--list")
     assert run.rc != 0
     assert small.calls() == []
+
+
+def test_a_strict_failure_leaves_no_part_of_the_list_to_the_other_sources(
+    small: Simulator, controller: Controller
+) -> None:
+    config = {"strict": True, "compose": {"x": "1 / (claw_id - 4)"}}
+    path = controller.write("test.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **config})
+    others = controller.write("others.yml", {"all": {"hosts": {"other": {}}}})
+    run = controller.run(
+        "ansible-inventory",
+        "-i",
+        str(path),
+        "-i",
+        str(others),
+        "--list",
+        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="false",
+    )
+    assert list(listed(run)["_meta"]["hostvars"]) in ([], ["other"])
+    assert "alpha" not in run.stdout
+    assert "other" in run.stdout

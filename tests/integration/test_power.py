@@ -12,8 +12,10 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+    AnswerError,
     ClawHostersError,
     PartialError,
+    RedirectedError,
     RefusedError,
     UnprocessableError,
     WaitTimeoutError,
@@ -296,3 +298,60 @@ def test_variants_of_the_answer_do_not_matter(simulator: Simulator, ensure: Ensu
     outcome = ensure("started")
     assert outcome.instance is not None
     assert outcome.instance["status"] == "running"
+
+
+@pytest.mark.parametrize("ends", ["error", "deploying"])
+def test_a_refusal_is_not_forgotten_when_what_comes_after_it_fails_too(
+    simulator: Simulator, ensure: Ensure, ends: str
+) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.fault("status", status=422, code="unprocessable_entity", message="Not while busy", method="POST")
+    # It was stopped when it was looked at, and is busy when it is looked at again.
+    simulator.fault("wrong_type", method="GET", body={"data": {"id": 1, "name": "web-bot", "status": "stopped"}})
+    simulator.set_instance(1, status="deploying")
+    if ends != "deploying":
+        simulator.set_instance(1, status="deploying", settles_to=ends, settles_after_reads=2)
+    with pytest.raises(PartialError, match=r"It was asked for before, and refused: .*Not while busy") as failure:
+        ensure("started", wait_timeout=30)
+    assert failure.value.result["error"]["status"] == 422
+    assert failure.value.result["changed"] is False
+    assert posts(simulator) == ["POST /instances/1/start"]
+
+
+def test_a_first_request_without_an_answer_is_not_forgotten_when_the_second_is_refused(
+    simulator: Simulator, ensure: Ensure
+) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.fault("reset_before", method="POST")
+    simulator.fault("forbidden", method="POST")
+    with pytest.raises(PartialError, match=r"403 .* whether that was carried out is not known") as failure:
+        ensure("started")
+    assert failure.value.result["error"]["status"] == 403
+    assert len(posts(simulator)) == 2
+
+
+def test_410_is_gone(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.fault("status", status=410, method="DELETE", after_effect=True)
+    outcome = ensure("absent")
+    assert outcome.changed is False
+    assert posts(simulator) == ["DELETE /instances/1"]
+
+
+@pytest.mark.parametrize("status", [301, 303, 307])
+def test_a_change_that_was_redirected_is_read_back_and_not_repeated(
+    simulator: Simulator, ensure: Ensure, status: int
+) -> None:
+    simulator.fault("redirect", method="POST", status=status, location="http://127.0.0.2:9/", after_effect=True)
+    assert ensure("stopped").changed is True
+    assert posts(simulator) == ["POST /instances/1/stop"]
+    simulator.fault("redirect", method="POST", status=status, location="http://127.0.0.2:9/", times=None)
+    with pytest.raises(RedirectedError, match="nothing is to be seen of a change"):
+        ensure("started")
+    assert len(posts(simulator)) == 2
+
+
+def test_a_web_page_instead_of_an_answer_is_read_back(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.fault("html_200", method="POST", path="*/restart")
+    with pytest.raises(AnswerError, match=r"a web page .* can't be seen, so it is not repeated"):
+        ensure("restarted")
+    assert simulator.effects() == {}

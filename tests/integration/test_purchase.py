@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, JournalError, Subject
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
 from simulator.handle import Simulator
 from support.controller import Controller
@@ -150,3 +151,64 @@ def test_the_link_is_in_the_result_and_on_no_screen(simulator: Simulator, contro
     for path in controller.folder.rglob("*"):
         if path.is_file() and path.name != "playbook.yml":
             assert b"checkout" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirected_order_is_unknown_and_its_address_is_no_ones_business(
+    simulator: Simulator, worker: Worker, status: int
+) -> None:
+    simulator.fault("redirect", method="POST", status=status, location="https://pay.example/secret", after_effect=True)
+    for _run in range(2):
+        result = worker.run(claw_purchase)
+        assert result["failed"] is True
+        assert "is not known" in result["msg"]
+        assert "pay.example" not in str(result)
+    assert simulator.calls("POST *") == [BUY]
+
+
+def test_a_web_page_instead_of_an_answer_is_no_purchase(simulator: Simulator, worker: Worker) -> None:
+    simulator.fault("html_200", method="POST")
+    result = worker.run(claw_purchase)
+    assert result["failed"] is True
+    assert "a web page" in result["msg"]
+    assert "is not known" in result["msg"]
+    assert worker.run(claw_purchase)["failed"] is True
+    assert simulator.calls("POST *") == [BUY]
+
+
+def test_a_journal_that_fails_after_the_post_is_warned_of_and_the_answer_is_not_lost(
+    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Journal.write
+
+    def full(journal: Journal, subject: Subject, event: Event, **notes: t.Any) -> None:
+        if event is not Event.INTENDED:
+            raise JournalError("No space left on device.")
+        write(journal, subject, event, **notes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", full)
+        result = worker.run(claw_purchase)
+    assert result["changed"] is True
+    assert "checkout_url" in result["purchase"]
+    assert any("could not be written down: No space left" in warning for warning in worker.warnings)
+    assert "is not known" in worker.run(claw_purchase)["msg"]
+    assert simulator.calls("POST *") == [BUY]
+
+
+def test_a_state_dir_that_others_can_write_to_buys_nothing(
+    simulator: Simulator, worker: Worker, tmp_path: Path
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o770)
+    assert "Others can write to" in worker.run(claw_purchase)["msg"]
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.usefixtures("worker")
+def test_async_is_refused_since_its_file_would_hold_the_link(simulator: Simulator, controller: Controller) -> None:
+    options = {**ORDER, "state_dir": str(controller.folder / "state")}
+    run = controller.task(options, module="claw_purchase", keywords={"async": 60, "poll": 1})
+    assert run.rc != 0
+    assert "async" in run.screen
+    assert simulator.calls() == []

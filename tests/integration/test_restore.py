@@ -13,10 +13,15 @@ import subprocess
 import sys
 import time
 import typing as t
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, JournalError, Subject
+from ansible_collections.clawhosters.cloud.plugins.module_utils.restore import duration_of
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support import KEY
@@ -428,3 +433,130 @@ def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     for path in (controller.folder / "state").iterdir():
         assert path.stat().st_mode & 0o777 == 0o600
         assert KEY not in path.read_text(encoding="utf-8")
+
+
+# What went wrong beside the service
+
+
+@pytest.mark.parametrize("status", ["paused", "deleting"])
+def test_an_instance_that_will_not_come_back_by_itself_is_not_waited_for(
+    simulator: Simulator, worker: Worker, status: str
+) -> None:
+    simulator.switch(restore_ends=status)
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["restore"]["outcome"] == "failed"
+    assert f"is {status} now" in result["msg"]
+    assert worker.sleeper.total < 60
+    assert restores(simulator) == 1
+
+
+@pytest.mark.parametrize(("ahead", "is_refused"), [("1h", True), ("6m", True), ("4m", False)])
+def test_a_backup_from_the_future_has_no_age(
+    simulator: Simulator, worker: Worker, ahead: str, is_refused: bool
+) -> None:
+    moment = datetime.now(UTC) + (duration_of("ahead", ahead) or timedelta())
+    simulator.set_backup(12, created_at=moment.isoformat())
+    result = worker.run(claw_backup_restore, check=True, instance_id=1, max_age="36h")
+    assert result["failed"] is is_refused
+    assert ("how old it is can't be told" in result.get("msg", "")) is is_refused
+    assert worker.run(claw_backup_restore, check=True, instance_id=1)["failed"] is False
+
+
+def test_a_web_page_instead_of_an_answer_is_no_success(simulator: Simulator, worker: Worker) -> None:
+    simulator.fault("html_200", method="POST")
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["failed"] is True
+    assert result["restore"]["outcome"] == "unknown"
+    assert "a web page instead of JSON" in result["msg"]
+    assert restores(simulator) == 0
+
+
+def test_an_error_while_waiting_is_handed_on_with_what_is_known(simulator: Simulator, worker: Worker) -> None:
+    simulator.fault("unauthorized", method="GET", path="/instances/1", skip=1)
+    result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["changed"] is True
+    assert result["error"]["status"] == 401
+    assert result["restore"]["outcome"] == "in_flight"
+    assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
+    assert restores(simulator) == 1
+
+
+def test_what_fails_before_anything_is_sent_leaves_the_incident_free(
+    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_client: Client, *_arguments: object) -> None:
+        raise ClawHostersError("There is no budget left to send anything.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "act", refuse)
+        result = worker.run(claw_backup_restore, instance_id=1)
+    assert "no budget left" in result["msg"]
+    assert "free to be tried again" in result["msg"]
+    assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
+    assert restores(simulator) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "path", "other", "words"),
+    [
+        ({"instance_id": 1}, "/instances/1", {"id": 2, "name": "test-bot"}, "Instance 1 was asked for, and 2 came"),
+        (
+            {"backup_id": 12},
+            "/backups/12",
+            {"id": 11, "instance_id": 1, "status": "completed"},
+            "Backup 12 was asked for, and 11 came",
+        ),
+    ],
+)
+def test_nothing_is_done_with_another_one_than_was_asked_for(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], path: str, other: dict[str, t.Any], words: str
+) -> None:
+    simulator.fault("wrong_type", path=path, body={"data": other})
+    assert words in worker.run(claw_backup_restore, **options)["msg"]
+    assert simulator.calls("POST *") == []
+
+
+def test_a_backup_that_has_expired_since_is_no_reason_to_fail_or_to_send_again(
+    simulator: Simulator, worker: Worker
+) -> None:
+    first = worker.run(claw_backup_restore, backup_id=12, instance_id=1)
+    simulator.control("DELETE", "/backups/12")
+    again = worker.run(claw_backup_restore, backup_id=12, instance_id=1)
+    assert again["changed"] is False
+    assert again["restore"] == first["restore"]
+    assert str(again["backup"]["id"]) == "12"
+    # By the incident alone nobody knows any more whose it was.
+    assert worker.run(claw_backup_restore, backup_id=12)["failed"] is True
+    assert restores(simulator) == 1
+
+
+def test_a_journal_that_fails_after_the_post_is_warned_of_and_loses_nothing(
+    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Journal.write
+
+    def full(journal: Journal, subject: Subject, event: Event, **notes: t.Any) -> None:
+        if event is not Event.INTENDED:
+            raise JournalError("No space left on device.")
+        write(journal, subject, event, **notes)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", full)
+        result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["changed"] is True
+    assert result["restore"]["outcome"] == "completed"
+    assert any("could not be written down: No space left" in warning for warning in worker.warnings)
+    again = worker.run(claw_backup_restore, instance_id=1)
+    assert again["restore"]["outcome"] == "unknown"
+    assert restores(simulator) == 1
+
+
+@pytest.mark.parametrize("respelled", ["HTTP://{}", "http://{}/"])
+def test_another_spelling_of_the_address_is_the_same_incident(
+    simulator: Simulator, worker: Worker, respelled: str
+) -> None:
+    worker.run(claw_backup_restore, instance_id=1)
+    url = respelled.format(simulator.url.removeprefix("http://"))
+    again = worker.run(claw_backup_restore, instance_id=1, api_url=url)
+    assert again["changed"] is False, again
+    assert restores(simulator) == 1
