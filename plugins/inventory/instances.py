@@ -134,6 +134,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.telling import t
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, inert
 
 SETTINGS = tuple(API.options)
+NO_NAME = re.compile(r"[^A-Za-z0-9_]")
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -240,8 +241,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self.inventory.set_variable(host, name, inert(composed[name]))
 
     def _variables(self, instance: Item) -> dict[str, t.Any]:
+        """The host variables. A field with a name that no variable can have gets one that a variable can."""
         prefix = self.get_option("hostvars_prefix")
-        variables = {f"{prefix}{field}": inert(instance[field]) for field in sorted(instance)}
+        named = {NO_NAME.sub("_", field): inert(instance[field]) for field in sorted(instance)}
+        # A field that needs no other name keeps its own.
+        named |= {field: inert(instance[field]) for field in instance if not NO_NAME.search(field)}
+        variables = {f"{prefix}{field}": named[field] for field in sorted(named)}
         # How Ansible connects is the user's to say: with an empty prefix, a field could say it too.
         return {name: value for name, value in variables.items() if not name.startswith("ansible_")}
 

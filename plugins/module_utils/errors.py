@@ -15,6 +15,9 @@ import typing as t
 SERVICE_TEXT_LIMIT = 200
 """Characters of the service's own text that a message repeats (contract U11)."""
 
+MESSAGE_LIMIT = 4000
+"""Characters of a whole message, for what was not cut where it was put in."""
+
 
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
     """``text`` on one line, without control characters, cut at ``limit`` characters."""
@@ -36,11 +39,17 @@ def details_text(details: object) -> str:
 
 
 class ClawHostersError(Exception):
-    """Anything that stops a task. ``str(error)`` is the whole message, one line, with no secret in it."""
+    """Anything that stops a task. ``str(error)`` is the whole message, one line, with no secret in it.
+
+    Words of the service's own, such as a status, are often in it; so that it is one line is seen to here.
+    """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(message, MESSAGE_LIMIT))
 
     def add(self, sentence: str) -> None:
         """Ends the message with one more sentence, where a caller knows more than the place that raised."""
-        self.args = (f"{self} {sentence}",)
+        self.args = (one_line(f"{self} {sentence}", MESSAGE_LIMIT),)
 
 
 class SettingsError(ClawHostersError):

@@ -175,7 +175,8 @@ def find(client: Client, instance_id: int | None, name: str | None) -> Item | No
         if len(matches) > 1:
             ids = ", ".join(str(match["id"]) for match in matches)
             raise RefusedError(
-                f"{len(matches)} instances are named {name} (ids {ids}): say which one is meant with id."
+                f"{len(matches)} instances are named {one_line(name, NAME_LIMIT)} (ids {one_line(ids)}): "
+                "say which one is meant with id."
             )
         if not matches:
             return None
@@ -183,7 +184,8 @@ def find(client: Client, instance_id: int | None, name: str | None) -> Item | No
     instance = fetch_or_none(client, instance_id)
     if instance is not None and name is not None and instance.get("name") != name:
         raise RefusedError(
-            f"The instance with id {instance_id} is named {instance.get('name')}, not {name}; nothing was done."
+            f"The instance with id {instance_id} is named {one_line(instance.get('name'), NAME_LIMIT)}, not "
+            f"{one_line(name, NAME_LIMIT)}; nothing was done."
         )
     return instance
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from ansible.module_utils.basic import AnsibleModule
 
 from .client import Client, Usage
-from .errors import ApiError, ClawHostersError, PartialError, SettingsError, one_line
+from .errors import MESSAGE_LIMIT, ApiError, ClawHostersError, PartialError, SettingsError, one_line
 from .options import ArgumentSpec
 from .progress import Progress
 from .settings import settings_from
@@ -57,15 +57,19 @@ class Execution:
     warnings: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
 
+    def warn(self, text: str) -> None:
+        """Takes a warning, in which there may be words of the service: it becomes a line."""
+        self.warnings.append(one_line(text, MESSAGE_LIMIT))
+
     def result_of(self, work: Work) -> Result:
         """What ``work`` returns, completed to the shape of interface 2; a failure is a result too."""
         usage = Usage()
         try:
-            settings = settings_from(self.params, self.warnings.append, needs_key=self.needs_key)
+            settings = settings_from(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
             client = Client(settings, check_mode=self.check_mode, progress=self.progress, usage=usage)
-            result = {"changed": False, **work(Task(self.params, client, self.progress, self.warnings.append))}
+            result = {"changed": False, **work(Task(self.params, client, self.progress, self.warn))}
         except ClawHostersError as error:
             result = failure(error)
         except Exception as error:  # A fault of our own must read as one line, too.

@@ -15,6 +15,7 @@ description:
     of it is taken first.
   - For one incident, one restore of an instance is sent at most once, however often the task is run again, after a
     crash, or from two places on one controller at a time. A journal in O(state_dir) remembers it.
+  - The journal tells services and instances apart, not accounts, so that a key that was changed restores nothing twice.
   - Run again, the task goes on where it was. A restore that is done is no change; one under way is waited for; where
     the outcome is unknown, it looks at the instance, and fails unless the restore is seen to be under way.
   - Try it with C(--check) first; it says which backup would be restored.

@@ -62,6 +62,19 @@ def clock(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else NONE
 
 
+def _quoted(text: str) -> str:
+    """``text`` as YAML: between single quotes, and with escapes only where a terminal would obey what is in it."""
+    if text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    return '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
 def extra_variable(name: str, value: t.Any) -> str:
     """``-e`` with a variable, to be typed into a shell.
 
@@ -75,6 +88,6 @@ def extra_variable(name: str, value: t.Any) -> str:
         return f"-e {name}={','.join(texts)}"
     if all(_PLAIN_IN_YAML.fullmatch(text) for text in texts):
         return f"-e '{{{name}: {'[' + ', '.join(texts) + ']' if isinstance(value, (list, tuple)) else texts[0]}}}'"
-    flow = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+    flow = ", ".join(map(_quoted, texts))
     content = f"[{flow}]" if isinstance(value, (list, tuple)) else flow
     return "-e '" + f"{{{name}: {content}}}".replace("'", "'\\''") + "'"

@@ -32,8 +32,8 @@ ODD_ANSWERS: list[object] = [
     {"data": [None, 1, "x"]},
     {"data": [{"id": None}]},
     {"data": {"id": [], "status": {}, "name": 5, "instance": 7}},
-    {"data": [{"id": 13, "name": None, "status": None}], "pagination": "x"},
-    {"data": [{"id": 13, "name": "web-bot"}], "pagination": {"total_pages": -1, "total_count": 1e300}},
+    {"data": [{"id": 113, "name": None, "status": None}], "pagination": "x"},
+    {"data": [{"id": 113, "name": "web-bot"}], "pagination": {"total_pages": -1, "total_count": 1e300}},
     {"data": {"id": 1, "claws_balance": "many", "config": {"a": None}}},
     {"error": {"code": 5, "message": ["x"], "details": {"a": {"b": []}}}},
 ]
@@ -51,7 +51,7 @@ leaves = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=20),
     st.sampled_from(
-        [13, "13", "web-bot", "running", "stopped", "llm", "completed", "2026-02-01T00:00:00Z", "\ud800", ""]
+        [113, "113", "web-bot", "running", "stopped", "llm", "completed", "2026-02-01T00:00:00Z", "\ud800", ""]
     ),
 )
 names = st.sampled_from(FIELDS) | st.text(max_size=5)
@@ -59,7 +59,7 @@ json_values = st.recursive(
     leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=6), max_leaves=20
 )
 objects = st.dictionaries(names, json_values, max_size=10)
-resources = st.builds(lambda given, number: {**given, "id": number}, objects, st.sampled_from([1, 3, 13, "13", 31]))
+resources = st.builds(lambda given, number: {**given, "id": number}, objects, st.sampled_from([1, 3, 113, "113", 31]))
 pagination = st.dictionaries(
     st.sampled_from(["current_page", "total_pages", "total_count", "per_page"]),
     st.integers(-2, 5) | st.sampled_from(["2", None, 1.5, []]),

@@ -7,18 +7,31 @@
 from __future__ import annotations
 
 import base64
+import json
+import stat
 import sys
 import typing as t
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from simulator.handle import Simulator
-from support.controller import Controller, Run
+from support.controller import REPOSITORY, Controller, Run
 
 SECRET = "oc_live_very+secret/0123456789"
-FORMS = [SECRET, quote(SECRET, safe=""), base64.b64encode(SECRET.encode()).decode().rstrip("=")]
+FORMS = [
+    SECRET,
+    quote(SECRET, safe=""),
+    quote(SECRET),
+    quote_plus(SECRET),
+    base64.b64encode(SECRET.encode()).decode().rstrip("="),
+    base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+    # As part of a longer text, such as `Bearer KEY`, it may begin at any of three places.
+    *(base64.b64encode(b"x" * shift + SECRET.encode()).decode()[4:-4] for shift in (1, 2)),
+    SECRET.encode().hex(),
+    SECRET[::-1],
+]
 
 
 def assert_key_is_nowhere(run: Run, controller: Controller) -> None:
@@ -172,3 +185,124 @@ def test_a_redirect_within_the_host_is_followed_for_a_read(simulator: Simulator,
     simulator.fault("redirect", location="/api/v1/instances/1")
     run = controller.task({"id": 1}, module="claw_instance_info")
     assert [instance["id"] for instance in run.result["instances"]] == [1]
+
+
+# Everything at once
+
+EVERYTHING: list[dict[str, t.Any]] = [
+    {"clawhosters.cloud.claw_account_info": {}},
+    {"clawhosters.cloud.claw_health_info": {}},
+    {"clawhosters.cloud.claw_instance_info": {"details": True}},
+    {"clawhosters.cloud.claw_billing_info": {"include": ["summary", "usage", "transactions", "packages"]}},
+    {"clawhosters.cloud.claw_addon_info": {}},
+    {"clawhosters.cloud.claw_addon": {"id": 1, "config": {"usage_limit": 7}}},
+    {"clawhosters.cloud.claw_backup_info": {}},
+    {"clawhosters.cloud.claw_instance": {"id": 1, "state": "restarted"}},
+    {"clawhosters.cloud.claw_fleet": {"instances": [{"id": 1, "state": "stopped"}, {"id": 999}]}},
+    {"clawhosters.cloud.claw_backup_restore": {"incident": "INC-1", "instance_id": 2}},
+    {"clawhosters.cloud.claw_purchase": {"order": "one", "package_id": 1, "balance_below": 100_000}},
+]
+
+
+def everything() -> list[dict[str, t.Any]]:
+    """A playbook of every module, which goes on whatever fails, and shows what came of it."""
+    tasks = []
+    for number, task in enumerate(EVERYTHING):
+        tasks += [
+            {**task, "register": f"result_{number}", "ignore_errors": True},
+            {"ansible.builtin.debug": {"var": f"result_{number}"}},
+        ]
+    return [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]
+
+
+def test_no_module_is_left_out() -> None:
+    names = {name.rpartition(".")[2] for task in EVERYTHING for name in task}
+    assert names == {path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py")}
+
+
+@pytest.mark.parametrize("mood", ["well", "refusing", "broken", "telling"])
+def test_a_run_of_everything_leaves_no_key_anywhere(simulator: Simulator, controller: Controller, mood: str) -> None:
+    """Screens, results, logs, caches, the journal, reports and temporary files, whatever the service does."""
+    temporary = controller.folder / "tmp"
+    temporary.mkdir()
+    controller.environment |= {
+        "CLAWHOSTERS_API_KEY": SECRET,
+        "CLAWHOSTERS_RETRY_TIMEOUT": "0",
+        "TMPDIR": str(temporary),
+        "ANSIBLE_LOCAL_TEMP": str(temporary / "local"),
+        "ANSIBLE_KEEP_REMOTE_FILES": "1",
+        "ANSIBLE_LOG_PATH": str(controller.folder / "log"),
+        "ANSIBLE_RETRY_FILES_ENABLED": "1",
+        "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(controller.folder / "facts"),
+    }
+    if mood == "refusing":
+        simulator.fault("unauthorized", times=None)
+    if mood == "broken":
+        simulator.fault("html_502", times=None)
+    if mood == "telling":
+        # It says the key in all that it can say.
+        told = {"message": f"no, {SECRET}", "code": SECRET, "details": {SECRET: [SECRET]}}
+        headers = {"X-Request-Id": SECRET, "Retry-After": SECRET}
+        simulator.fault("status", method="POST", status=422, headers=headers, times=None, **told)
+        simulator.set_instance(2, name=f"bot {SECRET}", tier=SECRET)
+    assert_key_is_nowhere(controller.playbook(everything(), "-vvvv", "--diff"), controller)
+    cache = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": str(controller.folder / "cache"),
+    }
+    assert_key_is_nowhere(controller.inventory({**cache, "details": True}, "-vvvv"), controller)
+    restore = {"restore_instance_ids": [3], "restore_confirm": "sales-bot", "restore_incident": "INC-2"}
+    for playbook, variables in {
+        "restore": {**restore, "restore_healthy_timeout": 0},
+        "fleet_report": {},
+        "balance_guard": {"balance_guard_min_days": 0},
+        "fleet": {"fleet_instances": [{"id": 1}]},
+    }.items():
+        run = controller.run(
+            "ansible-playbook", f"clawhosters.cloud.{playbook}", "-e", json.dumps(variables), "-vvvv", "--diff"
+        )
+        assert_key_is_nowhere(run, controller)
+    written = {path.name for path in controller.folder.rglob("*") if path.is_file()}
+    if mood == "well":
+        assert {"journal.jsonl", "clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_redirect_carries_the_key_to_another_host(
+    simulator: Simulator, controller: Controller, status: int, method: str
+) -> None:
+    """The other host is this machine under another name, so that what it gets is seen in the same log."""
+    simulator.switch(redirect="other_host", redirect_status=status)
+    options = {"id": 1, "state": "stopped"} if method == "POST" else {"id": 1}
+    if method == "POST":
+        simulator.switch(redirect="none")
+        elsewhere = simulator.url.replace("127.0.0.1", "localhost")
+        simulator.fault("redirect", method="POST", status=status, location=f"{elsewhere}/instances/1/stop")
+    run = controller.task(options, module="claw_instance" if method == "POST" else "claw_instance_info")
+    assert run.rc != 0
+    assert not [entry for entry in simulator.log() if entry["headers"]["host"].startswith("localhost")]
+
+
+def test_what_is_kept_is_the_owners_alone(simulator: Simulator, controller: Controller) -> None:
+    state = controller.folder / "home/.ansible/clawhosters"
+    run = controller.task({"incident": "INC-1", "instance_id": 2}, module="claw_backup_restore")
+    assert run.rc == 0, run.screen
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    files = [path for path in state.rglob("*") if path.is_file()]
+    assert files
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+
+
+def test_a_link_that_somebody_planted_for_the_journal_is_refused(simulator: Simulator, controller: Controller) -> None:
+    target = controller.write("target", "untouched")
+    state = controller.folder / "state"
+    state.mkdir(mode=0o700)
+    (state / "journal.jsonl").symlink_to(target)
+    options = {"incident": "INC-1", "instance_id": 2, "state_dir": str(state)}
+    run = controller.task(options, module="claw_backup_restore")
+    assert "can't be used" in run.result["msg"]
+    assert target.read_text(encoding="utf-8") == "untouched"
+    assert simulator.calls("POST *") == []

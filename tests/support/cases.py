@@ -19,19 +19,19 @@ Result = dict[str, t.Any]
 STATE: dict[str, t.Any] = {
     "balance": 500,
     "instances": [
-        {"id": 11, "name": "alpha", "billing_mode": "daily"},
-        {"id": 12, "name": "beta", "billing_mode": "daily", "status": "stopped"},
-        {"id": 13, "name": "web-bot", "billing_mode": "daily"},
-        {"id": 14, "name": "delta", "billing_mode": "daily"},
-        {"id": 15, "name": "echo", "billing_mode": "daily", "status": "stopped"},
+        {"id": 111, "name": "alpha", "billing_mode": "daily"},
+        {"id": 112, "name": "beta", "billing_mode": "daily", "status": "stopped"},
+        {"id": 113, "name": "web-bot", "billing_mode": "daily"},
+        {"id": 114, "name": "delta", "billing_mode": "daily"},
+        {"id": 115, "name": "echo", "billing_mode": "daily", "status": "stopped"},
     ],
     "addons": [
-        {"id": number, "instance_id": 10 + number, "addon_type": "llm", "usage_limit": 100} for number in range(1, 6)
+        {"id": number, "instance_id": 110 + number, "addon_type": "llm", "usage_limit": 100} for number in range(1, 6)
     ],
     "backups": [
-        {"id": 11, "instance_id": 11, "created_at": "5h ago"},
-        {"id": 31, "instance_id": 13, "created_at": "29h ago"},
-        {"id": 32, "instance_id": 13, "created_at": "5h ago"},
+        {"id": 11, "instance_id": 111, "created_at": "5h ago"},
+        {"id": 31, "instance_id": 113, "created_at": "29h ago"},
+        {"id": 32, "instance_id": 113, "created_at": "5h ago"},
     ],
     "transactions": [
         {
@@ -92,7 +92,7 @@ def _status(number: int, *statuses: str | None) -> Goal:
 
 
 def _fleet(_before: World, after: World, _result: Result) -> bool:
-    return [after.status(number) for number in (12, 13, 14, 15)] == ["running", "stopped", "running", None]
+    return [after.status(number) for number in (112, 113, 114, 115)] == ["running", "stopped", "running", None]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ CASES = [
         "claw_backup_restore",
         {"incident": "INC-1", "instance_name": "web-bot"},
         {"restores": 1},
-        lambda _before, after, _result: after.restored_from(13) == 32,
+        lambda _before, after, _result: after.restored_from(113) == 32,
         is_once=True,
     ),
     Case(
@@ -145,13 +145,13 @@ CASES = [
         "claw_backup_restore",
         {"incident": "INC-1", "backup_id": 31},
         {"restores": 1},
-        lambda _before, after, _result: after.restored_from(13) == 31,
+        lambda _before, after, _result: after.restored_from(113) == 31,
         is_once=True,
     ),
     Case(
         "backup_restore without waiting",
         "claw_backup_restore",
-        {"incident": "INC-1", "instance_id": 13, "wait": False},
+        {"incident": "INC-1", "instance_id": 113, "wait": False},
         {"restores": 1},
         is_once=True,
     ),
@@ -167,7 +167,7 @@ CASES = [
             "instances": [
                 {"name": "beta", "state": "started"},
                 {"name": "web-bot", "state": "stopped"},
-                {"id": 14, "state": "restarted"},
+                {"id": 114, "state": "restarted"},
                 {"name": "echo", "state": "absent"},
             ]
         },
@@ -176,26 +176,30 @@ CASES = [
         wants_gone=True,
     ),
     Case("health_info", "claw_health_info"),
-    Case("instance started", "claw_instance", {"id": 12}, {"starts": 1}, _status(12, "running")),
+    Case("instance started", "claw_instance", {"id": 112}, {"starts": 1}, _status(112, "running")),
     Case(
         "instance stopped",
         "claw_instance",
         {"name": "web-bot", "state": "stopped"},
         {"stops": 1},
-        _status(13, "stopped"),
+        _status(113, "stopped"),
     ),
     Case(
-        "instance restarted", "claw_instance", {"id": 13, "state": "restarted"}, {"restarts": 1}, _status(13, "running")
+        "instance restarted",
+        "claw_instance",
+        {"id": 113, "state": "restarted"},
+        {"restarts": 1},
+        _status(113, "running"),
     ),
     Case(
         "instance absent",
         "claw_instance",
-        {"id": 13, "state": "absent"},
+        {"id": 113, "state": "absent"},
         {"deletes": 1},
-        _status(13, None),
+        _status(113, None),
         wants_gone=True,
     ),
-    Case("instance stopped, no wait", "claw_instance", {"id": 13, "state": "stopped", "wait": False}, {"stops": 1}),
+    Case("instance stopped, no wait", "claw_instance", {"id": 113, "state": "stopped", "wait": False}, {"stops": 1}),
     Case(
         "instance_info of all",
         "claw_instance_info",

@@ -130,7 +130,7 @@ FAULTS = [
     Fault(
         "vanishes",
         "vanish_between_pages",
-        ("not be read whole", "There is no", "exist", "404", "no usable"),
+        ("not be read whole", "There is no", "exist", "404", "no usable", "deleted it"),
         is_gone=True,
     ),
     Fault("comes", "insert_between_pages", ("not be read whole",)),

@@ -72,6 +72,15 @@ def test_a_variable_survives_the_shell_and_ansible(value):
         assert text == f"name={value}"
 
 
+@given(st.text(min_size=1, max_size=20))
+def test_no_text_makes_a_command_that_a_terminal_would_obey(value):
+    command = extra_variable("name", [value, "x"])
+    assert command.isprintable()
+    _flag, text = shlex.split(command)
+    if not value.isprintable():
+        assert yaml.safe_load(text)["name"] == [value, "x"]
+
+
 def test_ordinary_commands_need_no_double_quotes():
     assert extra_variable("names", ["a-b", "c"]) == "-e names=a-b,c"
     assert extra_variable("names", ["my bot"]) == "-e '{names: [my bot]}'"

@@ -1,0 +1,270 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A service that means harm, in every field of every object: nothing runs, nothing breaks a screen or a page, and no
+file is written but where it should be.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+from support.worker import result_of
+
+TOUCH = "lookup('ansible.builtin.pipe', 'touch pwned')"
+PAYLOADS = [
+    f"{{{{ {TOUCH} }}}}",
+    f"{{% set x = {TOUCH} %}}{{{{ x }}}}",
+    f"#jinja2:variable_start_string:'[['\n[[ {TOUCH} ]]",
+    TOUCH,
+    "<script>document.title='owned'</script><img src=x onerror=alert(1)>",
+    "\"'></td></table></style><h1>owned</h1>",
+    "!!python/object/apply:os.system ['touch pwned']\n- x: [1, 2",
+    "\x1b[31mred\x1b]0;owned\x07\x1b[2J\x9b1m",
+    "line\r\nsecond line\x00\x08\x7f\u2028third\u0085",
+    "w\u0435b-bot",  # a Cyrillic letter
+    "\u202egnirts\u200b\u2066x",
+    "../../../../owned",
+    "-oProxyCommand=touch${IFS}pwned",
+    "web-bot; touch pwned #$(touch pwned)`touch pwned`",
+    "%s{0}%(x)s",
+]
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
+UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""Ansible itself prints results as JSON that escapes only the former; our own words hold none of the latter either."""
+
+
+def hostile_world() -> dict[str, t.Any]:
+    """An instance for each payload, which stands in all of its fields, and in those of all that belongs to it."""
+    numbered = list(enumerate(PAYLOADS, start=1))
+    return {
+        "balance": 500,
+        "instances": [
+            {
+                "id": number,
+                "name": payload,
+                "billing_mode": payload,
+                "tier": payload,
+                "health_status": payload,
+                "ip_address": payload,
+                "subdomain_url": payload,
+                "region": {payload: [payload]},
+                payload: payload,
+            }
+            for number, payload in numbered
+        ],
+        "addons": [
+            {"id": number, "instance_id": number, "addon_type": payload, "tier": payload}
+            for number, payload in numbered
+        ],
+        "backups": [
+            {"id": number, "instance_id": number, "created_at": "5h ago", "backup_type": payload, "size_bytes": payload}
+            for number, payload in numbered
+        ],
+        "account": {"id": 1, "email": PAYLOADS[0], PAYLOADS[4]: PAYLOADS[7]},
+        "transactions": [{"id": number, "description": payload, payload: payload} for number, payload in numbered],
+        "packages": [{"id": number, "name": payload} for number, payload in numbered],
+    }
+
+
+@pytest.fixture
+def hostile(simulator: Simulator) -> Simulator:
+    simulator.reset(state=hostile_world(), switches={"transition_reads": 1})
+    return simulator
+
+
+@pytest.fixture
+def folder(controller: Controller) -> t.Iterator[Path]:
+    """The controller's folder, deep enough that a way out of it is seen."""
+    yield controller.folder
+    around = [*controller.folder.rglob("*"), *controller.folder.parent.glob("*"), *Path("/").glob("owned*")]
+    assert not [path for path in around if "pwned" in path.name or path.name.startswith("owned")]
+
+
+def assert_is_calm(run: Run) -> None:
+    """No traceback, and nothing that a terminal would obey."""
+    assert "Traceback" not in run.screen
+    assert "A fault of the collection" not in run.screen
+    assert not CONTROLS.findall(run.screen)
+
+
+class Tags(HTMLParser):
+    """What a browser would make of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.depth: dict[str, int] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        self.depth[tag] = self.depth.get(tag, 0) + 1
+
+    def handle_endtag(self, tag: str) -> None:
+        self.depth[tag] = self.depth.get(tag, 0) - 1
+
+
+def assert_page_is_whole(page: str) -> None:
+    """Nothing runs, nothing is fetched, and what was opened is closed."""
+    tags = Tags(page)
+    assert "img" not in tags.tags
+    assert tags.tags.count("script") <= 1
+    assert not [name for name, _value in tags.attributes if name.startswith("on") or name in ("src", "href")]
+    assert {tag: depth for tag, depth in tags.depth.items() if depth and tag not in ("meta", "link", "br", "hr")} == {}
+    assert tags.tags.count("h1") == 1
+    assert not UNSEEN.findall(page)
+
+
+READ_ALL: list[dict[str, t.Any]] = [
+    {"clawhosters.cloud.claw_instance_info": {"details": True}, "register": "instances"},
+    {"clawhosters.cloud.claw_addon_info": {}, "register": "addons"},
+    {"clawhosters.cloud.claw_backup_info": {}, "register": "backups"},
+    {
+        "clawhosters.cloud.claw_billing_info": {"include": ["summary", "usage", "transactions", "packages"]},
+        "register": "billing",
+    },
+    {"clawhosters.cloud.claw_account_info": {}, "register": "account"},
+    {"clawhosters.cloud.claw_health_info": {}, "register": "health"},
+    {
+        "clawhosters.cloud.claw_fleet": {"instances": [{"id": 1, "state": "stopped"}, {"id": 2, "state": "restarted"}]},
+        "register": "fleet",
+    },
+    {
+        "clawhosters.cloud.claw_backup_restore": {"instance_id": 3, "incident": "INC-1", "state_dir": "state"},
+        "register": "restore",
+    },
+    {
+        "clawhosters.cloud.claw_addon": {"id": 1, "config": {"usage_limit": 7}},
+        "register": "addon",
+    },
+    {
+        "ansible.builtin.debug": {
+            "msg": "{{ [instances, addons, backups, billing, account, health, fleet, restore, addon] | to_json }}"
+        }
+    },
+    {"ansible.builtin.debug": {"msg": "{{ item.name }} {{ item.tier | upper }}"}, "loop": "{{ instances.instances }}"},
+    {
+        "ansible.builtin.assert": {"that": ["item.name | length > 0", "item.tier != 'x'"]},
+        "loop": "{{ instances.instances }}",
+    },
+]
+
+
+def test_modules_and_what_playbooks_do_with_their_results(
+    hostile: Simulator, controller: Controller, folder: Path
+) -> None:
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": READ_ALL}
+    run = controller.playbook([play], "-vvv", "--diff")
+    assert run.rc == 0, run.screen[-3000:]
+    assert_is_calm(run)
+    (shown,) = [entry["result"]["msg"] for entry in run.results if str(entry["result"].get("msg", "")).startswith("[{")]
+    names = {instance["name"] for instance in json.loads(shown)[0]["instances"]}
+    assert names == set(PAYLOADS)
+
+
+def test_the_inventory_in_all_its_options(hostile: Simulator, controller: Controller, folder: Path) -> None:
+    run = controller.inventory(
+        {
+            "statuses": ["all"],
+            "details": True,
+            "connect_with": "ip_address",
+            "compose": {"composed": "claw_name ~ claw_tier", "nested": "claw_region"},
+            "keyed_groups": [{"key": "claw_tier", "prefix": "tier"}, {"key": "claw_name", "prefix": ""}],
+            "groups": {"some": "claw_tier == claw_name"},
+            "hostnames": ["{{ claw_tier }}", "name"],
+            "filters": ["claw_name == claw_tier"],
+        }
+    )
+    assert run.rc == 0, run.screen[-3000:]
+    assert_is_calm(run)
+    listed = json.loads(run.stdout)
+    assert len(listed["_meta"]["hostvars"]) == len(PAYLOADS)
+    assert not [host for host in listed["_meta"]["hostvars"] if not host.isprintable()]
+    assert not [host for host in listed["_meta"]["hostvars"].values() if "ansible_host" in host]
+    tasks = [
+        {"ansible.builtin.debug": {"msg": "{{ inventory_hostname }} {{ composed }} {{ hostvars | to_json | length }}"}},
+        {"ansible.builtin.debug": {"var": "hostvars[inventory_hostname]"}},
+        {"ansible.builtin.debug": {"msg": "{{ groups }} {{ group_names }}"}},
+        {"clawhosters.cloud.claw_instance_info": {"name": "{{ claw_name }}"}},
+    ]
+    play = {"hosts": "clawhosters", "gather_facts": False, "connection": "local", "tasks": tasks}
+    run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"), "-vv")
+    assert run.rc == 0, run.screen[-3000:]
+    assert "Traceback" not in run.screen
+
+
+def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller, folder: Path) -> None:
+    ids = list(range(1, len(PAYLOADS) + 1))
+    before = set(folder.iterdir())
+    given = {
+        "restore_instance_ids": ids,
+        "restore_incident": "../../../escaped/../INC-1\n\x1b[31m",
+        "restore_http_check": True,
+    }
+    plan = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given), "--check")
+    assert_is_calm(plan)
+    given["restore_confirm"] = "x"
+    refused = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given))
+    assert refused.rc != 0
+    assert_is_calm(refused)
+    for playbook in ("fleet_report", "balance_guard"):
+        assert_is_calm(controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}"))
+    written = {path for path in folder.iterdir() if path not in before} - {folder / "results"}
+    assert written == {folder / "clawhosters-restore", folder / "clawhosters-fleet-report.html"}
+    pages = [folder / "clawhosters-fleet-report.html", *(folder / "clawhosters-restore").glob("*.html")]
+    assert len(pages) == 2
+    for page in pages:
+        assert page.resolve().is_relative_to(folder)
+        assert_page_is_whole(page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("payload", [*PAYLOADS, "x" * 1_000_000])
+def test_what_the_service_says_of_an_error_is_a_line(simulator: Simulator, payload: str) -> None:
+    simulator.reset(state={"instances": [{"id": 1, "name": payload}]})
+    simulator.fault(
+        "status",
+        method="POST",
+        status=409,
+        code=payload,
+        message=payload,
+        details={payload: [payload, {payload: payload}]},
+    )
+    result = result_of(claw_instance, simulator, id=1, state="stopped")
+    assert result["failed"] is True
+    assert result["msg"].isprintable()
+    assert len(result["msg"]) < 1500
+    assert result["error"]["message"] == payload
+    for status in ("deploying", payload):
+        simulator.set_instance(1, status=status, ip_address=payload, tier=payload)
+        late = result_of(claw_instance, simulator, id=1, state="stopped", wait=False)
+        assert late["failed"] is True
+        assert late["msg"].isprintable()
+        assert len(late["msg"]) < 5000
+
+
+def test_ten_thousand_fields_and_a_name_of_a_megabyte(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state={"instances": [{"id": 1, "name": "x" * 1_000_000}, {"id": 2, "name": "web-bot"}]})
+    many = {f"field_{number}": "<b>" for number in range(10_000)}
+    simulator.switch(add_fields={f"instance.{name}": value for name, value in many.items()})
+    run = controller.inventory({"hostnames": ["id"]})
+    assert run.rc == 0, run.screen[-3000:]
+    assert len(json.loads(run.stdout)["_meta"]["hostvars"]["2"]) > 10_000
+    run = controller.task({"name": "web-bot", "state": "stopped"}, "--diff")
+    assert run.rc == 0, run.screen[-3000:]
+    assert len(run.result["instance"]) > 10_000
+    run = controller.task({"id": 1, "state": "started", "name": "other"})
+    assert run.rc != 0
+    assert len(run.result["msg"]) < 500
