@@ -13,7 +13,8 @@ version_added: 0.1.0
 description:
   - Buys a package of Claws while the balance is below a limit, and does nothing otherwise. This is about real money.
   - For one order, at most one purchase is sent, however often the task is run again. A journal in O(state_dir)
-    remembers it.
+    remembers it. It tells services apart, not accounts, so that a key that was changed buys nothing twice; for two
+    accounts take two names.
   - Nothing is repeated by itself, not even after a rate limit. When the service refused, the same order may be run
     again; when the answer was lost, it is not sent again, and the task says so.
   - It can't be run with C(async), which would leave the answer in a file.
