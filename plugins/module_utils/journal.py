@@ -110,7 +110,8 @@ class Journal:
                 _drop_torn_end(file)
                 os.lseek(file, 0, os.SEEK_END)
                 while data:
-                    data = data[os.write(file, data) :]
+                    written = os.write(file, data)
+                    data = data[written:]
                 os.fsync(file)
             with self._folder.opened(".", os.O_RDONLY | os.O_DIRECTORY) as folder:
                 os.fsync(folder)
