@@ -38,12 +38,7 @@ class RateBudget:
         subject = hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
         self._name = f"budget-{subject}.json"
         self._clock = clock
-        self._folder: StateFolder | None = None
-        try:
-            self._folder = StateFolder(state_dir)
-            self._folder.make()
-        except (OSError, RuntimeError, ClawHostersError):
-            self._folder = None
+        self._folder = _usable(state_dir)
 
     def reserve(self, timeout: float, seconds_left: float, sleep: t.Callable[[float], None]) -> str:
         """Returns when a request may be sent that lasts ``timeout`` seconds at most; what it returns names it.
@@ -77,9 +72,18 @@ class RateBudget:
                 _write(file, ledger)
                 return outcome
         except OSError:
-            # From here on this process waits out 429s alone.
+            # From here on this client waits out 429s alone.
             self._folder = None
             return None
+
+
+def _usable(state_dir: str) -> StateFolder | None:
+    try:
+        folder = StateFolder(state_dir)
+        folder.make()
+    except (OSError, RuntimeError, ClawHostersError):
+        return None
+    return folder
 
 
 def _enter(ledger: Ledger, who: str, outcome: Outcome, now: float) -> None:
@@ -116,7 +120,7 @@ def _drop_dead(ledger: Ledger) -> None:
         process = who.rpartition(":")[0]
         node, _colon, number = process.rpartition(":")
         if process not in is_dead:
-            is_dead[process] = node == here and number.isdigit() and not _is_alive(int(number))
+            is_dead[process] = node == here and number.isdecimal() and len(number) < 10 and not _is_alive(int(number))
         if is_dead[process]:
             ledger.queue.pop(who, None)
             ledger.lose(who)

@@ -9,6 +9,7 @@ It knows the service's transport (contract 1) and nothing of modules or of what 
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import functools
 import random
@@ -33,7 +34,7 @@ from .errors import (
 from .pages import Item, ListShifted, PageCollector, Pagination, by_id
 from .progress import Patience, Progress
 from .settings import Settings
-from .together import in_order
+from .together import check_wanted, in_order
 from .transport import Answer, Outcome, exchange
 
 LIST_READINGS = 3
@@ -57,8 +58,6 @@ class Repeat(enum.Enum):
 
 TRANSIENT_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before the second, third... try after a fault other than 429; the fifth fault is reported."""
-RATE_LIMIT_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Seconds to wait out a 429 that says nothing of time; the last one repeats until `retry_timeout` is over."""
 IMPATIENCE = 1.2
 """A limit that is not open when the service said it would be is asked ever more rarely, by this factor."""
 JITTER = 0.25
@@ -97,6 +96,8 @@ class Client:
     progress: Progress = field(default_factory=Progress)
     usage: Usage = field(default_factory=Usage)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _waiters: int = field(default=0, repr=False)
+    _waiting_since: float = field(default=0.0, repr=False)
     _budget: RateBudget | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -173,10 +174,11 @@ class Client:
         self, path: str, number: int, read: ReadPage, within: float | None
     ) -> tuple[list[Item], Pagination | None]:
         params = {"page": str(number)} if number > 1 else {}
-        if self.settings.page_size is None:
+        page_size = self.settings.page_size
+        if page_size is None:
             return self._request("GET", path, Repeat.READ, read, params=params, within=within)
         try:
-            with_size = {**params, "per_page": str(self.settings.page_size)}
+            with_size = {**params, "per_page": str(page_size)}
             return self._request("GET", path, Repeat.READ, read, params=with_size, within=within)
         except ApiError as refusal:
             if refusal.status not in (400, 422):
@@ -202,7 +204,7 @@ class Client:
         if self.check_mode and method != "GET":
             raise CheckModeError(f"{method} {path} was not sent: in check mode nothing but GET is.")
         limit = self.settings.retry_timeout if within is None else min(within, self.settings.retry_timeout)
-        patience = Patience(self.progress, limit, self._waited)
+        patience = Patience(self.progress, limit, self._waiting)
         tries = 0
         while True:
             tries += 1
@@ -235,6 +237,7 @@ class Client:
 
         def before() -> None:
             nonlocal turn
+            check_wanted()
             if self._budget:
                 wait = functools.partial(patience.sleep, what=self._reason())
                 turn = self._budget.reserve(timeout, patience.left, wait)
@@ -248,9 +251,20 @@ class Client:
             self.settings, method, path, params=params, body=body, timeout=timeout, before=before, after=after
         )
 
-    def _waited(self, seconds: float) -> None:
+    @contextlib.contextmanager
+    def _waiting(self) -> t.Iterator[None]:
+        """Counts the time in which anybody waits, once, however many threads do."""
         with self._lock:
-            self.usage.waited += seconds
+            self._waiters += 1
+            if self._waiters == 1:
+                self._waiting_since = self.progress.clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiters -= 1
+                if not self._waiters:
+                    self.usage.waited += self.progress.clock() - self._waiting_since
 
     def _count(self, outcome: Outcome) -> None:
         if not outcome.sent:
@@ -273,7 +287,7 @@ def _pause_after(error: ClawHostersError, tries: int) -> float | None:
     asked = getattr(error, "wait", None)
     if isinstance(error, RateLimitedError):
         if asked is None:
-            return RATE_LIMIT_PAUSES[min(tries, len(RATE_LIMIT_PAUSES)) - 1]
+            return ratelimit.UNTOLD_PAUSES[min(tries, len(ratelimit.UNTOLD_PAUSES)) - 1]
         return min(asked * IMPATIENCE ** (tries - 1), ratelimit.LONGEST_WAIT)
     if tries > len(TRANSIENT_PAUSES):
         return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from .changes import Effect, ask
 from .client import Client
-from .errors import ClawHostersError, RefusedError, WaitTimeoutError
+from .errors import MESSAGE_LIMIT, ApiError, ClawHostersError, RefusedError, WaitTimeoutError, one_line
 from .instances import (
     Action,
     decide,
@@ -29,7 +29,7 @@ from .instances import (
     status_of,
 )
 from .pages import Item
-from .power import Arrival
+from .power import Arrival, describe
 from .together import in_order
 from .waiter import Waiter
 
@@ -64,6 +64,7 @@ class Job:
     error: str | None = None
     changed: bool = False
     requests: int = 0
+    refusal: ApiError | None = field(default=None, repr=False)
     arrival: Arrival | None = field(default=None, repr=False)
 
     @property
@@ -72,8 +73,9 @@ class Job:
         return t.cast("Item", self.seen)
 
     def fail(self, reason: object) -> None:
-        """Ends it as failed."""
-        self.error, self.phase = str(reason), Phase.ENDED
+        """Ends it as failed. Why a first request was refused is told with what went wrong after it."""
+        before = f" It was asked for before, and refused: {self.refusal}" if self.refusal else ""
+        self.error, self.phase = one_line(f"{reason}{before}", MESSAGE_LIMIT), Phase.ENDED
 
     def end(self, seen: Item | None) -> None:
         """Ends it as reached."""
@@ -211,7 +213,7 @@ class Fleet:
             job.fail(error)
             return
         if change.effect is Effect.AGAIN:
-            job.phase = Phase.SETTLING
+            job.phase, job.refusal = Phase.SETTLING, change.refusal
             return
         job.changed = job.changed or change.effect is Effect.DONE
         if change.instance is None:
@@ -341,7 +343,7 @@ def _foreseen(job: Job) -> Item | None:
 def _describe(jobs: list[Job]) -> str:
     """What the person who waits is told: ``5 to go: web-bot deploying, ...``."""
     waiting = [job.instance for job in jobs if job.phase is not Phase.ENDED]
-    shown = ", ".join(f"{instance.get('name')} {instance.get('status')}" for instance in waiting[:3])
+    shown = ", ".join(map(describe, waiting[:3]))
     return f"{len(waiting)} to go: {shown}{', ...' if len(waiting) > 3 else ''}"
 
 

@@ -17,7 +17,7 @@ import math
 import typing as t
 from dataclasses import dataclass, field
 
-from .ratelimit import LONGEST_WAIT, Window
+from .ratelimit import LONGEST_WAIT, UNTOLD_PAUSES, Window
 
 PATIENCE = 2.0
 """Seconds after which a request that went ahead is joined by one more, then by twice as many, as long as none is
@@ -32,8 +32,6 @@ SILENCE = 60.0
 """Seconds for which a service that says nothing of its rate is not asked for it again."""
 COMPANY = 60.0
 """Seconds for which somebody who was seen to use the same key is expected to do so again."""
-REFUSED_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Seconds without requests after a 429 that says nothing of time, one after the other."""
 ROUNDING = 1.0
 """Seconds by which a window's end is told too early when it is cut to whole seconds."""
 
@@ -58,10 +56,12 @@ class Ledger:
     closes_at: float = 0.0
     """When the window ends that ``remaining`` is about."""
     least: int = 0
-    """What must be left at least, unless others use the key too."""
+    """What would be left if nobody else used the key; when less is left, somebody does."""
     company_until: float = 0.0
     silent_until: float = 0.0
     refusals: int = 0
+    ahead_since: float | None = None
+    """Since when those who went ahead have had no answer at all."""
     is_cut: bool = False
     """Whether the service was seen to tell the end of a window too early."""
     flights: dict[str, Flight] = field(default_factory=dict)
@@ -88,7 +88,10 @@ class Ledger:
     def depart(self, who: str, now: float, answer_by: float) -> None:
         """Notes that ``who`` sends, allowed or not."""
         self.queue.pop(who, None)
-        self.flights[who] = Flight(now, answer_by, ahead=not self._knows(now))
+        ahead = not self._knows(now)
+        if ahead and self.ahead_since is None:
+            self.ahead_since = now
+        self.flights[who] = Flight(now, answer_by, ahead)
         self.least -= 1
 
     def _pause(self, place: int, now: float) -> float:
@@ -104,14 +107,17 @@ class Ledger:
         if under_way < room:
             return 0.0
         if left > 1 or (left and self.flights):
-            return GLANCE + place * STAGGER  # those before go any moment, or an answer comes that makes room
+            return _glance(place)  # those before go any moment, or an answer comes that makes room
         return min(self.closes_at - now + place * STAGGER, LONGEST_SLEEP)
 
     def _pause_ahead(self, place: int, now: float) -> float:
         """Nothing is known: one goes ahead. More do when it gets no answer, so that a slow service is no dead end."""
-        ahead = [flight.since for flight in self.flights.values() if flight.ahead]
-        allowed = 2 ** min(int((now - min(ahead)) / PATIENCE), 10) if ahead else 1
-        return 0.0 if len(ahead) + place < allowed else GLANCE + place * STAGGER
+        ahead = self._ahead()
+        allowed = 2 ** min(int((now - self.ahead_since) / PATIENCE), 10) if self.ahead_since is not None else 1
+        return 0.0 if ahead + place < allowed else _glance(place)
+
+    def _ahead(self) -> int:
+        return sum(flight.ahead for flight in self.flights.values())
 
     def _knows(self, now: float) -> bool:
         return self.remaining is not None and now < self.closes_at
@@ -119,6 +125,8 @@ class Ledger:
     def _forget(self, now: float) -> None:
         """Lets go of whoever does not come back, and of what a clock that jumped has made nonsense."""
         latest = now + 1
+        if self.ahead_since is not None and not now - SILENCE <= self.ahead_since <= latest and not self._ahead():
+            self.ahead_since = None
         if self.told_at > latest or self.closes_at > now + LONGEST_WAIT + ROUNDING + 1:
             self.remaining = None
         self.silent_until = self.silent_until if self.silent_until <= now + SILENCE + 1 else 0.0
@@ -141,30 +149,39 @@ class Ledger:
 
     def lose(self, who: str) -> None:
         """It may have been counted, and its answer will not come."""
-        if self.flights.pop(who, None) and self.remaining is not None:
-            # The last one is never taken on suspicion: somebody must be able to go and ask.
+        if self.flights.pop(who, None):
+            self._count_one()
+
+    def _count_one(self) -> None:
+        """One more was used, for all that is known; but the last one is left, so that somebody can go and ask."""
+        if self.remaining is not None:
             self.remaining = max(self.remaining - 1, min(self.remaining, 1))
 
     def refused(self, who: str, now: float, wait: float | None) -> None:
         """It was answered with 429, ``wait``: the seconds that the service asks for, None when it does not say."""
         flight = self.flights.pop(who, None)
+        self.ahead_since = None
         is_alone = now >= self.company_until and not self.refusals
         if is_alone and flight and flight.ahead and 0 <= flight.since - self.closes_at < ROUNDING:
             self.is_cut = True
         if wait is None:
-            wait = REFUSED_PAUSES[min(self.refusals, len(REFUSED_PAUSES) - 1)]
-        self.refusals += 1
+            wait = UNTOLD_PAUSES[min(self.refusals, len(UNTOLD_PAUSES) - 1)]
+        if flight is None or flight.since >= self.told_at:
+            # Those that were sent together are refused together: that is one refusal.
+            self.refusals += 1
         self.remaining, self.told_at, self.silent_until = 0, now, 0.0
         self.closes_at = now + wait
 
     def answered(self, who: str, now: float, window: Window | None, *, is_success: bool) -> None:
         """It was answered, with what the headers say of the ``window``; None when they say nothing usable."""
         flight = self.flights.pop(who, None)
-        self.refusals = 0
+        self.refusals, self.ahead_since = 0, None
         if window is None:
-            # Perhaps only errors keep silent about it.
-            if is_success:
-                self.remaining, self.silent_until = None, now + SILENCE
+            if self._knows(now):
+                self._count_one()
+            else:
+                # Perhaps only errors keep silent about it: then the next one is asked before long.
+                self.silent_until = now + (SILENCE if is_success else PATIENCE)
             return
         self.silent_until = 0.0
         sent_at = flight.since if flight else now
@@ -198,7 +215,8 @@ class Ledger:
             **numbers,
             remaining=None if kept["remaining"] is None else int(_number(kept["remaining"])),
             least=int(_number(kept["least"])),
-            refusals=int(_number(kept["refusals"])),
+            ahead_since=None if kept["ahead_since"] is None else _number(kept["ahead_since"]),
+            refusals=max(int(_number(kept["refusals"])), 0),
             is_cut=kept["is_cut"] is True,
             flights={
                 str(who): Flight(_number(since), _number(until), ahead is True)
@@ -206,6 +224,11 @@ class Ledger:
             },
             queue={str(who): _number(looks_by) for who, looks_by in dict(kept["queue"]).items()},
         )
+
+
+def _glance(place: int) -> float:
+    """Seconds until who is at this place of the queue looks again when things may change any moment."""
+    return GLANCE + place * STAGGER
 
 
 def _number(value: t.Any) -> float:

@@ -47,6 +47,9 @@ class PageCollector:
             self._total_count = _whole_number((pagination or {}).get("total_count"))
         else:
             self._check_same_list(number, page, pagination or {})
+        if not page and number < (self._total_pages or 0):
+            # A service that counts pages without end, with nothing in them, would be asked without end.
+            raise ListShifted(f"page {number} of {self._total_pages} is empty")
         twice = self._hold(page)
         if pagination is None and number == 1:
             # One answer is one moment: an id twice in it is a repetition, not a shift.

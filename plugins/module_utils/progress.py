@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 import typing as t
+
+from . import together
 
 EVERY_SECONDS = 10.0
 
@@ -20,11 +23,12 @@ class Progress:
         say: t.Callable[[str], None] | None = None,
         *,
         clock: t.Callable[[], float] = time.monotonic,
-        sleep: t.Callable[[float], None] = time.sleep,
+        sleep: t.Callable[[float], None] = together.sleep,
     ) -> None:
         self._say = say
         self._sleep = sleep
         self.clock = clock
+        self._said: dict[str, float] = {}
         self._epoch = time.time() - clock()
 
     def now(self) -> float:
@@ -39,17 +43,24 @@ class Progress:
             next_line = (waited // EVERY_SECONDS + 1) * EVERY_SECONDS
             step = min(left, next_line - waited)
             self._sleep(step)
-            if self._say and waited + step >= next_line - 1e-3:
-                self._say(f"{what}, {next_line:.0f} s of at most {limit:.0f} s")
+            if waited + step >= next_line - 1e-3:
+                self._tell(f"{what}, {next_line:.0f} s of at most {limit:.0f} s")
+
+    def _tell(self, line: str) -> None:
+        """Says it, unless another thread that waits for the same has just done so."""
+        now = self.clock()
+        if self._say and now - self._said.get(line, -math.inf) > EVERY_SECONDS / 2:
+            self._said[line] = now
+            self._say(line)
 
 
 class Patience:
     """How long one call may still wait, whatever for. Times are in seconds."""
 
-    def __init__(self, progress: Progress, limit: float, tell: t.Callable[[float], None]) -> None:
+    def __init__(self, progress: Progress, limit: float, waiting: t.Callable[[], t.ContextManager[None]]) -> None:
         self._progress = progress
         self._limit = limit
-        self._tell = tell
+        self._waiting = waiting
         self._started = progress.clock()
 
     @property
@@ -62,5 +73,5 @@ class Patience:
 
     def sleep(self, seconds: float, what: str) -> None:
         """Sleeps, and lets the person who waits know ``what`` for."""
-        self._progress.sleep(seconds, what, since=self._started, limit=self._limit)
-        self._tell(seconds)
+        with self._waiting():
+            self._progress.sleep(seconds, what, since=self._started, limit=self._limit)

@@ -16,6 +16,10 @@ SHORTEST_WAIT = 1.0
 LONGEST_WAIT = 65.0
 """Seconds. The window is a minute; whatever a header says, no single wait is longer."""
 
+UNTOLD_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Seconds to wait after a 429 that says nothing of time, one after the other; the last one repeats."""
+SHORTEST_WINDOW = 0.05
+"""Seconds that are left of a window at least: told in whole seconds, its end may be told as now."""
 CLOCKS_AGREE = 2.0
 """Seconds within which two clocks count as the same: one of them is told in whole seconds."""
 
@@ -59,10 +63,10 @@ def window_of(headers: t.Mapping[str, str], now: float) -> Window | None:
         # To go by the server's clock, told in whole seconds, would be less exact.
         server_now = now
     until = _until(reset, server_now)
-    if until <= 0:
+    if left < 0 or until <= -1.0:
         return None
     limit = finite_number(headers.get("X-RateLimit-Limit"))
-    return Window(max(left, 0), now + min(until, LONGEST_WAIT), None if limit is None else int(limit))
+    return Window(left, now + min(max(until, SHORTEST_WINDOW), LONGEST_WAIT), None if limit is None else int(limit))
 
 
 def retry_after(text: str | None, server_now: float) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import random
 import stat
 import time
 import typing as t
@@ -17,7 +18,8 @@ from pathlib import Path
 from .errors import SettingsError
 
 LOCK_PAUSE = 0.002
-"""Seconds between two looks at a lock that another process holds; it is held for far less."""
+LONGEST_LOCK_PAUSE = 0.1
+"""Seconds between two looks at a lock that another process holds; it is held for far less, but many may wait."""
 
 
 class OthersCanWrite(OSError):
@@ -63,6 +65,7 @@ class StateFolder:
 
 def _lock_within(file: int, seconds: float) -> None:
     end = time.monotonic() + seconds
+    pause = LOCK_PAUSE
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -70,4 +73,5 @@ def _lock_within(file: int, seconds: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= end:
                 raise TimeoutError from None
-            time.sleep(LOCK_PAUSE)
+            time.sleep(random.uniform(LOCK_PAUSE, pause))
+            pause = min(pause * 1.5, LONGEST_LOCK_PAUSE)

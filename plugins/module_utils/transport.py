@@ -21,11 +21,12 @@ from .together import AT_ONCE
 
 try:
     import requests
+    from requests import Session
     from requests.auth import AuthBase
     from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
 except ImportError:
     HAS_REQUESTS = False
-    AuthBase = object  # type: ignore[assignment,misc]
+    AuthBase = Session = object  # type: ignore[assignment,misc]
 else:
     HAS_REQUESTS = True
 
@@ -139,6 +140,13 @@ def _send(
     )
 
 
+class PlainSession(Session):
+    """A session that looks at no ``Location`` by itself: one that is no address is no reason to lose the answer."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere; where to go is for ``exchange`` to say."""
+
+
 _sessions: dict[int, requests.Session] = {}
 
 
@@ -150,7 +158,7 @@ def shared_session() -> requests.Session:
     session = _sessions.get(os.getpid())
     if session is None:
         _sessions.clear()
-        session = _sessions[os.getpid()] = requests.Session()
+        session = _sessions[os.getpid()] = PlainSession()
         session.headers["User-Agent"] = "clawhosters.cloud (Ansible collection)"
         connections = requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE)
         session.mount("https://", connections)

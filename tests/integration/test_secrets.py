@@ -95,6 +95,7 @@ def test_the_key_shows_nowhere_at_any_verbosity(
         ANSIBLE_LOG_PATH=str(controller.folder / "log"),
         ANSIBLE_KEEP_REMOTE_FILES="1",
         ANSIBLE_RETRY_FILES_ENABLED="1",
+        ANSIBLE_RETRY_FILES_SAVE_PATH=str(controller.folder / "retry"),
     )
     assert (run.rc == 0) is (situation == "success"), run.screen
     assert_key_is_nowhere(run, controller)
@@ -233,6 +234,7 @@ def test_a_run_of_everything_leaves_no_key_anywhere(simulator: Simulator, contro
         "ANSIBLE_KEEP_REMOTE_FILES": "1",
         "ANSIBLE_LOG_PATH": str(controller.folder / "log"),
         "ANSIBLE_RETRY_FILES_ENABLED": "1",
+        "ANSIBLE_RETRY_FILES_SAVE_PATH": str(controller.folder / "retry"),
         "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
         "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(controller.folder / "facts"),
     }

@@ -192,6 +192,58 @@ def test_a_slow_service_does_not_hold_up_the_rest_for_long() -> None:
     assert ledger.ask("next", 2.1, 32.0) == 0
 
 
+@pytest.mark.parametrize("answer_after", [0.3, 1.9])
+def test_errors_that_say_nothing_of_the_rate_are_not_asked_for_one_by_one(answer_after: float) -> None:
+    """Fifty at a service that answers slowly, and always so: nobody waits longer than a few answers take."""
+    ledger = Ledger()
+    waiting = {f"fork-{number}": 0.0 for number in range(50)}
+    under_way: dict[str, float] = {}
+    now = 0.0
+    while waiting or under_way:
+        now = min([*waiting.values(), *under_way.values()])
+        for who in [who for who, at in under_way.items() if at <= now]:
+            del under_way[who]
+            ledger.answered(who, now, None, is_success=False)
+        for who in [who for who, at in waiting.items() if at <= now]:
+            pause = ledger.ask(who, now, now + 30)
+            if pause:
+                waiting[who] = now + pause
+            else:
+                del waiting[who]
+                under_way[who] = now + answer_after
+    assert now < 4 * answer_after
+
+
+def test_requests_that_hang_let_ever_more_go_ahead_though_the_first_are_given_up() -> None:
+    ledger = Ledger()
+    asked = 0
+    for tenth in range(200):
+        now = tenth / 10
+        for who in [who for who, flight in ledger.flights.items() if flight.until <= now]:
+            ledger.lose(who)
+        asked += not ledger.ask(f"one-{tenth}", now, now + 1.0)
+    assert asked > 100
+
+
+def test_those_refused_together_are_refused_once() -> None:
+    ledger = Ledger(silent_until=10.0)
+    for number in range(20):
+        assert ledger.ask(f"fork-{number}", 0.0, 30.0) == 0
+    for number in range(20):
+        ledger.refused(f"fork-{number}", 0.1, None)
+    assert ledger.closes_at - 0.1 <= 2.0
+
+
+def test_one_answer_without_headers_does_not_wipe_out_what_is_known() -> None:
+    ledger = Ledger()
+    ledger.ask("first", 0.0, 30.0)
+    ledger.answered("first", 0.1, Window(3, 60.0, 100), is_success=True)
+    ledger.ask("second", 0.2, 30.0)
+    ledger.answered("second", 0.3, None, is_success=True)
+    assert ledger.remaining == 2
+    assert ledger.silent_until == 0.0
+
+
 def test_a_request_that_was_never_sent_or_lost_its_answer_leaves_room() -> None:
     ledger = Ledger()
     ledger.ask("first", 0.0, 30.0)
