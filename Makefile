@@ -120,6 +120,22 @@ crash: live $(DEV_READY) ## Kill runs at fifty moments of each kind and run them
 	$(call heading,Crashes: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills 50 $(ARGS)
 
+# The tests may fail where measuring makes them too slow; the figures are shown all the same.
+.PHONY: coverage
+coverage: live $(DEV_READY) ## Measure what the tests run of the plugins, in all their processes (ARGS as for unit)
+	$(call heading,Coverage: pytest)
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(RUN) $(MEASURE) COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml" \
+		python -m pytest -n 2 $(or $(TESTS),tests/unit tests/integration) $(ARGS); failed=$$?; \
+	$(RUN) $(MEASURE) coverage combine --quiet && $(RUN) $(MEASURE) coverage report && exit $$failed
+MEASURE := COVERAGE_ROOT="$(CURDIR)"
+
+# ARGS names files of module_utils and options: make mutation ARGS='pages --sample 50 --seed 3 --minutes 10'
+.PHONY: mutation
+mutation: live $(DEV_READY) ## Change the code in small ways, and show what no test notices (an hour; ARGS for less)
+	$(call heading,Mutation)
+	@$(RUN) PYTHONPATH=tests python -m mutation $(ARGS)
+
 .PHONY: docs
 docs: live $(DEV_READY) ## Make the site of the documentation, in build/docs/html
 	$(call heading,Documentation: Sphinx)

@@ -18,6 +18,8 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+"""By these `make coverage` finds the processes that tests start; there are none otherwise."""
 
 
 @dataclass
@@ -68,6 +70,7 @@ class Controller:
             "ANSIBLE_LOAD_CALLBACK_PLUGINS": "true",
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
             "RESULTS_FILE": str(folder / "results"),
+            **MEASURED,
             **environment,
         }
         (folder / "home").mkdir(exist_ok=True)
