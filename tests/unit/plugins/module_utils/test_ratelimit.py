@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import formatdate
 
 import pytest
@@ -15,8 +16,11 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils.ratelimit import (
     LONGEST_WAIT,
     SHORTEST_WAIT,
+    Window,
     asked_wait,
+    http_date,
     remaining,
+    window_of,
 )
 
 SERVER_NOW = 1_800_000_000.0
@@ -59,9 +63,53 @@ def test_without_a_date_the_local_clock_serves():
     assert asked_wait({"X-RateLimit-Reset": str(int(SERVER_NOW + 30))}, SERVER_NOW, limited=True) == 30
 
 
+def test_a_date_that_names_no_zone_is_in_gmt_wherever_this_runs(monkeypatch):
+    monkeypatch.setenv("TZ", "EST5")
+    time.tzset()
+    try:
+        assert http_date(formatdate(SERVER_NOW).replace(" -0000", "")) == SERVER_NOW
+        assert http_date(formatdate(SERVER_NOW, usegmt=True)) == SERVER_NOW
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_only_a_429_waits_for_the_reset():
     assert asked_wait(headers(X_RateLimit_Reset="12"), SERVER_NOW, limited=False) is None
     assert asked_wait(headers(Retry_After="3"), SERVER_NOW, limited=False) == 3
+
+
+@pytest.mark.parametrize("limit", ["100", None, "many"])
+@pytest.mark.parametrize("local_clock_is_off_by", [3600, -3600, 0.5, -0.5])
+def test_a_window_ends_by_the_clock_here_however_wrong_that_is(limit, local_clock_is_off_by):
+    now = SERVER_NOW + local_clock_is_off_by
+    told = headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=str(int(SERVER_NOW + 30)))
+    if limit is not None:
+        told["X-RateLimit-Limit"] = limit
+    # Clocks that agree as far as whole seconds can tell are not corrected by a Date that is cut to them.
+    ends = SERVER_NOW + 30 if abs(local_clock_is_off_by) < 1 else now + 30
+    assert window_of(told, now) == Window(7, ends, 100 if limit == "100" else None)
+
+
+def test_a_window_without_a_date_or_with_a_delta_begins_now():
+    left = {"X-RateLimit-Remaining": "0"}
+    assert window_of({**left, "X-RateLimit-Reset": str(int(SERVER_NOW + 9))}, SERVER_NOW) == Window(
+        0, SERVER_NOW + 9, None
+    )
+    assert window_of({**left, "X-RateLimit-Reset": "9"}, SERVER_NOW) == Window(0, SERVER_NOW + 9, None)
+    assert window_of({**left, "X-RateLimit-Reset": "9999"}, SERVER_NOW) == Window(0, SERVER_NOW + LONGEST_WAIT, None)
+
+
+@pytest.mark.parametrize("reset", ["0", "-5", str(int(SERVER_NOW)), str(int(SERVER_NOW - 30)), "soon", ""])
+def test_an_end_that_is_over_or_unreadable_tells_of_no_window(reset):
+    assert window_of(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW) is None
+
+
+def test_no_more_than_nothing_is_left():
+    window = window_of(headers(X_RateLimit_Remaining="-3", X_RateLimit_Reset="9"), SERVER_NOW)
+    assert window is not None
+    assert window.remaining == 0
+    assert window_of(headers(X_RateLimit_Reset="9"), SERVER_NOW) is None
 
 
 any_value = st.one_of(st.text(max_size=30), st.integers().map(str), st.floats().map(str), st.just("9" * 5000))
