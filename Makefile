@@ -49,6 +49,12 @@ setup: live $(DEV_READY) ## Set all up for a contributor: the tools, and the che
 demo: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Show the collection at work on a simulated service
 	@$(RUN) examples/demo.sh
 
+# Another port: make simulator PORT=9000
+PORT ?= 8800
+.PHONY: simulator
+simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Serve a simulated account, to rehearse with
+	@$(RUN) PYTHONPATH=tests python -m simulator --port $(PORT) --verbose
+
 # ---- For contributors
 
 .PHONY: test

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: balance_plan
 author: ClawHosters Ansible collection contributors (@clawhosters)
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Plan which instances to stop so that the balance lasts
 description:
   - Made for the role P(clawhosters.cloud.balance_guard#role), whose tasks it keeps readable.

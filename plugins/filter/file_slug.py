@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: file_slug
 author: ClawHosters Ansible collection contributors (@clawhosters)
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Make a file name of any text
 description:
   - The name stays in its folder, holds no white space, and is another one for another text.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: fleet_page
 author: ClawHosters Ansible collection contributors (@clawhosters)
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Make up the page about a fleet
 description:
   - Made for the role P(clawhosters.cloud.fleet_report#role), whose tasks it keeps readable.

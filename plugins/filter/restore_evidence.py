@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: restore_evidence
 author: ClawHosters Ansible collection contributors (@clawhosters)
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Add a run to the journal of an incident
 description:
   - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: restore_report
 author: ClawHosters Ansible collection contributors (@clawhosters)
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Sum up a run of the restore runbook
 description:
   - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: restore_targets
 author: ClawHosters Ansible collection contributors (@clawhosters)
-version_added: 0.1.0
+version_added: 1.0.0
 short_description: Tell which instances a restore is asked for
 description:
   - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.

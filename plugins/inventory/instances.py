@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: instances
 short_description: ClawHosters instances as an inventory
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Reads the instances of an account and makes hosts of them, by default of those that run.
   - The list is complete or it is an error, never silently a part of it. Ansible itself goes on with an empty inventory

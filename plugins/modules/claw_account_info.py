@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_account_info
 short_description: Read the ClawHosters account of an API key
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns the account that the API key belongs to.
   - At one request it is also the cheapest way to find out whether a key is good.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_addon
 short_description: Set attributes of a ClawHosters add-on
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Compares the attributes of one add-on with those that are wanted, sends those that differ, and reads the add-on
     again to see that they took.

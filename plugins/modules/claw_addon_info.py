@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_addon_info
 short_description: Read the add-ons of ClawHosters instances
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns the add-ons of an account, all or those that are asked for. Finding none is no error.
 author:

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_backup_info
 short_description: Read the backups of ClawHosters instances
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns the backups of an account, all or those that are asked for, the newest first. Finding none is no error.
   - Backups are made by the backup add-on, once a day; the API can neither make one nor delete one.

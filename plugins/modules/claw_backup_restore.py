@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_backup_restore
 short_description: Restore a backup of a ClawHosters instance, at most once for an incident
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Puts an instance back to the state of a backup. What came after the backup is lost, and as far as is known no copy
     of it is taken first.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_billing_info
 short_description: Read balance, costs, transactions and packages of a ClawHosters account
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Returns what the account has and what it spends, in Claws.
 author:

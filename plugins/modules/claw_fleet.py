@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_fleet
 short_description: Start, stop, restart or delete many ClawHosters instances in one task
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Brings each instance of a list to its state, as M(clawhosters.cloud.claw_instance) does for one, but at the price of
     reading the list of instances, however many entries there are.

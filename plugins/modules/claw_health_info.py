@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_health_info
 short_description: See whether the ClawHosters API is up
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Asks the API once, now, whether it is up, and measures how long it takes to answer.
   - An API that is down, or can't be reached, is a finding and not a failed task. Nothing is repeated or waited out;

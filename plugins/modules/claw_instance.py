@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_instance
 short_description: Start, stop, restart or delete a ClawHosters instance
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Brings one instance to the state that is wanted, and does nothing when it is there already.
   - Instances are created, resumed and configured in the dashboard; the API has no way to do it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: claw_purchase
 short_description: Buy Claws when the balance is low, at most once for an order
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Buys a package of Claws while the balance is below a limit, and does nothing otherwise. This is about real money.
   - For one order, at most one purchase is sent, however often the task is run again. A journal in O(state_dir)

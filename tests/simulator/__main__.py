@@ -13,12 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+try:
+    import yaml
 
-from simulator.errors import BadControl
-from simulator.keys import REHEARSAL_KEY
-from simulator.server import listen, serve
-from simulator.service import Seed, Service
+    from simulator.errors import BadControl
+    from simulator.keys import REHEARSAL_KEY
+    from simulator.server import listen, serve
+    from simulator.service import Seed, Service
+except ModuleNotFoundError as error:
+    sys.exit(f"The simulator needs {error.name}: pip install fastapi uvicorn pyyaml")
 
 USAGE_ERROR = 2
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 short_description: Tell what changes in a fleet of ClawHosters instances
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Looks at the instances of an account again and again, and sends an event for each transition, once. An instance
     appeared or disappeared, or its status or its health changed.

@@ -100,16 +100,22 @@ def test_a_window_without_a_date_or_with_a_delta_begins_now():
     assert window_of({**left, "X-RateLimit-Reset": "9999"}, SERVER_NOW) == Window(0, SERVER_NOW + LONGEST_WAIT, None)
 
 
-@pytest.mark.parametrize("reset", ["0", "-5", str(int(SERVER_NOW)), str(int(SERVER_NOW - 30)), "soon", ""])
+@pytest.mark.parametrize("reset", ["-5", str(int(SERVER_NOW - 30)), "soon", ""])
 def test_an_end_that_is_over_or_unreadable_tells_of_no_window(reset):
     assert window_of(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW) is None
 
 
-def test_no_more_than_nothing_is_left():
-    window = window_of(headers(X_RateLimit_Remaining="-3", X_RateLimit_Reset="9"), SERVER_NOW)
+@pytest.mark.parametrize("reset", ["0", str(int(SERVER_NOW))])
+def test_an_end_that_is_told_as_now_is_still_to_come(reset):
+    """In the last second of a window, its end in whole seconds may be the present one."""
+    window = window_of(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW)
     assert window is not None
-    assert window.remaining == 0
-    assert window_of(headers(X_RateLimit_Reset="9"), SERVER_NOW) is None
+    assert SERVER_NOW < window.closes_at < SERVER_NOW + 1
+
+
+@pytest.mark.parametrize("remaining", [{"X_RateLimit_Remaining": "-1"}, {}])
+def test_less_than_nothing_says_nothing(remaining):
+    assert window_of(headers(**remaining, X_RateLimit_Reset="9"), SERVER_NOW) is None
 
 
 any_value = st.one_of(st.text(max_size=30), st.integers().map(str), st.floats().map(str), st.just("9" * 5000))
