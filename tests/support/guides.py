@@ -17,7 +17,7 @@ EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*")) if path.suff
 ELSEWHERE = ("event-driven",)
 """Guides whose blocks are what a test of its own runs, such as tests/integration/test_event_driven.py."""
 
-NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "export", "make")
+NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "export", "make", "python3")
 """What a test can't run as it stands: it reaches for the network, a container engine, a second terminal."""
 
 _BLOCK = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
