@@ -11,7 +11,7 @@ import time
 import typing as t
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 
 AT_ONCE = 16
 """Requests under way at a time: enough to hide the latency, few enough to be polite."""
@@ -49,7 +49,7 @@ def in_order(make: t.Callable[[Given], Made], given: t.Iterable[Given], at_once:
     rest = iter(given)
     first = list(islice(rest, at_once))
     if len(first) < 2:
-        yield from map(make, first)
+        yield from map(make, chain(first, rest))
         return
     abandoned = threading.Event()
     with ThreadPoolExecutor(len(first), initializer=setattr, initargs=(_call, "abandoned", abandoned)) as pool:
