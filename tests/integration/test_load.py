@@ -20,7 +20,7 @@ from support.controller import Controller, Run
 COUNT = 1000
 LIMIT = 250
 """Requests in each second, far fewer than all of them send."""
-OPERATORS = {"anna": "one", "bert": "one", "carl": "two"}
+OPERATORS = {"first": "one", "second": "one", "third": "two"}
 """Who runs it, and on which controller."""
 
 WORLD = [
@@ -102,7 +102,7 @@ def test_three_operators_declare_a_thousand_instances_at_once(
     assert set(heard) == {f"/instances/{n}/start" for n in TO_START} | {f"/instances/{n}/stop" for n in TO_STOP}
 
     # The two controllers can't agree on the last request of a window, but nobody storms.
-    assert sum(request["status"] == 429 for request in log) <= len(log) / 20
+    assert sum(request["status"] == 429 for request in log) <= len(log) / 10
 
     again = declare(operators[0])
     assert again.result["summary"] == {"ok": COUNT, "changed": 0, "failed": 0}
