@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,6 +26,20 @@ BIN = Path(sys.executable).parent
 COLLECTIONS = Path(__file__).resolve().parents[2] / "build" / "live"
 PATIENCE = 900.0
 """Seconds after which a command is taken for hung, and ended."""
+
+LAUNCHER = """
+import json, os, sys, time
+begun = time.monotonic()
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+_child, status, usage = os.wait4(child, 0)
+wall = time.monotonic() - begun
+with open(sys.argv[1], "w") as report:
+    json.dump([os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], report)
+"""
+"""Starts a command and writes down what it cost: the kernel's own account, which holds the forks that it waited for.
+
+A process of its own, and a small one: what a command is started from counts for its peak of memory.
+"""
 
 T = TypeVar("T")
 
@@ -59,38 +74,34 @@ class Running:
             self._output, self._errors = (
                 stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _stream in range(2)
             )
+            self._report = stack.enter_context(tempfile.NamedTemporaryFile("r", encoding="utf-8"))
             self._files = stack.pop_all()
-        self._begun = time.monotonic()
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-I", "-S", "-c", LAUNCHER, self._report.name, *command],
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._errors,
+            start_new_session=True,
         )
-        self._watchdog = threading.Timer(PATIENCE, self._process.kill)
+        self._watchdog = threading.Timer(PATIENCE, lambda: os.killpg(self._process.pid, signal.SIGKILL))
         self._watchdog.daemon = True
         self._watchdog.start()
 
     def finish(self) -> Sample:
-        """What it cost. The kernel's own account, which holds the forks that it waited for."""
-        _pid, status, usage = os.wait4(self._process.pid, 0)
-        wall = time.monotonic() - self._begun
+        """What it cost. Raises BenchError if it was ended for taking too long."""
+        self._process.wait()
         self._watchdog.cancel()
-        self._process.returncode = os.waitstatus_to_exitcode(status)
         with self._files:
             self._output.seek(0)
             self._errors.seek(0)
-            return Sample(
-                rc=self._process.returncode,
-                stdout=self._output.read(),
-                stderr=self._errors.read(),
-                wall=wall,
-                cpu=usage.ru_utime + usage.ru_stime,
-                # Kilobytes everywhere but on macOS.
-                peak=usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3),
-            )
+            stdout, stderr, report = self._output.read(), self._errors.read(), self._report.read()
+        if not report:
+            raise BenchError(f"A command was ended after {PATIENCE:g} s, or could not be started:\n{stderr[-3000:]}")
+        rc, wall, cpu, peak = json.loads(report)
+        # Kilobytes everywhere but on macOS.
+        return Sample(rc, stdout, stderr, wall, cpu, peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
 class Workplace:
