@@ -22,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is done."""
     group = parser.getgroup("clawhosters.cloud")
     group.addoption("--all-cells", action="store_true", help="judge all cells of the fault matrix, not a share of them")
-    group.addoption("--kills", type=int, default=6, metavar="N", help="how often a run is killed at a random moment")
+    group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
 
 

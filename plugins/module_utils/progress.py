@@ -13,6 +13,8 @@ import typing as t
 from . import together
 
 EVERY_SECONDS = 10.0
+SHORTEST_STEP = 1e-4
+"""Seconds. Less than that is rounding, and might move no clock."""
 
 
 class Progress:
@@ -38,10 +40,10 @@ class Progress:
     def sleep(self, seconds: float, what: str, *, since: float, limit: float) -> None:
         """Sleeps ``seconds``, part of a wait that began at ``since`` (of ``clock``) and lasts ``limit`` at most."""
         end = self.clock() + seconds
-        while (left := end - self.clock()) > 0:
+        while (left := end - self.clock()) > SHORTEST_STEP:
             waited = self.clock() - since
             next_line = (waited // EVERY_SECONDS + 1) * EVERY_SECONDS
-            step = min(left, next_line - waited)
+            step = min(left, max(next_line - waited, SHORTEST_STEP))
             self._sleep(step)
             if waited + step >= next_line - 1e-3:
                 self._tell(f"{what}, {next_line:.0f} s of at most {limit:.0f} s")

@@ -21,7 +21,7 @@ from support.cases import CASES, Case
 from support.controller import REPOSITORY
 from support.matrix import FAULTS, Bench
 
-SHARE = 11
+SHARE = 23
 """One cell of so many is judged; no divisor of the number of faults or of turns, so that none is always left out."""
 TOO_MANY = 20
 """Failed cells that one test shows."""
