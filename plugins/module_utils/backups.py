@@ -18,10 +18,8 @@ from .answers import with_id
 from .client import Client
 from .errors import NotFoundError, SettingsError, one_line
 from .instances import normal
-from .owners import Owner, belonging, belongs_to, instance_of, require_instances, require_names, shows_instance
+from .owners import Owner, belonging, instance_of, require_instances, require_names
 from .pages import Item, by_id
-
-__all__ = ["belongs_to", "instance_of", "shows_instance"]
 
 TIME_FIELDS = ("created_at", "completed_at", "taken_at", "timestamp")
 """Where the time may stand; the first that is there counts."""
@@ -163,11 +161,6 @@ def newest_per_instance(backups: list[Item]) -> list[Item]:
         if taken_at(backup):
             newest.setdefault(_owner_key(backup), backup)
     return list(newest.values())
-
-
-def newest_usable(backups: t.Iterable[Item], before: datetime | None = None) -> Item | None:
-    """The newest that is fit for a restore, taken before that moment; None when there is none."""
-    return next((it for it in newest_first(backups) if is_usable(it) and is_before(it, before)), None)
 
 
 def left_out_text(left_out: list[Item], *, usable: bool = True) -> str:

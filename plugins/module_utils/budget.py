@@ -21,7 +21,7 @@ from .errors import ClawHostersError
 from .ledger import Ledger
 from .ratelimit import asked_wait, window_of
 from .statefolder import StateFolder
-from .transport import Outcome
+from .transport import WireOutcome
 
 LOCK_PATIENCE = 2.0
 """Seconds to wait for the file, which nobody needs for more than a moment."""
@@ -56,7 +56,7 @@ class RateBudget:
             sleep(pause)
             seconds_left -= pause
 
-    def report(self, who: str, outcome: Outcome) -> None:
+    def report(self, who: str, outcome: WireOutcome) -> None:
         """Takes in what became of the request that ``who`` names."""
         self._change(lambda ledger, now: _enter(ledger, who, outcome, now))
 
@@ -86,7 +86,7 @@ def _usable(state_dir: str) -> StateFolder | None:
     return folder
 
 
-def _enter(ledger: Ledger, who: str, outcome: Outcome, now: float) -> None:
+def _enter(ledger: Ledger, who: str, outcome: WireOutcome, now: float) -> None:
     if not outcome.sent:
         ledger.never_sent(who)
     elif outcome.status is None:

@@ -35,7 +35,7 @@ from .pages import Item, ListShifted, PageCollector, Pagination, by_id
 from .progress import Patience, Progress
 from .settings import Settings
 from .together import check_wanted, in_order
-from .transport import Answer, Outcome, exchange
+from .transport import Answer, WireOutcome, exchange
 
 LIST_READINGS = 3
 """How often a list that shifts is read before giving up."""
@@ -139,8 +139,8 @@ class Client:
         Raises CheckModeError in check mode, before anything is sent. After TransportError with ``sent`` and after
         ServerError the change may or may not have been made: read, then decide.
         """
-        body = self._request(method, path, repeat, body_of, body=body)
-        data = body.get("data") if isinstance(body, dict) else None
+        answer = self._request(method, path, repeat, body_of, body=body)
+        data = answer.get("data") if isinstance(answer, dict) else None
         return data if isinstance(data, dict) else None
 
     def buy(self, path: str, body: object) -> object:
@@ -242,7 +242,7 @@ class Client:
                 wait = functools.partial(patience.sleep, what=self._reason())
                 turn = self._budget.reserve(timeout, patience.left, wait)
 
-        def after(outcome: Outcome) -> None:
+        def after(outcome: WireOutcome) -> None:
             self._count(outcome)
             if self._budget:
                 self._budget.report(turn, outcome)
@@ -266,7 +266,7 @@ class Client:
                 if not self._waiters:
                     self.usage.waited += self.progress.clock() - self._waiting_since
 
-    def _count(self, outcome: Outcome) -> None:
+    def _count(self, outcome: WireOutcome) -> None:
         if not outcome.sent:
             return
         with self._lock:

@@ -32,19 +32,6 @@ def instance_of(item: Item) -> Owner:
     )
 
 
-def belongs_to(item: Item, instance_id: object, instance_name: str | None, kind: str = "backup") -> bool:
-    """Whether ``item`` is of this instance. Both shown and both given: the id decides, since names may be changed.
-
-    Raises AnswerError when the item shows nothing that could be compared: nobody guesses (contract 7).
-    """
-    shown_id, shown_name = instance_of(item)
-    if shown_id is not None and instance_id is not None:
-        return shown_id == str(instance_id)
-    if shown_name is not None and instance_name is not None:
-        return shown_name == instance_name
-    raise AnswerError(_not_shown(kind, [item]))
-
-
 def shows_instance(item: Item) -> bool:
     """Whether the item says in any way whose it is."""
     return instance_of(item) != (None, None)

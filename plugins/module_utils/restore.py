@@ -31,6 +31,7 @@ from .instances import fetch_or_none, find, is_busy, is_healthy, label, status_o
 from .journal import Event, Journal, JournalError, Record, Subject, was_surely_not_done
 from .owners import belonging, instance_of, owner_label, shows_instance
 from .pages import Item
+from .power import describe
 from .waiter import Waiter
 
 Result = dict[str, t.Any]
@@ -289,7 +290,7 @@ class Restore:
         arrival = _Arrival(instance, self.client.progress.clock, _seconds_since(record), self.wait_healthy)
         try:
             now = self.waiter.until(
-                lambda seconds: _present(self.client, instance, seconds), arrival, _describe, "restored"
+                lambda seconds: _present(self.client, instance, seconds), arrival, describe, "restored"
             )
         except WaitTimeoutError as timeout:
             raise PartialError(
@@ -402,10 +403,6 @@ def _present(client: Client, instance: Item, seconds: float) -> Item:
     if now is None:
         raise RefusedError(f"{label(instance)} does not exist any more.")
     return now
-
-
-def _describe(instance: Item) -> str:
-    return f"{instance.get('name')}: {instance.get('status')}"
 
 
 def _text_of(duration: timedelta) -> str:

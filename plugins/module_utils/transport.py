@@ -52,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class WireOutcome:
     """What became of one request on the wire. Without an answer there is no ``status``."""
 
     sent: bool
@@ -81,7 +81,7 @@ def exchange(
     body: object = None,
     timeout: float,
     before: t.Callable[[], None],
-    after: t.Callable[[Outcome], None],
+    after: t.Callable[[WireOutcome], None],
 ) -> Answer:
     """Sends one request and returns the answer, whatever its status.
 
@@ -100,9 +100,9 @@ def exchange(
             text = _text(response, timeout, settings.api_key)
         except (requests.RequestException, HTTPError, ValueError) as error:
             failure = _failure(request, urlsplit(url).netloc, timeout, error)
-            after(Outcome(sent=isinstance(failure, TransportError) and failure.sent))
+            after(WireOutcome(sent=isinstance(failure, TransportError) and failure.sent))
             raise failure from None
-        after(Outcome(True, response.status_code, response.headers))
+        after(WireOutcome(True, response.status_code, response.headers))
         if not response.is_redirect:
             return Answer(response.status_code, response.headers, text)
         location = response.headers["Location"]

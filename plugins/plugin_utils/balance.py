@@ -27,7 +27,7 @@ def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int) -
     """
     if min_days < 0:
         raise RefusedError(f"balance_guard_min_days is {min_days}, but must be 0 or more.")
-    named = _in_order(order, instances)
+    named = _instances_named(order, instances)
     summary = _dict(billing.get("summary"))
     usage = _dict(billing.get("usage"))
     balance = number(summary.get("claws_balance"))
@@ -95,7 +95,7 @@ def _choose(
         )
 
 
-def _in_order(order: t.Any, instances: list[Item]) -> list[Item]:
+def _instances_named(order: t.Any, instances: list[Item]) -> list[Item]:
     """The instances that the order names. Anything that is not clear is an error before anything is sent."""
     names = [str(name).strip() for name in (order.split(",") if isinstance(order, str) else order or [])]
     names = [name for name in names if name]

@@ -17,8 +17,9 @@ import typing as t
 from collections import Counter
 from datetime import datetime, timedelta
 
-from ..module_utils.backups import instance_of, newest_first, taken_at, time_of
+from ..module_utils.backups import newest_first, taken_at, time_of
 from ..module_utils.instances import TROUBLED, is_busy, normal
+from ..module_utils.owners import instance_of
 from ..module_utils.pages import Item
 from .balance import number
 from .texts import NONE, clock, label, shown, span

@@ -12,9 +12,10 @@ import math
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-from ..module_utils.backups import instance_of, newest_first, taken_at, time_of
+from ..module_utils.backups import newest_first, taken_at, time_of
 from ..module_utils.errors import RefusedError, one_line
 from ..module_utils.instances import is_busy, status_of
+from ..module_utils.owners import instance_of
 from ..module_utils.pages import Item
 from ..module_utils.restore import RESTORABLE, duration_of
 from .texts import clock, extra_variable, label, shown, span

@@ -20,7 +20,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.backups import (
     moment_of,
     newest_first,
     newest_per_instance,
-    newest_usable,
     select,
     taken_at,
     time_of,
@@ -137,14 +136,6 @@ def test_instances_are_told_apart_by_id_else_by_name():
     assert [item["id"] for item in newest_per_instance(named)] == [2]
     with pytest.raises(AnswerError, match="nothing is guessed"):
         newest_per_instance([backup(1, 1, None)])
-
-
-def test_the_newest_that_is_usable():
-    backups = [backup(1, 3), backup(2, 9, status="failed"), backup(3, 7), backup(4, None)]
-    assert newest_usable(backups)["id"] == 3
-    assert newest_usable(backups, datetime(2026, 2, 1, 7, tzinfo=UTC))["id"] == 1
-    assert newest_usable(backups, datetime(2026, 2, 1, 3, tzinfo=UTC)) is None
-    assert newest_usable([]) is None
 
 
 def ids(backups: list[dict]) -> list[int]:

@@ -10,9 +10,9 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import AnswerError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils.owners import (
-    belongs_to,
     instance_of,
     owner_label,
+    require_instances,
     require_names,
     shows_instance,
 )
@@ -39,29 +39,7 @@ def test_what_an_item_shows_of_its_instance(item, owner):
 def test_what_shows_nothing_is_never_guessed(item):
     assert not shows_instance(item)
     with pytest.raises(AnswerError, match="does not say whose backup this is"):
-        belongs_to(item, 7, "x")
-
-
-@pytest.mark.parametrize(
-    ("item", "expected"),
-    [
-        ({"instance_id": "7"}, True),
-        ({"instance_id": 8, "instance_name": "x"}, False),
-        ({"instance_id": 7, "instance_name": "an older name"}, True),
-        ({"instance_name": "x"}, True),
-        ({"instance_name": "y"}, False),
-    ],
-)
-def test_the_id_decides_and_else_the_name(item, expected):
-    assert belongs_to(item, 7, "x") is expected
-
-
-def test_what_can_not_be_compared_is_never_guessed():
-    for given in ((7, None), (None, None)):
-        with pytest.raises(AnswerError):
-            belongs_to({"instance_name": "x"}, *given)
-    with pytest.raises(AnswerError):
-        belongs_to({"instance_id": 7}, None, "x")
+        require_instances([{"id": 1, "instance_id": 7}, {"id": 2, **item}], "backup")
 
 
 @pytest.mark.parametrize(
