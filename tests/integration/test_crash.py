@@ -8,9 +8,7 @@ unknown. `make test` takes a few moments, `make crash` fifty of each kind.
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
 import time
 import typing as t
@@ -21,7 +19,7 @@ import pytest
 from simulator.handle import Simulator
 from support.cases import CASES, STATE, SWITCHES, Case, World
 from support.controller import Controller
-from support.killed import SCOPES, Ending, run_killed
+from support.killed import SCOPES, Ending, kill_tree, run_killed
 
 SUBJECTS = [
     case for case in CASES if case.name in ("backup_restore of the latest", "backup_restore by id", "purchase", "fleet")
@@ -151,14 +149,13 @@ def test_a_playbook_that_is_killed_with_all_its_processes_can_be_run_again(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
     )
     deadline = time.monotonic() + 120
     # The log tells of a request when it has ended; that the fault has struck shows at once.
     while simulator.faults() or (fault == "hang_after" and not simulator.effects()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    os.killpg(running.pid, signal.SIGKILL)
+    kill_tree(running.pid)
     running.wait()
     again = controller.run("ansible-playbook", str(path)).result
     outcome = {"hang": "unknown", "hang_after": "completed"}[fault]

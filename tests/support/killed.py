@@ -34,6 +34,15 @@ SCOPES = {
 """Which lines count: of these files, or of these functions."""
 
 
+def kill_tree(process: int) -> None:
+    """Kills a process and all that it started. A worker of Ansible is in no group or session of the one that did."""
+    tree = [process]
+    for parent in tree:
+        tree += [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+    for one in tree:
+        os.kill(one, signal.SIGKILL)
+
+
 @dataclass(frozen=True)
 class Ending:
     """How a process ended: killed, or with a result after so many of the lines that count."""
