@@ -56,6 +56,16 @@ class Repeat(enum.Enum):
     """Nothing at all: it is about real money."""
 
 
+class Witness(t.Protocol):
+    """Is told of a change when it goes out, not when it begins to wait for its turn."""
+
+    def sending(self) -> None:
+        """It goes out now. What this raises keeps it from going."""
+
+    def refused(self) -> None:
+        """It was answered with 429, so it was not done; it may go out again."""
+
+
 TRANSIENT_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before the second, third... try after a fault other than 429; the fifth fault is reported."""
 IMPATIENCE = 1.2
@@ -133,19 +143,26 @@ class Client:
         """As fetch_all, for objects that may have no id: in the service's order, up to ``max_pages`` if not 0."""
         return self._read_whole(path, entries_of, max_pages=max_pages)
 
-    def act(self, method: str, path: str, body: object = None, repeat: Repeat = Repeat.CHANGE) -> Item | None:
+    def act(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        repeat: Repeat = Repeat.CHANGE,
+        witness: Witness | None = None,
+    ) -> Item | None:
         """Asks for a change; returns the object that the service answers with, None when it sends none.
 
         Raises CheckModeError in check mode, before anything is sent. After TransportError with ``sent`` and after
         ServerError the change may or may not have been made: read, then decide.
         """
-        answer = self._request(method, path, repeat, body_of, body=body)
+        answer = self._request(method, path, repeat, body_of, body=body, witness=witness)
         data = answer.get("data") if isinstance(answer, dict) else None
         return data if isinstance(data, dict) else None
 
-    def buy(self, path: str, body: object) -> object:
+    def buy(self, path: str, body: object, witness: Witness) -> object:
         """Sends a purchase, which is never repeated; returns whatever the service answers with (contract 5.5)."""
-        return self._request("POST", path, Repeat.PURCHASE, anything_of, body=body)
+        return self._request("POST", path, Repeat.PURCHASE, anything_of, body=body, witness=witness)
 
     def _read_whole(self, path: str, read: ReadPage, *, within: float | None = None, max_pages: int = 0) -> list[Item]:
         reason: ListShifted | None = None
@@ -199,6 +216,7 @@ class Client:
         params: dict[str, str] | None = None,
         body: object = None,
         within: float | None = None,
+        witness: Witness | None = None,
     ) -> Read:
         """What ``read`` makes of the answer, after as many tries as ``repeat`` and ``retry_timeout`` allow."""
         if self.check_mode and method != "GET":
@@ -211,7 +229,7 @@ class Client:
             try:
                 # The first try has all of `timeout`; those after it end with the limit.
                 timeout = self.settings.timeout if tries == 1 else min(self.settings.timeout, max(patience.left, 1.0))
-                answer = self._exchange(method, path, params, body, timeout, patience)
+                answer = self._exchange(method, path, params, body, timeout, patience, witness)
                 return read(f"{method} {path}", answer)
             except repeat.value as error:
                 pause = _pause_after(error, tries)
@@ -231,6 +249,7 @@ class Client:
         body: object,
         timeout: float,
         patience: Patience,
+        witness: Witness | None,
     ) -> Answer:
         """One exchange, in turn with all who use the key."""
         turn = ""
@@ -241,11 +260,19 @@ class Client:
             if self._budget:
                 wait = functools.partial(patience.sleep, what=self._reason())
                 turn = self._budget.reserve(timeout, patience.left, wait)
+            if witness:
+                try:
+                    witness.sending()
+                except ClawHostersError:
+                    after(WireOutcome(sent=False))
+                    raise
 
         def after(outcome: WireOutcome) -> None:
             self._count(outcome)
             if self._budget:
                 self._budget.report(turn, outcome)
+            if witness and outcome.status == 429:
+                witness.refused()
 
         return exchange(
             self.settings, method, path, params=params, body=body, timeout=timeout, before=before, after=after

@@ -173,6 +173,24 @@ class Journal:
         )
 
 
+@dataclass
+class AtMostOnce:
+    """Writes down a subject's request when it goes out: what waits for its turn is not sent, and may be tried again."""
+
+    journal: Journal
+    subject: Subject
+    notes: dict[str, t.Any]
+
+    def sending(self) -> None:
+        """Raises JournalError, and then nothing may be sent."""
+        self.journal.write(self.subject, Event.INTENDED, **self.notes)
+
+    def refused(self) -> None:
+        """The service said 429. Where that can't be written down the request counts as sent, which is safe."""
+        with contextlib.suppress(JournalError):
+            self.journal.write(self.subject, Event.REFUSED, reason="rate limit")
+
+
 def checked_name(option: str, name: str) -> str:
     """The name of an incident or an order, without white space around it. Raises SettingsError when nothing is left."""
     name = name.strip()

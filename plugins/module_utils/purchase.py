@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .client import Client
 from .errors import ApiError, ClawHostersError, PartialError, RefusedError
-from .journal import Event, Journal, JournalError, Record, Subject, was_surely_not_done
+from .journal import AtMostOnce, Event, Journal, JournalError, Record, Subject, was_surely_not_done
 
 Result = dict[str, t.Any]
 
@@ -60,10 +60,12 @@ class Purchase:
             return self._result(None, balance)
         if self.client.check_mode:
             return self._result(None, balance, bought=body)
-        self.journal.write(subject, Event.INTENDED, package_id=body["package_id"], balance=balance)
+        notes = {"package_id": body["package_id"], "balance": balance}
         sent_before = self.client.usage.requests
         try:
-            answer = self.client.buy("/billing/buy_claws", body)
+            answer = self.client.buy("/billing/buy_claws", body, AtMostOnce(self.journal, subject, notes))
+        except JournalError:
+            raise
         except ClawHostersError as error:
             if was_surely_not_done(error, sent=self.client.usage.requests > sent_before):
                 self._note(subject, Event.REFUSED, reason=str(error))

@@ -28,7 +28,7 @@ from .errors import (
     one_line,
 )
 from .instances import fetch_or_none, find, is_busy, is_healthy, label, status_of
-from .journal import Event, Journal, JournalError, Record, Subject, was_surely_not_done
+from .journal import AtMostOnce, Event, Journal, JournalError, Record, Subject, was_surely_not_done
 from .owners import belonging, instance_of, owner_label, shows_instance
 from .pages import Item
 from .power import describe
@@ -209,16 +209,17 @@ class Restore:
     def _begin(self, instance: Item, backup: Item, subject: Subject) -> Result:
         """Writes down what is about to be sent, sends it once, and writes down what came of it."""
         taken = taken_at(backup)
-        self.journal.write(
-            subject,
-            Event.INTENDED,
-            backup_id=backup["id"],
-            taken_at=taken.isoformat() if taken else None,
-            instance_name=instance.get("name"),
-        )
+        notes = {
+            "backup_id": backup["id"],
+            "taken_at": taken.isoformat() if taken else None,
+            "instance_name": instance.get("name"),
+        }
         sent_before = self.client.usage.requests
         try:
-            self.client.act("POST", f"{path_of(backup['id'])}/restore")
+            witness = AtMostOnce(self.journal, subject, notes)
+            self.client.act("POST", f"{path_of(backup['id'])}/restore", witness=witness)
+        except JournalError:
+            raise
         except ClawHostersError as error:
             if was_surely_not_done(error, sent=self.client.usage.requests > sent_before):
                 self._note(subject, Event.REFUSED, reason=str(error))

@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import E
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
 from simulator.handle import Simulator
 from support.controller import Controller
+from support.sleeper import KilledError
 from support.worker import Worker
 
 BUY = "POST /billing/buy_claws"
@@ -174,6 +175,20 @@ def test_a_web_page_instead_of_an_answer_is_no_purchase(simulator: Simulator, wo
     assert "is not known" in result["msg"]
     assert worker.run(claw_purchase)["failed"] is True
     assert simulator.calls("POST *") == [BUY]
+
+
+def test_killed_while_it_waits_for_its_turn_nothing_was_sent_and_the_next_run_buys(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.switch(rate_limit=1)
+    worker.sleeper.kills = True
+    with pytest.raises(KilledError):
+        worker.run(claw_purchase)
+    assert simulator.calls("POST *") == []
+    worker.sleeper.kills = False
+    simulator.switch(rate_limit=0)
+    assert worker.run(claw_purchase)["changed"] is True
+    assert purchases(simulator) == 1
 
 
 def test_a_journal_that_fails_after_the_post_is_warned_of_and_the_answer_is_not_lost(

@@ -26,6 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_re
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
+from support.sleeper import KilledError
 from support.worker import Worker
 
 RESTORE = "POST /backups/*/restore"
@@ -174,6 +175,19 @@ def test_a_rate_limit_is_waited_out_and_one_that_stays_leaves_the_incident_free(
     simulator.clear_faults()
     simulator.fault("rate_limited", method="POST", times=2)
     assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
+    assert restores(simulator) == 1
+
+
+def test_killed_while_a_rate_limit_is_waited_out_nothing_was_sent_and_the_next_run_restores(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.fault("rate_limited", method="POST")
+    worker.sleeper.kills = True
+    with pytest.raises(KilledError):
+        worker.run(claw_backup_restore, instance_id=1)
+    assert not simulator.faults()
+    worker.sleeper.kills = False
+    assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
     assert restores(simulator) == 1
 
 
@@ -484,7 +498,7 @@ def test_an_error_while_waiting_is_handed_on_with_what_is_known(simulator: Simul
 def test_what_fails_before_anything_is_sent_leaves_the_incident_free(
     simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_client: Client, *_arguments: object) -> None:
+    def refuse(_client: Client, *_arguments: object, **_named: object) -> None:
         raise ClawHostersError("There is no budget left to send anything.")
 
     with monkeypatch.context() as patch:

@@ -28,7 +28,7 @@ SCOPES = {
     "all": "",
     "around what is sent": "restore.py purchase.py journal.py changes.py fleet.py power.py",
     "between the lines of the journal": (
-        "journal.py:write restore.py:_begin restore.py:_note purchase.py:_run purchase.py:_note"
+        "journal.py:write journal.py:sending restore.py:_begin restore.py:_note purchase.py:_run purchase.py:_note"
     ),
 }
 """Which lines count: of these files, or of these functions."""

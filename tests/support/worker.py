@@ -46,7 +46,7 @@ class Worker:
         execution = Execution(validation.validated_parameters, check, progress, needs_key=module.SPEC.needs_key)
         result = execution.result_of(module.work)
         self.warnings += execution.warnings
-        assert "A fault of the collection" not in result.get("msg", "")
+        assert "A fault of the collection" not in result.get("msg", ""), result
         assert str(result.get("msg", "")).isprintable()
         return {"failed": False, **result}
 
