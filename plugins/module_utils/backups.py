@@ -18,7 +18,7 @@ from .answers import with_id
 from .client import Client
 from .errors import NotFoundError, SettingsError, one_line
 from .instances import normal
-from .owners import Owner, belonging, instance_of, require_instances, require_names
+from .owners import Owner, belonging, instance_of, owner_label, require_instances, require_names, shows_instance
 from .pages import Item, by_id
 
 TIME_FIELDS = ("created_at", "completed_at", "taken_at", "timestamp")
@@ -163,16 +163,21 @@ def newest_per_instance(backups: list[Item]) -> list[Item]:
     return list(newest.values())
 
 
-def left_out_text(left_out: list[Item], *, usable: bool = True) -> str:
-    """Says what was left out, and why, in a line; empty when nothing was. ``usable``: its status was a reason."""
+def left_out_text(left_out: list[Item], *, usable: bool = True, whose: bool = False) -> str:
+    """Says what was left out, and why, in a line; empty when nothing was. ``usable``: its status was a reason;
+    ``whose``: they may be of several instances."""
     if not left_out:
         return ""
     shown = [
-        f"id {backup.get('id')} ({unfit_because(backup) if usable else _NO_TIME})"
+        f"id {backup.get('id')}{_of(backup) if whose else ''} ({unfit_because(backup) if usable else _NO_TIME})"
         for backup in left_out[:_SHOWN_AT_MOST]
     ]
     more = f" and {len(left_out) - len(shown)} more" if len(left_out) > len(shown) else ""
     return f"{len(left_out)} backup{'s' if len(left_out) > 1 else ''} left out: {', '.join(shown)}{more}."
+
+
+def _of(backup: Item) -> str:
+    return f" of {one_line(owner_label(backup))}" if shows_instance(backup) else ""
 
 
 def _owner_key(backup: Item) -> Owner:

@@ -177,7 +177,9 @@ class Restore:
             )
         newer = in_time[: in_time.index(usable[0])]
         if newer:
-            self.warn(f"{left_out_text(newer)} Backup {usable[0]['id']} is the newest that is usable.")
+            self.warn(
+                f"{label(instance)}: {left_out_text(newer)} Backup {usable[0]['id']} is the newest that is usable."
+            )
         return usable[0]
 
     def _preflight(self, choice: Choice, instance: Item, backup: Item) -> None:

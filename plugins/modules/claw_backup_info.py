@@ -163,7 +163,8 @@ def work(task: Task) -> Result:
     backups = read(task.client, params["id"], params["instance_id"], params["instance_name"])
     chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
     if left_out:
-        task.warn(left_out_text(left_out, usable=params["usable"]))
+        whose = params["instance_id"] is None and params["instance_name"] is None
+        task.warn(left_out_text(left_out, usable=params["usable"], whose=whose))
     return {"backups": chosen}
 
 

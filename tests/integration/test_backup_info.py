@@ -143,15 +143,24 @@ def test_backups_that_outlived_their_instance(simulator: Simulator) -> None:
 
 def test_what_is_left_out_is_said(simulator: Simulator) -> None:
     result = result_of(claw_backup_info, simulator, usable=True)
-    assert result["warnings"] == ["1 backup left out: id 5 (its status is failed)."]
+    assert result["warnings"] == ["1 backup left out: id 5 of web-bot (id 7) (its status is failed)."]
+    # Who names the instance needs no name of it.
+    assert result_of(claw_backup_info, simulator, **OF_WEB, usable=True)["warnings"] == [
+        "1 backup left out: id 5 (its status is failed)."
+    ]
     simulator.switch(drop_fields=["backup.created_at"])
     times = ["2026-02-01T03:00:00Z", "in the morning", "2026-02-02T03:00:00Z", 1770004800, 1770087600000]
     for number, time in enumerate(times, start=1):
         simulator.set_backup(number, timestamp=time)
     result = result_of(claw_backup_info, simulator, usable=True)
-    assert result["warnings"] == ["2 backups left out: id 5 (its status is failed), id 2 (its time can't be read)."]
+    assert result["warnings"] == [
+        (
+            "2 backups left out: id 5 of web-bot (id 7) (its status is failed), "
+            "id 2 of shop-bot (id 8) (its time can't be read)."
+        )
+    ]
     result = result_of(claw_backup_info, simulator, before="2026-02-03")
-    assert result["warnings"] == ["1 backup left out: id 2 (its time can't be read)."]
+    assert result["warnings"] == ["1 backup left out: id 2 of shop-bot (id 8) (its time can't be read)."]
     result = result_of(claw_backup_info, simulator)
     assert result["warnings"] == []
     assert [backup["id"] for backup in result["backups"]] == [5, 4, 3, 1, 2]
@@ -160,7 +169,7 @@ def test_what_is_left_out_is_said(simulator: Simulator) -> None:
 def test_of_the_newest_only_what_might_have_been_newer_is_said(simulator: Simulator) -> None:
     simulator.set_backup(1, status="failed")
     result = result_of(claw_backup_info, simulator, usable=True, newest=True)
-    assert result["warnings"] == ["1 backup left out: id 5 (its status is failed)."]
+    assert result["warnings"] == ["1 backup left out: id 5 of web-bot (id 7) (its status is failed)."]
 
 
 @pytest.mark.parametrize("before", ["yesterday", "", "2026-02-30", "02/01/2026", "1770000000", "2026-02-01T25:00"])
