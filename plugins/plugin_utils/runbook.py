@@ -59,6 +59,10 @@ _STEP_OF_ACTION = {
     "uri": "http",
 }
 
+ALREADY = "restored already"
+PLANNED = "only planned"
+"""How a report tags an instance that this run did not restore, without that being a failure."""
+
 _MESSAGE_LIMIT = 600
 
 
@@ -149,6 +153,7 @@ def _plan(one: Data, result: Data | None, limit: timedelta | None, settings: Dat
         "age": span(age) if age is not None else None,
         "outcome": outcome,
         "sent_at": ((result or {}).get("restore") or {}).get("sent_at"),
+        "completed_at": ((result or {}).get("restore") or {}).get("completed_at"),
         "kind": one["kind"],
         "message": one["problem"],
         "error": (result or {}).get("error"),
@@ -198,7 +203,10 @@ def _plan_lines(plan: Data, taken: datetime | None) -> list[str]:
         return [f"{plan['label']}: CAN'T BE RESTORED. {plan['message'].rstrip('.')}."]
     number = (plan["backup"] or {}).get("id")
     if plan["outcome"] == "completed":
-        return [f"{plan['label']}: backup {number} was restored for this incident already; nothing is sent again."]
+        when = _when(plan["sent_at"], plan["completed_at"])
+        return [
+            f"{plan['label']}: backup {number} was restored for this incident already{when}; nothing is sent again."
+        ]
     if plan["outcome"] == "in_flight":
         return [
             f"{plan['label']}: a restore of backup {number}, sent at {plan['sent_at']}, is under way; it is waited for."
@@ -212,6 +220,12 @@ def _plan_lines(plan: Data, taken: datetime | None) -> list[str]:
     if status_of(plan["instance"]) != "running":
         lines.append(f"It is {status} now, and will be started; a daily instance costs Claws from then on.")
     return lines
+
+
+def _when(sent_at: t.Any, completed_at: t.Any) -> str:
+    """When a restore was sent and completed, as far as that is known."""
+    told = (("sent", moment(sent_at)), ("completed", moment(completed_at)))
+    return "".join(f", {what} at {clock(time)}" for what, time in told if time)
 
 
 def step(result: Data, earlier: list[Data], now: datetime, **facts: t.Any) -> Data:
@@ -235,7 +249,9 @@ def step(result: Data, earlier: list[Data], now: datetime, **facts: t.Any) -> Da
         "requests": api.get("requests", 0),
         "request_id": shown(error.get("request_id"), 100) if error.get("request_id") else None,
         "status": error.get("status"),
+        "changed": bool(result.get("changed")),
         "sent_at": (result.get("restore") or {}).get("sent_at"),
+        "completed_at": (result.get("restore") or {}).get("completed_at"),
         "outcome": (result.get("restore") or {}).get("outcome"),
         "found": _status_in(result),
     }
@@ -264,7 +280,7 @@ def report(steps: list[Data], plans: list[Data], settings: Data, run: Data, now:
         "headline": _headline(verdicts, bad, check),
         "instances": verdicts,
         "steps": steps,
-        "screen": _screen(bad),
+        "screen": [*_already(verdicts), *_screen(bad)],
         "last_words": "\n".join(_screen(bad)),
     }
 
@@ -281,7 +297,19 @@ def _headline(verdicts: list[Data], bad: list[Data], check: bool) -> str:
     noun = "instance" if total == 1 else "instances"
     if check:
         return f"{done} of {total} {noun} would be restored"
-    return f"{done} of {total} {noun} restored" if bad else f"{total} {noun} restored and healthy"
+    if any(one["kind"] == "not_confirmed" for one in bad):
+        return "Only planned: it was not confirmed, so nothing was sent"
+    if bad:
+        return f"{done} of {total} {noun} restored"
+    before = len(_already(verdicts))
+    if before and before == total:
+        return f"{total} {noun} restored already; no restore was sent"
+    return f"{total} {noun} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
+
+
+def _already(verdicts: list[Data]) -> list[str]:
+    """Those that an earlier run of the incident had restored."""
+    return [f"{one['label']}: {one['state']}" for one in verdicts if one["tag"] == ALREADY]
 
 
 def _screen(bad: list[Data]) -> list[str]:
@@ -310,13 +338,28 @@ def _verdict(plan: Data, steps: list[Data], failed_run: Data | None, settings: D
         "kind": kind,
     }
     if not kind:
-        state = plan["lines"][0] if not own else "Restored, started and healthy."
-        return {**facts, "outcome": "ok", "state": state, "advice": "", "command": ""}
+        return {**facts, "outcome": "ok", **_good(plan, own), "advice": "", "command": ""}
     last_seen = next((one["found"] for one in reversed(own) if one["found"]), None)
     state = _state(kind, message, last_seen or (plan["instance"] or {}).get("status"))
     advice, changes, check = _advice(kind, plan, settings)
     command = _command(_target(plan), plan["name"], settings, changes, check=check)
-    return {**facts, "outcome": "failed", "state": state, "advice": advice, "command": command}
+    tag = _tag(kind)
+    return {**facts, "outcome": "failed", "tag": tag, "state": state, "advice": advice, "command": command}
+
+
+def _tag(kind: str) -> str:
+    return PLANNED if kind == "not_confirmed" else "not finished"
+
+
+def _good(plan: Data, own: list[Data]) -> Data:
+    """What there is to say of an instance that has all it needs: its plan, where that is all there is."""
+    restored = next((one for one in own if one["step"] == "restore"), None)
+    if restored is None:
+        return {"tag": PLANNED, "state": plan["lines"][0]}
+    if restored["changed"]:
+        return {"tag": "restored", "state": "Restored, started and healthy."}
+    when = _when(restored["sent_at"], restored["completed_at"])
+    return {"tag": ALREADY, "state": f"Restored already{when}. This run sent no restore. It is started and healthy."}
 
 
 def _run_verdict(failure: Data, target: Data) -> Data:
@@ -331,6 +374,7 @@ def _run_verdict(failure: Data, target: Data) -> Data:
         "step": failure["step"],
         "kind": kind,
         "outcome": "failed",
+        "tag": _tag(kind),
         "state": _state(kind, failure["message"], None),
         "advice": _SAME_AGAIN[kind],
         "command": "",
@@ -433,7 +477,7 @@ def _advice(kind: str, plan: Data, settings: Data) -> tuple[str, Data, bool]:
 _SAME_AGAIN = {
     "service_down": "Once the service is up again, run the same again:",
     "bad_key": "Export a good key as CLAWHOSTERS_API_KEY, then run the same again:",
-    "not_confirmed": "To confirm it, run it with the name typed:",
+    "not_confirmed": "To go on, run it with the name given as restore_confirm, or typed when it is asked for:",
     "interrupted": "Run the same again:",
     "no_instance": "Correct the name (names are exact), and look at the plan first:",
     "refused": "The incident is free to be tried again. Once the reason is gone, run the same again:",

@@ -154,6 +154,8 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     simulator.set_instance(2, health_status="healthy")
     again = restore(controller, "sick-bot", "web-bot", "shy-bot")
     assert again.rc == 0, again.screen
+    assert "3 instances restored and healthy, 2 of them by an earlier run" in again.stdout
+    assert "web-bot (id 1): Restored already, sent at 20" in again.stdout
     assert simulator.calls(POSTS).count("POST /backups/11/restore") == 1
     assert simulator.calls(POSTS).count("POST /backups/21/restore") == 1
     assert simulator.effects()["restores"] == 3
@@ -186,6 +188,12 @@ def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_a
     simulator.set_state(keys={KEY: "valid"})
     unconfirmed = restore(controller, "web-bot", "sick-bot", restore_confirm="web-bot")
     assert "Not confirmed; nothing was sent." in last_words(unconfirmed)
+    assert "Only planned: it was not confirmed, so nothing was sent" in unconfirmed.stdout
+    assert "given as restore_confirm" in last_words(unconfirmed)
+    assert "0 of " not in unconfirmed.stdout
+    page = evidence(controller)[1]
+    assert "only planned" in page
+    assert "not finished" not in page
     assert commands(unconfirmed) == [command.format("web-bot,sick-bot")]
     nobody_there = restore(controller, "web-bot", "sick-bot", restore_confirm=None)
     assert "nobody typed the name" in last_words(nobody_there)

@@ -111,6 +111,36 @@ def test_a_step_begins_where_the_one_before_it_ended():
     assert (second["ok"], second["message"], second["request_id"]) == (False, "No way", "r-1")
 
 
+SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at": "2026-02-03T08:05:00Z"}
+
+
+def report_of(restores, changed):
+    """The report of a run about these, each restored by this run or by an earlier one."""
+    plans = [{**plan({"restore": restores}), "label": f"bot-{number}"} for number in range(len(changed))]
+    steps = []
+    for one, new in zip(plans, changed, strict=True):
+        steps.append(step({"changed": new, "restore": restores}, steps, NOW, step="restore", about=one["label"]))
+    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True}
+    return report(steps, plans, SETTINGS, run, NOW)
+
+
+def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent():
+    told = report_of(SENT, [False])
+    assert told["headline"] == "1 instance restored already; no restore was sent"
+    assert told["screen"] == [
+        (
+            "bot-0: Restored already, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
+            "This run sent no restore. It is started and healthy."
+        )
+    ]
+    assert told["instances"][0]["tag"] == "restored already"
+    assert report_of(SENT, [True])["headline"] == "1 instance restored and healthy"
+    mixed = report_of(SENT, [True, False])
+    assert mixed["headline"] == "2 instances restored and healthy, 1 of them by an earlier run"
+    assert [one["tag"] for one in mixed["instances"]] == ["restored", "restored already"]
+    assert "already, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT})["lines"][0]
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"runs": 7}', '{"runs": [7]}'])
 def test_a_journal_that_can_not_be_read_is_said_to_be_so(text):
     run = {"incident": "INC-1", "began_at": "b"}
