@@ -130,6 +130,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import Item
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import Settings, settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils.transport import require_library
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import DuplicateNames, unique_names
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.telling import told_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, inert
@@ -153,6 +154,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().parse(inventory, loader, path)
         self._read_config_data(path)
         try:
+            require_library()
             settings = settings_from(self._settings(), self.display.warning)
             instances = self._instances(settings, self.get_cache_key(path), cache)
             self._populate(instances)

@@ -19,6 +19,7 @@ from .errors import MESSAGE_LIMIT, ApiError, ClawHostersError, PartialError, Set
 from .options import ArgumentSpec
 from .progress import Progress
 from .settings import settings_from
+from .transport import require_library
 from .waiter import Waiter
 
 Result = dict[str, t.Any]
@@ -65,6 +66,7 @@ class Execution:
         """What ``work`` returns, completed to the shape of interface 2; a failure is a result too."""
         usage = Usage()
         try:
+            require_library()
             settings = settings_from(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)

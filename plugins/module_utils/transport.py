@@ -72,6 +72,12 @@ class BearerAuth(AuthBase):
         return request
 
 
+def require_library() -> None:
+    """Raises ClawHostersError where ``requests`` is missing: that comes before all that a user could set."""
+    if not HAS_REQUESTS:
+        raise ClawHostersError("The Python library requests is needed where Ansible runs: pip install requests")
+
+
 def exchange(
     settings: Settings,
     method: str,
@@ -89,8 +95,7 @@ def exchange(
     ``before`` is called before each request on the way, and ``after`` with what became of it.
     Raises TransportError, TlsError or RedirectedError.
     """
-    if not HAS_REQUESTS:
-        raise ClawHostersError("The Python library requests is needed where Ansible runs: pip install requests")
+    require_library()
     request = f"{method} {path}"
     url = settings.api_url + path
     for _hop in range(1 + REDIRECTS):

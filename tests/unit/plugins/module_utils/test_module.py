@@ -15,6 +15,8 @@ import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils import transport
+from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Execution
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_instance
 
 SECRET = "sk-very-secret-1234567"
@@ -63,3 +65,10 @@ def test_what_holds_no_secret_is_logged_as_ever(log, given, capsys):
         claw_instance.main()
     assert "No API key was given" in json.loads(capsys.readouterr().out)["msg"]
     assert "Invoked with" in str(log)
+
+
+def test_a_missing_library_is_told_before_a_missing_key(monkeypatch):
+    monkeypatch.setattr(transport, "HAS_REQUESTS", False)
+    result = Execution({}, False).result_of(claw_instance.work)
+    assert result["failed"] is True
+    assert result["msg"] == "The Python library requests is needed where Ansible runs: pip install requests"
