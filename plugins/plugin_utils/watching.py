@@ -15,6 +15,7 @@ import threading
 import time
 import typing as t
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
@@ -25,6 +26,7 @@ from ..module_utils.options import API, ArgumentSpec
 from ..module_utils.pages import Item
 from ..module_utils.progress import Progress
 from ..module_utils.settings import LONGEST_TIME, Settings, settings_from
+from ..module_utils.transport import require_library
 from .transitions import Event, baseline, transitions
 from .watch_state import State, StateError, StateFile
 
@@ -73,7 +75,7 @@ class Arguments:
 def arguments_from(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> Arguments:
     """The arguments of a rulebook, checked like the options of a module; those that are empty count as not given.
 
-    Raises SettingsError.
+    Raises SettingsError, and ClawHostersError where ``requests`` is missing.
     """
     validator = ArgumentSpecValidator(SPEC.options, **SPEC.constraints())
     validation = validator.validate({name: value for name, value in given.items() if value not in (None, "")})
@@ -82,6 +84,7 @@ def arguments_from(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) 
         reason = one_line(validation.errors.msg, 500).rstrip(".")
         raise SettingsError(f"{'Unsupported arguments: ' if unsupported else ''}{reason}.")
     params = validation.validated_parameters
+    require_library()
     return Arguments(
         settings_from(params, warn),
         _checked("interval", params["interval"], least="more than 0"),
@@ -117,6 +120,7 @@ class Watch:
     state: State = field(default_factory=State)
     written: State = field(default_factory=State)
     fault: str | None = None
+    begun: bool = False
 
     async def run(self) -> None:
         """Goes on where the state file ends, for ever."""
@@ -139,6 +143,7 @@ class Watch:
                 if self.fault:
                     self.log.warning("The instances can be watched again.")
                 self.fault = None
+                self._say_begun(len(look))
                 await self._tell()
             await asyncio.sleep(self.arguments.interval)
 
@@ -185,6 +190,13 @@ class Watch:
         if self.file and state != self.written:
             self.file.write(state)
             self.written = state
+
+    def _say_begun(self, count: int) -> None:
+        """Says once that there is somebody at work, who may have nothing to tell for long."""
+        if not self.begun:
+            host = urlsplit(self.arguments.settings.api_url).netloc
+            self.log.info("Watching %d instances at %s, every %g s.", count, host, self.arguments.interval)
+        self.begun = True
 
     def _failed(self, reason: str) -> None:
         """Warns of the first failure in a row: an outage is one line, however many looks it takes."""

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import typing as t
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -113,6 +114,19 @@ def test_a_look_that_fails_is_no_transition_and_one_warning(
     assert failure.endswith("Nothing is told until the instances can be watched again.")
     assert recovery == "The instances can be watched again."
     assert "\n" not in failure
+
+
+def test_it_says_once_what_it_watches(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def scenario() -> None:
+        async with source(simulator) as running:
+            await running.look()
+
+    asyncio.run(scenario())
+    count, host = len(simulator.state()["instances"]), urlsplit(simulator.url).netloc
+    lines = [line for line in caplog.messages if line.startswith("Watching")]
+    assert lines == [f"Watching {count} instances at {host}, every 0.05 s."]
 
 
 def test_nothing_disappears_from_a_list_that_is_not_whole(simulator: Simulator) -> None:
