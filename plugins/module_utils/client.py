@@ -304,9 +304,9 @@ class Client:
     def _reason(self, error: ClawHostersError | None = None) -> str:
         """What a wait is for, as the person who waits is told; without an error it is for the rate limit."""
         host = urlsplit(self.settings.api_url).netloc
-        return (
-            f"{host}: {'rate limit' if error is None or isinstance(error, RateLimitedError) else 'no good answer yet'}"
-        )
+        if error is None or isinstance(error, RateLimitedError):
+            return f"{host}: waiting, since the requests of this minute are used up (rate limit)"
+        return f"{host}: no good answer yet, waiting to ask again"
 
 
 def _pause_after(error: ClawHostersError, tries: int) -> float | None:

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 import typing as t
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -154,6 +155,17 @@ def test_every_form_of_429_is_waited_out_whatever_the_clocks_say(
     assert client.fetch("/instances/1")["id"] == 1
     assert len(sleeper.slept) >= 1
     assert 1 <= sleeper.total <= 65 * 1.25
+
+
+def test_who_waits_for_the_rate_limit_is_told_so_in_plain_words(simulator: Simulator, sleeper: Sleeper) -> None:
+    settings = settings_from({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
+    lines: list[str] = []
+    client = Client(settings, progress=Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep))
+    simulator.fault("rate_limited", retry_after="seconds", seconds=12)
+    client.fetch("/instances/1")
+    host = urlsplit(simulator.url).netloc
+    why = "waiting, since the requests of this minute are used up (rate limit)"
+    assert lines == [f"{host}: {why}, 10 s of at most 180 s"]
 
 
 def test_waiters_do_not_wake_together(simulator: Simulator, client: Client, sleeper: Sleeper) -> None:
