@@ -67,6 +67,9 @@ def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
     if name.startswith("reference/"):
         # The theme has a table of contents of its own beside each page.
         source[0] = re.sub(r"^\.\. contents::\n(?: +:.*\n)*", "", source[0], flags=re.MULTILINE)
+    if name == "reference/index":
+        # antsibull-docs writes the name as a title; it is what users type.
+        source[0] = source[0].replace("Clawhosters.Cloud", project)
     source[0] = source[0].replace("](../", "](")
     if name != "index":
         return

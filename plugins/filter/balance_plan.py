@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: balance_plan
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Plan which instances to stop so that the balance lasts
+short_description: Plan which instances to stop so that the balance lasts (internal to the role balance_guard)
 description:
-  - Made for the role P(clawhosters.cloud.balance_guard#role), whose tasks it keeps readable.
+  - Internal to the role P(clawhosters.cloud.balance_guard#role), for whose tasks alone it is made.
 positional: instances, order, min_days
 options:
   _input:

@@ -10,8 +10,9 @@ DOCUMENTATION = r"""
 name: file_slug
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Make a file name of any text
+short_description: Make a file name of any text (internal to the role restore)
 description:
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
   - The name stays in its folder, holds no white space, and is another one for another text.
   - Plain names stay as they are.
 options:

@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: fleet_page
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Make up the page about a fleet
+short_description: Make up the page about a fleet (internal to the role fleet_report)
 description:
-  - Made for the role P(clawhosters.cloud.fleet_report#role), whose tasks it keeps readable.
+  - Internal to the role P(clawhosters.cloud.fleet_report#role), for whose tasks alone it is made.
 options:
   _input:
     description:

@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: restore_evidence
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Add a run to the journal of an incident
+short_description: Add a run to the journal of an incident (internal to the role restore)
 description:
-  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
 positional: report
 options:
   _input:

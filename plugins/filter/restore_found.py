@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: restore_found
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Find the instance and the backup of each restore
+short_description: Find the instance and the backup of each restore (internal to the role restore)
 description:
-  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
 positional: instances, backups, backup_id
 options:
   _input:

@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: restore_planned
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Plan the restores
+short_description: Plan the restores (internal to the role restore)
 description:
-  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
 positional: results, settings
 options:
   _input:

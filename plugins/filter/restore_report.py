@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: restore_report
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Sum up a run of the restore runbook
+short_description: Sum up a run of the restore runbook (internal to the role restore)
 description:
-  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
 positional: plans, settings, run
 options:
   _input:

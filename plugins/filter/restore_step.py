@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: restore_step
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Note a step of the runbook
+short_description: Note a step of the runbook (internal to the role restore)
 description:
-  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
 positional: earlier
 options:
   _input:

@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: restore_targets
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Tell which instances a restore is asked for
+short_description: Tell which instances a restore is asked for (internal to the role restore)
 description:
-  - Made for the role P(clawhosters.cloud.restore#role), whose tasks it keeps readable.
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
 positional: ids
 options:
   _input:
