@@ -26,7 +26,8 @@ from rich.text import Text
 
 IMAGES = Path(__file__).resolve().parent / "images"
 REPOSITORY = IMAGES.parents[1]
-COLUMNS = 112
+COLUMNS = 60
+"""Few enough that a phone shows them in a type that can be read."""
 SCREEN = (1280, 860)
 
 SHOWN: list[tuple[str, int]] = [
@@ -122,11 +123,16 @@ def chosen(lines: t.Sequence[str]) -> t.Iterator[Text]:
         position = start + count
 
 
+def fitting(text: Text) -> Text:
+    """The line with as many of Ansible's stars behind it as there is room for; what is longer is wrapped by rich."""
+    stars = re.search(r" \*+$", text.plain)
+    return text[: max(stars.start(), min(len(text), COLUMNS))] if stars else text
+
+
 def draw(lines: t.Sequence[str]) -> None:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for text in chosen(lines):
-        text.truncate(COLUMNS, overflow="ellipsis")
-        console.print(text, no_wrap=True, highlight=False)
+        console.print(fitting(text), overflow="fold", highlight=False)
     svg = console.export_svg(title="", theme=THEME, code_format=SVG, unique_id="demo")
     for path in (str(REPOSITORY), os.path.expanduser("~")):
         assert path not in svg, "a path of this machine is in the picture"
@@ -144,7 +150,11 @@ def photograph(page: Path, picture: Path) -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         opened = browser.new_page(viewport={"width": SCREEN[0], "height": SCREEN[1]}, color_scheme="light")
         opened.goto(page.as_uri())
-        opened.screenshot(path=picture)
+        bottoms = opened.locator("main > section").evaluate_all(
+            "all => all.map(one => one.getBoundingClientRect().bottom)"
+        )
+        height = max(bottom for bottom in bottoms if bottom <= SCREEN[1])
+        opened.screenshot(path=picture, clip={"x": 0, "y": 0, "width": SCREEN[0], "height": height})
         browser.close()
 
 
