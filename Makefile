@@ -175,6 +175,7 @@ LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
 .PHONY: build
 build: live $(DEV_READY) ## Build the collection's archive into dist/, and let Galaxy's importer judge it
+	$(call heading,Build: ansible-galaxy, and the importer of Galaxy (this takes a while))
 	@rm -rf dist
 	@$(RUN) PYTHONPATH=tests python -m support.archive dist
 
