@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import typing as t
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -417,7 +418,12 @@ def test_a_look_that_hangs_keeps_nobody_waiting(simulator: Simulator) -> None:
 
 
 SCRIPT = """
-import asyncio, runpy, sys
+import asyncio, os, runpy, signal, sys, threading
+
+# Whoever starts the tests in the background may have it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# Standard input is a pipe of the test: when that dies, however it dies, this process does.
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
 
 class Queue:
     async def put(self, event):
@@ -447,8 +453,12 @@ def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_lo
         "CLAWHOSTERS_API_KEY": KEY,
     }
     command = [sys.executable, "-c", SCRIPT, str(path)]
-    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
+        # A line that never comes is the end of what can be read, and not of patience.
+        impatience = threading.Timer(PATIENCE, process.kill)
+        impatience.start()
         try:
             assert process.stdout.readline() == "ready\n"
             while len(simulator.calls()) < 2:
@@ -462,4 +472,5 @@ def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_lo
             assert process.stdout.readline() == "over\n"
             assert process.wait(PATIENCE) == 0
         finally:
+            impatience.cancel()
             process.kill()
