@@ -75,7 +75,7 @@ class Power:
         if action is Action.DELETE:
             self.warn(f"Deleting {label(current)} may delete its backups too.")
         first: Change | None = None
-        for may_repeat in (True, False):
+        while True:
             may_have_changed = first is not None and first.effect is Effect.REPEAT
             with _telling_of(first):
                 if first is not None:
@@ -92,13 +92,12 @@ class Power:
                     return Outcome(may_have_changed, kept, summary(before), reached)
                 if self.client.check_mode:
                     return Outcome(True, current, summary(before), after)
-                change = ask(self.client, current, wanted, decision.action, may_repeat=may_repeat)
+                change = ask(self.client, current, wanted, decision.action, may_repeat=first is None)
             if change.effect in (Effect.DONE, Effect.ALREADY):
                 changed = may_have_changed or change.effect is Effect.DONE
                 outcome = Outcome(changed, change.instance, summary(before), after if changed else summary(before))
                 return self._arrived(outcome, wanted, current, decision.action)
             first = change
-        raise AssertionError("the second request for a change is never followed by a third")
 
     def _arrived(self, outcome: Outcome, wanted: str, before: Item, action: Action) -> Outcome:
         """``outcome`` with the instance as it has arrived. What was accepted is not forgotten when waiting fails."""
