@@ -206,5 +206,5 @@ def test_the_command_takes_a_moment_that_yaml_reads_as_one(simulator: Simulator,
     run = controller.playbook(play)
     assert run.rc == 0, run.screen
     assert [backup["id"] for backup in run.result["backups"]] == [3]
-    assert "1 backup left out: id 5 (its status is failed)." in " ".join(run.screen.split())
+    assert run.says("1 backup left out: id 5 (its status is failed)."), run.screen
     assert run.result["api"]["requests"] == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import typing as t
 
+import ansible.template
 import pytest
 
 from simulator.handle import Simulator
@@ -32,7 +33,11 @@ def listed(run: Run) -> dict[str, t.Any]:
 
 
 def hosts(run: Run, group: str = "clawhosters") -> list[str]:
-    return listed(run)[group]["hosts"]
+    names = listed(run)[group]["hosts"]
+    if hasattr(ansible.template, "trust_as_template"):
+        return names
+    # Up to ansible-core 2.18 a name that could be a template is marked, like any other text.
+    return [name["__ansible_unsafe"] if isinstance(name, dict) else name for name in names]
 
 
 def variables(run: Run, host: str) -> dict[str, t.Any]:
@@ -87,7 +92,7 @@ def test_a_filter_that_cannot_be_evaluated_is_an_error(
 ) -> None:
     run = controller.inventory({"filters": [condition]})
     assert run.rc != 0
-    assert f"The filter '{condition}' can't be evaluated" in run.stderr
+    assert run.says(f"The filter '{condition}' can't be evaluated"), run.screen
     assert "Traceback" not in run.screen
 
 
@@ -105,7 +110,7 @@ def test_host_names_by_preference(small: Simulator, controller: Controller) -> N
 def test_no_host_name_at_all_is_an_error(small: Simulator, controller: Controller) -> None:
     run = controller.inventory({"hostnames": ["ip_address"]})
     assert run.rc != 0
-    assert "instance with id 1" in run.stderr
+    assert run.says("instance with id 1"), run.screen
 
 
 def test_another_prefix_and_group(small: Simulator, controller: Controller) -> None:
@@ -147,7 +152,7 @@ def test_connecting_by_address_takes_any_family_and_nothing_else(small: Simulato
     small.set_instance(2, ip_address="-oProxyCommand=touch pwned")
     run = controller.inventory({"connect_with": "ip_address"})
     assert "ansible_host" not in variables(run, "bravo")
-    assert "The ip_address of instance 2 is none" in run.stderr
+    assert run.says("The ip_address of instance 2 is none"), run.screen
 
 
 def test_connecting_by_subdomain_reads_the_detail(small: Simulator, controller: Controller) -> None:
@@ -160,17 +165,17 @@ def test_two_of_one_name_both_carry_their_id_with_a_warning(small: Simulator, co
     small.set_instance(2, name="alpha")
     run = controller.inventory()
     assert hosts(run) == ["alpha-1", "alpha-2", "delta"]
-    assert "alpha-1, alpha-2" in " ".join(run.stderr.split())
+    assert run.says("alpha-1, alpha-2"), run.screen
     run = controller.inventory({"on_duplicate": "fail"})
     assert run.rc != 0
-    assert "ids 1, 2" in run.stderr
+    assert run.says("ids 1, 2"), run.screen
 
 
 def test_fewer_hosts_than_wanted_is_an_error(small: Simulator, controller: Controller) -> None:
     assert controller.inventory({"min_hosts": 3}).rc == 0
     run = controller.inventory({"min_hosts": 4})
     assert run.rc != 0
-    assert "3 instances became hosts, fewer than min_hosts (4)" in run.stderr
+    assert run.says("3 instances became hosts, fewer than min_hosts (4)"), run.screen
 
 
 @pytest.mark.parametrize("count", [0, 1, 25, 26, 60, 1000])
@@ -197,7 +202,7 @@ def test_a_list_that_never_holds_still_is_an_error_and_no_part_of_it_shows(
     simulator.fault("vanish_between_pages", times=None)
     run = controller.inventory({"statuses": ["all"]})
     assert run.rc != 0
-    assert "could not be read whole" in run.stderr
+    assert run.says("could not be read whole"), run.screen
     assert "web-bot" not in run.stdout
 
 

@@ -35,6 +35,10 @@ class Run:
     def screen(self) -> str:
         return self.stdout + self.stderr
 
+    def says(self, text: str) -> bool:
+        """Whether ``text`` is on the screen. Up to ansible-core 2.18 a warning is broken into lines, at hyphens too."""
+        return "".join(text.split()) in "".join(self.screen.split())
+
     @property
     def result(self) -> dict[str, t.Any]:
         """The result of the only task."""
