@@ -162,14 +162,17 @@ format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can
 	@$(RUN) ruff format .
 
 # ARGS goes to uv: make lock ARGS=--upgrade
+# ansible-galaxy of ansible-core 2.18 refuses the newest resolvelib.
 .PHONY: lock
 lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
 	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/demo.in --output-file requirements/demo.txt
 	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
 	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/bench.in --output-file requirements/bench.txt
 	@for pair in $(MATRIX); do \
-		echo "ansible-core == $${pair%:*}.*" | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps \
-			--python-version "$${pair#*:python}" - --output-file "requirements/core-$${pair%:*}.txt" || exit; \
+		core="$${pair%:*}"; \
+		{ echo "ansible-core == $$core.*"; [ "$$core" != 2.18 ] || echo 'resolvelib < 1.1'; } \
+			| $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps \
+				--python-version "$${pair#*:python}" - --output-file "requirements/core-$$core.txt" || exit; \
 	done
 LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
