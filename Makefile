@@ -28,6 +28,8 @@ DEMO_READY := $(VENV)/demo-$(VERSION).stamp
 DEV_READY := $(VENV)/dev-$(VERSION).stamp
 BENCH_VENV := build/bench-venv
 BENCH_READY := $(BENCH_VENV)/bench-$(VERSION).stamp
+MUTATION_VENV := build/mutation-venv
+MUTATION_READY := $(MUTATION_VENV)/mutation-$(VERSION).stamp
 
 # What runs sees the tools of the environment, the collection, and a home of its own: nothing is left in the caller's.
 HOME_DIR := build/home
@@ -136,11 +138,11 @@ coverage: live $(DEV_READY) ## Measure what the tests run of the plugins, in all
 	$(RUN) $(MEASURE) coverage combine --quiet && $(RUN) $(MEASURE) coverage report && exit $$failed
 MEASURE := COVERAGE_ROOT="$(CURDIR)"
 
-# ARGS names files of module_utils and options: make mutation ARGS='pages --sample 50 --seed 3 --minutes 10'
+# ARGS names files of module_utils, and how long it may take: make mutation ARGS='pages ratelimit --minutes 10'
 .PHONY: mutation
-mutation: live $(DEV_READY) ## Change the code in small ways, and show what no test notices (an hour; ARGS for less)
-	$(call heading,Mutation)
-	@$(RUN) PYTHONPATH=tests python -m mutation $(ARGS)
+mutation: live copy $(DEV_READY) $(MUTATION_READY) ## Change the code in small ways, and show what no test notices
+	$(call heading,Mutation: cosmic-ray)
+	@$(RUN) PYTHONPATH=tests $(MUTATION_VENV)/bin/python -m mutation $(ARGS)
 
 .PHONY: docs
 docs: live $(DEV_READY) ## Make the site of the documentation, in build/docs/html
@@ -165,9 +167,10 @@ format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can
 # ansible-galaxy of ansible-core 2.18 refuses the newest resolvelib.
 .PHONY: lock
 lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
-	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/demo.in --output-file requirements/demo.txt
-	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/dev.in --output-file requirements/dev.txt
-	@$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 requirements/bench.in --output-file requirements/bench.txt
+	@for name in demo dev bench mutation; do \
+		$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 "requirements/$$name.in" \
+			--output-file "requirements/$$name.txt" || exit; \
+	done
 	@for pair in $(MATRIX); do \
 		core="$${pair%:*}"; \
 		{ echo "ansible-core == $$core.*"; [ "$$core" != 2.18 ] || echo 'resolvelib < 1.1'; } \
@@ -214,7 +217,8 @@ copy:
 $(DEMO_READY): requirements/demo.txt
 $(DEV_READY): requirements/dev.txt $(CORE:%=requirements/core-%.txt)
 $(BENCH_READY): requirements/bench.txt
-$(DEMO_READY) $(DEV_READY) $(BENCH_READY):
+$(MUTATION_READY): requirements/mutation.txt
+$(DEMO_READY) $(DEV_READY) $(BENCH_READY) $(MUTATION_READY):
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "PYTHON=$(PYTHON) is not a Python 3.11 or newer with venv (Debian: python3-venv). Name one: make PYTHON=python3.13" >&2; \
 		exit 1; }

@@ -2,29 +2,35 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make mutation`: changes one thing at a time in a copy of the tree, and shows which changes no test notices.
+"""`make mutation`: lets cosmic-ray change one thing at a time in a copy of the tree, and shows what no test notices.
 
-make mutation ARGS='pages ratelimit --sample 50 --seed 3 --minutes 10'
+make mutation ARGS='pages ratelimit --minutes 10'
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
-import copy
 import os
 import random
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-CODE = "plugins/module_utils"
+from cosmic_ray.commands import init
+from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.operators.operator import Example, Operator
+from cosmic_ray.plugins import OPERATOR_PROVIDERS
+from cosmic_ray.testing import run_tests
+from cosmic_ray.work_db import use_db
+from cosmic_ray.work_item import TestOutcome
+from parso.python.tree import Name
+
+COPY = Path(__file__).resolve().parents[2] / "build/ansible_collections/clawhosters/cloud"
 UNIT = "tests/unit/plugins/module_utils"
 TESTS = {
     "ledger": [f"{UNIT}/test_ledger.py"],
@@ -36,186 +42,76 @@ TESTS = {
     "client": ["tests/integration/test_client.py"],
     "budget": ["tests/integration/test_budget.py"],
 }
-FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-}
+TELLING = re.compile(
+    "AddNot|AndWithOr|OrWithAnd|Delete_Not|TrueWith|FalseWith|Number|Exception|ZeroIteration|Decorator|Statement"
+    "|Break|Continue|Add_Sub|Sub_Add|Mul_Div|Div_Mul|Lt_LtE|LtE_Lt|Gt_GtE|GtE_Gt|Eq_NotEq|NotEq_Eq|Is_IsNot|IsNot_Is"
+)
+"""Names of cosmic-ray's operators: not every sign for every other one, and never the | of annotations."""
+LIMIT = 300.0
+"""Seconds that the tests may take while nothing is changed."""
 
 
-def variants(node: ast.AST) -> Iterator[ast.AST]:
-    """What ``node`` may become."""
-    if isinstance(node, ast.Compare):
-        for place, operator in enumerate(node.ops):
-            other = copy.deepcopy(node)
-            other.ops[place] = FLIPPED[type(operator)]()
-            yield other
-    elif isinstance(node, ast.BoolOp):
-        other = copy.deepcopy(node)
-        other.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
-        yield other
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        yield node.operand
-    elif isinstance(node, ast.If | ast.IfExp):
-        other = copy.deepcopy(node)
-        other.test = ast.UnaryOp(ast.Not(), other.test)
-        yield other
-    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-        other = copy.deepcopy(node)
-        other.op = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
-        yield other
-    elif isinstance(node, ast.Constant):
-        if isinstance(node.value, bool):
-            yield ast.Constant(not node.value)
-        elif isinstance(node.value, int | float):
-            yield ast.Constant(node.value + 1)
-    elif isinstance(node, ast.Assign | ast.AugAssign) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-    ):
-        yield ast.Pass()
+class RemoveStatement(Operator):
+    """Leaves out a call or an assignment; cosmic-ray has nothing of the kind."""
+
+    examples = classmethod(lambda cls: (Example("x = 1", "pass"),))
+
+    def mutation_positions(self, node):
+        is_call = node.type == "atom_expr" and node.children[-1].get_code().startswith("(")
+        if node.parent and node.parent.type == "simple_stmt" and (is_call or node.type == "expr_stmt"):
+            yield node.start_pos, node.end_pos
+
+    def mutate(self, node, _index):
+        return Name("pass", node.start_pos, node.get_first_leaf().prefix)
 
 
-def places(tree: ast.Module) -> list[ast.AST]:
-    """Nodes that can be changed: not what only types and docstrings are made of."""
-    annotations = {
-        id(inner)
-        for node in ast.walk(tree)
-        for name in ("annotation", "returns")
-        if (part := getattr(node, name, None)) is not None
-        for inner in ast.walk(part)
-    }
-    top = {id(statement) for statement in tree.body}
-    return [
-        node
-        for node in ast.walk(tree)
-        if id(node) not in annotations and not (id(node) in top and isinstance(node, ast.Assign | ast.Expr))
-    ]
+OPERATOR_PROVIDERS["own"] = {"RemoveStatement": RemoveStatement}
 
 
-def mutants(source: str) -> Iterator[tuple[int, str, str]]:
-    """Each mutant as line, what changed, and the whole text."""
-    tree = ast.parse(source)
-    lines = source.splitlines(keepends=True)
-    for node in places(tree):
-        for variant in variants(node):
-            start, end = (
-                offset(lines, node.lineno, node.col_offset),
-                offset(lines, node.end_lineno, node.end_col_offset),
-            )
-            new = ast.unparse(variant)
-            if isinstance(node, ast.If):
-                start = offset(lines, node.test.lineno, node.test.col_offset)
-                end = offset(lines, node.test.end_lineno, node.test.end_col_offset)
-                new = ast.unparse(variant.test)
-            data = source.encode()
-            old = data[start:end].decode()
-            new = new if isinstance(node, ast.stmt) and not isinstance(node, ast.If) else f"({new})"
-            yield node.lineno, f"{old}  ->  {new}", data[:start].decode() + new + data[end:].decode()
+def judge(name: str, end: float) -> str:
+    """What became of a file's mutants, in an order that is random and yet the same each time."""
+    with tempfile.TemporaryDirectory() as root, use_db(":memory:") as work:
+        folder = Path(root, "ansible_collections/clawhosters/cloud")
+        shutil.copytree(COPY, folder, ignore=shutil.ignore_patterns(".git"))
+        os.chdir(folder)
+        # The plugins of pytest that are installed take longer to load than most of these tests to run.
+        os.environ.update(PYTHONPATH=root, ANSIBLE_COLLECTIONS_PATH=root, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+        tests = f"python -m pytest -x -q -p no:cacheprovider {' '.join(TESTS[name])}"
+        begun = time.time()
+        outcome, output = run_tests(tests, LIMIT)
+        if outcome is not TestOutcome.SURVIVED:
+            sys.exit(f"{name}: the tests fail without any change\n{output}")
+        patience = 10 + 3 * (time.time() - begun)
+        path = f"plugins/module_utils/{name}.py"
+        init([Path(path)], work, {})
+        mutations = [item.mutations[0] for item in work.work_items]
+        found = [mutation for mutation in mutations if TELLING.search(mutation.operator_name)]
+        found.sort(key=lambda mutation: (mutation.start_pos, mutation.operator_name, mutation.occurrence))
+        random.Random(name).shuffle(found)
+        judged, survivors = 0, []
+        for mutation in found:
+            if time.time() > end:
+                break
+            judged += 1
+            result = mutate_and_test([mutation], tests, patience)
+            if result.test_outcome is not TestOutcome.KILLED:
+                changes = re.findall(r"^[-+](?!--|\+\+).*", result.diff or f"+ {result.output}", re.MULTILINE)
+                survivors.append((mutation.start_pos[0], " ".join(change.strip() for change in changes)))
+    killed = judged - len(survivors)
+    figures = f"{name:<10} {judged:>4} of {len(found):>4} mutants, {killed:>4} killed, {len(survivors):>4} survived"
+    return "\n".join([figures, *(f"  {path}:{line}: {change}" for line, change in sorted(survivors))])
 
 
-def offset(lines: list[str], line: int, column: int) -> int:
-    """Bytes before a place that ast names."""
-    return sum(len(text.encode()) for text in lines[: line - 1]) + column
-
-
-def lay_out(folder: Path) -> None:
-    """A copy of what git would commit, where tools look for a collection."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (REPOSITORY / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(REPOSITORY / name, folder / name)
-    link = folder / "build/live/ansible_collections/clawhosters"
-    link.mkdir(parents=True)
-    (link / "cloud").symlink_to("../../../..")
-    (folder / "collections").symlink_to("build/live")
-
-
-def passes(folder: Path, tests: list[str], limit: float) -> bool:
-    """Whether the tests are content with the copy as it is; who takes too long is not."""
-    environment = {
-        **os.environ,
-        "ANSIBLE_COLLECTIONS_PATH": str(folder / "build/live"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    running = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *tests],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        return running.wait(limit) == 0
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, 9)
-        running.wait()
-        return False
-
-
-def main() -> int:
-    """Returns the exit code: 0 even with survivors, which a person must judge."""
+def main() -> None:
+    """Prints what a person must judge: a survivor is no failure."""
     parser = argparse.ArgumentParser(prog="make mutation")
     parser.add_argument("names", nargs="*", default=list(TESTS), help=", ".join(TESTS))
-    parser.add_argument("--sample", type=int, default=0, help="so many mutants of each file; 0 for all")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=60.0, help="no mutant is begun after that")
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds for the tests of one mutant")
     options = parser.parse_args()
-    end = time.monotonic() + options.minutes * 60
-    with tempfile.TemporaryDirectory() as root:
-        copies = [Path(root, "one"), Path(root, "two")]
-        for folder in copies:
-            lay_out(folder)
-        free = list(copies)
-        for name in options.names:
-            path = f"{CODE}/{name}.py"
-            source = (REPOSITORY / path).read_text(encoding="utf-8")
-            if not passes(copies[0], TESTS[name], options.limit * 5):
-                print(f"{name}: the tests fail without any change")
-                return 1
-            found = list(mutants(source))
-            if options.sample and options.sample < len(found):
-                found = random.Random(options.seed).sample(found, options.sample)
-
-            def survives(
-                mutant: tuple[int, str, str], path: str = path, name: str = name, source: str = source
-            ) -> bool | None:
-                if time.monotonic() > end:
-                    return None
-                folder = free.pop()
-                try:
-                    (folder / path).write_text(mutant[2], encoding="utf-8")
-                    return passes(folder, TESTS[name], options.limit)
-                finally:
-                    (folder / path).write_text(source, encoding="utf-8")
-                    free.append(folder)
-
-            with ThreadPoolExecutor(len(copies)) as pool:
-                outcomes = list(pool.map(survives, found))
-            judged, alive = sum(outcome is not None for outcome in outcomes), outcomes.count(True)
-            print(f"{name}: {judged} of {len(found)} mutants judged, {judged - alive} killed, {alive} survived")
-            for (line, what, _text), outcome in zip(found, outcomes, strict=True):
-                if outcome:
-                    print(f"  {path}:{line}: {what}")
-            sys.stdout.flush()
-    return 0
+    with ProcessPoolExecutor(2) as pool:
+        for table in pool.map(judge, options.names, repeat(time.time() + options.minutes * 60)):
+            print(table, flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
