@@ -100,12 +100,12 @@ def test_a_window_without_a_date_or_with_a_delta_begins_now():
     assert window_of({**left, "X-RateLimit-Reset": "9999"}, SERVER_NOW) == Window(0, SERVER_NOW + LONGEST_WAIT, None)
 
 
-@pytest.mark.parametrize("reset", ["-5", str(int(SERVER_NOW - 30)), "soon", ""])
+@pytest.mark.parametrize("reset", ["-5", "-1", str(int(SERVER_NOW - 1)), str(int(SERVER_NOW - 30)), "soon", ""])
 def test_an_end_that_is_over_or_unreadable_tells_of_no_window(reset):
     assert window_of(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW) is None
 
 
-@pytest.mark.parametrize("reset", ["0", str(int(SERVER_NOW))])
+@pytest.mark.parametrize("reset", ["0", "-0.9", str(int(SERVER_NOW))])
 def test_an_end_that_is_told_as_now_is_still_to_come(reset):
     """In the last second of a window, its end in whole seconds may be the present one."""
     window = window_of(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW)
