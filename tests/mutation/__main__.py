@@ -69,7 +69,7 @@ OPERATOR_PROVIDERS["own"] = {"RemoveStatement": RemoveStatement}
 
 
 def judge(name: str, end: float) -> str:
-    """What became of a file's mutants, in an order that is random and yet the same each time."""
+    """Prints the survivors of a file, and returns its figures. The order is random, and yet the same each time."""
     with tempfile.TemporaryDirectory() as root, use_db(":memory:") as work:
         folder = Path(root, "ansible_collections/clawhosters/cloud")
         shutil.copytree(COPY, folder, ignore=shutil.ignore_patterns(".git"))
@@ -94,18 +94,18 @@ def judge(name: str, end: float) -> str:
         ]
         found.sort(key=lambda mutation: (mutation.start_pos, mutation.operator_name, mutation.occurrence))
         random.Random(name).shuffle(found)
-        judged, survivors = 0, []
+        judged = killed = 0
         for mutation in found:
             if time.time() > end:
                 break
             judged += 1
             result = mutate_and_test([mutation], tests, patience)
-            if result.test_outcome is not TestOutcome.KILLED:
-                changes = re.findall(r"^[-+](?!--|\+\+).*", result.diff or f"+ {result.output}", re.MULTILINE)
-                survivors.append((mutation.start_pos[0], " ".join(change.strip() for change in changes)))
-    killed = judged - len(survivors)
-    figures = f"{name:<10} {judged:>4} of {len(found):>4} mutants, {killed:>4} killed, {len(survivors):>4} survived"
-    return "\n".join([figures, *(f"  {path}:{line}: {change}" for line, change in sorted(survivors))])
+            if result.test_outcome is TestOutcome.KILLED:
+                killed += 1
+                continue
+            changes = re.findall(r"^[-+](?!--|\+\+).*", result.diff or f"+ {result.output}", re.MULTILINE)
+            print(f"{path}:{mutation.start_pos[0]}: {' '.join(change.strip() for change in changes)}", flush=True)
+    return f"{name:<10} {len(found):>7} {judged:>7} {killed:>7} {judged - killed:>9}"
 
 
 def main() -> None:
@@ -115,8 +115,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="no mutant is begun after that")
     options = parser.parse_args()
     with ProcessPoolExecutor(2) as pool:
-        for table in pool.map(judge, options.names, repeat(time.time() + options.minutes * 60)):
-            print(table, flush=True)
+        rows = list(pool.map(judge, options.names, repeat(time.time() + options.minutes * 60)))
+    print(f"\n{'file':<10} {'mutants':>7} {'judged':>7} {'killed':>7} {'survivors':>9}", *rows, sep="\n")
 
 
 if __name__ == "__main__":
