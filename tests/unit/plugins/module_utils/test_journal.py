@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ApiError,
     ClawHostersError,
     RedirectedError,
+    SettingsError,
     TlsError,
     TransportError,
 )
@@ -24,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import (
     Journal,
     JournalError,
     Subject,
+    checked_name,
     service_name,
     was_surely_not_done,
 )
@@ -96,6 +101,107 @@ def test_a_line_that_does_not_say_what_happened_when_stops_everything(tmp_path, 
         Journal(str(tmp_path)).record_of(SUBJECT)
 
 
+def test_the_line_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n\n{json.dumps(LINE)}\n")
+    with pytest.raises(JournalError, match=r"Line 2 of the journal .* can't be read"):
+        Journal(str(tmp_path)).record_of(SUBJECT)
+
+
+STARTED = datetime(2026, 2, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("events", "last", "attempt", "done"),
+    [
+        ("INTENDED", "INTENDED", 0, None),
+        ("INTENDED ACCEPTED", "ACCEPTED", 0, None),
+        ("INTENDED UNCLEAR", "UNCLEAR", 0, None),
+        ("INTENDED ACCEPTED COMPLETED", "COMPLETED", 0, 2),
+        ("INTENDED ACCEPTED FAILED", "FAILED", 0, None),
+        ("INTENDED COMPLETED UNCLEAR", "UNCLEAR", 0, None),
+        # A new attempt counts for what it comes to itself, unless it was refused.
+        ("INTENDED FAILED INTENDED", "INTENDED", 2, None),
+        ("INTENDED FAILED INTENDED REFUSED", "FAILED", 0, None),
+        ("INTENDED REFUSED", None, None, None),
+        ("INTENDED REFUSED INTENDED REFUSED", None, None, None),
+        ("INTENDED REFUSED INTENDED", "INTENDED", 2, None),
+        # What nobody intended is no attempt.
+        ("COMPLETED", None, None, None),
+        ("REFUSED", None, None, None),
+        ("", None, None, None),
+    ],
+)
+def test_what_the_lines_of_a_subject_come_to(
+    tmp_path: Path, events: str, last: str | None, attempt: int | None, done: int | None
+) -> None:
+    minutes = iter(range(10))
+    journal = Journal(str(tmp_path), lambda: STARTED + timedelta(minutes=next(minutes)))
+    for number, event in enumerate(events.split()):
+        journal.write(SUBJECT, Event[event], **{f"note {number}": event})
+        journal.write(Subject("restore", URL, "INC-2", "7"), Event.INTENDED)
+    record = journal.record_of(SUBJECT)
+    if last is None or attempt is None:
+        assert record is None
+        return
+
+    def moment(number: int) -> str:
+        """When a line was written, with one of the other subject after each."""
+        return (STARTED + timedelta(minutes=2 * number)).isoformat(timespec="milliseconds")
+
+    assert record is not None
+    assert record.event is Event[last]
+    assert record.sent_at == moment(attempt)
+    assert record.completed_at == (None if done is None else moment(done))
+    # Notes are those of the attempt that counts, from its start to its last event.
+    ends = 1 + max(number for number, event in enumerate(events.split()) if event == last)
+    assert record.notes == {f"note {number}": events.split()[number] for number in range(attempt, ends)}
+
+
+def test_who_works_on_a_subject_holds_it_until_done(tmp_path: Path) -> None:
+    mine, yours = Journal(str(tmp_path)), Journal(str(tmp_path))
+    with mine.held(SUBJECT) as is_mine:
+        assert is_mine is True
+        with yours.held(SUBJECT) as is_yours, yours.held(Subject("restore", URL, "INC-2", "7")) as is_another:
+            assert is_yours is False
+            assert is_another is True
+    with yours.held(SUBJECT) as is_yours:
+        assert is_yours is True
+
+
+def test_a_line_is_on_the_disk_and_so_is_its_file_before_anything_can_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = {}
+    monkeypatch.setattr(os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: os.fstat(file).st_size}))
+    Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
+    file = (tmp_path / "journal.jsonl").stat()
+    assert synced[file.st_ino] == file.st_size
+    assert tmp_path.stat().st_ino in synced
+
+
+def test_a_disk_that_takes_a_line_in_pieces_gets_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:7]))
+    journal = Journal(str(tmp_path))
+    journal.write(SUBJECT, Event.INTENDED)
+    journal.write(SUBJECT, Event.COMPLETED)
+    record = journal.record_of(SUBJECT)
+    assert record is not None
+    assert record.event is Event.COMPLETED
+
+
+def test_a_journal_that_can_not_be_read_stops_everything(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").mkdir()
+    with pytest.raises(JournalError, match=r"can't be used \(Is a directory\)"):
+        Journal(str(tmp_path)).record_of(SUBJECT)
+
+
+def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
+    assert checked_name("incident", " INC-1\n") == "INC-1"
+    with pytest.raises(SettingsError, match="incident is empty"):
+        checked_name("incident", " \t")
+
+
 def test_what_a_crash_left_of_a_line_counts_for_nothing_and_spoils_no_other(tmp_path):
     journal = Journal(str(tmp_path))
     journal.write(SUBJECT, Event.INTENDED)
@@ -145,12 +251,14 @@ def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
+        (ApiError("POST /x", 400), True),
         (ApiError("POST /x", 422), True),
         (ApiError("POST /x", 429), True),
         (ApiError("POST /x", 408), False),
         (ApiError("POST /x", 500), False),
         (RedirectedError("", 303), False),
         (RedirectedError("", 307), True),
+        (RedirectedError("", 308), True),
         (TransportError("", sent=True), False),
         (TransportError("", sent=False), True),
         (TlsError(""), True),
