@@ -103,7 +103,7 @@ class Journal:
         """Appends a line and syncs it to the disk. Raises JournalError, and then nothing may be sent."""
         at = self._now().isoformat(timespec="milliseconds")
         line = {"at": at, **subject.as_dict(), "event": event.value, **notes}
-        data = (json.dumps(line, ensure_ascii=True, sort_keys=True) + "\n").encode()
+        data = (json.dumps(line) + "\n").encode()
         try:
             self._folder.make()
             with self._folder.locked(JOURNAL_LOCK), self._folder.opened(JOURNAL, os.O_RDWR | os.O_CREAT) as file:

@@ -196,6 +196,17 @@ def test_a_journal_that_can_not_be_read_stops_everything(tmp_path: Path) -> None
         Journal(str(tmp_path)).record_of(SUBJECT)
 
 
+@pytest.mark.parametrize("name", ["Störung 7", "a\nb", "\ud83d", '"', "\0"])
+def test_a_name_may_be_any_text(tmp_path: Path, name: str) -> None:
+    journal = Journal(str(tmp_path))
+    subject = Subject("restore", URL, name, "7")
+    journal.write(subject, Event.INTENDED)
+    with journal.held(subject) as is_free:
+        assert is_free
+    assert journal.record_of(subject) is not None
+    assert journal.record_of(SUBJECT) is None
+
+
 def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
     assert checked_name("incident", " INC-1\n") == "INC-1"
     with pytest.raises(SettingsError, match="incident is empty"):
@@ -251,7 +262,9 @@ def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
+        (ApiError("POST /x", 399), False),
         (ApiError("POST /x", 400), True),
+        (ApiError("POST /x", 499), True),
         (ApiError("POST /x", 422), True),
         (ApiError("POST /x", 429), True),
         (ApiError("POST /x", 408), False),

@@ -100,7 +100,7 @@ def test_all_entries_on_one_page_are_enough_whatever_the_page_count_says():
 
 def test_pages_that_repeat_an_id_are_refused():
     pages = split([1, 2, 3, 4], 2)
-    pages[1] = ([{"id": 2}, {"id": 4}], pages[1][1])
+    pages[1] = ([{"id": 2}, {"id": 1}], pages[1][1])
     with pytest.raises(ListShifted, match="id 2 came twice"):
         collect(pages)
 
@@ -144,7 +144,10 @@ def test_counts_may_come_as_text():
         ({"data": [], "pagination": {"total_pages": 2}}, {"total_pages": 2}),
         ({"data": [], "meta": {"pagination": {"total_count": 2}}}, {"total_count": 2}),
         ({"data": [], "meta": {"total_pages": 2}}, {"total_pages": 2}),
+        ({"data": [], "meta": {"total_count": 2}}, {"total_count": 2}),
         ({"data": [], "meta": {"version": 1}}, None),
+        # One that counts nothing still says that there are pages.
+        ({"data": [], "pagination": {}}, {}),
     ],
 )
 def test_where_pagination_may_stand(body, expected):
@@ -152,8 +155,9 @@ def test_where_pagination_may_stand(body, expected):
 
 
 def test_ids_sort_as_numbers_and_other_ids_behind_them():
-    items = [{"id": "b"}, {"id": 10}, {"id": "9"}, {"id": "a"}]
-    assert [item["id"] for item in sorted(items, key=by_id)] == ["9", 10, "a", "b"]
+    largest, beyond = 2**63 - 1, "1" + 19 * "0"
+    items = [{"id": "b"}, {"id": beyond}, {"id": largest}, {"id": 10}, {"id": "9"}, {"id": "a"}]
+    assert [item["id"] for item in sorted(items, key=by_id)] == ["9", 10, largest, beyond, "a", "b"]
 
 
 def test_reading_ends_where_it_should_and_does_not_miss_the_rest():
@@ -181,6 +185,32 @@ def test_entries_without_an_id_are_counted_one_by_one():
 def test_an_entry_without_an_id_that_comes_again_on_another_page_is_a_shift():
     with pytest.raises(ListShifted, match=r'an entry without id \{"amount": 5\} came twice'):
         collect(without_ids([4, 5], [5, 6]))
+
+
+def test_an_entry_without_an_id_is_the_same_in_whatever_order_its_fields_come():
+    pagination = {"total_pages": 2, "total_count": 2}
+    with pytest.raises(ListShifted, match="came twice"):
+        collect([([{"amount": 5, "day": 1}], pagination), ([{"day": 1, "amount": 5}], pagination)])
+
+
+@given(count=st.integers(0, 60), size=st.integers(1, 20), limit=st.integers(0, 5))
+def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size, limit):
+    pages = split(list(range(count)), size)
+    collector = PageCollector(limit)
+    collector.add(*pages[0])
+    expected = list(collector.expected())
+    asked = []
+    while collector.next_page:
+        asked.append(collector.next_page)
+        collector.add(*pages[collector.next_page - 1])
+    assert expected == asked
+
+
+@pytest.mark.parametrize("pagination", [None, {}, {"total_count": 9}])
+def test_who_does_not_tell_how_many_pages_there_are_is_asked_for_one_at_a_time(pagination):
+    collector = PageCollector()
+    collector.add([{"id": 1}], pagination)
+    assert list(collector.expected()) == []
 
 
 @given(count=st.integers(1, 40), size=st.integers(1, 10), chance=st.randoms(use_true_random=False))
