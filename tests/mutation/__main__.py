@@ -37,7 +37,7 @@ TESTS = {
     "ratelimit": [f"{UNIT}/test_ratelimit.py"],
     "pages": [f"{UNIT}/test_pages.py"],
     "journal": [f"{UNIT}/test_journal.py"],
-    "instances": [f"{UNIT}/test_instances.py", f"{UNIT}/test_fleet_plan.py", "tests/integration/test_power.py"],
+    "instances": [f"{UNIT}/test_instances.py", f"{UNIT}/test_fleet_plan.py", "tests/integration/test_finding.py"],
     "fleet": [f"{UNIT}/test_fleet_plan.py", "tests/integration/test_fleet.py"],
     "client": ["tests/integration/test_client.py"],
     "budget": ["tests/integration/test_budget.py"],

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,3 +68,27 @@ def test_no_instance_has_two_jobs_that_change_it(listing, declared):
     for job in plan(declared, listing):
         if job.error is None and job.would_change():
             assert changing.setdefault(job.found["id"], job) is job
+
+
+@pytest.mark.parametrize(
+    ("entry", "found", "error"),
+    [
+        (Entry(None, "a", "started"), 1, None),
+        (Entry(3, None, "started"), 3, None),
+        (Entry(3, "b", "started"), 3, None),
+        (Entry(None, "b", "started"), None, "2 instances have this name (ids 2, 3)"),
+        (Entry(3, "a", "started"), None, "is named b, not a"),
+        (Entry(None, "", "absent"), None, "Its name is empty"),
+        (Entry(None, "c", "started"), None, "There is no such instance"),
+        (Entry(9, "a", "started"), None, "There is no such instance"),
+        (Entry(9, None, "absent"), None, None),
+        (Entry(None, "c", "absent"), None, None),
+    ],
+)
+def test_which_instance_an_entry_is_about(entry, found, error):
+    names = {1: "a", 2: "b", 3: "b", 4: None}
+    listing = [{"id": number, "name": name, "status": "stopped"} for number, name in names.items()]
+    (job,) = plan([entry], listing)
+    assert (job.found or {}).get("id") == found
+    assert job.would_change() is (found is not None)
+    assert (job.error is None) if error is None else (error in job.error)

@@ -1,0 +1,103 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which instances a task is about: by id, by name, by what they are like (interface 3)."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance, claw_instance_info
+from simulator.handle import Simulator
+from support.worker import Worker
+
+BOTS = [
+    {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"},
+    {"id": 2, "name": "twin", "status": "running", "tier": "budget", "health_status": "unhealthy"},
+    {"id": 3, "name": "twin", "status": "stopped", "tier": "pro", "health_status": "unknown"},
+    {"id": 4, "name": "mail-bot", "status": "stopped", "tier": "budget", "health_status": "unknown"},
+]
+
+
+@pytest.fixture
+def worker(simulator: Simulator) -> Worker:
+    simulator.reset(state={"instances": BOTS})
+    return Worker(simulator)
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        ({}, [1, 2, 3, 4]),
+        ({"id": 2}, [2]),
+        ({"id": 9}, []),
+        ({"name": "twin"}, [2, 3]),
+        ({"name": "nobody"}, []),
+        ({"id": 2, "name": "twin"}, [2]),
+        ({"id": 2, "name": "web-bot"}, []),
+        ({"statuses": ["Stopped"]}, [3, 4]),
+        ({"statuses": ["stopped"], "tiers": ["pro"]}, [3]),
+        ({"name": "twin", "statuses": ["running"]}, [2]),
+        ({"id": 2, "statuses": ["stopped"]}, []),
+        ({"health_statuses": ["healthy", "unhealthy"]}, [1, 2]),
+        ({"statuses": []}, []),
+    ],
+)
+@pytest.mark.parametrize("details", [False, True])
+def test_instances_are_those_that_fit_all_that_is_asked(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], ids: list[int], details: bool
+) -> None:
+    found = worker.run(claw_instance_info, **options, details=details)["instances"]
+    assert [instance["id"] for instance in found] == ids
+    # Only the detail has flags; one by id comes with it anyway.
+    has_details = details or "id" in options
+    assert all(("can_start" in instance) is has_details for instance in found)
+    pages = [] if "id" in options else ["GET /instances"]
+    reads = [f"GET /instances/{options['id']}"] if "id" in options else [f"GET /instances/{number}" for number in ids]
+    assert sorted(simulator.calls()) == pages + (reads if has_details else [])
+
+
+def test_one_that_was_deleted_meanwhile_is_left_out(simulator: Simulator, worker: Worker) -> None:
+    simulator.fault("not_found", path="/instances/3")
+    found = worker.run(claw_instance_info, name="twin", details=True)["instances"]
+    assert [instance["id"] for instance in found] == [2]
+    simulator.fault("not_found", path="/instances/1")
+    assert worker.run(claw_instance, name="web-bot", state="absent")["changed"] is False
+
+
+@pytest.mark.parametrize("options", [{"id": 4}, {"name": "mail-bot"}, {"id": 4, "name": "mail-bot"}])
+def test_an_instance_is_found_by_id_by_name_and_by_both(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any]
+) -> None:
+    result = worker.run(claw_instance, **options)
+    assert result["changed"] is True
+    assert simulator.effects() == {"starts": 1}
+    assert simulator.instance(4)["status"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"name": "twin"}, "2 instances are named twin (ids 2, 3): say which one is meant with id."),
+        ({"id": 4, "name": "twin"}, "The instance with id 4 is named mail-bot, not twin; nothing was done."),
+        ({"name": ""}, "name is empty"),
+        ({"name": "nobody"}, "nobody"),
+        ({"id": 9, "name": "twin"}, "with id 9"),
+    ],
+)
+def test_what_fits_no_one_instance_is_refused_before_anything_is_done(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], message: str
+) -> None:
+    result = worker.run(claw_instance, **options)
+    assert result["failed"] is True
+    assert message in result["msg"]
+    assert simulator.effects() == {}
+
+
+@pytest.mark.parametrize("options", [{"name": "nobody"}, {"id": 9}, {"id": 9, "name": "twin"}])
+def test_what_is_not_there_is_absent(simulator: Simulator, worker: Worker, options: dict[str, t.Any]) -> None:
+    assert worker.run(claw_instance, **options, state="absent")["changed"] is False
+    assert simulator.effects() == {}
