@@ -185,17 +185,17 @@ class Ledger:
             return
         self.silent_until = 0.0
         sent_at = flight.since if flight else now
-        if not self._knows(now) or sent_at >= self.told_at:
+        knew = self._knows(now)
+        # A window that is new here should be new to the service too.
+        is_first = window.limit is None or window.remaining + 1 + len(self.flights) >= window.limit
+        if window.remaining < self.least if knew else not is_first:
+            self.company_until = now + COMPANY
+        if not knew or sent_at >= self.told_at:
             # Newer than all that is known; those still under way may not be counted in it.
-            is_first = window.limit is None or window.remaining + 1 + len(self.flights) >= window.limit
-            if not self._knows(now) and not is_first:
-                self.company_until = now + COMPANY
             self._learn(now, window)
             self.least = window.remaining - len(self.flights)
         elif window.remaining < t.cast("int", self.remaining):
             self._learn(now, window)
-        if window.remaining < self.least:
-            self.company_until = now + COMPANY
 
     def _learn(self, now: float, window: Window) -> None:
         self.remaining, self.told_at = window.remaining, now

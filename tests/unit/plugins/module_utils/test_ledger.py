@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import heapq
 import json
 import math
@@ -259,19 +260,150 @@ def test_a_request_that_was_never_sent_or_lost_its_answer_leaves_room() -> None:
 
 def test_a_429_that_says_nothing_of_time_is_met_with_ever_longer_pauses() -> None:
     ledger = Ledger()
-    pauses = []
+    pauses, waits = [], []
     now = 0.0
-    for _refusal in range(4):
+    for _refusal in range(8):
         assert ledger.ask("one", now, now + 30) == 0
         ledger.refused("one", now, None)
         pauses.append(ledger.ask("other", now, now + 30))
         ledger.queue.clear()
+        waits.append(ledger.closes_at - now)
         now = ledger.closes_at
-    assert pauses == [1.0, 2.0, 4.0, 5.0]
+    assert pauses == [1.0, 2.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.0]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0]
     ledger.ask("one", now, now + 30)
     ledger.answered("one", now, Window(9, now + 60, 10), is_success=True)
     ledger.refused("one", now, None)
     assert ledger.closes_at == now + 1.0
+
+
+def room(ledger: Ledger, now: float) -> int:
+    """How many may send at once; up to twenty are told from one another."""
+    trial = copy.deepcopy(ledger)
+    return sum(trial.ask(f"trial-{number}", now, now + 30) == 0 for number in range(20))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        # Nobody else is seen: one more than half of what is left, where that is odd.
+        (Window(6, 64.0, 7), Window(5, 64.0, 7), 3),
+        (Window(6, 64.0, None), Window(5, 64.0, None), 3),
+        # Two or more are gone where one was sent: somebody else uses the key, and gets the odd one.
+        (Window(7, 64.0, 8), Window(5, 64.0, 8), 2),
+        (Window(9, 64.0, 10), Window(5, 64.0, 10), 2),
+        # So it is when the first answer tells of a window that others had begun.
+        (Window(6, 64.0, 10), Window(5, 64.0, 10), 2),
+        # The last one is left to nobody, so that somebody can go and see.
+        (Window(5, 64.0, 6), Window(2, 64.0, 6), 1),
+        (Window(5, 64.0, 6), Window(1, 64.0, 6), 1),
+        (Window(5, 64.0, 6), Window(0, 64.0, 6), 0),
+    ],
+)
+def test_who_has_company_leaves_it_the_odd_one(first: Window, second: Window, expected: int) -> None:
+    ledger = Ledger()
+    ledger.ask("first", 0.0, 30.0)
+    ledger.answered("first", 0.1, first, is_success=True)
+    ledger.ask("second", 0.2, 30.0)
+    ledger.answered("second", 0.3, second, is_success=True)
+    assert room(ledger, 0.4) == expected
+
+
+def test_company_that_was_not_seen_for_a_minute_is_no_longer_expected() -> None:
+    ledger = Ledger()
+    ledger.ask("first", 0.0, 30.0)
+    ledger.answered("first", 0.1, Window(8, 64.0, 9), is_success=True)
+    ledger.ask("second", 0.2, 30.0)
+    ledger.answered("second", 0.3, Window(5, 64.0, 9), is_success=True)
+    assert room(ledger, 60.0) == 2
+    assert room(ledger, 60.4) == 3
+
+
+@pytest.mark.parametrize(("left", "expected"), [(5, 3), (3, 1)])
+def test_who_did_not_send_is_not_taken_for_company_and_hides_none(left: int, expected: int) -> None:
+    ledger = Ledger()
+    ledger.ask("first", 0.0, 30.0)
+    ledger.answered("first", 0.1, Window(6, 64.0, 7), is_success=True)
+    ledger.ask("second", 0.2, 30.0)
+    ledger.never_sent("second")
+    ledger.ask("third", 0.3, 30.0)
+    ledger.answered("third", 0.4, Window(left, 64.0, 7), is_success=True)
+    assert room(ledger, 0.5) == expected
+
+
+def test_one_that_is_under_way_with_the_first_answer_is_no_company() -> None:
+    ledger = Ledger()
+    ledger.ask("first", 0.0, 30.0)
+    assert ledger.ask("second", 2.1, 30.0) == 0
+    ledger.answered("first", 2.2, Window(9, 64.0, 11), is_success=True)
+    assert room(ledger, 2.3) == 4  # and the second, which is five
+
+
+@pytest.mark.parametrize(("is_success", "lasts"), [(True, 60.0), (False, 2.0)])
+def test_a_service_that_says_nothing_is_let_be_for_a_while_and_then_asked_again(is_success: bool, lasts: float) -> None:
+    ledger = Ledger()
+    ledger.ask("first", 0.0, 30.0)
+    ledger.answered("first", 0.0, None, is_success=is_success)
+    assert room(ledger, lasts - 0.1) == 20
+    assert room(ledger, lasts + 0.1) == 1
+    ledger.ask("second", 0.1, 30.0)
+    ledger.answered("second", 0.2, Window(1, 64.0, 10), is_success=True)
+    assert room(ledger, 0.3) == 1
+
+
+def test_after_a_refusal_one_goes_ahead_however_long_the_answer_took() -> None:
+    ledger = Ledger()
+    ledger.ask("slow", 0.0, 30.0)
+    ledger.refused("slow", 20.0, 5.0)
+    assert room(ledger, 24.9) == 0
+    assert room(ledger, 25.0) == 1
+
+
+def test_an_answer_that_was_overtaken_takes_nothing_back() -> None:
+    ledger = Ledger()
+    ledger.ask("first", 0.0, 30.0)
+    ledger.answered("first", 0.1, Window(9, 64.0, 10), is_success=True)
+    for number in range(3):
+        ledger.ask(f"fork-{number}", 0.2, 30.0)
+    ledger.answered("fork-2", 0.3, Window(6, 64.0, 10), is_success=True)
+    ledger.answered("fork-0", 0.4, Window(8, 64.0, 10), is_success=True)
+    assert ledger.remaining == 6
+    ledger.answered("fork-1", 0.5, Window(2, 64.0, 10), is_success=True)
+    assert ledger.remaining == 2
+
+
+def test_those_whose_turn_is_next_look_again_soon() -> None:
+    ledger = Ledger()
+    ledger.ask("first", 0.0, 30.0)
+    ledger.answered("first", 0.1, Window(2, 64.0, 3), is_success=True)
+    assert ledger.ask("second", 0.2, 30.0) == 0
+    assert ledger.ask("third", 0.2, 30.0) < 0.1
+
+
+@pytest.mark.parametrize("jump", [-86400.0, 86400.0])
+@pytest.mark.parametrize("answer", ["none", "one that says nothing", "one that shows company"])
+def test_a_clock_that_jumps_leaves_nothing_of_what_was_known(jump: float, answer: str) -> None:
+    ledger = Ledger()
+    ledger.ask("first", EPOCH, EPOCH + 30)
+    if answer == "one that says nothing":
+        ledger.answered("first", EPOCH, None, is_success=True)
+    if answer == "one that shows company":
+        ledger.answered("first", EPOCH, Window(5, EPOCH + 60, 10), is_success=True)
+    now = EPOCH + jump
+    ledger.ask("looks", now, now + 30)  # lets go of what can't be
+    ledger.never_sent("looks")
+    ledger.queue.clear()
+    assert room(ledger, now) == 1
+    ledger.ask("second", now, now + 30)
+    ledger.answered("second", now, Window(5, now + 60, 6), is_success=True)
+    assert room(ledger, now) == 3
+
+
+@pytest.mark.parametrize("name", ["told_at", "closes_at", "company_until", "silent_until", "least", "refusals"])
+@pytest.mark.parametrize("value", [True, math.nan, math.inf, "1", None])
+def test_what_is_no_number_is_not_taken_for_one(name: str, value: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        Ledger.from_dict({**Ledger().as_dict(), name: value})
 
 
 @pytest.mark.parametrize("jump", [-86400.0, 86400.0])
@@ -310,7 +442,9 @@ def test_whatever_happened_somebody_may_send_before_long(history: list[tuple[t.A
                 ledger.lose(who)
             case "never_sent":
                 ledger.never_sent(who)
-        ledger = Ledger.from_dict(json.loads(json.dumps(ledger.as_dict())))
+        written = json.loads(json.dumps(ledger.as_dict()))
+        assert Ledger.from_dict(written) == ledger
+        ledger = Ledger.from_dict(written)
     now = begun = max([0.0, *(step[2] for step in history)])
     while pause := ledger.ask("newcomer", now, now + 30):
         now += pause
