@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import random
 import socket
 import threading
 import time
@@ -21,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ApiError,
     CheckModeError,
     ClawHostersError,
+    IncompleteListError,
     RateLimitedError,
     ServerError,
     TransportError,
@@ -61,13 +64,13 @@ PASSING = [
 
 @pytest.mark.parametrize(("fault", "options"), PASSING)
 def test_a_read_outlives_a_fault_that_passes(
-    simulator: Simulator, client: Client, fault: str, options: dict[str, t.Any]
+    simulator: Simulator, client: Client, sleeper: Sleeper, fault: str, options: dict[str, t.Any]
 ) -> None:
     simulator.fault(fault, times=2, **options)
     assert client.fetch("/instances/1")["id"] == 1
     assert client.usage.requests == 3
     assert client.usage.retries == 2
-    assert client.usage.waited > 0
+    assert client.usage.waited == pytest.approx(sleeper.total)
 
 
 @pytest.mark.parametrize(("fault", "options"), PASSING)
@@ -75,10 +78,25 @@ def test_a_fault_that_stays_is_reported_after_a_bounded_number_of_tries(
     simulator: Simulator, client: Client, sleeper: Sleeper, fault: str, options: dict[str, t.Any]
 ) -> None:
     simulator.fault(fault, times=None, **options)
-    with pytest.raises(ClawHostersError, match="Given up after"):
+    with pytest.raises(ClawHostersError) as failure:
         client.fetch("/instances/1")
-    assert 2 < len(simulator.calls()) < 25
+    tries = len(simulator.calls())
+    assert 2 < tries < 25
+    assert f"Given up after {tries} tries in {sleeper.total:.0f} s." in str(failure.value)
     assert sleeper.total <= client.settings.retry_timeout
+    if fault != "rate_limited":
+        # Five tries; between them each pause is twice as long as the one before, and up to a quarter more.
+        assert tries == 5
+        for number, pause in enumerate((0.5, 1.0, 2.0, 4.0)):
+            assert pause <= sleeper.slept[number] <= 1.25 * pause
+
+
+def test_who_tries_once_does_not_speak_of_giving_up(simulator: Simulator, client: Client) -> None:
+    simulator.fault("json_500")
+    with pytest.raises(ServerError) as failure:
+        client.fetch("/instances/1", within=0)
+    assert "Given up" not in str(failure.value)
+    assert len(simulator.calls()) == 1
 
 
 @pytest.mark.parametrize(
@@ -168,6 +186,16 @@ def test_who_waits_for_the_rate_limit_is_told_so_in_plain_words(simulator: Simul
     assert lines == [f"{host}: {why}, 10 s of at most 180 s"]
 
 
+def test_a_limit_that_does_not_open_when_it_should_is_asked_ever_more_rarely(
+    simulator: Simulator, client: Client, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda least, _most: least)
+    simulator.fault("rate_limited", times=3, retry_after="seconds", seconds=5)
+    client.fetch("/instances/1")
+    assert client.usage.retries == 3
+    assert sleeper.total == pytest.approx(5 + 6 + 7.2)
+
+
 def test_waiters_do_not_wake_together(simulator: Simulator, client: Client, sleeper: Sleeper) -> None:
     for _wait in range(5):
         simulator.fault("rate_limited", retry_after="seconds", seconds=5)
@@ -230,6 +258,69 @@ def test_entries_need_no_id_and_keep_their_order(simulator: Simulator, client: C
     assert len(client.fetch_entries("/instances")) == 60
     simulator.switch(drop_fields=[])
     assert [entry["id"] for entry in client.fetch_entries("/instances", max_pages=2)] == list(range(60, 10, -1))
+
+
+def pages_asked_for(simulator: Simulator) -> list[tuple[str, str | None]]:
+    """The page and its size of each request; the first page is asked for without a number."""
+    return sorted(
+        (request["query"].get("page", "first"), request["query"].get("per_page")) for request in simulator.log()
+    )
+
+
+def test_a_list_costs_one_request_a_page(simulator: Simulator, client: Client) -> None:
+    assert [instance["id"] for instance in client.fetch_all("/instances")] == list(range(1, 61))
+    assert pages_asked_for(simulator) == [("2", None), ("3", None), ("first", None)]
+
+
+def test_a_size_that_the_service_takes_is_asked_for_on_every_page(simulator: Simulator, client: Client) -> None:
+    client.settings = dataclasses.replace(client.settings, page_size=50)
+    assert len(client.fetch_all("/instances")) == 60
+    assert pages_asked_for(simulator) == [("2", "50"), ("first", "50")]
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(("skip", "requests"), [(0, 4), (1, None)])
+def test_a_size_that_the_service_refuses_is_not_asked_for_again(
+    simulator: Simulator, client: Client, status: int, skip: int, requests: int | None
+) -> None:
+    client.settings = dataclasses.replace(client.settings, page_size=20)
+    simulator.fault("status", status=status, path="/instances", skip=skip)
+    assert len(client.fetch_all("/instances")) == 60
+    assert requests in (None, len(simulator.calls()))
+    simulator.clear_log()
+    client.fetch_all("/instances")
+    assert pages_asked_for(simulator) == [("2", None), ("3", None), ("first", None)]
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_another_refusal_is_not_taken_for_one_of_the_size(simulator: Simulator, client: Client, status: int) -> None:
+    client.settings = dataclasses.replace(client.settings, page_size=20)
+    simulator.fault("status", status=status, path="/instances", times=None)
+    with pytest.raises(ApiError) as failure:
+        client.fetch_all("/instances")
+    assert failure.value.status == status
+    assert len(simulator.calls()) == 1
+
+
+def test_a_list_that_never_stands_still_is_an_error_that_says_how(simulator: Simulator, client: Client) -> None:
+    simulator.switch(pagination="ignored", per_page_default=25)
+    with pytest.raises(IncompleteListError, match=r"3 times in a row: page 2 was asked for and page 1 came\."):
+        client.fetch_all("/instances")
+    assert pages_asked_for(simulator).count(("first", None)) == 3
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(12, "rate limit"), (9, "no good answer yet")])
+def test_who_waits_is_told_what_for(
+    simulator: Simulator, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, seconds: int, reason: str
+) -> None:
+    monkeypatch.setattr(random, "uniform", lambda least, _most: least)
+    lines: list[str] = []
+    settings = settings_from({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
+    client = Client(settings, progress=Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep))
+    simulator.fault("rate_limited", retry_after="seconds", seconds=seconds)
+    simulator.fault("json_500")
+    client.fetch("/instances/1")
+    assert lines == [f"{urlsplit(simulator.url).netloc}: {reason}, 10 s of at most 180 s"]
 
 
 @contextlib.contextmanager

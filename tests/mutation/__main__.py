@@ -39,7 +39,7 @@ TESTS = {
     "journal": [f"{UNIT}/test_journal.py"],
     "instances": [f"{UNIT}/test_instances.py", f"{UNIT}/test_fleet_plan.py", "tests/integration/test_finding.py"],
     "fleet": [f"{UNIT}/test_fleet_plan.py", "tests/integration/test_fleet.py"],
-    "client": ["tests/integration/test_client.py"],
+    "client": ["tests/integration/test_client.py", "tests/integration/test_budget.py"],
     "budget": ["tests/integration/test_budget.py"],
 }
 TELLING = re.compile(
