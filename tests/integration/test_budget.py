@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import multiprocessing
 import os
+import platform
 import stat
 import time
 import typing as t
@@ -19,6 +21,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils import budget
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client, Usage
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ServerError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
 from simulator.handle import Simulator
@@ -171,9 +174,16 @@ def test_a_lock_that_is_never_freed_stops_nobody(
 ) -> None:
     monkeypatch.setattr(budget, "LOCK_PATIENCE", 0.05)
     fetch_some(simulator, state_dir, 1)
+    looks = []
+    locked = budget.StateFolder.locked
+    monkeypatch.setattr(
+        budget.StateFolder, "locked", lambda *args, **options: looks.append(args) or locked(*args, **options)
+    )
     with budget_file(state_dir).open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert fetch_some(simulator, state_dir, 2).requests == 2
+    # One was patient, and nobody after it.
+    assert len(looks) == 1
 
 
 def test_a_process_that_died_with_a_request_under_way_frees_its_place(simulator: Simulator, state_dir: Path) -> None:
@@ -193,6 +203,48 @@ def test_a_process_that_died_with_a_request_under_way_frees_its_place(simulator:
     assert len(json.loads(budget_file(state_dir).read_text())["flights"]) == 99
     assert fetch_some(simulator, state_dir, 3).waited == 0
     assert json.loads(budget_file(state_dir).read_text())["flights"] == {}
+
+
+def test_a_process_of_another_user_is_not_taken_for_dead(
+    simulator: Simulator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch_some(simulator, state_dir, 1)
+    file = budget_file(state_dir)
+    ledger = json.loads(file.read_text())
+    flight = [time.time(), time.time() + 600, False]
+    ledger["flights"] = {f"{platform.node()}:{os.getppid()}:0": flight}
+    file.write_text(json.dumps(ledger))
+
+    def not_permitted(_process: int, signal: int) -> None:
+        assert signal == 0
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", not_permitted)
+    fetch_some(simulator, state_dir, 1)
+    assert len(json.loads(file.read_text())["flights"]) == 1
+
+
+@pytest.mark.parametrize(("fault", "is_success"), [(None, True), ("json_500", False)])
+def test_how_long_a_service_is_let_be_that_tells_nothing(
+    simulator: Simulator, state_dir: Path, fault: str | None, is_success: bool
+) -> None:
+    simulator.switch(rate_headers="none")
+    if fault:
+        simulator.fault(fault)
+    with contextlib.suppress(ServerError):
+        a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
+    assert (json.loads(budget_file(state_dir).read_text())["silent_until"] > time.time() + 10) is is_success
+
+
+def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simulator, state_dir: Path) -> None:
+    fetch_some(simulator, state_dir, 1)
+    before = json.loads(budget_file(state_dir).read_text())["remaining"]
+    simulator.fault("reset_after")
+    with pytest.raises(TransportError):
+        a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
+    ledger = json.loads(budget_file(state_dir).read_text())
+    assert ledger["flights"] == {}
+    assert ledger["remaining"] == before - 1
 
 
 def test_a_service_that_tells_nothing_of_its_rate_is_not_waited_for(simulator: Simulator, state_dir: Path) -> None:
