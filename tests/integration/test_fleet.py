@@ -223,6 +223,26 @@ def test_one_that_gets_into_trouble_meanwhile_fails_alone(simulator: Simulator, 
     assert "is error" in result["instances"][0]["msg"]
 
 
+@pytest.mark.parametrize("then", ["running", "error"])
+def test_a_refusal_that_finds_one_busy_is_decided_once_more(simulator: Simulator, worker: Worker, then: str) -> None:
+    simulator.reset(state=fleet("running", "running"))
+    busy = {"id": 1, "name": "bot-1", "status": "deploying"}
+    simulator.fault("status", status=422, message="Not while busy", path="/instances/1/stop")
+    simulator.fault("wrong_type", path="/instances/1", method="GET", body={"data": busy})
+    if then == "error":
+        simulator.set_instance(1, status="running", settles_to="error", settles_after_reads=1)
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="stopped")
+    if then == "running":
+        assert result["summary"] == {"ok": 0, "changed": 2, "failed": 0}
+        assert simulator.effects() == {"stops": 2}
+        assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/1/stop", "POST /instances/2/stop"]
+    else:
+        assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
+        assert "It is error" in result["instances"][0]["msg"]
+        assert "It was asked for before, and refused:" in result["instances"][0]["msg"]
+        assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/2/stop"]
+
+
 def test_a_deletion_is_warned_of_and_waited_for(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("running", "deleting"), switches={"transition_reads": 2})
     simulator.set_instance(2, settles_to="gone", settles_after_reads=3)

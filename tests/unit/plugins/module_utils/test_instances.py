@@ -16,6 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import
     STATES,
     Action,
     decide,
+    is_busy,
     predicted,
     summary,
 )
@@ -47,6 +48,12 @@ def instance(status: str, **flags: object) -> dict:
 @pytest.mark.parametrize(("status", "state", "action"), CELLS)
 def test_each_cell_of_the_state_table(status, state, action):
     assert decide(instance(status), state).action is Action(action)
+
+
+@pytest.mark.parametrize(("status", "state", "action"), CELLS)
+def test_busy_is_what_the_table_lets_settle(status, state, action):
+    if state != "absent":
+        assert is_busy(instance(status)) is (action == "settle")
 
 
 @pytest.mark.parametrize("spelling", ["RUNNING", "Running", " running "])
