@@ -81,7 +81,8 @@ def judge(name: str, end: float) -> str:
         outcome, output = run_tests(tests, LIMIT)
         if outcome is not TestOutcome.SURVIVED:
             sys.exit(f"{name}: the tests fail without any change\n{output}")
-        patience = 10 + 3 * (time.time() - begun)
+        # Much, since others may keep the machine busy: what is cut short looks like what was noticed.
+        patience = 60 + 3 * (time.time() - begun)
         path = f"plugins/module_utils/{name}.py"
         init([Path(path)], work, {})
         mutations = [item.mutations[0] for item in work.work_items]
@@ -94,7 +95,7 @@ def judge(name: str, end: float) -> str:
         ]
         found.sort(key=lambda mutation: (mutation.start_pos, mutation.operator_name, mutation.occurrence))
         random.Random(name).shuffle(found)
-        judged = killed = 0
+        judged = killed = late = 0
         for mutation in found:
             if time.time() > end:
                 break
@@ -102,10 +103,11 @@ def judge(name: str, end: float) -> str:
             result = mutate_and_test([mutation], tests, patience)
             if result.test_outcome is TestOutcome.KILLED:
                 killed += 1
+                late += result.output == "timeout"
                 continue
             changes = re.findall(r"^[-+](?!--|\+\+).*", result.diff or f"+ {result.output}", re.MULTILINE)
             print(f"{path}:{mutation.start_pos[0]}: {' '.join(change.strip() for change in changes)}", flush=True)
-    return f"{name:<10} {len(found):>7} {judged:>7} {killed:>7} {judged - killed:>9}"
+    return f"{name:<10} {len(found):>7} {judged:>7} {killed:>7} {late:>7} {judged - killed:>9}"
 
 
 def main() -> None:
@@ -116,7 +118,7 @@ def main() -> None:
     options = parser.parse_args()
     with ProcessPoolExecutor(2) as pool:
         rows = list(pool.map(judge, options.names, repeat(time.time() + options.minutes * 60)))
-    print(f"\n{'file':<10} {'mutants':>7} {'judged':>7} {'killed':>7} {'survivors':>9}", *rows, sep="\n")
+    print(f"\n{'file':<10} {'mutants':>7} {'judged':>7} {'killed':>7} {'by time':>7} {'survivors':>9}", *rows, sep="\n")
 
 
 if __name__ == "__main__":
