@@ -294,6 +294,7 @@ def room(ledger: Ledger, now: float) -> int:
         (Window(9, 64.0, 10), Window(5, 64.0, 10), 2),
         # So it is when the first answer tells of a window that others had begun.
         (Window(6, 64.0, 10), Window(5, 64.0, 10), 2),
+        (Window(6, 64.0, 8), Window(5, 64.0, 8), 2),
         # The last one is left to nobody, so that somebody can go and see.
         (Window(5, 64.0, 6), Window(2, 64.0, 6), 1),
         (Window(5, 64.0, 6), Window(1, 64.0, 6), 1),
@@ -319,15 +320,15 @@ def test_company_that_was_not_seen_for_a_minute_is_no_longer_expected() -> None:
     assert room(ledger, 60.4) == 3
 
 
-@pytest.mark.parametrize(("left", "expected"), [(5, 3), (3, 1)])
+@pytest.mark.parametrize(("left", "expected"), [(6, 3), (7, 2)])
 def test_who_did_not_send_is_not_taken_for_company_and_hides_none(left: int, expected: int) -> None:
     ledger = Ledger()
     ledger.ask("first", 0.0, 30.0)
-    ledger.answered("first", 0.1, Window(6, 64.0, 7), is_success=True)
+    ledger.answered("first", 0.1, Window(left, 64.0, left + 1), is_success=True)
     ledger.ask("second", 0.2, 30.0)
     ledger.never_sent("second")
     ledger.ask("third", 0.3, 30.0)
-    ledger.answered("third", 0.4, Window(left, 64.0, 7), is_success=True)
+    ledger.answered("third", 0.4, Window(5, 64.0, left + 1), is_success=True)
     assert room(ledger, 0.5) == expected
 
 
