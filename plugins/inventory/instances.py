@@ -14,7 +14,9 @@ description:
     after an error; set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), or C(any_unparsed_is_failed) in the section
     C(inventory) of C(ansible.cfg), and the run stops.
   - Its configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml).
-  - Text of the service, such as the name of an instance, is never run as a template.
+  - Text of the service, such as the name of an instance, is never run as a template. What could be one,
+    C(ansible-inventory --list) prints as an object with the one key C(__ansible_unsafe); on ansible-core 2.18 that may
+    be the name of a host, too.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
