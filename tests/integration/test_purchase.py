@@ -191,6 +191,20 @@ def test_killed_while_it_waits_for_its_turn_nothing_was_sent_and_the_next_run_bu
     assert purchases(simulator) == 1
 
 
+def test_a_journal_that_fails_before_the_post_sends_nothing(
+    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_journal: Journal, _subject: Subject, _event: Event, **_notes: t.Any) -> None:
+        raise JournalError("No space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", full)
+        result = worker.run(claw_purchase)
+    assert result["msg"] == "No space left on device."
+    assert simulator.calls("POST *") == []
+    assert worker.run(claw_purchase)["changed"] is True
+
+
 def test_a_journal_that_fails_after_the_post_is_warned_of_and_the_answer_is_not_lost(
     simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -544,6 +544,20 @@ def test_a_backup_that_has_expired_since_is_no_reason_to_fail_or_to_send_again(
     assert restores(simulator) == 1
 
 
+def test_a_journal_that_fails_before_the_post_sends_nothing(
+    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_journal: Journal, _subject: Subject, _event: Event, **_notes: t.Any) -> None:
+        raise JournalError("No space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", full)
+        result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["msg"] == "No space left on device."
+    assert simulator.calls("POST *") == []
+    assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
+
+
 def test_a_journal_that_fails_after_the_post_is_warned_of_and_loses_nothing(
     simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
