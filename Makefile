@@ -71,7 +71,7 @@ test: ## Run every check, as CI does, up to the first that fails
 # Another part of it: make test-matrix MATRIX=2.20:python3.13
 MATRIX := 2.18:python3.11 2.19:python3.11 2.20:python3.13 2.21:python3.13
 .PHONY: test-matrix
-test-matrix: ## Run the tests on each supported ansible-core (about 40 minutes)
+test-matrix: ## Run the tests on each supported ansible-core (about 50 minutes)
 	@failed=; for pair in $(MATRIX); do \
 		printf '\n==> ansible-core %s on %s\n' "$${pair%:*}" "$${pair#*:}"; \
 		$(MAKE) sanity unit integration CORE="$${pair%:*}" PYTHON="$${pair#*:}" || failed="$$failed $$pair"; \
