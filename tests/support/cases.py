@@ -92,7 +92,9 @@ def _status(number: int, *statuses: str | None) -> Goal:
 
 
 def _fleet(_before: World, after: World, _result: Result) -> bool:
-    return [after.status(number) for number in (112, 113, 114, 115)] == ["running", "stopped", "running", None]
+    # By its name: who comes may get the id of one that is gone.
+    is_gone = "echo" not in after.names
+    return is_gone and [after.status(number) for number in (112, 113, 114)] == ["running", "stopped", "running"]
 
 
 @dataclass(frozen=True)
