@@ -23,6 +23,9 @@ from .errors import (
 from .instances import Action, decide, fetch_or_none, is_busy, label, path_of, status_of
 from .pages import Item
 
+LOST_BEFORE = "The answer to a request before that was lost, and whether that was carried out is not known."
+"""What a failure says that came after REPEAT."""
+
 
 class Effect(enum.Enum):
     """What one request for a change came to."""

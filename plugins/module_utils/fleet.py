@@ -13,7 +13,7 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from .changes import Effect, ask
+from .changes import LOST_BEFORE, Effect, ask
 from .client import Client
 from .errors import MESSAGE_LIMIT, ApiError, ClawHostersError, RefusedError, WaitTimeoutError, one_line
 from .instances import (
@@ -210,7 +210,7 @@ class Fleet:
                     break
                 job.changed = True  # perhaps by the first request, surely by the second
         except ClawHostersError as error:
-            job.fail(error)
+            job.fail(f"{error} {LOST_BEFORE}" if job.changed else error)
             return
         if change.effect is Effect.AGAIN:
             job.phase, job.refusal = Phase.SETTLING, change.refusal

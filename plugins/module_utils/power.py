@@ -10,7 +10,7 @@ import contextlib
 import typing as t
 from dataclasses import dataclass, replace
 
-from .changes import Change, Effect, ask
+from .changes import LOST_BEFORE, Change, Effect, ask
 from .client import Client
 from .errors import ApiError, ClawHostersError, PartialError, RefusedError, WaitTimeoutError, one_line
 from .instances import (
@@ -215,10 +215,7 @@ def _telling_of(first: Change | None) -> t.Iterator[None]:
         known = error if isinstance(error, ApiError) else first.refusal
         if known is not None:
             result["error"] = known.as_dict()
-        if first.refusal is not None:
-            before = f"It was asked for before, and refused: {first.refusal}"
-        else:
-            before = "The answer to a request before that was lost, and whether that was carried out is not known."
+        before = f"It was asked for before, and refused: {first.refusal}" if first.refusal else LOST_BEFORE
         raise PartialError(f"{error} {before}", result) from None
 
 

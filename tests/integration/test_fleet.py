@@ -187,6 +187,16 @@ def test_an_unclear_answer_is_read_back_for_its_entry_alone(simulator: Simulator
     assert simulator.calls().count("GET /instances/3") == 1
 
 
+def test_a_refusal_after_a_lost_answer_tells_of_both(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running"))
+    simulator.fault("reset_before", method="POST")
+    simulator.fault("status", method="POST", status=402)
+    result = worker.run(claw_fleet, instances=[{"id": 1, "state": "stopped"}])
+    assert "402" in result["msg"]
+    assert "The answer to a request before that was lost" in result["msg"]
+    assert simulator.calls("POST *") == ["POST /instances/1/stop"] * 2
+
+
 def test_a_flag_that_only_the_detail_shows_is_asked_for_where_the_table_says_no(
     simulator: Simulator, worker: Worker
 ) -> None:
