@@ -323,9 +323,8 @@ def test_events_are_written_down_before_they_are_told_and_none_is_lost_by_a_cras
     state_file, left = tmp_path / "watch.json", tmp_path / "left.json"
 
     async def scenario() -> None:
-        async with source(simulator, state_file=str(state_file)) as running:
-            # As a rulebook's queue: it takes one, and the next one only when that is out of it.
-            running.queue._maxsize = 1  # type: ignore[attr-defined]
+        # As a rulebook's queue: it takes one, and the next one only when that is out of it.
+        async with source(simulator, places=1, state_file=str(state_file)) as running:
             # All three in one look.
             simulator.fault("json_500", **LIST, times=None)
             await running.look()
@@ -351,8 +350,7 @@ def test_what_was_not_handed_over_at_a_stop_is_told_at_the_next_start(simulator:
     arguments = {"state_file": str(tmp_path / "watch.json")}
 
     async def scenario() -> None:
-        async with source(simulator, **arguments) as running:
-            running.queue._maxsize = 1  # type: ignore[attr-defined]
+        async with source(simulator, places=1, **arguments) as running:
             simulator.set_instance(1, status="stopped", health_status="unhealthy")
             async with asyncio.timeout(PATIENCE):
                 while not running.queue.full():

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, JournalError, Subject
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
 from simulator.handle import Simulator
 from support.controller import Controller
+from support.full_disk import full_disk
 from support.sleeper import KilledError
 from support.worker import Worker
 
@@ -191,14 +191,8 @@ def test_killed_while_it_waits_for_its_turn_nothing_was_sent_and_the_next_run_bu
     assert purchases(simulator) == 1
 
 
-def test_a_journal_that_fails_before_the_post_sends_nothing(
-    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_journal: Journal, _subject: Subject, _event: Event, **_notes: t.Any) -> None:
-        raise JournalError("No space left on device.")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Journal, "write", full)
+def test_a_journal_that_fails_before_the_post_sends_nothing(simulator: Simulator, worker: Worker) -> None:
+    with full_disk(from_the_first=True):
         result = worker.run(claw_purchase)
     assert result["msg"] == "No space left on device."
     assert simulator.calls("POST *") == []
@@ -206,17 +200,9 @@ def test_a_journal_that_fails_before_the_post_sends_nothing(
 
 
 def test_a_journal_that_fails_after_the_post_is_warned_of_and_the_answer_is_not_lost(
-    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, worker: Worker
 ) -> None:
-    write = Journal.write
-
-    def full(journal: Journal, subject: Subject, event: Event, **notes: t.Any) -> None:
-        if event is not Event.INTENDED:
-            raise JournalError("No space left on device.")
-        write(journal, subject, event, **notes)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Journal, "write", full)
+    with full_disk(from_the_first=False):
         result = worker.run(claw_purchase)
     assert result["changed"] is True
     assert "checkout_url" in result["purchase"]

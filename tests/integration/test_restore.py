@@ -20,12 +20,12 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, JournalError, Subject
 from ansible_collections.clawhosters.cloud.plugins.module_utils.restore import duration_of
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
+from support.full_disk import full_disk
 from support.sleeper import KilledError
 from support.worker import Worker
 
@@ -544,14 +544,8 @@ def test_a_backup_that_has_expired_since_is_no_reason_to_fail_or_to_send_again(
     assert restores(simulator) == 1
 
 
-def test_a_journal_that_fails_before_the_post_sends_nothing(
-    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_journal: Journal, _subject: Subject, _event: Event, **_notes: t.Any) -> None:
-        raise JournalError("No space left on device.")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Journal, "write", full)
+def test_a_journal_that_fails_before_the_post_sends_nothing(simulator: Simulator, worker: Worker) -> None:
+    with full_disk(from_the_first=True):
         result = worker.run(claw_backup_restore, instance_id=1)
     assert result["msg"] == "No space left on device."
     assert simulator.calls("POST *") == []
@@ -559,17 +553,9 @@ def test_a_journal_that_fails_before_the_post_sends_nothing(
 
 
 def test_a_journal_that_fails_after_the_post_is_warned_of_and_loses_nothing(
-    simulator: Simulator, worker: Worker, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, worker: Worker
 ) -> None:
-    write = Journal.write
-
-    def full(journal: Journal, subject: Subject, event: Event, **notes: t.Any) -> None:
-        if event is not Event.INTENDED:
-            raise JournalError("No space left on device.")
-        write(journal, subject, event, **notes)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Journal, "write", full)
+    with full_disk(from_the_first=False):
         result = worker.run(claw_backup_restore, instance_id=1)
     assert result["changed"] is True
     assert result["restore"]["outcome"] == "completed"

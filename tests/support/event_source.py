@@ -22,9 +22,9 @@ PATIENCE = 60
 class Source:
     """A source at work on the simulator."""
 
-    def __init__(self, simulator: Simulator, arguments: dict[str, t.Any]) -> None:
+    def __init__(self, simulator: Simulator, arguments: dict[str, t.Any], places: int) -> None:
         self.simulator = simulator
-        self.queue: asyncio.Queue[dict[str, t.Any]] = asyncio.Queue()
+        self.queue: asyncio.Queue[dict[str, t.Any]] = asyncio.Queue(places)
         given = {"api_key": KEY, "api_url": simulator.url, "interval": 0.05, "timeout": 5, "retry_timeout": 0}
         self.task = asyncio.create_task(main(self.queue, {**given, **arguments}))
 
@@ -50,9 +50,12 @@ class Source:
 
 
 @contextlib.asynccontextmanager
-async def source(simulator: Simulator, **arguments: t.Any) -> t.AsyncIterator[Source]:
-    """A source that has had its first look; cancelled at the end, as a rulebook does it."""
-    running = Source(simulator, arguments)
+async def source(simulator: Simulator, places: int = 0, **arguments: t.Any) -> t.AsyncIterator[Source]:
+    """A source that has had its first look; cancelled at the end, as a rulebook does it.
+
+    ``places``: how many events its queue holds, 0 for any number.
+    """
+    running = Source(simulator, arguments, places)
     try:
         await running.look()
         yield running

@@ -1,0 +1,29 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A disk that has no room for some lines of the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, JournalError, Subject
+
+
+@contextlib.contextmanager
+def full_disk(*, from_the_first: bool) -> t.Iterator[None]:
+    """While it lasts no line can be written, or none but the first, which says what is about to be sent."""
+    write = Journal.write
+
+    def full(journal: Journal, subject: Subject, event: Event, **notes: t.Any) -> None:
+        if from_the_first or event is not Event.INTENDED:
+            raise JournalError("No space left on device.")
+        write(journal, subject, event, **notes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "write", full)
+        yield
