@@ -22,7 +22,7 @@ PATIENCE = 60
 class Source:
     """A source at work on the simulator."""
 
-    def __init__(self, simulator: Simulator, arguments: dict[str, t.Any], places: int) -> None:
+    def __init__(self, simulator: Simulator, arguments: dict[str, t.Any], places: int = 0) -> None:
         self.simulator = simulator
         self.queue: asyncio.Queue[dict[str, t.Any]] = asyncio.Queue(places)
         given = {"api_key": KEY, "api_url": simulator.url, "interval": 0.05, "timeout": 5, "retry_timeout": 0}
