@@ -255,9 +255,9 @@ def test_a_run_of_everything_leaves_no_key_anywhere(simulator: Simulator, contro
         "cache_connection": str(controller.folder / "cache"),
     }
     assert_key_is_nowhere(controller.inventory({**cache, "details": True}, "-vvvv"), controller)
-    restore = {"restore_instance_ids": [3], "restore_confirm": "sales-bot", "restore_incident": "INC-2"}
+    restore = {"restore_instance_ids": [2], "restore_confirm": "support-bot", "restore_incident": "INC-2"}
     for playbook, variables in {
-        "restore": {**restore, "restore_healthy_timeout": 0},
+        "restore": restore,
         "fleet_report": {},
         "balance_guard": {"balance_guard_min_days": 0},
         "fleet": {"fleet_instances": [{"id": 1}]},
@@ -266,6 +266,7 @@ def test_a_run_of_everything_leaves_no_key_anywhere(simulator: Simulator, contro
             "ansible-playbook", f"clawhosters.cloud.{playbook}", "-e", json.dumps(variables), "-vvvv", "--diff"
         )
         assert_key_is_nowhere(run, controller)
+        assert run.rc == 0 or mood != "well", run.screen
     written = {path.name for path in controller.folder.rglob("*") if path.is_file()}
     if mood == "well":
         assert {"journal.jsonl", "clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
