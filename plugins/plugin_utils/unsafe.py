@@ -22,8 +22,8 @@ else:
     _trust = trust_as_template
 
 
-PLAIN = re.compile(r"[\w .:/@+-]*")
-"""Text in which nothing can be called: conditions evaluate even text without braces."""
+CALLING = re.compile(r"[{}()\[\]|*%~\\]")
+"""Text without any of these calls nothing and computes nothing large. Conditions evaluate text without braces, too."""
 
 
 def as_template(text: str) -> str:
@@ -55,6 +55,6 @@ def inert(value: t.Any) -> t.Any:
 @functools.lru_cache(maxsize=1024)
 def _inert_text(text: str) -> str:
     """Most of the text in a fleet is the same few words, over and over."""
-    if PLAIN.fullmatch(text):
+    if text.isprintable() and not CALLING.search(text):
         return as_template(text)
     return text if _trust else wrap_var(text)

@@ -22,6 +22,7 @@ PAYLOADS = [
     "lookup('ansible.builtin.pipe', 'touch pwned')",
     "<script>alert(1)</script>",
     "!unsafe x: [1, 2",
+    "9 ** 9 ** 9 ** 9",
     "na\u0131ve \u202egnirts",
 ]
 
@@ -232,6 +233,17 @@ def test_a_payload_in_any_field_never_runs_and_prints_as_plain_text(
     run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"), "-vvv")
     assert run.rc == 0, run.screen
     assert not (controller.folder / "pwned").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["Büro & Söhne #2", "O'Brien's \"bot\"", "🤖, the 1st!", "<b>a = b</b>; c?", "50 € / $ ^ `x`"]
+)
+def test_a_name_that_calls_nothing_prints_as_it_is(small: Simulator, controller: Controller, name: str) -> None:
+    small.set_instance(4, name=name)
+    run = controller.inventory()
+    assert set(hosts(run)) == {"alpha", "bravo", name}
+    assert variables(run, name)["claw_name"] == name
+    assert "__ansible_unsafe" not in run.stdout
 
 
 def test_the_cache_is_not_another_accounts(small: Simulator, controller: Controller) -> None:
