@@ -54,7 +54,7 @@ options:
     type: int
   state_dir:
     description:
-      - A folder on the controller for what processes and runs leave each other word of, which nobody else may read.
+      - A folder on the controller, readable by its owner alone, in which runs share the rate budget and the journal.
       - It holds the rate budget, by which all forks, loops and inventories of a key take turns. Where it can't be
         written, each waits out the service's refusals alone.
       - It holds the journal of M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase),
@@ -119,7 +119,7 @@ options:
       - name: CLAWHOSTERS_PAGE_SIZE
   state_dir:
     description:
-      - A folder on the controller for what processes and runs leave each other word of, which nobody else may read.
+      - A folder on the controller, readable by its owner alone, in which runs share the rate budget and the journal.
       - It holds the rate budget, by which all forks, loops and inventories of a key take turns. Where it can't be
         written, each waits out the service's refusals alone.
       - It holds the journal of M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase),

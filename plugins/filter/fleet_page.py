@@ -72,7 +72,7 @@ from datetime import UTC, datetime
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.restore import duration_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.fleet_page import page
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 

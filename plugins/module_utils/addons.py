@@ -253,11 +253,10 @@ def _changed(client: Client, addon: Item, changes: Config, write_only: t.Collect
     try:
         now = fetch(client, addon["id"])
     except ClawHostersError as fault:
-        result: dict[str, t.Any] = {"changed": True, "addon": masked(addon, write_only)}
-        if isinstance(fault, ApiError):
-            result["error"] = fault.as_dict()
         raise PartialError(
-            f"The change of the {label(addon)} was accepted, but it can't be read back. {fault}", result
+            f"The change of the {label(addon)} was accepted, but it can't be read back. {fault}",
+            {"changed": True, "addon": masked(addon, write_only)},
+            fault,
         ) from None
     if not_taken := not_taken_text(now, changes, write_only):
         if refusal is not None:

@@ -10,16 +10,16 @@ surely there. Everything is pure but ``fetch`` and ``read``.
 
 from __future__ import annotations
 
-import re
 import typing as t
 from datetime import UTC, datetime
 
 from .answers import with_id
 from .client import Client
-from .errors import NotFoundError, SettingsError, one_line
+from .errors import NotFoundError, one_line
 from .instances import normal
 from .owners import Owner, belonging, instance_of, owner_label, require_instances, require_names, shows_instance
 from .pages import Item, by_id
+from .times import time_of
 
 TIME_FIELDS = ("created_at", "completed_at", "taken_at", "timestamp")
 """Where the time may stand; the first that is there counts."""
@@ -29,10 +29,6 @@ GOOD_STATUSES = frozenset(
 )
 """Words for a backup that can be restored; any other word, known or not, is none (contract 7)."""
 
-_ISO_8601 = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII | re.IGNORECASE
-)
-_LOWEST_UNIX_MILLISECONDS = 1e12
 _SHOWN_AT_MOST = 5
 _NO_TIME = "its time can't be read"
 
@@ -51,34 +47,6 @@ def taken_at(backup: Item) -> datetime | None:
     """When it was taken, in UTC; None when it does not say, or not so that it can be read."""
     value = next((backup[field] for field in TIME_FIELDS if backup.get(field) not in (None, "")), None)
     return time_of(value)
-
-
-def time_of(value: object) -> datetime | None:
-    """A time of the service in UTC, None where it can't be read: ISO 8601 in any form (U25), or Unix time.
-
-    Without an offset it is UTC, as all samples are.
-    """
-    try:
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            seconds = value / 1000 if abs(value) >= _LOWEST_UNIX_MILLISECONDS else value
-            return datetime.fromtimestamp(seconds, UTC)
-        moment = datetime.fromisoformat(str(value).strip().upper())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def moment_of(option: str, text: str | None) -> datetime | None:
-    """The moment that a user gave, in UTC; None when none was given. Raises SettingsError for what is no moment."""
-    if text is None:
-        return None
-    moment = time_of(text) if _ISO_8601.fullmatch(text.strip()) else None
-    if moment is None:
-        raise SettingsError(
-            f"{option} is '{one_line(text)}', but must be a moment in ISO 8601, such as 2026-02-01T10:00:00Z; "
-            "without an offset it is UTC."
-        )
-    return moment
 
 
 def unfit_because(backup: Item) -> str:

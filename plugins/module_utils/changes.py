@@ -24,7 +24,7 @@ from .instances import Action, decide, fetch_or_none, is_busy, label, path_of, s
 from .pages import Item
 
 LOST_BEFORE = "The answer to a request before that was lost, and whether that was carried out is not known."
-"""What a failure says that came after REPEAT."""
+"""What a failure says that came after a request which may have been carried out."""
 
 
 class Effect(enum.Enum):
@@ -39,12 +39,13 @@ class Effect(enum.Enum):
 class Change(t.NamedTuple):
     """What came of one request; ``instance`` is the one seen after it, None when it is gone.
 
-    With AGAIN, ``refusal`` is what the service said.
+    With AGAIN, ``refusal`` is what the service said. ``is_lost``: the request went out and may yet be carried out.
     """
 
     effect: Effect
     instance: Item | None
     refusal: ApiError | None = None
+    is_lost: bool = False
 
 
 def ask(client: Client, current: Item, wanted: str, action: Action, *, may_repeat: bool) -> Change:
@@ -118,7 +119,7 @@ def _after_fault(
         if next_action in (Action.KEEP, Action.SETTLE):
             return Change(Effect.DONE, now)
         if next_action is action and may_repeat:
-            return Change(Effect.REPEAT, now)
+            return Change(Effect.REPEAT, now, is_lost=getattr(fault, "sent", True))
     if action is Action.RESTART and getattr(fault, "sent", True):
         fault.add(
             f"{label(now)} is {now.get('status')}; whether it was restarted can't be seen, so it is not repeated."

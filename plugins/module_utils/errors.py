@@ -100,11 +100,14 @@ class IncompleteListError(AnswerError):
 
 
 class PartialError(ClawHostersError):
-    """Not all of what was asked for was done; ``result`` is what the task returns all the same."""
+    """Not all of what was asked for was done; ``result`` is what the task returns all the same.
 
-    def __init__(self, message: str, result: dict[str, t.Any]) -> None:
+    ``cause``: what stopped it; the service's own words in it are handed on.
+    """
+
+    def __init__(self, message: str, result: dict[str, t.Any], cause: ClawHostersError | None = None) -> None:
         super().__init__(message)
-        self.result = result
+        self.result = {**result, "error": cause.as_dict()} if isinstance(cause, ApiError) else result
 
 
 class WaitTimeoutError(ClawHostersError):

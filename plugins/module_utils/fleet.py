@@ -63,6 +63,8 @@ class Job:
     action: Action = Action.KEEP
     error: str | None = None
     changed: bool = False
+    is_lost: bool = False
+    """Whether a request of its went out that may yet be carried out."""
     requests: int = 0
     refusal: ApiError | None = field(default=None, repr=False)
     arrival: Arrival | None = field(default=None, repr=False)
@@ -75,7 +77,8 @@ class Job:
     def fail(self, reason: object) -> None:
         """Ends it as failed. Why a first request was refused is told with what went wrong after it."""
         before = f" It was asked for before, and refused: {self.refusal}" if self.refusal else ""
-        self.error, self.phase = one_line(f"{reason}{before}", MESSAGE_LIMIT), Phase.ENDED
+        lost = f" {LOST_BEFORE}" if self.is_lost else ""
+        self.error, self.phase = one_line(f"{reason}{before}{lost}", MESSAGE_LIMIT), Phase.ENDED
 
     def end(self, seen: Item | None) -> None:
         """Ends it as reached."""
@@ -87,7 +90,7 @@ class Job:
         decision = decide(instance, self.wanted)
         self.action = decision.action
         if decision.action is Action.REFUSE:
-            self.fail(f"It is {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
+            self.fail(f"It has the status {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
         elif decision.action is Action.KEEP:
             self.end(instance)
         else:
@@ -178,8 +181,14 @@ class Fleet:
 
     def _look_closer(self, job: Job) -> None:
         """Where the table says no, a flag may say yes, and only the detail shows flags (contract 0.2)."""
-        refused = job.action is Action.REFUSE and job.found is not None and status_of(job.found) != "deleting"
-        if refused and (detail := fetch_or_none(self.client, t.cast("Item", job.found)["id"])):
+        if job.action is not Action.REFUSE or job.found is None or status_of(job.found) == "deleting":
+            return
+        try:
+            detail = fetch_or_none(self.client, job.found["id"])
+        except ClawHostersError as error:
+            job.fail(f"{job.error} Whether the service would allow it can't be read: {error}")
+            return
+        if detail is not None:
             job.error = None
             job.decide(detail)
 
@@ -208,14 +217,16 @@ class Fleet:
                 job.seen = change.instance
                 if change.effect is not Effect.REPEAT:
                     break
-                job.changed = True  # perhaps by the first request, surely by the second
+                job.is_lost = change.is_lost
         except ClawHostersError as error:
-            job.fail(f"{error} {LOST_BEFORE}" if job.changed else error)
+            job.fail(error)
             return
         if change.effect is Effect.AGAIN:
             job.phase, job.refusal = Phase.SETTLING, change.refusal
             return
-        job.changed = job.changed or change.effect is Effect.DONE
+        # The state is there: by this request, or by the one before it that was lost.
+        job.changed = job.is_lost or change.effect is Effect.DONE
+        job.is_lost = False
         if change.instance is None:
             job.end(None)
         else:
@@ -239,8 +250,7 @@ class Fleet:
 
     def _wait(self, waiter: Waiter, jobs: list[Job]) -> None:
         for job in jobs:
-            if not self.client.check_mode and self._is_due_even_so(job):
-                self._arrive(job, job.instance)
+            self._keep_waiting(job)
         watched = [job for job in jobs if job.phase is not Phase.ENDED]
         if not watched:
             return
@@ -249,7 +259,7 @@ class Fleet:
             by_id = index_by_id(listing)
             for job in watched:
                 if job.phase is not Phase.ENDED:
-                    _observe(job, by_id.get(str(job.instance["id"])))
+                    self._observe(job, by_id.get(str(job.instance["id"])))
             self._change(watched)
             return all(job.phase is Phase.ENDED for job in watched)
 
@@ -265,13 +275,34 @@ class Fleet:
                 if job.phase is not Phase.ENDED:
                     job.fail(_why_not(job, error, waiter.timeout))
 
-    def _is_due_even_so(self, job: Job) -> bool:
-        """Whether a job that changes nothing has something to wait for."""
-        if job.phase is not Phase.ENDED or job.error is not None or job.changed or job.seen is None:
-            return False
-        if job.wanted == "absent":
-            return True
-        return self.wait_healthy and job.wanted == "started" and not is_healthy(job.seen)
+    def _observe(self, job: Job, now: Item | None) -> None:
+        """Takes in what the list shows of a job's instance, which may be the end of it."""
+        if now is None and job.wanted == "absent":
+            job.end(None)
+        elif now is None:
+            job.fail("Somebody deleted it while this task waited for it.")
+        elif job.phase is Phase.SETTLING:
+            job.seen = now
+            if not is_busy(now):
+                job.decide(now)
+                self._keep_waiting(job)
+        else:
+            job.seen = now
+            try:
+                if job.wanted != "absent" and t.cast("Arrival", job.arrival)(now):
+                    job.end(now)
+            except RefusedError as error:
+                job.fail(error)
+
+    def _keep_waiting(self, job: Job) -> None:
+        """Goes on with a job that has nothing to change, where there is something to wait for all the same."""
+        if self.client.check_mode or job.phase is not Phase.ENDED or job.error is not None or job.changed:
+            return
+        if job.seen is None:
+            return
+        unhealthy = self.wait_healthy and job.wanted == "started" and not is_healthy(job.seen)
+        if job.wanted == "absent" or unhealthy:
+            self._arrive(job, job.seen)
 
 
 def report(entries: list[Entry], jobs: list[Job]) -> dict[str, t.Any]:
@@ -313,25 +344,6 @@ def _status_after(job: Job) -> object:
         return t.cast("Item", job.found).get("status")
     after = predicted(t.cast("Item", job.found), job.wanted, job.action)
     return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")
-
-
-def _observe(job: Job, now: Item | None) -> None:
-    """Takes in what the list shows of a job's instance, which may be the end of it."""
-    if now is None and job.wanted == "absent":
-        job.end(None)
-    elif now is None:
-        job.fail("Somebody deleted it while this task waited for it.")
-    elif job.phase is Phase.SETTLING:
-        job.seen = now
-        if not is_busy(now):
-            job.decide(now)
-    else:
-        job.seen = now
-        try:
-            if job.wanted != "absent" and t.cast("Arrival", job.arrival)(now):
-                job.end(now)
-        except RefusedError as error:
-            job.fail(error)
 
 
 def _foreseen(job: Job) -> Item | None:

@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from .answers import with_id
 from .client import Client
-from .errors import NotFoundError, RefusedError, SettingsError, one_line
+from .errors import NotFoundError, RefusedError, one_line
+from .owners import require_names
 from .pages import Item
 from .together import in_order
 
@@ -168,8 +169,7 @@ def find(client: Client, instance_id: int | None, name: str | None) -> Item | No
 
     Raises RefusedError when the name fits several, or does not fit the id.
     """
-    if name == "":
-        raise SettingsError("name is empty, so it names no instance.")
+    require_names(name=name)
     if instance_id is None:
         matches = [instance for instance in client.fetch_all("/instances") if instance.get("name") == name]
         if len(matches) > 1:
@@ -198,6 +198,14 @@ def fetch_or_none(client: Client, instance_id: object, within: float | None = No
         return None
 
 
+def fetch_again(client: Client, instance: Item, within: float | None = None) -> Item:
+    """The instance as it is now. Raises RefusedError when it is gone."""
+    now = fetch_or_none(client, instance["id"], within=within)
+    if now is None:
+        raise RefusedError(f"{label(instance)} does not exist any more: it was deleted while this task worked on it.")
+    return now
+
+
 def read(
     client: Client,
     instance_id: int | None,
@@ -208,8 +216,9 @@ def read(
 ) -> list[Item]:
     """The instances that fit, sorted by id; ``wanted`` maps a field to the words it may have, None for any.
 
-    One by id comes with its detail fields; others only with ``details``, at one request each.
+    One by id comes with its detail fields; others only with ``details``, at one request each. Raises SettingsError.
     """
+    require_names(name=name)
     if instance_id is None:
         instances = client.fetch_all("/instances")
     else:

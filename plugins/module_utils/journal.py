@@ -17,27 +17,22 @@ import hashlib
 import json
 import os
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from .errors import (
-    ApiError,
-    ClawHostersError,
-    RedirectedError,
-    SettingsError,
-    TlsError,
-    TransportError,
-    one_line,
-)
+from .errors import ClawHostersError, one_line
 from .statefolder import OthersCanWrite, StateFolder
+from .times import iso
+
+Line = t.Mapping[str, t.Any]
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LOCK = "journal.lock"
 
 
 class JournalError(ClawHostersError):
-    """The journal can't be read or written; nothing was sent because of it."""
+    """The journal can't be read or written."""
 
 
 class Event(enum.Enum):
@@ -66,8 +61,7 @@ class Subject:
 
     def as_dict(self) -> dict[str, str | None]:
         """What identifies it in a line of the journal."""
-        service = service_name(self.service)
-        return {"kind": self.kind, "service": service, "name": self.name, "instance_id": self.instance_id}
+        return vars(_normal(self))
 
     @property
     def lock_name(self) -> str:
@@ -75,14 +69,22 @@ class Subject:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:24] + ".lock"
 
 
+_SUBJECT = tuple(field.name for field in fields(Subject))
+
+
 @dataclass(frozen=True)
 class Record:
     """What the journal holds of a subject: its last event, and what was noted since it was intended last."""
 
     event: Event
-    sent_at: str | None
-    completed_at: str | None
+    sent_at: str
+    at: str
+    """When the last event was."""
     notes: dict[str, t.Any]
+
+    @property
+    def completed_at(self) -> str | None:
+        return self.at if self.event is Event.COMPLETED else None
 
 
 class Journal:
@@ -97,12 +99,11 @@ class Journal:
 
         Reads only, so that check mode can. Raises JournalError.
         """
-        return _folded([line for line in self._lines() if _is_of(line, subject)])
+        return records(self._lines()).get(_normal(subject))
 
     def write(self, subject: Subject, event: Event, **notes: t.Any) -> None:
-        """Appends a line and syncs it to the disk. Raises JournalError, and then nothing may be sent."""
-        at = self._now().isoformat(timespec="milliseconds")
-        line = {"at": at, **subject.as_dict(), "event": event.value, **notes}
+        """Appends a line and syncs it to the disk. Raises JournalError."""
+        line = {"at": iso(self._now()), **subject.as_dict(), "event": event.value, **notes}
         data = (json.dumps(line) + "\n").encode()
         try:
             self._folder.make()
@@ -137,7 +138,7 @@ class Journal:
                 raise self._unusable(error) from None
             yield free
 
-    def _lines(self) -> list[dict[str, t.Any]]:
+    def _lines(self) -> list[Line]:
         try:
             with self._folder.opened(JOURNAL, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
                 whole, _newline, _torn = stream.read().rpartition(b"\n")
@@ -145,110 +146,78 @@ class Journal:
             return []
         except OSError as error:
             raise self._unusable(error) from None
-        lines = []
+        lines: list[Line] = []
         for number, text in enumerate(whole.split(b"\n") if whole else [], start=1):
             try:
-                line = json.loads(text)
-                Event(line["event"])
-                if datetime.fromisoformat(line["at"]).tzinfo is None:
-                    raise ValueError("a moment somewhere on Earth")
+                lines.append(line_of(text))
             except (ValueError, KeyError, TypeError):
                 # To skip it could mean to send something a second time.
                 raise JournalError(
                     f"Line {number} of the journal {self._folder.path / JOURNAL} can't be read, so what was sent "
                     "before is not known. Mend that line, or move the file away if nothing is under way."
                 ) from None
-            lines.append(line)
         return lines
 
     def _unusable(self, error: OSError) -> JournalError:
         if isinstance(error, OthersCanWrite):
             return JournalError(
-                f"Others can write to {one_line(self._folder.path)}, so no journal is kept there, and nothing was "
-                "sent. Set state_dir to a folder of your own."
+                f"Others can write to {one_line(self._folder.path)}, so no journal is kept there. Set state_dir to a "
+                "folder of your own: what must not be sent twice is never sent without a journal."
             )
         return JournalError(
-            f"The journal in {one_line(self._folder.path)} can't be used ({error.strerror or error}), and without it "
-            "nothing is sent that must not be sent twice. Set state_dir to a folder of your own."
+            f"The journal in {one_line(self._folder.path)} can't be used ({error.strerror or error}). Set state_dir to "
+            "a folder of your own: what must not be sent twice is never sent without a journal."
         )
-
-
-@dataclass
-class AtMostOnce:
-    """Writes down a subject's request when it goes out: what waits for its turn is not sent, and may be tried again."""
-
-    journal: Journal
-    subject: Subject
-    notes: dict[str, t.Any]
-
-    def sending(self) -> None:
-        """Raises JournalError, and then nothing may be sent."""
-        self.journal.write(self.subject, Event.INTENDED, **self.notes)
-
-    def refused(self) -> None:
-        """The service said 429. Where that can't be written down the request counts as sent, which is safe."""
-        with contextlib.suppress(JournalError):
-            self.journal.write(self.subject, Event.REFUSED, reason="rate limit")
-
-
-def checked_name(option: str, name: str) -> str:
-    """The name of an incident or an order, without white space around it. Raises SettingsError when nothing is left."""
-    name = name.strip()
-    if not name:
-        raise SettingsError(f"{option} is empty. It tells one time from the next: give it a name.")
-    return name
-
-
-def was_surely_not_done(error: ClawHostersError, *, sent: bool) -> bool:
-    """Whether the service refused it or never saw it, so that it may be tried again.
-
-    ``sent``: a request was counted, so that whatever the error is, something went out.
-    """
-    if not sent:
-        return True
-    if isinstance(error, ApiError):
-        return 400 <= error.status < 500 and error.status != 408
-    if isinstance(error, RedirectedError):
-        # The others are also how a service answers what it has done.
-        return error.status in (307, 308)
-    if isinstance(error, TransportError):
-        return not error.sent
-    return isinstance(error, TlsError)
 
 
 def service_name(url: str) -> str:
     """One name for all spellings of a service's URL: case of the host, default port and slash at the end don't count.
 
-    Names that lead to the same machine do: that is nothing to be told from the URL.
+    Two host names of one machine count as two services, since the URL does not tell.
     """
     parts = urlsplit(url)
     host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme.lower(), ""))
     return f"{parts.scheme.lower()}://{host}{parts.path.rstrip('/')}"
 
 
-def _is_of(line: dict[str, t.Any], subject: Subject) -> bool:
-    line = {**line, "service": service_name(str(line.get("service")))}
-    return all(line.get(name) == value for name, value in subject.as_dict().items())
+def line_of(text: str | bytes) -> Line:
+    """A line of a journal. Raises ValueError, KeyError or TypeError for what is none."""
+    try:
+        line = json.loads(text)
+    except RecursionError:
+        raise ValueError("too deep") from None
+    Event(line["event"])
+    if datetime.fromisoformat(line["at"]).tzinfo is None:
+        raise ValueError("no offset")
+    if not all(isinstance(line[name], (str, type(None))) for name in _SUBJECT):
+        raise TypeError("not the name of a subject")
+    return line
 
 
-def _folded(lines: list[dict[str, t.Any]]) -> Record | None:
-    """The lines of one subject, oldest first, as what they come to."""
-    record = before_intent = None
+def records(lines: t.Iterable[Line]) -> dict[Subject, Record]:
+    """What the lines of a journal, oldest first, come to for each subject. A subject's ``service`` is its one name."""
+    found: dict[Subject, Record] = {}
+    before_intent: dict[Subject, Record | None] = {}
     for line in lines:
-        event = Event(line["event"])
-        notes = {name: value for name, value in line.items() if name not in _OWN_FIELDS}
+        subject = _normal(Subject(**{name: line[name] for name in _SUBJECT}))
+        event, at = Event(line["event"]), line["at"]
+        notes = {name: value for name, value in line.items() if name not in (*_SUBJECT, "event", "at")}
+        record = found.get(subject)
         if event is Event.INTENDED:
-            before_intent, record = record, Record(event, line["at"], None, notes)
+            before_intent[subject] = record
+            found[subject] = Record(event, at, at, notes)
         elif event is Event.REFUSED:
             # As if it had not been tried; an earlier attempt still counts.
-            record = before_intent
+            found.pop(subject, None)
+            if earlier := before_intent.get(subject):
+                found[subject] = earlier
         elif record is not None:
-            completed_at = line["at"] if event is Event.COMPLETED else None
-            record = Record(event, record.sent_at, completed_at, {**record.notes, **notes})
-    return record
+            found[subject] = Record(event, record.sent_at, at, {**record.notes, **notes})
+    return found
 
 
-_OWN_FIELDS = frozenset(("at", "event", "kind", "service", "name", "instance_id"))
+def _normal(subject: Subject) -> Subject:
+    return replace(subject, service=service_name(str(subject.service)))
 
 
 def _drop_torn_end(file: int) -> None:

@@ -19,6 +19,7 @@ from .instances import (
     TROUBLED,
     Action,
     decide,
+    fetch_again,
     fetch_or_none,
     is_busy,
     is_healthy,
@@ -76,7 +77,7 @@ class Power:
             self.warn(f"Deleting {label(current)} may delete its backups too.")
         first: Change | None = None
         while True:
-            may_have_changed = first is not None and first.effect is Effect.REPEAT
+            may_have_changed = first is not None and first.is_lost
             with _telling_of(first):
                 if first is not None:
                     seen = t.cast("Item", first.instance)
@@ -84,7 +85,8 @@ class Power:
                 decision = decide(current, wanted)
                 if decision.action is Action.REFUSE:
                     raise RefusedError(
-                        f"{label(current)} is {current.get('status')} and can't be {wanted}: {decision.reason}"
+                        f"{label(current)} has the status {current.get('status')} and can't be {wanted}: "
+                        f"{decision.reason}"
                     )
                 if decision.action is Action.KEEP:
                     kept = self._kept(current, wanted)
@@ -109,10 +111,7 @@ class Power:
             seen = getattr(error, "last", None) or outcome.instance
             more = " Run this again to go on waiting." if isinstance(error, WaitTimeoutError) else ""
             message = f"The {action.value} of {label(before)} was accepted. {error}{more}"
-            result = replace(outcome, instance=seen).as_result()
-            if isinstance(error, ApiError):
-                result["error"] = error.as_dict()
-            raise PartialError(message, result) from None
+            raise PartialError(message, replace(outcome, instance=seen).as_result(), error) from None
 
     def _settled(self, current: Item, wanted: str) -> Item:
         """``current``, or what it is once the state table can decide."""
@@ -126,15 +125,7 @@ class Power:
                 f"{label(current)} is {current.get('status')}, and what to do depends on what comes of that: "
                 "run this again later, or with wait: true."
             )
-        return self.waiter.until(lambda seconds: self._present(current, seconds), is_done, describe, goal)
-
-    def _present(self, current: Item, seconds: float) -> Item:
-        seen = fetch_or_none(self.client, current["id"], within=seconds)
-        if seen is None:
-            raise RefusedError(
-                f"{label(current)} does not exist any more: it was deleted while this task waited for it."
-            )
-        return seen
+        return self.waiter.until(lambda seconds: fetch_again(self.client, current, seconds), is_done, describe, goal)
 
     def _kept(self, current: Item, wanted: str) -> Item | None:
         """An instance that is as wanted, after the waiting that is due even so."""
@@ -152,7 +143,7 @@ class Power:
         if wanted == "absent":
             return self._gone(t.cast("Item", seen))
         return self.waiter.until(
-            lambda seconds: self._present(before, seconds),
+            lambda seconds: fetch_again(self.client, before, seconds),
             Arrival(wanted, status_of(before), self.wait_healthy),
             describe,
             "healthy" if self.wait_healthy else END_STATUS[wanted],
@@ -209,14 +200,11 @@ def _telling_of(first: Change | None) -> t.Iterator[None]:
     try:
         yield
     except ClawHostersError as error:
-        if first is None or isinstance(error, PartialError):
+        if first is None or isinstance(error, PartialError) or not (first.refusal or first.is_lost):
             raise
-        result: dict[str, t.Any] = {"changed": False}
-        known = error if isinstance(error, ApiError) else first.refusal
-        if known is not None:
-            result["error"] = known.as_dict()
         before = f"It was asked for before, and refused: {first.refusal}" if first.refusal else LOST_BEFORE
-        raise PartialError(f"{error} {before}", result) from None
+        cause = error if isinstance(error, ApiError) else first.refusal
+        raise PartialError(f"{error} {before}", {"changed": False}, cause) from None
 
 
 def describe(instance: Item) -> str:

@@ -14,8 +14,9 @@ import typing as t
 from dataclasses import dataclass
 
 from .client import Client
-from .errors import ApiError, ClawHostersError, PartialError, RefusedError
-from .journal import AtMostOnce, Event, Journal, JournalError, Record, Subject, was_surely_not_done
+from .errors import ClawHostersError, PartialError, RefusedError
+from .journal import Event, Journal, Record, Subject
+from .once import AtMostOnce, UnclearError
 
 Result = dict[str, t.Any]
 
@@ -42,17 +43,18 @@ class Purchase:
         when it is not known whether the purchase was made.
         """
         subject = Subject("purchase", self.client.settings.api_url, self.order)
+        once = AtMostOnce(self.journal, subject, self.warn)
         if self.client.check_mode:
-            return self._run(subject, body, balance_below)
-        with self.journal.held(subject) as is_free:
+            return self._run(once, body, balance_below)
+        with once.held() as is_free:
             if not is_free:
                 raise RefusedError(
                     f"Another run is working on order {self.order} now: nothing was sent. Run this again."
                 )
-            return self._run(subject, body, balance_below)
+            return self._run(once, body, balance_below)
 
-    def _run(self, subject: Subject, body: dict[str, t.Any], balance_below: int) -> Result:
-        record = self.journal.record_of(subject)
+    def _run(self, once: AtMostOnce, body: dict[str, t.Any], balance_below: int) -> Result:
+        record = once.record()
         balance = self._balance()
         if record is not None:
             return self._already(record, balance)
@@ -61,27 +63,17 @@ class Purchase:
         if self.client.check_mode:
             return self._result(None, balance, bought=body)
         notes = {"package_id": body["package_id"], "balance": balance}
-        sent_before = self.client.usage.requests
         try:
-            answer = self.client.buy("/billing/buy_claws", body, AtMostOnce(self.journal, subject, notes))
-        except JournalError:
-            raise
-        except ClawHostersError as error:
-            if was_surely_not_done(error, sent=self.client.usage.requests > sent_before):
-                self._note(subject, Event.REFUSED, reason=str(error))
-                error.add("Nothing was bought; the same order may be run again.")
-                raise
-            self._note(subject, Event.UNCLEAR, reason=str(error))
-            raise self._unknown(str(error), error, balance) from None
-        self._note(subject, Event.COMPLETED)
+            answer = once.send(
+                self.client,
+                lambda witness: self.client.buy("/billing/buy_claws", body, witness),
+                notes,
+                "Nothing was bought; the same order may be run again.",
+            )
+        except UnclearError as unclear:
+            raise self._unknown(str(unclear), unclear.cause, balance) from None
+        once.note(Event.COMPLETED)
         return self._result(answer, self._balance_after(balance), bought=body)
-
-    def _note(self, subject: Subject, event: Event, **notes: object) -> None:
-        """Writes down what came of an order that was sent; what is known now is not lost when that fails."""
-        try:
-            self.journal.write(subject, event, **notes)
-        except JournalError as error:
-            self.warn(f"The order was sent and is {event.value}, which could not be written down: {error}")
 
     def _already(self, record: Record, balance: int) -> Result:
         """What an earlier run of the order came to: nothing is bought again."""
@@ -91,13 +83,11 @@ class Purchase:
         raise self._unknown(what, None, balance)
 
     def _unknown(self, what: str, error: ClawHostersError | None, balance: int) -> PartialError:
-        result = self._result(None, balance)
-        if isinstance(error, ApiError):
-            result["error"] = error.as_dict()
         return PartialError(
             f"{what} Whether Claws were bought is not known. See the transactions or the dashboard; this order is not "
-            "sent again, and if nothing was bought another order may be.",
-            result,
+            "sent again. If nothing was bought, use another order.",
+            self._result(None, balance),
+            error,
         )
 
     def _balance(self) -> int:

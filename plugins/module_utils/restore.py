@@ -10,54 +10,32 @@ once, and whatever comes of that is read back, not guessed.
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from .backups import fetch, is_before, is_usable, left_out_text, newest_first, path_of, taken_at
 from .client import Client
-from .errors import (
-    ApiError,
-    ClawHostersError,
-    NotFoundError,
-    PartialError,
-    RefusedError,
-    SettingsError,
-    WaitTimeoutError,
-    one_line,
-)
-from .instances import fetch_or_none, find, is_busy, is_healthy, label, status_of
-from .journal import AtMostOnce, Event, Journal, JournalError, Record, Subject, was_surely_not_done
+from .errors import ClawHostersError, NotFoundError, PartialError, RefusedError, WaitTimeoutError
+from .instances import TROUBLED, fetch_again, fetch_or_none, find, is_busy, is_healthy, label, status_of
+from .journal import Event, Journal, Record, Subject
+from .once import AtMostOnce, UnclearError
 from .owners import belonging, instance_of, owner_label, shows_instance
 from .pages import Item
 from .power import describe
+from .times import span
 from .waiter import Waiter
 
 Result = dict[str, t.Any]
 
 RESTORABLE = ("running", "stopped")
 ARRIVED = ("running", "stopped", "pending_configuration")
-FAILED = ("error", "deploy_failed", "paused", "deleting")
+FAILED = TROUBLED - set(ARRIVED)
 """Statuses that no waiting leads out of."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far in the future a backup may be dated: clocks are never quite the same."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored (contract 7)."""
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def duration_of(option: str, text: str | None) -> timedelta | None:
-    """A duration such as ``36h`` or ``7d``, None when none was given. Raises SettingsError for anything else."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"\s*(\d{1,6})\s*([smhdw])\s*", text)
-    if match is None:
-        raise SettingsError(
-            f"{option} is '{one_line(text)}', but must be a number and a unit: s, m, h, d or w, such as 36h or 7d."
-        )
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
 @dataclass(frozen=True)
@@ -69,6 +47,10 @@ class Choice:
     backup_id: int | None
     before: datetime | None
     max_age: timedelta | None
+
+    @property
+    def names_instance(self) -> bool:
+        return self.instance_id is not None or self.instance_name is not None
 
 
 @dataclass
@@ -90,78 +72,93 @@ class Restore:
         was or may have been.
         """
         instance, backup = self._named(choice)
-        subject = self._subject(instance)
+        once = self._once(instance)
         if self.client.check_mode:
-            return self._run(choice, instance, backup, subject)
+            return self._run(choice, instance, backup, once)
         while True:
-            with self.journal.held(subject) as is_free:
+            with once.held() as is_free:
                 if is_free:
-                    return self._run(choice, instance, backup, subject)
+                    return self._run(choice, instance, backup, once)
             if self.waiter is None:
-                return self._result("in_flight", self.journal.record_of(subject), instance, backup)
+                return self._result("in_flight", once.record(), instance, backup)
             self.waiter.until(
-                lambda _seconds: self._is_free(subject),
+                lambda _seconds: _is_free(once),
                 lambda is_free: is_free,
                 lambda _is_free: f"{instance.get('name')}: another run is restoring it",
                 "free",
             )
 
-    def _subject(self, instance: Item) -> Subject:
-        return Subject("restore", self.client.settings.api_url, self.incident, str(instance["id"]))
+    def _once(self, instance: Item) -> AtMostOnce:
+        subject = Subject("restore", self.client.settings.api_url, self.incident, str(instance["id"]))
+        return AtMostOnce(self.journal, subject, self.warn)
 
-    def _is_free(self, subject: Subject) -> bool:
-        with self.journal.held(subject) as is_free:
-            return is_free
-
-    def _run(self, choice: Choice, instance: Item, backup: Item | None, subject: Subject) -> Result:
+    def _run(self, choice: Choice, instance: Item, backup: Item | None, once: AtMostOnce) -> Result:
         """Goes on with what the journal holds, or begins. No other process is at the same subject meanwhile."""
-        record = self.journal.record_of(subject)
-        if record is not None and not self.force:
-            return self._go_on(record, instance, backup, subject)
+        record = once.record()
+        if record is not None:
+            # Another run may have been at it since the instance was read.
+            instance = fetch_again(self.client, instance)
+            if not self.force:
+                return self._go_on(record, instance, backup, once)
         chosen = backup or self._newest(choice, instance)
         self._preflight(choice, instance, chosen)
         if self.client.check_mode:
             return self._result("planned", None, instance, chosen, changed=True)
-        return self._begin(instance, chosen, subject)
+        return self._begin(instance, chosen, once)
 
     # What is to be restored, and may it be?
 
     def _named(self, choice: Choice) -> tuple[Item, Item | None]:
         """The instance, and the backup where it was named by its id."""
-        instance_id, name = choice.instance_id, choice.instance_name
-        backup = None
-        if choice.backup_id is not None:
-            try:
-                backup = fetch(self.client, choice.backup_id)
-            except NotFoundError:
-                # A backup may have expired since this incident restored it.
-                instance = None if instance_id is None and name is None else find(self.client, instance_id, name)
-                if instance is None or self.force or self.journal.record_of(self._subject(instance)) is None:
-                    raise
+        try:
+            backup = None if choice.backup_id is None else fetch(self.client, choice.backup_id)
+        except NotFoundError:
+            if instance := self._restored_before(choice):
                 return instance, None
-        if backup is not None and instance_id is None and name is None:
-            shown_id, name = instance_of(backup)
-            if not shows_instance(backup):
-                raise RefusedError(
-                    f"Backup {choice.backup_id} does not say whose it is: name the instance with instance_id too."
-                )
-            instance = fetch_or_none(self.client, shown_id) if shown_id else find(self.client, None, name)
-        else:
-            instance = find(self.client, instance_id, name)
+            raise
+        if backup is not None and not choice.names_instance:
+            return self._owner(backup), backup
+        instance = find(self.client, choice.instance_id, choice.instance_name)
         if instance is None:
-            whose = owner_label(backup) if backup is not None and name is None and instance_id is None else name
+            sought = choice.instance_name if choice.instance_id is None else f"with id {choice.instance_id}"
+            raise RefusedError(f"There is no instance {sought}: nothing was sent.")
+        if backup is not None:
+            self._require_own(backup, instance)
+        return instance, backup
+
+    def _restored_before(self, choice: Choice) -> Item | None:
+        """The instance, where this incident has restored it before: a backup may have expired since."""
+        if self.force or not choice.names_instance:
+            return None
+        instance = find(self.client, choice.instance_id, choice.instance_name)
+        return None if instance is None or self._once(instance).record() is None else instance
+
+    def _owner(self, backup: Item) -> Item:
+        """The instance that a backup shows as its own."""
+        if not shows_instance(backup):
             raise RefusedError(
-                f"There is no instance {whose or instance_id} (any more): a backup can only be restored to its own."
+                f"Backup {backup['id']} does not say whose it is: name the instance with instance_id too."
             )
-        if backup is not None and not shows_instance(backup):
+        shown_id, name = instance_of(backup)
+        instance = fetch_or_none(self.client, shown_id) if shown_id else find(self.client, None, name)
+        if instance is None:
+            raise RefusedError(
+                f"Backup {backup['id']} is of {owner_label(backup)}, which does not exist any more: a backup can only "
+                "be restored to the instance it was taken from. Nothing was sent."
+            )
+        self._require_own(backup, instance)
+        return instance
+
+    def _require_own(self, backup: Item, instance: Item) -> None:
+        """Raises RefusedError when the backup shows another instance."""
+        if not shows_instance(backup):
             self.warn(
                 f"Backup {backup['id']} does not say whose it is; that it is {label(instance)}'s can't be checked."
             )
-        elif backup is not None and not belonging(self.client, [backup], instance["id"], None, "backup"):
+        elif not belonging(self.client, [backup], instance["id"], None, "backup"):
             raise RefusedError(
                 f"Backup {backup['id']} is of {owner_label(backup)}, not of {label(instance)}: nothing was sent."
             )
-        return instance, backup
 
     def _newest(self, choice: Choice, instance: Item) -> Item:
         """The newest backup of the instance that is fit for a restore, taken before the moment asked for."""
@@ -171,10 +168,8 @@ class Restore:
         unusable = [backup for backup in in_time if not is_usable(backup)]
         if not usable:
             when = f" from before {choice.before.isoformat()}" if choice.before else ""
-            raise RefusedError(
-                f"{label(instance)} has no usable backup{when}: {len(backups)} in all. {left_out_text(unusable)} "
-                "Nothing was sent.".replace("  ", " ")
-            )
+            why = (f"{label(instance)} has no usable backup{when}: {len(backups)} in all.", left_out_text(unusable))
+            raise RefusedError(" ".join([*filter(None, why), "Nothing was sent."]))
         newer = in_time[: in_time.index(usable[0])]
         if newer:
             self.warn(
@@ -185,8 +180,8 @@ class Restore:
     def _preflight(self, choice: Choice, instance: Item, backup: Item) -> None:
         if status_of(instance) not in RESTORABLE and not self.force:
             raise RefusedError(
-                f"{label(instance)} is {instance.get('status')}, and a restore begins from running or stopped: nothing "
-                "was sent. Wait until it has settled, or use force: true."
+                f"The status of {label(instance)} is {instance.get('status')}, and a restore begins from running or "
+                "stopped: nothing was sent. Wait until it has settled, or use force: true."
             )
         if choice.max_age is None:
             return
@@ -197,49 +192,38 @@ class Restore:
         if age < -CLOCK_TOLERANCE:
             raise RefusedError(
                 f"Backup {backup['id']} of {label(instance)} is dated {taken.isoformat()}, which by the clock here is "
-                f"{_text_of(-age)} from now: how old it is can't be told, and max_age is set, so nothing was sent. "
+                f"{span(-age)} from now: how old it is can't be told, and max_age is set, so nothing was sent. "
                 "Set the clock right, or leave out max_age."
             )
         if age > choice.max_age:
             raise RefusedError(
-                f"Backup {backup['id']} of {label(instance)} was taken at {taken.isoformat()}, {_text_of(age)} ago, "
-                f"which is more than max_age ({_text_of(choice.max_age)}): nothing was sent."
+                f"Backup {backup['id']} of {label(instance)} was taken at {taken.isoformat()}, {span(age)} ago, "
+                f"which is more than max_age ({span(choice.max_age)}): nothing was sent."
             )
 
     # Sending
 
-    def _begin(self, instance: Item, backup: Item, subject: Subject) -> Result:
-        """Writes down what is about to be sent, sends it once, and writes down what came of it."""
+    def _begin(self, instance: Item, backup: Item, once: AtMostOnce) -> Result:
+        """Sends it, and waits for what comes of it."""
         taken = taken_at(backup)
         notes = {
             "backup_id": backup["id"],
             "taken_at": taken.isoformat() if taken else None,
             "instance_name": instance.get("name"),
         }
-        sent_before = self.client.usage.requests
         try:
-            witness = AtMostOnce(self.journal, subject, notes)
-            self.client.act("POST", f"{path_of(backup['id'])}/restore", witness=witness)
-        except JournalError:
-            raise
-        except ClawHostersError as error:
-            if was_surely_not_done(error, sent=self.client.usage.requests > sent_before):
-                self._note(subject, Event.REFUSED, reason=str(error))
-                error.add("Nothing was restored, and the incident is free to be tried again.")
-                raise
-            self._note(subject, Event.UNCLEAR, reason=str(error))
-            return self._read_back(error, instance, backup, subject)
-        self._note(subject, Event.ACCEPTED)
-        return self._wait(subject, instance, backup, changed=True)
+            once.send(
+                self.client,
+                lambda witness: self.client.act("POST", f"{path_of(backup['id'])}/restore", witness=witness),
+                notes,
+                "Nothing was restored, and the incident is free to be tried again.",
+            )
+        except UnclearError as unclear:
+            return self._read_back(unclear.cause, instance, backup, once)
+        once.note(Event.ACCEPTED)
+        return self._wait(once, instance, backup, changed=True)
 
-    def _note(self, subject: Subject, event: Event, **notes: object) -> None:
-        """Writes down what came of a restore that was sent; what is known now is not lost when that fails."""
-        try:
-            self.journal.write(subject, event, **notes)
-        except JournalError as error:
-            self.warn(f"The restore was sent and is {event.value}, which could not be written down: {error}")
-
-    def _read_back(self, error: ClawHostersError, instance: Item, backup: Item, subject: Subject) -> Result:
+    def _read_back(self, error: ClawHostersError, instance: Item, backup: Item, once: AtMostOnce) -> Result:
         """The answer was lost. An instance that is busy right after being settled is being restored."""
         try:
             now = fetch_or_none(self.client, instance["id"])
@@ -247,14 +231,11 @@ class Restore:
             now = None
         if now is not None and is_busy(now) and not is_busy(instance):
             self.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
-            self._note(subject, Event.ACCEPTED)
-            return self._wait(subject, now, backup, changed=True)
-        unknown = self._unknown(str(error), subject, now or instance, backup)
-        if isinstance(error, ApiError):
-            unknown.result["error"] = error.as_dict()
-        raise unknown
+            once.note(Event.ACCEPTED)
+            return self._wait(once, now, backup, changed=True)
+        raise self._unknown(str(error), once, now or instance, backup, error)
 
-    def _go_on(self, record: Record, instance: Item, backup: Item | None, subject: Subject) -> Result:
+    def _go_on(self, record: Record, instance: Item, backup: Item | None, once: AtMostOnce) -> Result:
         """What an earlier run for the incident has begun or done: nothing is sent again."""
         asked_for, backup = backup, self._backup_of(record, backup)
         if asked_for is not None and asked_for is not backup:
@@ -273,27 +254,30 @@ class Restore:
         if record.event is Event.ACCEPTED or is_busy(instance):
             if self.client.check_mode:
                 return self._result("in_flight", record, instance, backup)
-            return self._wait(subject, instance, backup, changed=False)
-        raise self._unknown(f"Incident {self.incident}: {_what_is_known(record)}", subject, instance, backup)
+            return self._wait(once, instance, backup, changed=False)
+        raise self._unknown(f"Incident {self.incident}: {_what_is_known(record)}", once, instance, backup)
 
-    def _unknown(self, what: str, subject: Subject, instance: Item, backup: Item) -> PartialError:
+    def _unknown(
+        self, what: str, once: AtMostOnce, instance: Item, backup: Item, cause: ClawHostersError | None = None
+    ) -> PartialError:
         return PartialError(
             f"{what} Whether the restore of {label(instance)} was carried out is not known: the instance is "
             f"{instance.get('status')} now. Look at it; nothing is sent again for this incident without force: true.",
-            self._result("unknown", self.journal.record_of(subject), instance, backup),
+            self._result("unknown", once.record(), instance, backup),
+            cause,
         )
 
     # Waiting
 
-    def _wait(self, subject: Subject, instance: Item, backup: Item, *, changed: bool) -> Result:
+    def _wait(self, once: AtMostOnce, instance: Item, backup: Item, *, changed: bool) -> Result:
         """Waits for an accepted restore where that is wanted, and writes down how it ended."""
-        record = self.journal.record_of(subject)
+        record = once.record()
         if self.waiter is None:
             return self._result("in_flight", record, instance, backup, changed=changed)
         arrival = _Arrival(instance, self.client.progress.clock, _seconds_since(record), self.wait_healthy)
         try:
             now = self.waiter.until(
-                lambda seconds: _present(self.client, instance, seconds), arrival, describe, "restored"
+                lambda seconds: fetch_again(self.client, instance, seconds), arrival, describe, "restored"
             )
         except WaitTimeoutError as timeout:
             raise PartialError(
@@ -301,24 +285,22 @@ class Restore:
                 self._result("in_flight", record, timeout.last or instance, backup, changed=changed),
             ) from None
         except _WentWrongError as wrong:
-            self._note(subject, Event.FAILED, status=wrong.instance.get("status"))
+            once.note(Event.FAILED, status=wrong.instance.get("status"))
             raise PartialError(
                 f"The restore of backup {backup['id']} was accepted, but {label(wrong.instance)} is "
                 f"{wrong.instance.get('status')} now. See what the dashboard says of it; another backup can be "
                 "restored with backup_id and another incident.",
-                self._result("failed", self.journal.record_of(subject), wrong.instance, backup, changed=changed),
+                self._result("failed", once.record(), wrong.instance, backup, changed=changed),
             ) from None
         except ClawHostersError as error:
-            result = self._result("in_flight", record, instance, backup, changed=changed)
-            if isinstance(error, ApiError):
-                result["error"] = error.as_dict()
             raise PartialError(
                 f"{error} The restore was accepted, and what became of it can't be read now. Run the same again: it "
                 "goes on waiting, and sends nothing.",
-                result,
+                self._result("in_flight", record, instance, backup, changed=changed),
+                error,
             ) from None
-        self._note(subject, Event.COMPLETED, status=now.get("status"))
-        return self._result("completed", self.journal.record_of(subject), now, backup, changed=changed)
+        once.note(Event.COMPLETED, status=now.get("status"))
+        return self._result("completed", once.record(), now, backup, changed=changed)
 
     # Results
 
@@ -401,19 +383,6 @@ def _seconds_since(record: Record | None) -> float:
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
 
 
-def _present(client: Client, instance: Item, seconds: float) -> Item:
-    now = fetch_or_none(client, instance["id"], within=seconds)
-    if now is None:
-        raise RefusedError(f"{label(instance)} does not exist any more.")
-    return now
-
-
-def _text_of(duration: timedelta) -> str:
-    """A duration for people: ``3 d 4 h``, ``5 h 20 min``, ``12 min``."""
-    minutes = int(duration.total_seconds() // 60)
-    days, hours = minutes // 1440, minutes // 60 % 24
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{duration.total_seconds():.0f} s"
+def _is_free(once: AtMostOnce) -> bool:
+    with once.held() as is_free:
+        return is_free

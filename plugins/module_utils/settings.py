@@ -65,8 +65,8 @@ def settings_from(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], 
         api_url=checked_url(params.get("api_url") or DEFAULT_API_URL),
         api_key=find_key(params, warn) if needs_key else None,
         ca_path=_checked_ca_path(params.get("ca_path")),
-        timeout=_checked_seconds("timeout", params.get("timeout"), 30.0, above=0.0),
-        retry_timeout=_checked_seconds("retry_timeout", params.get("retry_timeout"), 180.0),
+        timeout=checked_seconds("timeout", _given(params, "timeout"), above=0.0),
+        retry_timeout=checked_seconds("retry_timeout", _given(params, "retry_timeout")),
         page_size=_checked_page_size(params.get("page_size")),
         state_dir=params.get("state_dir"),
     )
@@ -160,11 +160,17 @@ def _checked_ca_path(path: str | None) -> str | None:
     return path
 
 
-def _checked_seconds(name: str, value: float | None, default: float, above: float | None = None) -> float:
-    seconds = default if value is None else float(value)
+def _given(params: t.Mapping[str, t.Any], name: str) -> float:
+    value = params.get(name)
+    return getattr(Settings, name) if value is None else float(value)
+
+
+def checked_seconds(name: str, seconds: float, *, above: float | None = None) -> float:
+    """``seconds``, if one can wait as long as that. Raises SettingsError; ``above``: it must be more than this."""
     if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_TIME or (above is not None and seconds <= above):
         raise SettingsError(
-            f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds."
+            f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds, and "
+            f"{LONGEST_TIME:.0f} at most."
         )
     return seconds
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The folder ``state_dir``, where processes leave each other word (interface 1): only its owner can read it."""
+"""The folder ``state_dir``, in which runs share the rate budget and the journal (interface 1): its owner's alone."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
 notes:
-  - A backup that is left out since its status is not good or its time can't be read is told in a warning.
+  - A warning names each backup that is left out because its status is not good or its time can't be read.
   - What a backup says of its instance is not documented. Where backups show the id only and a name was given, or the
     other way around, the instances are listed once to tell. Where they show neither, the task fails; it never guesses.
 seealso:
@@ -140,9 +140,10 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.backups import left_out_text, moment_of, read, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils.backups import left_out_text, read, select
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils.times import moment_of
 
 SPEC = ArgumentSpec(
     {

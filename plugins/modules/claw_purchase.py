@@ -19,7 +19,7 @@ description:
     again; when the answer was lost, it is not sent again, and the task says so.
   - It can't be run with C(async), which would leave the answer in a file.
   - Whether the service charges at once or answers with a link to pay by is not documented. A link may still need a
-    human. It is in the result, and so the whole result of a purchase is shown on the screen by no verbosity.
+    human. It is in the result, and so the result of a purchase is not shown on the screen, at any verbosity.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -122,8 +122,9 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Journal, checked_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils.once import checked_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils.purchase import Purchase, body_of
 

@@ -48,7 +48,7 @@ def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int) -
         # A package is bought while the balance is below this; that it does not last is known by then.
         "balance_below": max((balance or 0) + 1, max(cost or 0, 0) * min_days),
     }
-    plan["lines"] = [f"{forecast_text(balance, cost, days)} At least {_days(min_days)} are wanted."]
+    plan["lines"] = [f"{forecast_text(balance, cost, days)} It must last for at least {_days(min_days)}."]
     plan["holds_after"] = plan["holds"]
     if plan["holds"]:
         plan["lines"].append("The balance lasts; nothing is to be done.")
@@ -70,11 +70,10 @@ def _choose(
 ) -> None:
     """Takes instances from the order until the forecast holds."""
     for instance in named:
-        reason = _kept_because(instance, savings)
         if plan["holds_after"]:
             break
         name = label(instance.get("name"), instance["id"])
-        if reason:
+        if reason := _kept_because(instance, savings):
             plan["kept"].append({"id": instance["id"], "name": name, "reason": reason})
             plan["lines"].append(f"{name} is left alone: {reason}.")
             continue

@@ -17,12 +17,14 @@ import typing as t
 from collections import Counter
 from datetime import datetime, timedelta
 
-from ..module_utils.backups import newest_first, taken_at, time_of
+from ..module_utils.backups import newest_first, taken_at
 from ..module_utils.instances import TROUBLED, is_busy, normal
+from ..module_utils.journal import Event, Line, Record, Subject, line_of, records
 from ..module_utils.owners import instance_of
 from ..module_utils.pages import Item
+from ..module_utils.times import span, time_of
 from .balance import number
-from .texts import NONE, clock, label, shown, span
+from .texts import NONE, clock, label, shown
 
 Data = dict[str, t.Any]
 
@@ -41,11 +43,11 @@ _STATUS_ORDER = (
     "error",
 )
 _OUTCOMES = {
-    "intended": "unknown",
-    "accepted": "under way",
-    "unclear": "unknown",
-    "completed": "completed",
-    "failed": "failed",
+    Event.INTENDED: "unknown",
+    Event.ACCEPTED: "under way",
+    Event.UNCLEAR: "unknown",
+    Event.COMPLETED: "completed",
+    Event.FAILED: "failed",
 }
 
 
@@ -257,48 +259,37 @@ def _tiers(rows: list[Data]) -> list[Data]:
 
 def _restores(journal: str) -> Data:
     """The restores that the journal holds, the newest first. A line that can't be read is counted, and no more."""
-    folded: dict[tuple[str, str, str], Data] = {}
+    lines: list[Line] = []
     unreadable = 0
     for text in journal.splitlines():
         try:
-            line = json.loads(text)
-            if line["kind"] != "restore":
-                continue
-            key = (str(line["service"]), str(line["name"]), str(line["instance_id"]))
-            event, at = line["event"], str(line["at"])
+            lines.append(line_of(text))
         except (ValueError, KeyError, TypeError):
             unreadable += bool(text.strip())
-            continue
-        if event == "intended":
-            folded[key] = {**line, "sent": at, "last": at, "outcome": "unknown", "before": folded.get(key)}
-        elif event == "refused":
-            before = folded.pop(key, {}).get("before")
-            if before:
-                folded[key] = before
-        elif key in folded and event in _OUTCOMES:
-            folded[key].update(outcome=_OUTCOMES[event], last=at)
-    services = {key[0] for key in folded}
-    entries = sorted(folded.items(), key=lambda item: item[1]["sent"], reverse=True)
+    restores = {subject: record for subject, record in records(lines).items() if subject.kind == "restore"}
+    several = len({subject.service for subject in restores}) > 1
+    entries = sorted(restores.items(), key=lambda item: item[1].sent_at, reverse=True)
     return {
-        "entries": [_restore(key, one, several=len(services) > 1) for key, one in entries[:_RESTORES_SHOWN]],
-        "more": max(len(entries) - _RESTORES_SHOWN, 0),
+        "entries": [_restore(subject, one, several=several) for subject, one in entries[:_RESTORES_SHOWN]],
+        "more": max(len(restores) - _RESTORES_SHOWN, 0),
         "unreadable": unreadable,
     }
 
 
-def _restore(key: tuple[str, str, str], one: Data, *, several: bool) -> Data:
-    sent, last = time_of(one["sent"]), time_of(one["last"])
-    took = span(last - sent) if sent and last and one["outcome"] in ("completed", "failed") else NONE
+def _restore(subject: Subject, one: Record, *, several: bool) -> Data:
+    outcome = _OUTCOMES[one.event]
+    sent, last = time_of(one.sent_at), time_of(one.at)
+    took = span(last - sent) if sent and last and one.event in (Event.COMPLETED, Event.FAILED) else NONE
     return {
-        "incident": shown(key[1]),
-        "instance": label(one.get("instance_name"), key[2]),
-        "backup": shown(one.get("backup_id"), 20),
-        "taken": clock(time_of(one.get("taken_at"))),
+        "incident": shown(subject.name),
+        "instance": label(one.notes.get("instance_name"), subject.instance_id),
+        "backup": shown(one.notes.get("backup_id"), 20),
+        "taken": clock(time_of(one.notes.get("taken_at"))),
         "sent": clock(sent),
         "took": took,
-        "outcome": one["outcome"],
-        "tone": {"completed": "good", "failed": "bad", "under way": "busy"}.get(one["outcome"], "warn"),
-        "service": shown(key[0]) if several else "",
+        "outcome": outcome,
+        "tone": {"completed": "good", "failed": "bad", "under way": "busy"}.get(outcome, "warn"),
+        "service": shown(subject.service) if several else "",
     }
 
 

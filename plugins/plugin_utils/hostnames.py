@@ -28,18 +28,17 @@ def unique_names(
         for name, ids in shared.items():
             if not may_rename:
                 raise DuplicateNames(
-                    f"The instances with ids {', '.join(ids)} all come to the host name {name} (on_duplicate: fail)."
+                    f"The instances with ids {', '.join(ids)} would all have the host name {name} (on_duplicate: fail)."
                 )
             to_rename = [instance_id for instance_id in ids if names[instance_id] == wanted[instance_id]]
             if not to_rename:
                 raise DuplicateNames(
-                    f"The instances with ids {', '.join(ids)} come to the host name {name} even with their ids added."
+                    f"The instances with ids {', '.join(ids)} would have the host name {name}, even with ids added."
                 )
             for instance_id in to_rename:
                 names[instance_id] = f"{wanted[instance_id]}-{instance_id}"
-            warn(
-                f"Several instances come to the host name {name}: {', '.join(names[i] for i in ids)} are used instead."
-            )
+            used = ", ".join(names[instance_id] for instance_id in ids)
+            warn(f"Several instances would have the host name {name}: {used} are used instead.")
     return names
 
 

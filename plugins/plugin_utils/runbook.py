@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import math
 import typing as t
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from ..module_utils.backups import newest_first, taken_at, time_of
+from ..module_utils.backups import newest_first, taken_at
 from ..module_utils.errors import RefusedError, one_line
 from ..module_utils.instances import is_busy, status_of
 from ..module_utils.owners import instance_of
 from ..module_utils.pages import Item
-from ..module_utils.restore import RESTORABLE, duration_of
-from .texts import clock, extra_variable, label, shown, span
+from ..module_utils.restore import RESTORABLE
+from ..module_utils.times import duration_of, iso, span, time_of
+from .texts import clock, extra_variable, label, shown
 
 Data = dict[str, t.Any]
 
@@ -146,6 +147,7 @@ def _plan(one: Data, result: Data | None, limit: timedelta | None, settings: Dat
     name = one["name"] if one["name"] is not None else (instance or {}).get("name")
     plan: Data = {
         "name": str(name if name is not None else one["id"]),
+        "wanted_id": one["id"],
         "label": label(name, instance["id"] if instance else one["id"]),
         "instance": {key: instance.get(key) for key in ("id", "name", "status", "health_status")} if instance else None,
         "backup": {"id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None,
@@ -186,7 +188,7 @@ def _older(backups: list[Item], backup: Item | None) -> t.Any:
 
 
 def _said(result: Data | None) -> str:
-    return one_line((result or {}).get("msg") or "It failed without a word.", _MESSAGE_LIMIT)
+    return one_line((result or {}).get("msg") or "It failed without a message.", _MESSAGE_LIMIT)
 
 
 def _too_old(backup: Item | None, age: timedelta | None, limit: timedelta) -> str:
@@ -224,7 +226,7 @@ def _plan_lines(plan: Data, taken: datetime | None) -> list[str]:
 
 def _when(sent_at: t.Any, completed_at: t.Any) -> str:
     """When a restore was sent and completed, as far as that is known."""
-    told = (("sent", moment(sent_at)), ("completed", moment(completed_at)))
+    told = (("sent", time_of(sent_at)), ("completed", time_of(completed_at)))
     return "".join(f", {what} at {clock(time)}" for what, time in told if time)
 
 
@@ -241,9 +243,9 @@ def step(result: Data, earlier: list[Data], now: datetime, **facts: t.Any) -> Da
         "step": name,
         "title": STEPS[name],
         "instance": facts.get("about"),
-        "began_at": began or _iso(now),
-        "ended_at": _iso(now),
-        "seconds": round(max((now - (moment(began) or now)).total_seconds(), 0.0), 1),
+        "began_at": began or iso(now),
+        "ended_at": iso(now),
+        "seconds": round(max((now - (time_of(began) or now)).total_seconds(), 0.0), 1),
         "ok": ok,
         "message": one_line(facts.get("message") or (result.get("msg") if not ok else "") or "", _MESSAGE_LIMIT),
         "requests": api.get("requests", 0),
@@ -274,10 +276,10 @@ def report(steps: list[Data], plans: list[Data], settings: Data, run: Data, now:
     return {
         "incident": str(settings["restore_incident"]),
         "began_at": run["began"],
-        "ended_at": _iso(now),
+        "ended_at": iso(now),
         "check_mode": check,
         "outcome": _outcome(bad, check, is_over=bool(run.get("is_over"))),
-        "headline": _headline(verdicts, bad, check),
+        "headline": _headline(verdicts, bad, check=check, sends=sum(plan["sends"] for plan in plans)),
         "instances": verdicts,
         "steps": steps,
         "screen": [*_already(verdicts), *_screen(bad)],
@@ -291,12 +293,12 @@ def _outcome(bad: list[Data], check: bool, *, is_over: bool) -> str:
     return "failed" if bad else "planned" if check else "restored"
 
 
-def _headline(verdicts: list[Data], bad: list[Data], check: bool) -> str:
+def _headline(verdicts: list[Data], bad: list[Data], *, check: bool, sends: int) -> str:
     total = len(verdicts)
     done = total - len(bad)
     noun = "instance" if total == 1 else "instances"
     if check:
-        return f"{done} of {total} {noun} would be restored"
+        return f"{sends} of {total} {noun} would be restored"
     if any(one["kind"] == "not_confirmed" for one in bad):
         return "Only planned: it was not confirmed, so nothing was sent"
     if bad:
@@ -479,7 +481,7 @@ _SAME_AGAIN = {
     "bad_key": "Export a good key as CLAWHOSTERS_API_KEY, then run the same again:",
     "not_confirmed": "To go on, run it with the name given as restore_confirm, or typed when it is asked for:",
     "interrupted": "Run the same again:",
-    "no_instance": "Correct the name (names are exact), and look at the plan first:",
+    "no_instance": "Correct the name, which must be exact, or the id, and look at the plan first:",
     "refused": "The incident is free to be tried again. Once the reason is gone, run the same again:",
     "not_over": "Run the same again. It goes on waiting, and sends nothing:",
     "not_healthy": "See what the dashboard says of it, then run the same again. It restores nothing twice:",
@@ -488,12 +490,12 @@ _SAME_AGAIN = {
 
 
 def _target(plan: Data) -> Data:
-    """How a command names the instance: by its name where that is plain and unique, else by its id."""
-    instance = plan["instance"] or {}
-    if instance and (
-        plan["name"] != one_line(plan["name"]) or not plan["name"].replace("-", "").replace("_", "").isalnum()
-    ):
-        return {"restore_instance_ids": [instance["id"]]}
+    """How a command names the instance: as the user did, but by its id where a name is not plain."""
+    if plan["wanted_id"] is not None:
+        return {"restore_instance_ids": [plan["wanted_id"]]}
+    is_plain = plan["name"].replace("-", "").replace("_", "").isalnum()
+    if plan["instance"] and not is_plain:
+        return {"restore_instance_ids": [plan["instance"]["id"]]}
     return {"restore_instances": [plan["name"]]}
 
 
@@ -536,12 +538,3 @@ def _as_list(value: t.Any) -> list[str]:
         return []
     entries = value if isinstance(value, (list, tuple)) else str(value).split(",")
     return [text for text in (str(entry).strip() for entry in entries) if text]
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
-
-
-def moment(text: t.Any) -> datetime | None:
-    """A time that was written by this runbook."""
-    return time_of(text) if text else None

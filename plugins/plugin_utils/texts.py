@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import typing as t
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ..module_utils.errors import one_line
 
@@ -43,18 +43,6 @@ def slug(text: str) -> str:
         return text
     kept = re.sub(r"[^A-Za-z0-9_-]+", "-", text[: _SLUG_LIMIT * 4]).strip("-")[:_SLUG_LIMIT] or "unnamed"
     return f"{kept}-{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:8]}"
-
-
-def span(duration: timedelta) -> str:
-    """A duration for people: ``3 d 4 h``, ``5 h 20 min``, ``12 min``, ``40 s``."""
-    seconds = max(int(duration.total_seconds()), 0)
-    minutes = seconds // 60
-    days, hours = minutes // 1440, minutes // 60 % 24
-    if days:
-        return f"{days} d {hours} h"
-    if hours:
-        return f"{hours} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{seconds} s"
 
 
 def clock(moment: datetime | None) -> str:

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import copy
 import logging
-import math
 import threading
 import time
 import typing as t
@@ -25,7 +24,7 @@ from ..module_utils.errors import ClawHostersError, ForbiddenError, SettingsErro
 from ..module_utils.options import API, ArgumentSpec
 from ..module_utils.pages import Item
 from ..module_utils.progress import Progress
-from ..module_utils.settings import LONGEST_TIME, Settings, settings_from
+from ..module_utils.settings import Settings, checked_seconds, settings_from
 from ..module_utils.transport import require_library
 from .transitions import Event, baseline, transitions
 from .watch_state import State, StateError, StateFile
@@ -87,16 +86,10 @@ def arguments_from(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) 
     require_library()
     return Arguments(
         settings_from(params, warn),
-        _checked("interval", params["interval"], least="more than 0"),
-        _checked("health_stays_for", params["health_stays_for"], least="0 or more"),
+        checked_seconds("interval", params["interval"], above=0.0),
+        checked_seconds("health_stays_for", params["health_stays_for"]),
         params["state_file"],
     )
-
-
-def _checked(name: str, seconds: float, *, least: str) -> float:
-    if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_TIME or (seconds == 0 and least != "0 or more"):
-        raise SettingsError(f"{name} is {seconds:g}, but must be {least} seconds.")
-    return seconds
 
 
 async def watch(queue: Queue, arguments: Arguments, log: logging.Logger) -> None:

@@ -203,7 +203,11 @@ def test_a_name_is_never_run_as_a_template(simulator: Simulator, controller: Con
         ("my-web-bot,shop-bot", [7], "It is not in restore_unhealthy_names."),
         (["all"], [7], "It is not in restore_unhealthy_names."),
         ("all", [8], "It runs well by now, or is not running"),
-        ("web-bot, shop-bot", [7, 8, 9], "More instances than restore_unhealthy_at_most are unhealthy at once."),
+        (
+            "web-bot, shop-bot",
+            [7, 8, 9],
+            "More instances than restore_unhealthy_at_most are unhealthy at once: look for one cause.",
+        ),
     ],
 )
 def test_an_instance_is_left_alone(

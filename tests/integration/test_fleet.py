@@ -114,7 +114,7 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
     assert "no such instance" in messages[2]
     assert "ids 4, 5" in messages[3]
     assert "is named bot-3, not bot-4" in messages[4]
-    assert result["msg"].startswith("4 of 6 entries failed. bot-2: It is paused")
+    assert result["msg"].startswith("4 of 6 entries failed. bot-2: It has the status paused")
     assert result["msg"].isprintable()
 
 
@@ -156,7 +156,7 @@ def test_busy_instances_settle_first_and_then_change(simulator: Simulator, worke
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2, "state": "stopped"}, {"id": 3}])
     assert result["summary"] == {"ok": 1, "changed": 1, "failed": 1}
     assert writes(simulator) == ["POST /instances/2/stop"]
-    assert "It is error" in result["instances"][2]["msg"]
+    assert "It has the status error" in result["instances"][2]["msg"]
 
 
 def test_without_waiting_the_changes_are_sent_and_nothing_else(simulator: Simulator, worker: Worker) -> None:
@@ -248,7 +248,7 @@ def test_a_refusal_that_finds_one_busy_is_decided_once_more(simulator: Simulator
         assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/1/stop", "POST /instances/2/stop"]
     else:
         assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
-        assert "It is error" in result["instances"][0]["msg"]
+        assert "It has the status error" in result["instances"][0]["msg"]
         assert "It was asked for before, and refused:" in result["instances"][0]["msg"]
         assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/2/stop"]
 
@@ -272,3 +272,41 @@ def test_in_a_playbook_with_its_diff_on_the_screen(simulator: Simulator, control
     run = controller.task({"instances": [{"state": "stopped"}]}, module="claw_fleet")
     assert run.rc != 0
     assert "one of the following is required: id, name" in run.result["msg"]
+
+
+def test_one_that_settles_into_what_was_wanted_must_be_healthy_too(simulator: Simulator, worker: Worker) -> None:
+    busy = {"status": "deploying", "settles_to": "running", "settles_after_reads": 2, "health_after": "unhealthy"}
+    simulator.reset(state={"instances": [{"id": 1, "name": "bot-1", **busy}]})
+    result = worker.run(claw_fleet, instances=[{"id": 1}], wait_healthy=True, wait_timeout=60)
+    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1}
+    assert "within 60 s (wait_timeout)" in result["msg"]
+
+
+def test_a_deletion_that_others_were_quicker_with_is_waited_for(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running"), switches={"transition_reads": 4})
+    simulator.fault("status", status=422, method="DELETE", times=1)
+    simulator.fault(
+        "wrong_type", path="/instances/1", method="GET", body={"data": {"id": 1, "name": "a", "status": "moving"}}
+    )
+    simulator.set_instance(1, settles_to="deleting", settles_after_reads=1)
+    result = worker.run(claw_fleet, instances=[{"id": 1}], state="absent", wait_timeout=60)
+    assert result["failed"] is True
+    assert "It is deleting, and not absent within 60 s" in result["instances"][0]["msg"]
+
+
+def test_one_that_can_not_be_read_stops_no_other(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("error", "stopped"))
+    simulator.fault("forbidden", path="/instances/1", method="GET", times=None)
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}])
+    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
+    assert "It has the status error" in result["instances"][0]["msg"]
+    assert "can't be read: GET /instances/1 was answered with 403" in result["instances"][0]["msg"]
+    assert writes(simulator) == ["POST /instances/2/start"]
+
+
+def test_a_change_that_is_not_known_is_told_and_not_claimed(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped"))
+    simulator.fault("reset_before", method="POST", times=None)
+    result = worker.run(claw_fleet, instances=[{"id": 1}])
+    assert result["changed"] is False
+    assert "The answer to a request before that was lost" in result["instances"][0]["msg"]

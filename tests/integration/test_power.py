@@ -9,7 +9,9 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import requests
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils import transport
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     AnswerError,
@@ -263,7 +265,7 @@ def test_a_refusal_that_nothing_explains_is_reported_in_the_services_words(
 @pytest.mark.parametrize("ends", ["error", "deploy_failed", "paused"])
 def test_a_start_that_ends_in_trouble_is_told_at_once(simulator: Simulator, ensure: Ensure, ends: str) -> None:
     simulator.set_instance(1, status="deploying", settles_to=ends, settles_after_reads=2)
-    with pytest.raises(RefusedError, match=f"is {ends}"):
+    with pytest.raises(RefusedError, match=f"has the status {ends}"):
         ensure("started")
 
 
@@ -355,3 +357,26 @@ def test_a_web_page_instead_of_an_answer_is_read_back(simulator: Simulator, ensu
     with pytest.raises(AnswerError, match=r"a web page .* can't be seen, so it is not repeated"):
         ensure("restarted")
     assert simulator.effects() == {}
+
+
+def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
+    simulator: Simulator, ensure: Ensure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.set_instance(1, status="stopped")
+    original, refused = transport._send, []
+
+    def send(settings: t.Any, method: str, *given: t.Any) -> t.Any:
+        if method == "POST" and len(refused) < refusals:
+            refused.append(method)
+            raise requests.exceptions.ConnectTimeout
+        return original(settings, method, *given)
+
+    monkeypatch.setattr(transport, "_send", send)
+    refusals = 2
+    with pytest.raises(ClawHostersError) as caught:
+        ensure("started")
+    assert "was lost" not in str(caught.value)
+    assert "nothing is to be seen of a change" in str(caught.value)
+    refusals = 3
+    assert ensure("started").changed
+    assert posts(simulator) == ["POST /instances/1/start"]

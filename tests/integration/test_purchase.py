@@ -194,7 +194,7 @@ def test_killed_while_it_waits_for_its_turn_nothing_was_sent_and_the_next_run_bu
 def test_a_journal_that_fails_before_the_post_sends_nothing(simulator: Simulator, worker: Worker) -> None:
     with full_disk(from_the_first=True):
         result = worker.run(claw_purchase)
-    assert result["msg"] == "No space left on device."
+    assert result["msg"] == "No space left on device. Nothing was sent."
     assert simulator.calls("POST *") == []
     assert worker.run(claw_purchase)["changed"] is True
 
@@ -206,7 +206,7 @@ def test_a_journal_that_fails_after_the_post_is_warned_of_and_the_answer_is_not_
         result = worker.run(claw_purchase)
     assert result["changed"] is True
     assert "checkout_url" in result["purchase"]
-    assert any("could not be written down: No space left" in warning for warning in worker.warnings)
+    assert any("could not be written down. No space left" in warning for warning in worker.warnings)
     assert "is not known" in worker.run(claw_purchase)["msg"]
     assert simulator.calls("POST *") == [BUY]
 

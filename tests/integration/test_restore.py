@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,8 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.restore import duration_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, Subject
+from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support import KEY
@@ -145,7 +147,7 @@ def test_what_can_not_be_restored_is_refused_before_anything_is_sent(
 def test_only_a_settled_instance_is_restored_unless_forced(simulator: Simulator, worker: Worker, status: str) -> None:
     simulator.set_instance(1, status=status)
     result = worker.run(claw_backup_restore, instance_id=1)
-    assert f"web-bot (id 1) is {status}, and a restore begins from running or stopped" in result["msg"]
+    assert f"The status of web-bot (id 1) is {status}, and a restore begins from running or stopped" in result["msg"]
     assert simulator.calls("POST *") == []
     simulator.switch(restore_allowed=[status])
     assert worker.run(claw_backup_restore, instance_id=1, force=True)["restore"]["outcome"] == "completed"
@@ -436,6 +438,46 @@ def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator
     assert restores(simulator) == 1
 
 
+def test_what_another_run_sent_before_it_died_is_gone_on_with(
+    simulator: Simulator, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = Subject("restore", simulator.url, "INC-1", "1")
+    journal = Journal(str(tmp_path / "state"))
+    with contextlib.ExitStack() as other:
+        assert other.enter_context(journal.held(subject))
+        sleep = worker.sleeper.sleep
+
+        def meanwhile(seconds: float) -> None:
+            if journal.record_of(subject) is None:
+                journal.write(subject, Event.INTENDED, backup_id=12)
+                simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=3)
+                other.close()
+            sleep(seconds)
+
+        monkeypatch.setattr(worker.sleeper, "sleep", meanwhile)
+        result = worker.run(claw_backup_restore, instance_id=1)
+    assert result["restore"]["outcome"] == "completed"
+    assert result["changed"] is False
+    assert result["instance"]["status"] == "running"
+    assert simulator.calls(RESTORE) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"instance_id": 9}, "There is no instance with id 9: nothing was sent."),
+        ({"instance_name": "nobody"}, "There is no instance nobody: nothing was sent."),
+        ({"backup_id": 12}, "Backup 12 is of instance 1, which does not exist any more"),
+    ],
+)
+def test_an_instance_that_there_is_not_is_named_as_it_was_asked_for(
+    simulator: Simulator, worker: Worker, options: dict[str, t.Any], words: str
+) -> None:
+    simulator.switch(drop_fields=["backup.instance_name"])
+    simulator.fault("not_found", path="/instances/1", times=None)
+    assert words in worker.run(claw_backup_restore, **options)["msg"]
+
+
 @pytest.mark.usefixtures("worker")
 def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     options = {"incident": "INC-1", "instance_name": "web-bot", "state_dir": str(controller.folder / "state")}
@@ -547,7 +589,7 @@ def test_a_backup_that_has_expired_since_is_no_reason_to_fail_or_to_send_again(
 def test_a_journal_that_fails_before_the_post_sends_nothing(simulator: Simulator, worker: Worker) -> None:
     with full_disk(from_the_first=True):
         result = worker.run(claw_backup_restore, instance_id=1)
-    assert result["msg"] == "No space left on device."
+    assert result["msg"] == "No space left on device. Nothing was sent."
     assert simulator.calls("POST *") == []
     assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
 
@@ -559,7 +601,7 @@ def test_a_journal_that_fails_after_the_post_is_warned_of_and_loses_nothing(
         result = worker.run(claw_backup_restore, instance_id=1)
     assert result["changed"] is True
     assert result["restore"]["outcome"] == "completed"
-    assert any("could not be written down: No space left" in warning for warning in worker.warnings)
+    assert any("could not be written down. No space left" in warning for warning in worker.warnings)
     again = worker.run(claw_backup_restore, instance_id=1)
     assert again["restore"]["outcome"] == "unknown"
     assert restores(simulator) == 1

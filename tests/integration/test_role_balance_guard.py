@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The balance guard as it is typed: it stops what the order names, as far as needed, and nothing else."""
@@ -53,7 +53,7 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     run = guard(controller, order, balance_guard_min_days=6)
     assert run.rc == 0, run.screen
     for screen in (plan.stdout, run.stdout):
-        assert "1000 Claws at 250 a day last 4 days. At least 6 days are wanted." in screen
+        assert "1000 Claws at 250 a day last 4 days. It must last for at least 6 days." in screen
         assert "off-bot (id 5) is left alone: it is stopped." in screen
         assert "plan-bot (id 6) is left alone: it is billed monthly" in screen
         assert "Stop demo-bot (id 2): saves 40 Claws a day, so that they last 4 days." in screen

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -17,14 +17,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.backups import (
     is_before,
     is_usable,
     left_out_text,
-    moment_of,
     newest_first,
     newest_per_instance,
     select,
     taken_at,
-    time_of,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import AnswerError, SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import AnswerError
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 
@@ -35,70 +33,11 @@ def backup(number: int, hour: int | None = None, instance: int | None = 7, **mor
     return {"id": number, "created_at": time, **({} if instance is None else {"instance_id": instance}), **more}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-02-01T10:00:00Z",
-        "2026-02-01t10:00:00z",
-        " 2026-02-01T10:00:00.000Z ",
-        "2026-02-01T10:00:00.000000000Z",
-        "2026-02-01T11:00:00+01:00",
-        "2026-02-01T11:00:00.0+0100",
-        "2026-02-01 10:00:00",
-        "2026-02-01T10:00",
-        1769940000,
-        1769940000.0,
-        1769940000000,
-    ],
-)
-def test_a_time_in_any_form(text):
-    assert time_of(text) == TEN
-
-
-@pytest.mark.parametrize(
-    "value",
-    [None, "", "once", True, [], {}, "2026-02-30", "2026-02-01T23:59:60Z", "9999-12-31T23:59:59-01:00", 1e300,
-     "0001-01-01T00:00:00+01:00", float("inf"), float("nan"), -1e20],
-)  # fmt: skip
-def test_what_is_no_time_is_none_and_no_error(value):
-    assert time_of(value) is None
-
-
-@given(st.one_of(st.text(), st.integers(), st.floats(), st.datetimes().map(str), st.none(), st.lists(st.integers())))
-def test_no_value_raises_and_every_time_can_be_compared(value):
-    moment = time_of(value)
-    assert moment is None or moment < TEN or moment >= TEN
-
-
-@given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-23, 23))
-def test_a_time_with_an_offset_is_the_same_moment(moment, hours):
-    utc = moment.replace(tzinfo=UTC)
-    assert time_of((utc + timedelta(hours=hours)).isoformat()[:-6] + f"{hours:+03}:00") == utc
-
-
 def test_the_first_field_that_is_there_counts():
     assert taken_at({"completed_at": "2026-02-01T10:00:00Z", "timestamp": "x"}) == TEN
     assert taken_at({"created_at": None, "completed_at": "", "taken_at": "2026-02-01T10:00:00Z"}) == TEN
     assert taken_at({"created_at": "x", "completed_at": "2026-02-01T10:00:00Z"}) is None
     assert taken_at({}) is None
-
-
-@pytest.mark.parametrize(
-    "text", ["2026-02-01T10:00:00Z", "2026-02-01 10:00:00+00:00", "2026-02-01T10:00", "2026-02-01T12:00:00.5+02"]
-)
-def test_a_moment_of_a_user(text):
-    assert abs(moment_of("before", text) - TEN) < timedelta(seconds=1)
-
-
-def test_no_moment_is_none_and_a_day_begins_at_midnight():
-    assert moment_of("before", None) is None
-    assert moment_of("before", "2026-02-01") == datetime(2026, 2, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("text", ["", "once", "20260201", "2026-W05", "2026-02-30", "2026-02-01T10", "1769940000"])
-def test_what_a_user_gives_is_read_strictly(text):
-    with pytest.raises(SettingsError, match=r"before is .*must be a moment in ISO 8601"):
-        moment_of("before", text)
 
 
 @pytest.mark.parametrize("status", [*sorted(GOOD_STATUSES), "Completed", " READY ", None, ""])

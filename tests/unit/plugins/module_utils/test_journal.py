@@ -14,23 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
-    AnswerError,
-    ApiError,
-    ClawHostersError,
-    RedirectedError,
-    SettingsError,
-    TlsError,
-    TransportError,
-)
 from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import (
     Event,
     Journal,
     JournalError,
     Subject,
-    checked_name,
     service_name,
-    was_surely_not_done,
 )
 
 URL = "https://clawhosters.com/api/v1"
@@ -207,12 +196,6 @@ def test_a_name_may_be_any_text(tmp_path: Path, name: str) -> None:
     assert journal.record_of(SUBJECT) is None
 
 
-def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
-    assert checked_name("incident", " INC-1\n") == "INC-1"
-    with pytest.raises(SettingsError, match="incident is empty"):
-        checked_name("incident", " \t")
-
-
 def test_what_a_crash_left_of_a_line_counts_for_nothing_and_spoils_no_other(tmp_path):
     journal = Journal(str(tmp_path))
     journal.write(SUBJECT, Event.INTENDED)
@@ -257,29 +240,3 @@ def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
     with pytest.raises(JournalError, match="can't be used"), journal.held(SUBJECT):
         journal.write(SUBJECT, Event.INTENDED)
     assert target.read_text() == "untouched"
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ApiError("POST /x", 399), False),
-        (ApiError("POST /x", 400), True),
-        (ApiError("POST /x", 499), True),
-        (ApiError("POST /x", 422), True),
-        (ApiError("POST /x", 429), True),
-        (ApiError("POST /x", 408), False),
-        (ApiError("POST /x", 500), False),
-        (RedirectedError("", 303), False),
-        (RedirectedError("", 307), True),
-        (RedirectedError("", 308), True),
-        (TransportError("", sent=True), False),
-        (TransportError("", sent=False), True),
-        (TlsError(""), True),
-        (AnswerError(""), False),
-        (ClawHostersError("something new"), False),
-    ],
-)
-def test_what_was_surely_not_done(error, expected):
-    assert was_surely_not_done(error, sent=True) is expected
-    # What went wrong before anything was sent has done nothing, whatever it is.
-    assert was_surely_not_done(error, sent=False) is True

@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """What the fleet page shows, whatever the service tells."""
@@ -81,6 +81,25 @@ def test_billing_of_any_shape(balance, cost, days):
 def test_instances_of_any_shape(fields):
     (row,) = of([{"id": 1, **fields}])["rows"]
     assert all(str(value).isprintable() for value in row.values())
+
+
+def test_restores_are_read_as_the_modules_read_them():
+    line = {"kind": "restore", "service": "https://X.example/api/", "name": "INC-1", "instance_id": "7"}
+    other = {**line, "name": "INC-2", "service": "https://x.example/api"}
+    lines = [
+        {**line, "event": "intended", "at": "2026-02-01T10:00:00Z", "backup_id": 12, "instance_name": "web-bot"},
+        {**line, "event": "completed", "at": "2026-02-01T10:05:00Z", "service": "https://x.example/api"},
+        {**other, "event": "intended", "at": "2026-02-02T10:00:00Z"},
+        {**other, "event": "refused", "at": "2026-02-02T10:00:01Z"},
+        {**line, "event": "no such event", "at": "2026-02-02T10:00:01Z"},
+        {**other, "kind": "purchase", "event": "intended", "at": "2026-02-02T10:00:00Z"},
+    ]
+    restores = of([], journal="\n".join([*map(json.dumps, lines), "[" * 100_000, ""]))["restores"]
+    assert restores["unreadable"] == 2
+    (entry,) = restores["entries"]
+    assert (entry["outcome"], entry["took"], entry["backup"]) == ("completed", "5 min", "12")
+    assert entry["instance"] == "web-bot (id 7)"
+    assert entry["service"] == ""
 
 
 @given(st.text(max_size=100))

@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """The runbook's plan and verdicts; the rest is tested over HTTP."""
@@ -99,6 +99,30 @@ def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
         command("deploying")
         == "ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot -e restore_incident=INC-1"
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "ids", "named_as"),
+    [
+        ("web-bot", None, "restore_instances=web-bot"),
+        (None, [1], "restore_instance_ids=1"),
+        ("web bot", None, "restore_instance_ids=3"),
+        ("nobody", None, "restore_instances=nobody"),
+        (None, [77], "restore_instance_ids=77"),
+    ],
+)
+def test_the_next_command_names_an_instance_as_the_user_did_where_that_is_safe(names, ids, named_as):
+    instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
+    plans = planned(found(targets_of(names, ids), instances, []), [], SETTINGS, NOW)
+    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of(names, ids), "is_over": True}
+    (verdict,) = report([], plans, SETTINGS, run, NOW)["instances"]
+    assert f" -e {named_as} " in verdict["command"]
+
+
+def test_a_plan_counts_what_it_would_send():
+    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True, "check": True}
+    assert report([], [plan()], SETTINGS, run, NOW)["headline"] == "1 of 1 instance would be restored"
+    assert report([], [plan({"restore": SENT})], SETTINGS, run, NOW)["headline"] == "0 of 1 instance would be restored"
 
 
 def test_a_step_begins_where_the_one_before_it_ended():

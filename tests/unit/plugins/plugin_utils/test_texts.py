@@ -1,5 +1,5 @@
 # Copyright: ClawHosters Ansible collection contributors
-# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Text of others on screens, in file names and in commands."""
@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import shlex
-from datetime import timedelta
 from pathlib import Path
 
-import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +19,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.texts import (
     label,
     shown,
     slug,
-    span,
 )
 
 
@@ -50,13 +47,6 @@ def test_what_is_not_there_is_a_dash():
     assert shown(None) == shown("") == NONE
     assert shown(0) == "0"
     assert len(shown("x" * 1_000_000)) <= 80
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(-5, "0 s"), (40, "40 s"), (720, "12 min"), (19200, "5 h 20 min"), (273600, "3 d 4 h")]
-)
-def test_spans(seconds, text):
-    assert span(timedelta(seconds=seconds)) == text
 
 
 @given(

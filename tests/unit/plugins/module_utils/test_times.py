@@ -1,0 +1,111 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""Moments and durations: what is read of them, and how people see them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of, iso, moment_of, span, time_of
+
+TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-01T10:00:00Z",
+        "2026-02-01t10:00:00z",
+        " 2026-02-01T10:00:00.000Z ",
+        "2026-02-01T10:00:00.000000000Z",
+        "2026-02-01T11:00:00+01:00",
+        "2026-02-01T11:00:00.0+0100",
+        "2026-02-01 10:00:00",
+        "2026-02-01T10:00",
+        1769940000,
+        1769940000.0,
+        1769940000000,
+    ],
+)
+def test_a_time_in_any_form(text):
+    assert time_of(text) == TEN
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, "", "once", True, [], {}, "2026-02-30", "2026-02-01T23:59:60Z", "9999-12-31T23:59:59-01:00", 1e300,
+     "0001-01-01T00:00:00+01:00", float("inf"), float("nan"), -1e20],
+)  # fmt: skip
+def test_what_is_no_time_is_none_and_no_error(value):
+    assert time_of(value) is None
+
+
+@given(st.one_of(st.text(), st.integers(), st.floats(), st.datetimes().map(str), st.none(), st.lists(st.integers())))
+def test_no_value_raises_and_every_time_can_be_compared(value):
+    moment = time_of(value)
+    assert moment is None or moment < TEN or moment >= TEN
+
+
+@given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-23, 23))
+def test_a_time_with_an_offset_is_the_same_moment(moment, hours):
+    utc = moment.replace(tzinfo=UTC)
+    assert time_of((utc + timedelta(hours=hours)).isoformat()[:-6] + f"{hours:+03}:00") == utc
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-02-01T10:00:00Z", "2026-02-01 10:00:00+00:00", "2026-02-01T10:00", "2026-02-01T12:00:00.5+02"]
+)
+def test_a_moment_of_a_user(text):
+    assert abs(moment_of("before", text) - TEN) < timedelta(seconds=1)
+
+
+def test_no_moment_is_none_and_a_day_begins_at_midnight():
+    assert moment_of("before", None) is None
+    assert moment_of("before", "2026-02-01") == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["", "once", "20260201", "2026-W05", "2026-02-30", "2026-02-01T10", "1769940000"])
+def test_what_a_user_gives_is_read_strictly(text):
+    with pytest.raises(SettingsError, match=r"before is .*must be a moment in ISO 8601"):
+        moment_of("before", text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(-5, "0 s"), (40, "40 s"), (720, "12 min"), (19200, "5 h 20 min"), (273600, "3 d 4 h")]
+)
+def test_spans(seconds, text):
+    assert span(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [
+        ("90s", timedelta(seconds=90)),
+        ("5m", timedelta(minutes=5)),
+        (" 36 h ", timedelta(hours=36)),
+        ("7d", timedelta(days=7)),
+        ("2w", timedelta(days=14)),
+        ("0s", timedelta()),
+    ],
+)
+def test_a_duration_of_a_user(text, duration):
+    assert duration_of("max_age", text) == duration
+    assert duration_of("max_age", None) is None
+
+
+@pytest.mark.parametrize("text", ["", "36", "h", "-1h", "1.5h", "1y", "1h30m", "1234567s"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(SettingsError, match=r"max_age is .*must be a number and a unit"):
+        duration_of("max_age", text)
+
+
+def test_a_moment_of_a_journal_is_utc_to_the_millisecond():
+    assert iso(datetime.fromisoformat("2026-02-01T11:00:00.123987+01:00")) == "2026-02-01T10:00:00.123+00:00"
