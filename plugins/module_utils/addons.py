@@ -14,7 +14,7 @@ import re
 import typing as t
 from dataclasses import dataclass, replace
 
-from .answers import with_id
+from .answers import resource_path, with_id
 from .attributes import Config, differing, in_type_of, is_same, merged, not_taken_text
 from .client import Client
 from .errors import (
@@ -27,6 +27,7 @@ from .errors import (
     ServerError,
     TransportError,
     details_text,
+    some_of,
 )
 from .instances import normal
 from .masking import masked, secrets_in
@@ -76,7 +77,7 @@ class Outcome:
 
 def path_of(addon_id: object) -> str:
     """Where an add-on lives under the API's URL."""
-    return f"/addons/{addon_id}"
+    return resource_path("addons", addon_id)
 
 
 def label(addon: Item) -> str:
@@ -110,11 +111,8 @@ def find(client: Client, wanted: Wanted) -> Item:
     addons = client.fetch_all("/addons")
     found = fitting(client, addons, wanted)
     if len(found) > 1:
-        shown = ", ".join(f"{addon['id']} of {owner_label(addon)}" for addon in found[:_NAMED_AT_MOST])
-        raise RefusedError(
-            f"{len(found)} add-ons are the {wanted} (ids {shown}{', …' if len(found) > _NAMED_AT_MOST else ''}): "
-            "say which one is meant with id."
-        )
+        shown = some_of((f"{addon['id']} of {owner_label(addon)}" for addon in found), _NAMED_AT_MOST)
+        raise RefusedError(f"{len(found)} add-ons are the {wanted} (ids {shown}): say which one is meant with id.")
     if not found:
         raise RefusedError(
             f"There is no {wanted}; {_what_there_is(addons, wanted)}. Add-ons are ordered in the dashboard."
@@ -175,8 +173,7 @@ def _what_there_is(addons: list[Item], wanted: Wanted) -> str:
     shown = same_instance or same_type or addons
     if not shown:
         return "the account has no add-on at all"
-    more = f" and {len(shown) - _NAMED_AT_MOST} more" if len(shown) > _NAMED_AT_MOST else ""
-    return "there are: " + ", ".join(map(label, shown[:_NAMED_AT_MOST])) + more
+    return f"there are: {some_of(map(label, shown), _NAMED_AT_MOST)}"
 
 
 # Comparing

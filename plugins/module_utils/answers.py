@@ -10,6 +10,7 @@ import json
 import re
 import time
 import typing as t
+from urllib.parse import quote
 
 from . import ratelimit
 from .errors import BY_STATUS, AnswerError, ApiError, GarbledError, RateLimitedError, one_line
@@ -74,6 +75,11 @@ def resource_of(request: str, answer: Answer) -> Item:
         found = "one without" if isinstance(data, dict) else kind_of(data)
         raise AnswerError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
     return data
+
+
+def resource_path(collection: str, resource_id: object) -> str:
+    """Where a resource lives under the API's URL."""
+    return f"/{collection}/{quote(str(resource_id), safe='')}"
 
 
 def with_id(item: Item, asked: object, kind: str) -> Item:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime
 
-from .answers import with_id
+from .answers import resource_path, with_id
 from .client import Client
-from .errors import NotFoundError, one_line
+from .errors import NotFoundError, one_line, some_of
 from .instances import normal
 from .owners import Owner, belonging, instance_of, owner_label, require_instances, require_names, shows_instance
 from .pages import Item, by_id
@@ -35,7 +35,7 @@ _NO_TIME = "its time can't be read"
 
 def path_of(backup_id: object) -> str:
     """Where a backup lives under the API's URL."""
-    return f"/backups/{backup_id}"
+    return resource_path("backups", backup_id)
 
 
 def fetch(client: Client, backup_id: object) -> Item:
@@ -136,12 +136,11 @@ def left_out_text(left_out: list[Item], *, usable: bool = True, whose: bool = Fa
     ``whose``: they may be of several instances."""
     if not left_out:
         return ""
-    shown = [
+    each = (
         f"id {backup.get('id')}{_of(backup) if whose else ''} ({unfit_because(backup) if usable else _NO_TIME})"
-        for backup in left_out[:_SHOWN_AT_MOST]
-    ]
-    more = f" and {len(left_out) - len(shown)} more" if len(left_out) > len(shown) else ""
-    return f"{len(left_out)} backup{'s' if len(left_out) > 1 else ''} left out: {', '.join(shown)}{more}."
+        for backup in left_out
+    )
+    return f"{len(left_out)} backup{'s' if len(left_out) > 1 else ''} left out: {some_of(each, _SHOWN_AT_MOST)}."
 
 
 def _of(backup: Item) -> str:

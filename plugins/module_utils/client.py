@@ -148,7 +148,6 @@ class Client:
         method: str,
         path: str,
         body: object = None,
-        repeat: Repeat = Repeat.CHANGE,
         witness: Witness | None = None,
     ) -> Item | None:
         """Asks for a change; returns the object that the service answers with, None when it sends none.
@@ -156,7 +155,7 @@ class Client:
         Raises CheckModeError in check mode, before anything is sent. After TransportError with ``sent`` and after
         ServerError the change may or may not have been made: read, then decide.
         """
-        answer = self._request(method, path, repeat, body_of, body=body, witness=witness)
+        answer = self._request(method, path, Repeat.CHANGE, body_of, body=body, witness=witness)
         data = answer.get("data") if isinstance(answer, dict) else None
         return data if isinstance(data, dict) else None
 

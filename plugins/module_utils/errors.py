@@ -38,6 +38,13 @@ def details_text(details: object) -> str:
     return one_line(details if isinstance(details, str) else json.dumps(details))
 
 
+def some_of(texts: t.Iterable[str], limit: int) -> str:
+    """The first of them, and how many more there are: ``a, b and 3 more``."""
+    every = list(texts)
+    more = f" and {len(every) - limit} more" if len(every) > limit else ""
+    return ", ".join(every[:limit]) + more
+
+
 class ClawHostersError(Exception):
     """Anything that stops a task. ``str(error)`` is the whole message, one line, with no secret in it.
 

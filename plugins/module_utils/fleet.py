@@ -15,13 +15,21 @@ from dataclasses import dataclass, field
 
 from .changes import LOST_BEFORE, Effect, ask
 from .client import Client
-from .errors import MESSAGE_LIMIT, ApiError, ClawHostersError, RefusedError, WaitTimeoutError, one_line
+from .errors import (
+    MESSAGE_LIMIT,
+    ApiError,
+    ClawHostersError,
+    RefusedError,
+    SettingsError,
+    WaitTimeoutError,
+    one_line,
+    some_of,
+)
 from .instances import (
     Action,
+    Listing,
     decide,
     fetch_or_none,
-    index_by_id,
-    index_by_name,
     is_busy,
     is_healthy,
     label,
@@ -67,6 +75,8 @@ class Job:
     """Whether a request of its went out that may yet be carried out."""
     requests: int = 0
     refusal: ApiError | None = field(default=None, repr=False)
+    cause: ApiError | None = field(default=None, repr=False)
+    """The service's answer that made it fail, where it was one."""
     arrival: Arrival | None = field(default=None, repr=False)
 
     @property
@@ -74,8 +84,9 @@ class Job:
         """The instance as it was seen last; only of jobs that have not ended."""
         return t.cast("Item", self.seen)
 
-    def fail(self, reason: object) -> None:
+    def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
         """Ends it as failed. Why a first request was refused is told with what went wrong after it."""
+        self.cause = cause if isinstance(cause, ApiError) else self.refusal
         before = f" It was asked for before, and refused: {self.refusal}" if self.refusal else ""
         lost = f" {LOST_BEFORE}" if self.is_lost else ""
         self.error, self.phase = one_line(f"{reason}{before}{lost}", MESSAGE_LIMIT), Phase.ENDED
@@ -105,13 +116,13 @@ class Job:
 
 def plan(entries: list[Entry], listing: list[Item]) -> list[Job]:
     """The job of each entry, in order; entries that want the same of one instance share theirs. Pure."""
-    by_id, by_name = index_by_id(listing), index_by_name(listing)
+    there = Listing(listing)
     jobs: dict[str, Job] = {}
     planned = []
     for entry in entries:
         try:
-            found = _match(entry, by_id, by_name)
-        except RefusedError as error:
+            found = there.pick(entry.instance_id, entry.name)
+        except (RefusedError, SettingsError) as error:
             planned.append(Job(entry.wanted, error=str(error)))
             continue
         if found is None:
@@ -129,21 +140,6 @@ def plan(entries: list[Entry], listing: list[Item]) -> list[Job]:
             job = Job(entry.wanted, found, found, error=contradiction)
         planned.append(job)
     return planned
-
-
-def _match(entry: Entry, by_id: dict[str, Item], by_name: dict[str, list[Item]]) -> Item | None:
-    if entry.name == "":
-        raise RefusedError("Its name is empty, so it names no instance.")
-    if entry.instance_id is None:
-        named = by_name.get(str(entry.name), [])
-        if len(named) > 1:
-            ids = ", ".join(str(instance["id"]) for instance in named)
-            raise RefusedError(f"{len(named)} instances have this name (ids {ids}): say which one is meant with id.")
-        return named[0] if named else None
-    found = by_id.get(str(entry.instance_id))
-    if found is not None and entry.name not in (None, found.get("name")):
-        raise RefusedError(f"The instance with id {entry.instance_id} is named {found.get('name')}, not {entry.name}.")
-    return found
 
 
 @dataclass
@@ -186,7 +182,7 @@ class Fleet:
         try:
             detail = fetch_or_none(self.client, job.found["id"])
         except ClawHostersError as error:
-            job.fail(f"{job.error} Whether the service would allow it can't be read: {error}")
+            job.fail(f"{job.error} Whether the service would allow it can't be read: {error}", error)
             return
         if detail is not None:
             job.error = None
@@ -219,7 +215,7 @@ class Fleet:
                     break
                 job.is_lost = change.is_lost
         except ClawHostersError as error:
-            job.fail(error)
+            job.fail(error, error)
             return
         if change.effect is Effect.AGAIN:
             job.phase, job.refusal = Phase.SETTLING, change.refusal
@@ -256,7 +252,7 @@ class Fleet:
             return
 
         def is_done(listing: list[Item]) -> bool:
-            by_id = index_by_id(listing)
+            by_id = Listing(listing).by_id
             for job in watched:
                 if job.phase is not Phase.ENDED:
                     self._observe(job, by_id.get(str(job.instance["id"])))
@@ -273,7 +269,7 @@ class Fleet:
         except ClawHostersError as error:
             for job in watched:
                 if job.phase is not Phase.ENDED:
-                    job.fail(_why_not(job, error, waiter.timeout))
+                    job.fail(_why_not(job, error, waiter.timeout), error)
 
     def _observe(self, job: Job, now: Item | None) -> None:
         """Takes in what the list shows of a job's instance, which may be the end of it."""
@@ -353,10 +349,9 @@ def _foreseen(job: Job) -> Item | None:
 
 
 def _describe(jobs: list[Job]) -> str:
-    """What the person who waits is told: ``5 to go: web-bot deploying, ...``."""
+    """What the person who waits is told: ``5 to go: web-bot: deploying, ... and 2 more``."""
     waiting = [job.instance for job in jobs if job.phase is not Phase.ENDED]
-    shown = ", ".join(map(describe, waiting[:3]))
-    return f"{len(waiting)} to go: {shown}{', ...' if len(waiting) > 3 else ''}"
+    return f"{len(waiting)} to go: {some_of(map(describe, waiting), 3)}"
 
 
 def _why_not(job: Job, error: ClawHostersError, timeout: float) -> str:

@@ -12,12 +12,11 @@ from __future__ import annotations
 import enum
 import typing as t
 from dataclasses import dataclass
-from urllib.parse import quote
 
-from .answers import with_id
+from .answers import resource_path, with_id
 from .client import Client
 from .errors import NotFoundError, RefusedError, one_line
-from .owners import require_names
+from .owners import instance_of, require_names
 from .pages import Item
 from .together import in_order
 
@@ -145,49 +144,65 @@ def predicted(instance: Item, wanted: str, action: Action) -> dict[str, t.Any]:
     return {**after, "restarted": True} if action is Action.RESTART else after
 
 
-def index_by_id(instances: list[Item]) -> dict[str, Item]:
-    """Instances by id, as text: whether ids come as numbers is not sure (contract U24)."""
-    return {str(instance["id"]): instance for instance in instances}
+class Listing:
+    """Instances by id, as text since whether ids are numbers is not sure (contract U24), and by name, of which several
+    may have the same (contract U22)."""
 
+    def __init__(self, instances: t.Iterable[Item]) -> None:
+        self.by_id: dict[str, Item] = {}
+        self.by_name: dict[str, list[Item]] = {}
+        for instance in instances:
+            self.by_id[str(instance["id"])] = instance
+            if instance.get("name") is not None:
+                self.by_name.setdefault(str(instance["name"]), []).append(instance)
 
-def index_by_name(instances: list[Item]) -> dict[str, list[Item]]:
-    """Instances by name, of which there may be several to one (contract U22)."""
-    by_name: dict[str, list[Item]] = {}
-    for instance in instances:
-        if instance.get("name") is not None:
-            by_name.setdefault(str(instance["name"]), []).append(instance)
-    return by_name
+    def only(self, name: object) -> Item | None:
+        """The instance of this name; None where there is none, or more than one."""
+        named = self.by_name.get(str(name), [])
+        return named[0] if len(named) == 1 else None
+
+    def owner_of(self, item: Item) -> Item | None:
+        """The instance that ``item`` is of, such as a backup; by its name where that is only one's."""
+        instance_id, name = instance_of(item)
+        return self.by_id.get(instance_id) if instance_id is not None else self.only(name)
+
+    def pick(self, instance_id: int | None, name: str | None) -> Item | None:
+        """The instance that a user means, by id or else by its exact name; None when there is none.
+
+        Raises RefusedError when the name fits several, or is not that of the id, and SettingsError when it is empty.
+        """
+        require_names(name=name)
+        if instance_id is None:
+            named = self.by_name.get(str(name), [])
+            if len(named) > 1:
+                ids = ", ".join(str(instance["id"]) for instance in named)
+                raise RefusedError(
+                    f"{len(named)} instances are named {one_line(name, NAME_LIMIT)} (ids {one_line(ids)}): "
+                    "say which one is meant with id."
+                )
+            return named[0] if named else None
+        instance = self.by_id.get(str(instance_id))
+        if instance is not None and name not in (None, instance.get("name")):
+            raise RefusedError(
+                f"The instance with id {instance_id} is named {one_line(instance.get('name'), NAME_LIMIT)}, not "
+                f"{one_line(name, NAME_LIMIT)}; nothing was done."
+            )
+        return instance
 
 
 def path_of(instance_id: object) -> str:
     """Where the instance lives under the API's URL."""
-    return f"/instances/{quote(str(instance_id), safe='')}"
+    return resource_path("instances", instance_id)
 
 
 def find(client: Client, instance_id: int | None, name: str | None) -> Item | None:
-    """The instance with its detail fields, by id or else by its exact name; None when there is none.
-
-    Raises RefusedError when the name fits several, or does not fit the id.
-    """
+    """The instance that a user means, with its detail fields; raises what :meth:`Listing.pick` does."""
     require_names(name=name)
-    if instance_id is None:
-        matches = [instance for instance in client.fetch_all("/instances") if instance.get("name") == name]
-        if len(matches) > 1:
-            ids = ", ".join(str(match["id"]) for match in matches)
-            raise RefusedError(
-                f"{len(matches)} instances are named {one_line(name, NAME_LIMIT)} (ids {one_line(ids)}): "
-                "say which one is meant with id."
-            )
-        if not matches:
-            return None
-        return fetch_or_none(client, matches[0]["id"])
-    instance = fetch_or_none(client, instance_id)
-    if instance is not None and name is not None and instance.get("name") != name:
-        raise RefusedError(
-            f"The instance with id {instance_id} is named {one_line(instance.get('name'), NAME_LIMIT)}, not "
-            f"{one_line(name, NAME_LIMIT)}; nothing was done."
-        )
-    return instance
+    if instance_id is not None:
+        instance = fetch_or_none(client, instance_id)
+        return Listing([] if instance is None else [instance]).pick(instance_id, name)
+    listed = Listing(client.fetch_all("/instances")).pick(None, name)
+    return None if listed is None else fetch_or_none(client, listed["id"])
 
 
 def fetch_or_none(client: Client, instance_id: object, within: float | None = None) -> Item | None:

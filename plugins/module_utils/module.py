@@ -31,7 +31,6 @@ class Task:
 
     params: t.Mapping[str, t.Any]
     client: Client
-    progress: Progress
     warn: t.Callable[[str], None]
 
     def waiter(self) -> Waiter | None:
@@ -41,7 +40,7 @@ class Task:
         timeout = self.params["wait_timeout"]
         if timeout < 0:
             raise SettingsError(f"wait_timeout is {timeout}, but must be 0 or more seconds.")
-        return Waiter(timeout, self.progress, requests_left=lambda: self.client.usage.remaining)
+        return Waiter(timeout, self.client.progress, requests_left=lambda: self.client.usage.remaining)
 
 
 Work = t.Callable[[Task], Result]
@@ -71,7 +70,7 @@ class Execution:
             if settings.api_key:
                 self.secrets.add(settings.api_key)
             client = Client(settings, check_mode=self.check_mode, progress=self.progress, usage=usage)
-            result = {"changed": False, **work(Task(self.params, client, self.progress, self.warn))}
+            result = {"changed": False, **work(Task(self.params, client, self.warn))}
         except ClawHostersError as error:
             result = failure(error)
         except Exception as error:  # A fault of our own must read as one line, too.

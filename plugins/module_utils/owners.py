@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .client import Client
-from .errors import AnswerError, RefusedError, SettingsError
+from .errors import AnswerError, RefusedError, SettingsError, some_of
 from .pages import Item
 
 FIELDS = "instance_id, instance.id, instance_name, instance.name"
@@ -106,7 +106,7 @@ def _completed(owner: Owner, instances: list[Item], wanted_id: str | None, kind:
 
 
 def _not_shown(kind: str, items: list[Item]) -> str:
-    ids = ", ".join(str(item.get("id")) for item in items[:5]) + (", …" if len(items) > 5 else "")
+    ids = some_of((str(item.get("id")) for item in items), 5)
     return (
         f"The service does not say whose {kind} this is (id {ids}; looked at: {FIELDS}), and nothing is guessed. "
         f"See the dashboard, and name the {kind} by its own id, without an instance."

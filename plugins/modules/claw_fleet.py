@@ -203,16 +203,25 @@ SPEC = ArgumentSpec(
 ).plus(API, waiting(300))
 
 
+SHOWN = 3
+"""Entries that failed whose reasons stand in ``msg``; ``instances`` has all of them."""
+
+
 def work(task: Task) -> Result:
     """Brings every entry to its state, and fails at the end if one of them did."""
     params = task.params
     entries = [Entry(item["id"], item["name"], item["state"] or params["state"]) for item in params["instances"]]
     fleet = Fleet(task.client, task.waiter(), params["wait_healthy"], task.warn)
-    result = report(entries, fleet.ensure(entries, params["max_changes"]))
+    jobs = fleet.ensure(entries, params["max_changes"])
+    result = report(entries, jobs)
     failed = [f"{entry['name'] or entry['id']}: {entry['msg']}" for entry in result["instances"] if entry["failed"]]
     if failed:
-        shown = " ".join(failed[:3]) + (" ..." if len(failed) > 3 else "")
-        raise PartialError(f"{len(failed)} of {len(entries)} entries failed. {shown}", result)
+        more = f" And {len(failed) - SHOWN} more." if len(failed) > SHOWN else ""
+        raise PartialError(
+            f"{len(failed)} of {len(entries)} entries failed. {' '.join(failed[:SHOWN])}{more}",
+            result,
+            next((job.cause for job in jobs if job.cause), None),
+        )
     return result
 
 

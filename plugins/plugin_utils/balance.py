@@ -13,7 +13,7 @@ import typing as t
 from collections import Counter
 
 from ..module_utils.errors import RefusedError, one_line
-from ..module_utils.instances import status_of
+from ..module_utils.instances import Listing, status_of
 from ..module_utils.pages import Item
 from .texts import label
 
@@ -28,13 +28,9 @@ def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int) -
     if min_days < 0:
         raise RefusedError(f"balance_guard_min_days is {min_days}, but must be 0 or more.")
     named = _instances_named(order, instances)
-    summary = _dict(billing.get("summary"))
-    usage = _dict(billing.get("usage"))
-    balance = number(summary.get("claws_balance"))
-    cost = number(summary.get("daily_claw_cost"))
-    cost = number(usage.get("daily_total")) if cost is None else cost
-    told = number(summary.get("days_remaining"))
-    days = told if told is not None else days_of(balance, cost)
+    summary = as_dict(billing.get("summary"))
+    usage = as_dict(billing.get("usage"))
+    balance, cost, days = forecast_of(summary, usage)
     is_endless = cost is not None and cost <= 0
     plan: Data = {
         "balance": balance,
@@ -101,9 +97,7 @@ def _instances_named(order: t.Any, instances: list[Item]) -> list[Item]:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise RefusedError(f"balance_guard_stop_order names {one_line(', '.join(twice))} more than once.")
-    by_name: dict[str, list[Item]] = {}
-    for instance in instances:
-        by_name.setdefault(str(instance.get("name")), []).append(instance)
+    by_name = Listing(instances).by_name
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise RefusedError(f"balance_guard_stop_order names what there is not: {one_line(', '.join(unknown))}.")
@@ -119,15 +113,16 @@ def _instances_named(order: t.Any, instances: list[Item]) -> list[Item]:
 def _savings(usage: Data, instances: list[Item]) -> dict[str, int | None]:
     """What each instance costs a day with its add-ons, which name it by its name; None where it is not told."""
     savings: dict[str, int | None] = {
-        str(entry["id"]): number(entry.get("daily_claws")) for entry in _dicts(usage.get("instances")) if "id" in entry
+        str(entry["id"]): number(entry.get("daily_claws"))
+        for entry in as_dicts(usage.get("instances"))
+        if "id" in entry
     }
-    names = Counter(str(instance.get("name")) for instance in instances)
-    ids = {str(one.get("name")): str(one["id"]) for one in instances if names[str(one.get("name"))] == 1}
-    for addon in _dicts(usage.get("addons")):
-        identity = ids.get(str(addon.get("instance_name")))
-        claws = number(addon.get("daily_claws"))
-        if identity is not None and claws is not None and savings.get(identity) is not None:
-            savings[identity] = t.cast("int", savings[identity]) + claws
+    there = Listing(instances)
+    for addon in as_dicts(usage.get("addons")):
+        owner, claws = there.owner_of(addon), number(addon.get("daily_claws"))
+        saved = savings.get(str(owner["id"])) if owner is not None else None
+        if owner is not None and saved is not None and claws is not None:
+            savings[str(owner["id"])] = saved + claws
     return savings
 
 
@@ -141,6 +136,22 @@ def _kept_because(instance: Item, savings: dict[str, int | None]) -> str:
     if saved is None:
         return "the service does not tell what it costs"
     return "" if saved > 0 else "it costs no Claws"
+
+
+class Forecast(t.NamedTuple):
+    """Claws left, Claws a day, and whole days that they last; None for what the service does not tell."""
+
+    balance: int | None
+    cost: int | None
+    days: int | None
+
+
+def forecast_of(summary: Data, usage: Data) -> Forecast:
+    """How long the balance lasts: as the service says, or else by what a day costs (contract 5.1, 5.2)."""
+    balance, cost = number(summary.get("claws_balance")), number(summary.get("daily_claw_cost"))
+    cost = number(usage.get("daily_total")) if cost is None else cost
+    days = number(summary.get("days_remaining"))
+    return Forecast(balance, cost, days_of(balance, cost) if days is None else days)
 
 
 def forecast_text(balance: int | None, cost: int | None, days: int | None) -> str:
@@ -177,9 +188,11 @@ def _claws(value: int | None) -> str:
     return "not told" if value is None else f"{value} Claws"
 
 
-def _dict(value: t.Any) -> Data:
+def as_dict(value: t.Any) -> Data:
+    """An object of the service; an empty one for what is none."""
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: t.Any) -> list[Data]:
+def as_dicts(value: t.Any) -> list[Data]:
+    """The objects in a list of the service; none for what is no list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -18,12 +18,11 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from ..module_utils.backups import newest_first, taken_at
-from ..module_utils.instances import TROUBLED, is_busy, normal
+from ..module_utils.instances import TROUBLED, Listing, is_busy, normal
 from ..module_utils.journal import Event, Line, Record, Subject, line_of, records
-from ..module_utils.owners import instance_of
 from ..module_utils.pages import Item
 from ..module_utils.times import span, time_of
-from .balance import number
+from .balance import as_dict, as_dicts, forecast_of, number
 from .texts import NONE, clock, label, shown
 
 Data = dict[str, t.Any]
@@ -56,9 +55,9 @@ def page(
 ) -> Data:
     """Everything on the page. ``billing`` and ``backups`` may be missing, which the page then says."""
     max_age: timedelta = options["max_age"]
-    summary = _dict(billing.get("summary"))
-    usage = _dict(billing.get("usage"))
-    costs = {str(entry.get("id")): number(entry.get("daily_claws")) for entry in _dicts(usage.get("instances"))}
+    summary = as_dict(billing.get("summary"))
+    usage = as_dict(billing.get("usage"))
+    costs = {str(entry.get("id")): number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
     newest = _newest(instances, backups)
     rows = [_row(one, costs, newest, backups is not None, max_age, now) for one in instances]
     rows.sort(
@@ -146,14 +145,12 @@ def _tone(status: str) -> str:
 
 def _newest(instances: list[Item], backups: list[Item] | None) -> dict[str, Item]:
     """The newest backup of each instance, by its id; where only names are shown, by a name that one instance has."""
-    names = Counter(str(one.get("name")) for one in instances)
-    by_name = {str(one.get("name")): str(one["id"]) for one in instances if names[str(one.get("name"))] == 1}
+    there = Listing(instances)
     newest: dict[str, Item] = {}
     for backup in newest_first(backups or []):
-        identity, name = instance_of(backup)
-        owner = identity if identity is not None else by_name.get(str(name))
+        owner = there.owner_of(backup)
         if owner is not None and taken_at(backup):
-            newest.setdefault(str(owner), backup)
+            newest.setdefault(str(owner["id"]), backup)
     return newest
 
 
@@ -195,12 +192,7 @@ def _statuses(rows: list[Data]) -> list[Data]:
 
 
 def _money(summary: Data, usage: Data, rows: list[Data]) -> Data:
-    balance = number(summary.get("claws_balance"))
-    cost = number(summary.get("daily_claw_cost"))
-    cost = number(usage.get("daily_total")) if cost is None else cost
-    days = number(summary.get("days_remaining"))
-    if days is None and balance is not None and cost is not None and cost > 0:
-        days = max(balance // cost, 0)
+    balance, cost, days = forecast_of(summary, usage)
     return {
         "balance": _text(balance),
         "cost": _text(cost),
@@ -302,11 +294,3 @@ def _text(value: int | None) -> str:
 
 def _grouped(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def _dict(value: t.Any) -> Data:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: t.Any) -> list[Data]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 
 from ..module_utils.backups import newest_first, taken_at
 from ..module_utils.errors import RefusedError, one_line
-from ..module_utils.instances import is_busy, status_of
-from ..module_utils.owners import instance_of
+from ..module_utils.instances import Listing, is_busy, status_of
 from ..module_utils.pages import Item
 from ..module_utils.restore import RESTORABLE
 from ..module_utils.times import duration_of, iso, span, time_of
@@ -87,22 +86,18 @@ def found(targets: list[Data], instances: list[Item], backups: list[Item], backu
 
     With ``backup_id`` it is that one, and the module judges whether it can be restored.
     """
-    named: dict[str, list[Item]] = {}
-    for instance in instances:
-        named.setdefault(str(instance.get("name")), []).append(instance)
-    by_id = {str(instance["id"]): instance for instance in instances}
+    there = Listing(instances)
     result = []
     for target in targets:
         if target["id"] is not None:
-            candidates = [by_id[str(target["id"])]] if str(target["id"]) in by_id else []
+            candidates = [there.by_id[str(target["id"])]] if str(target["id"]) in there.by_id else []
         else:
-            candidates = named.get(target["name"], [])
+            candidates = there.by_name.get(target["name"], [])
         if len(candidates) != 1:
             result.append({**target, "instance": None, "backup": None, **_missing(target, candidates)})
             continue
         (instance,) = candidates
-        name_is_unique = len(named[str(instance.get("name"))]) == 1
-        mine = [backup for backup in newest_first(backups) if _is_of(backup, instance, name_is_unique)]
+        mine = [backup for backup in newest_first(backups) if there.owner_of(backup) is instance]
         backup = mine[0] if mine else None
         if backup_id is not None:
             backup = next((one for one in backups if str(one["id"]) == str(backup_id)), {"id": backup_id})
@@ -122,13 +117,6 @@ def _missing(target: Data, candidates: list[Item]) -> Data:
         "problem": f"{len(candidates)} instances have this name (ids {ids})",
         "ids": [instance["id"] for instance in candidates],
     }
-
-
-def _is_of(backup: Item, instance: Item, name_is_unique: bool) -> bool:
-    instance_id, name = instance_of(backup)
-    if instance_id is not None:
-        return str(instance_id) == str(instance["id"])
-    return name is not None and name_is_unique and name == str(instance.get("name"))
 
 
 def planned(candidates: list[Data], results: list[Data], settings: Data, now: datetime) -> list[Data]:

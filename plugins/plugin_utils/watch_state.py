@@ -21,7 +21,7 @@ from ..module_utils.settings import Settings
 from .transitions import Event, Known, Seen, Waiting
 
 FORMAT = 1
-NOTHING_MISSED = "Changes from before are not told then."
+CHANGES_LOST = "Changes from before are not told then."
 
 
 class StateError(ClawHostersError):
@@ -85,12 +85,12 @@ class StateFile:
             # To begin anew by itself could mean to lose a transition, or to tell one twice.
             raise StateError(
                 f"{self._shown} is damaged or no state file, so what was told before is not known. "
-                f"Move it away to begin anew with what is there then. {NOTHING_MISSED}"
+                f"Move it away to begin anew with what is there then. {CHANGES_LOST}"
             ) from None
         if owner != self._owner:
             raise StateError(
                 f"{self._shown} belongs to another api_url or API key. Name another one; or, if the key of the same "
-                f"account was replaced, move it away to begin anew. {NOTHING_MISSED}"
+                f"account was replaced, move it away to begin anew. {CHANGES_LOST}"
             )
         return state
 

@@ -304,7 +304,7 @@ def _faults_of(cell: Cell, before: World, outcome: Outcome, impatient: dict[str,
         found.append(f"changed is {changed}, and done was {outcome.effects}")
     if failed and outcome.effects and not changed and not any(word in msg for word in MAY_BE_DONE):
         found.append("something was done, and the failure does not say that it may have been")
-    if failed and fault.status and str(fault.status) in msg and case.module not in ("inventory", "claw_fleet"):
+    if failed and fault.status and str(fault.status) in msg and case.module != "inventory":
         shown = result.get("error") or {}
         if shown.get("status") != fault.status and not cell.turn.lost:
             found.append(f"the error of the service is not handed on: {shown}")
