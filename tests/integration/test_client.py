@@ -13,12 +13,13 @@ import socket
 import threading
 import time
 import typing as t
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils import transport
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client, Repeat
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ApiError,
     CheckModeError,
@@ -33,6 +34,22 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import 
 from simulator.handle import Simulator
 from support import KEY
 from support.sleeper import Sleeper
+
+
+class Watching:
+    """A witness that notes what it is told, and may forbid the request."""
+
+    def __init__(self, forbids: bool = False) -> None:
+        self.told: list[str] = []
+        self.forbids = forbids
+
+    def sending(self) -> None:
+        self.told.append("sending")
+        if self.forbids:
+            raise ClawHostersError("not now")
+
+    def refused(self) -> None:
+        self.told.append("refused")
 
 
 @pytest.fixture
@@ -146,7 +163,7 @@ def test_a_change_waits_out_a_rate_limit_and_a_purchase_does_not(simulator: Simu
     assert simulator.effects() == {"restarts": 1}
     simulator.fault("rate_limited")
     with pytest.raises(RateLimitedError):
-        client.act("POST", "/billing/buy_claws", {"package_id": 1}, Repeat.PURCHASE)
+        client.buy("/billing/buy_claws", {"package_id": 1}, Watching())
     assert simulator.calls().count("POST /billing/buy_claws") == 1
 
 
@@ -363,3 +380,59 @@ def test_an_answer_without_end_is_not_read_to_its_end(
     monkeypatch.setattr(transport, "LONGEST_BODY", 1000)
     with pytest.raises(TransportError, match="of no use"):
         client.act("GET", "/instances")
+
+
+@pytest.mark.parametrize(("times", "seconds"), [(1, 1), (2, 3), (3, 7), (4, 15), (5, 31), (6, 63), (7, 95), (8, 127)])
+def test_a_429_that_tells_no_time_is_waited_out_ever_longer(
+    simulator: Simulator, client: Client, sleeper: Sleeper, times: int, seconds: int
+) -> None:
+    simulator.switch(rate_headers="none")
+    simulator.fault("rate_limited", times=times, retry_after="none", reset="none")
+    assert client.fetch("/instances/1")["id"] == 1
+    assert seconds - 0.01 <= sleeper.total <= 1.25 * seconds
+
+
+def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_limit(simulator: Simulator) -> None:
+    settings = settings_from({"api_key": KEY, "api_url": simulator.url, "timeout": 10, "retry_timeout": 0}, pytest.fail)
+    simulator.fault("slow", seconds=1.3)
+    assert Client(settings).fetch("/instances/1")["id"] == 1
+    simulator.fault("reset_before")
+    simulator.fault("hang", seconds=10)
+    with pytest.raises(TransportError, match=r"within 1 s \(timeout\)\. Given up after 2 tries"):
+        Client(dataclasses.replace(settings, retry_timeout=1.2)).fetch("/instances/1")
+
+
+def test_a_change_is_witnessed_when_it_goes_out_and_when_it_is_refused(simulator: Simulator, client: Client) -> None:
+    witness = Watching()
+    simulator.fault("rate_limited", times=2, method="POST")
+    answer = client.act("POST", "/instances/1/restart", witness=witness)
+    assert answer is not None
+    assert answer["id"] == 1
+    assert witness.told == ["sending", "refused", "sending", "refused", "sending"]
+    simulator.fault("status", status=428, method="POST")
+    with pytest.raises(ApiError):
+        client.act("POST", "/instances/1/restart", witness=witness)
+    assert witness.told[-1] == "sending"
+
+
+def test_a_witness_that_says_no_keeps_it_from_going_and_holds_no_place(
+    simulator: Simulator, sleeper: Sleeper, tmp_path: Path
+) -> None:
+    given = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(tmp_path / "state")}
+    client = Client(
+        settings_from(given, pytest.fail), progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    )
+    for _time in range(3):
+        with pytest.raises(ClawHostersError, match="not now"):
+            client.act("POST", "/instances/1/restart", witness=Watching(forbids=True))
+    assert simulator.calls() == []
+    assert client.usage.requests == 0
+    assert client.fetch("/instances/1")["id"] == 1
+    assert sleeper.total == 0
+
+
+def test_a_list_whose_pages_are_not_counted_is_read_until_one_is_empty(simulator: Simulator, client: Client) -> None:
+    for ids in ((1, 2), (3, 4), (5,), ()):
+        simulator.fault("wrong_type", body={"data": [{"id": number} for number in ids], "pagination": {}})
+    assert [instance["id"] for instance in client.fetch_all("/instances")] == [1, 2, 3, 4, 5]
+    assert len(simulator.calls()) == 4
