@@ -55,6 +55,8 @@ options:
       - What to do when two instances come to one host name.
       - V(suffix) - all of them become C(NAME-ID), with a warning, and so does any that such a name would hide.
       - V(fail) - it is an error.
+      - A name that means something else to Ansible, such as V(all), V(localhost) or that of O(group), counts as one
+        that another has.
     type: str
     choices: [suffix, fail]
     default: suffix
@@ -120,15 +122,21 @@ cache_timeout: 300
 import functools
 import hashlib
 import ipaddress
+import json
 import re
 import typing as t
 
+from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError, one_line
-from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import fits, with_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+    ClawHostersError,
+    SettingsError,
+    one_line,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import fits, normal, with_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import Item
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import Settings, settings_from
@@ -139,6 +147,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as
 
 SETTINGS = tuple(API.options)
 NO_NAME = re.compile(r"[^A-Za-z0-9_]")
+RESERVED = ("all", "ungrouped", *C.LOCALHOST)
+"""Names that mean something else to Ansible."""
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -158,6 +168,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             require_library()
             settings = settings_from(self._settings(), self.display.warning)
+            if self.get_option("hostvars_prefix").startswith("ansible_"):
+                raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
             instances = self._instances(settings, self.get_cache_key(path), cache)
             self._populate(instances)
         except (ClawHostersError, DuplicateNames) as error:
@@ -177,12 +189,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if not self.get_option("cache"):
             return self._read(settings)
         entry = f"{cache_key}_{self._fingerprint(settings)}"
-        if cache:
-            try:
-                return self._cache[entry]
-            except KeyError:
-                pass
-        self._cache[entry] = instances = self._read(settings)
+        if cache and (cached := _uncached(self._cache.get(entry))) is not None:
+            return cached
+        instances = self._read(settings)
+        # As one text: in an object, Ansible's cache would read some names of fields as tags, even as one to trust.
+        self._cache[entry] = json.dumps(instances)
         return instances
 
     def _fingerprint(self, settings: Settings) -> str:
@@ -193,9 +204,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _read(self, settings: Settings) -> list[Item]:
         client = Client(settings, progress=told_progress(self.display))
         statuses = self.get_option("statuses")
-        wanted = {"status": None if "all" in statuses else statuses}
+        wanted = {"status": None if "all" in map(normal, statuses) else statuses}
         instances = [instance for instance in client.fetch_all("/instances") if fits(instance, wanted)]
-        return with_details(client, instances) if self._needs_details() else instances
+        if not self._needs_details():
+            return instances
+        return [instance for instance in with_details(client, instances) if fits(instance, wanted)]
 
     def _needs_details(self) -> bool:
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
@@ -210,7 +223,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"{len(instances)} have a status out of statuses ({', '.join(self.get_option('statuses'))})."
             )
         named = [(str(instance["id"]), self._host_name(instance, variables)) for instance, variables in kept]
-        names = unique_names(named, may_rename=self.get_option("on_duplicate") == "suffix", warn=self.display.warning)
+        names = unique_names(
+            named,
+            reserved={*RESERVED, self.get_option("group")},
+            may_rename=self.get_option("on_duplicate") == "suffix",
+            warn=self.display.warning,
+        )
         group = self.inventory.add_group(self.get_option("group"))
         strict = self.get_option("strict")
         added: list[str] = []
@@ -297,8 +315,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         """What to connect to. Only what surely is an address or a host name: SSH would take options, too."""
         source = self.get_option("connect_with")
         if source == "ip_address" and instance.get("ip_address"):
+            text = str(instance["ip_address"]).strip()
             try:
-                return str(ipaddress.ip_address(str(instance["ip_address"]).strip()))
+                # A zone, which may be any text, is this machine's to know, and not the service's.
+                return str(ipaddress.ip_address("" if "%" in text else text))
             except ValueError:
                 self.display.warning(
                     f"The ip_address of instance {instance['id']} is none: {one_line(instance['ip_address'])}"
@@ -311,6 +331,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"The subdomain_url of instance {instance['id']} names no host: {one_line(instance['subdomain_url'])}"
             )
         return None
+
+
+def _uncached(text: t.Any) -> list[Item] | None:
+    """The instances in a text from the cache, None when it holds none."""
+    try:
+        instances = json.loads(str(text))
+    except ValueError:
+        return None
+    is_whole = isinstance(instances, list) and all(isinstance(one, dict) and "id" in one for one in instances)
+    return instances if is_whole else None
 
 
 @functools.lru_cache(maxsize=1024)

@@ -240,7 +240,9 @@ def read(
         found = fetch_or_none(client, instance_id)
         instances = [] if found is None else [found]
     fitting = [instance for instance in instances if name in (None, instance.get("name")) and fits(instance, wanted)]
-    return with_details(client, fitting) if details and instance_id is None else fitting
+    if not details or instance_id is not None:
+        return fitting
+    return [instance for instance in with_details(client, fitting) if fits(instance, wanted)]
 
 
 def fits(instance: Item, wanted: t.Mapping[str, list[str] | None]) -> bool:
@@ -249,6 +251,9 @@ def fits(instance: Item, wanted: t.Mapping[str, list[str] | None]) -> bool:
 
 
 def with_details(client: Client, instances: list[Item]) -> list[Item]:
-    """The same instances with their detail fields; those that were deleted meanwhile are left out."""
-    detailed = in_order(lambda instance: fetch_or_none(client, instance["id"]), instances)
-    return [instance for instance in detailed if instance is not None]
+    """The same instances with their detail fields; those that were deleted meanwhile are left out.
+
+    What the detail does not show is as the list showed it (contract U23).
+    """
+    details = in_order(lambda instance: fetch_or_none(client, instance["id"]), instances)
+    return [{**listed, **detail} for listed, detail in zip(instances, details, strict=True) if detail is not None]

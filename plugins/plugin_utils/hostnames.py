@@ -15,15 +15,29 @@ class DuplicateNames(Exception):
 
 
 def unique_names(
-    named: t.Sequence[tuple[str, str]], *, may_rename: bool, warn: t.Callable[[str], None]
+    named: t.Sequence[tuple[str, str]],
+    *,
+    reserved: t.Collection[str] = (),
+    may_rename: bool,
+    warn: t.Callable[[str], None],
 ) -> dict[str, str]:
     """Host names by id, from pairs of id and wanted name.
 
-    All that share a name become ``NAME-ID``, and so does whoever is in the way of such a name. Raises DuplicateNames
-    where ``may_rename`` is False.
+    All that share a name become ``NAME-ID``, and so does whoever is in the way of such a name, or has a ``reserved``
+    one. Raises DuplicateNames where ``may_rename`` is False.
     """
     wanted = dict(named)
     names = dict(wanted)
+    for instance_id, name in named:
+        if name not in reserved:
+            continue
+        if not may_rename:
+            raise DuplicateNames(
+                f"The host name {name} has another meaning for Ansible, and the instance with id {instance_id} would "
+                "have it (on_duplicate: fail)."
+            )
+        names[instance_id] = f"{name}-{instance_id}"
+        warn(f"The host name {name} has another meaning for Ansible: {names[instance_id]} is used instead.")
     while shared := _shared(names):
         for name, ids in shared.items():
             if not may_rename:

@@ -21,8 +21,8 @@ NAME_LIMIT = 80
 
 _SLUG_LIMIT = 60
 _SAFE_IN_FILE_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,~-]+")
-_PLAIN_IN_YAML = re.compile(r"[A-Za-z0-9_./~-][A-Za-z0-9_./~@%+ -]*")
+_PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,-]+")
+_PLAIN_IN_YAML = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./~@%+-]*( [A-Za-z0-9_./~@%+-]+)*")
 
 
 def shown(value: object, limit: int = NAME_LIMIT) -> str:
@@ -51,10 +51,14 @@ def clock(moment: datetime | None) -> str:
 
 
 def _quoted(text: str) -> str:
-    """``text`` as YAML: between single quotes, and with escapes only where a terminal would obey what is in it."""
+    """``text`` as YAML: between single quotes, and with escapes only where a terminal would obey what is in it.
+
+    Ansible runs extra variables as templates, unless they are marked.
+    """
+    mark = "!unsafe " if "{" in text or text.startswith("#jinja2:") else ""
     if text.isprintable():
-        return "'" + text.replace("'", "''") + "'"
-    return '"' + "".join(map(_escaped, text)) + '"'
+        return mark + "'" + text.replace("'", "''") + "'"
+    return mark + '"' + "".join(map(_escaped, text)) + '"'
 
 
 def _escaped(character: str) -> str:

@@ -22,7 +22,7 @@ else:
     _trust = trust_as_template
 
 
-CALLING = re.compile(r"[{}()\[\]|*%~\\]")
+CALLING = re.compile(r"[{}()\[\]|*%~\\]|^#jinja2:")
 """Text without any of these calls nothing and computes nothing large. Conditions evaluate text without braces, too."""
 
 

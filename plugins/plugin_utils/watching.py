@@ -163,17 +163,12 @@ class Watch:
         self.state = state
 
     async def _tell(self) -> None:
-        """Hands the events over, one after another, and notes which were taken, however it ends."""
-        if not self.state.untold:
-            return
-        told = 0
-        try:
-            for event in self.state.untold:
-                # A filter of the rulebook may change what it gets.
-                await self.queue.put(copy.deepcopy(event))
-                told += 1
-        finally:
-            self.state = State(self.state.known, self.state.untold[told:])
+        """Hands the events over, one after another, and notes each that was taken, whatever happens after it."""
+        while self.state.untold:
+            event, *rest = self.state.untold
+            # A filter of the rulebook may change what it gets.
+            await self.queue.put(copy.deepcopy(event))
+            self.state = State(self.state.known, rest)
             try:
                 self._write(self.state)
             except StateError as error:
