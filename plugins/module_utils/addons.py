@@ -18,6 +18,7 @@ from .answers import resource_path, with_id
 from .attributes import Config, differing, in_type_of, is_same, merged, not_taken_text
 from .client import Client
 from .errors import (
+    MASK,
     AnswerError,
     ApiError,
     ClawHostersError,
@@ -34,7 +35,6 @@ from .masking import masked, secrets_in
 from .options import Concealed, Options
 from .owners import belonging, instance_of, owner_label, require_names, shows_instance
 from .pages import Item
-from .transport import MASK
 
 _NAMED_AT_MOST = 10
 _CHANGED_SECRET = f"{MASK} (sent)"

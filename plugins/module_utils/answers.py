@@ -13,7 +13,7 @@ import typing as t
 from urllib.parse import quote
 
 from . import ratelimit
-from .errors import BY_STATUS, AnswerError, ApiError, GarbledError, RateLimitedError, one_line
+from .errors import AnswerError, ApiError, GarbledError, RateLimitedError, one_line, type_of
 from .pages import Item, Pagination, pagination_of
 from .transport import Answer
 
@@ -110,7 +110,7 @@ def api_error(request: str, answer: Answer, body: t.Any) -> ApiError:
     """The error envelope, or as much of it as there is, as an exception."""
     envelope = body.get("error", body) if isinstance(body, dict) else body
     fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
-    error = BY_STATUS.get(answer.status, ApiError)(
+    error = type_of(answer.status)(
         request,
         answer.status,
         code=_text(fields.get("code")),

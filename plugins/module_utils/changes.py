@@ -48,19 +48,23 @@ class Change(t.NamedTuple):
     is_lost: bool = False
 
 
-def ask(client: Client, current: Item, wanted: str, action: Action, *, may_repeat: bool) -> Change:
+def ask(
+    client: Client, current: Item, wanted: str, action: Action, *, may_repeat: bool, is_repeat: bool = False
+) -> Change:
     """Asks once for ``action``, which is to bring ``current`` to the state ``wanted``.
 
-    ``may_repeat`` says whether the caller would ask a second time; where not, AGAIN and REPEAT are errors. Raises what
-    the client raises, with what was read back in its message.
+    ``may_repeat`` says whether the caller would ask a second time; where not, AGAIN and REPEAT are errors.
+    ``is_repeat``: this is the second time after REPEAT. Raises what the client raises, with what was read back in its
+    message.
     """
     path = path_of(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = client.act(*request)
+        answer = client.act(*request, is_repeat=is_repeat)
     except NotFoundError:
         if action is Action.DELETE:
-            return Change(Effect.ALREADY, None)
+            # It is gone when it can't be read any more (contract 4.7).
+            return Change(Effect.ALREADY, fetch_or_none(client, current["id"]))
         raise
     except UnprocessableError as refusal:
         return _after_refusal(client, refusal, current, wanted, may_repeat)

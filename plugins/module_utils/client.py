@@ -93,6 +93,17 @@ class Usage:
         }
 
 
+class _Request(t.NamedTuple):
+    """One request on its way: a try."""
+
+    method: str
+    path: str
+    params: dict[str, str] | None
+    body: object
+    timeout: float
+    is_repeat: bool
+
+
 @dataclass
 class Client:
     """Talks to one service with one key; raises the errors of errors.py and nothing of ``requests``.
@@ -149,13 +160,17 @@ class Client:
         path: str,
         body: object = None,
         witness: Witness | None = None,
+        *,
+        is_repeat: bool = False,
     ) -> Item | None:
         """Asks for a change; returns the object that the service answers with, None when it sends none.
+
+        ``is_repeat``: the caller has asked for it before, which only the count of repeats needs to know.
 
         Raises CheckModeError in check mode, before anything is sent. After TransportError with ``sent`` and after
         ServerError the change may or may not have been made: read, then decide.
         """
-        answer = self._request(method, path, Repeat.CHANGE, body_of, body=body, witness=witness)
+        answer = self._request(method, path, Repeat.CHANGE, body_of, body=body, witness=witness, is_repeat=is_repeat)
         data = answer.get("data") if isinstance(answer, dict) else None
         return data if isinstance(data, dict) else None
 
@@ -216,6 +231,7 @@ class Client:
         body: object = None,
         within: float | None = None,
         witness: Witness | None = None,
+        is_repeat: bool = False,
     ) -> Read:
         """What ``read`` makes of the answer, after as many tries as ``repeat`` and ``retry_timeout`` allow."""
         if self.check_mode and method != "GET":
@@ -228,7 +244,8 @@ class Client:
             try:
                 # The first try has all of `timeout`; those after it end with the limit.
                 timeout = self.settings.timeout if tries == 1 else min(self.settings.timeout, max(patience.left, 1.0))
-                answer = self._exchange(method, path, params, body, timeout, patience, witness)
+                request = _Request(method, path, params, body, timeout, is_repeat or tries > 1)
+                answer = self._exchange(request, patience, witness)
                 return read(f"{method} {path}", answer)
             except repeat.value as error:
                 pause = _pause_after(error, tries)
@@ -237,19 +254,8 @@ class Client:
                         error.add(f"Given up after {tries} tries in {patience.spent:.0f} s.")
                     raise
                 patience.sleep(min(pause * random.uniform(1, 1 + JITTER), patience.left), self._reason(error))
-                with self._lock:
-                    self.usage.retries += 1
 
-    def _exchange(
-        self,
-        method: str,
-        path: str,
-        params: dict[str, str] | None,
-        body: object,
-        timeout: float,
-        patience: Patience,
-        witness: Witness | None,
-    ) -> Answer:
+    def _exchange(self, request: _Request, patience: Patience, witness: Witness | None) -> Answer:
         """One exchange, in turn with all who use the key."""
         turn = ""
 
@@ -258,7 +264,7 @@ class Client:
             check_wanted()
             if self._budget:
                 wait = functools.partial(patience.sleep, what=self._reason())
-                turn = self._budget.reserve(timeout, patience.left, wait)
+                turn = self._budget.reserve(request.timeout, patience.left, wait)
             if witness:
                 try:
                     witness.sending()
@@ -267,14 +273,24 @@ class Client:
                     raise
 
         def after(outcome: WireOutcome) -> None:
-            self._count(outcome)
+            self._count(outcome, is_repeat=request.is_repeat)
             if self._budget:
                 self._budget.report(turn, outcome)
             if witness and outcome.status == 429:
                 witness.refused()
 
         return exchange(
-            self.settings, method, path, params=params, body=body, timeout=timeout, before=before, after=after
+            self.settings,
+            request.method,
+            request.path,
+            params=request.params,
+            body=request.body,
+            timeout=request.timeout,
+            before=before,
+            after=after,
+            say=patience.say,
+            # A connection that was kept may end at any moment, and whether what was lost with it was done is not known.
+            on_new_connection=witness is not None,
         )
 
     @contextlib.contextmanager
@@ -292,11 +308,12 @@ class Client:
                 if not self._waiters:
                     self.usage.waited += self.progress.clock() - self._waiting_since
 
-    def _count(self, outcome: WireOutcome) -> None:
+    def _count(self, outcome: WireOutcome, *, is_repeat: bool = False) -> None:
         if not outcome.sent:
             return
         with self._lock:
             self.usage.requests += 1
+            self.usage.retries += is_repeat
             left = ratelimit.remaining(outcome.headers)
             self.usage.remaining = self.usage.remaining if left is None else left
 

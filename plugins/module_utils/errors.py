@@ -10,7 +10,11 @@ Nothing below the module or plugin exits; everything raises one of these.
 from __future__ import annotations
 
 import json
+import re
 import typing as t
+
+MASK = "********"
+"""What stands where a secret was."""
 
 SERVICE_TEXT_LIMIT = 200
 """Characters of the service's own text that a message repeats (contract U11)."""
@@ -154,6 +158,13 @@ class ApiError(ClawHostersError):
             said += f" ({text})"
         super().__init__(f"{request} was answered with {said.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
 
+    def hide(self, secret: re.Pattern[str]) -> None:
+        """Hides what matches ``secret`` in all that the service said."""
+        self.args = (secret.sub(MASK, str(self)),)
+        self.code = self.code and secret.sub(MASK, self.code)
+        self.message = self.message and secret.sub(MASK, self.message)
+        self.details = json.loads(secret.sub(MASK, json.dumps(self.details)))
+
     def as_dict(self) -> dict[str, t.Any]:
         """The ``error`` that a failed task returns (interface 2)."""
         return {
@@ -197,20 +208,21 @@ class RateLimitedError(ApiError):
 
 
 class ServerError(ApiError):
-    """500, 502, 503, 504: the service or the proxy in front of it is at fault."""
+    """5xx: the service or the proxy in front of it is at fault."""
 
     hint = "The fault is on the service's side; try again later."
 
 
-BY_STATUS: dict[int, type[ApiError]] = {
+def type_of(status: int) -> type[ApiError]:
+    """The error that an answer with this status is."""
+    return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
+
+
+_BY_STATUS: dict[int, type[ApiError]] = {
     401: UnauthorizedError,
     403: ForbiddenError,
     404: NotFoundError,
     410: NotFoundError,
     422: UnprocessableError,
     429: RateLimitedError,
-    500: ServerError,
-    502: ServerError,
-    503: ServerError,
-    504: ServerError,
 }

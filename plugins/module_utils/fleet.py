@@ -37,7 +37,7 @@ from .instances import (
     status_of,
 )
 from .pages import Item
-from .power import Arrival, describe
+from .power import PAUSED, Arrival, describe
 from .together import in_order
 from .waiter import Waiter
 
@@ -162,6 +162,8 @@ class Fleet:
             self.waiter.requests_per_look = self.client.usage.requests
         jobs = list({id(job): job for job in planned}.values())
         for job in jobs:
+            if job.wanted == "stopped" and job.action is Action.KEEP and job.seen and status_of(job.seen) == "paused":
+                self.warn(PAUSED.format(label(job.seen)))
             self._look_closer(job)
         expected = sum(job.would_change() for job in jobs)
         if max_changes is not None and expected > max_changes:
@@ -205,15 +207,17 @@ class Fleet:
 
     def _change_one(self, job: Job) -> None:
         """Asks for one change, at most twice in all where contract 11 allows it."""
-        before = job.instance
+        before, is_repeat = job.instance, False
         try:
             while True:
                 job.requests += 1
-                change = ask(self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2)
+                change = ask(
+                    self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2, is_repeat=is_repeat
+                )
                 job.seen = change.instance
                 if change.effect is not Effect.REPEAT:
                     break
-                job.is_lost = change.is_lost
+                job.is_lost, is_repeat = change.is_lost, True
         except ClawHostersError as error:
             job.fail(error, error)
             return

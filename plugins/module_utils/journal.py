@@ -99,7 +99,11 @@ class Journal:
 
         Reads only, so that check mode can. Raises JournalError.
         """
-        return records(self._lines()).get(_normal(subject))
+        return self.records().get(_normal(subject))
+
+    def records(self) -> dict[Subject, Record]:
+        """What is known of each subject. Raises JournalError."""
+        return records(self._lines())
 
     def write(self, subject: Subject, event: Event, **notes: t.Any) -> None:
         """Appends a line and syncs it to the disk. Raises JournalError."""
@@ -108,7 +112,7 @@ class Journal:
         try:
             self._folder.make()
             with self._folder.locked(JOURNAL_LOCK), self._folder.opened(JOURNAL, os.O_RDWR | os.O_CREAT) as file:
-                _drop_torn_end(file)
+                _mend_end(file)
                 os.lseek(file, 0, os.SEEK_END)
                 while data:
                     written = os.write(file, data)
@@ -141,13 +145,14 @@ class Journal:
     def _lines(self) -> list[Line]:
         try:
             with self._folder.opened(JOURNAL, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
-                whole, _newline, _torn = stream.read().rpartition(b"\n")
+                whole = stream.read()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise self._unusable(error) from None
         lines: list[Line] = []
-        for number, text in enumerate(whole.split(b"\n") if whole else [], start=1):
+        *texts, end = whole.split(b"\n")
+        for number, text in enumerate([*texts, end] if _is_line(end) else texts, start=1):
             try:
                 lines.append(line_of(text))
             except (ValueError, KeyError, TypeError):
@@ -220,10 +225,21 @@ def _normal(subject: Subject) -> Subject:
     return replace(subject, service=service_name(str(subject.service)))
 
 
-def _drop_torn_end(file: int) -> None:
+def _is_line(text: bytes) -> bool:
+    """Whether it is a whole line, which counts even where an editor has taken the line break at its end."""
+    try:
+        line_of(text)
+    except (ValueError, KeyError, TypeError):
+        return False
+    return True
+
+
+def _mend_end(file: int) -> None:
     """Cuts off a line that a crash left unfinished: what it was to announce was never sent."""
     size = os.lseek(file, 0, os.SEEK_END)
     content = os.pread(file, size, 0)
     end = content.rfind(b"\n") + 1
-    if end != size:
+    if _is_line(content[end:]):
+        os.write(file, b"\n")
+    elif end != size:
         os.ftruncate(file, end)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .transport import MASK
+from .errors import MASK
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _SECRET_WORD = re.compile(r".*(key|token|secret|passw(or)?d|passphrase|credential)", re.IGNORECASE)

@@ -18,6 +18,7 @@ from .instances import (
     NAME_LIMIT,
     TROUBLED,
     Action,
+    Listing,
     decide,
     fetch_again,
     fetch_or_none,
@@ -30,6 +31,9 @@ from .instances import (
 )
 from .pages import Item
 from .waiter import Waiter
+
+PAUSED = "{} is paused, not stopped: its balance ran out. It is left as it is."
+"""What is warned of where an instance was to be stopped."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,14 @@ class Power:
                     return Outcome(may_have_changed, kept, summary(before), reached)
                 if self.client.check_mode:
                     return Outcome(True, current, summary(before), after)
-                change = ask(self.client, current, wanted, decision.action, may_repeat=first is None)
+                change = ask(
+                    self.client,
+                    current,
+                    wanted,
+                    decision.action,
+                    may_repeat=first is None,
+                    is_repeat=first is not None and first.effect is Effect.REPEAT,
+                )
             if change.effect in (Effect.DONE, Effect.ALREADY):
                 changed = may_have_changed or change.effect is Effect.DONE
                 outcome = Outcome(changed, change.instance, summary(before), after if changed else summary(before))
@@ -130,7 +141,7 @@ class Power:
     def _kept(self, current: Item, wanted: str) -> Item | None:
         """An instance that is as wanted, after the waiting that is due even so."""
         if wanted == "stopped" and status_of(current) == "paused":
-            self.warn(f"{label(current)} is paused, not stopped: its balance ran out. It is left as it is.")
+            self.warn(PAUSED.format(label(current)))
         unhealthy = wanted == "started" and self.wait_healthy and not is_healthy(current)
         if self.client.check_mode or not (wanted == "absent" or unhealthy):
             return current
@@ -164,7 +175,7 @@ class Power:
             )
         except WaitTimeoutError:
             # A deleted record may stay readable and yet have left the account (contract 4.7).
-            if any(str(item["id"]) == str(last["id"]) for item in self.client.fetch_all("/instances")):
+            if str(last["id"]) in Listing(self.client.fetch_all("/instances", within=0.0)).by_id:
                 raise
         return seen[-1]
 

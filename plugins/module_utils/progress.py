@@ -31,6 +31,7 @@ class Progress:
         self._sleep = sleep
         self.clock = clock
         self._said: dict[str, float] = {}
+        self._told: dict[float, float] = {}
         self._epoch = time.time() - clock()
 
     def now(self) -> float:
@@ -40,15 +41,26 @@ class Progress:
     def sleep(self, seconds: float, what: str, *, since: float, limit: float) -> None:
         """Sleeps ``seconds``, part of a wait that began at ``since`` (of ``clock``) and lasts ``limit`` at most."""
         end = self.clock() + seconds
+        self._catch_up(what, since=since, limit=limit)
         while (left := end - self.clock()) > SHORTEST_STEP:
             waited = self.clock() - since
             next_line = (waited // EVERY_SECONDS + 1) * EVERY_SECONDS
             step = min(left, max(next_line - waited, SHORTEST_STEP))
             self._sleep(step)
             if waited + step >= next_line - 1e-3:
-                self._tell(f"{what}, {next_line:.0f} s of at most {limit:.0f} s")
+                self._tell(what, next_line, since=since, limit=limit)
 
-    def _tell(self, line: str) -> None:
+    def _catch_up(self, what: str, *, since: float, limit: float) -> None:
+        """Says what was due while something else than sleeping took its time, such as a slow answer."""
+        due = (self.clock() - since) // EVERY_SECONDS * EVERY_SECONDS
+        if due > self._told.get(since, 0.0):
+            self._tell(what, due, since=since, limit=limit)
+
+    def _tell(self, what: str, seconds: float, *, since: float, limit: float) -> None:
+        self._told[since] = seconds
+        self.say(f"{what}, {seconds:.0f} s of at most {limit:.0f} s")
+
+    def say(self, line: str) -> None:
         """Says it, unless another thread that waits for the same has just done so."""
         now = self.clock()
         if self._say and now - self._said.get(line, -math.inf) > EVERY_SECONDS / 2:
@@ -64,6 +76,10 @@ class Patience:
         self._limit = limit
         self._waiting = waiting
         self._started = progress.clock()
+
+    def say(self, line: str) -> None:
+        """Lets the person who waits know, without a wait of this."""
+        self._progress.say(line)
 
     @property
     def spent(self) -> float:

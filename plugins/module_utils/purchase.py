@@ -10,15 +10,18 @@ It is about real money: one POST, never repeated by itself on anything (contract
 from __future__ import annotations
 
 import math
+import re
 import typing as t
 from dataclasses import dataclass
 
-from .client import Client
-from .errors import ClawHostersError, PartialError, RefusedError
+from .client import Client, Witness
+from .errors import ApiError, ClawHostersError, PartialError, RefusedError
 from .journal import Event, Journal, Record, Subject
 from .once import AtMostOnce, UnclearError
 
 Result = dict[str, t.Any]
+
+LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 
 
 def body_of(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -66,7 +69,7 @@ class Purchase:
         try:
             answer = once.send(
                 self.client,
-                lambda witness: self.client.buy("/billing/buy_claws", body, witness),
+                lambda witness: self._buy(body, witness),
                 notes,
                 "Nothing was bought; the same order may be run again.",
             )
@@ -74,6 +77,14 @@ class Purchase:
             raise self._unknown(str(unclear), unclear.cause, balance) from None
         once.note(Event.COMPLETED)
         return self._result(answer, self._balance_after(balance), bought=body)
+
+    def _buy(self, body: dict[str, t.Any], witness: Witness) -> object:
+        try:
+            return self.client.buy("/billing/buy_claws", body, witness)
+        except ApiError as error:
+            # A page to pay on is as secret in an error as it is in an answer.
+            error.hide(LINK)
+            raise
 
     def _already(self, record: Record, balance: int) -> Result:
         """What an earlier run of the order came to: nothing is bought again."""

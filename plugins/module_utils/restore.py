@@ -18,7 +18,7 @@ from .backups import fetch, is_before, is_usable, left_out_text, newest_first, p
 from .client import Client
 from .errors import ClawHostersError, NotFoundError, PartialError, RefusedError, WaitTimeoutError
 from .instances import TROUBLED, fetch_again, fetch_or_none, find, is_busy, is_healthy, label, status_of
-from .journal import Event, Journal, Record, Subject
+from .journal import Event, Journal, Record, Subject, service_name
 from .once import AtMostOnce, UnclearError
 from .owners import belonging, instance_of, owner_label, shows_instance
 from .pages import Item
@@ -89,7 +89,8 @@ class Restore:
             )
 
     def _once(self, instance: Item) -> AtMostOnce:
-        subject = Subject("restore", self.client.settings.api_url, self.incident, str(instance["id"]))
+        service = service_name(self.client.settings.api_url)
+        subject = Subject("restore", service, self.incident, str(instance["id"]))
         return AtMostOnce(self.journal, subject, self.warn)
 
     def _run(self, choice: Choice, instance: Item, backup: Item | None, once: AtMostOnce) -> Result:
@@ -128,10 +129,16 @@ class Restore:
 
     def _restored_before(self, choice: Choice) -> Item | None:
         """The instance, where this incident has restored it before: a backup may have expired since."""
-        if self.force or not choice.names_instance:
+        if self.force:
             return None
-        instance = find(self.client, choice.instance_id, choice.instance_name)
-        return None if instance is None or self._once(instance).record() is None else instance
+        if choice.names_instance:
+            instance = find(self.client, choice.instance_id, choice.instance_name)
+            return None if instance is None or self._once(instance).record() is None else instance
+        for subject, record in self.journal.records().items():
+            is_of_incident = subject == self._once({"id": subject.instance_id}).subject
+            if is_of_incident and str(record.notes.get("backup_id")) == str(choice.backup_id):
+                return fetch_or_none(self.client, subject.instance_id)
+        return None
 
     def _owner(self, backup: Item) -> Item:
         """The instance that a backup shows as its own."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
+import ssl
 import stat
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -157,6 +158,12 @@ def _checked_ca_path(path: str | None) -> str | None:
     path = os.path.expanduser(str(path))
     if not os.path.exists(path):
         raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM form, or leave it out.")
+    if os.path.isfile(path):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except (OSError, ValueError) as error:
+            reason = one_line(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+            raise SettingsError(f"ca_path {path} is no CA bundle in PEM form ({reason}).") from None
     return path
 
 

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import http.cookiejar
 import json
 import os
@@ -15,7 +17,8 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
-from .errors import ClawHostersError, RedirectedError, SettingsError, TlsError, TransportError, one_line
+from .deadline import Deadline, WatchedAdapter
+from .errors import MASK, ClawHostersError, RedirectedError, SettingsError, TlsError, TransportError, one_line
 from .settings import Settings
 from .together import AT_ONCE
 
@@ -30,7 +33,7 @@ except ImportError:
 else:
     HAS_REQUESTS = True
 
-MASK = "********"
+_UNTRUSTED = re.compile(r"certificate verify failed: (.*?)\.?( \(_ssl\.c:\d+\))?['\")]*$", re.DOTALL)
 REDIRECTS = 3
 """How many redirects within the host a GET follows."""
 PIECE = 1 << 16
@@ -88,11 +91,14 @@ def exchange(
     timeout: float,
     before: t.Callable[[], None],
     after: t.Callable[[WireOutcome], None],
+    say: t.Callable[[str], None] = lambda _line: None,
+    on_new_connection: bool = False,
 ) -> Answer:
     """Sends one request and returns the answer, whatever its status.
 
     A GET follows redirects within its host; nothing follows one to another host, where the key has no business.
-    ``before`` is called before each request on the way, and ``after`` with what became of it.
+    ``before`` is called before each request on the way, and ``after`` with what became of it; ``say`` is told every ten
+    seconds that there is no answer yet.
     Raises TransportError, TlsError or RedirectedError.
     """
     require_library()
@@ -100,11 +106,18 @@ def exchange(
     url = settings.api_url + path
     for _hop in range(1 + REDIRECTS):
         before()
+        host = urlsplit(url).netloc
+        waits_for = f"{host}: no whole answer yet to {request}"
+        deadline = Deadline(timeout, functools.partial(_remind, say, waits_for, timeout))
         try:
-            response = _send(settings, method, url, params, body, timeout)
-            text = _text(response, timeout, settings.api_key)
-        except (requests.RequestException, HTTPError, ValueError) as error:
-            failure = _failure(request, urlsplit(url).netloc, timeout, error)
+            with deadline, _session(is_new=on_new_connection) as session:
+                response = _send(session, settings, method, url, params, body, timeout)
+                text = _text(response, timeout, settings.api_key)
+            if deadline.has_cut:
+                # What is cut off can look like a short answer.
+                raise requests.exceptions.ReadTimeout
+        except (requests.RequestException, HTTPError, ValueError, OSError) as error:
+            failure = _failure(request, host, timeout, requests.exceptions.ReadTimeout() if deadline.has_cut else error)
             after(WireOutcome(sent=isinstance(failure, TransportError) and failure.sent))
             raise failure from None
         after(WireOutcome(True, response.status_code, response.headers))
@@ -124,10 +137,19 @@ def exchange(
     )
 
 
+def _remind(say: t.Callable[[str], None], what: str, timeout: float, seconds: float) -> None:
+    say(f"{what}, {seconds:.0f} s of at most {timeout:g} s")
+
+
 def _send(
-    settings: Settings, method: str, url: str, params: dict[str, str] | None, body: object, timeout: float
+    session: requests.Session,
+    settings: Settings,
+    method: str,
+    url: str,
+    params: dict[str, str] | None,
+    body: object,
+    timeout: float,
 ) -> requests.Response:
-    session = shared_session()
     # A service on this machine is asked directly: a proxy would see the key in the clear.
     session.trust_env = not settings.is_loopback
     return session.request(
@@ -163,13 +185,28 @@ def shared_session() -> requests.Session:
     session = _sessions.get(os.getpid())
     if session is None:
         _sessions.clear()
-        session = _sessions[os.getpid()] = PlainSession()
-        session.headers["User-Agent"] = "clawhosters.cloud (Ansible collection)"
-        connections = requests.adapters.HTTPAdapter(pool_maxsize=AT_ONCE)
-        session.mount("https://", connections)
-        session.mount("http://", connections)
-        session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        session = _sessions[os.getpid()] = _new_session()
     return session
+
+
+def _new_session() -> requests.Session:
+    session = PlainSession()
+    session.headers["User-Agent"] = "clawhosters.cloud (Ansible collection)"
+    connections = WatchedAdapter(pool_maxsize=AT_ONCE)
+    session.mount("https://", connections)
+    session.mount("http://", connections)
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    return session
+
+
+@contextlib.contextmanager
+def _session(*, is_new: bool) -> t.Iterator[requests.Session]:
+    """The shared session, or one of its own for a single request."""
+    if not is_new:
+        yield shared_session()
+        return
+    with _new_session() as session:
+        yield session
 
 
 def _text(response: requests.Response, timeout: float, key: str | None) -> str:
@@ -197,15 +234,17 @@ def _text(response: requests.Response, timeout: float, key: str | None) -> str:
 
 def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawHostersError:
     """What ``requests`` raised, as an error of ours: did the request reach the service, and what can be done?"""
-    if isinstance(error, requests.exceptions.SSLError) and "certificate verify failed" in str(error):
-        reason = one_line(error).rpartition("certificate verify failed: ")[2]
+    if isinstance(error, requests.exceptions.SSLError) and (untrusted := _UNTRUSTED.search(str(error))):
         return TlsError(
-            f"{request} was not sent: no trusted connection to {host} ({reason.rstrip('.')}). "
+            f"{request} was not sent: no trusted connection to {host} ({one_line(untrusted[1])}). "
             "If it has a private certificate, give its CA with ca_path."
         )
+    if isinstance(error, requests.exceptions.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+        return TlsError(f"{request} was not sent: {host} does not speak https. Check api_url.")
     if isinstance(error, requests.exceptions.ProxyError):
         return TransportError(
-            f"{request} was not sent: the proxy for {host} can't be reached. Check https_proxy and no_proxy.",
+            f"{request} was not sent: the proxy for {host} can't be used ({_last_words(error)}). "
+            "Check https_proxy and no_proxy.",
             sent=False,
         )
     if isinstance(error, requests.exceptions.ConnectTimeout):
@@ -235,6 +274,12 @@ def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawH
 def _system_error(reason: Exception) -> str:
     """The operating system's words in a urllib3 message such as ``...: [Errno 111] Connection refused``."""
     return one_line(re.sub(r"^.*\[Errno -?\d+\] ", "", str(reason)))
+
+
+def _last_words(error: Exception) -> str:
+    """The innermost reason in the text of an error that holds others."""
+    words = re.split(r"[('\"]", re.sub(r"['\")]+$", "", str(error)))[-1]
+    return one_line(words.rpartition(": ")[2])
 
 
 def _within_host(url: str, location: str) -> str | None:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils import transport
+from ansible_collections.clawhosters.cloud.plugins.module_utils import deadline, transport
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ApiError,
@@ -353,18 +353,68 @@ def served(answer: t.Callable[[socket.socket], None]) -> t.Iterator[dict[str, t.
         thread.join()
 
 
-def test_the_timeout_is_for_the_whole_answer() -> None:
+@pytest.mark.parametrize(
+    ("begin", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 O", b"K"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-Slow: yes\r\n"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b\x08\x08\0\0\0\0\0\0", b"n"),
+    ],
+)
+def test_the_timeout_is_for_the_whole_answer(begin: bytes, drop: bytes) -> None:
     """A service that sends a byte now and then would keep a client that only counts the silence for ever."""
 
     def drip(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        connection.sendall(begin)
         while True:
-            connection.sendall(b" ")
+            connection.sendall(drop)
             time.sleep(0.05)
 
     with served(drip) as options, pytest.raises(TransportError, match=r"no whole answer within 0\.5 s") as failure:
         Client(settings_from(options, pytest.fail)).fetch("/instances/1")
     assert failure.value.sent
+
+
+def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "REMINDER", 0.2)
+    lines: list[str] = []
+    settings = settings_from({"api_key": KEY, "api_url": simulator.url, "timeout": 30}, pytest.fail)
+    simulator.fault("slow", seconds=0.7)
+    Client(settings, progress=Progress(lines.append)).fetch("/instances/1")
+    assert lines[0].endswith(": no whole answer yet to GET /instances/1, 0 s of at most 30 s")
+
+
+def test_a_change_that_must_not_be_sent_twice_takes_no_connection_that_may_be_closed(
+    simulator: Simulator, client: Client
+) -> None:
+    client.fetch("/instances/1")
+    client.act("POST", "/instances/1/restart", witness=Watching())
+    client.act("POST", "/instances/2/restart")
+    connections = [entry["client"] for entry in simulator.log()]
+    assert connections[1] not in (connections[0], connections[2])
+    assert connections[0] == connections[2]
+
+
+@pytest.mark.parametrize("status", [501, 505, 520, 522, 524, 599])
+def test_any_fault_of_the_service_is_one(simulator: Simulator, client: Client, status: int) -> None:
+    simulator.fault("status", status=status, times=2)
+    assert client.fetch("/instances/1")["id"] == 1
+
+
+def test_only_what_was_sent_counts_as_a_repeat(sleeper: Sleeper) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+    client = Client(
+        settings_from({"api_key": KEY, "api_url": url}, pytest.fail),
+        progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep),
+    )
+    with pytest.raises(TransportError):
+        client.fetch("/instances/1")
+    assert (client.usage.requests, client.usage.retries) == (0, 0)
+    assert sleeper.total > 0
 
 
 def test_a_byte_order_mark_before_the_json_is_no_matter() -> None:

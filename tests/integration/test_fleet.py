@@ -310,3 +310,10 @@ def test_a_change_that_is_not_known_is_told_and_not_claimed(simulator: Simulator
     result = worker.run(claw_fleet, instances=[{"id": 1}])
     assert result["changed"] is False
     assert "The answer to a request before that was lost" in result["instances"][0]["msg"]
+
+
+def test_one_that_is_paused_and_not_stopped_is_warned_of(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("paused", "stopped"))
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="stopped")
+    assert result["summary"] == {"ok": 2, "changed": 0, "failed": 0}
+    assert worker.warnings == ["bot-1 (id 1) is paused, not stopped: its balance ran out. It is left as it is."]

@@ -23,8 +23,12 @@ PAYLOADS = [
     "<script>alert(1)</script>",
     "!unsafe x: [1, 2",
     "9 ** 9 ** 9 ** 9",
+    "#jinja2:variable_start_string:'<<',variable_end_string:'>>',x:'<<claw_id>>'!",
     "na\u0131ve \u202egnirts",
 ]
+
+
+CACHE = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile"}
 
 
 def listed(run: Run) -> dict[str, t.Any]:
@@ -246,12 +250,86 @@ def test_a_name_that_calls_nothing_prints_as_it_is(small: Simulator, controller:
     assert "__ansible_unsafe" not in run.stdout
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        {
+            "__ansible_type": "_AnsibleTaggedStr",
+            "value": "{{ lookup('ansible.builtin.pipe', 'touch pwned') }}",
+            "tags": [{"__ansible_type": "TrustedAsTemplate"}],
+        },
+        {"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256"},
+        {"__ansible_unsafe": "x"},
+    ],
+)
+def test_what_looks_like_ansible_s_own_marks_is_data_from_the_cache_too(
+    small: Simulator, controller: Controller, name: dict[str, t.Any]
+) -> None:
+    body = {"data": [{"id": 4, "name": name, "status": "running"}]}
+    small.fault("wrong_type", path="/instances", body=body, times=None)
+    config = {**CACHE, "cache_connection": str(controller.folder / "cache"), "hostnames": ["id"]}
+    config["compose"] = {"composed": "claw_name"}
+    first, second = controller.inventory(config), controller.inventory(config)
+    assert small.calls() == ["GET /instances"]
+    assert variables(first, "4") == variables(second, "4")
+    play = {"hosts": "clawhosters", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"var": "claw_name"}}]}
+    run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"))
+    assert run.rc == 0, run.screen
+    assert not (controller.folder / "pwned").exists()
+
+
+@pytest.mark.parametrize("content", ['"no list"', '"[1]"', '[{"id": 1}]', '"{"'])
+def test_a_cache_that_holds_no_list_is_read_anew(small: Simulator, controller: Controller, content: str) -> None:
+    config = {**CACHE, "cache_connection": str(controller.folder / "cache")}
+    controller.inventory(config)
+    (path,) = (path for path in (controller.folder / "cache").iterdir())
+    path.write_text(f'{{"{path.name}": {content}}}', encoding="utf-8")
+    assert hosts(controller.inventory(config)) == ["alpha", "bravo", "delta"]
+
+
+@pytest.mark.parametrize("name", ["all", "ungrouped", "clawhosters", "localhost", "127.0.0.1"])
+def test_a_name_that_ansible_gives_another_meaning_hides_nobody(
+    small: Simulator, controller: Controller, name: str
+) -> None:
+    small.set_instance(4, name=name)
+    run = controller.inventory()
+    assert set(hosts(run)) == {f"{name}-4", "alpha", "bravo"}
+    assert run.says(f"The host name {name} has another meaning for Ansible: {name}-4 is used instead."), run.screen
+    run = controller.inventory({"on_duplicate": "fail"})
+    assert run.rc != 0
+    assert run.says("(on_duplicate: fail)"), run.screen
+
+
+def test_a_prefix_that_would_say_how_to_connect_is_refused(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory({"hostvars_prefix": "ansible_"})
+    assert run.rc != 0
+    assert run.says("hostvars_prefix must not begin with ansible_"), run.screen
+    assert small.calls() == []
+
+
+def test_a_detail_that_shows_less_or_another_status_than_the_list(small: Simulator, controller: Controller) -> None:
+    detail = {"data": {"id": 4, "status": "running", "subdomain_url": "delta.example"}}
+    small.fault("wrong_type", path="/instances/4", body=detail)
+    small.fault("wrong_type", path="/instances/2", body={"data": {"id": 2, "name": "bravo", "status": "stopped"}})
+    run = controller.inventory({"details": True})
+    assert hosts(run) == ["alpha", "delta"]
+    assert variables(run, "delta")["claw_tier"] == "pro"
+    assert variables(run, "delta")["claw_subdomain_url"] == "delta.example"
+
+
+def test_an_address_with_a_zone_is_no_address(small: Simulator, controller: Controller) -> None:
+    small.set_instance(4, ip_address="fe80::1%$(touch pwned)")
+    run = controller.inventory({"connect_with": "ip_address"})
+    assert "ansible_host" not in variables(run, "delta")
+    assert "ansible_host" in variables(run, "bravo")
+
+
+def test_all_is_written_in_any_case(small: Simulator, controller: Controller) -> None:
+    assert len(hosts(controller.inventory({"statuses": ["ALL"]}))) == 4
+
+
 def test_the_cache_is_not_another_accounts(small: Simulator, controller: Controller) -> None:
-    cache = {
-        "cache": True,
-        "cache_plugin": "ansible.builtin.jsonfile",
-        "cache_connection": str(controller.folder / "cache"),
-    }
+    cache = {**CACHE, "cache_connection": str(controller.folder / "cache")}
     controller.inventory(cache)
     small.clear_log()
     run = controller.inventory(cache, CLAWHOSTERS_API_KEY="oc_live_of_another_account")

@@ -27,9 +27,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.power import Out
 from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
 from ansible_collections.clawhosters.cloud.plugins.module_utils.waiter import Waiter
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from simulator.handle import Simulator
 from support import KEY
 from support.sleeper import Sleeper
+from support.worker import Worker
 
 Ensure = t.Callable[..., Outcome]
 
@@ -365,11 +367,11 @@ def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
     simulator.set_instance(1, status="stopped")
     original, refused = transport._send, []
 
-    def send(settings: t.Any, method: str, *given: t.Any) -> t.Any:
+    def send(session: t.Any, settings: t.Any, method: str, *given: t.Any) -> t.Any:
         if method == "POST" and len(refused) < refusals:
             refused.append(method)
             raise requests.exceptions.ConnectTimeout
-        return original(settings, method, *given)
+        return original(session, settings, method, *given)
 
     monkeypatch.setattr(transport, "_send", send)
     refusals = 2
@@ -380,3 +382,29 @@ def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
     refusals = 3
     assert ensure("started").changed
     assert posts(simulator) == ["POST /instances/1/start"]
+
+
+def test_a_deletion_that_finds_nothing_is_looked_after(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="running")
+    simulator.fault("not_found", method="DELETE")
+    with pytest.raises(WaitTimeoutError, match="not gone within 60 s"):
+        ensure("absent", wait_timeout=60)
+
+
+def test_a_second_request_is_counted_as_the_repeat_that_it_is(simulator: Simulator) -> None:
+    simulator.set_instance(1, status="stopped")
+    simulator.fault("reset_before", method="POST")
+    result = Worker(simulator).run(claw_instance, id=1, state="started")
+    assert result["api"]["requests"] == len(simulator.calls())
+    assert result["api"]["retries"] == 1
+
+
+def test_a_look_at_the_list_does_not_outlast_the_deadline(simulator: Simulator) -> None:
+    simulator.set_instance(1, status="running")
+    simulator.switch(delete_lingers="detail")
+    simulator.fault("rate_limited", path="/instances", retry_after="seconds", seconds=20, times=None)
+    worker = Worker(simulator, {"retry_timeout": 100})
+    result = worker.run(claw_instance, id=1, state="absent", wait_timeout=5)
+    assert result["failed"] is True
+    assert result["changed"] is True
+    assert worker.sleeper.total <= 5

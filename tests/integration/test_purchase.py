@@ -227,3 +227,17 @@ def test_async_is_refused_since_its_file_would_hold_the_link(simulator: Simulato
     assert run.rc != 0
     assert "async" in run.screen
     assert simulator.calls() == []
+
+
+@pytest.mark.parametrize("status", [402, 502])
+def test_a_link_to_pay_by_is_as_secret_in_a_refusal(
+    simulator: Simulator, worker: Worker, tmp_path: Path, status: int
+) -> None:
+    link = "https://pay.example/secret"
+    details = {"at": f"see {link}.", "also": [link]}
+    simulator.fault("status", method="POST", status=status, code="payment", message=f"pay at {link}", details=details)
+    result = worker.run(claw_purchase)
+    assert result["failed"] is True
+    assert "pay at ********" in result["msg"]
+    assert "pay.example" not in str(result)
+    assert "pay.example" not in (tmp_path / "state/journal.jsonl").read_text(encoding="utf-8")

@@ -581,8 +581,10 @@ def test_a_backup_that_has_expired_since_is_no_reason_to_fail_or_to_send_again(
     assert again["changed"] is False
     assert again["restore"] == first["restore"]
     assert str(again["backup"]["id"]) == "12"
-    # By the incident alone nobody knows any more whose it was.
-    assert worker.run(claw_backup_restore, backup_id=12)["failed"] is True
+    # The journal knows whose it was.
+    by_backup_alone = worker.run(claw_backup_restore, backup_id=12)
+    assert (by_backup_alone["failed"], by_backup_alone["restore"]) == (False, first["restore"])
+    assert worker.run(claw_backup_restore, backup_id=12, incident="INC-2")["failed"] is True
     assert restores(simulator) == 1
 
 

@@ -206,6 +206,17 @@ def test_what_a_crash_left_of_a_line_counts_for_nothing_and_spoils_no_other(tmp_
     assert journal.record_of(SUBJECT).event is Event.COMPLETED
 
 
+def test_a_whole_line_counts_though_an_editor_took_its_end(tmp_path):
+    journal = Journal(str(tmp_path))
+    journal.write(SUBJECT, Event.INTENDED)
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert journal.record_of(SUBJECT).event is Event.INTENDED
+    journal.write(SUBJECT, Event.UNCLEAR)
+    assert journal.record_of(SUBJECT).event is Event.UNCLEAR
+    assert path.read_bytes().count(b"\n") == 2
+
+
 def test_files_and_folder_are_the_owners_alone(tmp_path):
     journal = Journal(str(tmp_path / "deep" / "state"))
     journal.write(SUBJECT, Event.INTENDED)

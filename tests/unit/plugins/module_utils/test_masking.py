@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import MASK
 from ansible_collections.clawhosters.cloud.plugins.module_utils.masking import masked, secrets_in
-from ansible_collections.clawhosters.cloud.plugins.module_utils.transport import MASK
 
 SECRET = "sk-12345"
 

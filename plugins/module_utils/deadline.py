@@ -1,0 +1,112 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ends a request in time: the timeouts of ``requests`` are for each wait for more, of which an answer may have any
+number."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import threading
+import time
+import typing as t
+
+try:
+    from requests.adapters import HTTPAdapter
+    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+except ImportError:
+    HTTPAdapter = object  # type: ignore[assignment,misc]
+
+REMINDER = 10.0
+"""Seconds after which who waits for an answer is told so, and told again (interface 1a)."""
+GRACE = 0.1
+"""Seconds between two attempts to end a request whose time is over: at the first it may not have been connected."""
+
+_request = threading.local()
+
+
+class Deadline:
+    """Ends the request that its thread makes meanwhile, when ``seconds`` are over.
+
+    ``remind`` is called every ten seconds until then, with the seconds so far. ``has_cut`` tells that the request was
+    ended.
+    """
+
+    def __init__(self, seconds: float, remind: t.Callable[[float], None]) -> None:
+        self.has_cut = False
+        self._begun = time.monotonic()
+        self._seconds = seconds
+        self._remind = remind
+        self._socket: socket.socket | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clawhosters-deadline", daemon=True)
+
+    def __enter__(self) -> None:
+        _request.deadline = self
+        self._thread.start()
+
+    def __exit__(self, *_exception: object) -> None:
+        _request.deadline = None
+        self._done.set()
+        self._thread.join()
+
+    def watch(self, connection: socket.socket) -> None:
+        """What the request waits on now."""
+        self._socket = connection
+
+    def _run(self) -> None:
+        for reminder in range(1, int(self._seconds // REMINDER) + 1):
+            if self._done.wait(self._left(reminder * REMINDER)):
+                return
+            if reminder * REMINDER < self._seconds:
+                self._remind(reminder * REMINDER)
+        ended = self._done.wait(self._left(self._seconds))
+        while not ended:
+            self._cut()
+            ended = self._done.wait(GRACE)
+
+    def _left(self, moment: float) -> float:
+        return max(self._begun + moment - time.monotonic(), 0.0)
+
+    def _cut(self) -> None:
+        if self._socket is not None:
+            self.has_cut = True
+            with contextlib.suppress(OSError):
+                # Not its own method: that of a TLS connection takes it apart under the hands of its reader.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class WatchedAdapter(HTTPAdapter):
+    """An adapter whose connections a :class:`Deadline` can end, those through a proxy too."""
+
+    def init_poolmanager(self, *given: t.Any, **options: t.Any) -> None:
+        """As the adapter that it is one of, with other pools."""
+        super().init_poolmanager(*given, **options)
+        self.poolmanager.pool_classes_by_scheme = _pools()
+
+    def proxy_manager_for(self, *given: t.Any, **options: t.Any) -> t.Any:
+        """As the adapter that it is one of, with other pools."""
+        manager = super().proxy_manager_for(*given, **options)
+        manager.pool_classes_by_scheme = _pools()
+        return manager
+
+
+@functools.cache
+def _pools() -> dict[str, type]:
+    return {"http": _watched(HTTPConnectionPool), "https": _watched(HTTPSConnectionPool)}
+
+
+def _watched(pool: type) -> type:
+    """The same kind of pool, whose connections tell the deadline of their request what it waits on."""
+
+    class Connection(pool.ConnectionCls):  # type: ignore[name-defined]
+        def getresponse(self, *given: t.Any, **options: t.Any) -> t.Any:
+            deadline: Deadline | None = getattr(_request, "deadline", None)
+            if deadline is not None:
+                deadline.watch(self.sock)
+            return super().getresponse(*given, **options)
+
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})

@@ -1,0 +1,54 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What somebody who waits is told, and how often."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
+from support.sleeper import Sleeper
+
+
+@pytest.fixture
+def sleeper():
+    return Sleeper()
+
+
+@pytest.fixture
+def lines():
+    return []
+
+
+@pytest.fixture
+def progress(sleeper, lines):
+    return Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep)
+
+
+def test_a_line_every_ten_seconds(progress, sleeper, lines):
+    progress.sleep(35, "web-bot: deploying", since=sleeper.now, limit=300)
+    assert lines == [f"web-bot: deploying, {seconds} s of at most 300 s" for seconds in (10, 20, 30)]
+
+
+def test_short_sleeps_of_one_wait_add_up(progress, sleeper, lines):
+    since = sleeper.now
+    for _time in range(9):
+        progress.sleep(2.5, "x", since=since, limit=60)
+    assert lines == ["x, 10 s of at most 60 s", "x, 20 s of at most 60 s"]
+
+
+def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, sleeper, lines):
+    since = sleeper.now
+    for _look in range(4):
+        sleeper.now += 8  # the answer
+        progress.sleep(2, "x", since=since, limit=60)
+    sleeper.now += 25
+    progress.sleep(1, "x", since=since, limit=60)
+    assert lines == [f"x, {seconds} s of at most 60 s" for seconds in (10, 20, 30, 40, 60)]
+
+
+def test_nobody_needs_to_listen(sleeper):
+    Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep).sleep(15, "x", since=sleeper.now, limit=60)
+    assert sleeper.total == 15
