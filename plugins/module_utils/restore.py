@@ -98,9 +98,9 @@ class Restore:
         record = once.record()
         if record is not None:
             # Another run may have been at it since the instance was read.
-            instance = fetch_again(self.client, instance)
+            seen, instance = instance, fetch_again(self.client, instance)
             if not self.force:
-                return self._go_on(record, instance, backup, once)
+                return self._go_on(record, instance, backup, once, is_under_way=is_busy(seen) or is_busy(instance))
         chosen = backup or self._newest(choice, instance)
         self._preflight(choice, instance, chosen)
         if self.client.check_mode:
@@ -242,7 +242,9 @@ class Restore:
             return self._wait(once, now, backup, changed=True)
         raise self._unknown(str(error), once, now or instance, backup, error)
 
-    def _go_on(self, record: Record, instance: Item, backup: Item | None, once: AtMostOnce) -> Result:
+    def _go_on(
+        self, record: Record, instance: Item, backup: Item | None, once: AtMostOnce, *, is_under_way: bool
+    ) -> Result:
         """What an earlier run for the incident has begun or done: nothing is sent again."""
         asked_for, backup = backup, self._backup_of(record, backup)
         if asked_for is not None and asked_for is not backup:
@@ -258,7 +260,7 @@ class Restore:
                 f"wrong, and the instance is {instance.get('status')} now. Nothing was sent again; force: true would.",
                 self._result("failed", record, instance, backup),
             )
-        if record.event is Event.ACCEPTED or is_busy(instance):
+        if record.event is Event.ACCEPTED or is_under_way:
             if self.client.check_mode:
                 return self._result("in_flight", record, instance, backup)
             return self._wait(once, instance, backup, changed=False)

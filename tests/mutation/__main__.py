@@ -40,7 +40,15 @@ TESTS = {
     "instances": [f"{UNIT}/test_instances.py", f"{UNIT}/test_fleet_plan.py", "tests/integration/test_finding.py"],
     "fleet": [f"{UNIT}/test_fleet_plan.py", "tests/integration/test_fleet.py"],
     "client": ["tests/integration/test_client.py", "tests/integration/test_budget.py"],
-    "budget": ["tests/integration/test_budget.py"],
+    "budget": [f"{UNIT}/test_rate_budget.py", "tests/integration/test_budget.py"],
+    "once": [f"{UNIT}/test_once.py"],
+    "purchase": ["tests/integration/test_purchase.py"],
+    "power": ["tests/integration/test_power.py"],
+    "changes": ["tests/integration/test_power.py", "tests/integration/test_fleet.py"],
+    "waiter": [f"{UNIT}/test_waiter.py"],
+    "times": [f"{UNIT}/test_times.py"],
+    "backups": [f"{UNIT}/test_backups.py"],
+    "restore": ["tests/integration/test_restore.py"],
 }
 TELLING = re.compile(
     "AddNot|AndWithOr|OrWithAnd|Delete_Not|TrueWith|FalseWith|Number|Exception|ZeroIteration|Decorator|Statement"
@@ -116,6 +124,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=list(TESTS), help=", ".join(TESTS))
     parser.add_argument("--minutes", type=float, default=60.0, help="no mutant is begun after that")
     options = parser.parse_args()
+    if unknown := sorted({*options.names} - {*TESTS}):
+        parser.error(f"there is no list of tests for {', '.join(unknown)}; there is one for {', '.join(TESTS)}")
     with ProcessPoolExecutor(2) as pool:
         rows = list(pool.map(judge, options.names, repeat(time.time() + options.minutes * 60)))
     print(f"\n{'file':<10} {'mutants':>7} {'judged':>7} {'killed':>7} {'by time':>7} {'survivors':>9}", *rows, sep="\n")

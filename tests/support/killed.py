@@ -26,9 +26,9 @@ from .controller import REPOSITORY
 CODE = "/plugins/module_utils/"
 SCOPES = {
     "all": "",
-    "around what is sent": "restore.py purchase.py journal.py changes.py fleet.py power.py",
+    "around what is sent": "restore.py purchase.py once.py journal.py changes.py fleet.py power.py",
     "between the lines of the journal": (
-        "journal.py:write journal.py:sending restore.py:_begin restore.py:_note purchase.py:_run purchase.py:_note"
+        "journal.py:write once.py:send once.py:sending once.py:note restore.py:_begin purchase.py:_run purchase.py:_buy"
     ),
 }
 """Which lines count: of these files, or of these functions."""
