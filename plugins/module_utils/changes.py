@@ -39,7 +39,7 @@ class Effect(enum.Enum):
 class Change(t.NamedTuple):
     """What came of one request; ``instance`` is the one seen after it, None when it is gone.
 
-    With AGAIN, ``refusal`` is what the service said. ``is_lost``: the request went out and may yet be carried out.
+    ``refusal`` is what the service said, where that was no. ``is_lost``: it went out, and may yet be carried out.
     """
 
     effect: Effect
@@ -61,10 +61,10 @@ def ask(
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
         answer = client.act(*request, is_repeat=is_repeat)
-    except NotFoundError:
+    except NotFoundError as refusal:
         if action is Action.DELETE:
             # It is gone when it can't be read any more (contract 4.7).
-            return Change(Effect.ALREADY, fetch_or_none(client, current["id"]))
+            return Change(Effect.ALREADY, fetch_or_none(client, current["id"]), refusal)
         raise
     except UnprocessableError as refusal:
         return _after_refusal(client, refusal, current, wanted, may_repeat)

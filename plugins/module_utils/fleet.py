@@ -85,7 +85,7 @@ class Job:
         return t.cast("Item", self.seen)
 
     def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
-        """Ends it as failed. Why a first request was refused is told with what went wrong after it."""
+        """Ends it as failed. Why a request was refused is told with what went wrong after it."""
         self.cause = cause if isinstance(cause, ApiError) else self.refusal
         before = f" It was asked for before, and refused: {self.refusal}" if self.refusal else ""
         lost = f" {LOST_BEFORE}" if self.is_lost else ""
@@ -221,8 +221,9 @@ class Fleet:
         except ClawHostersError as error:
             job.fail(error, error)
             return
+        job.refusal = change.refusal
         if change.effect is Effect.AGAIN:
-            job.phase, job.refusal = Phase.SETTLING, change.refusal
+            job.phase = Phase.SETTLING
             return
         # The state is there: by this request, or by the one before it that was lost.
         job.changed = job.is_lost or change.effect is Effect.DONE

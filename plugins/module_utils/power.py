@@ -109,7 +109,8 @@ class Power:
             if change.effect in (Effect.DONE, Effect.ALREADY):
                 changed = may_have_changed or change.effect is Effect.DONE
                 outcome = Outcome(changed, change.instance, summary(before), after if changed else summary(before))
-                return self._arrived(outcome, wanted, current, decision.action)
+                with _telling_of(change):
+                    return self._arrived(outcome, wanted, current, decision.action)
             first = change
 
     def _arrived(self, outcome: Outcome, wanted: str, before: Item, action: Action) -> Outcome:
@@ -207,7 +208,7 @@ class Arrival:
 
 @contextlib.contextmanager
 def _telling_of(first: Change | None) -> t.Iterator[None]:
-    """What came of a first request is told with what goes wrong after it."""
+    """What came of a request is told with what goes wrong after it."""
     try:
         yield
     except ClawHostersError as error:
