@@ -163,16 +163,26 @@ class Watch:
         self.state = state
 
     async def _tell(self) -> None:
-        """Hands the events over, one after another, and notes each that was taken, whatever happens after it."""
-        while self.state.untold:
-            event, *rest = self.state.untold
-            # A filter of the rulebook may change what it gets.
-            await self.queue.put(copy.deepcopy(event))
-            self.state = State(self.state.known, rest)
-            try:
-                self._write(self.state)
-            except StateError as error:
-                self._failed(f"{error} After a restart events would be told again.")
+        """Hands the events over, one after another, and notes which were taken, however it ends."""
+        events = self.state.untold
+        told = 0
+        try:
+            for event in events:
+                # A filter of the rulebook may change what it gets.
+                await self.queue.put(copy.deepcopy(event))
+                told += 1
+                # In a queue of one place, this one may still be there, but the one before it was taken.
+                self._keep(events[told - 1 :])
+        finally:
+            self._keep(events[told:])
+
+    def _keep(self, untold: list[Event]) -> None:
+        """Notes what is still to be told."""
+        self.state = State(self.state.known, untold)
+        try:
+            self._write(self.state)
+        except StateError as error:
+            self._failed(f"{error} After a restart events would be told again.")
 
     def _write(self, state: State) -> None:
         if self.file and state != self.written:
