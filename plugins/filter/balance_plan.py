@@ -13,7 +13,7 @@ version_added: 1.0.0
 short_description: Plan which instances to stop so that the balance lasts (internal to the role balance_guard)
 description:
   - Internal to the role P(clawhosters.cloud.balance_guard#role), for whose tasks alone it is made.
-positional: instances, order, min_days
+positional: instances, order, min_days, rounds
 options:
   _input:
     description:
@@ -28,13 +28,20 @@ options:
   order:
     description:
       - The names of those that may be stopped, the first to stop first.
-    type: list
+    type: raw
     required: true
   min_days:
     description:
       - The days that the balance must last.
     type: int
     required: true
+  rounds:
+    description:
+      - What was done by the plans before, the last one last. Each has the C(cost) and C(stops) of its plan, and the ids
+        that it really C(stopped).
+    type: list
+    elements: dict
+    default: []
 """
 
 EXAMPLES = r"""
@@ -58,10 +65,10 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.balance import p
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 
-def balance_plan(billing: t.Any, instances: t.Any, order: t.Any, min_days: t.Any) -> t.Any:
+def balance_plan(billing: t.Any, instances: t.Any, order: t.Any, min_days: t.Any, rounds: t.Any = ()) -> t.Any:
     """What to stop, and what each stop buys."""
     try:
-        return inert(plan_of(billing, list(instances), order, int(min_days)))
+        return inert(plan_of(billing, list(instances), order, int(min_days), rounds))
     except RefusedError as error:
         raise AnsibleFilterError(str(error)) from error
 

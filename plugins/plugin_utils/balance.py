@@ -4,7 +4,9 @@
 
 """What the role ``balance_guard`` decides: which instances to stop, in the order given, so that the balance lasts.
 
-Pure. Every number of Claws comes from the service, and any of them may be missing (contract 5).
+Pure. Every number of Claws comes from the service, and any of them may be missing (contract 5). What usage says of an
+instance and what the summary says of the account may contradict each other (contract 10). So whether a stop was enough
+is read after it, round by round, and not worked out.
 """
 
 from __future__ import annotations
@@ -20,8 +22,11 @@ from .texts import label
 Data = dict[str, t.Any]
 
 
-def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int) -> Data:
+def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int, rounds: t.Sequence[Data] = ()) -> Data:
     """What to stop, what each stop buys, and what is left alone and why, with ``lines`` that say it to people.
+
+    Each of the ``rounds`` before holds the ``cost`` and ``stops`` of its plan, and the ids that it really ``stopped``.
+    What was tried once is not tried again.
 
     Raises RefusedError for an order that names what there is not, or not clearly.
     """
@@ -38,6 +43,7 @@ def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int) -
         "days": days,
         "holds": is_endless or (days is not None and days >= min_days),
         "problem": "",
+        "tried": [stop["id"] for one in rounds for stop in one["stops"]],
         "stops": [],
         "declared": [],
         "kept": [],
@@ -49,16 +55,35 @@ def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int) -
     if plan["holds"]:
         plan["lines"].append("The balance lasts; nothing is to be done.")
         return plan
+    plan["problem"] = _why_none_is_stopped(balance, cost, instances, rounds)
+    if plan["problem"]:
+        plan["lines"].append(plan["problem"])
+    else:
+        _choose(plan, named, _savings(usage, instances), t.cast("int", balance), t.cast("int", cost), min_days)
+    return plan
+
+
+def _why_none_is_stopped(balance: int | None, cost: int | None, instances: list[Item], rounds: t.Sequence[Data]) -> str:
+    """Why the numbers are no ground to stop anything on; empty where they are."""
     if balance is None or cost is None:
-        plan["problem"] = (
+        return (
             "The service does not tell "
             + ("the balance" if balance is None else "what a day costs")
             + ", so what a stop would buy is not known, and nothing is stopped."
         )
-        plan["lines"].append(plan["problem"])
-        return plan
-    _choose(plan, named, _savings(usage, instances), balance, cost, min_days)
-    return plan
+    if rounds and not _is_counted(rounds[-1], cost, instances):
+        return (
+            "The service does not count the stops yet, so nothing more is stopped. Run this role again in some minutes."
+        )
+    return ""
+
+
+def _is_counted(last: Data, cost: int, instances: list[Item]) -> bool:
+    """Whether the cost of a day shows what the last round stopped; until then nobody can tell if more is needed."""
+    if not last["stopped"]:
+        return True
+    running = {str(instance["id"]) for instance in instances if status_of(instance) == "running"}
+    return cost < last["cost"] and running.isdisjoint(last["stopped"])
 
 
 def _choose(
@@ -68,6 +93,8 @@ def _choose(
     for instance in named:
         if plan["holds_after"]:
             break
+        if str(instance["id"]) in plan["tried"]:
+            continue
         name = label(instance.get("name"), instance["id"])
         if reason := _kept_because(instance, savings):
             plan["kept"].append({"id": instance["id"], "name": name, "reason": reason})
@@ -85,14 +112,15 @@ def _choose(
     if not plan["holds_after"]:
         plan["lines"].append(
             "That is not enough: name more instances in balance_guard_stop_order, or buy Claws."
-            if plan["stops"]
+            if plan["stops"] or plan["tried"]
             else "Nothing in balance_guard_stop_order would help: name more instances in it, or buy Claws."
         )
 
 
 def _instances_named(order: t.Any, instances: list[Item]) -> list[Item]:
     """The instances that the order names. Anything that is not clear is an error before anything is sent."""
-    names = [str(name).strip() for name in (order.split(",") if isinstance(order, str) else order or [])]
+    is_text = isinstance(order, str)
+    names = [name.strip() for name in order.split(",")] if is_text else [str(name) for name in order or []]
     names = [name for name in names if name]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:

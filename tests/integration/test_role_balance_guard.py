@@ -137,3 +137,127 @@ def test_numbers_that_the_service_does_not_tell_stop_nothing(simulator: Simulato
     assert run.rc != 0
     assert "does not tell what a day costs" in run.screen
     assert simulator.calls("POST *") == []
+
+
+def tell_summaries(simulator: Simulator, *costs: int, balance: int) -> None:
+    """The summary says these costs of a day, one reading after another, and the last of them from then on."""
+    for position, cost in enumerate(costs, 1):
+        told = {"claws_balance": balance, "daily_claw_cost": cost, "days_remaining": balance // cost}
+        times = 1 if position < len(costs) else None
+        simulator.fault("wrong_type", path="/billing/summary", body={"data": told}, times=times)
+
+
+@pytest.fixture
+def addon_that_the_summary_does_not_count(simulator: Simulator) -> None:
+    """Contract 10: usage counts 150 for an add-on of a-bot, and the summary nothing. 2400 Claws at 675: three days."""
+    names = ("a-bot", "b-bot", "c-bot")
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": name, "daily_claw_cost": 225} for number, name in enumerate(names, 1)],
+            "addons": [{"instance": "a-bot", "daily_claws": 150}],
+        }
+    )
+    tell_summaries(simulator, 675, 450, 225, balance=2400)
+
+
+@pytest.mark.usefixtures("addon_that_the_summary_does_not_count")
+def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, controller: Controller) -> None:
+    run = guard(controller, "a-bot,b-bot,c-bot")
+    assert run.rc == 0, run.screen
+    assert "Stop a-bot (id 1): saves 375 Claws a day, so that they last 8 days." in run.stdout
+    assert "2400 Claws at 450 a day last 5 days." in run.stdout
+    assert "Stopped: a-bot (id 1), b-bot (id 2)." in run.stdout
+    assert "The service says now: 2400 Claws at 225 a day last 10 days." in run.stdout
+    assert simulator.calls("POST *") == ["POST /instances/1/stop", "POST /instances/2/stop"]
+
+
+@pytest.mark.usefixtures("addon_that_the_summary_does_not_count")
+def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller: Controller) -> None:
+    run = guard(controller, "a-bot")
+    assert run.rc != 0
+    assert "The service says now: 2400 Claws at 450 a day last 5 days." in run.stdout
+    assert "That is not enough: name more instances" in run.screen
+    assert simulator.effects() == {"stops": 1}
+
+
+@pytest.mark.usefixtures("addon_that_the_summary_does_not_count")
+def test_a_plan_is_made_once(simulator: Simulator, controller: Controller) -> None:
+    plan = guard(controller, "a-bot,b-bot,c-bot", "--check")
+    assert plan.rc == 0, plan.screen
+    assert "Would be stopped: a-bot (id 1)." in plan.stdout
+    assert len(simulator.calls("GET /billing/summary")) == 1
+    assert simulator.calls("GET *") == simulator.calls()
+
+
+def test_one_that_can_not_be_stopped_does_not_keep_it_from_the_next(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.fault("status", path="/instances/3/stop", status=422, code="validation_failed", times=None)
+    run = guard(controller, "test-bot,spare-bot,demo-bot", balance_guard_min_days=5)
+    assert run.rc != 0
+    assert "Stopping failed. 1 of 1 entries failed. test-bot:" in run.stdout
+    assert "Stopped: spare-bot (id 4)." in run.stdout
+    assert "The service says now: 1000 Claws at 200 a day last 5 days." in run.stdout
+    assert simulator.effects() == {"stops": 1}
+
+
+def test_none_that_can_be_stopped_ends_it(simulator: Simulator, controller: Controller) -> None:
+    simulator.fault("status", method="POST", status=422, code="validation_failed", times=None)
+    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
+    assert run.rc != 0
+    assert "Stopped: none." in run.stdout
+    assert "entries failed. test-bot:" in run.stdout
+    assert "entries failed. spare-bot:" in run.stdout
+
+
+def test_stops_that_the_service_does_not_count_yet_are_not_followed_by_more(
+    simulator: Simulator, controller: Controller
+) -> None:
+    tell_summaries(simulator, 250, balance=1000)
+    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
+    assert run.rc != 0
+    assert "The service does not count the stops yet, so nothing more is stopped. Run this role again" in run.stdout
+    assert "Stopped: test-bot (id 3)." in run.stdout
+    assert simulator.effects() == {"stops": 1}
+
+
+def test_a_stop_that_takes_longer_than_is_waited_is_not_followed_by_more(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.switch(transition_seconds=60)
+    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5, balance_guard_wait_timeout=1)
+    assert run.rc != 0
+    assert "Stopped: test-bot (id 3)." in run.stdout
+    assert "does not count the stops yet" in run.stdout
+    assert simulator.calls("POST *") == ["POST /instances/3/stop"]
+
+
+def test_a_fleet_that_can_not_be_read_is_told_and_nothing_is_stopped(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.fault("forbidden", path="/instances", skip=1, times=None)
+    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
+    assert run.rc != 0
+    assert "Stopping failed." in run.stdout
+    assert simulator.calls("POST *") == []
+    assert len(simulator.calls("GET /instances")) == 2
+
+
+def test_a_fault_after_a_stop_loses_nothing_of_the_report(simulator: Simulator, controller: Controller) -> None:
+    simulator.fault("forbidden", path="/billing/summary", skip=1, times=None)
+    run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
+    assert run.rc != 0
+    assert "Stopped: test-bot (id 3)." in run.stdout
+    assert "The service could not be read again, so nothing more is stopped." in run.stdout
+    assert "The service says now" not in run.stdout
+    assert simulator.effects() == {"stops": 1}
+
+
+def test_a_fault_after_a_purchase_stops_nothing(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(purchase_answer="credit")
+    simulator.fault("forbidden", path="/billing/summary", skip=2, times=None)
+    run = guard(controller, "demo-bot", balance_guard_package_id="2", balance_guard_order="topup-1")
+    assert run.rc != 0
+    assert "Package 2 was ordered as topup-1." in run.stdout
+    assert "The service could not be read again" in run.stdout
+    assert simulator.calls("POST *") == ["POST /billing/buy_claws"]

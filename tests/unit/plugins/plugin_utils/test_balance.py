@@ -60,6 +60,50 @@ def test_an_order_that_is_not_clear(order):
         plan_of(billing(), FLEET, order, 0)
 
 
+@pytest.mark.parametrize("order", [[" bot-1"], "bot-1", " bot-1 , ,bot-3"])
+def test_only_in_a_text_are_blanks_around_names_left_out(order):
+    fleet = [*FLEET, {"id": 5, "name": " bot-1", "status": "running"}]
+    billed = billing(costs=(100, 40, 60, 50, 100))
+    assert stopped(plan_of(billed, fleet, order, 5)) == ["5" if isinstance(order, list) else "1"]
+
+
+@pytest.mark.parametrize("order", [["bot-1 "], ["bot-1,bot-3"]])
+def test_a_name_in_a_list_is_exact(order):
+    with pytest.raises(RefusedError, match="names what there is not"):
+        plan_of(billing(), FLEET, order, 5)
+
+
+def plan_after(*, cost, running=(), really_stopped=("3",), days=5):
+    """The plan after a round in which bot-3 and bot-1 were told to stop, of which ``running`` still run."""
+    fleet = [bot if bot["id"] not in (1, 3) or bot["id"] in running else {**bot, "status": "stopped"} for bot in FLEET]
+    last = {"cost": 250, "stops": [{"id": "3"}, {"id": "1"}], "stopped": list(really_stopped)}
+    return plan_of(billing(cost=cost), fleet, ORDER, days, [last])
+
+
+def test_a_round_that_bought_too_little_is_followed_by_the_next():
+    assert stopped(plan_after(cost=240)) == ["2"]
+
+
+def test_a_round_that_stopped_nothing_is_followed_by_the_next():
+    assert stopped(plan_after(cost=250, running=(1, 3), really_stopped=())) == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("cost", "running"), [(250, ()), (260, ()), pytest.param(200, (3,), id="one of them is still running")]
+)
+def test_stops_that_do_not_count_yet_are_not_followed_by_more(cost, running):
+    plan = plan_after(cost=cost, running=running)
+    assert stopped(plan) == []
+    assert not plan["holds_after"]
+    assert "does not count the stops yet" in plan["lines"][-1]
+
+
+def test_what_was_tried_is_not_tried_again():
+    plan = plan_of(billing(), FLEET, ["bot-3"], 5, [{"cost": 250, "stops": [{"id": "3"}], "stopped": []}])
+    assert stopped(plan) == []
+    assert plan["lines"][-1].startswith("That is not enough")
+
+
 ANYTHING = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.none(), max_size=2)
 )
