@@ -63,13 +63,13 @@ def page(
     rows.sort(
         key=lambda row: (not row["trouble"], not row["backup"]["late"], str(row["name"]).casefold(), row["sort_id"])
     )
-    counts = _counts(rows)
+    counts, money = _counts(rows), _money(summary, usage, rows)
     facts = {
         "rows": rows,
         "statuses": _statuses(rows),
         "counts": counts,
-        "headline": _headline(counts),
-        "money": _money(summary, usage, rows),
+        "headline": _headline(counts, is_low=money["low"]),
+        "money": money,
         "has_backups": backups is not None,
         "max_age": span(max_age),
         "restores": _restores(journal),
@@ -169,11 +169,15 @@ def _counts(rows: list[Data]) -> Data:
     }
 
 
-def _headline(counts: Data) -> str:
+def _headline(counts: Data, *, is_low: bool) -> str:
     if not counts["all"]:
         return "There are no instances in this account."
-    trouble = counts["trouble"]
+    trouble, stale = counts["trouble"], counts["overdue"] + counts["missing"]
     if not trouble:
+        without = f"{stale} of {counts['all']} {'has' if stale == 1 else 'have'} no fresh backup"
+        but = ["the balance is low"] * is_low + [without] * bool(stale)
+        if but:
+            return f"No instance is in trouble, but {' and '.join(but)}."
         return "Every instance is as it should be." if counts["all"] > 1 else "The instance is as it should be."
     return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} a look."
 

@@ -51,6 +51,22 @@ def test_trouble_comes_first_and_ages_are_told():
     assert unknown["counts"]["missing"] == 0
 
 
+@pytest.mark.parametrize(
+    ("balance", "taken", "headline"),
+    [
+        (1000, "2026-02-03T08:00:00Z", "The instance is as it should be."),
+        (5, "2026-02-03T08:00:00Z", "No instance is in trouble, but the balance is low."),
+        (1000, "2026-01-01T08:00:00Z", "No instance is in trouble, but 1 of 1 has no fresh backup."),
+        (-5, "", "No instance is in trouble, but the balance is low and 1 of 1 has no fresh backup."),
+    ],
+)
+def test_the_headline_tells_what_else_there_is_to_see_to(balance, taken, headline):
+    instances = [{"id": 1, "name": "a", "status": "running", "health_status": "healthy"}]
+    billing = {"summary": {"claws_balance": balance, "daily_claw_cost": 100}}
+    backups = [{"id": 1, "instance_id": 1, "created_at": taken}]
+    assert of(instances, billing, backups)["headline"] == headline
+
+
 def test_the_fingerprint_outlasts_a_minute_but_no_change():
     instances = [{"id": 1, "name": "a", "status": "running"}]
     backups = [{"id": 1, "instance_id": 1, "created_at": "2026-02-03T08:00:00Z"}]
