@@ -459,6 +459,7 @@ def test_a_change_is_witnessed_when_it_goes_out_and_when_it_is_refused(simulator
     assert answer is not None
     assert answer["id"] == 1
     assert witness.told == ["sending", "refused", "sending", "refused", "sending"]
+    assert (client.usage.requests, client.usage.retries) == (3, 2)
     simulator.fault("status", status=428, method="POST")
     with pytest.raises(ApiError):
         client.act("POST", "/instances/1/restart", witness=witness)

@@ -310,6 +310,7 @@ def test_a_change_that_is_not_known_is_told_and_not_claimed(simulator: Simulator
     result = worker.run(claw_fleet, instances=[{"id": 1}])
     assert result["changed"] is False
     assert "The answer to a request before that was lost" in result["instances"][0]["msg"]
+    assert len(writes(simulator)) == 2
 
 
 def test_one_that_is_paused_and_not_stopped_is_warned_of(simulator: Simulator, worker: Worker) -> None:
@@ -317,3 +318,22 @@ def test_one_that_is_paused_and_not_stopped_is_warned_of(simulator: Simulator, w
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="stopped")
     assert result["summary"] == {"ok": 2, "changed": 0, "failed": 0}
     assert worker.warnings == ["bot-1 (id 1) is paused, not stopped: its balance ran out. It is left as it is."]
+
+
+def test_one_that_somebody_deletes_meanwhile_fails_with_that(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped"), switches={"transition_reads": 10})
+    simulator.set_instance(1, status="deploying", settles_to="gone", settles_after_reads=3)
+    result = worker.run(claw_fleet, instances=[{"id": 1}])
+    assert "Somebody deleted it while this task waited for it." in result["instances"][0]["msg"]
+
+
+def test_what_the_second_request_did_is_not_called_lost_by_what_comes_after(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.reset(state=fleet("stopped"), switches={"transition_reads": 1000})
+    simulator.fault("reset_before", method="POST")
+    (entry,) = worker.run(claw_fleet, instances=[{"id": 1}], wait_timeout=30)["instances"]
+    assert entry["changed"] is True
+    assert "not started within 30 s (wait_timeout)" in entry["msg"]
+    assert "lost" not in entry["msg"]
+    assert len(writes(simulator)) == 2

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import json
+import platform
+
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.budget import RateBudget
@@ -93,3 +96,13 @@ def test_only_a_success_that_tells_nothing_says_that_nothing_is_told(budget, sle
     sleeper.sleep(30)
     assert waited(budget, sleeper)[0] == 0
     assert (waited(budget, sleeper, patience=1)[0] == 0) is is_let_be
+
+
+@pytest.mark.parametrize(("process", "is_dead"), [(999999999, True), (1, False)])
+def test_one_that_waits_no_more_holds_no_place(budget, sleeper, tmp_path, process, is_dead):
+    report(budget, sleeper, status=200, headers=ONE_LEFT)
+    (path,) = (tmp_path / "state").iterdir()
+    ledger = json.loads(path.read_text())
+    ledger["queue"] = {f"{platform.node()}:{process}:0": sleeper.now + 5}
+    path.write_text(json.dumps(ledger))
+    assert (waited(budget, sleeper, patience=10)[0] == 0) is is_dead
