@@ -230,7 +230,7 @@ def test_one_that_gets_into_trouble_meanwhile_fails_alone(simulator: Simulator, 
     simulator.set_instance(1, health_status="unhealthy", settles_to="error", settles_after_reads=3)
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_healthy=True)
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
-    assert "is error" in result["instances"][0]["msg"]
+    assert result["instances"][0]["msg"].startswith("bot-1 (id 1) was to be started, but is error now.")
 
 
 @pytest.mark.parametrize("then", ["running", "error"])
@@ -301,6 +301,7 @@ def test_one_that_can_not_be_read_stops_no_other(simulator: Simulator, worker: W
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
     assert "It has the status error" in result["instances"][0]["msg"]
     assert "can't be read: GET /instances/1 was answered with 403" in result["instances"][0]["msg"]
+    assert result["error"]["status"] == 403
     assert writes(simulator) == ["POST /instances/2/start"]
 
 
@@ -337,3 +338,38 @@ def test_what_the_second_request_did_is_not_called_lost_by_what_comes_after(
     assert "not started within 30 s (wait_timeout)" in entry["msg"]
     assert "lost" not in entry["msg"]
     assert len(writes(simulator)) == 2
+
+
+def test_a_contradiction_is_not_forgotten_for_what_the_detail_shows(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("error", can_start=True, can_stop=True))
+    declared = [{"id": 1, "state": "started"}, {"id": 1, "state": "stopped"}]
+    result = worker.run(claw_fleet, instances=declared)
+    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 2}
+    assert all("declared twice" in entry["msg"] for entry in result["instances"])
+    assert writes(simulator) == []
+
+
+@pytest.mark.parametrize(("state", "is_allowed"), [("started", True), ("stopped", False), ("restarted", False)])
+def test_one_that_is_busy_counts_as_if_it_came_to_run(
+    simulator: Simulator, worker: Worker, state: str, is_allowed: bool
+) -> None:
+    simulator.reset(state=fleet("deploying", settles_to="running", settles_after_reads=2))
+    result = worker.run(claw_fleet, instances=[{"id": 1}], state=state, max_changes=0)
+    assert result["failed"] is not is_allowed
+    assert writes(simulator) == []
+
+
+def test_what_is_waited_for_is_told_as_it_was_seen_last(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("provisioning", settles_to="moving", settles_after_reads=2))
+    result = worker.run(claw_fleet, instances=[{"id": 1}], wait_timeout=20)
+    assert result["instances"][0]["msg"] == "It is moving, and not started within 20 s (wait_timeout)."
+    assert result["instances"][0]["after"] == "moving"
+
+
+def test_in_check_mode_nobody_is_waited_for_who_would_not_change(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running", "deleting", health_status="unhealthy"))
+    declared = [{"id": 1}, {"id": 2, "state": "absent"}]
+    result = worker.run(claw_fleet, check=True, instances=declared, wait_healthy=True)
+    assert result["summary"] == {"ok": 2, "changed": 0, "failed": 0}
+    assert worker.sleeper.total == 0
+    assert worker.warnings == []
