@@ -41,7 +41,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import evidence
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_report import evidence
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 

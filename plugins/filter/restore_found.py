@@ -50,7 +50,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import found
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 

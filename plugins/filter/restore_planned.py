@@ -50,7 +50,7 @@ from datetime import UTC, datetime
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import planned
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import planned
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 

@@ -66,7 +66,7 @@ _value:
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import step
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_report import step
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 

@@ -43,7 +43,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.runbook import targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import targets_of
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 

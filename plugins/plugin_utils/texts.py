@@ -11,6 +11,8 @@ import re
 import typing as t
 from datetime import datetime
 
+import yaml
+
 from ..module_utils.errors import one_line
 
 NONE = "\N{EN DASH}"
@@ -50,6 +52,12 @@ def clock(moment: datetime | None) -> str:
     return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else NONE
 
 
+def _is_plain_in_yaml(text: str) -> bool:
+    """Whether YAML takes ``text`` as that very text; without quotes, ``no`` and ``123`` are something else to it."""
+    tag = yaml.resolver.Resolver().resolve(yaml.ScalarNode, text, (True, False))
+    return bool(_PLAIN_IN_YAML.fullmatch(text)) and tag == yaml.resolver.Resolver.DEFAULT_SCALAR_TAG
+
+
 def _quoted(text: str) -> str:
     """``text`` as YAML: between single quotes, and with escapes only where a terminal would obey what is in it.
 
@@ -64,6 +72,9 @@ def _quoted(text: str) -> str:
 def _escaped(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
+    if "\ud800" <= character <= "\udfff":
+        # Half of a character; YAML has no way to write it.
+        character = "\N{REPLACEMENT CHARACTER}"
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
@@ -78,7 +89,7 @@ def extra_variable(name: str, value: t.Any) -> str:
         len(texts) > 1 and any("," in text for text in texts)
     ):
         return f"-e {name}={','.join(texts)}"
-    if all(_PLAIN_IN_YAML.fullmatch(text) for text in texts):
+    if all(map(_is_plain_in_yaml, texts)):
         return f"-e '{{{name}: {'[' + ', '.join(texts) + ']' if isinstance(value, (list, tuple)) else texts[0]}}}'"
     flow = ", ".join(map(_quoted, texts))
     content = f"[{flow}]" if isinstance(value, (list, tuple)) else flow

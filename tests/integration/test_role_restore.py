@@ -10,6 +10,8 @@ import json
 import os
 import pty
 import stat
+import subprocess
+import time
 import typing as t
 from pathlib import Path
 
@@ -18,6 +20,7 @@ import pytest
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
+from support.killed import kill_tree
 
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
@@ -273,8 +276,9 @@ def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incid
     assert "-e restore_instance_ids=6" in commands(again)[0]
 
 
-def test_at_a_terminal_the_name_is_asked_for(simulator: Simulator, controller: Controller) -> None:
-    command = ["ansible-playbook", PLAYBOOK, "-e", "restore_instances=web-bot", "-e", "restore_incident=INC-9"]
+def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -> str:
+    """The screen of a run that is asked, and answered, at a terminal; it must end well."""
+    command = ["ansible-playbook", PLAYBOOK, "-e", which, "-e", "restore_incident=INC-9"]
     child, terminal = pty.fork()
     if not child:
         os.chdir(controller.folder)
@@ -286,13 +290,125 @@ def test_at_a_terminal_the_name_is_asked_for(simulator: Simulator, controller: C
             screen += os.read(terminal, 4096)
         except OSError:  # the other end is closed
             break
-        if not typed and b"type exactly: web-bot" in screen:
-            assert simulator.calls(POSTS) == []
-            os.write(terminal, b"web-bot\r")
+        if not typed and f"type exactly: {asked}".encode() in screen:
+            os.write(terminal, f"{answer}\r".encode())
             typed = True
     os.close(terminal)
     _child, status = os.waitpid(child, 0)
     assert typed, screen.decode()
     assert os.waitstatus_to_exitcode(status) == 0, screen.decode()
+    return screen.decode()
+
+
+def test_at_a_terminal_the_name_is_asked_for(simulator: Simulator, controller: Controller) -> None:
+    at_a_terminal(controller, "restore_instances=web-bot", "web-bot", "web-bot")
     assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
     assert Path(controller.folder / "clawhosters-restore/INC-9.html").exists()
+
+
+def test_a_name_that_would_move_the_cursor_is_confirmed_by_the_id(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(6, name="web\x1b[2Jbot")
+    screen = at_a_terminal(controller, "restore_instance_ids=6", "6 (the id", "6")
+    assert "\x1b[2J" not in screen
+    assert "Its name can't be typed. To confirm, its id, 6, is given instead." in screen
+    assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
+
+
+def test_white_space_around_a_name_does_not_matter(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(6, name=" web bot ")
+    run = restore(controller, restore_instances=[" web bot "], restore_confirm="web bot", restore_healthy_timeout=60)
+    assert run.rc == 0, run.screen
+    assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
+
+
+def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
+    simulator: Simulator, controller: Controller
+) -> None:
+    given = {
+        "restore_instances": "web-bot,sick-bot",
+        "restore_incident": "INC-1",
+        "restore_confirm": "web-bot,sick-bot",
+    }
+    command = ["ansible-playbook", PLAYBOOK, "-e", json.dumps(given)]
+    with subprocess.Popen(
+        command, cwd=controller.folder, env=controller.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as process:
+        try:
+            deadline = time.monotonic() + 120
+            # It is never healthy, so it is waited for.
+            while "POST /backups/21/restore" not in simulator.calls(POSTS):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        finally:
+            kill_tree(process.pid)
+    journal, page = evidence(controller)
+    (run,) = journal["runs"]
+    assert run["outcome"] == "unfinished"
+    assert run["headline"] == "1 of 2 instances restored so far: the run was broken off, or is not over yet"
+    done, open_one = run["instances"]
+    assert (done["outcome"], done["tag"], done["command"]) == ("ok", "restored", "")
+    assert (open_one["outcome"], open_one["tag"]) == ("unfinished", "not finished")
+    assert open_one["state"] == (
+        "The run was broken off, or is not over yet. Whether the restore of backup 21 was sent is not on record here. "
+        "The instance was running when this was planned."
+    )
+    assert open_one["advice"] == "Run the same again. It restores nothing twice:"
+    assert open_one["command"] == (
+        f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot,sick-bot -e restore_incident=INC-1 "
+        "-e restore_confirm=web-bot,sick-bot"
+    )
+    assert all(text in page for text in (run["headline"], open_one["state"], open_one["command"]))
+
+    simulator.set_instance(2, health_status="healthy")
+    again = controller.run("bash", "-c", open_one["command"])
+    assert again.rc == 0, again.screen
+    assert simulator.effects()["restores"] == 2
+    journal, page = evidence(controller)
+    assert [one["outcome"] for one in journal["runs"]] == ["unfinished", "restored"]
+    assert "broken off" in page
+
+
+@pytest.mark.parametrize("path", ["/instances", "/backups", "/account"])
+def test_a_fault_while_it_plans_says_that_nothing_was_sent(
+    simulator: Simulator, controller: Controller, path: str
+) -> None:
+    simulator.fault("status", method="GET", path=path, status=422, times=50)
+    run = restore(controller, "web-bot", "nobody")
+    assert "web-bot" in last_words(run)
+    assert "The plan could not be made; nothing was sent." in last_words(run)
+    assert ("web-bot (id 1)" in last_words(run)) == (path == "/backups")
+    assert ("The instance is running." in last_words(run)) == (path == "/backups")
+    assert len(commands(run)) == 1
+    assert simulator.calls(POSTS) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{{ lookup('pipe','touch pwned') }}",
+        "{% raw %}x{% endraw %}{{ }}",
+        "}}{{",
+        "{#",
+        "#jinja2: x",
+        "- x",
+        "~root",
+        "a: b",
+        "'",
+        '"',
+        "$(touch pwned)",
+        "two\nlines",
+        " no ",
+    ],
+)
+def test_the_next_command_can_be_pasted_whatever_the_name(
+    simulator: Simulator, controller: Controller, name: str
+) -> None:
+    simulator.set_instance(6, name=name)
+    planned = restore(controller, restore_instances=None, restore_instance_ids=[6], restore_confirm=None)
+    assert "Not confirmed; nothing was sent." in last_words(planned)
+    (command,) = commands(planned)
+    pasted = controller.run("bash", "-c", command.replace("restore_healthy_timeout=0", "restore_healthy_timeout=60"))
+    assert pasted.rc == 0, pasted.screen
+    assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
+    assert not list(controller.folder.rglob("pwned"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state table of the module's documentation, cell by cell, and the flags that overrule it."""
+"""The state table of the module's documentation, cell by cell, the flags that overrule it, and which one is meant."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import (
     STATES,
     Action,
+    Listing,
     decide,
     is_busy,
     predicted,
@@ -141,3 +143,50 @@ def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, sh
     # The flags that were seen before say nothing of the state after.
     again = decide(instance(after["status"]), state).action
     assert again is (Action.RESTART if state == "restarted" else Action.KEEP)
+
+
+TWINS = Listing([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
+
+
+def test_a_name_stands_for_an_instance_where_it_is_only_one_s():
+    assert TWINS.only("web") == {"id": 1, "name": "web"}
+    assert TWINS.only("twin") is None
+    assert TWINS.only("nobody") is None
+    assert TWINS.only(None) is None
+
+
+@pytest.mark.parametrize(
+    ("item", "owner"),
+    [
+        ({"instance_id": 2}, "2"),
+        ({"instance_id": "3", "instance_name": "web"}, 3),
+        ({"instance": {"name": "web"}}, 1),
+        ({"instance_name": "twin"}, None),
+        ({"instance_id": 9, "instance_name": "web"}, None),
+        ({}, None),
+    ],
+)
+def test_whose_something_is(item, owner):
+    assert (TWINS.owner_of(item) or {}).get("id") == owner
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "name", "found"),
+    [(2, None, "2"), (2, "twin", "2"), (None, "web", 1), (9, "x", None), (None, "x", None)],
+)
+def test_which_instance_is_meant(instance_id, name, found):
+    assert (TWINS.pick(instance_id, name) or {}).get("id") == found
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "name", "words"),
+    [
+        (None, "twin", r"2 instances are named twin \(ids 2, 3\)"),
+        (1, "twin", "The instance with id 1 is named web, not twin"),
+        (4, "x", "The instance with id 4 is named None, not x"),
+        (None, "", "name is empty"),
+    ],
+)
+def test_what_is_not_clear_is_refused(instance_id, name, words):
+    with pytest.raises(ClawHostersError, match=words):
+        TWINS.pick(instance_id, name)

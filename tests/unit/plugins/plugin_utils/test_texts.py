@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
+import typing as t
 from pathlib import Path
 
-import yaml
+import pytest
+from ansible.parsing.dataloader import DataLoader
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +52,11 @@ def test_what_is_not_there_is_a_dash():
     assert len(shown("x" * 1_000_000)) <= 80
 
 
+def loaded(text: str) -> t.Any:
+    """What Ansible makes of a variable in YAML."""
+    return DataLoader().load(text)["name"]
+
+
 @given(
     st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc"]), min_size=1, max_size=30)
 )
@@ -56,8 +64,7 @@ def test_a_variable_survives_the_shell_and_ansible(value):
     flag, text = shlex.split(extra_variable("name", value))
     assert flag == "-e"
     if text.startswith("{"):
-        # Words such as `no` and numbers are not text to YAML; they are plain to the shell and go the other way.
-        assert str(yaml.safe_load(text)["name"]) == value.strip() or yaml.safe_load(text)["name"] == value
+        assert loaded(text) == value
     else:
         assert text == f"name={value}"
 
@@ -68,10 +75,47 @@ def test_no_text_makes_a_command_that_a_terminal_would_obey(value):
     assert command.isprintable()
     _flag, text = shlex.split(command)
     if not value.isprintable():
-        assert yaml.safe_load(text)["name"] == [value, "x"]
+        assert loaded(text) == [value, "x"]
 
 
 def test_ordinary_commands_need_no_double_quotes():
     assert extra_variable("names", ["a-b", "c"]) == "-e names=a-b,c"
     assert extra_variable("names", ["my bot"]) == "-e '{names: [my bot]}'"
     assert extra_variable("force", True) == "-e force=true"
+
+
+@pytest.mark.parametrize("word", ["no", "True", "123", "0x10", "1e3", ".5", "null", "~", "2026-99-99", "=", "<<", ""])
+def test_a_word_that_means_something_to_yaml_stays_text_beside_one_that_needs_quotes(word):
+    _flag, text = shlex.split(extra_variable("name", [word, "my bot"]))
+    assert loaded(text) == [word, "my bot"]
+
+
+def test_half_a_character_does_not_spoil_the_command():
+    _flag, text = shlex.split(extra_variable("name", "x\ud800"))
+    assert loaded(text) == "x\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ 7 * 7 }}",
+        "{% raw %}",
+        "}}{{",
+        "{#",
+        "#jinja2: x",
+        "- x",
+        "~root",
+        "a: b",
+        "'",
+        '"',
+        "$(touch pwned)",
+        "a\nb",
+    ],
+)
+def test_a_real_shell_hands_on_the_very_text(text, tmp_path):
+    command = f"printf '%s\\0' {extra_variable('name', text)}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    flag, given_text, _end = done.stdout.split("\0")
+    assert flag == "-e"
+    assert loaded(given_text) == text
+    assert not list(tmp_path.iterdir())

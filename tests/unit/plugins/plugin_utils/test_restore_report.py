@@ -1,0 +1,113 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The restore runbook's verdicts and its record; the rest is tested over HTTP."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found, planned, targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_report import evidence, report, step
+
+NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
+WEB = {"id": 1, "name": "web-bot", "status": "running"}
+BACKUPS = [
+    {"id": 12, "instance_id": 1, "created_at": "2026-02-02T10:00:00Z"},
+    {"id": 11, "instance_id": 1, "created_at": "2026-02-01T10:00:00Z"},
+    {"id": 21, "instance_id": 2, "created_at": "2026-02-03T09:00:00Z"},
+]
+SETTINGS = {"restore_incident": "INC-1"}
+SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at": "2026-02-03T08:05:00Z"}
+
+
+def plan(result=None, **settings):
+    candidates = found(targets_of("web-bot", None), [WEB, {"id": 2, "name": "other"}], BACKUPS)
+    outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}
+    return planned(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, NOW)[0]
+
+
+def report_of(restores, changed):
+    """The report of a run about these, each restored by this run or by an earlier one."""
+    plans = [{**plan({"restore": restores}), "label": f"bot-{number}"} for number in range(len(changed))]
+    steps = []
+    for one, new in zip(plans, changed, strict=True):
+        steps.append(step({"changed": new, "restore": restores}, steps, NOW, step="restore", about=one["label"]))
+        steps.append(step({}, steps, NOW, step="healthy", about=one["label"]))
+    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True}
+    return report(steps, plans, SETTINGS, run, NOW)
+
+
+def test_a_plan_counts_what_it_would_send():
+    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True, "check": True}
+    assert report([], [plan()], SETTINGS, run, NOW)["headline"] == "1 of 1 instance would be restored"
+    assert report([], [plan({"restore": SENT})], SETTINGS, run, NOW)["headline"] == "0 of 1 instance would be restored"
+
+
+def test_a_step_begins_where_the_one_before_it_ended():
+    first = step({}, [], NOW, step="service", began="2026-02-03T09:59:58.000+00:00")
+    second = step(
+        {"failed": True, "msg": "No\nway", "error": {"status": 401, "request_id": "r-1"}}, [first], NOW, step="key"
+    )
+    assert first["seconds"] == 2
+    assert second["began_at"] == first["ended_at"]
+    assert (second["ok"], second["message"], second["request_id"]) == (False, "No way", "r-1")
+
+
+def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent():
+    told = report_of(SENT, [False])
+    assert told["headline"] == "1 instance restored already; no restore was sent"
+    assert told["screen"] == [
+        (
+            "bot-0: Restored already, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
+            "This run sent no restore. It is started and healthy."
+        )
+    ]
+    assert told["instances"][0]["tag"] == "restored already"
+    assert report_of(SENT, [True])["headline"] == "1 instance restored and healthy"
+    mixed = report_of(SENT, [True, False])
+    assert mixed["headline"] == "2 instances restored and healthy, 1 of them by an earlier run"
+    assert [one["tag"] for one in mixed["instances"]] == ["restored", "restored already"]
+    assert "already, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT})["lines"][0]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"runs": 7}', '{"runs": [7]}'])
+def test_a_journal_that_can_not_be_read_is_said_to_be_so(text):
+    run = {"incident": "INC-1", "began_at": "b"}
+    assert evidence(text, run) == {"incident": "INC-1", "runs": [run], "readable": False}
+
+
+def test_a_run_takes_the_place_of_its_own_beginning():
+    written = '{"runs": [{"began_at": "a"}, {"began_at": "b"}]}'
+    assert [one["began_at"] for one in evidence(written, {"incident": "I", "began_at": "b"})["runs"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("restores", "known"),
+    [
+        ({"outcome": "planned"}, "Whether the restore of backup 12 was sent is not on record here."),
+        (
+            {"outcome": "in_flight", "sent_at": "2026-02-03T08:00:00Z"},
+            "A restore of backup 12, sent at 2026-02-03T08:00:00Z, was under way; its end was not seen.",
+        ),
+        (
+            {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z"},
+            (
+                "Backup 12 was restored by an earlier run, sent at 2026-02-03 08:00 UTC; "
+                "that it is started and healthy was not seen."
+            ),
+        ),
+    ],
+)
+def test_what_was_not_seen_is_not_claimed(restores, known):
+    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None)}
+    so_far = report([], [plan({"restore": restores})], SETTINGS, run, NOW)
+    assert so_far["outcome"] == "unfinished"
+    assert so_far["headline"].startswith("0 of 1 instance restored so far")
+    (verdict,) = so_far["instances"]
+    assert (verdict["outcome"], verdict["tag"]) == ("unfinished", "not finished")
+    assert f" {known} " in verdict["state"]
+    assert verdict["command"].endswith("-e restore_instances=web-bot -e restore_incident=INC-1")
