@@ -21,6 +21,7 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
 from support.killed import kill_tree
+from support.restores import TRICKY_NAMES
 
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
@@ -385,21 +386,7 @@ def test_a_fault_while_it_plans_says_that_nothing_was_sent(
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "{{ lookup('pipe','touch pwned') }}",
-        "{% raw %}x{% endraw %}{{ }}",
-        "}}{{",
-        "{#",
-        "#jinja2: x",
-        "- x",
-        "~root",
-        "a: b",
-        "'",
-        '"',
-        "$(touch pwned)",
-        "two\nlines",
-        " no ",
-    ],
+    TRICKY_NAMES,
 )
 def test_the_next_command_can_be_pasted_whatever_the_name(
     simulator: Simulator, controller: Controller, name: str

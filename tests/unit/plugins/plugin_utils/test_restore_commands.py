@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,9 @@ import yaml
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_commands import DEFAULTS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found, planned, targets_of
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_report import report
+from support.restores import NOW, SETTINGS, WEB, plan
 
 ROLE = Path(__file__).resolve().parents[4] / "roles/restore"
-NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
-WEB = {"id": 1, "name": "web-bot", "status": "running"}
-BACKUPS = [
-    {"id": 12, "instance_id": 1, "created_at": "2026-02-02T10:00:00Z"},
-    {"id": 11, "instance_id": 1, "created_at": "2026-02-01T10:00:00Z"},
-    {"id": 21, "instance_id": 2, "created_at": "2026-02-03T09:00:00Z"},
-]
-SETTINGS = {"restore_incident": "INC-1"}
-
-
-def plan(result=None, **settings):
-    candidates = found(targets_of("web-bot", None), [WEB, {"id": 2, "name": "other"}], BACKUPS)
-    outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}
-    return planned(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, NOW)[0]
 
 
 def test_defaults_are_the_role_s():

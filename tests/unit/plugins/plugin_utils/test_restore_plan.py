@@ -6,27 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found, planned, targets_of
-
-NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
-WEB = {"id": 1, "name": "web-bot", "status": "running"}
-BACKUPS = [
-    {"id": 12, "instance_id": 1, "created_at": "2026-02-02T10:00:00Z"},
-    {"id": 11, "instance_id": 1, "created_at": "2026-02-01T10:00:00Z"},
-    {"id": 21, "instance_id": 2, "created_at": "2026-02-03T09:00:00Z"},
-]
-SETTINGS = {"restore_incident": "INC-1"}
-
-
-def plan(result=None, **settings):
-    candidates = found(targets_of("web-bot", None), [WEB, {"id": 2, "name": "other"}], BACKUPS)
-    outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}
-    return planned(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, NOW)[0]
+from support.restores import BACKUPS, NOW, SETTINGS, WEB, plan
 
 
 def test_targets():

@@ -23,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.texts import (
     shown,
     slug,
 )
+from support.restores import TRICKY_NAMES
 
 
 @given(st.text(max_size=300))
@@ -97,20 +98,7 @@ def test_half_a_character_does_not_spoil_the_command():
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "{{ 7 * 7 }}",
-        "{% raw %}",
-        "}}{{",
-        "{#",
-        "#jinja2: x",
-        "- x",
-        "~root",
-        "a: b",
-        "'",
-        '"',
-        "$(touch pwned)",
-        "a\nb",
-    ],
+    TRICKY_NAMES,
 )
 def test_a_real_shell_hands_on_the_very_text(text, tmp_path):
     command = f"printf '%s\\0' {extra_variable('name', text)}"

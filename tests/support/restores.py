@@ -1,0 +1,44 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tests of the role ``restore`` share: an instance with its backups, and the plan for it."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found, planned, targets_of
+
+NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
+WEB = {"id": 1, "name": "web-bot", "status": "running"}
+BACKUPS = [
+    {"id": 12, "instance_id": 1, "created_at": "2026-02-02T10:00:00Z"},
+    {"id": 11, "instance_id": 1, "created_at": "2026-02-01T10:00:00Z"},
+    {"id": 21, "instance_id": 2, "created_at": "2026-02-03T09:00:00Z"},
+]
+SETTINGS = {"restore_incident": "INC-1"}
+TRICKY_NAMES = [
+    "{{ lookup('pipe','touch pwned') }}",
+    "{% raw %}x{% endraw %}{{ }}",
+    "}}{{",
+    "{#",
+    "#jinja2: x",
+    "- x",
+    "~root",
+    "a: b",
+    "'",
+    '"',
+    "$(touch pwned)",
+    "two\nlines",
+    " no ",
+]
+"""Names that YAML, a shell or a template would take for something else."""
+
+
+def plan(result: dict[str, t.Any] | None = None, **settings: t.Any) -> dict[str, t.Any]:
+    """The plan to restore web-bot, where the module says ``result`` of it."""
+    candidates = found(targets_of("web-bot", None), [WEB, {"id": 2, "name": "other"}], BACKUPS)
+    outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}
+    return planned(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, NOW)[0]
