@@ -43,7 +43,7 @@ TESTS = {
     "budget": [f"{UNIT}/test_rate_budget.py", "tests/integration/test_budget.py"],
     "once": [f"{UNIT}/test_once.py"],
     "purchase": ["tests/integration/test_purchase.py"],
-    "power": ["tests/integration/test_power.py"],
+    "power": [f"{UNIT}/test_arrival.py", "tests/integration/test_power.py", "tests/integration/test_state_table.py"],
     "changes": ["tests/integration/test_power.py", "tests/integration/test_fleet.py"],
     "waiter": [f"{UNIT}/test_waiter.py"],
     "times": [f"{UNIT}/test_times.py"],
