@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import stat
 import subprocess
 import sys
@@ -285,7 +286,6 @@ def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -
     """The screen of a run that is asked, and answered, at a terminal; it must end well."""
     command = ["ansible-playbook", PLAYBOOK, "-e", which, "-e", "restore_incident=INC-9"]
     screen = b""
-    typed = False
     with subprocess.Popen(
         [sys.executable, "-c", TERMINAL, *command],
         cwd=controller.folder,
@@ -295,12 +295,15 @@ def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -
     ) as process:
         assert process.stdin
         assert process.stdout
-        while part := os.read(process.stdout.fileno(), 4096):
-            screen += part
-            if not typed and f"type exactly: {asked}".encode() in screen:
-                os.write(process.stdin.fileno(), f"{answer}\r".encode())
-                typed = True
-    assert typed, screen.decode()
+        while True:
+            # Ansible drops what was typed before it listens, which is a little after it asked.
+            if not select.select([process.stdout], [], [], 1)[0]:
+                if f"type exactly: {asked}".encode() in screen:
+                    os.write(process.stdin.fileno(), f"{answer}\r".encode())
+            elif part := os.read(process.stdout.fileno(), 4096):
+                screen += part
+            else:
+                break
     assert process.returncode == 0, screen.decode()
     return screen.decode()
 
