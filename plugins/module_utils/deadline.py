@@ -99,10 +99,10 @@ def _pools() -> dict[str, type]:
     return {"http": _watched(HTTPConnectionPool), "https": _watched(HTTPSConnectionPool)}
 
 
-def _watched(pool: type) -> type:
+def _watched(pool: t.Any) -> type:
     """The same kind of pool, whose connections tell the deadline of their request what it waits on."""
 
-    class Connection(pool.ConnectionCls):  # type: ignore[name-defined]
+    class Connection(pool.ConnectionCls):
         def getresponse(self, *given: t.Any, **options: t.Any) -> t.Any:
             deadline: Deadline | None = getattr(_request, "deadline", None)
             if deadline is not None:
