@@ -63,7 +63,7 @@ options:
     type: path
     default: ~/.ansible/clawhosters
 requirements:
-  - requests, on the controller
+  - requests >= 2.28 (with urllib3 1.26 or 2), on the controller
 """
 
     PLUGIN = r"""
@@ -129,5 +129,5 @@ options:
     env:
       - name: CLAWHOSTERS_STATE_DIR
 requirements:
-  - requests
+  - requests >= 2.28 (with urllib3 1.26 or 2)
 """

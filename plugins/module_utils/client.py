@@ -10,7 +10,6 @@ It knows the service's transport (contract 1) and nothing of modules or of what 
 from __future__ import annotations
 
 import contextlib
-import enum
 import functools
 import random
 import threading
@@ -45,15 +44,20 @@ Read = t.TypeVar("Read")
 ReadPage: t.TypeAlias = "t.Callable[[str, Answer], tuple[list[Item], Pagination | None]]"
 
 
-class Repeat(enum.Enum):
-    """The faults after which a request is repeated (contract, end of section 11). Nothing else decides on it."""
+@dataclass(frozen=True)
+class RetryPolicy:
+    """The errors after which a request is sent again (contract, end of section 11). Nothing else decides on it."""
 
-    READ = (TransportError, RateLimitedError, ServerError, GarbledError)
-    """GET: reading twice changes nothing."""
-    CHANGE = (RateLimitedError,)
-    """Only a 429 was surely not executed. What else a change meets, the caller must read back."""
-    PURCHASE = ()
-    """Nothing at all: it is about real money."""
+    # A class and no enum: up to Python 3.11.3 the enum member of an empty tuple is a bare object.
+    retry_on: tuple[type[ClawHostersError], ...]
+
+
+IDEMPOTENT = RetryPolicy((TransportError, RateLimitedError, ServerError, GarbledError))
+"""GET: reading twice changes nothing."""
+UNSAFE = RetryPolicy((RateLimitedError,))
+"""Retry on 429 only: it guarantees that nothing was executed. For any other error the caller re-reads the resource."""
+NEVER = RetryPolicy(())
+"""Purchases: they spend real money, so nothing is sent again, not even after a 429."""
 
 
 class Witness(t.Protocol):
@@ -131,11 +135,11 @@ class Client:
 
         ``within``: seconds that repeats may take, where that is less than ``retry_timeout``.
         """
-        return self._request("GET", path, Repeat.READ, resource_of, within=within)
+        return self._request("GET", path, IDEMPOTENT, resource_of, within=within)
 
     def fetch_object(self, path: str) -> Item:
         """The object at ``path``, which needs no id: there is one of it in an account."""
-        return self._request("GET", path, Repeat.READ, object_of)
+        return self._request("GET", path, IDEMPOTENT, object_of)
 
     def probe(self, path: str) -> Answer:
         """One GET, without the key and never repeated: its answer, whatever the status.
@@ -170,13 +174,13 @@ class Client:
         Raises CheckModeError in check mode, before anything is sent. After TransportError with ``sent`` and after
         ServerError the change may or may not have been made: read, then decide.
         """
-        answer = self._request(method, path, Repeat.CHANGE, body_of, body=body, witness=witness, is_repeat=is_repeat)
+        answer = self._request(method, path, UNSAFE, body_of, body=body, witness=witness, is_repeat=is_repeat)
         data = answer.get("data") if isinstance(answer, dict) else None
         return data if isinstance(data, dict) else None
 
     def buy(self, path: str, body: object, witness: Witness) -> object:
         """Sends a purchase, which is never repeated; returns whatever the service answers with (contract 5.5)."""
-        return self._request("POST", path, Repeat.PURCHASE, anything_of, body=body, witness=witness)
+        return self._request("POST", path, NEVER, anything_of, body=body, witness=witness)
 
     def _read_whole(self, path: str, read: ReadPage, *, within: float | None = None, max_pages: int = 0) -> list[Item]:
         reason: ListShifted | None = None
@@ -207,10 +211,10 @@ class Client:
         params = {"page": str(number)} if number > 1 else {}
         page_size = self.settings.page_size
         if page_size is None:
-            return self._request("GET", path, Repeat.READ, read, params=params, within=within)
+            return self._request("GET", path, IDEMPOTENT, read, params=params, within=within)
         try:
             with_size = {**params, "per_page": str(page_size)}
-            return self._request("GET", path, Repeat.READ, read, params=with_size, within=within)
+            return self._request("GET", path, IDEMPOTENT, read, params=with_size, within=within)
         except ApiError as refusal:
             if refusal.status not in (400, 422):
                 raise
@@ -224,7 +228,7 @@ class Client:
         self,
         method: str,
         path: str,
-        repeat: Repeat,
+        retry: RetryPolicy,
         read: t.Callable[[str, Answer], Read],
         *,
         params: dict[str, str] | None = None,
@@ -233,7 +237,7 @@ class Client:
         witness: Witness | None = None,
         is_repeat: bool = False,
     ) -> Read:
-        """What ``read`` makes of the answer, after as many tries as ``repeat`` and ``retry_timeout`` allow."""
+        """What ``read`` makes of the answer, after as many tries as ``retry`` and ``retry_timeout`` allow."""
         if self.check_mode and method != "GET":
             raise CheckModeError(f"{method} {path} was not sent: in check mode nothing but GET is.")
         limit = self.settings.retry_timeout if within is None else min(within, self.settings.retry_timeout)
@@ -247,7 +251,7 @@ class Client:
                 request = _Request(method, path, params, body, timeout, is_repeat or tries > 1)
                 answer = self._exchange(request, patience, witness)
                 return read(f"{method} {path}", answer)
-            except repeat.value as error:
+            except retry.retry_on as error:
                 pause = _pause_after(error, tries)
                 if pause is None or pause > patience.left:
                     if tries > 1:

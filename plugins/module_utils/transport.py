@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.cookiejar
+import importlib.metadata
 import json
 import os
 import re
+import socket
+import sys
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -26,12 +29,15 @@ try:
     import requests
     from requests import Session
     from requests.auth import AuthBase
-    from urllib3.exceptions import HTTPError, NameResolutionError, NewConnectionError, ReadTimeoutError
-except ImportError:
-    HAS_REQUESTS = False
+    from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+except ImportError as error:
+    REQUESTS_IMPORT_ERROR: ImportError | None = error
     AuthBase = Session = object  # type: ignore[assignment,misc]
 else:
-    HAS_REQUESTS = True
+    REQUESTS_IMPORT_ERROR = None
+
+LOWEST_REQUESTS = (2, 28)
+"""The oldest version of ``requests`` that the tests run with."""
 
 _UNTRUSTED = re.compile(r"certificate verify failed: (.*?)\.?( \(_ssl\.c:\d+\))?['\")]*$", re.DOTALL)
 REDIRECTS = 3
@@ -76,9 +82,27 @@ class BearerAuth(AuthBase):
 
 
 def require_library() -> None:
-    """Raises ClawHostersError where ``requests`` is missing: that comes before all that a user could set."""
-    if not HAS_REQUESTS:
-        raise ClawHostersError("The Python library requests is needed where Ansible runs: pip install requests")
+    """Raises ClawHostersError where ``requests`` can't be used. This check comes before any setting is judged."""
+    found = _installed("requests")
+    if REQUESTS_IMPORT_ERROR is None and tuple(map(int, re.findall(r"\d+", found)[:2])) >= LOWEST_REQUESTS:
+        return
+    if REQUESTS_IMPORT_ERROR is not None and found:
+        found = (
+            f"{found} with urllib3 {_installed('urllib3')}, which can't be imported: {one_line(REQUESTS_IMPORT_ERROR)}"
+        )
+    lowest = ".".join(map(str, LOWEST_REQUESTS))
+    raise ClawHostersError(
+        f"The Python library requests {lowest} or newer, with urllib3 1.26 or 2, is needed where Ansible runs; "
+        f"{sys.executable} has {found or 'none'}. Run: {sys.executable} -m pip install --upgrade requests"
+    )
+
+
+def _installed(library: str) -> str:
+    """The version of an installed library, empty where there is none."""
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def exchange(
@@ -256,7 +280,7 @@ def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawH
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return TransportError(f"{request}: the answer of {host} is of no use ({one_line(error)}).", sent=True)
     cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(cause, NameResolutionError):
+    if isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
         return TransportError(
             f"{request} was not sent: the host {host} is unknown. Check api_url and the network.", sent=False
         )
@@ -269,6 +293,11 @@ def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawH
     if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError)):
         return SettingsError(f"{request} was not sent: api_url can't be used ({one_line(error)}).")
     return TransportError(f"{request}: the connection to {host} was lost before the whole answer came.", sent=True)
+
+
+def _is_unknown_host(error: BaseException) -> bool:
+    """Returns True if the name look-up failed. urllib3 1.26 has no exception of its own for it, as version 2 has."""
+    return isinstance(error.__cause__ or error.__context__, socket.gaierror)
 
 
 def _system_error(reason: Exception) -> str:

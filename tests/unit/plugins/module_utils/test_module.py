@@ -67,8 +67,24 @@ def test_what_holds_no_secret_is_logged_as_ever(log, given, capsys):
     assert "Invoked with" in str(log)
 
 
-def test_a_missing_library_is_told_before_a_missing_key(monkeypatch):
-    monkeypatch.setattr(transport, "HAS_REQUESTS", False)
+@pytest.mark.parametrize(
+    ("installed", "fault", "found"),
+    [
+        ({}, ModuleNotFoundError("No module named 'requests'"), "has none."),
+        ({"requests": "2.27.1", "urllib3": "1.26.5"}, None, "has 2.27.1."),
+        (
+            {"requests": "2.28.1", "urllib3": "1.22"},
+            ImportError("cannot import name 'X'"),
+            "has 2.28.1 with urllib3 1.22, which can't be imported: cannot import name 'X'.",
+        ),
+    ],
+    ids=["missing", "too old", "broken"],
+)
+def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, installed, fault, found):
+    monkeypatch.setattr(transport, "REQUESTS_IMPORT_ERROR", fault)
+    monkeypatch.setattr(transport, "_installed", lambda library: installed.get(library, ""))
     result = Execution({}, False).result_of(claw_instance.work)
     assert result["failed"] is True
-    assert result["msg"] == "The Python library requests is needed where Ansible runs: pip install requests"
+    assert result["msg"].startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed")
+    assert found in result["msg"]
+    assert result["msg"].endswith("-m pip install --upgrade requests")
