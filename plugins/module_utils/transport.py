@@ -239,7 +239,9 @@ def _text(response: requests.Response, timeout: float, key: str | None) -> str:
     ``timeout`` holds for all of it: requests would wait as long for each byte. Raises what urllib3 does.
     """
     end = time.monotonic() + timeout
-    # urllib3 1 has no read that returns what is there; it waits for a whole piece.
+    # urllib3 1.26 takes a body that ends too soon for a whole one, unless it is told not to.
+    response.raw.enforce_content_length = True
+    # urllib3 1.26 has no read that returns what is there; it waits for a whole piece.
     read = getattr(response.raw, "read1", response.raw.read)
     content = bytearray()
     try:
