@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,15 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def home_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the home of all controllers of a worker is, one after another: a warm process serves one home."""
+    return tmp_path_factory.mktemp("user") / "home"
+
+
 @pytest.fixture
-def controller(tmp_path: Path, collections: Path, simulator: Simulator) -> Controller:
-    """A controller that is set up for the simulator."""
-    return Controller(tmp_path, collections, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})
+def controller(tmp_path: Path, collections: Path, simulator: Simulator, home_path: Path) -> Controller:
+    """A controller that is set up for the simulator, with an empty home."""
+    shutil.rmtree(home_path, ignore_errors=True)
+    environment = {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY}
+    return Controller(tmp_path, collections, environment, home_path)

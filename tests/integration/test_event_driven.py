@@ -193,7 +193,7 @@ def test_a_name_is_never_run_as_a_template(simulator: Simulator, controller: Con
     assert restored(simulator) == {9: 90}
     assert not list(controller.folder.rglob("was-run"))
     # By default the evidence is where it outlives the run, whose folder ansible-rulebook removes.
-    assert (controller.folder / "home/clawhosters-restore/INC-1.html").exists()
+    assert (controller.home / "clawhosters-restore/INC-1.html").exists()
 
 
 @pytest.mark.parametrize(

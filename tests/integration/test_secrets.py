@@ -293,7 +293,7 @@ def test_no_redirect_carries_the_key_to_another_host(
 
 
 def test_what_is_kept_is_the_owners_alone(simulator: Simulator, controller: Controller) -> None:
-    state = controller.folder / "home/.ansible/clawhosters"
+    state = controller.home / ".ansible/clawhosters"
     run = controller.task({"incident": "INC-1", "instance_id": 2}, module="claw_backup_restore")
     assert run.rc == 0, run.screen
     assert stat.S_IMODE(state.stat().st_mode) == 0o700

@@ -16,7 +16,11 @@ from pathlib import Path
 
 import yaml
 
+from . import warm
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+TIMEOUT = 300
+"""Seconds after which a command that does not end is killed."""
 BIN = Path(sys.executable).parent
 MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
 """By these `make coverage` finds the processes that tests start; there are none otherwise."""
@@ -55,14 +59,29 @@ class Run:
         return [entry["result"] for entry in self.results]
 
 
+def started(command: t.Sequence[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A command that is started as its user does it."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
 class Controller:
     """Runs Ansible's commands in ``folder``. ``environment`` holds what the user exported."""
 
-    def __init__(self, folder: Path, collections: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, collections: Path, environment: dict[str, str], home: Path | None = None) -> None:
         self.folder = folder
+        self.home = home or folder / "home"
         self.environment = {
             "PATH": f"{BIN}:{os.environ['PATH']}",
-            "HOME": str(folder / "home"),
+            "HOME": str(self.home),
             "LANG": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": str(collections),
             "ANSIBLE_LOCALHOST_WARNING": "false",
@@ -77,23 +96,14 @@ class Controller:
             **MEASURED,
             **environment,
         }
-        (folder / "home").mkdir(exist_ok=True)
+        self.home.mkdir(exist_ok=True)
 
     def run(self, *command: str, **environment: str | None) -> Run:
         """Runs ``command``; ``environment`` adds variables, or takes away those that are None."""
         results = self.folder / "results"
         results.unlink(missing_ok=True)
         variables = {name: value for name, value in {**self.environment, **environment}.items() if value is not None}
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        done = warm.run(command, self.folder, variables, TIMEOUT) or started(command, self.folder, variables)
         # What ansible-core will take away is a fault today.
         assert "[DEPRECATION WARNING]" not in done.stdout + done.stderr, done.stdout + done.stderr
         lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []

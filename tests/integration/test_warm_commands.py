@@ -1,0 +1,108 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The warm processes of tests/support/warm.py hide nothing: what they run is what a start of the command runs."""
+
+from __future__ import annotations
+
+import re
+import threading
+import typing as t
+
+import pytest
+
+from simulator.handle import Simulator
+from support import warm
+from support.controller import Controller, started
+
+INSTANCE = {"clawhosters.cloud.claw_instance_info": {"id": 3}}
+FAILING = {"clawhosters.cloud.claw_instance": {"id": 999, "state": "started"}}
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "version": ("ansible", "--version"),
+    "ad hoc": ("ansible", "localhost", "-m", "clawhosters.cloud.claw_instance_info", "-a", "id=3"),
+    "ad hoc, failing": ("ansible", "localhost", "-m", "clawhosters.cloud.claw_instance", "-a", "id=999"),
+    "page": ("ansible-doc", "clawhosters.cloud.claw_instance"),
+    "page that is missing": ("ansible-doc", "clawhosters.cloud.nothing"),
+    "inventory": ("ansible-inventory", "-i", "test.clawhosters.yml", "--list"),
+    "inventory, failing": ("ansible-inventory", "-i", "bad.clawhosters.yml", "--list"),
+    "playbook": ("ansible-playbook", "good.yml", "-v"),
+    "playbook, failing": ("ansible-playbook", "bad.yml"),
+    "playbook of the collection": ("ansible-playbook", "clawhosters.cloud.fleet_report", "--check"),
+    "no such playbook": ("ansible-playbook", "missing.yml"),
+    "no such option": ("ansible-playbook", "--nonsense"),
+}
+DIFFERING = re.compile(
+    r"\d+\.\d+(e-\d+)?|\d\d:\d\d(:\d\d)?( UTC)?|2\d{3}-\d\d-\d\d\S*|0x[0-9a-f]+|'date': .*|\"(latency|date|remaining)\": [^,]*"
+)
+"""Times and other words that differ from run to run."""
+
+
+@pytest.fixture
+def here(controller: Controller) -> Controller:
+    """A controller with some files to run."""
+    controller.write("test.clawhosters.yml", {"plugin": "clawhosters.cloud.instances"})
+    controller.write("bad.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", "min_hosts": 1000})
+    for name, task in (("good", INSTANCE), ("bad", FAILING)):
+        controller.write(f"{name}.yml", [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}])
+    return controller
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_a_command_is_what_it_is_when_it_is_started(here: Controller, command: tuple[str, ...]) -> None:
+    forked = warm.run(command, here.folder, here.environment, 60)
+    fresh = started(command, here.folder, here.environment)
+    assert forked is not None
+    for one, other in zip(
+        (str(forked.returncode), forked.stdout, forked.stderr),
+        (str(fresh.returncode), fresh.stdout, fresh.stderr),
+        strict=True,
+    ):
+        assert DIFFERING.sub("?", one) == DIFFERING.sub("?", other)
+
+
+def test_what_ansible_reads_when_it_is_imported_is_read_for_each_command(here: Controller) -> None:
+    def colours(**environment: str) -> bool:
+        return "\x1b[" in here.run("ansible-playbook", "good.yml", **environment).screen
+
+    assert not colours()
+    assert colours(ANSIBLE_FORCE_COLOR="true", ANSIBLE_NOCOLOR="false")
+    assert not colours()
+    for path in (here.folder / "ansible.cfg", here.home / ".ansible.cfg"):
+        path.write_text("[defaults]\nforce_color = true\n[colors]\nchanged = purple\n", encoding="utf-8")
+        assert colours(ANSIBLE_NOCOLOR="false"), path
+        path.unlink()
+    assert not colours(ANSIBLE_NOCOLOR="false")
+
+
+def test_code_is_what_stands_on_disk_when_a_command_begins(here: Controller) -> None:
+    plugins = here.folder / "callback_plugins"
+    plugins.mkdir()
+    for word in ("first", "second"):
+        (plugins / "tell.py").write_text(
+            "from ansible.plugins.callback import CallbackBase\n"
+            "class CallbackModule(CallbackBase):\n"
+            "    CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, 'aggregate', 'tell'\n"
+            "    def v2_playbook_on_start(self, playbook):\n"
+            f"        self._display.display('it is the {word}')\n",
+            encoding="utf-8",
+        )
+        assert f"it is the {word}" in here.run("ansible-playbook", "good.yml").stdout
+
+
+def test_commands_at_the_same_time_do_not_disturb_each_other(here: Controller, simulator: Simulator) -> None:
+    runs: dict[int, t.Any] = {}
+
+    def run(number: int) -> None:
+        command = ("ansible", "localhost", "-m", "clawhosters.cloud.claw_instance_info", "-a", f"id={number}")
+        runs[number] = warm.run(command, here.folder, {**here.environment, "RESULTS_FILE": f"results-{number}"}, 60)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, done in runs.items():
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f'"id": {number},' in done.stdout
