@@ -21,6 +21,7 @@ LIVE := build/live/ansible_collections/clawhosters/cloud
 COPY := build/ansible_collections/clawhosters/cloud
 
 # CORE=2.18 takes this ansible-core instead of the newest that the Python can run, in an environment of its own.
+# CORE=lowest takes the lowest versions that the collection promises, of ansible-core, requests and urllib3.
 CORE ?=
 VENV := $(if $(CORE),build/matrix/$(CORE),.venv)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -68,8 +69,11 @@ test: ## Run every check, as CI does, up to the first that fails
 	@$(MAKE) integration
 	@printf '\nEverything passed.\n'
 
+# Debian 12's own Python, the oldest that users have; where it is missing, the nearest.
+OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(PYTHON))
+
 # Another part of it: make test-matrix MATRIX=2.20:python3.13
-MATRIX := 2.18:python3.11 2.19:python3.11 2.20:python3.13 2.21:python3.13
+MATRIX := lowest:$(OLDEST_PYTHON) 2.18:python3.11 2.19:python3.11 2.20:python3.13 2.21:python3.13
 .PHONY: test-matrix
 test-matrix: ## Run the tests on each supported ansible-core (about 50 minutes)
 	@failed=; for pair in $(MATRIX); do \
@@ -168,15 +172,18 @@ format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can
 # ansible-galaxy of ansible-core 2.18 refuses the newest resolvelib.
 .PHONY: lock
 lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
-	@for name in demo dev bench mutation; do \
+	@for name in demo dev uv bench mutation; do \
 		$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 "requirements/$$name.in" \
 			--output-file "requirements/$$name.txt" || exit; \
 	done
 	@for pair in $(MATRIX); do \
-		core="$${pair%:*}"; \
-		{ echo "ansible-core == $$core.*"; [ "$$core" != 2.18 ] || echo 'resolvelib < 1.1'; } \
-			| $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps \
-				--python-version "$${pair#*:python}" - --output-file "requirements/core-$$core.txt" || exit; \
+		case "$${pair%:*}" in \
+			lowest) pins='ansible-core==2.18.0 requests==2.28.1 urllib3==1.26.12 charset-normalizer<3 resolvelib<1.1' ;; \
+			2.18) pins='ansible-core==2.18.* resolvelib<1.1' ;; \
+			*) pins="ansible-core==$${pair%:*}.*" ;; \
+		esac; \
+		printf '%s\n' $$pins | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps --python-version 3.11 - \
+			--output-file "requirements/core-$${pair%:*}.txt" || exit; \
 	done
 LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
@@ -214,6 +221,11 @@ copy:
 	@git -C $(COPY) checkout-index --all --force --quiet
 	@git -C $(COPY) clean -ffdq
 
+# uv installs in seconds what takes pip a minute; where there is no uv, pip does it.
+PIP := -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
+install = UV_CACHE_DIR=build/uv $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes $(1) \
+	|| $(@D)/bin/python $(PIP) $(1)
+
 # A change of the pins, or of the Python, makes the environment anew. The stamp is written last: a broken-off install has none.
 $(DEMO_READY): requirements/demo.txt
 $(DEV_READY): requirements/dev.txt $(CORE:%=requirements/core-%.txt)
@@ -225,7 +237,7 @@ $(DEMO_READY) $(DEV_READY) $(BENCH_READY) $(MUTATION_READY):
 		exit 1; }
 	@echo 'Setting up $(@D) with the versions of $< (Python $(VERSION)) ...'
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes --requirement $<
-	@$(if $(CORE),$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes \
-		--no-deps --requirement requirements/core-$(CORE).txt)
+	@$(@D)/bin/python $(PIP) --requirement requirements/uv.txt || true
+	@$(call install,--requirement $<)
+	@$(if $(CORE),$(call install,--no-deps --requirement requirements/core-$(CORE).txt))
 	@touch $@
