@@ -87,7 +87,7 @@ def hostile(simulator: Simulator) -> Simulator:
 def folder(controller: Controller) -> t.Iterator[Path]:
     """The controller's folder, deep enough that a way out of it is seen."""
     yield controller.folder
-    around = [*controller.folder.rglob("*"), *controller.folder.parent.glob("*"), *Path("/").glob("owned*")]
+    around = [*controller.left(), *controller.folder.parent.glob("*"), *Path("/").glob("owned*")]
     assert not [path for path in around if "pwned" in path.name or path.name.startswith("owned")]
 
 

@@ -149,7 +149,7 @@ def test_the_link_is_in_the_result_and_on_no_screen(simulator: Simulator, contro
     run = controller.playbook([play], "-vvvv", "--diff")
     assert run.rc == 0, run.screen
     assert "https://" not in run.stdout
-    for path in controller.folder.rglob("*"):
+    for path in controller.left():
         if path.is_file() and path.name != "playbook.yml":
             assert b"checkout" not in path.read_bytes(), path
 

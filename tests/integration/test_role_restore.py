@@ -403,4 +403,4 @@ def test_the_next_command_can_be_pasted_whatever_the_name(
     simulator.fault("status", method="POST", status=422)
     controller.run("bash", "-c", command)
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
-    assert not list(controller.folder.rglob("pwned"))
+    assert "pwned" not in [path.name for path in controller.left()]

@@ -39,7 +39,7 @@ def assert_key_is_nowhere(run: Run, controller: Controller) -> None:
     for form in FORMS:
         assert form not in run.screen
         assert form not in str(run.results)
-    for path in controller.folder.rglob("*"):
+    for path in controller.left():
         if path.is_file() and path.name not in ("playbook.yml", "key", "test.clawhosters.yml"):
             content = path.read_bytes()
             assert not any(form.encode() in content for form in FORMS), path
@@ -270,7 +270,7 @@ def test_no_key_is_left(simulator: Simulator, controller: Controller, mood: str)
         )
         assert_key_is_nowhere(run, controller)
         assert run.rc == 0 or mood != "well", run.screen
-    written = {path.name for path in controller.folder.rglob("*") if path.is_file()}
+    written = {path.name for path in controller.left() if path.is_file()}
     if mood == "well":
         assert {"journal.jsonl", "clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
 
