@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 import typing as t
@@ -14,10 +15,14 @@ from urllib.parse import quote
 
 from . import ratelimit
 from .errors import AnswerError, ApiError, GarbledError, RateLimitedError, one_line, type_of
+from .masking import PAYMENT_WORD, masked, secrets_in
 from .pages import Item, Pagination, pagination_of
-from .transport import Answer
+from .redaction import Redactor, redacted, without_links
+from .transport import Answer, redacted_headers
 
 NOT_THE_API = "Is api_url the address of the API?"
+LONGEST_WHOLE_NUMBER = 308
+"""Digits. A longer number fits no float, and Python refuses to read or write one of more than 4300 digits."""
 _WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
 
 
@@ -127,15 +132,45 @@ def is_web_page(answer: Answer) -> bool:
     return "html" in answer.headers.get("Content-Type", "").lower()
 
 
+def without_payment(answer: Answer, given: t.Iterable[str] = ()) -> Answer:
+    """Returns ``answer`` without links, without what stands under names of secrets, and without the texts ``given``.
+
+    For answers about a payment that are to be shown: whoever has the link to a checkout can open it.
+    """
+    parsed, readable = parsed_json(answer.text)
+    secrets = Redactor({*given, *secrets_in(parsed, word=PAYMENT_WORD)})
+
+    def redact(text: str) -> str:
+        return without_links(secrets(text))
+
+    shown = json.dumps(redacted(masked(parsed, word=PAYMENT_WORD), redact)) if readable else redact(answer.text)
+    return Answer(answer.status, redacted_headers(answer.headers, redact), shown)
+
+
 def parsed_json(text: str) -> tuple[t.Any, bool]:
-    """The JSON in ``text`` and whether there was any. Half surrogates, which no screen or file takes, become ``?``."""
+    """The JSON in ``text`` and whether there was any.
+
+    Half surrogates, which no screen or file takes, become ``?``; numbers that fit no float become null, so that nothing
+    that computes with numbers of the service can overflow.
+    """
     try:
-        parsed = json.loads(text, parse_constant=lambda _constant: None)
+        parsed = json.loads(
+            text, parse_constant=lambda _constant: None, parse_float=_finite, parse_int=_whole_number
+        )
         if "\\ud" in text.lower():
             parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", errors="replace"))
     except (ValueError, RecursionError):
         return None, False
     return (parsed, True) if _is_shallow(parsed) else (None, False)
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _whole_number(digits: str) -> int | None:
+    return int(digits) if len(digits) <= LONGEST_WHOLE_NUMBER else None
 
 
 def _is_shallow(value: object, depth: int = 100) -> bool:

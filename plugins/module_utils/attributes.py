@@ -16,7 +16,8 @@ from .pages import Item
 
 Config = dict[str, t.Any]
 
-_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,300}(\.\d{1,300})?", re.ASCII)
+"""No longer than what fits a float."""
 _VALUE_LIMIT = 60
 _ABSENT = object()
 

@@ -18,9 +18,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from . import ratelimit
-from .answers import anything_of, body_of, entries_of, items_of, object_of, resource_of
+from .answers import anything_of, body_of, entries_of, items_of, object_of, resource_of, without_payment
 from .budget import RateBudget
 from .errors import (
+    AnswerError,
     ApiError,
     CheckModeError,
     ClawHostersError,
@@ -30,7 +31,7 @@ from .errors import (
     ServerError,
     TransportError,
 )
-from .pages import Item, ListShifted, PageCollector, Pagination, by_id
+from .pages import Item, ListShifted, ListTooLong, PageCollector, Pagination, by_id
 from .progress import Patience, Progress
 from .settings import Settings
 from .together import check_wanted, in_order
@@ -114,12 +115,16 @@ class Client:
 
     In check mode it refuses everything but GET, so that no caller can forget to. With a key and a ``state_dir`` it
     takes its turn with all other processes that use the key.
+
+    ``payment_texts``: set for a purchase, to the texts of its request. Links, tokens and these texts are then hidden in
+    all that the service answers, but for what :meth:`buy` returns.
     """
 
     settings: Settings
     check_mode: bool = False
     progress: Progress = field(default_factory=Progress)
     usage: Usage = field(default_factory=Usage)
+    payment_texts: frozenset[str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _waiters: int = field(default=0, repr=False)
     _waiting_since: float = field(default=0.0, repr=False)
@@ -151,7 +156,10 @@ class Client:
         return exchange(settings, "GET", path, timeout=settings.timeout, before=lambda: None, after=self._count)
 
     def fetch_all(self, path: str, *, within: float | None = None) -> list[Item]:
-        """Every item of the collection at ``path``, sorted by id. Raises IncompleteListError, never a short list."""
+        """Every item of the collection at ``path``, sorted by id.
+
+        Raises IncompleteListError, never a short list, and AnswerError for a list that is longer than is ever read.
+        """
         return sorted(self._read_whole(path, items_of, within=within), key=by_id)
 
     def fetch_entries(self, path: str, max_pages: int = 0) -> list[Item]:
@@ -189,6 +197,8 @@ class Client:
                 return self._read_pages(path, read, within, max_pages)
             except ListShifted as shifted:
                 reason = shifted
+            except ListTooLong as too_long:
+                raise AnswerError(f"GET {path}: the list is not read any further, since {too_long}.") from None
         raise IncompleteListError(
             f"GET {path}: the list could not be read whole, {LIST_READINGS} times in a row: {reason}. "
             "A part of it is never used for the whole; try again when nothing changes in the account."
@@ -207,14 +217,19 @@ class Client:
 
     def _page(
         self, path: str, number: int, read: ReadPage, within: float | None
-    ) -> tuple[list[Item], Pagination | None]:
+    ) -> tuple[list[Item], Pagination | None, int]:
+        """Returns a page, its pagination object, and how many characters it has."""
+
+        def measured(request: str, answer: Answer) -> tuple[list[Item], Pagination | None, int]:
+            return (*read(request, answer), len(answer.text))
+
         params = {"page": str(number)} if number > 1 else {}
         page_size = self.settings.page_size
         if page_size is None:
-            return self._request("GET", path, IDEMPOTENT, read, params=params, within=within)
+            return self._request("GET", path, IDEMPOTENT, measured, params=params, within=within)
         try:
             with_size = {**params, "per_page": str(page_size)}
-            return self._request("GET", path, IDEMPOTENT, read, params=with_size, within=within)
+            return self._request("GET", path, IDEMPOTENT, measured, params=with_size, within=within)
         except ApiError as refusal:
             if refusal.status not in (400, 422):
                 raise
@@ -250,7 +265,7 @@ class Client:
                 timeout = self.settings.timeout if tries == 1 else min(self.settings.timeout, max(patience.left, 1.0))
                 request = _Request(method, path, params, body, timeout, is_repeat or tries > 1)
                 answer = self._exchange(request, patience, witness)
-                return read(f"{method} {path}", answer)
+                return read(f"{method} {path}", self._showable(answer, retry))
             except retry.retry_on as error:
                 pause = _pause_after(error, tries)
                 if pause is None or pause > patience.left:
@@ -258,6 +273,12 @@ class Client:
                         error.add(f"Given up after {tries} tries in {patience.spent:.0f} s.")
                     raise
                 patience.sleep(min(pause * random.uniform(1, 1 + JITTER), patience.left), self._reason(error))
+
+    def _showable(self, answer: Answer, repeat: Repeat) -> Answer:
+        """Returns ``answer`` without what could be used to pay, where it is about a payment and may be shown."""
+        is_bought = repeat is NEVER and answer.is_success
+        is_payment = self.payment_texts is not None or answer.status == 402
+        return without_payment(answer, self.payment_texts or ()) if is_payment and not is_bought else answer
 
     def _exchange(self, request: _Request, patience: Patience, witness: Witness | None) -> Answer:
         """One exchange, in turn with all who use the key."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import socket
 import threading
 import time
@@ -16,7 +17,6 @@ import typing as t
 
 try:
     from requests.adapters import HTTPAdapter
-    from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 except ImportError:
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
@@ -32,15 +32,18 @@ class Deadline:
     """Ends the request that its thread makes meanwhile, when ``seconds`` are over.
 
     ``remind`` is called every ten seconds until then, with the seconds so far. ``has_cut`` tells that the request was
-    ended.
+    ended, ``may_have_sent`` that there was a connection to the service (through a proxy, if there is one), so that a
+    part of the request may have reached it.
     """
 
     def __init__(self, seconds: float, remind: t.Callable[[float], None]) -> None:
         self.has_cut = False
+        self.may_have_sent = False
         self._begun = time.monotonic()
         self._seconds = seconds
         self._remind = remind
         self._socket: socket.socket | None = None
+        self._handles: list[socket.socket] = []
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clawhosters-deadline", daemon=True)
 
@@ -52,10 +55,18 @@ class Deadline:
         _request.deadline = None
         self._done.set()
         self._thread.join()
+        for handle in self._handles:
+            handle.close()
 
     def watch(self, connection: socket.socket) -> None:
         """What the request waits on now."""
         self._socket = connection
+
+    def watch_start(self, connection: socket.socket) -> None:
+        """As ``watch``, by a handle of its own: TLS takes over a socket and leaves an empty one behind."""
+        handle = socket.socket(fileno=os.dup(connection.fileno()))
+        self._handles.append(handle)
+        self.watch(handle)
 
     def _run(self) -> None:
         for reminder in range(1, int(self._seconds // REMINDER) + 1):
@@ -85,28 +96,54 @@ class WatchedAdapter(HTTPAdapter):
     def init_poolmanager(self, *given: t.Any, **options: t.Any) -> None:
         """As the adapter that it is one of, with other pools."""
         super().init_poolmanager(*given, **options)
-        self.poolmanager.pool_classes_by_scheme = _pools()
+        _watch_pools(self.poolmanager)
 
     def proxy_manager_for(self, *given: t.Any, **options: t.Any) -> t.Any:
         """As the adapter that it is one of, with other pools."""
         manager = super().proxy_manager_for(*given, **options)
-        manager.pool_classes_by_scheme = _pools()
+        _watch_pools(manager)
         return manager
 
 
+def _watch_pools(manager: t.Any) -> None:
+    # Its own kinds of pools: those of a manager for SOCKS are not the usual ones.
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _watched(pool) for scheme, pool in pools.items()}
+
+
 @functools.cache
-def _pools() -> dict[str, type]:
-    return {"http": _watched(HTTPConnectionPool), "https": _watched(HTTPSConnectionPool)}
-
-
-def _watched(pool: t.Any) -> type:
+def _watched(pool: t.Any) -> t.Any:
     """The same kind of pool, whose connections tell the deadline of their request what it waits on."""
+    if hasattr(pool, "is_watched"):
+        return pool
 
     class Connection(pool.ConnectionCls):
+        def _new_conn(self) -> t.Any:
+            # The answer of a proxy and the start of TLS are still to come.
+            connection = super()._new_conn()
+            if deadline := _deadline():
+                deadline.watch_start(connection)
+            return connection
+
+        def connect(self) -> None:
+            super().connect()
+            if deadline := _deadline():
+                deadline.may_have_sent = True
+
+        def putrequest(self, *given: t.Any, **options: t.Any) -> None:
+            # A connection that is there already is not connected again.
+            if self.sock is not None and (deadline := _deadline()):
+                deadline.may_have_sent = True
+            super().putrequest(*given, **options)
+
         def getresponse(self, *given: t.Any, **options: t.Any) -> t.Any:
-            deadline: Deadline | None = getattr(_request, "deadline", None)
-            if deadline is not None:
+            if deadline := _deadline():
                 deadline.watch(self.sock)
             return super().getresponse(*given, **options)
 
-    return type(pool.__name__, (pool,), {"ConnectionCls": Connection})
+    return type(pool.__name__, (pool,), {"ConnectionCls": Connection, "is_watched": True})
+
+
+def _deadline() -> Deadline | None:
+    """The deadline of the request that this thread makes."""
+    return getattr(_request, "deadline", None)

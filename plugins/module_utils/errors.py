@@ -10,7 +10,6 @@ Nothing below the module or plugin exits; everything raises one of these.
 from __future__ import annotations
 
 import json
-import re
 import typing as t
 
 MASK = "********"
@@ -157,13 +156,6 @@ class ApiError(ClawHostersError):
         if text := details_text(details):
             said += f" ({text})"
         super().__init__(f"{request} was answered with {said.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
-
-    def hide(self, secret: re.Pattern[str]) -> None:
-        """Hides what matches ``secret`` in all that the service said."""
-        self.args = (secret.sub(MASK, str(self)),)
-        self.code = self.code and secret.sub(MASK, self.code)
-        self.message = self.message and secret.sub(MASK, self.message)
-        self.details = json.loads(secret.sub(MASK, json.dumps(self.details)))
 
     def as_dict(self) -> dict[str, t.Any]:
         """The ``error`` that a failed task returns (interface 2)."""

@@ -13,33 +13,50 @@ import typing as t
 from .errors import MASK
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_SECRET_WORD = re.compile(r".*(key|token|secret|passw(or)?d|passphrase|credential)", re.IGNORECASE)
+SECRET_WORD = re.compile(r".*(key|token|secret|passw(or)?d|passphrase|credential)", re.IGNORECASE)
+"""A name with such a word in it is one of a secret."""
+PAYMENT_WORD = re.compile(
+    SECRET_WORD.pattern.removesuffix(")") + "|ur[il]|link|href|checkout|session|redirect)", re.IGNORECASE
+)
+"""The same where it is about a payment: whoever holds the link or the id of a checkout can see it, or pay it."""
 _SHORTEST_SECRET = 4
 """Characters. Shorter ones are hidden where they stand; hidden everywhere, they would make all text unreadable."""
 
 
-def masked(value: t.Any, names: t.Collection[str] = ()) -> t.Any:
-    """``value`` with its secrets hidden, in whatever depth; what stands under one of ``names`` is one as a whole."""
+def masked(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> t.Any:
+    """``value`` with its secrets hidden, in whatever depth: what stands under a name with such a ``word`` in it.
+
+    What stands under one of ``names``, at the top, is a secret as a whole.
+    """
     if isinstance(value, dict):
-        return {name: MASK if name in names else _under(str(name), content) for name, content in value.items()}
-    return [masked(entry) for entry in value] if isinstance(value, list) else value
+        return {name: MASK if name in names else _under(str(name), content, word) for name, content in value.items()}
+    return [masked(entry, word=word) for entry in value] if isinstance(value, list) else value
 
 
-def secrets_in(value: t.Any, names: t.Collection[str] = ()) -> set[str]:
+def secrets_in(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> set[str]:
     """What ``masked`` hides of ``value``, as texts that may be hidden wherever they turn up."""
-    return {text for text in map(str, _hidden_in(value, masked(value, names))) if len(text) >= _SHORTEST_SECRET}
+    return {text for text in map(str, _hidden_in(value, masked(value, names, word))) if len(text) >= _SHORTEST_SECRET}
 
 
-def _under(name: str, content: t.Any) -> t.Any:
+def texts_in(value: t.Any) -> t.Iterator[str]:
+    """Yields each text in parsed JSON, without the names of fields."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for content in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(content)
+
+
+def _under(name: str, content: t.Any, word: re.Pattern[str]) -> t.Any:
     words = _WORDS.findall(name)
-    if not any(map(_is_secret_word, words)):
-        return masked(content)
+    if not any(_is_secret(one, word) for one in words):
+        return masked(content, word=word)
     # A number under `password` is one; under `token_limit` or `tokens` it counts something.
-    return _hidden(content, numbers=_is_secret_word(words[-1]) and words[-1].lower() != "tokens")
+    return _hidden(content, numbers=_is_secret(words[-1], word) and words[-1].lower() != "tokens")
 
 
-def _is_secret_word(word: str) -> bool:
-    return _SECRET_WORD.fullmatch(word.rstrip("sS")) is not None
+def _is_secret(name: str, word: re.Pattern[str]) -> bool:
+    return word.fullmatch(name.rstrip("sS")) is not None
 
 
 def _hidden(content: t.Any, *, numbers: bool) -> t.Any:

@@ -10,23 +10,33 @@ It is about real money: one POST, never repeated by itself on anything (contract
 from __future__ import annotations
 
 import math
-import re
 import typing as t
 from dataclasses import dataclass
 
-from .client import Client, Witness
-from .errors import ApiError, ClawHostersError, PartialError, RefusedError
+from .client import Client
+from .errors import MASK, ClawHostersError, PartialError, RefusedError
 from .journal import Event, Journal, Record, Subject
+from .masking import PAYMENT_WORD, secrets_in, texts_in
 from .once import AtMostOnce, UnclearError
+from .options import Concealed, Options
 
 Result = dict[str, t.Any]
 
-LINK = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
+
+def conceal(params: Options) -> Concealed:
+    """Returns the options without ``request``, of which nobody knows what in it is secret."""
+    request = params.get("request")
+    if not request:
+        return Concealed(params, set())
+    shown = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
+    return Concealed({**params, "request": shown}, secrets_in(request, word=PAYMENT_WORD))
 
 
 def body_of(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
     """The body of the request. Ids are numbers as far as is known; one that was written as text is sent as a number."""
-    is_number = isinstance(package_id, str) and package_id.isascii() and package_id.isdigit()
+    is_number = (
+        isinstance(package_id, str) and package_id.isascii() and package_id.isdigit() and len(package_id) < 20
+    )
     return {**request, "package_id": int(str(package_id)) if is_number else package_id}
 
 
@@ -45,6 +55,7 @@ class Purchase:
         Raises RefusedError when another run is at the same order, ApiError when the service refused, and PartialError
         when it is not known whether the purchase was made.
         """
+        self.client.payment_texts = frozenset(texts_in({**body, "package_id": None}))
         subject = Subject("purchase", self.client.settings.api_url, self.order)
         once = AtMostOnce(self.journal, subject, self.warn)
         if self.client.check_mode:
@@ -69,7 +80,7 @@ class Purchase:
         try:
             answer = once.send(
                 self.client,
-                lambda witness: self._buy(body, witness),
+                lambda witness: self.client.buy("/billing/buy_claws", body, witness),
                 notes,
                 "Nothing was bought; the same order may be run again.",
             )
@@ -77,14 +88,6 @@ class Purchase:
             raise self._unknown(str(unclear), unclear.cause, balance) from None
         once.note(Event.COMPLETED)
         return self._result(answer, self._balance_after(balance), bought=body)
-
-    def _buy(self, body: dict[str, t.Any], witness: Witness) -> object:
-        try:
-            return self.client.buy("/billing/buy_claws", body, witness)
-        except ApiError as error:
-            # A page to pay on is as secret in an error as it is in an answer.
-            error.hide(LINK)
-            raise
 
     def _already(self, record: Record, balance: int) -> Result:
         """What an earlier run of the order came to: nothing is bought again."""

@@ -17,11 +17,13 @@ import socket
 import sys
 import time
 import typing as t
+import zlib
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from .deadline import Deadline, WatchedAdapter
-from .errors import MASK, ClawHostersError, RedirectedError, SettingsError, TlsError, TransportError, one_line
+from .errors import ClawHostersError, RedirectedError, SettingsError, TlsError, TransportError, one_line
+from .redaction import Redactor
 from .settings import Settings
 from .together import AT_ONCE
 
@@ -43,13 +45,18 @@ _UNTRUSTED = re.compile(r"certificate verify failed: (.*?)\.?( \(_ssl\.c:\d+\))?
 REDIRECTS = 3
 """How many redirects within the host a GET follows."""
 PIECE = 1 << 16
-LONGEST_BODY = 1 << 26
-"""Bytes of an answer that are read; a page of a list has thousands."""
+LONGEST_BODY = 1 << 23
+"""Bytes of an answer that are read, once it is unpacked. A page of 100 instances has 50 thousand; a service that does
+not split its lists could send 15 000 instances in one answer."""
+MOST_OBJECTS = 200_000
+"""Objects and lists in an answer. In memory, an empty one takes thirty times its two characters."""
+SHORTEST_PROXY_SECRET = 4
+"""Characters of a password of a proxy that are replaced in messages."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole HTTP answer. ``headers`` is read without regard to case; ``text`` never holds the key."""
+    """A whole HTTP answer. ``headers`` is read without regard to case. Neither they nor ``text`` hold the key."""
 
     status: int
     headers: t.Mapping[str, str]
@@ -128,6 +135,7 @@ def exchange(
     require_library()
     request = f"{method} {path}"
     url = settings.api_url + path
+    redact = _redactor(settings.api_key)
     for _hop in range(1 + REDIRECTS):
         before()
         host = urlsplit(url).netloc
@@ -136,24 +144,31 @@ def exchange(
         try:
             with deadline, _session(is_new=on_new_connection) as session:
                 response = _send(session, settings, method, url, params, body, timeout)
-                text = _text(response, timeout, settings.api_key)
+                text = _text(response, timeout)
             if deadline.has_cut:
                 # What is cut off can look like a short answer.
                 raise requests.exceptions.ReadTimeout
-        except (requests.RequestException, HTTPError, ValueError, OSError) as error:
-            failure = _failure(request, host, timeout, requests.exceptions.ReadTimeout() if deadline.has_cut else error)
+        # requests raises TypeError for a proxy without a host.
+        except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
+            sent = deadline.may_have_sent
+            if isinstance(error, TypeError) and sent:
+                raise
+            cause: Exception = error
+            if deadline.has_cut or isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
+                cause = requests.exceptions.ReadTimeout() if sent else requests.exceptions.ConnectTimeout()
+            failure = _failure(request, host, timeout, cause, sent=sent, proxy=_proxy_for(settings, url))
             after(WireOutcome(sent=isinstance(failure, TransportError) and failure.sent))
             raise failure from None
         after(WireOutcome(True, response.status_code, response.headers))
         if not response.is_redirect:
-            return Answer(response.status_code, response.headers, text)
+            return Answer(response.status_code, redacted_headers(response.headers, redact), redact(text))
         location = response.headers["Location"]
         target = _within_host(url, location)
         if method != "GET" or target is None:
             break
         url, params = target, None
     # Where a change leads to may be a secret, such as a page to pay on.
-    where = f" to {one_line(location)}" if method == "GET" else ""
+    where = f" to {redact(_origin(url, location))}" if method == "GET" else ""
     raise RedirectedError(
         f"{request} was redirected ({response.status_code}){where}, which is not followed: the key stays with its "
         "host, and a change goes only where it was sent. Set api_url to the address that answers by itself.",
@@ -181,7 +196,7 @@ def _send(
         url,
         params=params,
         data=None if body is None else json.dumps(body),
-        headers={"Content-Type": "application/json", "Accept": "application/json"},
+        headers={"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "gzip"},
         auth=BearerAuth(settings.api_key),
         timeout=timeout,
         # Said here and not on the session, where REQUESTS_CA_BUNDLE would overrule it.
@@ -233,10 +248,21 @@ def _session(*, is_new: bool) -> t.Iterator[requests.Session]:
         yield session
 
 
-def _text(response: requests.Response, timeout: float, key: str | None) -> str:
-    """The body as text. Whatever the service repeats, the key goes no further than here.
+@functools.lru_cache(maxsize=4)
+def _redactor(key: str | None) -> Redactor:
+    return Redactor([key] if key else [])
 
-    ``timeout`` holds for all of it: requests would wait as long for each byte. Raises what urllib3 does.
+
+def redacted_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str]) -> t.Mapping[str, str]:
+    """Returns ``headers`` with ``redact`` applied to each value; they are still read without regard to case."""
+    return requests.structures.CaseInsensitiveDict({name: redact(value) for name, value in headers.items()})
+
+
+def _text(response: requests.Response, timeout: float) -> str:
+    """Returns the body as text.
+
+    ``timeout`` holds for all of it: requests would wait as long for each byte. Raises what urllib3 does, ReadTimeout,
+    and ContentDecodingError for a body that is too large or packed in an unknown way.
     """
     end = time.monotonic() + timeout
     # urllib3 1.26 takes a body that ends too soon for a whole one, unless it is told not to.
@@ -245,21 +271,84 @@ def _text(response: requests.Response, timeout: float, key: str | None) -> str:
     read = getattr(response.raw, "read1", response.raw.read)
     content = bytearray()
     try:
-        while piece := read(PIECE, decode_content=True):
-            content += piece
+        unpack = _unpacker(response.headers.get("Content-Encoding", ""))
+        while piece := read(PIECE, decode_content=False):
+            for part in unpack(piece):
+                content += part
+                if len(content) > LONGEST_BODY:
+                    raise requests.exceptions.ContentDecodingError(f"more than {LONGEST_BODY >> 20} MiB")
             if time.monotonic() > end:
                 raise requests.exceptions.ReadTimeout
-            if len(content) > LONGEST_BODY:
-                raise requests.exceptions.ContentDecodingError(f"more than {LONGEST_BODY >> 20} MiB")
+        if unpack.is_cut_off:
+            raise requests.exceptions.ContentDecodingError("its end is missing")
     except BaseException:
         response.close()
         raise
     text = content.decode("utf-8-sig", errors="replace")
-    return text.replace(key, MASK) if key and len(key) >= len(MASK) else text
+    if text.count("{") + text.count("[") > MOST_OBJECTS:
+        raise requests.exceptions.ContentDecodingError(f"more than {MOST_OBJECTS} objects")
+    return text
 
 
-def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawHostersError:
-    """What ``requests`` raised, as an error of ours: did the request reach the service, and what can be done?"""
+class _Plain:
+    """A body that is not packed."""
+
+    is_cut_off = False
+
+    def __call__(self, piece: bytes) -> t.Iterator[bytes]:
+        yield piece
+
+
+class _Gzip:
+    """Unpacks gzip in parts of a bounded size: urllib3 would make 64 MiB of one piece before anybody could count."""
+
+    def __init__(self) -> None:
+        self._stream: t.Any = None
+
+    @property
+    def is_cut_off(self) -> bool:
+        return self._stream is not None
+
+    def __call__(self, piece: bytes) -> t.Iterator[bytes]:
+        """Yields the content of ``piece``, at most PIECE bytes at a time. Raises ContentDecodingError."""
+        while piece:
+            stream = self._stream = self._stream or zlib.decompressobj(16 + zlib.MAX_WBITS)
+            try:
+                part = stream.decompress(piece, PIECE)
+            except zlib.error:
+                raise requests.exceptions.ContentDecodingError("no valid gzip") from None
+            piece = stream.unconsumed_tail
+            if stream.eof:
+                # A body may have several streams, one after another.
+                piece, self._stream = stream.unused_data, None
+            yield part
+
+
+def _unpacker(encoding: str) -> _Plain | _Gzip:
+    """For a Content-Encoding. Raises ContentDecodingError for any but gzip: one within another could grow for ever."""
+    codings = [name for part in encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
+    if not codings:
+        return _Plain()
+    if codings in (["gzip"], ["x-gzip"]):
+        return _Gzip()
+    raise requests.exceptions.ContentDecodingError(f"Content-Encoding {one_line(encoding)}")
+
+
+def _proxy_for(settings: Settings, url: str) -> str | None:
+    """Returns the URL of the proxy that the environment names for ``url``, with its password, or None."""
+    if settings.is_loopback:
+        return None
+    proxies: dict[str, str] = requests.utils.get_environ_proxies(url)
+    return requests.utils.select_proxy(url, proxies)
+
+
+def _failure(
+    request: str, host: str, timeout: float, error: Exception, *, sent: bool = True, proxy: str | None = None
+) -> ClawHostersError:
+    """What ``requests`` raised, as an error of ours: did the request reach the service, and what can be done?
+
+    ``sent``: a part of the request may have reached the service. ``proxy``: the URL of the proxy, if there is one.
+    """
     if isinstance(error, requests.exceptions.SSLError) and (untrusted := _UNTRUSTED.search(str(error))):
         return TlsError(
             f"{request} was not sent: no trusted connection to {host} ({one_line(untrusted[1])}). "
@@ -269,7 +358,7 @@ def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawH
         return TlsError(f"{request} was not sent: {host} does not speak https. Check api_url.")
     if isinstance(error, requests.exceptions.ProxyError):
         return TransportError(
-            f"{request} was not sent: the proxy for {host} can't be used ({_last_words(error)}). "
+            f"{request} was not sent: the proxy for {host} can't be used ({_last_words(error, proxy)}). "
             "Check https_proxy and no_proxy.",
             sent=False,
         )
@@ -292,8 +381,10 @@ def _failure(request: str, host: str, timeout: float, error: Exception) -> ClawH
             "Check that the service runs, and api_url.",
             sent=False,
         )
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError)):
-        return SettingsError(f"{request} was not sent: api_url can't be used ({one_line(error)}).")
+    if not sent and isinstance(error, (ValueError, TypeError)):
+        return SettingsError(f"{request} was not sent: {_unusable_address(host, error, proxy)}")
+    if not sent:
+        return TransportError(f"{request} was not sent: the connection to {host} was lost at its start.", sent=False)
     return TransportError(f"{request}: the connection to {host} was lost before the whole answer came.", sent=True)
 
 
@@ -307,10 +398,36 @@ def _system_error(reason: Exception) -> str:
     return one_line(re.sub(r"^.*\[Errno -?\d+\] ", "", str(reason)))
 
 
-def _last_words(error: Exception) -> str:
-    """The innermost reason in the text of an error that holds others."""
-    words = re.split(r"[('\"]", re.sub(r"['\")]+$", "", str(error)))[-1]
+def _unusable_address(host: str, error: Exception, proxy: str | None) -> str:
+    """Says which address can't be used. A parser quotes what it can't read, which may be a part of a password."""
+    if proxy is None:
+        return f"api_url can't be used ({one_line(error)})."
+    if isinstance(error, requests.exceptions.InvalidSchema):
+        return f"the proxy for {host} can't be used ({one_line(error)}). Check https_proxy and no_proxy."
+    return (
+        f"the proxy for {host}, or api_url, is no address that can be used. Check https_proxy and no_proxy; in a "
+        "password, special characters are written as in %23 for #."
+    )
+
+
+def _last_words(error: Exception, proxy: str | None) -> str:
+    """The innermost reason in the text of an error that holds others, without the password of the proxy."""
+    _scheme, separator, rest = (proxy or "").partition("://")
+    login = (rest if separator else proxy or "").rpartition("@")[0]
+    password = login.partition(":")[2]
+    secrets = {login, unquote(login), password, unquote(password)}
+    text = Redactor(secrets, SHORTEST_PROXY_SECRET)(str(error))
+    words = re.split(r"[('\"]", re.sub(r"['\")]+$", "", text))[-1]
     return one_line(words.rpartition(": ")[2])
+
+
+def _origin(url: str, location: str) -> str:
+    """Returns scheme and host of where ``location`` leads from ``url``. The rest may be a secret, too."""
+    try:
+        target = urlsplit(urljoin(url, location))
+        return one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
+    except ValueError:
+        return "an address that can't be read"
 
 
 def _within_host(url: str, location: str) -> str | None:

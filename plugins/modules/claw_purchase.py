@@ -20,6 +20,8 @@ description:
   - It can't be run with C(async), which would leave the answer in a file.
   - Whether the service charges at once or answers with a link to pay by is not documented. A link may still need a
     human. It is in the result, and so the result of a purchase is not shown on the screen, at any verbosity.
+  - In a message about a refusal all links are replaced by C(********), as are the values of O(request), and of fields
+    with names such as C(checkout_token).
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -41,6 +43,7 @@ options:
   request:
     description:
       - Further fields for the body of the request, which is not documented. O(package_id) is sent as C(package_id).
+      - Their values are shown nowhere.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -126,7 +129,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import J
 from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils.once import checked_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils.purchase import Purchase, body_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils.purchase import (
+    Purchase,
+    body_of,
+    conceal,
+)
 
 SPEC = ArgumentSpec(
     {
@@ -134,7 +141,8 @@ SPEC = ArgumentSpec(
         "balance_below": {"type": "int", "required": True},
         "order": {"type": "str", "required": True},
         "request": {"type": "dict", "default": {}},
-    }
+    },
+    conceal=conceal,
 ).plus(API)
 
 

@@ -52,13 +52,14 @@ class ControllerAction(ActionBase):
         validation = validator.validate(args)
         # A blank is no secret, and masking it would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
-        shown = self.MODULE.SPEC.concealed(_plain(validation.validated_parameters))
+        given = _plain(validation.validated_parameters)
+        shown = self.MODULE.SPEC.concealed(given)
         secrets |= shown.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
         if validation.error_messages:
             outcome = {"failed": True, "msg": self._option_error(validation.errors), "api": Usage().as_dict()}
         else:
             execution = Execution(
-                _plain(validation.validated_parameters),
+                given,
                 bool(self._task.check_mode),
                 told_progress(self._display),
                 needs_key=self.MODULE.SPEC.needs_key,
@@ -68,7 +69,10 @@ class ControllerAction(ActionBase):
             if execution.warnings:
                 outcome["warnings"] = execution.warnings
         if outcome.get("failed"):
-            self._hide_source(secrets)
+            self._hide_source(secrets, is_secret=shown.params != given)
+        if outcome.get("_ansible_no_log"):
+            # ansible-core 2.18 shows the result of a loop as a whole, unless its task says so.
+            self._task.no_log = True
         outcome["invocation"] = {"module_args": shown.params}
         return never_run(_masked(outcome, secrets))
 
@@ -78,8 +82,8 @@ class ControllerAction(ActionBase):
             return f"Unsupported parameters for ({self._task.action}) module: {errors.msg}"
         return errors.msg
 
-    def _hide_source(self, secrets: set[str]) -> None:
-        """Keeps a failed task's source off the screen when it holds a secret.
+    def _hide_source(self, secrets: set[str], *, is_secret: bool = False) -> None:
+        """Keeps a failed task's source off the screen when it holds a secret, or ``is_secret``.
 
         From ansible-core 2.19 on a failure shows the lines of the playbook around its task, or the ad-hoc command.
         """
@@ -87,7 +91,7 @@ class ControllerAction(ActionBase):
         with contextlib.suppress(OSError, UnicodeDecodeError):
             source += Path(self._task.get_path().rpartition(":")[0]).read_text(encoding="utf-8")
         # A key in the task may stand in its source in another spelling.
-        if self._task.args.get("api_key") or any(secret in source for secret in secrets):
+        if is_secret or self._task.args.get("api_key") or any(secret in source for secret in secrets):
             self._task._ds = None
 
 

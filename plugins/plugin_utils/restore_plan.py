@@ -34,7 +34,7 @@ def targets_of(names: t.Any, ids: t.Any) -> list[Data]:
         raise RefusedError(f"An instance is named twice: {one_line(', '.join(wanted))}.")
     if by_name:
         return [{"name": name, "id": None} for name in by_name]
-    if not all(one.isascii() and one.isdigit() for one in by_id):
+    if not all(one.isascii() and one.isdigit() and len(one) < 20 for one in by_id):
         raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(by_id))}.")
     return [{"name": None, "id": int(one)} for one in by_id]
 

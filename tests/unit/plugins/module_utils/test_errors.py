@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,7 +96,7 @@ def test_a_web_page_is_told_by_its_words():
     )
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"data": [1, 2', "[" * 100_000, "1" * 5000, "<html>"])
+@pytest.mark.parametrize("text", ["", "{", '{"data": [1, 2', "[" * 100_000, "<html>"])
 def test_what_is_no_json_is_told_apart_and_never_raises(text):
     assert parsed_json(text) == (None, False)
 
@@ -103,6 +105,16 @@ def test_half_surrogates_and_infinities_become_harmless():
     parsed, readable = parsed_json('{"name": "a\\ud800b", "size": Infinity}')
     assert readable
     assert parsed == {"name": "a?b", "size": None}
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 309, "-" + "9" * 5000, "NaN", "Infinity"])
+def test_a_number_that_fits_no_float_becomes_null(number):
+    assert parsed_json(f'{{"id": 1, "list": [{number}]}}') == ({"id": 1, "list": [None]}, True)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, 2**63, int("9" * 308), 1e308])
+def test_other_numbers_stay_as_they_are(number):
+    assert parsed_json(json.dumps([number])) == ([number], True)
 
 
 def test_a_sentence_can_be_added():
