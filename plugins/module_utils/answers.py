@@ -154,9 +154,7 @@ def parsed_json(text: str) -> tuple[t.Any, bool]:
     that computes with numbers of the service can overflow.
     """
     try:
-        parsed = json.loads(
-            text, parse_constant=lambda _constant: None, parse_float=_finite, parse_int=_whole_number
-        )
+        parsed = json.loads(text, parse_constant=lambda _constant: None, parse_float=_finite, parse_int=_whole_number)
         if "\\ud" in text.lower():
             parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", errors="replace"))
     except (ValueError, RecursionError):

@@ -34,9 +34,7 @@ def conceal(params: Options) -> Concealed:
 
 def body_of(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
     """The body of the request. Ids are numbers as far as is known; one that was written as text is sent as a number."""
-    is_number = (
-        isinstance(package_id, str) and package_id.isascii() and package_id.isdigit() and len(package_id) < 20
-    )
+    is_number = isinstance(package_id, str) and package_id.isascii() and package_id.isdigit() and len(package_id) < 20
     return {**request, "package_id": int(str(package_id)) if is_number else package_id}
 
 

@@ -304,6 +304,7 @@ class _Gzip:
 
     def __init__(self) -> None:
         self._stream: t.Any = None
+        self._has_one = False
 
     @property
     def is_cut_off(self) -> bool:
@@ -316,11 +317,15 @@ class _Gzip:
             try:
                 part = stream.decompress(piece, PIECE)
             except zlib.error:
+                if self._has_one:
+                    # Padding, which all who unpack gzip pass over.
+                    self._stream = None
+                    return
                 raise requests.exceptions.ContentDecodingError("no valid gzip") from None
             piece = stream.unconsumed_tail
             if stream.eof:
                 # A body may have several streams, one after another.
-                piece, self._stream = stream.unused_data, None
+                piece, self._stream, self._has_one = stream.unused_data, None, True
             yield part
 
 

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import random
 import socket
-import threading
 import time
 import typing as t
 from pathlib import Path
@@ -33,6 +32,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
 from simulator.handle import Simulator
 from support import KEY
+from support.raw_service import options_for, raw_connection
 from support.sleeper import Sleeper
 
 
@@ -338,19 +338,8 @@ def test_who_waits_is_told_what_for(
 @contextlib.contextmanager
 def served(answer: t.Callable[[socket.socket], None]) -> t.Iterator[dict[str, t.Any]]:
     """A server for one request that ``answer`` answers; the options that lead to it."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _address = server.accept()
-            with connection, contextlib.suppress(OSError):
-                connection.recv(4096)
-                answer(connection)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        yield {"api_key": KEY, "api_url": url, "timeout": 0.5, "retry_timeout": 0}
-        thread.join()
+    with raw_connection(answer) as port:
+        yield {**options_for(port), "timeout": 0.5}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from .sleeper import Sleeper
 class Worker:
     """A controller's process: gives modules a client, and keeps what they warned of and how long they waited."""
 
-    simulator: Simulator
+    simulator: Simulator | None
+    """None where ``defaults`` lead to another service."""
     defaults: dict[str, t.Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     sleeper: Sleeper = field(default_factory=Sleeper)
@@ -35,7 +36,7 @@ class Worker:
         """The result of one task; options are those of the module."""
         given = {
             "api_key": KEY,
-            "api_url": self.simulator.url,
+            "api_url": self.simulator.url if self.simulator else None,
             "state_dir": self._home.name,
             **self.defaults,
             **options,

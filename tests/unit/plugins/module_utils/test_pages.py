@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import (
+    LONGEST_LIST,
+    MOST_PAGES,
     ListShifted,
+    ListTooLong,
     PageCollector,
     by_id,
     pagination_of,
@@ -278,3 +283,58 @@ def test_a_service_that_says_the_same_for_ever_comes_to_an_end_whatever_it_says(
     except ListShifted:
         return
     assert collector.next_page is None
+
+
+HUGE = 10**12
+
+
+@pytest.mark.parametrize("pagination", [{"total_pages": HUGE}, {"total_count": HUGE}, {"total_pages": 10**300}])
+def test_a_list_that_says_that_it_is_too_long_is_not_begun(pagination):
+    with pytest.raises(ListTooLong, match=rf"more than {MOST_PAGES} pages, \d+\S* by its own count"):
+        PageCollector().add([{"id": 1}], pagination)
+
+
+@pytest.mark.parametrize("pagination", [{}, {"per_page": 1}])
+def test_a_list_with_new_ids_for_ever_ends_in_an_error(pagination):
+    collector = PageCollector()
+    for number in range(1, MOST_PAGES):
+        collector.add([{"id": number}], pagination)
+    with pytest.raises(ListTooLong, match=rf"more than {MOST_PAGES} pages$"):
+        collector.add([{"id": MOST_PAGES}], pagination)
+    assert len(collector.items) == MOST_PAGES
+
+
+def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
+    collector = PageCollector()
+    ids = iter(range(100))
+    asked = []
+    while collector.next_page:
+        asked.append(collector.next_page)
+        page = [{"id": number} for number in itertools.islice(ids, 25)]
+        collector.add(page, {"total_pages": HUGE, "total_count": 50})
+        assert collector.expected() == (range(2, 3) if collector.next_page else range(0))
+    assert asked == [1, 2]
+    assert len(collector.items) == 50
+
+
+def test_pages_that_hold_more_than_the_count_says_are_refused():
+    collector = PageCollector()
+    pagination = {"total_pages": HUGE, "total_count": 3}
+    collector.add([{"id": 1}, {"id": 2}], pagination)
+    with pytest.raises(ListShifted, match="4 of 3 came"):
+        collector.add([{"id": 3}, {"id": 4}], pagination)
+
+
+def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
+    collector = PageCollector(max_pages=2)
+    collector.add([{"id": 1}], {"total_pages": HUGE})
+    assert list(collector.expected()) == [2]
+    collector.add([{"id": 2}], {"total_pages": HUGE})
+    assert collector.next_page is None
+
+
+def test_what_all_pages_hold_is_bounded_too():
+    collector = PageCollector()
+    collector.add([{"id": 1}], {}, LONGEST_LIST)
+    with pytest.raises(ListTooLong, match="its first 2 pages have more than 64 MiB"):
+        collector.add([{"id": 2}], {}, 1)

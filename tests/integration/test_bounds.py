@@ -1,0 +1,250 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a service may make a client read, hold and wait for has an end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils import pages
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import AnswerError, TransportError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils.transport import LONGEST_BODY, MOST_OBJECTS
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_account_info,
+    claw_addon_info,
+    claw_backup_info,
+    claw_billing_info,
+    claw_fleet,
+    claw_instance,
+    claw_instance_info,
+    claw_purchase,
+)
+from simulator.handle import Simulator
+from support import KEY
+from support.raw_service import Raw, raw_connection, raw_service
+from support.worker import Worker
+
+MEASURED = """
+import json, resource, sys
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+client = Client(settings_from(json.loads(sys.argv[1]), print))
+before = peak()
+try:
+    said = len(client.fetch_all("/instances"))
+except ClawHostersError as error:
+    said = str(error)
+print(json.dumps([said, peak() - before]))
+"""
+"""Reads a list in a process of its own, whose peak of memory is nobody else's."""
+
+
+def client_of(options: dict[str, t.Any]) -> Client:
+    return Client(settings_from(options, pytest.fail))
+
+
+def measured(options: dict[str, t.Any]) -> tuple[t.Any, int]:
+    """What a list comes to: its length or an error; and by how many bytes the peak of memory grew."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_ARENA_MAX": "2"}
+    command = [sys.executable, "-c", MEASURED, json.dumps(options)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    said, grown = json.loads(done.stdout)
+    return said, grown
+
+
+def zeros(mebibytes: int) -> bytes:
+    """So many MiB, packed."""
+    return gzip.compress(bytes(1 << 24), mtime=0) * (mebibytes // 16)
+
+
+GROWN_BODIES: dict[str, tuple[dict[str, str], t.Callable[[], bytes], str]] = {
+    "gzip in gzip": ({"Content-Encoding": "gzip, gzip"}, lambda: gzip.compress(zeros(1024)), "Content-Encoding gzip"),
+    "gzip": ({"Content-Encoding": "gzip"}, lambda: zeros(1024), f"more than {LONGEST_BODY >> 20} MiB"),
+    "plain": ({}, lambda: b'{"data": [' + b"{}," * (20 << 20), f"more than {LONGEST_BODY >> 20} MiB"),
+    "objects": ({}, lambda: b'{"data": [' + b"{}," * (2 << 20) + b"{}]}", f"more than {MOST_OBJECTS} objects"),
+    "lists in gzip": (
+        {"Content-Encoding": "gzip"},
+        lambda: gzip.compress(b'{"data": [' + b"[]," * (2 << 20) + b"[]]}"),
+        f"more than {MOST_OBJECTS} objects",
+    ),
+}
+
+
+@pytest.mark.parametrize("body", GROWN_BODIES)
+def test_no_answer_takes_more_memory_than_a_few_times_what_is_allowed(body: str) -> None:
+    headers, content, reason = GROWN_BODIES[body]
+    answer = (200, headers, content())
+    with raw_service(lambda _method, _path: answer) as options:
+        said, grown = measured(options)
+    assert reason in said
+    assert said.startswith("GET /instances: the answer of 127.0.0.1:")
+    assert grown < 8 * LONGEST_BODY
+
+
+def test_the_largest_answer_that_is_taken_fits_too() -> None:
+    """The worst: as many objects as may be, full of short texts, each of which takes ten times its length."""
+    entry = b'{"id":%d,"":[' + b",".join(b'"ab"' for _number in range(25)) + b"]},"
+    entries = b"".join(entry % number for number in range(MOST_OBJECTS // 3))[: LONGEST_BODY - 20].rpartition(b",{")[0]
+    answer = (200, {}, b'{"data":[' + entries + b"]}")
+    with raw_service(lambda _method, _path: answer) as options:
+        said, grown = measured(options)
+    assert said == entries.count(b"id")
+    assert grown < 24 * LONGEST_BODY
+
+
+@pytest.mark.parametrize(("instances", "page_size"), [(500, 100), (500, 500), (2000, 2000)])
+def test_large_pages_and_undivided_lists_are_well_within_it(
+    simulator: Simulator, instances: int, page_size: int
+) -> None:
+    simulator.reset(instances=instances, switches={"per_page_max": page_size, "compression": "gzip"})
+    client = client_of({"api_key": KEY, "api_url": simulator.url, "page_size": page_size})
+    assert len(client.fetch_all("/instances")) == instances
+    simulator.switch(pagination="none")
+    assert len(client.fetch_all("/instances")) == instances
+
+
+# Lists without end
+
+
+@pytest.mark.parametrize("pagination", [{"total_pages": 10**12}, {"total_count": 10**12}])
+def test_a_list_that_says_that_it_has_no_end_is_read_no_further(pagination: dict[str, int]) -> None:
+    asked: list[str] = []
+
+    def answer(_method: str, path: str) -> Raw:
+        asked.append(path)
+        # It has an end for those who would go on for ever.
+        data = [{"id": 25 * len(asked) + number} for number in range(25 if len(asked) < 500 else 0)]
+        return 200, {}, json.dumps({"data": data, "pagination": pagination}).encode()
+
+    with raw_service(answer) as options, pytest.raises(AnswerError, match=r"not read any further, since it has more"):
+        client_of(options).fetch_all("/instances")
+    assert asked == ["/instances"]
+
+
+def test_pages_that_are_too_large_together_are_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "LONGEST_LIST", 1 << 20)
+    text = "x" * (300 << 10)
+
+    def answer(_method: str, path: str) -> Raw:
+        number = int(path.rpartition("=")[2]) if "=" in path else 1
+        data = [{"id": number, "name": text}] if number < 40 else []
+        return 200, {}, json.dumps({"data": data, "pagination": {}}).encode()
+
+    with raw_service(answer) as options, pytest.raises(AnswerError, match="its first 4 pages have more than 1 MiB"):
+        client_of(options).fetch_all("/instances")
+
+
+# Numbers
+
+NUMBERS = [
+    "9" * 400,
+    "9" * 5000,
+    "-" + "9" * 5000,
+    "1e999",
+    "-1e999",
+    "NaN",
+    "Infinity",
+    "9" * 300,
+    "1.5",
+    "1e300",
+    "-0.0",
+]
+
+
+FIELDS = [
+    *("id", "instance_id", "name", "status", "tier", "created_at", "provisioned_at", "size_bytes"),
+    *("claws_balance", "daily_claw_cost", "days_remaining", "daily_total", "daily_claws", "amount", "balance_after"),
+]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_no_number_is_a_fault_of_the_collection(number: str) -> None:
+    """In every field where a number may stand, that of the id too; Worker fails on a fault of the collection."""
+    entry = dict.fromkeys(FIELDS, "NUMBER")
+    pagination = {"total_pages": "NUMBER", "total_count": "NUMBER", "current_page": "NUMBER"}
+
+    def answer(_method: str, path: str) -> Raw:
+        is_one = path in ("/account", "/billing/summary", "/billing/usage") or path.count("/") > 1
+        numbered = [{**entry, "id": one} for one in ("NUMBER", 1)]
+        data = {**entry, "instances": numbered, "addons": numbered} if is_one and "trans" not in path else numbered
+        text = json.dumps({"data": data, **({} if is_one else {"pagination": pagination})})
+        headers = {"X-RateLimit-Remaining": number, "X-RateLimit-Reset": number, "Retry-After": number}
+        return 200, headers, text.replace('"NUMBER"', number).encode()
+
+    with raw_service(answer) as options:
+        worker = Worker(None, options)
+        for module, given in (
+            (claw_account_info, {}),
+            (claw_instance_info, {}),
+            (claw_instance_info, {"id": 1}),
+            (claw_instance, {"id": 1, "wait": False}),
+            (claw_instance, {"name": "x", "wait": False}),
+            (claw_fleet, {"instances": [{"id": 1}], "wait": False}),
+            (claw_addon_info, {"instance_id": 1}),
+            (claw_backup_info, {"newest": True}),
+            (claw_backup_info, {"instance_id": 1, "before": "2026-02-01"}),
+            (claw_billing_info, {"include": ["summary", "usage", "transactions", "packages"], "max_pages": 0}),
+            (claw_purchase, {"order": "one", "package_id": 1, "balance_below": 10}),
+        ):
+            result = worker.run(module, **given)
+            assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+# Time
+
+
+@pytest.mark.parametrize(
+    ("answers", "drop"),
+    [
+        ([b""], b"x"),
+        ([b"HTTP/1.1 200 OK\r\n"], b"X-Slow: yes\r\n"),
+        # The tunnel is there, and what is at its end drips the start of TLS.
+        ([b"HTTP/1.1 200 OK\r\n\r\n", b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc\x03\x03"], b"\0"),
+    ],
+)
+def test_the_timeout_holds_for_a_proxy_that_drips_its_answer(
+    monkeypatch: pytest.MonkeyPatch, answers: list[bytes], drop: bytes
+) -> None:
+    def drip(connection: socket.socket) -> None:
+        for number, answer in enumerate(answers):
+            if number:
+                connection.recv(4096)
+            connection.sendall(answer)
+        for _time in range(60):
+            connection.sendall(drop)
+            time.sleep(0.05)
+
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with raw_connection(drip) as port:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        options = {"api_key": KEY, "api_url": "https://clawhosters.example", "timeout": 0.5, "retry_timeout": 0}
+        with pytest.raises(TransportError, match=r"did not take the connection within 0\.5 s") as failure:
+            client_of(options).fetch("/account")
+    assert not failure.value.sent
+
+
+def test_a_proxy_that_hangs_up_has_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    with raw_connection(lambda _connection: None) as port:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+        options = {"api_key": KEY, "api_url": "https://clawhosters.example", "timeout": 5, "retry_timeout": 0}
+        with pytest.raises(TransportError, match="was not sent") as failure:
+            client_of(options).fetch("/account")
+    assert not failure.value.sent

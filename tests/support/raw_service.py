@@ -1,0 +1,71 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A service whose answers are given byte by byte, for what the simulator would never send."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import typing as t
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from . import KEY
+
+Raw = tuple[int, dict[str, str], bytes]
+"""Status, headers and body of an answer."""
+
+
+@contextlib.contextmanager
+def raw_service(answer: t.Callable[[str, str], Raw]) -> t.Iterator[dict[str, t.Any]]:
+    """Serves ``answer`` of each method and path; yields the options that lead to it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, headers, body = answer(self.command, self.path)
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            with contextlib.suppress(ConnectionError):  # Who has read enough hangs up.
+                self.wfile.write(body)
+
+        do_GET = do_POST = answer
+
+        def log_message(self, *_message: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield options_for(server.server_address[1])
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def raw_connection(answer: t.Callable[[socket.socket], None]) -> t.Iterator[int]:
+    """Hands the first connection to ``answer`` once a request has come; yields the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _address = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(4096)
+                answer(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+def options_for(port: int) -> dict[str, t.Any]:
+    """Options that lead to a port of this machine, and repeat nothing."""
+    return {"api_key": KEY, "api_url": f"http://127.0.0.1:{port}", "timeout": 20, "retry_timeout": 0}

@@ -1,0 +1,129 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A secret is replaced in whatever spelling it comes, and a link whatever it looks like."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import string
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import MASK
+from ansible_collections.clawhosters.cloud.plugins.module_utils.redaction import Redactor, redacted, without_links
+
+KEY = "oc_live_very+secret/0123456789"
+
+SPELLINGS = {
+    "plain": lambda key: key,
+    "JSON": json.dumps,
+    "JSON with escaped slashes": lambda key: json.dumps(key).replace("/", "\\/"),
+    "JSON with all escaped": lambda key: "".join(f"\\u{ord(one):04X}" for one in key),
+    "JSON in JSON": lambda key: json.dumps("".join(f"\\u{ord(one):04x}" for one in key)),
+    "percent": lambda key: quote(key, safe=""),
+    "percent for all": lambda key: "".join(f"%{ord(one):02x}" for one in key),
+    "percent twice": lambda key: quote(quote(key, safe=""), safe=""),
+    "HTML": html.escape,
+    "HTML numbers": lambda key: "".join(f"&#{ord(one)};" for one in key),
+    "HTML hex": lambda key: "".join(f"&#x{ord(one):X};" for one in key),
+    "hex": lambda key: key.encode().hex(),
+    "Python": lambda key: "".join(f"\\x{ord(one):02x}" for one in key),
+    "two lines": lambda key: key[:5] + "\r\n  " + key[5:],
+    "two lines in JSON": lambda key: key[:5] + "\\n" + key[5:],
+    "UTF-16": lambda key: "\0".join(key),
+    "soft hyphens": lambda key: "\u00ad".join(key),
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@given(
+    key=st.text(string.ascii_letters + string.digits + string.punctuation, min_size=8, max_size=40),
+    before=st.sampled_from(["", "Bearer ", "x=", "<", "\\\\"]),
+)
+def test_a_secret_in_any_spelling(spelling, key, before):
+    text = before + SPELLINGS[spelling](key) + " end"
+    shown = Redactor([key])(text)
+    assert MASK in shown
+    assert shown.endswith(" end")
+    # At most the quotes of JSON and what escaped the first character are left around the mask.
+    assert len(shown) <= len(before) + len(MASK) + len(" end") + 10
+
+
+@given(
+    key=st.text(string.printable, min_size=8, max_size=40), before=st.binary(max_size=9), after=st.binary(max_size=9)
+)
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+def test_a_secret_within_base64(encode, key, before, after):
+    encoded = encode(before + key.encode() + after).decode()
+    shown = Redactor([key])(encoded)
+    assert MASK in shown
+    # The characters at its ends, which hold some bits of it, may be left.
+    assert len(shown.replace(MASK, "")) <= len(encoded) - len(key) * 8 // 6 + 4
+
+
+@given(st.text(string.ascii_lowercase + " .:/%&\\\n", max_size=200))
+def test_other_text_stays_as_it_is(text):
+    assert Redactor([KEY])(text) == text
+
+
+def test_json_stays_json():
+    key = 'oc_live_"\\/0123'
+    shown = redacted(json.loads(Redactor([key])(json.dumps({key: [f"a {key}."], "b": 1}))), str.upper)
+    assert shown == {MASK: [f"A {MASK}."], "B": 1}
+
+
+def test_what_is_too_short_is_left_and_the_longest_goes_first():
+    assert Redactor(["short", "", "long-enough", "long-enough-too"])("short long-enough-too") == f"short {MASK}"
+    assert Redactor(["short"], shortest=4)("short") == MASK
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://pay.example/f\u00fcr-X?sid=Y",
+        "HTTPS://pay.example/x",
+        "https://pay.example",
+        "https:\\/\\/pay.example\\/x",
+        "https%3A%2F%2Fpay.example%2Fx",
+        "https:&#x2F;&#x2F;pay.example&#x2F;x",
+        "pay.example/c/1",
+        "pay.example?sid=1",
+        "pay.ex\u00e4mple:8443/c#1",
+        "//pay.example/c/1",
+        "/checkout/cs_1",
+        "/pay?sid=1",
+        "stripe://checkout/1",
+        "203.0.113.5/c/1",
+        "https://pay.example/it's/(a)/[b]/{c}/<d>",
+    ],
+)
+def test_a_link(link):
+    for text in ("{}", "pay at {} now", "({})", '"{}"', "url={}", "{}\n."):
+        shown = without_links(text.replace("{}", link))
+        assert MASK in shown
+        assert "pay." not in shown.lower()
+        assert "1" not in shown
+        assert "sid" not in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["There is no package 2.", "and/or", "1.5 Claws", "e.g. this", "req-4b7c/1", "text/html; charset=utf-8",
+     "Fri, 31 Dec 2026 23:59:59 GMT", "package_id: is unknown", "12:30", "a / b", ""],
+)  # fmt: skip
+def test_what_is_no_link(text):
+    assert without_links(text) == text
+
+
+@pytest.mark.parametrize("piece", ["x", "\\", "a.", "a-", "/", "%25", "&amp;", "a:", "oc", "o ", "//a.", "/a"])
+def test_no_text_takes_for_ever(piece):
+    text = piece * 300_000
+    without_links(text)
+    assert Redactor([KEY])(text) == text
