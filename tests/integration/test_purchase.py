@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_purchase
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance, claw_purchase
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.full_disk import full_disk
@@ -229,15 +229,128 @@ def test_async_is_refused_since_its_file_would_hold_the_link(simulator: Simulato
     assert simulator.calls() == []
 
 
-@pytest.mark.parametrize("status", [402, 502])
-def test_a_link_to_pay_by_is_as_secret_in_a_refusal(
-    simulator: Simulator, worker: Worker, tmp_path: Path, status: int
-) -> None:
-    link = "https://pay.example/secret"
-    details = {"at": f"see {link}.", "also": [link]}
-    simulator.fault("status", method="POST", status=status, code="payment", message=f"pay at {link}", details=details)
-    result = worker.run(claw_purchase)
+LINKS = [
+    "https://pay.example/s3cr3t",
+    "https://pay.example/f\u00fcr-s3cr3t?sid=s3cr3t",
+    "pay.example/c/s3cr3t",
+    "//pay.example/s3cr3t",
+    "/checkout/s3cr3t?sid=1",
+    "https%3A%2F%2Fpay.example%2Fs3cr3t",
+]
+
+
+def assert_nothing_pays(worker: Worker, result: dict[str, t.Any], state: Path) -> None:
+    """No part of a link or a token is in the result, the warnings or the journal."""
     assert result["failed"] is True
+    shown = [str(result), str(worker.warnings), *(path.read_text("utf-8") for path in state.glob("*.jsonl"))]
+    assert not [text for text in shown if "s3cr3t" in text or "pay.example/" in text]
+
+
+@pytest.mark.parametrize("status", [402, 502])
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_to_pay_by_is_as_secret_in_a_refusal(
+    simulator: Simulator, worker: Worker, tmp_path: Path, status: int, link: str
+) -> None:
+    details = {
+        "at": f"see {link}.",
+        "also": [link],
+        "checkout_token": "tok-s3cr3t-1",
+        "payment": {"url": "s3cr3t-2", "client_secret": "s3cr3t-2", "retry_token": 77},
+    }
+    headers = {"X-Request-Id": link.encode("ascii", "xmlcharrefreplace").decode()}
+    message = f"pay at {link} with tok-s3cr3t-1"
+    simulator.fault(
+        "status", method="POST", status=status, code="payment", message=message, details=details, headers=headers
+    )
+    result = worker.run(claw_purchase)
+    assert_nothing_pays(worker, result, tmp_path / "state")
+    assert "pay at ******** with ********" in result["msg"]
+    assert result["error"]["status"] == status
+    assert result["error"]["details"]["payment"] == {
+        "url": "********",
+        "client_secret": "********",
+        "retry_token": "********",
+    }
+
+
+def test_a_link_to_pay_by_is_as_secret_in_whatever_else_the_service_answers(
+    simulator: Simulator, worker: Worker, tmp_path: Path
+) -> None:
+    link = LINKS[0]
+    for options in (
+        {"kind": "status", "status": 402, "message": f"pay at {link}"},
+        {"kind": "wrong_type", "body": link},
+        {"kind": "wrong_type", "body": {"data": {"claws_balance": link, "checkout_url": link}}},
+        {"kind": "redirect", "location": link},
+    ):
+        simulator.fault(**options, path="/billing/summary")
+        assert_nothing_pays(worker, worker.run(claw_purchase), tmp_path / "state")
+    simulator.fault("status", status=402, message=f"pay at {link}", path="/billing/summary", skip=1)
+    result = worker.run(claw_purchase)
+    assert result["changed"] is True
+    assert "pay at ********" in str(worker.warnings)
+    assert_nothing_pays(worker, {"failed": True}, tmp_path / "state")
+
+
+def test_a_link_to_pay_by_is_as_secret_where_nothing_is_bought(simulator: Simulator, worker: Worker) -> None:
+    """An instance that can't start without Claws may be answered with a checkout."""
+    simulator.set_instance(1, status="stopped")
+    simulator.fault(
+        "status", method="POST", status=402, message=f"pay at {LINKS[1]}", details={"session_id": "cs_s3cr3t"}
+    )
+    result = Worker(simulator).run(claw_instance, id=1)
     assert "pay at ********" in result["msg"]
-    assert "pay.example" not in str(result)
-    assert "pay.example" not in (tmp_path / "state/journal.jsonl").read_text(encoding="utf-8")
+    assert "s3cr3t" not in str(result)
+
+
+GIVEN = {"coupon": "given-at-the-counter", "quantity": 2, "card": {"pin_token": "pin7", "owner": "A. N. Other"}}
+
+
+def test_what_was_given_for_a_purchase_is_shown_nowhere(
+    simulator: Simulator, controller: Controller, tmp_path: Path
+) -> None:
+    simulator.set_state(balance=500)
+    told = {"message": "given-at-the-counter is used up", "details": {"card": "A. N. Other may not"}}
+    simulator.fault("status", method="POST", status=422, **told)
+    task = {"clawhosters.cloud.claw_purchase": {**ORDER, "request": GIVEN, "state_dir": str(tmp_path / "state")}}
+    tasks = [
+        {**task, "check_mode": True},
+        {**task, "ignore_errors": True},
+        {"clawhosters.cloud.claw_purchase": {**task["clawhosters.cloud.claw_purchase"], "balance_below": 1}},
+    ]
+    variables = {"given": GIVEN}
+    (tmp_path / "given.json").write_text(json.dumps(variables), encoding="utf-8")
+    for one in tasks:
+        one["clawhosters.cloud.claw_purchase"] = {**one["clawhosters.cloud.claw_purchase"], "request": "{{ given }}"}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": tasks}
+    run = controller.playbook([play], "-vvvv", "--diff", "-e", f"@{tmp_path / 'given.json'}")
+    assert run.rc == 0, run.screen
+    assert "******** is used up" in run.all[1]["msg"]
+    for text in ("given-at-the-counter", "pin7", "A. N. Other"):
+        assert text not in run.screen
+        assert text not in str(run.all)
+    assert simulator.calls("POST *") == [BUY]
+    (bought,) = [entry for entry in simulator.log() if entry["method"] == "POST"]
+    assert bought["body"] == {"package_id": 2, **GIVEN}
+
+
+@pytest.mark.parametrize("callback", ["minimal", "oneline", "default"])
+def test_the_link_of_an_item_is_on_no_screen(simulator: Simulator, controller: Controller, callback: str) -> None:
+    """One that bought is followed by one that did not, and by one that failed, which shows why."""
+    simulator.set_state(balance=500)
+    options = {**ORDER, "order": "{{ item.order }}", "balance_below": "{{ item.below }}"}
+    task = {
+        "clawhosters.cloud.claw_purchase": options,
+        "loop": [{"order": "one", "below": 1000}, {"order": "two", "below": 1}, {"order": " ", "below": 1}],
+        "register": "bought",
+        "ignore_errors": True,
+    }
+    check = {"ansible.builtin.assert": {"that": ["bought.results[0].purchase.checkout_url is match('https://')"]}}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [task, check]}
+    # One of them is deprecated.
+    environment = {"ANSIBLE_STDOUT_CALLBACK": callback, "ANSIBLE_DEPRECATION_WARNINGS": "false"}
+    run = controller.playbook([play], "-vvv", **environment)
+    assert run.rc == 0, run.screen
+    assert "checkout" not in run.stdout.replace("checkout_url is match", "")
+    if callback == "default":
+        assert run.says("order is empty")

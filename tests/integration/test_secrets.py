@@ -6,18 +6,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
+import html
 import json
+import logging
+import socket
 import stat
 import sys
+import threading
 import typing as t
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ApiError, ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.watching import Watch, arguments_from
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
+from support.raw_service import Raw, raw_service
 
 SECRET = "oc_live_very+secret/0123456789"
 FORMS = [
@@ -153,6 +164,81 @@ def test_a_service_that_repeats_the_key_does_not_make_it_show(simulator: Simulat
     run = controller.inventory(None, "-vvvv")
     assert run.rc != 0
     assert_key_is_nowhere(run, controller)
+
+
+ECHOES = {
+    "JSON with all escaped": "".join(f"\\u{ord(one):04x}" for one in SECRET),
+    "escaped slashes": SECRET.replace("/", "\\/"),
+    "percent": quote(SECRET, safe=""),
+    "HTML": "".join(f"&#{ord(one)};" for one in SECRET),
+    "base64": base64.b64encode(f"Bearer {SECRET}".encode()).decode(),
+    "two lines": SECRET[:12] + "\\n" + SECRET[12:],
+}
+"""Spellings of the key within a text of JSON."""
+
+
+def assert_no_echo(text: str) -> None:
+    """Neither the key nor what it could be read from is in ``text``."""
+    flat = "".join(unquote(html.unescape(text)).split())
+    assert SECRET not in flat
+    assert SECRET[-10:] not in flat
+    assert FORMS[4][:20] not in flat
+    assert ECHOES["base64"][12:30] not in flat
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_a_key_in_another_spelling_is_as_secret(echo: str) -> None:
+    """In a body, in headers, in an error, in a page, and in what is wrong with them."""
+    spelled = ECHOES[echo]
+    header = json.loads(f'"{spelled}"').replace("\n", " ") if "two" not in echo else SECRET
+    answers: list[Raw] = [
+        (200, {}, f'{{"data": [{{"id": 1, "name": "a {spelled} b", "{spelled}": ["{spelled}"]}}]}}'.encode()),
+        (200, {}, f"no JSON but {spelled}".encode()),
+        (422, {"X-Request-Id": header}, f'{{"error": {{"message": "no {spelled}", "code": "{spelled}"}}}}'.encode()),
+        (500, {"Content-Type": "text/html"}, f"<p>no {spelled}".encode()),
+        (302, {"Location": f"https://elsewhere.example/{quote(header)}"}, b""),
+        (302, {"Location": f"//[{quote(header)}"}, b""),
+    ]
+    for answer in answers:
+        with raw_service(lambda _method, _path, answer=answer: answer) as options:
+            client = Client(settings_from({**options, "api_key": SECRET}, pytest.fail))
+            try:
+                said: t.Any = client.fetch_all("/instances")
+            except ClawHostersError as error:
+                said = [str(error), error.as_dict() if isinstance(error, ApiError) else {}]
+            assert_no_echo(json.dumps(said))
+            assert "********" in str(said) or answer[0] == 302
+
+
+def test_a_key_in_another_spelling_is_as_secret_in_an_inventory_and_an_event(
+    controller: Controller, caplog: pytest.LogCaptureFixture
+) -> None:
+    spelled = ECHOES["JSON with all escaped"]
+    moved = False
+
+    def answer(_method: str, path: str) -> Raw:
+        if moved:
+            return 302, {"Location": f"https://elsewhere.example/?key={SECRET}"}, b""
+        data = f'{{"id": 1, "name": "web", "status": "running", "note": "{spelled}", "{spelled}": 1}}'
+        return 200, {}, f'{{"data": [{data}]}}'.encode()
+
+    with raw_service(answer) as options:
+        url = options["api_url"]
+        controller.environment |= {"CLAWHOSTERS_API_KEY": SECRET, "CLAWHOSTERS_API_URL": url}
+        run = controller.inventory(None, "-vvvv")
+        assert run.rc == 0, run.screen
+        assert "web" in run.screen
+        assert_key_is_nowhere(run, controller)
+        moved = True
+        run = controller.inventory(None, "-vvvv")
+        assert run.says("was redirected (302) to https://elsewhere.example, which is not followed")
+        assert_key_is_nowhere(run, controller)
+        arguments = arguments_from({**options, "api_key": SECRET, "interval": 30.0}, pytest.fail)
+        watched = Watch(asyncio.Queue(), arguments, logging.getLogger("watched"), None)
+        with pytest.raises(TimeoutError):
+            asyncio.run(asyncio.wait_for(watched.run(), 1))
+    assert "was redirected (302)" in caplog.text
+    assert SECRET not in caplog.text
 
 
 def test_the_inventory_cache_holds_no_key(controller: Controller) -> None:
@@ -312,3 +398,47 @@ def test_a_link_that_somebody_planted_for_the_journal_is_refused(simulator: Simu
     assert "can't be used" in run.result["msg"]
     assert target.read_text(encoding="utf-8") == "untouched"
     assert simulator.calls("POST *") == []
+
+
+PASSWORD = "pa55w0rd"
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://us3r:pa55#w0rd@127.0.0.1:PORT",
+        "http://us3r:pa55/w0rd@127.0.0.1:PORT",
+        f"http://us3r:{PASSWORD}@127.0.0.1:99999",
+        f"us3r:{PASSWORD}@127.0.0.1:PORT",
+        f"http://us3r:{PASSWORD}@",
+        f"http://us3r:{PASSWORD}[@127.0.0.1:PORT",
+        f"ftp://us3r:{PASSWORD}@127.0.0.1:PORT",
+        f"socks5://us3r:{PASSWORD}@127.0.0.1:PORT",
+        # These two are addresses; what listens there tells the password in its refusal.
+        f"http://us3r:{PASSWORD}@127.0.0.1:PORT",
+        "http://us3r:pa55%23w0rd@127.0.0.1:PORT",
+    ],
+)
+def test_no_message_tells_the_password_of_a_proxy(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    for name in ("no_proxy", "NO_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    password = unquote(proxy.partition("us3r:")[2].rpartition("@")[0])
+    login = base64.b64encode(f"us3r:{password}".encode()).decode()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+
+        def refuse() -> None:
+            with contextlib.suppress(OSError):
+                connection, _address = server.accept()
+                connection.recv(4096)
+                connection.sendall(f"HTTP/1.1 407 not {password} or {quote(password)} or {login}\r\n\r\n".encode())
+                connection.close()
+
+        threading.Thread(target=refuse, daemon=True).start()
+        monkeypatch.setenv("https_proxy", proxy.replace("PORT", port))
+        options = {"api_key": SECRET, "api_url": "https://clawhosters.example", "timeout": 5, "retry_timeout": 0}
+        client = Client(settings_from(options, pytest.fail))
+        with pytest.raises(ClawHostersError, match=r"was not sent: .*proxy") as failure:
+            client.fetch("/account")
+    assert not [part for part in ("us3r", "pa55", "w0rd", login[4:14]) if part in str(failure.value)]
+    assert client.usage.requests == 0
