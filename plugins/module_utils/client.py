@@ -274,9 +274,9 @@ class Client:
                     raise
                 patience.sleep(min(pause * random.uniform(1, 1 + JITTER), patience.left), self._reason(error))
 
-    def _showable(self, answer: Answer, repeat: Repeat) -> Answer:
+    def _showable(self, answer: Answer, retry: RetryPolicy) -> Answer:
         """Returns ``answer`` without what could be used to pay, where it is about a payment and may be shown."""
-        is_bought = repeat is NEVER and answer.is_success
+        is_bought = retry is NEVER and answer.is_success
         is_payment = self.payment_texts is not None or answer.status == 402
         return without_payment(answer, self.payment_texts or ()) if is_payment and not is_bought else answer
 
