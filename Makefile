@@ -60,14 +60,19 @@ simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Ser
 
 # ---- For contributors
 
+# Two things at a time, since they wait for different things; sanity is the longest of the checks, so it comes first.
 .PHONY: test
-test: ## Run every check, as CI does, up to the first that fails
-	@$(MAKE) lint
-	@$(MAKE) docs
-	@$(MAKE) sanity
-	@$(MAKE) unit
-	@$(MAKE) integration
+test: live copy $(DEV_READY) ## Run every check that a change must pass
+	@$(RUN) python tests/parts.py "unit integration" "sanity lint docs lowest"
 	@printf '\nEverything passed.\n'
+
+.PHONY: check
+check: live $(DEV_READY) ## Before each commit: format, lint, types, unit tests, and some real commands
+	@$(RUN) python tests/parts.py "style unit" "slice"
+
+.PHONY: test-all
+test-all: live copy $(DEV_READY) ## Run what takes longer, on top of `make test`
+	@$(RUN) python tests/parts.py "crash fault-matrix"
 
 # Debian 12's own Python, the oldest that users have; where it is missing, the nearest.
 OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(PYTHON))
@@ -88,8 +93,8 @@ test-matrix: ## Run the tests on each supported ansible-core (about 50 minutes)
 
 heading = @printf '\n==> %s\n' '$(1)'
 
-.PHONY: lint
-lint: live copy $(DEV_READY) ## Check format, style, types, docs and changelog
+.PHONY: style
+style: live $(DEV_READY) ## Check format, style and types
 	$(call heading,Format: ruff format)
 	@$(RUN) ruff format --check .
 	$(call heading,Lint: ruff)
@@ -98,6 +103,9 @@ lint: live copy $(DEV_READY) ## Check format, style, types, docs and changelog
 	@$(RUN) mypy
 	$(call heading,YAML: yamllint)
 	@$(RUN) yamllint --strict .
+
+.PHONY: lint
+lint: copy style ## Check format, style, types, docs and changelog
 	$(call heading,Ansible content: ansible-lint)
 	@$(RUN) ansible-lint --offline --strict
 	$(call heading,Changelog: antsibull-changelog)
@@ -121,6 +129,20 @@ unit: live $(DEV_READY) ## Run the unit tests
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
 	@$(RUN) python -m pytest -n 2 $(call of,tests/integration)
+
+# Some real commands of each kind, over HTTP; see the marker in pyproject.toml.
+.PHONY: slice
+slice: live $(DEV_READY)
+	$(call heading,Some of the integration tests: pytest)
+	@$(RUN) python -m pytest -n 1 --failed-first -m slice tests/integration $(ARGS)
+
+# A part of the row of the matrix; the whole of it is make test-matrix MATRIX=lowest:python3.11
+.PHONY: lowest
+lowest: ## Run a part of the tests with the lowest versions that the collection promises
+	@$(OLDEST_PYTHON) -c 'import sys; sys.exit(sys.version_info[:3] != (3, 11, 2))' || \
+		printf '\nThe Python 3.11.2 of Debian 12 is not here; the nearest is taken: %s\n' "$$($(OLDEST_PYTHON) --version)"
+	@$(MAKE) unit CORE=lowest PYTHON=$(OLDEST_PYTHON)
+	@$(MAKE) slice CORE=lowest PYTHON=$(OLDEST_PYTHON)
 
 # Too long for every day: `make integration` judges a share of the cells, and kills a few runs.
 .PHONY: fault-matrix
