@@ -17,6 +17,12 @@ description:
   - Text of the service, such as the name of an instance, is never run as a template. What could be one,
     C(ansible-inventory --list) prints as an object with the one key C(__ansible_unsafe); on ansible-core 2.18 that may
     be the name of a host, too.
+  - The name of a host or a group is never a path or an option. Slashes, control characters, a leading C(-) or C(.), and
+    the C($) of an environment variable become C(_), with a warning; names end after 200 bytes.
+  - Other characters stay, also those that mean something in a host pattern (C(,), C(:), or a leading C(!), C(&), C(~)
+    or C(@)). A play over a group runs on such hosts, but C(--limit) can't name all of them; with O(hostnames) they can
+    be named by their id.
+  - An option that neither this plugin nor Ansible knows is an error.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -26,7 +32,10 @@ options:
     required: true
     choices: [clawhosters.cloud.instances]
   statuses:
-    description: Which instances become hosts. V([all]) stands for every one.
+    description:
+      - Which instances become hosts. V([all]) stands for every one.
+      - A word that the service does not document, and that no instance has, gives a warning with the words that were
+        seen.
     type: list
     elements: str
     default: [running]
@@ -54,6 +63,7 @@ options:
     description:
       - What to do when two instances come to one host name.
       - V(suffix) - all of them become C(NAME-ID), with a warning, and so does any that such a name would hide.
+      - Names count as they are after characters were replaced.
       - V(fail) - it is an error.
       - A name that means something else to Ansible, such as V(all), V(localhost) or that of O(group), counts as one
         that another has.
@@ -135,13 +145,25 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ClawHostersError,
     SettingsError,
     one_line,
+    some_of,
+    with_guess,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import fits, normal, with_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import (
+    fits,
+    normal,
+    unknown_words,
+    with_details,
+    words_in,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import Item
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import Settings, settings_from
 from ansible_collections.clawhosters.cloud.plugins.module_utils.transport import require_library
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import DuplicateNames, unique_names
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import (
+    DuplicateNames,
+    safe_name,
+    unique_names,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.telling import told_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, inert
 
@@ -150,12 +172,25 @@ NO_NAME = re.compile(r"[^A-Za-z0-9_]")
 RESERVED = ("all", "ungrouped", *C.LOCALHOST)
 """Names that mean something else to Ansible."""
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
+"""Variables whose value ssh gets as an argument."""
+
+
+class Listed(t.NamedTuple):
+    """The instances of the wanted statuses, and the statuses of all that the account has."""
+
+    instances: list[Item]
+    statuses: list[str]
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """Instances in, hosts out."""
 
     NAME = "clawhosters.cloud.instances"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._no_addresses: dict[str, list[str]] = {}
 
     def verify_file(self, path: str) -> bool:
         """Whether the file is meant for this plugin, by its name."""
@@ -164,16 +199,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         """Fills the inventory. Raises AnsibleParserError, with one line that says what to do."""
         super().parse(inventory, loader, path)
-        self._read_config_data(path)
+        config = self._read_config_data(path)
         try:
+            self._require_known_options(config)
             require_library()
             settings = settings_from(self._settings(), self.display.warning)
             if self.get_option("hostvars_prefix").startswith("ansible_"):
                 raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
-            instances = self._instances(settings, self.get_cache_key(path), cache)
-            self._populate(instances)
+            listed = self._listed(settings, self.get_cache_key(path), cache)
+            for warning in unknown_words(self._wanted(), {"status": listed.statuses}):
+                self.display.warning(warning)
+            self._populate(listed.instances)
         except (ClawHostersError, DuplicateNames) as error:
             raise AnsibleParserError(str(error)) from None
+
+    def _require_known_options(self, config: t.Mapping[str, t.Any]) -> None:
+        """Raises SettingsError for an option that neither this plugin nor Ansible knows: Ansible would ignore it."""
+        definitions = self.option_definitions
+        unknown = _unknown_names(config, definitions)
+        entries = self.get_option("keyed_groups")
+        for entry in entries if isinstance(entries, list) else []:
+            if isinstance(entry, dict):
+                known = definitions["keyed_groups"]["suboptions"]
+                unknown += [f"in keyed_groups {name}" for name in _unknown_names(entry, known)]
+        if unknown:
+            raise SettingsError(
+                f"Unknown options: {some_of(unknown, 5)}. Nothing was read. "
+                f"ansible-doc -t inventory {self.NAME} lists the options."
+            )
 
     def _settings(self) -> dict[str, t.Any]:
         """The connection options. Those that are text may be templates, such as a look-up in a vault."""
@@ -184,31 +237,35 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     # Reading
 
-    def _instances(self, settings: Settings, cache_key: str, cache: bool) -> list[Item]:
+    def _listed(self, settings: Settings, cache_key: str, cache: bool) -> Listed:
         """The instances of the wanted statuses, from Ansible's cache where it may serve."""
         if not self.get_option("cache"):
             return self._read(settings)
         entry = f"{cache_key}_{self._fingerprint(settings)}"
         if cache and (cached := _uncached(self._cache.get(entry))) is not None:
             return cached
-        instances = self._read(settings)
+        listed = self._read(settings)
         # As one text: in an object, Ansible's cache would read some names of fields as tags, even as one to trust.
-        self._cache[entry] = json.dumps(instances)
-        return instances
+        self._cache[entry] = json.dumps(listed._asdict())
+        return listed
 
     def _fingerprint(self, settings: Settings) -> str:
         """What the cached list depends on besides the file's name: another account or selection is another list."""
         parts = (settings.api_url, settings.api_key, *sorted(self.get_option("statuses")), str(self._needs_details()))
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
-    def _read(self, settings: Settings) -> list[Item]:
+    def _read(self, settings: Settings) -> Listed:
         client = Client(settings, progress=told_progress(self.display))
+        every = client.fetch_all("/instances")
+        wanted = self._wanted()
+        instances = [instance for instance in every if fits(instance, wanted)]
+        if self._needs_details():
+            instances = [instance for instance in with_details(client, instances) if fits(instance, wanted)]
+        return Listed(instances, words_in(every, wanted)["status"])
+
+    def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")
-        wanted = {"status": None if "all" in map(normal, statuses) else statuses}
-        instances = [instance for instance in client.fetch_all("/instances") if fits(instance, wanted)]
-        if not self._needs_details():
-            return instances
-        return [instance for instance in with_details(client, instances) if fits(instance, wanted)]
+        return {"status": None if "all" in map(normal, statuses) else statuses}
 
     def _needs_details(self) -> bool:
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
@@ -223,13 +280,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"{len(instances)} have a status out of statuses ({', '.join(self.get_option('statuses'))})."
             )
         named = [(str(instance["id"]), self._host_name(instance, variables)) for instance, variables in kept]
+        group = self._group_name()
         names = unique_names(
             named,
-            reserved={*RESERVED, self.get_option("group")},
+            reserved={*RESERVED, group},
             may_rename=self.get_option("on_duplicate") == "suffix",
             warn=self.display.warning,
         )
-        group = self.inventory.add_group(self.get_option("group"))
+        group = self.inventory.add_group(group)
         strict = self.get_option("strict")
         added: list[str] = []
         try:
@@ -241,6 +299,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for host in filter(None, map(self.inventory.get_host, added)):
                 self.inventory.remove_host(host)
             raise
+        for why, examples in self._no_addresses.items():
+            self.display.warning(f"ansible_host is not set where {why}: {some_of(examples, 5)}.")
+
+    def _group_name(self) -> str:
+        """The option C(group), as a safe name. Ansible itself makes the names of the other groups safe."""
+        given = self.get_option("group")
+        if (name := safe_name(given)) != given:
+            self.display.warning(
+                f"group {one_line(given)} would be a path or an option to Ansible: {name} is used instead."
+            )
+        return name
 
     def _add(self, name: str, group: str, instance: Item, variables: dict[str, t.Any], *, strict: bool) -> None:
         """One host with its variables and groups."""
@@ -264,7 +333,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         composed = self.inventory.get_host(host).vars
         for name in set(self.get_option("compose") or {}) & set(composed):
-            self.inventory.set_variable(host, name, inert(composed[name]))
+            if name in ADDRESS_VARIABLES and str(composed[name]).startswith("-"):
+                self._has_no_address(host, "compose makes an option of it", composed.pop(name))
+            else:
+                self.inventory.set_variable(host, name, inert(composed[name]))
 
     def _variables(self, instance: Item) -> dict[str, t.Any]:
         """The host variables. A field with a name that no variable can have gets one that a variable can."""
@@ -297,8 +369,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 name = self._templated(preference, variables)
             else:
                 continue
-            if flat := one_line("" if name is None else name):
-                return flat
+            if name is not None and one_line(name):
+                return str(name).strip()
         raise AnsibleParserError(
             f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) gives a name to the instance with id "
             f"{instance['id']}; add 'id' as the last."
@@ -320,27 +392,36 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 # A zone, which may be any text, is this machine's to know, and not the service's.
                 return str(ipaddress.ip_address("" if "%" in text else text))
             except ValueError:
-                self.display.warning(
-                    f"The ip_address of instance {instance['id']} is none: {one_line(instance['ip_address'])}"
-                )
+                self._has_no_address(f"id {instance['id']}", "the ip_address is none", text)
         if source == "subdomain" and instance.get("subdomain_url"):
             host = str(instance["subdomain_url"]).rpartition("://")[2].partition("/")[0]
             if HOST_NAME.fullmatch(host):
                 return host
-            self.display.warning(
-                f"The subdomain_url of instance {instance['id']} names no host: {one_line(instance['subdomain_url'])}"
-            )
+            self._has_no_address(f"id {instance['id']}", "the subdomain_url names no host", instance["subdomain_url"])
         return None
 
+    def _has_no_address(self, whose: str, why: str, value: object) -> None:
+        """Keeps for one warning that ``value`` is not the address of a host."""
+        self._no_addresses.setdefault(why, []).append(f"{one_line(value, 80)} ({one_line(whose, 80)})")
 
-def _uncached(text: t.Any) -> list[Item] | None:
-    """The instances in a text from the cache, None when it holds none."""
+
+def _unknown_names(given: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
+    """Returns the names that ``definitions`` have neither as name nor as alias, with what may be meant."""
+    known = {*definitions, *(alias for one in definitions.values() for alias in one.get("aliases") or ())}
+    return [with_guess(one_line(name, 80), known) for name in given if name not in known]
+
+
+def _uncached(text: t.Any) -> Listed | None:
+    """What a text from the cache holds, None when that is no list."""
     try:
-        instances = json.loads(str(text))
-    except ValueError:
+        listed = Listed(**json.loads(str(text)))
+    except (ValueError, TypeError):
         return None
-    is_whole = isinstance(instances, list) and all(isinstance(one, dict) and "id" in one for one in instances)
-    return instances if is_whole else None
+    is_whole = isinstance(listed.instances, list) and all(
+        isinstance(one, dict) and "id" in one for one in listed.instances
+    )
+    has_statuses = isinstance(listed.statuses, list) and all(isinstance(one, str) for one in listed.statuses)
+    return listed if is_whole and has_statuses else None
 
 
 @functools.lru_cache(maxsize=1024)

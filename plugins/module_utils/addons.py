@@ -9,7 +9,6 @@ Nothing but ``id`` is known of the object, so any attribute may be asked for tha
 
 from __future__ import annotations
 
-import difflib
 import re
 import typing as t
 from dataclasses import dataclass, replace
@@ -29,6 +28,7 @@ from .errors import (
     TransportError,
     details_text,
     some_of,
+    with_guess,
 )
 from .instances import normal
 from .masking import masked, secrets_in
@@ -184,12 +184,9 @@ def require_shown(addon: Item, config: Config, write_only: t.Collection[str]) ->
     unknown = [name for name in config if name not in addon and name not in write_only]
     if not unknown:
         return
-    guesses = [
-        f"{name} (do you mean {near[0]}?)" if (near := difflib.get_close_matches(name, list(addon), n=1)) else name
-        for name in unknown
-    ]
+    guesses = ", ".join(with_guess(name, addon) for name in unknown)
     raise RefusedError(
-        f"The {label(addon)} shows no attribute {', '.join(guesses)}; it shows {', '.join(addon)}. Nothing was sent. "
+        f"The {label(addon)} shows no attribute {guesses}; it shows {', '.join(addon)}. Nothing was sent. "
         "An attribute that the service takes and never shows must be named in write_only."
     )
 

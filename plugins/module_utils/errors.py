@@ -9,6 +9,7 @@ Nothing below the module or plugin exits; everything raises one of these.
 
 from __future__ import annotations
 
+import difflib
 import json
 import typing as t
 
@@ -46,6 +47,12 @@ def some_of(texts: t.Iterable[str], limit: int) -> str:
     every = list(texts)
     more = f" and {len(every) - limit} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + more
+
+
+def with_guess(name: str, known: t.Iterable[str]) -> str:
+    """``name``, and the most similar of the ``known`` names where one is similar: ``tire (do you mean tier?)``."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"{name} (do you mean {near[0]}?)" if near else name
 
 
 class ClawHostersError(Exception):

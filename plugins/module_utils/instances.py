@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .answers import resource_path, with_id
 from .client import Client
-from .errors import NotFoundError, RefusedError, one_line
+from .errors import NotFoundError, RefusedError, one_line, some_of
 from .owners import instance_of, require_names
 from .pages import Item
 from .together import in_order
@@ -70,6 +70,16 @@ END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"
 
 TROUBLED = frozenset(_REMEDY)
 """Statuses that no waiting leads out of."""
+
+_FILTERS = {
+    "status": ("statuses", frozenset(_TABLE)),
+    "tier": ("tiers", frozenset({"budget", "balanced", "pro"})),
+    "health_status": ("health_statuses", frozenset({"healthy", "unhealthy", "unknown"})),
+}
+"""By field: the option that filters by it, and the field's documented words (contract 4.1, 4.2)."""
+
+Words = t.Mapping[str, t.Collection[str] | None]
+"""By field the words that it may have; None for any."""
 
 
 @dataclass(frozen=True)
@@ -225,11 +235,12 @@ def read(
     client: Client,
     instance_id: int | None,
     name: str | None,
-    wanted: t.Mapping[str, list[str] | None],
+    wanted: Words,
     *,
     details: bool,
+    warn: t.Callable[[str], None],
 ) -> list[Item]:
-    """The instances that fit, sorted by id; ``wanted`` maps a field to the words it may have, None for any.
+    """The instances that fit, sorted by id. Warns of words in ``wanted`` that fit nothing because nobody knows them.
 
     One by id comes with its detail fields; others only with ``details``, at one request each. Raises SettingsError.
     """
@@ -239,15 +250,40 @@ def read(
     else:
         found = fetch_or_none(client, instance_id)
         instances = [] if found is None else [found]
+    for warning in unknown_words(wanted, words_in(instances, wanted)):
+        warn(warning)
     fitting = [instance for instance in instances if name in (None, instance.get("name")) and fits(instance, wanted)]
     if not details or instance_id is not None:
         return fitting
     return [instance for instance in with_details(client, fitting) if fits(instance, wanted)]
 
 
-def fits(instance: Item, wanted: t.Mapping[str, list[str] | None]) -> bool:
+def fits(instance: Item, wanted: Words) -> bool:
     """Whether each field of ``wanted`` has one of its words."""
     return all(words is None or normal(instance.get(field)) in map(normal, words) for field, words in wanted.items())
+
+
+def words_in(instances: list[Item], fields: t.Iterable[str]) -> dict[str, list[str]]:
+    """Returns the words that the instances have in each of ``fields``, sorted, in the form of the table."""
+    return {field: sorted({normal(instance.get(field)) for instance in instances}) for field in fields}
+
+
+def unknown_words(wanted: Words, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
+    """Returns a warning for each field of ``wanted`` with a word that is neither documented nor ``seen``.
+
+    Such a word may be a slip, or a status that the service added and that no instance has now (contract U1).
+    """
+    warnings = []
+    for field, words in wanted.items():
+        option, documented = _FILTERS[field]
+        unknown = [word for word in words or () if normal(word) not in {*documented, *seen[field]}]
+        if unknown:
+            found = some_of((one_line(word, NAME_LIMIT) for word in seen[field] if word), 10)
+            warnings.append(
+                f"{option}: no instance has {some_of((one_line(word, NAME_LIMIT) for word in unknown), 10)}, and it is "
+                f"no word that the service documents. Seen: {found or 'none'}."
+            )
+    return warnings
 
 
 def with_details(client: Client, instances: list[Item]) -> list[Item]:

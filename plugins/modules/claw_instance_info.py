@@ -12,6 +12,8 @@ short_description: Read ClawHosters instances
 version_added: 1.0.0
 description:
   - Returns the instances of an account, all or those that are asked for. Finding none is no error.
+  - A word in O(statuses), O(tiers) or O(health_statuses) that the service does not document, and that no instance has,
+    gives a warning with the words that were seen.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -147,7 +149,8 @@ def work(task: Task) -> Result:
     """Reads the instances that are asked for."""
     params = task.params
     wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
-    return {"instances": read(task.client, params["id"], params["name"], wanted, details=params["details"])}
+    instances = read(task.client, params["id"], params["name"], wanted, details=params["details"], warn=task.warn)
+    return {"instances": instances}
 
 
 def main() -> None:
