@@ -168,10 +168,15 @@ def test_the_watching_rulebook_prints_what_changes(
     simulator: Simulator, controller: Controller, java_home: str | None
 ) -> None:
     variables = controller.write("vars.yml", {"watch_interval": 0.5})
+    simulator.set_instance(9, name="news\x1b[2J\u202ebot")
     with rulebook(controller, java_home, simulator, "watch", "--vars", str(variables)) as running:
         simulator.set_instance(7, status="error", health_status="unhealthy")
+        simulator.set_instance(9, status="error\x1b[2J", health_status="\x9bunhealthy")
         simulator.remove_instance(8)
         running.until(lambda: "shop-bot (id 8) disappeared" in running.screen)
+        running.until(lambda: "was healthy, is  unhealthy" in running.screen)
+        assert "news [2J bot (id 9) was running, is error [2J" in running.screen
+        assert not set("\x1b\x9b\u202e") & set(running.screen)
         assert "web-bot (id 7) was running, is error" in running.screen
         assert "web-bot (id 7) was healthy, is unhealthy" in running.screen
     assert simulator.calls("POST *") == []

@@ -60,6 +60,39 @@ def test_instances_are_those_that_fit_all_that_is_asked(
     assert sorted(simulator.calls()) == pages + (reads if has_details else [])
 
 
+@pytest.mark.parametrize(
+    ("options", "warnings"),
+    [
+        (
+            {"statuses": ["runing", "Stopped"]},
+            ["statuses: no instance has runing, and it is no word that the service documents. Seen: running, stopped."],
+        ),
+        (
+            {"tiers": ["large", "x\x1b[2J"], "health_statuses": ["sick"], "details": True},
+            [
+                "tiers: no instance has large, x [2J, and it is no word that the service documents. Seen: budget, pro.",
+                "sick, and it is no word that the service documents. Seen: healthy, unhealthy, unknown.",
+            ],
+        ),
+        ({"id": 9, "statuses": ["runing"]}, ["Seen: none."]),
+        # What is documented, or was seen, may be looked for.
+        ({"statuses": ["deploy_failed", "Pending Configuration"], "tiers": ["BALANCED"]}, []),
+        ({"statuses": []}, []),
+    ],
+)
+def test_a_word_that_nobody_knows_is_a_warning(worker: Worker, options: dict[str, t.Any], warnings: list[str]) -> None:
+    assert worker.run(claw_instance_info, **options)["instances"] == [] or "Stopped" in options["statuses"]
+    assert len(worker.warnings) == len(warnings)
+    assert all(said.endswith(expected) for said, expected in zip(worker.warnings, warnings, strict=True))
+
+
+def test_a_status_that_the_service_added_can_be_looked_for(simulator: Simulator, worker: Worker) -> None:
+    simulator.set_instance(4, status="hibernating")
+    found = worker.run(claw_instance_info, statuses=["hibernating"])["instances"]
+    assert [instance["id"] for instance in found] == [4]
+    assert worker.warnings == []
+
+
 def test_one_that_was_deleted_meanwhile_is_left_out(simulator: Simulator, worker: Worker) -> None:
     simulator.fault("not_found", path="/instances/3")
     found = worker.run(claw_instance_info, name="twin", details=True)["instances"]

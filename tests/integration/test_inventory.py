@@ -157,7 +157,9 @@ def test_connecting_by_address_takes_any_family_and_nothing_else(small: Simulato
     small.set_instance(2, ip_address="-oProxyCommand=touch pwned")
     run = controller.inventory({"connect_with": "ip_address"})
     assert "ansible_host" not in variables(run, "bravo")
-    assert run.says("The ip_address of instance 2 is none"), run.screen
+    assert run.says("ansible_host is not set where the ip_address is none: -oProxyCommand=touch pwned (id 2)."), (
+        run.screen
+    )
 
 
 def test_connecting_by_subdomain_reads_the_detail(small: Simulator, controller: Controller) -> None:
@@ -240,7 +242,7 @@ def test_a_payload_in_any_field_never_runs_and_prints_as_plain_text(
 
 
 @pytest.mark.parametrize(
-    "name", ["Büro & Söhne #2", "O'Brien's \"bot\"", "🤖, the 1st!", "<b>a = b</b>; c?", "50 € / $ ^ `x`"]
+    "name", ["Büro & Söhne #2", "O'Brien's \"bot\"", "🤖, the 1st!", "<b>a = b<b>; c?", "50 € + $ ^ `x`"]
 )
 def test_a_name_that_calls_nothing_prints_as_it_is(small: Simulator, controller: Controller, name: str) -> None:
     small.set_instance(4, name=name)
@@ -294,7 +296,9 @@ def test_a_name_that_ansible_gives_another_meaning_hides_nobody(
     small.set_instance(4, name=name)
     run = controller.inventory()
     assert set(hosts(run)) == {f"{name}-4", "alpha", "bravo"}
-    assert run.says(f"The host name {name} has another meaning for Ansible: {name}-4 is used instead."), run.screen
+    assert run.says(f"Host names that mean something else to Ansible get the id of their instance added: {name}-4."), (
+        run.screen
+    )
     run = controller.inventory({"on_duplicate": "fail"})
     assert run.rc != 0
     assert run.says("(on_duplicate: fail)"), run.screen
@@ -371,3 +375,157 @@ def test_a_strict_failure_leaves_no_part_of_the_list_to_the_other_sources(
     assert list(listed(run)["_meta"]["hostvars"]) in ([], ["other"])
     assert "alpha" not in run.stdout
     assert "other" in run.stdout
+
+
+HOSTILE_NAMES = [
+    "../../planted/evil",
+    "$ROOT..${ROOT}..${ROOT}planted${ROOT}evil",
+    "-V",
+    "-Elog",
+    "-oProxyCommand=x",
+    "..",
+]
+SAFE_NAMES = [
+    "_._.._planted_evil",
+    "_ROOT.._{ROOT}.._{ROOT}planted_{ROOT}evil",
+    "_V",
+    "_Elog",
+    "_oProxyCommand=x",
+    "_.",
+]
+
+
+@pytest.fixture
+def hostile(simulator: Simulator, controller: Controller) -> Simulator:
+    """Names that would be paths or options. The first two lead to a file outside the inventory, a template in it."""
+    simulator.reset(
+        state={
+            "instances": [
+                {"id": number, "name": name, "status": "running"} for number, name in enumerate(HOSTILE_NAMES, start=1)
+            ]
+        }
+    )
+    for folder in ("planted", "inventory", "inventory/host_vars", "inventory/group_vars"):
+        (controller.folder / folder).mkdir()
+    pwned = controller.folder / "pwned"
+    controller.write("planted/evil.yml", {"planted": f"{{{{ lookup('ansible.builtin.pipe', 'touch {pwned}') }}}}"})
+    return simulator
+
+
+def play_over(
+    controller: Controller, config: dict[str, t.Any], *tasks: dict[str, t.Any], **environment: str | None
+) -> Run:
+    """Runs the tasks on all hosts of the inventory/ folder."""
+    path = controller.write("inventory/clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **config})
+    play = {"hosts": "all", "gather_facts": False, "tasks": list(tasks)}
+    return controller.playbook([play], "-i", str(path), **environment)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"hostnames": ["{{ claw_name }}"], "keyed_groups": [{"key": "claw_name", "separator": ""}]},
+        {"hostnames": ["id"], "group": "../../planted/evil", "groups": {"../../planted/evil": True}},
+    ],
+)
+def test_no_name_leads_to_variables_outside_the_inventory(
+    hostile: Simulator, controller: Controller, config: dict[str, t.Any]
+) -> None:
+    show = {"ansible.builtin.debug": {"msg": "{{ planted | default('nothing') }}"}}
+    run = play_over(controller, {"compose": {"ansible_connection": "'local'"}, **config}, show, ROOT="/")
+    assert run.rc == 0, run.screen
+    assert [result["msg"] for result in run.all] == ["nothing"] * len(HOSTILE_NAMES)
+    assert not (controller.folder / "pwned").exists()
+    if config.get("hostnames") != ["id"]:
+        assert {entry["host"] for entry in run.results} == set(SAFE_NAMES)
+        assert run.says("-V (id 3) to _V"), run.screen
+    else:
+        assert run.says("_._.._planted_evil is used instead"), run.screen
+
+
+def test_no_name_leads_out_of_a_fact_cache_or_is_too_long_for_it(hostile: Simulator, controller: Controller) -> None:
+    hostile.set_instance(6, name="🤖" * 199)
+    cache = {
+        "ANSIBLE_CACHE_PLUGIN": "ansible.builtin.jsonfile",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(controller.folder / "a/b/cache"),
+    }
+    before = {path.name for path in controller.folder.iterdir()}
+    run = play_over(controller, {}, {"ansible.builtin.set_fact": {"fact": 1, "cacheable": True}}, **cache)
+    assert run.rc == 0, run.screen
+    assert len(list((controller.folder / "a/b/cache").iterdir())) == len(HOSTILE_NAMES)
+    assert [path.name for path in (controller.folder / "a/b").iterdir()] == ["cache"]
+    assert {path.name for path in controller.folder.iterdir()} - before == {"a", "playbook.yml", "results"}
+
+
+def test_no_name_is_an_option_of_ssh(hostile: Simulator, controller: Controller) -> None:
+    ssh = controller.write("ssh", '#!/bin/sh\nprintf \'%s\\n\' "$@" >> "$0.log"\n')
+    ssh.chmod(0o700)
+    run = play_over(
+        controller,
+        {"compose": {"ansible_host": "claw_name if claw_id == 3 else none"}},
+        {"ansible.builtin.raw": "true"},
+        ANSIBLE_SSH_EXECUTABLE=str(ssh),
+        ANSIBLE_SSH_ARGS="",
+    )
+    assert run.rc == 0, run.screen
+    arguments = (controller.folder / "ssh.log").read_text(encoding="utf-8").splitlines()
+    assert set(arguments) & {*HOSTILE_NAMES, *SAFE_NAMES} >= {"_V", "_Elog", "_oProxyCommand=x"}
+    assert not set(arguments) & set(HOSTILE_NAMES)
+    assert run.says("ansible_host is not set where compose makes an option of it: -V (_V)."), run.screen
+
+
+def test_names_that_agree_once_they_are_safe_are_duplicates(small: Simulator, controller: Controller) -> None:
+    small.set_instance(1, name="a/b")
+    small.set_instance(2, name="a_b")
+    run = controller.inventory()
+    assert hosts(run) == ["a_b-1", "a_b-2", "delta"]
+    assert run.says("a/b (id 1) to a_b-1."), run.screen
+    run = controller.inventory({"on_duplicate": "fail"})
+    assert run.rc != 0
+    assert run.says("The instances with ids 1, 2 would all have the host name a_b (on_duplicate: fail)."), run.screen
+
+
+def test_an_unknown_option_is_refused_with_the_one_that_is_meant(small: Simulator, controller: Controller) -> None:
+    run = controller.inventory(
+        {"quux": 1, "page_sise": 3, "keyed_group": [], "keyed_groups": [{"key": "claw_tier", "prefx": "tier"}]}
+    )
+    assert run.rc != 0
+    assert run.says(
+        "Unknown options: quux, page_sise (do you mean page_size?), keyed_group (do you mean keyed_groups?), "
+        "in keyed_groups prefx (do you mean prefix?). Nothing was read."
+    ), run.screen
+    assert small.calls() == []
+
+
+def test_all_options_that_ansible_knows_of_an_inventory_are_taken(small: Simulator, controller: Controller) -> None:
+    options = {"cache_timeout": 60, "cache_prefix": "x_", "use_extra_vars": True, "leading_separator": False}
+    groups = {"parent_group": "tiers", "prefix": "", "separator": "-", "default_value": "none"}
+    run = controller.inventory(
+        {
+            **CACHE,
+            "cache_connection": str(controller.folder / "cache"),
+            **options,
+            "strict": True,
+            "compose": {"x": "1"},
+            "groups": {"y": "true"},
+            "keyed_groups": [{"key": "claw_tier", **groups}, {"key": "claw_tier", "trailing_separator": False}],
+        }
+    )
+    assert hosts(run, "pro") == ["alpha", "delta"]
+
+
+def test_a_status_that_nobody_knows_is_a_warning_from_the_cache_too(small: Simulator, controller: Controller) -> None:
+    config = {
+        **CACHE,
+        "cache_connection": str(controller.folder / "cache"),
+        "statuses": ["runing", "Stopped", "paused"],
+    }
+    for _time in range(2):
+        run = controller.inventory(config)
+        assert hosts(run) == ["charlie"]
+        assert run.says(
+            "statuses: no instance has runing, and it is no word that the service documents. Seen: running, stopped."
+        ), run.screen
+    assert small.calls() == ["GET /instances"]
+    assert "no instance has" not in controller.inventory({"statuses": ["all", "paused"]}).screen

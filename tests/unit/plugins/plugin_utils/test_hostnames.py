@@ -2,15 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Host names are one to an instance, whatever the instances are called (contract U22)."""
+"""Host names are one to an instance, whatever the instances are called (contract U22), and lead nowhere."""
 
 from __future__ import annotations
+
+import os.path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import DuplicateNames, unique_names
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import (
+    DuplicateNames,
+    safe_name,
+    unique_names,
+)
 
 
 def test_names_that_are_unique_stay():
@@ -44,3 +50,61 @@ def test_every_instance_has_a_name_of_its_own_that_begins_with_the_wanted_one(wa
     for instance_id, name in named:
         if wanted.count(name) > 1:
             assert names[instance_id] == f"{name}-{instance_id}"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("web-bot.example", "web-bot.example"),
+        ("Büro & Söhne #2, 50 € $ a\\b [0] {{ x }} ~x:22", "Büro & Söhne #2, 50 € $ a\\b [0] {{ x }} ~x:22"),
+        ("../../etc", "_._.._etc"),
+        ("..", "_."),
+        (".", "_"),
+        ("-V", "_V"),
+        ("--x", "_-x"),
+        ("/abs", "_abs"),
+        ("a\x00b\x1b[2J\u202e\ud800\n", "a_b_[2J___"),
+        ("$HOME", "_HOME"),
+        ("a$$HOME", "a__HOME"),
+        ("a${HOME}", "a_{HOME}"),
+        # The dollar would be that of a variable named _.
+        ("a$/b", "a__b"),
+        ("🤖" * 100, "🤖" * 50),
+    ],
+)
+def test_a_safe_name(text, name):
+    assert safe_name(text) == name
+    assert safe_name(name) == name
+
+
+@given(st.text(alphabet="/.-$_{}aA\x00\x1b~\\\ud800é"))
+def test_a_safe_name_is_a_file_name_in_its_folder_and_no_option(text):
+    name = safe_name(text)
+    expanded = os.path.expandvars(os.path.join("/folder", f"{name}.yml"))
+    assert expanded == f"/folder/{name}.yml"
+    assert not name.startswith(("-", "."))
+    assert "/" not in name
+    assert name == "" or name.isprintable()
+    assert len(name.encode()) <= 200
+
+
+def test_a_change_of_ten_thousand_names_is_one_short_warning_of_each_kind():
+    numbers = range(1, 10_001)
+    warnings = []
+    unique_names(
+        [(str(number), f"bot/{number}") for number in numbers]
+        + [(f"r{number}", "all") for number in numbers]
+        + [(f"s{number}", "web") for number in numbers],
+        reserved={"all"},
+        may_rename=True,
+        warn=warnings.append,
+    )
+    assert len(warnings) == 3
+    assert all(len(warning) < 500 and "and 9990 more" in warning for warning in warnings)
+    with pytest.raises(DuplicateNames, match="and 9990 more"):
+        unique_names([(str(number), "web") for number in numbers], may_rename=False, warn=pytest.fail)
+
+
+def test_an_id_that_is_a_path_leads_nowhere_either():
+    names = unique_names([("../x", "web"), ("$HOME", "web")], may_rename=True, warn=lambda warning: None)
+    assert names == {"../x": "web-_._x", "$HOME": "web-_HOME"}
