@@ -63,8 +63,8 @@ options:
     description:
       - What to do when two instances come to one host name.
       - V(suffix) - all of them become C(NAME-ID), with a warning, and so does any that such a name would hide.
-      - Names count as they are after characters were replaced.
       - V(fail) - it is an error.
+      - Names are compared after characters were replaced in them.
       - A name that means something else to Ansible, such as V(all), V(localhost) or that of O(group), counts as one
         that another has.
     type: str
@@ -412,7 +412,7 @@ def _unknown_names(given: t.Iterable[object], definitions: t.Mapping[str, t.Mapp
 
 
 def _uncached(text: t.Any) -> Listed | None:
-    """What a text from the cache holds, None when that is no list."""
+    """Returns the list that a text from the cache holds, None when it holds none."""
     try:
         listed = Listed(**json.loads(str(text)))
     except (ValueError, TypeError):
