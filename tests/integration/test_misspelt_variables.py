@@ -1,0 +1,106 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A misspelt variable of a role or playbook is refused, wherever it was given, and users' own variables are not."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+
+VALUE = "value-on-no-screen"
+
+
+def message(*misspelt: str) -> str:
+    """The message for names that are misspelt, each given as ``NAME, OWNER, NAME THAT WAS MEANT``."""
+    sentences = [
+        "{} is no variable of the {}; did you mean {}?".format(*one.split(", ", maxsplit=2)) for one in misspelt
+    ]
+    return " ".join([*sentences, "Nothing was sent."])
+
+
+def refusals(run: Run) -> list[str]:
+    """The messages of the tasks that failed, none of which shows a value."""
+    assert run.rc == 2, run.screen
+    assert VALUE not in run.screen
+    return [str(entry["result"]["msg"]) for entry in run.results if entry["outcome"] == "failed"]
+
+
+def test_a_role_refuses_variables_of_the_command_the_play_and_the_include(
+    simulator: Simulator, controller: Controller
+) -> None:
+    def role(name: str, **variables: t.Any) -> dict[str, t.Any]:
+        include = {"ansible.builtin.include_role": {"name": f"clawhosters.cloud.{name}"}, "vars": variables}
+        return {"block": [include], "rescue": [{"ansible.builtin.meta": "noop"}]}
+
+    restore = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_confirm": "web-bot"}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"balance_guard_min_day": VALUE, "restore_note": VALUE},
+        "pre_tasks": [
+            role("restore", **restore, restore_max_ag=VALUE),
+            role("restore", **restore, restore_maxage="{{ not_defined }}", restore_force_=VALUE),
+            role("balance_guard"),
+        ],
+        "roles": [{"role": "clawhosters.cloud.fleet_report", "vars": {"fleet_report_owner": VALUE}}],
+    }
+    run = controller.playbook([play], "-e", '{"Fleet_report-title": "value-on-no-screen", "7": 1, 7: 1}')
+    assert refusals(run) == [
+        message("restore_max_ag, role restore, restore_max_age"),
+        message("restore_force_, role restore, restore_force", "restore_maxage, role restore, restore_max_age"),
+        message("balance_guard_min_day, role balance_guard, balance_guard_min_days"),
+        message("Fleet_report-title, role fleet_report, fleet_report_title"),
+    ]
+    assert simulator.calls() == []
+    assert not (controller.folder / "clawhosters-restore").exists()
+
+
+@pytest.mark.parametrize(
+    ("playbook", "given", "misspelt"),
+    [
+        (
+            "fleet",
+            {"fleet_instances": [{"name": "web-bot", "state": "stopped"}], "fleet_max_change": VALUE},
+            ["fleet_max_change, playbook fleet, fleet_max_changes"],
+        ),
+        (
+            "restore_unhealthy",
+            {"restore_unhealthy_id": 1, "restore_unhealthy_nams": VALUE, "restore_max_ag": VALUE},
+            [
+                "restore_max_ag, role restore, restore_max_age",
+                "restore_unhealthy_nams, playbook restore_unhealthy, restore_unhealthy_names",
+            ],
+        ),
+        (
+            "restore",
+            {"restore_instance": VALUE, "restore_incident": "INC-1"},
+            ["restore_instance, role restore, restore_instances"],
+        ),
+    ],
+    ids=["fleet", "restore_unhealthy", "restore"],
+)
+def test_a_playbook_refuses_its_own_in_check_mode_and_from_a_file(
+    simulator: Simulator, controller: Controller, playbook: str, given: dict[str, t.Any], misspelt: list[str]
+) -> None:
+    variables = controller.write("variables.yml", given)
+    run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", "-e", f"@{variables}", "--check")
+    assert refusals(run) == [message(*misspelt)]
+    assert simulator.calls() == []
+
+
+def test_users_own_variables_stay_and_the_role_can_run_twice(simulator: Simulator, controller: Controller) -> None:
+    include = {
+        "ansible.builtin.include_role": {"name": "clawhosters.cloud.restore"},
+        "vars": {"restore_instances": "web-bot", "restore_incident": "INC-1"},
+    }
+    own = {"restore_note": 1, "restore_team": 1, "restore_incident_id": 1, "fleet_owner": 1, "restore_before_lunch": 1}
+    play = {"hosts": "localhost", "gather_facts": False, "vars": own, "tasks": [include, include]}
+    run = controller.playbook([play], "--check")
+    assert run.rc == 0, run.screen
+    assert simulator.calls("POST *") == []

@@ -1,0 +1,123 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which names of variables count as misspelt: those that are one slip away from an option, and no others."""
+
+from __future__ import annotations
+
+import re
+import string
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.variable_names import misspelt, misspelt_text
+
+ROOT = Path(__file__).resolve().parents[4]
+FLEET = yaml.safe_load((ROOT / "playbooks/fleet.yml").read_text(encoding="utf-8"))
+RESTORE_UNHEALTHY = (ROOT / "playbooks/restore_unhealthy.yml").read_text(encoding="utf-8")
+OWNERS = (
+    {
+        option: f"role {path.parts[-3]}"
+        for path in ROOT.glob("roles/*/meta/argument_specs.yml")
+        for option in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
+    }
+    | dict.fromkeys(FLEET[0]["vars"]["fleet__options"], "playbook fleet")
+    | dict.fromkeys(re.findall(r"'(restore_unhealthy_\w+)'", RESTORE_UNHEALTHY), "playbook restore_unhealthy")
+)
+
+
+@st.composite
+def slips(draw: st.DrawFn) -> tuple[str, str]:
+    """A name of the collection, and the same with one slip."""
+    name = draw(st.sampled_from(sorted(OWNERS)))
+    letter = draw(st.sampled_from(string.ascii_letters))
+    place = draw(st.integers(1, len(name) - 1))
+    before, here, after = name[:place], name[place], name[place + 1 :]
+    changes = {
+        "missing": before + after,
+        "too many": before + letter + here + after,
+        "wrong": before + letter + after if here != "_" else before + after,
+        "swapped": name[: place - 1] + here + name[place - 1] + after,
+        "underscores": name.replace("_", draw(st.sampled_from(["", "__", "-", ".", " "]))),
+        "an underscore": before + "_" + here + after,
+        "case": draw(st.sampled_from([name.upper(), name.capitalize(), name.title().replace("_", "")])),
+    }
+    return name, changes[draw(st.sampled_from(sorted(changes)))]
+
+
+@given(slips())
+def test_every_single_slip_is_found_with_the_name_that_was_meant(slip: tuple[str, str]) -> None:
+    known, name = slip
+    assert misspelt([name], OWNERS) == ({} if name in OWNERS else {name: known})
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("restore_max_ag", "restore_max_age"),
+        ("restore_maxage", "restore_max_age"),
+        ("restore-max-age", "restore_max_age"),
+        ("Restore_max_age", "restore_max_age"),
+        ("restore__max_age", "restore_max_age"),
+        ("restoreMaxAge", "restore_max_age"),
+        ("restor_max_age", "restore_max_age"),
+        ("restore_mxa_age", "restore_max_age"),
+        ("restore_max_\N{CYRILLIC SMALL LETTER A}ge", "restore_max_age"),
+        ("restore_instance", "restore_instances"),
+        ("restore_instance_id", "restore_instance_ids"),
+        ("restore_instanceid", "restore_instance_ids"),
+        ("fleet_max_change", "fleet_max_changes"),
+        ("fleet_maxchange", "fleet_max_changes"),
+        ("balance_guard_min_day", "balance_guard_min_days"),
+    ],
+)
+def test_names_that_people_mistype(name: str, meant: str) -> None:
+    assert misspelt([name], OWNERS) == {name: meant}
+
+
+def test_names_of_the_users_own_are_left_alone() -> None:
+    own = [
+        *("restore_note", "restore_team", "restore_incident_id", "restore_incident_no", "restore_backup_id", "restore"),
+        *("restore_max_size", "restore_http_port", "restore_before_lunch", "restore_names", "restore_folder", "id"),
+        *("fleet_owner", "fleet_status", "fleet_max_cost", "fleet_instances_2", "fleet_instances2", "fleet_ids"),
+        *("balance_guard_mail_to", "balance_guard_min_claws", "fleet_report_page", "fleet_report_owner", ""),
+    ]
+    assert misspelt([*own, 7, None, True], OWNERS) == {}
+
+
+@given(st.sampled_from(sorted(OWNERS)), st.from_regex(r"_[a-z]{2,10}", fullmatch=True))
+def test_a_word_more_makes_another_name(known: str, word: str) -> None:
+    assert misspelt([known + word], OWNERS) == {}
+
+
+def test_the_playbooks_that_have_variables_of_their_own_name_them_all() -> None:
+    used = set(re.findall(r"\b(restore_unhealthy_(?!_)\w+)", RESTORE_UNHEALTHY))
+    assert used == {name for name, owner in OWNERS.items() if owner == "playbook restore_unhealthy"}
+    tasks = yaml.safe_dump(FLEET[0]["tasks"])
+    assert set(re.findall(r"\b(fleet_(?!_)\w+)", tasks)) == set(FLEET[0]["vars"]["fleet__options"])
+
+
+def test_no_name_that_the_collection_uses_itself_counts_as_misspelt() -> None:
+    """Facts and registered results of one role are there when the same or another role runs later in the play."""
+    folders = ("roles", "playbooks", "extensions", "examples", "docs")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.*") if path.suffix in (".yml", ".md")]
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    used = {name for text in texts for name in re.findall(r"\b(?:restore|fleet|balance_guard)_\w+", text)}
+    assert set(OWNERS) <= used
+    # The guides show how a name is misspelt.
+    shown = {"restore_max_ag", "fleet_max_change", "balance_guard_min_day", "fleet_report_pat"}
+    assert set(misspelt(used, OWNERS)) <= shown
+
+
+def test_the_message_names_each_misspelt_name_and_what_it_should_be_on_one_line() -> None:
+    text = misspelt_text({"restore_max_ag": "1h", "fleet_max\nchange": 5, "restore_note": "", 7: ""}, OWNERS)
+    assert text == (
+        "fleet_max change is no variable of the playbook fleet; did you mean fleet_max_changes? "
+        "restore_max_ag is no variable of the role restore; did you mean restore_max_age? Nothing was sent."
+    )
+    assert misspelt_text(["restore_note"], OWNERS) == ""
