@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 
 from simulator.handle import Simulator
+from support.users import Owners
 
 # How long an example takes says more of the machine than of the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -58,3 +59,9 @@ def simulator(simulator_process: Simulator) -> Simulator:
     """The service as it was at its start: 60 instances, no faults, every change done at once."""
     simulator_process.reset()
     return simulator_process
+
+
+@pytest.fixture
+def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
+    """Gives files to another user."""
+    return Owners(monkeypatch)

@@ -28,11 +28,14 @@ options:
     description:
       - The newest usable backup of each instance; none when they are not known.
     type: list
-  journal:
+  state_dir:
     description:
-      - What the file of the journal holds.
-    type: str
-    default: ""
+      - The folder of the journal. One that is damaged, or that another user could have written, is a warning.
+    type: path
+  path:
+    description:
+      - The file to write. One that another user laid there is an error.
+    type: path
   max_age:
     description:
       - A newest backup that is older than this is overdue, such as V(36h).
@@ -66,14 +69,19 @@ _value:
   type: dict
 """
 
+import os
 import typing as t
 from datetime import UTC, datetime
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Journal, JournalError
+from ansible_collections.clawhosters.cloud.plugins.module_utils.statefolder import ROOT
 from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.fleet_page import page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.own_file import require_own_file
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 
@@ -81,17 +89,35 @@ def fleet_page(
     instances: t.Any,
     billing: t.Any = None,
     backups: t.Any = None,
-    journal: str = "",
+    state_dir: str | None = None,
+    path: str | None = None,
     max_age: str = "36h",
     **options: t.Any,
 ) -> t.Any:
     """Everything on the page."""
     try:
-        limit = duration_of("fleet_report_backup_max_age", str(max_age))
+        options["max_age"] = duration_of("fleet_report_backup_max_age", str(max_age))
+        if path:
+            require_own_file(str(path))
+        journal, options["journal_problem"] = _read_journal(str(state_dir)) if state_dir else ("", "")
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
-    options["max_age"] = limit
-    return inert(page(list(instances), billing or {}, backups, str(journal), options, datetime.now(UTC)))
+    made = page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC))
+    # A file that was laid there in the meantime would keep its owner when root replaces it.
+    return inert({**made, "owner": str(ROOT) if os.geteuid() == ROOT else None})
+
+
+def _read_journal(state_dir: str) -> tuple[str, str]:
+    """The text of the journal, and why it can't be relied on; empty where it can be. Warns of that, too."""
+    journal = Journal(state_dir)
+    text = ""
+    try:
+        text = journal.text()
+        journal.lines()
+    except JournalError as error:
+        Display().warning(str(error))
+        return text, str(error)
+    return text, ""
 
 
 class FilterModule:

@@ -255,7 +255,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _read(self, settings: Settings) -> Listed:
-        client = Client(settings, progress=told_progress(self.display))
+        client = Client(settings, progress=told_progress(self.display), warn=self.display.warning)
         every = client.fetch_all("/instances")
         wanted = self._wanted()
         instances = [instance for instance in every if fits(instance, wanted)]

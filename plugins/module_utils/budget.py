@@ -5,7 +5,8 @@
 """One rate budget for all processes of a controller: forks, loops and inventories of one key share one ledger.
 
 The ledger is a small file in ``state_dir``, one for each service and key, locked for as long as it takes to read and
-write it. It is advice: a file that is lost, damaged, or can't be locked costs a 429 at worst, never a run.
+write it. It is advice: a file that is lost, damaged, or can't be locked costs a 429 at worst, never a run. One that
+another user could write is not followed, and a warning says so.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import os
 import platform
 import typing as t
 
-from .errors import ClawHostersError
+from .errors import MESSAGE_LIMIT, ClawHostersError, one_line
 from .ledger import Ledger
 from .ratelimit import asked_wait, window_of
-from .statefolder import StateFolder
+from .statefolder import StateFolder, UntrustedError
 from .transport import WireOutcome
 
 LOCK_PATIENCE = 2.0
@@ -32,13 +33,26 @@ _numbers = itertools.count()
 
 
 class RateBudget:
-    """The budget of one key at one service. ``clock`` tells Unix time."""
+    """The budget of one key at one service. ``clock`` tells Unix time.
 
-    def __init__(self, state_dir: str, api_url: str, api_key: str, clock: t.Callable[[], float]) -> None:
+    ``warn`` is told why it can't be shared. Unless it ``may_make`` the folder, one that is missing is no budget.
+    """
+
+    def __init__(
+        self,
+        state_dir: str,
+        api_url: str,
+        api_key: str,
+        clock: t.Callable[[], float],
+        *,
+        warn: t.Callable[[str], None],
+        may_make: bool = True,
+    ) -> None:
         subject = hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
         self._name = f"budget-{subject}.json"
         self._clock = clock
-        self._folder = _usable(state_dir)
+        self._warn = warn
+        self._folder = self._usable(state_dir, may_make=may_make)
 
     def reserve(self, timeout: float, seconds_left: float, sleep: t.Callable[[float], None]) -> str:
         """Returns when a request may be sent that lasts ``timeout`` seconds at most; what it returns names it.
@@ -71,19 +85,30 @@ class RateBudget:
                 outcome = change(ledger, self._clock())
                 _write(file, ledger)
                 return outcome
-        except OSError:
-            # From here on this client waits out 429s alone.
+        except OSError as error:
+            self._go_alone(str(self._folder.path), error)
             self._folder = None
             return None
 
+    def _usable(self, state_dir: str, *, may_make: bool) -> StateFolder | None:
+        try:
+            folder = StateFolder(state_dir)
+            if may_make:
+                folder.make()
+            return folder if folder.path.exists() else None
+        except (OSError, ClawHostersError) as error:
+            self._go_alone(state_dir, error)
+            return None
 
-def _usable(state_dir: str) -> StateFolder | None:
-    try:
-        folder = StateFolder(state_dir)
-        folder.make()
-    except (OSError, RuntimeError, ClawHostersError):
-        return None
-    return folder
+    def _go_alone(self, place: str, error: Exception) -> None:
+        """Warns that from here on this client waits out answers of 429 by itself."""
+        reason = str(error)
+        if isinstance(error, OSError) and not isinstance(error, UntrustedError):
+            reason = f"{place} can't be used ({error.strerror or error})"
+        self._warn(
+            f"{one_line(reason, MESSAGE_LIMIT).rstrip('.')}, so the rate limit is not shared with other processes. "
+            "Set state_dir to a folder of your own."
+        )
 
 
 def _enter(ledger: Ledger, who: str, outcome: WireOutcome, now: float) -> None:

@@ -114,7 +114,7 @@ class Client:
     """Talks to one service with one key; raises the errors of errors.py and nothing of ``requests``.
 
     In check mode it refuses everything but GET, so that no caller can forget to. With a key and a ``state_dir`` it
-    takes its turn with all other processes that use the key.
+    takes its turn with all other processes that use the key; ``warn`` is told where it can't.
 
     ``payment_texts``: set for a purchase, to the texts of its request. Links, tokens and these texts are then hidden in
     all that the service answers, but for what :meth:`buy` returns.
@@ -124,6 +124,7 @@ class Client:
     check_mode: bool = False
     progress: Progress = field(default_factory=Progress)
     usage: Usage = field(default_factory=Usage)
+    warn: t.Callable[[str], None] = lambda _text: None
     payment_texts: frozenset[str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _waiters: int = field(default=0, repr=False)
@@ -133,7 +134,14 @@ class Client:
     def __post_init__(self) -> None:
         key, state_dir = self.settings.api_key, self.settings.state_dir
         if key and state_dir:
-            self._budget = RateBudget(state_dir, self.settings.api_url, key, self.progress.now)
+            self._budget = RateBudget(
+                state_dir,
+                self.settings.api_url,
+                key,
+                self.progress.now,
+                warn=self.warn,
+                may_make=not self.check_mode,
+            )
 
     def fetch(self, path: str, *, within: float | None = None) -> Item:
         """The resource at ``path``, an object with an id. Raises NotFoundError, AnswerError.

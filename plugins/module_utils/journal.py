@@ -4,8 +4,12 @@
 
 """The at-most-once journal: what spends data or money is written down and synced before it is sent (interface 3).
 
-Lines of JSON in ``state_dir``, appended under a lock. Who works on a subject also holds a lock of the subject's own,
-which the system frees when the process dies: an unfinished entry without a holder is one whose outcome is unknown.
+Lines of JSON in ``state_dir``. A line is added under a lock, by a new file that takes the place of the old one, so that
+no crash and no full disk leaves a part of a line: whatever can't be read is damage from outside. The file of the lock
+holds how many lines were written, by which a journal is noticed that was cut between two lines.
+
+Who works on a subject also holds a lock of the subject's own, which the system frees when the process dies: an
+unfinished entry without a holder is one whose outcome is unknown.
 """
 
 from __future__ import annotations
@@ -21,14 +25,16 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from .errors import ClawHostersError, one_line
-from .statefolder import OthersCanWrite, StateFolder
+from .errors import MESSAGE_LIMIT, ClawHostersError, one_line
+from .statefolder import StateFolder, UntrustedError
 from .times import iso
 
 Line = t.Mapping[str, t.Any]
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LOCK = "journal.lock"
+COUNT_LIMIT = 20
+"""Bytes of the lock's file that are read for the number of lines."""
 
 
 class JournalError(ClawHostersError):
@@ -88,11 +94,15 @@ class Record:
 
 
 class Journal:
-    """The journal in ``state_dir``, a folder that only its owner can read."""
+    """The journal in ``state_dir``, a folder that only its owner can read.
+
+    Until it has written that something is about to be sent, the errors of its readers end with "Nothing was sent."
+    """
 
     def __init__(self, state_dir: str, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._folder = StateFolder(state_dir)
         self._now = now
+        self._has_intent = False
 
     def record_of(self, subject: Subject) -> Record | None:
         """What is known of ``subject``, None when nothing is; an attempt that was refused does not count.
@@ -103,25 +113,41 @@ class Journal:
 
     def records(self) -> dict[Subject, Record]:
         """What is known of each subject. Raises JournalError."""
-        return records(self._lines())
+        with self._before_sending():
+            return records(self.lines())
+
+    def lines(self) -> list[Line]:
+        """Every line, oldest first; none where there is no journal. Raises JournalError for one that is damaged."""
+        # The count first: the journal may grow before it is read, and never becomes shorter.
+        count = self._count()
+        return self._parsed(self._content(), count)
+
+    def text(self) -> str:
+        """What the journal holds, damaged or not; empty where there is no journal. Raises JournalError."""
+        return (self._content() or b"").decode(errors="replace")
 
     def write(self, subject: Subject, event: Event, **notes: t.Any) -> None:
-        """Appends a line and syncs it to the disk. Raises JournalError."""
+        """Adds a line and syncs it to the disk. Raises JournalError, and then no line was added."""
         line = {"at": iso(self._now()), **subject.as_dict(), "event": event.value, **notes}
         data = (json.dumps(line) + "\n").encode()
         try:
             self._folder.make()
-            with self._folder.locked(JOURNAL_LOCK), self._folder.opened(JOURNAL, os.O_RDWR | os.O_CREAT) as file:
-                _mend_end(file)
-                os.lseek(file, 0, os.SEEK_END)
-                while data:
-                    written = os.write(file, data)
-                    data = data[written:]
-                os.fsync(file)
-            with self._folder.opened(".", os.O_RDONLY | os.O_DIRECTORY) as folder:
-                os.fsync(folder)
+            with self._folder.locked(JOURNAL_LOCK) as lock:
+                content = self._content()
+                count = len(self._parsed(content, _count_in(lock)))
+                if content is None:
+                    # What a journal held that was moved away is no measure for a new one.
+                    os.ftruncate(lock, 0)
+                    os.fsync(lock)
+                elif not content.endswith(b"\n"):
+                    content += b"\n"
+                self._folder.replace(JOURNAL, (content or b"") + data)
+                with contextlib.suppress(OSError):
+                    # After the line, so that a crash in between leaves too low a number, which is no damage.
+                    os.pwrite(lock, b"%d\n" % (count + 1), 0)
         except OSError as error:
             raise self._unusable(error) from None
+        self._has_intent = self._has_intent or event is Event.INTENDED
 
     @contextlib.contextmanager
     def held(self, subject: Subject) -> t.Iterator[bool]:
@@ -130,44 +156,84 @@ class Journal:
         Raises JournalError when there can be no lock.
         """
         with contextlib.ExitStack() as stack:
-            try:
-                self._folder.make()
-                file = stack.enter_context(self._folder.opened(subject.lock_name, os.O_RDWR | os.O_CREAT))
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    free = True
-                except BlockingIOError:
-                    free = False
-            except OSError as error:
-                raise self._unusable(error) from None
-            yield free
+            with self._before_sending():
+                is_free = self._hold(subject, stack)
+            yield is_free
 
-    def _lines(self) -> list[Line]:
+    def _hold(self, subject: Subject, stack: contextlib.ExitStack) -> bool:
         try:
-            with self._folder.opened(JOURNAL, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
-                whole = stream.read()
-        except FileNotFoundError:
-            return []
+            self._folder.make()
+            file = stack.enter_context(self._folder.opened(subject.lock_name, os.O_RDWR | os.O_CREAT))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
         except OSError as error:
             raise self._unusable(error) from None
+        return True
+
+    @contextlib.contextmanager
+    def _before_sending(self) -> t.Iterator[None]:
+        try:
+            yield
+        except JournalError as error:
+            if not self._has_intent:
+                error.add("Nothing was sent.")
+            raise
+
+    def _content(self) -> bytes | None:
+        """The bytes of the journal, None where there is no journal."""
+        try:
+            with self._folder.opened(JOURNAL, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
+                return stream.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def _count(self) -> int:
+        """The number of lines that the journal holds at least."""
+        try:
+            with self._folder.opened(JOURNAL_LOCK, os.O_RDONLY) as file:
+                return _count_in(file)
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def _parsed(self, content: bytes | None, count: int) -> list[Line]:
+        """The lines in ``content``, of which there must be ``count`` at least. Raises JournalError."""
+        if content is None:
+            return []
+        shown = f"journal {one_line(self._folder.path / JOURNAL)}"
+        if not content:
+            # A journal is never made without its first line.
+            raise JournalError(
+                f"The {shown} is empty, so what was sent before is not known. Put it back from a copy, or remove the "
+                "file if nothing is under way."
+            )
         lines: list[Line] = []
-        *texts, end = whole.split(b"\n")
-        for number, text in enumerate([*texts, end] if _is_line(end) else texts, start=1):
+        for number, text in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
             try:
                 lines.append(line_of(text))
             except (ValueError, KeyError, TypeError):
                 # To skip it could mean to send something a second time.
                 raise JournalError(
-                    f"Line {number} of the journal {self._folder.path / JOURNAL} can't be read, so what was sent "
-                    "before is not known. Mend that line, or move the file away if nothing is under way."
+                    f"Line {number} of the {shown} can't be read, so what was sent before is not known. Mend that "
+                    "line, or move the file away if nothing is under way."
                 ) from None
+        if len(lines) < count:
+            raise JournalError(
+                f"The {shown} holds {len(lines)} lines, but {count} were written, so what was sent before is not "
+                "known. Put it back from a copy, or, to go on with these lines if nothing is under way, remove "
+                f"{JOURNAL_LOCK} beside it."
+            )
         return lines
 
     def _unusable(self, error: OSError) -> JournalError:
-        if isinstance(error, OthersCanWrite):
+        if isinstance(error, UntrustedError):
             return JournalError(
-                f"Others can write to {one_line(self._folder.path)}, so no journal is kept there. Set state_dir to a "
-                "folder of your own: what must not be sent twice is never sent without a journal."
+                f"{one_line(error, MESSAGE_LIMIT)}, so no journal is kept there. Set state_dir to a folder of your "
+                "own: what must not be sent twice is never sent without a journal."
             )
         return JournalError(
             f"The journal in {one_line(self._folder.path)} can't be used ({error.strerror or error}). Set state_dir to "
@@ -192,6 +258,7 @@ def line_of(text: str | bytes) -> Line:
     except RecursionError:
         raise ValueError("too deep") from None
     Event(line["event"])
+    service_name(str(line["service"]))
     if datetime.fromisoformat(line["at"]).tzinfo is None:
         raise ValueError("no offset")
     if not all(isinstance(line[name], (str, type(None))) for name in _SUBJECT):
@@ -225,21 +292,9 @@ def _normal(subject: Subject) -> Subject:
     return replace(subject, service=service_name(str(subject.service)))
 
 
-def _is_line(text: bytes) -> bool:
-    """Whether it is a whole line, which counts even where an editor has taken the line break at its end."""
+def _count_in(lock: int) -> int:
+    """The number of lines that the lock's file holds; 0 where it holds none, as earlier versions left it."""
     try:
-        line_of(text)
-    except (ValueError, KeyError, TypeError):
-        return False
-    return True
-
-
-def _mend_end(file: int) -> None:
-    """Cuts off a line that a crash left unfinished: what it was to announce was never sent."""
-    size = os.lseek(file, 0, os.SEEK_END)
-    content = os.pread(file, size, 0)
-    end = content.rfind(b"\n") + 1
-    if _is_line(content[end:]):
-        os.write(file, b"\n")
-    elif end != size:
-        os.ftruncate(file, end)
+        return int(os.pread(lock, COUNT_LIMIT, 0).partition(b"\n")[0])
+    except ValueError:
+        return 0

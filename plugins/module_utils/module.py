@@ -69,7 +69,7 @@ class Execution:
             settings = settings_from(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
-            client = Client(settings, check_mode=self.check_mode, progress=self.progress, usage=usage)
+            client = Client(settings, check_mode=self.check_mode, progress=self.progress, usage=usage, warn=self.warn)
             result = {"changed": False, **work(Task(self.params, client, self.warn))}
         except ClawHostersError as error:
             result = failure(error)

@@ -18,6 +18,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from ..module_utils.backups import newest_first, taken_at
+from ..module_utils.errors import MESSAGE_LIMIT, one_line
 from ..module_utils.instances import TROUBLED, Listing, is_busy, normal
 from ..module_utils.journal import Event, Line, Record, Subject, line_of, records
 from ..module_utils.pages import Item
@@ -53,7 +54,10 @@ _OUTCOMES = {
 def page(
     instances: list[Item], billing: Data, backups: list[Item] | None, journal: str, options: Data, now: datetime
 ) -> Data:
-    """Everything on the page. ``billing`` and ``backups`` may be missing, which the page then says."""
+    """Everything on the page. ``billing`` and ``backups`` may be missing, which the page then says.
+
+    ``journal`` is its text. ``journal_problem`` among the options says why that can't be relied on.
+    """
     max_age: timedelta = options["max_age"]
     summary = as_dict(billing.get("summary"))
     usage = as_dict(billing.get("usage"))
@@ -72,7 +76,7 @@ def page(
         "money": money,
         "has_backups": backups is not None,
         "max_age": span(max_age),
-        "restores": _restores(journal),
+        "restores": {**_restores(journal), "problem": one_line(options.get("journal_problem", ""), MESSAGE_LIMIT)},
         "notices": [shown(text, 300) for text in options.get("notices", [])],
         "title": shown(options.get("title") or "ClawHosters fleet"),
     }

@@ -16,8 +16,9 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..module_utils.errors import ClawHostersError, one_line
+from ..module_utils.errors import MESSAGE_LIMIT, ClawHostersError, one_line
 from ..module_utils.settings import Settings
+from ..module_utils.statefolder import UntrustedError, open_own, opened_folder, replace_file, require_fixed
 from .transitions import Event, Known, Seen, Waiting
 
 FORMAT = 1
@@ -39,11 +40,12 @@ class State:
 class StateFile:
     """The state file at ``path``, which one source alone may use, for one service and key.
 
-    Only its owner can read it, and it is whole at any moment. A link is refused: somebody else could have planted it.
+    Only its owner can read it, and it is whole at any moment. A link is refused, and so is a file or a folder that
+    another user owns or could replace: it could tell anything.
     """
 
     def __init__(self, path: str, settings: Settings) -> None:
-        self._path = Path(path).absolute()
+        self._path = Path(os.path.abspath(path))
         self._owner = hashlib.sha256(f"{settings.api_url}\n{settings.api_key}".encode()).hexdigest()[:16]
 
     @contextlib.contextmanager
@@ -52,8 +54,8 @@ class StateFile:
         with contextlib.ExitStack() as stack:
             try:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                lock = os.open(self._path.with_name(f"{self._path.name}.lock"), flags, 0o600)
+                with self._folder() as folder:
+                    lock = self._open(folder, f"{self._path.name}.lock", os.O_RDWR | os.O_CREAT)
                 stack.callback(os.close, lock)
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -102,38 +104,41 @@ class StateFile:
             "instances": [_entry(seen) for seen in (state.known or {}).values()],
             "untold": state.untold,
         }
-        draft = self._path.with_name(f".{self._path.name}.draft")
         try:
-            # One that a crash left behind; nobody else is at it, as the file is held.
-            draft.unlink(missing_ok=True)
-            file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            with open(file, "w", encoding="utf-8") as stream:
-                json.dump(content, stream, ensure_ascii=True)
-                stream.flush()
-                os.fsync(stream.fileno())
-            draft.rename(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            # Nobody else is at it, as the file is held.
+            with self._folder() as folder:
+                replace_file(folder, self._path.name, json.dumps(content, ensure_ascii=True).encode())
         except OSError as error:
             raise self._unusable(error) from None
 
     def _content(self) -> bytes:
-        # O_NONBLOCK: to open a pipe would wait for somebody to write to it.
-        file = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with self._folder() as folder:
+            file = self._open(folder, self._path.name, os.O_RDONLY)
         with open(file, "rb") as stream:
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-                raise StateError(f"{self._shown} is not a file of your own.")
             return stream.read()
+
+    def _open(self, folder: int, name: str, flags: int) -> int:
+        status = os.fstat(folder)
+        # Some container platforms open all files of a volume to the group that may write to it.
+        group = status.st_gid if status.st_mode & stat.S_IWGRP else None
+        return open_own(folder, name, flags, self._path.parent, group=group)
+
+    @contextlib.contextmanager
+    def _folder(self) -> t.Iterator[int]:
+        """The folder of the file. It may be shared, such as a volume or ``/tmp``, if the file can't be replaced in it."""
+        place = Path(os.path.realpath(self._path.parent)) / self._path.name
+        require_fixed(self._path)
+        require_fixed(place)
+        with opened_folder(place.parent) as folder:
+            yield folder
 
     @property
     def _shown(self) -> str:
         return f"state_file {one_line(self._path)}"
 
     def _unusable(self, error: OSError) -> StateError:
+        if isinstance(error, UntrustedError):
+            return StateError(f"state_file: {one_line(error, MESSAGE_LIMIT)}. Name a file in a folder of your own.")
         return StateError(
             f"{self._shown} can't be used ({error.strerror or error}). Name a file in a folder of your own."
         )

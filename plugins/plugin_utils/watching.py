@@ -114,6 +114,7 @@ class Watch:
     written: State = field(default_factory=State)
     fault: str | None = None
     begun: bool = False
+    warned: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
         """Goes on where the state file ends, for ever."""
@@ -143,7 +144,13 @@ class Watch:
     def _look(self, cancelled: threading.Event) -> list[Item]:
         """The fleet as it is now, by a client with a clock of its own: a watch may outlive a suspended machine."""
         progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
-        return Client(self.arguments.settings, progress=progress).fetch_all("/instances")
+        return Client(self.arguments.settings, progress=progress, warn=self._warn_once).fetch_all("/instances")
+
+    def _warn_once(self, text: str) -> None:
+        """Each look has a client of its own, which warns anew."""
+        if text not in self.warned:
+            self.log.warning("%s", text)
+        self.warned.add(text)
 
     def _take(self, look: list[Item], now: float) -> None:
         """Takes in a whole list of the fleet. Raises StateError, and then it is as if there had been no look."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import stat
+import tempfile
+import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import (
     Subject,
     service_name,
 )
+from support.users import FORK, STRANGER, Owners, as_ordinary_user
 
 URL = "https://clawhosters.com/api/v1"
 SUBJECT = Subject("restore", URL, "INC-1", "7")
@@ -196,14 +200,109 @@ def test_a_name_may_be_any_text(tmp_path: Path, name: str) -> None:
     assert journal.record_of(SUBJECT) is None
 
 
-def test_what_a_crash_left_of_a_line_counts_for_nothing_and_spoils_no_other(tmp_path):
+OTHER = Subject("restore", URL, "INC-2", "7")
+DAMAGES = {
+    "emptied": (lambda lines: b"", "is empty"),
+    "a line break": (lambda lines: b"\n", "Line 1 "),
+    "half a line": (lambda lines: lines[0][: len(lines[0]) // 2], "Line 1 "),
+    "its second half": (lambda lines: lines[0][len(lines[0]) // 2 :] + lines[1], "Line 1 "),
+    "cut in a line": (lambda lines: b"".join(lines)[: -len(lines[-1]) // 2], "Line 4 "),
+    "cut between two lines": (lambda lines: b"".join(lines[:2]), "holds 2 lines, but 4 were written"),
+    "zeros at its end": (lambda lines: b"".join(lines[:3]) + b"\0" * len(lines[3]), "Line 4 "),
+    "no URL in it": (lambda lines: lines[0].replace(b"https://", b"https://["), "Line 1 "),
+}
+
+
+@pytest.mark.parametrize(("damaged", "words"), DAMAGES.values(), ids=list(DAMAGES))
+def test_a_damaged_journal_is_never_an_empty_one(tmp_path, damaged, words):
+    journal = Journal(str(tmp_path))
+    for subject in (SUBJECT, OTHER):
+        journal.write(subject, Event.INTENDED)
+        journal.write(subject, Event.COMPLETED)
+    path = tmp_path / "journal.jsonl"
+    left = damaged(path.read_bytes().splitlines(keepends=True))
+    path.write_bytes(left)
+    with pytest.raises(JournalError, match=words) as caught:
+        Journal(str(tmp_path)).record_of(OTHER)
+    assert str(path) in str(caught.value)
+    assert "if nothing is under way" in str(caught.value)
+    assert str(caught.value).endswith("Nothing was sent.")
+    with pytest.raises(JournalError, match=words):
+        Journal(str(tmp_path)).write(OTHER, Event.INTENDED)
+    assert path.read_bytes() == left
+
+
+def test_a_journal_that_was_cut_goes_on_where_somebody_says_so(tmp_path):
     journal = Journal(str(tmp_path))
     journal.write(SUBJECT, Event.INTENDED)
-    with (tmp_path / "journal.jsonl").open("a") as file:
-        file.write('{"event": "comp')
-    assert journal.record_of(SUBJECT).event is Event.INTENDED
-    journal.write(SUBJECT, Event.COMPLETED)
-    assert journal.record_of(SUBJECT).event is Event.COMPLETED
+    journal.write(OTHER, Event.INTENDED)
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(JournalError, match="holds 1 lines, but 2 were written"):
+        journal.records()
+    (tmp_path / "journal.lock").unlink()
+    assert set(journal.records()) == {SUBJECT}
+    journal.write(OTHER, Event.INTENDED)
+    assert set(journal.records()) == {SUBJECT, OTHER}
+
+
+def test_one_that_was_moved_away_is_begun_anew_and_counted_anew(tmp_path):
+    journal = Journal(str(tmp_path))
+    for _time in range(3):
+        journal.write(SUBJECT, Event.INTENDED)
+    (tmp_path / "journal.jsonl").unlink()
+    assert journal.records() == {}
+    journal.write(OTHER, Event.INTENDED)
+    assert set(journal.records()) == {OTHER}
+
+
+@pytest.mark.parametrize("count", [b"", b"many\n", b"\0\0\0", b"1\n"])
+def test_a_count_that_is_not_there_or_was_written_before_a_crash_is_no_damage(tmp_path, count):
+    (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n" * 2)
+    (tmp_path / "journal.lock").write_bytes(count)
+    journal = Journal(str(tmp_path))
+    assert journal.record_of(SUBJECT) is not None
+    journal.write(OTHER, Event.INTENDED)
+    assert set(journal.records()) == {SUBJECT, OTHER}
+    assert (tmp_path / "journal.lock").read_bytes().startswith(b"3\n")
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_disk_with_room_for_a_part_of_a_line_leaves_the_journal_as_it_was(tmp_path, lines):
+    journal = Journal(str(tmp_path))
+    for _line in range(lines):
+        journal.write(SUBJECT, Event.INTENDED)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    room = len(before.get("journal.jsonl", b"")) + 20
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(JournalError, match=r"can't be used \(File too large\)"):
+            journal.write(OTHER, Event.INTENDED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"journal.lock": b"", **before}
+    # What a crash leaves of a line that was under way hinders nobody.
+    (tmp_path / ".journal.jsonl.draft").write_text('{"at')
+    journal.write(OTHER, Event.INTENDED)
+    assert OTHER in journal.records()
+    assert not (tmp_path / ".journal.jsonl.draft").exists()
+
+
+def test_processes_that_begin_a_journal_together_lose_no_line(tmp_path):
+    def write(number: int) -> None:
+        journal = Journal(str(tmp_path / "state"))
+        for line in range(5):
+            journal.write(Subject("restore", URL, f"INC-{number}-{line}", "7"), Event.INTENDED)
+            assert len(journal.records()) > line
+
+    processes = [FORK.Process(target=write, args=(number,)) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert len(Journal(str(tmp_path / "state")).records()) == 20
 
 
 def test_a_whole_line_counts_though_an_editor_took_its_end(tmp_path):
@@ -251,3 +350,105 @@ def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
     with pytest.raises(JournalError, match="can't be used"), journal.held(SUBJECT):
         journal.write(SUBJECT, Event.INTENDED)
     assert target.read_text() == "untouched"
+
+
+# Other users
+
+
+def test_a_folder_of_another_user_is_not_believed(tmp_path: Path, owners: Owners) -> None:
+    state = tmp_path / "state"
+    Journal(str(state)).write(SUBJECT, Event.INTENDED)
+    owners.give(state, *state.iterdir())
+    before = sorted(path.name for path in state.iterdir())
+    journal = Journal(str(state))
+    words = r"state belongs to another user \(uid \d+\), so no journal is kept there\. Set state_dir"
+    for use in (journal.records, lambda: journal.record_of(OTHER), journal.held(OTHER).__enter__):
+        with pytest.raises(JournalError, match=rf"{words}.* Nothing was sent\."):
+            use()
+    with pytest.raises(JournalError, match=words):
+        journal.write(OTHER, Event.INTENDED)
+    assert sorted(path.name for path in state.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "journal.lock", SUBJECT.lock_name])
+def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
+    tmp_path: Path, owners: Owners, name: str
+) -> None:
+    journal = Journal(str(tmp_path / "state"))
+    with journal.held(SUBJECT):
+        journal.write(SUBJECT, Event.INTENDED)
+    path = tmp_path / "state" / name
+
+    def refused(words: str) -> None:
+        with pytest.raises(JournalError, match=f"{words}, so no journal is kept there"), journal.held(SUBJECT):
+            journal.write(OTHER, Event.INTENDED)
+
+    owners.give(path)
+    refused(rf"{name} belongs to another user \(uid {STRANGER}\)")
+    owners.give(path, to=os.geteuid())
+    for mode in (0o620, 0o602):
+        path.chmod(mode)
+        refused(f"Others can write to .*{name}")
+    path.chmod(0o600)
+    (tmp_path / "second").hardlink_to(path)
+    refused(r"has another name elsewhere \(a hard link\)")
+    (tmp_path / "second").unlink()
+    with journal.held(SUBJECT):
+        journal.write(OTHER, Event.INTENDED)
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Owners, by_link: bool) -> None:
+    above = tmp_path / "above"
+    above.mkdir()
+    state = above / "state"
+    if by_link:
+        (tmp_path / "elsewhere").mkdir()
+        state.symlink_to(tmp_path / "elsewhere")
+    journal = Journal(str(state))
+    for mode in (0o755, 0o1777, 0o775):
+        above.chmod(mode)
+        journal.write(SUBJECT, Event.INTENDED)
+    above.chmod(0o777)
+    for use in (journal.records, journal.held(SUBJECT).__enter__):
+        with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or may write .*above,"):
+            use()
+    above.chmod(0o755)
+    owners.give(above)
+    with pytest.raises(JournalError, match=r"Others can replace .*state"):
+        journal.write(SUBJECT, Event.INTENDED)
+
+
+@pytest.fixture
+def volume(owners: Owners) -> t.Iterator[Path]:
+    """A folder that root owns, and a group may write in which the user is."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o2775)
+        owners.give(folder, to=0)
+        yield folder
+
+
+def test_in_a_volume_the_state_is_in_a_folder_of_the_users_own(volume: Path) -> None:
+    def work() -> None:
+        journal = Journal(str(volume))
+        assert journal.records() == {}
+        assert list(volume.iterdir()) == []
+        journal.write(SUBJECT, Event.INTENDED)
+        (own,) = volume.iterdir()
+        assert own.name == f"clawhosters-{os.geteuid()}"
+        assert own.stat().st_mode & 0o7777 == 0o700
+        # A platform opens all that is in a volume to its group, each time it is mounted.
+        for path in (own, *own.iterdir()):
+            os.chown(path, -1, volume.stat().st_gid)
+            path.chmod(0o2770 if path == own else 0o660)
+        assert set(Journal(str(volume)).records()) == {SUBJECT}
+        assert own.stat().st_mode & 0o7777 == 0o2770, "check mode changes nothing"
+        Journal(str(volume)).write(OTHER, Event.INTENDED)
+        assert set(Journal(str(volume)).records()) == {SUBJECT, OTHER}
+        assert own.stat().st_mode & 0o7777 == 0o700
+        own.chmod(0o702)
+        with pytest.raises(JournalError, match="Others can write to"):
+            journal.records()
+
+    as_ordinary_user(work, groups=[volume.stat().st_gid])

@@ -116,7 +116,7 @@ def test_a_link_is_refused_and_what_it_points_to_stays(path, tmp_path):
 
 def test_a_pipe_or_a_folder_is_refused(path, file):
     os.mkfifo(path)
-    with pytest.raises(StateError, match="not a file of your own"):
+    with pytest.raises(StateError, match="is no file"):
         file.read()
     path.unlink()
     path.mkdir()
@@ -134,7 +134,7 @@ def test_two_sources_do_not_share_one(path, file):
 def test_a_write_that_fails_or_is_broken_off_leaves_the_state_before(path, file, monkeypatch):
     file.write(STATE)
 
-    def fail(*_arguments):
+    def fail(*_arguments, **_options):
         raise OSError(28, "No space left on device")
 
     for name in ("fsync", "rename"):
@@ -147,3 +147,42 @@ def test_a_write_that_fails_or_is_broken_off_leaves_the_state_before(path, file,
     (path.parent / ".watch.json.draft").write_text("{", encoding="utf-8")
     file.write(State({}, []))
     assert file.read() == State({}, [])
+
+
+def test_a_file_or_folder_of_another_user_tells_nothing(path, file, owners):
+    file.write(STATE)
+    owners.give(path)
+    with pytest.raises(StateError, match=r"watch.json belongs to another user \(uid \d+\)"):
+        file.read()
+    owners.give(path, to=os.geteuid())
+    assert file.read() == STATE
+    path.chmod(0o666)
+    with pytest.raises(StateError, match=r"Others can write to .*watch.json"):
+        file.read()
+    path.chmod(0o600)
+    (path.parent / "second").hardlink_to(path)
+    with pytest.raises(StateError, match="another name"):
+        file.read()
+    (path.parent / "second").unlink()
+    owners.give(path.parent)
+    for use in (file.read, lambda: file.write(State({}, [])), StateFile(str(path), SETTINGS).held().__enter__):
+        with pytest.raises(StateError, match=r"since they own or may write .*folder. Name a file"):
+            use()
+
+
+def test_a_folder_in_which_all_may_write_will_do_if_nobody_can_replace_the_file(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    file = StateFile(str(shared / "watch.json"), SETTINGS)
+    for mode in (0o1777, 0o2775):
+        shared.chmod(mode)
+        with file.held():
+            file.write(STATE)
+        # As a container platform leaves the files of a volume.
+        for path in shared.iterdir():
+            path.chmod(0o660 if mode == 0o2775 else 0o600)
+        with file.held():
+            assert file.read() == STATE
+    shared.chmod(0o777)
+    with pytest.raises(StateError, match="since they own or may write"):
+        file.read()

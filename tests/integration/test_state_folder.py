@@ -1,0 +1,220 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is remembered in state_dir counts only while nobody else can have written it, and damage is never forgetting."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import tempfile
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.clawhosters.cloud.plugins.filter.fleet_page import fleet_page
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, Subject
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_backup_restore,
+    claw_instance,
+    claw_purchase,
+)
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+from support.users import Owners, as_ordinary_user, is_root
+from support.worker import Worker
+
+RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
+ORDER = {"order": "2026-02-topup", "package_id": 2, "balance_below": 1000}
+SPENDERS = {claw_backup_restore: RESTORE, claw_purchase: ORDER}
+NOT_SHARED = "so the rate limit is not shared with other processes. Set state_dir to a folder of your own."
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def worker(simulator: Simulator, state: Path) -> Worker:
+    simulator.set_state(balance=500)
+    return Worker(simulator, {"state_dir": str(state)})
+
+
+def posts(simulator: Simulator) -> list[str]:
+    return simulator.calls("POST *")
+
+
+def write_report(controller: Controller, **variables: str) -> Run:
+    options = [part for name, value in variables.items() for part in ("-e", json.dumps({name: value}))]
+    return controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *options)
+
+
+def kept(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: b'{"at": "2026-02-01T10:0',
+        lambda content: content.splitlines(keepends=True)[0],
+    ],
+    ids=["emptied", "cut to half", "half a line", "cut to a line"],
+)
+def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
+    simulator: Simulator, worker: Worker, state: Path, damage: t.Callable[[bytes], bytes]
+) -> None:
+    # So that the one that is cut to its first line holds none of the others.
+    Journal(str(state)).write(Subject("restore", simulator.url, "INC-0", "1"), Event.INTENDED)
+    for module, options in SPENDERS.items():
+        assert worker.run(module, **options)["changed"] is True
+    sent = posts(simulator)
+    path = state / "journal.jsonl"
+    left = damage(path.read_bytes())
+    path.write_bytes(left)
+    for module, options in SPENDERS.items():
+        for check in (True, False):
+            result = worker.run(module, check=check, **options)
+            assert result["failed"] is True
+            assert str(path) in result["msg"]
+            assert "if nothing is under way" in result["msg"]
+            assert result["msg"].endswith("Nothing was sent.")
+    assert posts(simulator) == sent
+    assert path.read_bytes() == left
+
+
+def forged(simulator: Simulator, state: Path) -> None:
+    """A journal that says the restore was done."""
+    journal = Journal(str(state))
+    for event in (Event.INTENDED, Event.COMPLETED):
+        journal.write(Subject("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
+
+
+def test_a_folder_of_another_user_is_no_memory_and_stops_nothing_else(
+    simulator: Simulator, worker: Worker, state: Path, owners: Owners
+) -> None:
+    forged(simulator, state)
+    owners.give(state, *state.iterdir())
+    before = kept(state)
+    for module, options in SPENDERS.items():
+        result = worker.run(module, **options)
+        assert "state belongs to another user" in result["msg"]
+        assert result["msg"].endswith("Nothing was sent.")
+    assert posts(simulator) == []
+    worker.warnings.clear()
+    assert worker.run(claw_instance, id=1, state="restarted", wait=False)["changed"] is True
+    assert [warning.partition(" belongs to another user (uid ")[0] for warning in worker.warnings] == [str(state)]
+    assert worker.warnings[0].endswith(NOT_SHARED)
+    assert kept(state) == before
+
+
+def test_a_file_of_another_user_is_none_either(
+    simulator: Simulator, worker: Worker, state: Path, owners: Owners
+) -> None:
+    forged(simulator, state)
+    owners.give(state / "journal.jsonl")
+    assert "journal.jsonl belongs to another user" in worker.run(claw_backup_restore, **RESTORE)["msg"]
+    worker.run(claw_instance, id=1, state="restarted", wait=False)
+    (budget,) = state.glob("budget-*")
+    owners.give(budget)
+    before = kept(state)
+    worker.warnings.clear()
+    assert worker.run(claw_instance, id=2, state="started", wait=False)["failed"] is False
+    assert NOT_SHARED in worker.warnings[0]
+    assert kept(state) == before
+    assert posts(simulator) == ["POST /instances/1/restart"]
+
+
+def test_real_commands_refuse_the_folder_of_another_user(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_state(balance=500)
+    state = Path("/usr")
+    if is_root:
+        state = controller.folder / "state"
+        forged(simulator, state)
+        for path in (*state.iterdir(), state):
+            os.chown(path, 65533, 65533)
+    tasks = [
+        {"clawhosters.cloud.claw_backup_restore": RESTORE, "ignore_errors": True},
+        {"clawhosters.cloud.claw_purchase": ORDER, "ignore_errors": True},
+        {"clawhosters.cloud.claw_instance_info": {"id": 1}},
+    ]
+    before = sorted(state.iterdir())
+    environment = {"CLAWHOSTERS_STATE_DIR": str(state)}
+    run = controller.playbook(
+        [{"hosts": "localhost", "gather_facts": False, "environment": environment, "tasks": tasks}]
+    )
+    assert run.rc == 0, run.screen
+    screen = " ".join(run.screen.split())
+    assert screen.count("belongs to another user") >= 2
+    assert "so the rate limit is not shared" in screen
+    assert posts(simulator) == []
+    assert sorted(state.iterdir()) == before
+
+
+@pytest.mark.parametrize("module", SPENDERS)
+def test_check_mode_makes_nothing(simulator: Simulator, worker: Worker, state: Path, module: t.Any) -> None:
+    assert worker.run(module, check=True, **SPENDERS[module])["changed"] is True
+    assert not state.exists()
+    assert worker.warnings == []
+
+
+def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owners: Owners) -> None:
+    simulator.set_state(balance=500)
+    with tempfile.TemporaryDirectory() as name:
+        volume = Path(name)
+        volume.chmod(0o2775)
+        owners.give(volume, to=0)
+
+        def work() -> None:
+            worker = Worker(simulator, {"state_dir": name})
+            for module, options in SPENDERS.items():
+                assert worker.run(module, check=True, **options)["changed"] is True
+            assert list(volume.iterdir()) == []
+            for module, options in SPENDERS.items():
+                assert worker.run(module, **options)["changed"] is True
+                assert worker.run(module, **options)["changed"] is False
+            (own,) = volume.iterdir()
+            assert stat.S_IMODE(own.stat().st_mode) == 0o700
+            assert {"journal.jsonl", "journal.lock"} < set(kept(own))
+            assert worker.warnings == []
+
+        as_ordinary_user(work, groups=[volume.stat().st_gid])
+    assert posts(simulator) == ["POST /backups/12/restore", "POST /billing/buy_claws"]
+
+
+def test_the_fleet_report_tells_of_a_damaged_journal(simulator: Simulator, controller: Controller) -> None:
+    state = controller.folder / "state"
+    state.mkdir()
+    (state / "journal.jsonl").write_bytes(b"")
+    page = controller.folder / "page.html"
+    run = write_report(controller, fleet_report_path=str(page), fleet_report_state_dir=str(state))
+    assert run.rc == 0, run.screen
+    text = page.read_text(encoding="utf-8")
+    assert "journal.jsonl is empty, so what was sent before is not known." in text
+    assert "holds none" not in text
+    assert "journal.jsonl is empty" in " ".join(run.screen.split())
+    assert list(kept(state)) == ["journal.jsonl"]
+
+
+def test_a_page_is_not_written_into_a_file_that_another_user_laid_there(tmp_path: Path, owners: Owners) -> None:
+    page, link = tmp_path / "page.html", tmp_path / "link.html"
+    page.write_text("", encoding="utf-8")
+    link.symlink_to(page)
+    for path in (page, link, tmp_path / "none.html"):
+        assert fleet_page([], path=str(path))["owner"] == ("0" if is_root else None)
+    owners.give(page)
+    for path in (page, link):
+        with pytest.raises(AnsibleFilterError, match=r"page.html belongs to another user .*, so nothing was written"):
+            fleet_page([], path=str(path))
+    owners.give(page, to=os.geteuid())
+    owners.give(link)
+    assert fleet_page([], path=str(page))["rows"] == []
+    with pytest.raises(AnsibleFilterError, match=r"link.html belongs to another user"):
+        fleet_page([], path=str(link))
