@@ -186,7 +186,7 @@ def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owner
             assert worker.warnings == []
 
         as_ordinary_user(work, groups=[volume.stat().st_gid])
-    assert posts(simulator) == ["POST /backups/12/restore", "POST /billing/buy_claws"]
+    assert [call.split("/")[1] for call in posts(simulator)] == ["backups", "billing"]
 
 
 def test_the_fleet_report_tells_of_a_damaged_journal(simulator: Simulator, controller: Controller) -> None:
