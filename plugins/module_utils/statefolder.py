@@ -51,9 +51,9 @@ class StateFolder:
 
     def make(self) -> None:
         """Creates the folder where it is missing. Raises UntrustedError where it is not the user's alone."""
-        for folder in reversed((self.path, *self.path.parents)):
-            if not folder.exists():
-                folder.mkdir(mode=0o700 if folder == self.path else 0o755, exist_ok=True)
+        for place in reversed((self.path, *self.path.parents)):
+            if not place.exists():
+                place.mkdir(mode=0o700 if place == self.path else 0o755, exist_ok=True)
         with self._opened_folder() as folder:
             if _volume_group(self.path.parent) is not None:
                 # Volumes hand down setgid, and some container platforms open all that is in them to the group.

@@ -125,7 +125,7 @@ class StateFile:
 
     @contextlib.contextmanager
     def _folder(self) -> t.Iterator[int]:
-        """The folder of the file. It may be shared, such as a volume or ``/tmp``, if the file can't be replaced in it."""
+        """The file's folder. A shared one, such as a volume or ``/tmp``, will do if nobody can replace the file."""
         place = Path(os.path.realpath(self._path.parent)) / self._path.name
         require_fixed(self._path)
         require_fixed(place)
