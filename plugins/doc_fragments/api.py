@@ -56,9 +56,13 @@ options:
     description:
       - A folder on the controller, readable by its owner alone, in which runs share the rate budget and the journal.
       - It holds the rate budget, by which all forks, loops and inventories of a key take turns. Where it can't be
-        written, each waits out the service's refusals alone.
+        used, a warning says so, and each waits out the service's refusals alone.
       - It holds the journal of M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase),
         which send nothing without it.
+      - It is not used if another user owns it, may write to it, or could replace it. In a volume that root owns and a
+        group may write, such as one that is mounted for a container, the files are in a folder of the user's own,
+        C(clawhosters-UID).
+      - It is made where it is missing, but not in check mode.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
@@ -121,9 +125,13 @@ options:
     description:
       - A folder on the controller, readable by its owner alone, in which runs share the rate budget and the journal.
       - It holds the rate budget, by which all forks, loops and inventories of a key take turns. Where it can't be
-        written, each waits out the service's refusals alone.
+        used, a warning says so, and each waits out the service's refusals alone.
       - It holds the journal of M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase),
         which send nothing without it.
+      - It is not used if another user owns it, may write to it, or could replace it. In a volume that root owns and a
+        group may write, such as one that is mounted for a container, the files are in a folder of the user's own,
+        C(clawhosters-UID).
+      - It is made where it is missing, but not in check mode.
     type: path
     default: ~/.ansible/clawhosters
     env:

@@ -91,7 +91,7 @@ options:
       - Should the process be killed in the very moment in which events are handed over, they are told again with the
         same C(at), rather than lost.
       - It belongs to one source, one O(api_url) and one API key. One that is damaged, or belongs to another, ends the
-        source with a message.
+        source with a message. So does a file that another user owns or could write or replace.
       - Without it, every start begins with a first look.
     type: path
 requirements:
