@@ -204,12 +204,12 @@ class Journal:
         """The lines in ``content``, of which there must be ``count`` at least. Raises JournalError."""
         if content is None:
             return []
-        shown = f"journal {one_line(self._folder.path / JOURNAL)}"
+        path = one_line(self._folder.path / JOURNAL)
         if not content:
             # A journal is never made without its first line.
             raise JournalError(
-                f"The {shown} is empty, so what was sent before is not known. Put it back from a copy, or remove the "
-                "file if nothing is under way."
+                f"The journal {path} is empty, so what was sent before is not known. Put it back from a copy, or "
+                "remove the file if nothing is under way."
             )
         lines: list[Line] = []
         for number, text in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
@@ -218,13 +218,13 @@ class Journal:
             except (ValueError, KeyError, TypeError):
                 # To skip it could mean to send something a second time.
                 raise JournalError(
-                    f"Line {number} of the {shown} can't be read, so what was sent before is not known. Mend that "
-                    "line, or move the file away if nothing is under way."
+                    f"Line {number} of the journal {path} can't be read, so what was sent before is not known. Mend "
+                    "that line, or move the file away if nothing is under way."
                 ) from None
         if len(lines) < count:
             raise JournalError(
-                f"The {shown} holds {len(lines)} lines, but {count} were written, so what was sent before is not "
-                "known. Put it back from a copy, or, to go on with these lines if nothing is under way, remove "
+                f"The journal {path} holds {len(lines)} lines, but {count} were written, so what was sent before is "
+                "not known. Put it back from a copy, or, to go on with these lines if nothing is under way, remove "
                 f"{JOURNAL_LOCK} beside it."
             )
         return lines

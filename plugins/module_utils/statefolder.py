@@ -135,7 +135,8 @@ def replace_file(folder: int, name: str, data: bytes) -> None:
     try:
         try:
             while data:
-                data = data[os.write(file, data) :]
+                written = os.write(file, data)
+                data = data[written:]
             os.fsync(file)
         finally:
             os.close(file)
