@@ -45,7 +45,7 @@ class RateBudget:
         api_key: str,
         clock: t.Callable[[], float],
         *,
-        warn: t.Callable[[str], None],
+        warn: t.Callable[[str], None] = lambda _text: None,
         may_make: bool = True,
     ) -> None:
         subject = hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
