@@ -106,16 +106,17 @@ sanity: live copy $(DEV_READY) ## Run ansible-test sanity (the first time: a min
 	$(call heading,Sanity: ansible-test)
 	@cd $(COPY) && $(RUN) python tests/sanity/run.py
 
-# ARGS goes to pytest: make unit ARGS='-k budget -x'
+# ARGS goes to pytest: make unit ARGS='-k budget -x'; make integration ARGS=tests/integration/test_fleet.py
+of = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
 .PHONY: unit
 unit: live $(DEV_READY) ## Run the unit tests
 	$(call heading,Unit tests: pytest)
-	@$(RUN) python -m pytest -n 2 tests/unit $(ARGS)
+	@$(RUN) python -m pytest -n 2 $(call of,tests/unit)
 
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration $(ARGS)
+	@$(RUN) python -m pytest -n 2 $(call of,tests/integration)
 
 # Too long for every day: `make integration` judges a share of the cells, and kills a few runs.
 .PHONY: fault-matrix
