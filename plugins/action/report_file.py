@@ -55,7 +55,7 @@ def _written(args: dict[str, t.Any], *, check_mode: bool) -> bool:
             prepare(args["path"])
         return False
     if "run" not in args:
-        return write_page(args["path"], args["template"], args["vars"], check_mode=check_mode)
+        return write_page(args["path"], args["template"], args["vars"], args["fingerprint"], check_mode=check_mode)
     if check_mode:
         return False
     record_run(args["path"], args["template"], args["vars"], args["run"])

@@ -32,6 +32,11 @@ options:
     description:
       - The variables of the template.
     type: dict
+  fingerprint:
+    description:
+      - A text in the page that is another one when the page says anything new. Without O(run) the task counts as
+        changed only then.
+    type: str
   run:
     description:
       - A run of the restore runbook, to be added to the record of its incident. That is the file of the same name that
@@ -61,6 +66,7 @@ EXAMPLES = r"""
     template: "{{ role_path }}/templates/fleet.html.j2"
     vars:
       page: "{{ page }}"
+    fingerprint: "{{ page.fingerprint }}"
 """
 
 RETURN = r"""

@@ -30,6 +30,7 @@ LOCK_TIMEOUT = 10.0
 """Seconds to wait for another run at the same records; it holds them for some milliseconds."""
 
 
+_ROOT = 0
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -54,7 +55,7 @@ class ReportFolder:
     def require_own(self) -> None:
         """Raises ReportError for a folder, or a link to one, of another user, who could exchange what is in it."""
         for status in (os.lstat(self._path), os.stat(self._path)):
-            if status.st_uid not in (os.geteuid(), 0):
+            if status.st_uid not in (os.geteuid(), _ROOT):
                 raise ReportError(self._path, "the folder belongs to another user. Name one of your own")
 
     @contextlib.contextmanager
@@ -133,18 +134,21 @@ def prepare(path: str) -> None:
         raise
 
 
-def write_page(path: str, template: str, variables: Data, *, check_mode: bool) -> bool:
-    """Writes a page and returns True if the file changed, or would have in check mode. Raises ReportError."""
+def write_page(path: str, template: str, variables: Data, fingerprint: str, *, check_mode: bool) -> bool:
+    """Writes a page, which holds its ``fingerprint``; in check mode it does not. Raises ReportError.
+
+    Returns True if the page of before has another fingerprint: a page that says the same is written anew, too, since
+    it says of when it is.
+    """
     with _said(path) as (folder, name):
         folder.require_own()
-        page = render(template, variables)
         try:
-            is_new = folder.read(name) != page.encode(errors="replace")
+            earlier = folder.read(name) or b""
         except OSError:
-            is_new = True
+            earlier = b""
         if not check_mode:
-            folder.write(name, page)
-    return is_new
+            folder.write(name, render(template, variables))
+    return fingerprint.encode() not in earlier
 
 
 def record_run(path: str, template: str, variables: Data, run: Data) -> None:
