@@ -78,8 +78,8 @@ options:
     default: false
   expected_sent_at:
     description:
-      - What the journal said of this restore when it was decided on. That is RV(restore.sent_at) of a run in check mode;
-        empty where the journal held nothing.
+      - What the journal said of this restore when it was decided on. That is RV(restore.sent_at) of a run in check
+        mode; empty where the journal held nothing.
       - Nothing is sent if the journal says anything else by now, not even with O(force). What another run has sent
         meanwhile is waited for; if there is nothing to wait for, the task fails.
       - So a restore that was confirmed by a person is not sent to a state of things that this person has not seen. By

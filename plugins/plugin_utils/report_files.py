@@ -74,7 +74,10 @@ class ReportFolder:
         """Returns the content of a file, None where there is none. Raises OSError for anything but an own file."""
         try:
             # O_NONBLOCK: to open a pipe would wait for somebody to write to it.
-            with self._files.opened(name, os.O_RDONLY | os.O_NONBLOCK) as file, open(file, "rb", closefd=False) as whole:
+            with (
+                self._files.opened(name, os.O_RDONLY | os.O_NONBLOCK) as file,
+                open(file, "rb", closefd=False) as whole,
+            ):
                 status = os.fstat(file)
                 if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
                     raise PermissionError(f"{name} is not a file of your own")

@@ -211,7 +211,9 @@ def test_force_repeats_only_the_attempt_that_was_known(worker: Worker, journal: 
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_nothing_is_sent_where_the_attempt_that_was_known_is_gone(worker: Worker, journal: Journal, force: bool) -> None:
+def test_nothing_is_sent_where_the_attempt_that_was_known_is_gone(
+    worker: Worker, journal: Journal, force: bool
+) -> None:
     journal.write(subject(worker.simulator), Event.INTENDED, backup_id=1)
     journal.write(subject(worker.simulator), Event.REFUSED)
     result = worker.run(claw_backup_restore, force=force, expected_sent_at="2026-02-01T10:00:00+00:00")

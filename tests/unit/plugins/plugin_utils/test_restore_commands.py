@@ -30,7 +30,12 @@ def test_defaults_are_the_role_s():
 def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
     def command(status):
         refused = {"instance": {**WEB, "status": status}, "restore": None, "msg": "Not from here."}
-        run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True}
+        run = {
+            "id": "run-1",
+            "began": "2026-02-03T10:00:00+00:00",
+            "targets": targets_of("web-bot", None),
+            "is_over": True,
+        }
         return report([], [plan(refused)], SETTINGS, run, NOW)["instances"][0]["command"]
 
     assert command("error").endswith("-e restore_force=true")

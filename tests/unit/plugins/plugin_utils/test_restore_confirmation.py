@@ -50,7 +50,20 @@ def test_a_name_that_is_no_other_s_confirms(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["", None, " ", "\u3000", "\u200b", "\u3164", "a\nb", "\x1b[2J", "a\u202eb", "web\xa0bot", "web\u3164bot", "x" * 256],
+    [
+        "",
+        None,
+        " ",
+        "\u3000",
+        "\u200b",
+        "\u3164",
+        "a\nb",
+        "\x1b[2J",
+        "a\u202eb",
+        "web\xa0bot",
+        "web\u3164bot",
+        "x" * 256,
+    ],
 )
 def test_a_name_that_is_blank_or_can_not_be_typed_does_not(name):
     assert answer(name) == "1"

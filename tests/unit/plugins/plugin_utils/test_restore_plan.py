@@ -22,7 +22,8 @@ def test_targets():
 
 
 @pytest.mark.parametrize(
-    ("names", "ids"), [(None, None), (["a"], [1]), (["a", "a"], None), (None, ["x"]), (None, "1,01"), ([""], []), (" , ", [])]
+    ("names", "ids"),
+    [(None, None), (["a"], [1]), (["a", "a"], None), (None, ["x"]), (None, "1,01"), ([""], []), (" , ", [])],
 )
 def test_targets_that_can_not_be(names, ids):
     with pytest.raises(RefusedError):

@@ -33,7 +33,13 @@ def report_of(restores, changed):
 
 
 def test_a_plan_counts_what_it_would_send():
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True, "check": True}
+    run = {
+        "id": "run-1",
+        "began": "2026-02-03T10:00:00+00:00",
+        "targets": targets_of("web-bot", None),
+        "is_over": True,
+        "check": True,
+    }
     assert report([], [plan()], SETTINGS, run, NOW)["headline"] == "1 of 1 instance would be restored"
     assert report([], [plan({"restore": SENT})], SETTINGS, run, NOW)["headline"] == "0 of 1 instance would be restored"
 
