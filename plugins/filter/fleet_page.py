@@ -32,10 +32,6 @@ options:
     description:
       - The folder of the journal. One that is damaged, or that another user could have written, is a warning.
     type: path
-  path:
-    description:
-      - The file to write. One that another user laid there is an error.
-    type: path
   max_age:
     description:
       - A newest backup that is older than this is overdue, such as V(36h).
@@ -69,7 +65,6 @@ _value:
   type: dict
 """
 
-import os
 import typing as t
 from datetime import UTC, datetime
 
@@ -78,10 +73,8 @@ from ansible.utils.display import Display
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Journal, JournalError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.statefolder import ROOT
 from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.fleet_page import page
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.own_file import require_own_file
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 
@@ -90,21 +83,16 @@ def fleet_page(
     billing: t.Any = None,
     backups: t.Any = None,
     state_dir: str | None = None,
-    path: str | None = None,
     max_age: str = "36h",
     **options: t.Any,
 ) -> t.Any:
     """Everything on the page."""
     try:
         options["max_age"] = duration_of("fleet_report_backup_max_age", str(max_age))
-        if path:
-            require_own_file(str(path))
         journal, options["journal_problem"] = _read_journal(str(state_dir)) if state_dir else ("", "")
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
-    made = page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC))
-    # A file that was laid there in the meantime would keep its owner when root replaces it.
-    return inert({**made, "owner": str(ROOT) if os.geteuid() == ROOT else None})
+    return inert(page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
 
 
 def _read_journal(state_dir: str) -> tuple[str, str]:

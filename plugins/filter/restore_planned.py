@@ -13,7 +13,7 @@ version_added: 1.0.0
 short_description: Plan the restores (internal to the role restore)
 description:
   - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
-positional: results, settings
+positional: results, settings, instances
 options:
   _input:
     description:
@@ -30,12 +30,17 @@ options:
       - The variables of the role.
     type: dict
     required: true
+  instances:
+    description:
+      - All instances of the account.
+    type: list
+    required: true
 """
 
 EXAMPLES = r"""
 - name: The plan
   ansible.builtin.set_fact:
-    plans: "{{ found | clawhosters.cloud.restore_planned(said.results, settings) }}"
+    plans: "{{ found | clawhosters.cloud.restore_planned(said.results, settings, fleet.instances) }}"
 """
 
 RETURN = r"""
@@ -54,10 +59,10 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan imp
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
 
 
-def restore_planned(found: t.Any, results: t.Any, settings: t.Any) -> t.Any:
+def restore_planned(found: t.Any, results: t.Any, settings: t.Any, instances: t.Any) -> t.Any:
     """What would be done for each target."""
     try:
-        return inert(planned(list(found), list(results), settings, datetime.now(UTC)))
+        return inert(planned(list(found), list(results), settings, list(instances), datetime.now(UTC)))
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -192,7 +192,7 @@ class Listing:
                 )
             return named[0] if named else None
         instance = self.by_id.get(str(instance_id))
-        if instance is not None and name not in (None, instance.get("name")):
+        if instance is not None and name not in (None, str(instance.get("name"))):
             raise RefusedError(
                 f"The instance with id {instance_id} is named {one_line(instance.get('name'), NAME_LIMIT)}, not "
                 f"{one_line(name, NAME_LIMIT)}; nothing was done."

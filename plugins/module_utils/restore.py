@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from .backups import fetch, is_before, is_usable, left_out_text, newest_first, path_of, taken_at
 from .client import Client
-from .errors import ClawHostersError, NotFoundError, PartialError, RefusedError, WaitTimeoutError
+from .errors import ClawHostersError, NotFoundError, PartialError, RefusedError, WaitTimeoutError, one_line
 from .instances import TROUBLED, fetch_again, fetch_or_none, find, is_busy, is_healthy, label, status_of
 from .journal import Event, Journal, Record, Subject, service_name
 from .once import AtMostOnce, UnclearError
@@ -47,6 +47,8 @@ class Choice:
     backup_id: int | None
     before: datetime | None
     max_age: timedelta | None
+    expected_sent_at: str | None = None
+    """When the journal said that it was sent, as the user saw it; empty for not at all, None for any."""
 
     @property
     def names_instance(self) -> bool:
@@ -71,22 +73,33 @@ class Restore:
         Raises RefusedError where nothing was sent, and PartialError, whose result says what is known, where something
         was or may have been.
         """
-        instance, backup = self._named(choice)
-        once = self._once(instance)
-        if self.client.check_mode:
-            return self._run(choice, instance, backup, once)
         while True:
+            # Read again after each wait: the other run may have changed anything.
+            instance, backup = self._named(choice)
+            once = self._once(instance)
+            if self.client.check_mode:
+                return self._run(choice, instance, backup, once)
             with once.held() as is_free:
                 if is_free:
                     return self._run(choice, instance, backup, once)
             if self.waiter is None:
                 return self._result("in_flight", once.record(), instance, backup)
-            self.waiter.until(
+            self._wait_for_other_run(self.waiter, once, instance, backup)
+
+    def _wait_for_other_run(self, waiter: Waiter, once: AtMostOnce, instance: Item, backup: Item | None) -> None:
+        """Returns when no other run works on this restore any more. Raises PartialError when that takes too long."""
+        try:
+            waiter.until(
                 lambda _seconds: _is_free(once),
                 lambda is_free: is_free,
                 lambda _is_free: f"{instance.get('name')}: another run is restoring it",
                 "free",
             )
+        except WaitTimeoutError as timeout:
+            raise PartialError(
+                f"{timeout} This run sent nothing. Run the same again: it goes on waiting.",
+                self._result("in_flight", once.record(), instance, backup),
+            ) from None
 
     def _once(self, instance: Item) -> AtMostOnce:
         service = service_name(self.client.settings.api_url)
@@ -96,15 +109,23 @@ class Restore:
     def _run(self, choice: Choice, instance: Item, backup: Item | None, once: AtMostOnce) -> Result:
         """Goes on with what the journal holds, or begins. No other process is at the same subject meanwhile."""
         record = once.record()
+        is_expected = choice.expected_sent_at in (None, record.sent_at if record else "")
         if record is not None:
             # Another run may have been at it since the instance was read.
             seen, instance = instance, fetch_again(self.client, instance)
-            if not self.force:
+            if not (self.force and is_expected):
                 return self._go_on(record, instance, backup, once, is_under_way=is_busy(seen) or is_busy(instance))
+            _require_same_name(seen, instance)
+        elif not is_expected:
+            raise RefusedError(
+                f"Incident {self.incident}: the restore of {label(instance)} that another run was to send at "
+                f"{choice.expected_sent_at} was not carried out, and this run only waited for it. Nothing was sent. "
+                "Look at the plan again."
+            )
         chosen = backup or self._newest(choice, instance)
         self._preflight(choice, instance, chosen)
         if self.client.check_mode:
-            return self._result("planned", None, instance, chosen, changed=True)
+            return self._result("planned", record, instance, chosen, changed=True)
         return self._begin(instance, chosen, once)
 
     # What is to be restored, and may it be?
@@ -378,6 +399,12 @@ class _Arrival:
             return False
         self._settled += 1
         return self._settled > 1 and is_over and (not self._healthy or is_healthy(instance))
+
+
+def _require_same_name(before: Item, now: Item) -> None:
+    """Raises RefusedError where an id names another instance than it did a moment ago."""
+    if now.get("name") != before.get("name"):
+        raise RefusedError(f"{label(before)} is named {one_line(now.get('name'))} now: nothing was sent.")
 
 
 def _what_is_known(record: Record) -> str:

@@ -76,6 +76,15 @@ options:
       - Restore also an instance that is neither running nor stopped.
     type: bool
     default: false
+  expected_sent_at:
+    description:
+      - What the journal said of this restore when it was decided on. That is RV(restore.sent_at) of a run in check
+        mode; empty where the journal held nothing.
+      - Nothing is sent if the journal says anything else by now, not even with O(force). What another run has sent
+        meanwhile is waited for; if there is nothing to wait for, the task fails.
+      - So a restore that was confirmed by a person is not sent to a state of things that this person has not seen. By
+        default the journal's entry may be any.
+    type: str
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes
@@ -116,6 +125,20 @@ EXAMPLES = r"""
     backup_id: 311
     instance_name: web-bot
     force: true
+
+- name: See what would be done
+  clawhosters.cloud.claw_backup_restore:
+    incident: INC-2044
+    instance_id: 7
+  check_mode: true
+  register: plan
+
+- name: Do just that, unless another run has sent a restore for this incident meanwhile
+  clawhosters.cloud.claw_backup_restore:
+    incident: INC-2044
+    instance_id: 7
+    backup_id: "{{ plan.backup.id }}"
+    expected_sent_at: "{{ plan.restore.sent_at or '' }}"
 """
 
 RETURN = r"""
@@ -138,7 +161,8 @@ restore:
       description: The incident.
       type: str
     sent_at:
-      description: When it was sent; null when nothing was.
+      description:
+        - When it was sent; null when nothing was. With V(planned) it is the earlier attempt that O(force) would repeat.
       type: str
     completed_at:
       description: When the instance was seen to have come back; null before that.
@@ -207,6 +231,7 @@ SPEC = ArgumentSpec(
         "before": {"type": "str"},
         "max_age": {"type": "str"},
         "force": {"type": "bool", "default": False},
+        "expected_sent_at": {"type": "str"},
     },
     required_one_of=(("backup_id", "instance_id", "instance_name"),),
     mutually_exclusive=(("backup_id", "before"),),
@@ -222,6 +247,7 @@ def work(task: Task) -> Result:
         backup_id=params["backup_id"],
         before=moment_of("before", params["before"]),
         max_age=duration_of("max_age", params["max_age"]),
+        expected_sent_at=params["expected_sent_at"],
     )
     restore = Restore(
         client=task.client,

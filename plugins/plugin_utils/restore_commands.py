@@ -38,13 +38,14 @@ SAME_AGAIN = {
     "unfinished": "Run the same again. It restores nothing twice:",
     "no_instance": "Correct the name, which must be exact, or the id, and look at the plan first:",
     "refused": "The incident is free to be tried again. Once the reason is gone, run the same again:",
+    "not_sent": "Run the same again, to see the plan as it is now and to confirm it:",
     "not_over": "Run the same again. It goes on waiting, and sends nothing:",
     "not_healthy": "See what the dashboard says of it, then run the same again. It restores nothing twice:",
     "no_answer": "Look at its address, then run the same again. It restores nothing twice:",
 }
 
 _CONFIRM_BY_ID = (
-    "To go on, run it with the id given as restore_confirm, since the name can't be typed, or type the id when it is "
+    "To go on, run it with the id given as restore_confirm, since the name is not enough, or type the id when it is "
     "asked for:"
 )
 
@@ -82,7 +83,7 @@ def advice_for(kind: str, plan: Data, settings: Data) -> tuple[str, Data, bool]:
         if is_busy(instance):
             return "Wait until it has settled, then run the same again:", {}, False
         return "Look at the plan with the newest backup:", {"restore_backup": "latest"}, True
-    if kind == "not_confirmed" and not plan["is_typable"]:
+    if kind == "not_confirmed" and plan["why_id"]:
         return _CONFIRM_BY_ID, {}, False
     return SAME_AGAIN[kind], {}, kind == "no_instance"
 
@@ -110,7 +111,7 @@ def command(
             variables[variable] = value
     variables.update({key: value for key, value in changes.items() if key not in DEFAULTS})
     given = str(settings.get("restore_confirm") or "").strip()
-    if (confirm or given) and not check:
+    if (confirm or given) and to_type and not check:
         variables["restore_confirm"] = to_type
     words = [f"ansible-playbook {PLAYBOOK}", *(extra_variable(key, value) for key, value in variables.items())]
     return " ".join([*words, "--check"] if check else words)

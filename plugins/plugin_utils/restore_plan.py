@@ -14,14 +14,12 @@ from ..module_utils.errors import RefusedError, one_line
 from ..module_utils.instances import Listing, status_of
 from ..module_utils.pages import Item
 from ..module_utils.times import duration_of, span, time_of
+from .restore_confirmation import Confirmation, confirmation_of
 from .texts import clock, label, shown
 
 Data = dict[str, t.Any]
 
 MESSAGE_LIMIT = 600
-
-_TYPABLE_LIMIT = 255
-"""Characters of a name that a human can be asked to type."""
 
 
 def targets_of(names: t.Any, ids: t.Any) -> list[Data]:
@@ -29,13 +27,13 @@ def targets_of(names: t.Any, ids: t.Any) -> list[Data]:
     by_name, by_id = _as_list(names), [one.strip() for one in _as_list(ids)]
     if bool(by_name) == bool(by_id):
         raise RefusedError("Say what to restore with restore_instances or with restore_instance_ids, one of both.")
-    wanted = by_name or by_id
+    if not all(one.isascii() and one.isdigit() and len(one) < 20 for one in by_id):
+        raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(by_id))}.")
+    wanted = by_name or [str(int(one)) for one in by_id]
     if len(set(wanted)) != len(wanted):
         raise RefusedError(f"An instance is named twice: {one_line(', '.join(wanted))}.")
     if by_name:
         return [{"name": name, "id": None} for name in by_name]
-    if not all(one.isascii() and one.isdigit() and len(one) < 20 for one in by_id):
-        raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(by_id))}.")
     return [{"name": None, "id": int(one)} for one in by_id]
 
 
@@ -92,14 +90,25 @@ def _missing(target: Data, candidates: list[Item]) -> Data:
     }
 
 
-def planned(candidates: list[Data], results: list[Data], settings: Data, now: datetime) -> list[Data]:
-    """What would be done for each: ``found`` with what the journal and the service say of it (``results``)."""
+def planned(
+    candidates: list[Data], results: list[Data], settings: Data, instances: list[Item], now: datetime
+) -> list[Data]:
+    """What would be done for each: ``found`` with what the journal and the service say of it (``results``).
+
+    ``instances`` are all of the account: a name that could be taken for another's does not confirm a restore.
+    """
     limit = duration_of("restore_max_age", str(settings.get("restore_max_age") or "").strip() or None)
     said = {str(result["item"]["instance"]["id"]): result for result in results if result.get("item")}
-    return [_plan(one, said.get(str((one["instance"] or {}).get("id"))), limit, settings, now) for one in candidates]
+    plans = []
+    for one in candidates:
+        plan = _plan(one, said.get(str((one["instance"] or {}).get("id"))), limit, now)
+        plan.update(_confirmation(plan, instances, is_only_one=len(candidates) == 1))
+        plan["lines"] = _plan_lines(plan)
+        plans.append(plan)
+    return plans
 
 
-def _plan(one: Data, result: Data | None, limit: timedelta | None, settings: Data, now: datetime) -> Data:
+def _plan(one: Data, result: Data | None, limit: timedelta | None, now: datetime) -> Data:
     instance = (result or {}).get("instance") or one["instance"]
     backup = (result or {}).get("backup") or one["backup"]
     outcome = ((result or {}).get("restore") or {}).get("outcome")
@@ -133,20 +142,18 @@ def _plan(one: Data, result: Data | None, limit: timedelta | None, settings: Dat
         plan.update(kind="too_old", message=_too_old(backup, age, limit))
     elif outcome == "planned":
         plan.update(kind="", message="")
-    plan.update(_confirmation(plan))
     plan["ready"] = not plan["kind"]
     plan["sends"] = plan["ready"] and outcome == "planned"
-    plan["lines"] = _plan_lines(plan, taken)
     return plan
 
 
-def _confirmation(plan: Data) -> Data:
-    """What is typed to confirm this restore: the name or, where that can't be shown or typed, the id."""
-    name = plan["name"].strip()
-    is_typable = bool(name) and name.isprintable() and len(name) <= _TYPABLE_LIMIT
-    if is_typable or not plan["instance"]:
-        return {"is_typable": is_typable, "to_type": name if is_typable else one_line(name)}
-    return {"is_typable": False, "to_type": str(plan["instance"]["id"])}
+def _confirmation(plan: Data, instances: list[Item], *, is_only_one: bool) -> Data:
+    """What is typed to confirm this restore; a target that is no instance is shown by the name that was given."""
+    if plan["instance"]:
+        typed = confirmation_of(plan["instance"], instances, is_only_one=is_only_one)
+    else:
+        typed = Confirmation(one_line(plan["name"]), "")
+    return {"to_type": typed.answer, "why_id": typed.why_id}
 
 
 def _older(backups: list[Item], backup: Item | None) -> t.Any:
@@ -169,8 +176,9 @@ def _too_old(backup: Item | None, age: timedelta | None, limit: timedelta) -> st
     return f"Backup {number} was taken {span(age)} ago, which is more than restore_max_age ({span(limit)})"
 
 
-def _plan_lines(plan: Data, taken: datetime | None) -> list[str]:
+def _plan_lines(plan: Data) -> list[str]:
     """The plan of one instance, as it is shown before anything is asked."""
+    taken = time_of((plan["backup"] or {}).get("taken_at"))
     status = shown((plan["instance"] or {}).get("status"))
     if plan["kind"]:
         return [f"{plan['label']}: CAN'T BE RESTORED. {plan['message'].rstrip('.')}."]
@@ -190,8 +198,11 @@ def _plan_lines(plan: Data, taken: datetime | None) -> list[str]:
         lines.append(f"LOST for good: everything on it since {clock(taken)}, that is the last {plan['age']}.")
     else:
         lines.append("LOST for good: everything on it since that backup was taken, whenever that was.")
-    if not plan["is_typable"]:
-        lines.append(f"Its name can't be typed. To confirm, its id, {plan['to_type']}, is given instead.")
+    if plan["sent_at"]:
+        when = when_restored(plan["sent_at"], plan["completed_at"])
+        lines.append(f"It was restored for this incident before{when}. With restore_force it is sent again.")
+    if plan["why_id"]:
+        lines.append(f"{plan['why_id']}. To confirm, its id, {plan['to_type']}, is given instead.")
     if status_of(plan["instance"]) != "running":
         lines.append(f"It is {status} now, and will be started; a daily instance costs Claws from then on.")
     return lines

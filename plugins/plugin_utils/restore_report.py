@@ -14,6 +14,7 @@ from ..module_utils.errors import one_line
 from ..module_utils.instances import Listing
 from ..module_utils.times import iso, time_of
 from .restore_commands import SAME_AGAIN, advice_for, command, named
+from .restore_confirmation import answers_to
 from .restore_plan import MESSAGE_LIMIT, Data, matching, when_restored
 from .texts import label, shown
 
@@ -97,6 +98,7 @@ def report(steps: list[Data], plans: list[Data], settings: Data, run: Data, now:
     else:
         headline = _headline_so_far(verdicts, bad)
     return {
+        "id": run["id"],
         "incident": str(settings["restore_incident"]),
         "began_at": run["began"],
         "ended_at": iso(now),
@@ -159,6 +161,8 @@ def _verdict(plan: Data, steps: list[Data], failed_run: Data | None, settings: D
     message = plan["message"]
     if not kind and failure:
         kind, step_name, message = _kind_of(failure), failure["step"], failure["message"]
+        if kind == "refused" and not plan["sends"]:
+            kind = "not_sent"
     elif not kind and failed_run and not any(one["step"] == "healthy" for one in own):
         kind, step_name, message = _kind_of(failed_run), failed_run["step"], failed_run["message"]
     elif not kind and not check and not any(one["step"] == "healthy" for one in own):
@@ -239,15 +243,13 @@ def _same_for_all(verdicts: list[Data], targets: list[Data], plans: list[Data], 
     stopped = [verdict for verdict in verdicts if verdict["kind"] in _OF_THE_RUN]
     if not stopped:
         return
-    names = [plan["to_type"] for plan in plans] or [str(one["name"] or one["id"]) for one in targets]
     if all(target["name"] is not None for target in targets):
         which: Data = {"restore_instances": [target["name"] for target in targets]}
     else:
         which = {"restore_instance_ids": [target["id"] for target in targets]}
     confirm = stopped[0]["kind"] == "not_confirmed"
-    if not plans and str(settings.get("restore_confirm") or "").strip():
-        names = [str(settings["restore_confirm"]).strip()]
-    line = command(which, ",".join(names), settings, {}, confirm=confirm)
+    to_type = answers_to(plans) if plans else str(settings.get("restore_confirm") or "").strip()
+    line = command(which, to_type, settings, {}, confirm=confirm)
     for verdict in stopped:
         verdict["command"] = line
 
@@ -284,6 +286,7 @@ def _state(kind: str, message: str, status: t.Any) -> str:
         "no_backup": "Nothing was sent.",
         "too_old": "Nothing was sent.",
         "not_now": "Nothing was sent.",
+        "not_sent": "This run was only to wait for a restore that another run had sent; it sent none itself.",
         "refused": "The restore was refused, and nothing was changed.",
         "unknown": "It is not known whether the restore was carried out.",
         "failed": "The backup was restored, and the instance did not come back.",
@@ -294,16 +297,36 @@ def _state(kind: str, message: str, status: t.Any) -> str:
     return " ".join(part for part in (begin, said, now) if part)
 
 
-def evidence(text: str, run: Data) -> Data:
-    """The journal of an incident: what earlier runs left in its file (``text``), and this run.
+def earlier_runs(content: bytes, incident: str) -> list[Data] | None:
+    """Returns the runs of an incident that its record holds; None where that can't be read, or is another's."""
+    try:
+        record = json.loads(content)
+        runs = record["runs"]
+        if record["incident"] != incident or not all(map(_is_run, runs)):
+            return None
+        # What is too deep to be written again can't be kept.
+        record_text(incident, runs)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return list(runs)
 
-    A file that can't be read is not ``readable``, and nothing of it is kept; who writes over it keeps a copy.
-    """
-    earlier: list[Data] = []
-    readable = True
-    if text.strip():
-        try:
-            earlier = [one for one in json.loads(text)["runs"] if one["began_at"] != run["began_at"]]
-        except (ValueError, KeyError, TypeError):
-            readable = False
-    return {"incident": run["incident"], "runs": [*earlier, run], "readable": readable}
+
+def _is_run(run: t.Any) -> bool:
+    return (
+        isinstance(run, dict)
+        and all(isinstance(run.get(field), str) for field in ("began_at", "outcome"))
+        and isinstance(run.get("steps"), list)
+        and all(isinstance(one, dict) for one in run["steps"])
+    )
+
+
+def with_run(runs: list[Data], run: Data) -> list[Data]:
+    """Returns the runs with ``run`` in the place of what was recorded of it before; at the end, if nothing was."""
+    if any(one.get("id") == run["id"] for one in runs):
+        return [run if one.get("id") == run["id"] else one for one in runs]
+    return [*runs, run]
+
+
+def record_text(incident: str, runs: list[Data]) -> str:
+    """Returns the record of an incident as it stands in its file."""
+    return json.dumps({"incident": incident, "runs": runs}, indent=4, sort_keys=True) + "\n"

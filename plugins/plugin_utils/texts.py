@@ -23,6 +23,8 @@ NAME_LIMIT = 80
 
 _SLUG_LIMIT = 60
 _SAFE_IN_FILE_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ENDS_AS_MADE = re.compile(r"-[0-9a-f]{16}\Z")
+"""How the names end that are made of other texts; a text that has such a name by itself gets another."""
 _PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,-]+")
 _PLAIN_IN_YAML = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./~@%+-]*( [A-Za-z0-9_./~@%+-]+)*")
 
@@ -41,10 +43,10 @@ def label(name: object, identity: object) -> str:
 
 def slug(text: str) -> str:
     """A file name for ``text`` that stays in its folder, and that no other text has."""
-    if len(text) <= _SLUG_LIMIT and _SAFE_IN_FILE_NAMES.fullmatch(text):
+    if len(text) <= _SLUG_LIMIT and _SAFE_IN_FILE_NAMES.fullmatch(text) and not _ENDS_AS_MADE.search(text):
         return text
     kept = re.sub(r"[^A-Za-z0-9_-]+", "-", text[: _SLUG_LIMIT * 4]).strip("-")[:_SLUG_LIMIT] or "unnamed"
-    return f"{kept}-{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:8]}"
+    return f"{kept}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def clock(moment: datetime | None) -> str:

@@ -18,10 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, Subject
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
 from support.killed import kill_tree
+from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -242,19 +244,21 @@ def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incid
     simulator: Simulator, controller: Controller
 ) -> None:
     hostile = "<script>alert(6)</script>"
-    address = simulator.origin.removeprefix("http://")
-    simulator.set_instance(6, status="stopped", subdomain_url=f"http://{address}")
-    run = restore(
-        controller,
-        restore_instances=None,
-        restore_instance_ids=[6],
-        restore_confirm=hostile,
-        restore_incident="../../INC <img src=x>",
-        restore_healthy_timeout=60,
-        restore_http_check=True,
-        restore_http_path="/api/v1/health",
-    )
-    assert run.rc == 0, run.screen
+    simulator.set_instance(6, status="stopped", subdomain_url="http://odd-bot.example")
+    given: dict[str, t.Any] = {
+        "restore_instances": None,
+        "restore_instance_ids": [6],
+        "restore_confirm": hostile,
+        "restore_incident": "../../INC <img src=x>",
+        "restore_healthy_timeout": 60,
+        "restore_http_check": True,
+    }
+    with recording_proxy() as (environment, asked):
+        controller.environment.update(environment)
+        run = restore(controller, **given, restore_http_path="/status")
+        assert run.rc == 0, run.screen
+        assert asked == ["http://odd-bot.example/status"]
+        again = restore(controller, **given, restore_http_path="/nowhere")
     assert simulator.instance(6)["status"] == "running"
     (path,) = (controller.folder / "clawhosters-restore").glob("*.html")
     assert path.stem.isascii()
@@ -263,19 +267,51 @@ def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incid
     assert "<img" not in page
     assert "&lt;script&gt;alert(6)" in page
     journal = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert steps(journal, f"{hostile} (id 6)")[-1] == ("http", True)
-    again = restore(
-        controller,
-        restore_instances=None,
-        restore_instance_ids=[6],
-        restore_confirm=hostile,
-        restore_incident="../../INC <img src=x>",
-        restore_healthy_timeout=60,
-        restore_http_check=True,
-        restore_http_path="/nowhere",
-    )
+    assert [steps({"runs": [one]}, f"{hostile} (id 6)")[-1] for one in journal["runs"]] == [
+        ("http", True),
+        ("http", False),
+    ]
     assert "its address does not answer" in last_words(again)
     assert "-e restore_instance_ids=6" in commands(again)[0]
+
+
+def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controller: Controller) -> None:
+    addresses = {
+        1: "https://evil.example:8443",
+        2: "http://evil.example/?x=1",
+        3: "ftp://evil.example",
+        4: "http://web-bot.clawhosters.com@evil.example",
+        6: "evil.example?x",
+        7: "http://evil.example\\x",
+        8: "http://evil.example:80#x",
+        9: "http://good.example/",
+    }
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": f"bot-{number}"} for number in addresses],
+            "backups": [{"id": number, "instance_id": number, "created_at": "2h ago"} for number in addresses],
+        }
+    )
+    for number, address in addresses.items():
+        simulator.set_instance(number, subdomain_url=address)
+    # The journal says that they were restored, so that nothing has to be waited for.
+    journal = Journal(str(controller.folder / "home/.ansible/clawhosters"))
+    for number in addresses:
+        subject = Subject("restore", simulator.url, "INC-1", str(number))
+        journal.write(subject, Event.INTENDED, backup_id=number)
+        journal.write(subject, Event.COMPLETED)
+    with recording_proxy() as (environment, asked):
+        controller.environment.update(environment)
+        run = restore(
+            controller,
+            restore_instances=None,
+            restore_instance_ids=list(addresses),
+            restore_confirm=None,
+            restore_http_check=True,
+        )
+    assert asked == ["http://good.example/"]
+    assert last_words(run).count("Its address is not a plain host name, so it was not asked.") == len(addresses) - 1
+    assert "bot-9" not in last_words(run)
 
 
 TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"

@@ -14,9 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible.errors import AnsibleFilterError
 
-from ansible_collections.clawhosters.cloud.plugins.filter.fleet_page import fleet_page
 from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, Subject
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
@@ -201,20 +199,3 @@ def test_the_fleet_report_tells_of_a_damaged_journal(simulator: Simulator, contr
     assert "holds none" not in text
     assert "journal.jsonl is empty" in " ".join(run.screen.split())
     assert list(kept(state)) == ["journal.jsonl"]
-
-
-def test_a_page_is_not_written_into_a_file_that_another_user_laid_there(tmp_path: Path, owners: Owners) -> None:
-    page, link = tmp_path / "page.html", tmp_path / "link.html"
-    page.write_text("", encoding="utf-8")
-    link.symlink_to(page)
-    for path in (page, link, tmp_path / "none.html"):
-        assert fleet_page([], path=str(path))["owner"] == ("0" if is_root else None)
-    owners.give(page)
-    for path in (page, link):
-        with pytest.raises(AnsibleFilterError, match=r"page.html belongs to another user .*, so nothing was written"):
-            fleet_page([], path=str(path))
-    owners.give(page, to=os.geteuid())
-    owners.give(link)
-    assert fleet_page([], path=str(page))["rows"] == []
-    with pytest.raises(AnsibleFilterError, match=r"link.html belongs to another user"):
-        fleet_page([], path=str(link))

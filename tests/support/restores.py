@@ -13,6 +13,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan imp
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 WEB = {"id": 1, "name": "web-bot", "status": "running"}
+INSTANCES = [WEB, {"id": 2, "name": "other"}]
 BACKUPS = [
     {"id": 12, "instance_id": 1, "created_at": "2026-02-02T10:00:00Z"},
     {"id": 11, "instance_id": 1, "created_at": "2026-02-01T10:00:00Z"},
@@ -39,6 +40,6 @@ TRICKY_NAMES = [
 
 def plan(result: dict[str, t.Any] | None = None, **settings: t.Any) -> dict[str, t.Any]:
     """The plan to restore web-bot, where the module says ``result`` of it."""
-    candidates = found(targets_of("web-bot", None), [WEB, {"id": 2, "name": "other"}], BACKUPS)
+    candidates = found(targets_of("web-bot", None), INSTANCES, BACKUPS)
     outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}
-    return planned(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, NOW)[0]
+    return planned(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, INSTANCES, NOW)[0]

@@ -20,7 +20,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.options import A
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.watching import SPEC as EVENT_SOURCE_SPEC
 
 ROOT = Path(__file__).resolve().parents[3]
-MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+ALL_MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
+INTERNAL = ["report_file"]
+"""Modules for the roles of the collection alone; their names don't begin with ``claw_``."""
+MODULES = [name for name in ALL_MODULES if name not in INTERNAL]
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
 CHANGELOG = yaml.safe_load((ROOT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
 VERSIONS = [*CHANGELOG["releases"], GALAXY["version"]]
@@ -44,12 +47,12 @@ def test_the_checks_before_a_commit_fetch_nothing_and_are_those_of_make_lint():
 
 def test_the_action_group_holds_every_module():
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
-    assert sorted(runtime["action_groups"]["all"]) == MODULES
+    assert sorted(runtime["action_groups"]["all"]) == ALL_MODULES
 
 
 def test_every_module_has_its_action():
     actions = sorted(path.stem for path in (ROOT / "plugins/action").glob("*.py"))
-    assert actions == MODULES
+    assert actions == ALL_MODULES
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -98,7 +101,15 @@ def test_every_module_stands_where_users_look_for_it(name):
         assert f"`{name}`" in (ROOT / place).read_text(encoding="utf-8"), f"{place} does not name {name}"
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", INTERNAL)
+def test_an_internal_module_says_so_and_is_not_where_users_look(name):
+    assert "internal to the roles" in yaml.safe_load(module(name).DOCUMENTATION)["short_description"]
+    assert not name.startswith("claw_")
+    for place in ("docs/endpoints.md", "README.md"):
+        assert name not in (ROOT / place).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ALL_MODULES)
 def test_every_module_says_who_wrote_it_and_since_when_it_is_there(name):
     documentation = yaml.safe_load(module(name).DOCUMENTATION)
     assert documentation["module"] == name

@@ -30,7 +30,12 @@ def test_defaults_are_the_role_s():
 def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
     def command(status):
         refused = {"instance": {**WEB, "status": status}, "restore": None, "msg": "Not from here."}
-        run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True}
+        run = {
+            "id": "run-1",
+            "began": "2026-02-03T10:00:00+00:00",
+            "targets": targets_of("web-bot", None),
+            "is_over": True,
+        }
         return report([], [plan(refused)], SETTINGS, run, NOW)["instances"][0]["command"]
 
     assert command("error").endswith("-e restore_force=true")
@@ -52,7 +57,7 @@ def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
 )
 def test_the_next_command_names_an_instance_as_the_user_did_where_that_is_safe(names, ids, named_as):
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
-    plans = planned(found(targets_of(names, ids), instances, []), [], SETTINGS, NOW)
-    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of(names, ids), "is_over": True}
+    plans = planned(found(targets_of(names, ids), instances, []), [], SETTINGS, instances, NOW)
+    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets_of(names, ids), "is_over": True}
     (verdict,) = report([], plans, SETTINGS, run, NOW)["instances"]
     assert f" -e {named_as} " in verdict["command"]

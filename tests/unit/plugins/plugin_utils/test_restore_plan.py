@@ -9,8 +9,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found, planned, targets_of
-from support.restores import BACKUPS, NOW, SETTINGS, WEB, plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found, targets_of
+from support.restores import BACKUPS, WEB, plan
 
 
 def test_targets():
@@ -22,7 +22,8 @@ def test_targets():
 
 
 @pytest.mark.parametrize(
-    ("names", "ids"), [(None, None), (["a"], [1]), (["a", "a"], None), (None, ["x"]), ([""], []), (" , ", [])]
+    ("names", "ids"),
+    [(None, None), (["a"], [1]), (["a", "a"], None), (None, ["x"]), (None, "1,01"), ([""], []), (" , ", [])],
 )
 def test_targets_that_can_not_be(names, ids):
     with pytest.raises(RefusedError):
@@ -52,22 +53,3 @@ def test_age_matters_only_for_what_would_be_sent():
     unreadable = {"backup": {"id": 12, "created_at": "some day"}}
     assert plan(unreadable, restore_max_age="23h")["kind"] == "too_old"
     assert plan(unreadable)["kind"] == ""
-
-
-@pytest.mark.parametrize(
-    ("name", "to_type"),
-    [
-        ("web bot", "web bot"),
-        (" web ", "web"),
-        ("a\nb", "1"),
-        ("\x1b[2J", "1"),
-        ("a\u202eb", "1"),
-        (" ", "1"),
-        ("x" * 256, "1"),
-    ],
-)
-def test_what_is_typed_can_be_typed(name, to_type):
-    instance = {**WEB, "name": name}
-    (one,) = planned(found(targets_of(None, [1]), [instance], BACKUPS), [], SETTINGS, NOW)
-    assert one["to_type"] == to_type
-    assert one["is_typable"] == (to_type != "1")

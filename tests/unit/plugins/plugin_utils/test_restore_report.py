@@ -9,7 +9,13 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import targets_of
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_report import evidence, report, step
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_report import (
+    earlier_runs,
+    record_text,
+    report,
+    step,
+    with_run,
+)
 from support.restores import NOW, SETTINGS, plan
 
 SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at": "2026-02-03T08:05:00Z"}
@@ -22,12 +28,18 @@ def report_of(restores, changed):
     for one, new in zip(plans, changed, strict=True):
         steps.append(step({"changed": new, "restore": restores}, steps, NOW, step="restore", about=one["label"]))
         steps.append(step({}, steps, NOW, step="healthy", about=one["label"]))
-    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True}
+    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True}
     return report(steps, plans, SETTINGS, run, NOW)
 
 
 def test_a_plan_counts_what_it_would_send():
-    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True, "check": True}
+    run = {
+        "id": "run-1",
+        "began": "2026-02-03T10:00:00+00:00",
+        "targets": targets_of("web-bot", None),
+        "is_over": True,
+        "check": True,
+    }
     assert report([], [plan()], SETTINGS, run, NOW)["headline"] == "1 of 1 instance would be restored"
     assert report([], [plan({"restore": SENT})], SETTINGS, run, NOW)["headline"] == "0 of 1 instance would be restored"
 
@@ -59,15 +71,36 @@ def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent(
     assert "already, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT})["lines"][0]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"runs": 7}', '{"runs": [7]}'])
-def test_a_journal_that_can_not_be_read_is_said_to_be_so(text):
-    run = {"incident": "INC-1", "began_at": "b"}
-    assert evidence(text, run) == {"incident": "INC-1", "runs": [run], "readable": False}
+RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": [{"step": "plan"}]}
 
 
-def test_a_run_takes_the_place_of_its_own_beginning():
-    written = '{"runs": [{"began_at": "a"}, {"began_at": "b"}]}'
-    assert [one["began_at"] for one in evidence(written, {"incident": "I", "began_at": "b"})["runs"]] == ["a", "b"]
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "[" * 100_000,
+        '{"runs": 7}',
+        '{"incident": "INC-1", "runs": [7]}',
+        '{"incident": "INC-1", "runs": [{"began_at": "x"}]}',
+        record_text("INC-1", [{**RUN, "steps": 7}]),
+        record_text("INC-2", [RUN]),
+    ],
+)
+def test_a_record_that_can_not_be_read_is_none(text):
+    assert earlier_runs(text.encode(), "INC-1") is None
+
+
+def test_a_run_takes_the_place_of_what_was_recorded_of_it_before_and_no_other_s():
+    # Two runs may begin at the same moment; a record of an earlier version has no ids.
+    before = [{**RUN, "id": "b"}, RUN, {key: value for key, value in RUN.items() if key != "id"}]
+    runs = with_run(before, {**RUN, "outcome": "failed"})
+    assert runs == [before[0], {**RUN, "outcome": "failed"}, before[2]]
+    assert earlier_runs(record_text("I", with_run(runs, {**RUN, "id": "c"})).encode(), "I") == [
+        *runs,
+        {**RUN, "id": "c"},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +121,7 @@ def test_a_run_takes_the_place_of_its_own_beginning():
     ],
 )
 def test_what_was_not_seen_is_not_claimed(restores, known):
-    run = {"began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None)}
+    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None)}
     so_far = report([], [plan({"restore": restores})], SETTINGS, run, NOW)
     assert so_far["outcome"] == "unfinished"
     assert so_far["headline"].startswith("0 of 1 instance restored so far")

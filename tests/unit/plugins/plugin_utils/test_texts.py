@@ -42,6 +42,13 @@ def test_plain_names_stay_and_others_differ():
     assert slug("..").startswith("unnamed-")
 
 
+@given(st.text(st.characters(max_codepoint=0x2FF), max_size=70))
+def test_no_two_texts_have_the_same_slug(text):
+    assert slug(slug(text)) != slug(text) or slug(text) == text
+    assert slug(text + "\ud800") != slug(text + "?")
+    assert slug("disk full") != slug("disk-full-8c96d76f") == "disk-full-8c96d76f"
+
+
 @given(st.text(max_size=40), st.integers())
 def test_labels_are_one_printable_line(name, identity):
     assert label(name, identity).isprintable()

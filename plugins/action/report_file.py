@@ -1,0 +1,62 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes a page of a role in the controller, where its templates and the records of earlier runs are."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import one_line
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.report_files import (
+    ReportError,
+    prepare,
+    record_run,
+    write_page,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import never_run
+
+
+class ActionModule(ActionBase):
+    """The action of report_file."""
+
+    _requires_connection = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """The task's result. What goes wrong with a run's record is a ``problem``, and no failure."""
+        result = super().run(tmp, task_vars)
+        # Plain values, without the tags of newer versions of ansible-core.
+        args = json.loads(json.dumps(self._task.args, default=str))
+        result.update(changed=False, problem="", run=args.get("run"), path=str(Path(args["path"]).absolute()))
+        try:
+            result["changed"] = _written(args, check_mode=bool(self._task.check_mode))
+        except ReportError as error:
+            result["problem"] = str(error)
+        except Exception as error:  # Evidence must not stand in the way of a restore, whatever is wrong with it.
+            result["problem"] = (
+                f"A fault of the collection, please report it: {type(error).__name__}: {one_line(error)}."
+            )
+        if result["problem"] and args.get("run"):
+            result["warnings"] = [result["problem"]]
+        elif result["problem"]:
+            result.update(failed=True, msg=result["problem"])
+        return never_run(result)
+
+
+def _written(args: dict[str, t.Any], *, check_mode: bool) -> bool:
+    """Does what the options ask for; returns True if something changed."""
+    if "template" not in args:
+        if not check_mode:
+            prepare(args["path"])
+        return False
+    if "run" not in args:
+        return write_page(args["path"], args["template"], args["vars"], args["fingerprint"], check_mode=check_mode)
+    if check_mode:
+        return False
+    record_run(args["path"], args["template"], args["vars"], args["run"])
+    return True

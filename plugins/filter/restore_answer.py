@@ -1,0 +1,60 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter restore_answer."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: restore_answer
+author: ClawHosters Ansible collection contributors (@clawhosters)
+version_added: 1.0.0
+short_description: Tell what has to be typed to confirm the restore of an instance (internal to the role restore)
+description:
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
+positional: instances
+options:
+  _input:
+    description:
+      - The instance.
+    type: dict
+    required: true
+  instances:
+    description:
+      - All instances of the account.
+    type: list
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Restore it without asking
+  ansible.builtin.include_role:
+    name: clawhosters.cloud.restore
+  vars:
+    restore_confirm: "{{ instance | clawhosters.cloud.restore_answer(fleet.instances) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The name of the instance, or its id where the name is not enough.
+  type: str
+"""
+
+import typing as t
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_confirmation import confirmation_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+
+
+def restore_answer(instance: t.Any, instances: t.Any) -> t.Any:
+    """Returns what confirms the restore of the instance."""
+    return inert(confirmation_of(instance, list(instances)).answer)
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"restore_answer": restore_answer}

@@ -1,0 +1,57 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filter restore_confirmed."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: restore_confirmed
+author: ClawHosters Ansible collection contributors (@clawhosters)
+version_added: 1.0.0
+short_description: Judge the answer that confirms a restore (internal to the role restore)
+description:
+  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
+positional: answer
+options:
+  _input:
+    description:
+      - What P(clawhosters.cloud.restore_planned#filter) returned.
+    type: list
+    required: true
+  answer:
+    description:
+      - What was given as O(clawhosters.cloud.restore#role:main:restore_confirm), or typed.
+    type: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Require confirmation
+  ansible.builtin.assert:
+    that: plans | clawhosters.cloud.restore_confirmed(answer)
+"""
+
+RETURN = r"""
+_value:
+  description: Whether each restore that would be sent is confirmed.
+  type: bool
+"""
+
+import typing as t
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_confirmation import is_confirmed
+
+
+def restore_confirmed(plans: t.Any, answer: t.Any) -> t.Any:
+    """Returns True if the answer confirms all that would be sent."""
+    return is_confirmed(str(answer), list(plans))
+
+
+class FilterModule:
+    """What Ansible looks for."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """The filters by name."""
+        return {"restore_confirmed": restore_confirmed}

@@ -1,0 +1,307 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Only what was confirmed is restored, whatever other runs do meanwhile; and whatever is wrong with the evidence."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, Subject
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+from support.worker import Worker
+
+PLAYBOOK = "clawhosters.cloud.restore"
+POSTS = "POST *"
+NAMES = {1: "web-bot", 2: "bare-bot", 7: " \u3000", 8: "shop-bot ", 9: "shop-bot"}
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator) -> None:
+    """Instance 7 has a blank name, and 8 and 9 have one name but for a blank; all but 2 have a backup of their id."""
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": name} for number, name in NAMES.items()],
+            "backups": [
+                {"id": number, "instance_id": number, "created_at": "2h ago"} for number in NAMES if number != 2
+            ],
+        },
+        switches={"transition_reads": 1},
+    )
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """The journal of the workers here, and of the controller's runs."""
+    return Journal(str(tmp_path / "state"))
+
+
+@pytest.fixture
+def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+    return Worker(simulator, {"state_dir": str(tmp_path / "state"), "incident": "INC-1", "instance_id": 1})
+
+
+@pytest.fixture
+def controller(controller: Controller, tmp_path: Path) -> Controller:
+    controller.environment["CLAWHOSTERS_STATE_DIR"] = str(tmp_path / "state")
+    return controller
+
+
+def command(*ids: int, **variables: t.Any) -> list[str]:
+    given = {"restore_instance_ids": list(ids), "restore_incident": "INC-1", "restore_healthy_timeout": 60, **variables}
+    return ["ansible-playbook", PLAYBOOK, "-e", json.dumps(given)]
+
+
+def restore(controller: Controller, *ids: int, **variables: t.Any) -> Run:
+    run = controller.run(*command(*ids, **variables))
+    assert "Traceback" not in run.screen
+    return run
+
+
+def subject(simulator: Simulator, number: int = 1) -> Subject:
+    return Subject("restore", simulator.url, "INC-1", str(number))
+
+
+def record(controller: Controller) -> list[dict[str, t.Any]]:
+    """The runs on record."""
+    text = (controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8")
+    return json.loads(text)["runs"]
+
+
+# What confirms
+
+
+def test_a_blank_name_is_confirmed_by_nothing_but_the_id(simulator: Simulator, controller: Controller) -> None:
+    run = restore(controller, 7)
+    assert run.rc != 0
+    assert "Not confirmed; nothing was sent." in run.stdout
+    assert "Its name can't be typed. To confirm, its id, 7, is given instead." in run.stdout
+    blank = restore(controller, 7, restore_confirm=NAMES[7])
+    assert blank.rc != 0
+    assert simulator.calls(POSTS) == []
+    assert restore(controller, 7, restore_confirm=7).rc == 0
+    assert simulator.calls(POSTS) == ["POST /backups/7/restore"]
+
+
+def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, controller: Controller) -> None:
+    run = restore(controller, 8, restore_confirm="shop-bot")
+    assert run.rc != 0
+    assert "Its name could be taken for that of id 9. To confirm, its id, 8, is given instead." in run.stdout
+    assert "-e restore_confirm=8" in run.stdout
+    assert simulator.calls(POSTS) == []
+    both = restore(controller, 8, 9, restore_confirm="8,9")
+    assert both.rc == 0, both.screen
+    assert simulator.calls(POSTS) == ["POST /backups/8/restore", "POST /backups/9/restore"]
+
+
+def test_one_that_can_not_be_restored_may_be_left_out_of_what_is_given(
+    simulator: Simulator, controller: Controller
+) -> None:
+    run = restore(controller, 2, 1, restore_confirm="web-bot")
+    assert "web-bot (id 1)" not in run.results[-1]["result"]["msg"]
+    assert "bare-bot (id 2): Nothing was sent. It has no usable backup." in run.results[-1]["result"]["msg"]
+    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
+
+
+# What another run changes
+
+
+def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_nothing(
+    simulator: Simulator, controller: Controller, journal: Journal
+) -> None:
+    simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1000)
+    with contextlib.ExitStack() as other:
+        assert other.enter_context(journal.held(subject(simulator)))
+        journal.write(subject(simulator), Event.INTENDED, backup_id=1)
+        with subprocess.Popen(
+            command(1),
+            cwd=controller.folder,
+            env=controller.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            deadline = time.monotonic() + 120
+            # It is on record before it waits for the other run.
+            while not (controller.folder / "clawhosters-restore/INC-1.html").exists():
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            journal.write(subject(simulator), Event.REFUSED, reason="422")
+            simulator.set_instance(1, status="running")
+            other.close()
+            screen, _none = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert simulator.calls(POSTS) == []
+    assert "is under way; it is waited for." in screen
+    assert "This run was only to wait for a restore that another run had sent; it sent none itself." in screen
+    assert "was not carried out, and this run only waited for it. Nothing was sent." in screen
+    assert "Run the same again, to see the plan as it is now and to confirm it:" in screen
+    assert [one["kind"] for one in record(controller)[-1]["instances"]] == ["not_sent"]
+
+
+def meanwhile(
+    worker: Worker, journal: Journal, monkeypatch: pytest.MonkeyPatch, change: t.Callable[[], object]
+) -> t.ContextManager[object]:
+    """Another run holds the restore; when it is waited for, it makes its change, and is done."""
+    other = contextlib.ExitStack()
+    assert other.enter_context(journal.held(subject(worker.simulator)))
+    sleep = worker.sleeper.sleep
+
+    def once(seconds: float) -> None:
+        monkeypatch.setattr(worker.sleeper, "sleep", sleep)
+        change()
+        other.close()
+        sleep(seconds)
+
+    monkeypatch.setattr(worker.sleeper, "sleep", once)
+    return other
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"status": "paused"}, "The status of web-bot (id 1) is paused"),
+        ({"name": "shop-bot2"}, "The instance with id 1 is named shop-bot2, not web-bot; nothing was done."),
+    ],
+)
+def test_the_instance_is_read_again_after_another_run_was_waited_for(
+    worker: Worker, journal: Journal, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], words: str
+) -> None:
+    with meanwhile(worker, journal, monkeypatch, lambda: worker.simulator.set_instance(1, **change)):
+        result = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert words in result["msg"]
+    assert worker.simulator.calls(POSTS) == []
+
+
+def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
+    with journal.held(subject(worker.simulator)):
+        result = worker.run(claw_backup_restore, wait_timeout=30)
+    assert "another run is restoring it, and not free within 30 s" in result["msg"]
+    assert "This run sent nothing. Run the same again: it goes on waiting." in result["msg"]
+    assert result["restore"]["outcome"] == "in_flight"
+    assert worker.simulator.calls(POSTS) == []
+
+
+def test_force_repeats_only_the_attempt_that_was_known(worker: Worker, journal: Journal) -> None:
+    first = worker.run(claw_backup_restore)
+    plan = worker.run(claw_backup_restore, check=True, force=True)
+    assert plan["restore"]["outcome"] == "planned"
+    assert plan["restore"]["sent_at"] == first["restore"]["sent_at"]
+    # Another run has sent it again since then.
+    second = worker.run(claw_backup_restore, force=True, expected_sent_at=plan["restore"]["sent_at"])
+    assert second["changed"] is True
+    late = worker.run(claw_backup_restore, force=True, expected_sent_at=plan["restore"]["sent_at"])
+    assert late["changed"] is False
+    assert late["restore"] == second["restore"]
+    never = worker.run(claw_backup_restore, force=True, expected_sent_at="")
+    assert (never["changed"], never["restore"]) == (False, second["restore"])
+    assert worker.simulator.effects()["restores"] == 2
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_nothing_is_sent_where_the_attempt_that_was_known_is_gone(
+    worker: Worker, journal: Journal, force: bool
+) -> None:
+    journal.write(subject(worker.simulator), Event.INTENDED, backup_id=1)
+    journal.write(subject(worker.simulator), Event.REFUSED)
+    result = worker.run(claw_backup_restore, force=force, expected_sent_at="2026-02-01T10:00:00+00:00")
+    assert result["failed"] is True
+    assert "this run only waited for it. Nothing was sent." in result["msg"]
+    assert worker.simulator.calls(POSTS) == []
+    # What was planned when the journal held nothing is sent, as long as it holds nothing.
+    assert worker.run(claw_backup_restore, force=force, expected_sent_at="")["changed"] is True
+
+
+def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_renamed_is_left_alone(
+    simulator: Simulator, controller: Controller, journal: Journal
+) -> None:
+    journal.write(subject(simulator), Event.INTENDED, backup_id=1)
+    journal.write(subject(simulator), Event.UNCLEAR)
+    # The first reading by id is the plan's; the next is the restore's.
+    simulator.fault(
+        "wrong_type",
+        path="/instances/1",
+        body={"data": {"id": 1, "name": "other-bot", "status": "running"}},
+        skip=2,
+        times=None,
+    )
+    run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
+    assert "It was restored for this incident before, sent at 20" in run.stdout
+    assert "The instance with id 1 is named other-bot, not web-bot; nothing was done." in run.stdout
+    assert simulator.calls(POSTS) == []
+
+
+# The evidence
+
+
+def test_what_is_wrong_with_earlier_evidence_stops_no_restore(simulator: Simulator, controller: Controller) -> None:
+    folder = controller.folder / "clawhosters-restore"
+    folder.mkdir()
+    (folder / "INC-1.json").write_text('{"runs":[{"began_at":"x"}]}', encoding="utf-8")
+    run = restore(controller, 1, restore_confirm="web-bot")
+    assert run.rc == 0, run.screen
+    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
+    (aside,) = folder.glob("INC-1.json.*")
+    assert aside.read_text(encoding="utf-8") == '{"runs":[{"began_at":"x"}]}'
+    assert [one["outcome"] for one in record(controller)] == ["restored"]
+
+
+def test_evidence_that_can_not_be_written_any_more_stops_no_restore_and_is_told(
+    simulator: Simulator, controller: Controller
+) -> None:
+    (controller.folder / "clawhosters-restore/INC-1.html").mkdir(parents=True)
+    run = restore(controller, 1, 2, restore_confirm="web-bot")
+    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
+    said = f"The report can't be written to {controller.folder}/clawhosters-restore/INC-1.html: Is a directory."
+    assert run.says(f"[WARNING]: {said}")
+    assert run.results[-1]["result"]["msg"].splitlines()[0] == said
+    alone = restore(controller, 1, restore_confirm="web-bot")
+    assert alone.rc == 0, alone.screen
+    assert said in alone.stdout
+
+
+def test_a_folder_that_can_not_hold_evidence_fails_in_one_line_before_anything_is_sent(
+    simulator: Simulator, controller: Controller
+) -> None:
+    controller.write("a-file", "")
+    run = restore(controller, 1, restore_confirm="web-bot", restore_report_dir="a-file")
+    assert run.rc != 0
+    assert run.results[-1]["result"]["msg"] == (
+        f"The report can't be written to {controller.folder}/a-file/INC-1.html: File exists. Nothing was sent."
+    )
+    assert simulator.calls() == []
+
+
+def test_two_runs_of_an_incident_at_the_same_time_are_both_on_record(
+    simulator: Simulator, controller: Controller
+) -> None:
+    processes = [
+        subprocess.Popen(
+            command(1, restore_confirm="web-bot"),
+            cwd=controller.folder,
+            env={**controller.environment, "RESULTS_FILE": str(controller.folder / f"results-{number}")},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for number in range(2)
+    ]
+    screens = [process.communicate(timeout=200)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], screens
+    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
+    runs = record(controller)
+    assert [one["outcome"] for one in runs] == ["restored", "restored"]
+    assert sorted(one["instances"][0]["tag"] for one in runs) == ["restored", "restored already"]

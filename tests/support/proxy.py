@@ -1,0 +1,40 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A proxy that answers by itself, and keeps what it was asked for: so no name has to be known, and no port is taken."""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+@contextmanager
+def recording_proxy() -> t.Iterator[tuple[dict[str, str], list[str]]]:
+    """The environment that sends requests to it, except to this machine, and the addresses that were asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(404 if self.path.endswith("/nowhere") else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_CONNECT(self) -> None:
+            asked.append(self.path)
+            self.send_error(403)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        yield {"http_proxy": address, "https_proxy": address, "no_proxy": "127.0.0.1"}, asked
+        server.shutdown()
+        thread.join()
