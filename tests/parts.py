@@ -11,6 +11,7 @@ a line with its outcome and its seconds. The exit code is 0 if all targets passe
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
@@ -23,9 +24,9 @@ import typing as t
 class Lane:
     """Targets that run one after another, and their output where it is not shown at once."""
 
-    def __init__(self, targets: list[str], *, is_shown: bool) -> None:
+    def __init__(self, targets: list[str], output: t.IO[str] | None) -> None:
         self.outcomes: dict[str, tuple[str, float]] = dict.fromkeys(targets, ("not run", 0.0))
-        self.output = None if is_shown else tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self.output = output
         self._thread = threading.Thread(target=self._run)
         self._is_stopped = False
         self._process: subprocess.Popen[t.Any] | None = None
@@ -61,14 +62,16 @@ class Lane:
 def main(lanes: list[str]) -> int:
     """Returns the exit code."""
     begun = time.monotonic()
-    running = [Lane(targets.split(), is_shown=not number) for number, targets in enumerate(lanes)]
-    try:
-        for lane in running:
-            lane.finish()
-    except KeyboardInterrupt:
-        for lane in running:
-            lane.stop()
-        return 130
+    with contextlib.ExitStack() as stack:
+        outputs = [stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) for _ in lanes[1:]]
+        running = [Lane(targets.split(), output) for targets, output in zip(lanes, [None, *outputs], strict=True)]
+        try:
+            for lane in running:
+                lane.finish()
+        except KeyboardInterrupt:
+            for lane in running:
+                lane.stop()
+            return 130
     outcomes = {target: outcome for lane in running for target, outcome in lane.outcomes.items()}
     print()
     for target, (outcome, seconds) in outcomes.items():

@@ -79,7 +79,7 @@ class StateFolder:
             if within is None:
                 fcntl.flock(file, fcntl.LOCK_EX)
             else:
-                _lock_within(file, within)
+                lock_within(file, within)
             yield file
 
     def replace(self, name: str, data: bytes) -> None:
@@ -182,7 +182,8 @@ def _volume_group(path: Path) -> int | None:
     return status.st_gid if is_volume else None
 
 
-def _lock_within(file: int, seconds: float) -> None:
+def lock_within(file: int, seconds: float) -> None:
+    """Locks an open file against other processes. Raises TimeoutError when it is held for more than ``seconds``."""
     end = time.monotonic() + seconds
     pause = LOCK_PAUSE
     while True:

@@ -14,14 +14,13 @@ import contextlib
 import errno
 import os
 import secrets
-import stat
 import typing as t
 from pathlib import Path
 
 import jinja2
 
 from ..module_utils.errors import ClawHostersError, one_line
-from ..module_utils.statefolder import StateFolder
+from ..module_utils.statefolder import ROOT, lock_within, open_own, opened_folder, replace_file
 from .restore_report import earlier_runs, record_text, with_run
 
 Data = dict[str, t.Any]
@@ -29,8 +28,6 @@ Data = dict[str, t.Any]
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for another run at the same records; it holds them for some milliseconds."""
 
-
-_ROOT = 0
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
@@ -42,80 +39,69 @@ class ReportError(ClawHostersError):
 
 
 class ReportFolder:
-    """The folder of a report. What can't be done raises OSError, or ReportError where it would not be safe."""
+    """The folder of a report. What can't be done raises OSError, or ReportError where it would not be safe.
+
+    Unlike a state folder it may be open to a group: a report is no memory that anything rests on.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._files = StateFolder(str(path))
 
     def make(self) -> None:
         """Makes the folder if it is not there."""
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def require_own(self) -> None:
-        """Raises ReportError for a folder, or a link to one, of another user, who could exchange what is in it."""
-        for status in (os.lstat(self._path), os.stat(self._path)):
-            if status.st_uid not in (os.geteuid(), _ROOT):
-                raise ReportError(self._path, "the folder belongs to another user. Name one of your own")
-
     @contextlib.contextmanager
-    def locked(self) -> t.Iterator[None]:
-        """Keeps other runs of this user from the records of the folder. Raises TimeoutError."""
+    def locked(self) -> t.Iterator[OpenFolder]:
+        """The open folder, kept from other runs of this user meanwhile. Raises TimeoutError.
+
+        Raises ReportError for a folder, or a link to one, of another user, who could exchange what is in it.
+        """
+        if os.lstat(self._path).st_uid not in (os.geteuid(), ROOT):
+            raise self._of_another_user()
         with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(opened_folder(Path(os.path.realpath(self._path))))
+            if os.fstat(folder).st_uid not in (os.geteuid(), ROOT):
+                raise self._of_another_user()
+            lock = open_own(folder, f".clawhosters-{os.geteuid()}.lock", os.O_RDWR | os.O_CREAT, self._path)
+            stack.callback(os.close, lock)
             try:
-                stack.enter_context(self._files.locked(f".clawhosters-{os.geteuid()}.lock", within=LOCK_TIMEOUT))
+                lock_within(lock, LOCK_TIMEOUT)
             except OSError as error:
                 # A file system without locks is no reason to go without a record.
                 if error.errno not in _NO_LOCKS:
                     raise
-            yield
+            yield OpenFolder(folder, self._path)
+
+    def _of_another_user(self) -> ReportError:
+        return ReportError(self._path, "the folder belongs to another user. Name one of your own")
+
+
+class OpenFolder:
+    """A folder that is open, and the files in it by their names. Raises OSError."""
+
+    def __init__(self, folder: int, path: Path) -> None:
+        self._folder = folder
+        self._path = path
 
     def read(self, name: str) -> bytes | None:
         """Returns the content of a file, None where there is none. Raises OSError for anything but an own file."""
         try:
-            # O_NONBLOCK: to open a pipe would wait for somebody to write to it.
-            with (
-                self._files.opened(name, os.O_RDONLY | os.O_NONBLOCK) as file,
-                open(file, "rb", closefd=False) as whole,
-            ):
-                status = os.fstat(file)
-                if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
-                    raise PermissionError(f"{name} is not a file of your own")
+            with open(open_own(self._folder, name, os.O_RDONLY, self._path), "rb") as whole:
                 return whole.read()
         except FileNotFoundError:
             return None
 
     def write(self, name: str, text: str) -> None:
         """Puts a new file into the place of whatever has this name, at once and synced to the disk."""
-        with self._draft(text) as draft:
-            draft.rename(self._files.path / name)
-        with self._files.opened(".", os.O_RDONLY | os.O_DIRECTORY) as folder:
-            os.fsync(folder)
-
-    def try_to_write(self) -> None:
-        """Writes a file that is not kept."""
-        with self._draft(""):
-            pass
-
-    @contextlib.contextmanager
-    def _draft(self, text: str) -> t.Iterator[Path]:
-        """A new file; it is gone afterwards, unless it was given another name."""
-        draft = self._files.path / f".{secrets.token_hex(8)}.draft"
-        try:
-            with self._files.opened(draft.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL) as file:
-                with open(file, "wb", closefd=False) as stream:
-                    stream.write(text.encode(errors="replace"))
-                os.fsync(file)
-            yield draft
-        finally:
-            draft.unlink(missing_ok=True)
+        replace_file(self._folder, name, text.encode(errors="replace"))
 
     def set_aside(self, *names: str) -> None:
         """Gives files that are there another name."""
         mark = secrets.token_hex(4)
         for name in names:
             with contextlib.suppress(FileNotFoundError):
-                (self._files.path / name).rename(self._files.path / f"{name}.unreadable-{mark}")
+                os.rename(name, f"{name}.unreadable-{mark}", src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
 
 def render(template: str, variables: Data) -> str:
@@ -129,9 +115,8 @@ def prepare(path: str) -> None:
     try:
         with _said(path) as (folder, _name):
             folder.make()
-            folder.require_own()
             with folder.locked():
-                folder.try_to_write()
+                pass
     except ReportError as error:
         error.add("Nothing was sent.")
         raise
@@ -143,8 +128,7 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
     Returns True if the page of before has another fingerprint: a page that says the same is written anew, too, since
     it says of when it is.
     """
-    with _said(path) as (folder, name):
-        folder.require_own()
+    with _said(path) as (place, name), place.locked() as folder:
         try:
             earlier = folder.read(name) or b""
         except OSError:
@@ -160,11 +144,10 @@ def record_run(path: str, template: str, variables: Data, run: Data) -> None:
     Runs that are at it at the same time take turns. A record that can't be read, or is of another incident, is kept
     under another name.
     """
-    with _said(path) as (folder, page_name):
+    with _said(path) as (place, page_name):
         record_name = str(Path(page_name).with_suffix(".json"))
-        folder.make()
-        folder.require_own()
-        with folder.locked():
+        place.make()
+        with place.locked() as folder:
             runs = _runs_before(folder, record_name, run["incident"])
             if runs is None:
                 folder.set_aside(record_name, page_name)
@@ -173,7 +156,7 @@ def record_run(path: str, template: str, variables: Data, run: Data) -> None:
             folder.write(page_name, render(template, {**variables, "runs": runs, "latest": run}))
 
 
-def _runs_before(folder: ReportFolder, name: str, incident: str) -> list[Data] | None:
+def _runs_before(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
     """Returns the runs that are on record, None for a record that can't be read."""
     try:
         content = folder.read(name)

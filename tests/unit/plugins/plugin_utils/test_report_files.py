@@ -124,32 +124,34 @@ def test_what_is_laid_in_its_place_is_not_written_into(page, template, tmp_path)
     assert runs_of(pipe) == ["a"]
 
 
-def test_a_file_of_another_user_is_neither_read_nor_written(page, template, monkeypatch):
+def test_a_file_of_another_user_is_neither_read_nor_written(page, template, owners):
     record_run(str(page), template, {}, {**RUN, "id": "theirs"})
     their_page, their_record = page.stat().st_ino, page.with_suffix(".json").stat().st_ino
-    monkeypatch.setattr(report_files.ReportFolder, "require_own", lambda _self: None)
-    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    owners.give(page, page.with_suffix(".json"))
     record_run(str(page), template, {}, RUN)
     assert runs_of(page) == ["a"]
     aside = {path.stat().st_ino for path in page.parent.glob("*.unreadable-*")}
     assert aside == {their_page, their_record}
 
 
-def test_a_folder_of_another_user_is_refused(page, template, monkeypatch, tmp_path):
+def test_a_folder_of_another_user_is_refused(page, template, owners, tmp_path):
     page.parent.mkdir()
-    link = tmp_path / "link"
+    own = tmp_path / "own"
+    own.mkdir()
+    link, their_link = tmp_path / "link", tmp_path / "their link"
     link.symlink_to(page.parent)
-    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    monkeypatch.setattr(report_files, "_ROOT", os.getuid() + 2)
+    their_link.symlink_to(own)
+    owners.give(page.parent, their_link)
     for write in (
         lambda: prepare(str(page)),
         lambda: prepare(str(link / "INC-1.html")),
+        lambda: prepare(str(their_link / "INC-1.html")),
         lambda: record_run(str(page), template, {}, RUN),
         lambda: write_page(str(page), template, {}, "x", check_mode=False),
     ):
         with pytest.raises(ReportError, match="the folder belongs to another user"):
             write()
-    assert not list(page.parent.iterdir())
+    assert not [*page.parent.iterdir(), *own.iterdir()]
 
 
 def test_a_place_that_can_not_be_used_is_told_before_anything_is_sent(tmp_path):
@@ -164,7 +166,7 @@ def test_where_there_are_no_locks_the_run_is_recorded_without(page, template, mo
     def no_locks(*_args, **_named):
         raise OSError(report_files.errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(report_files.StateFolder, "locked", no_locks)
+    monkeypatch.setattr(report_files, "lock_within", no_locks)
     prepare(str(page))
     record_run(str(page), template, {}, RUN)
     assert runs_of(page) == ["a"]
