@@ -117,6 +117,25 @@ def test_a_look_that_fails_is_no_transition_and_one_warning(
     assert "\n" not in failure
 
 
+def test_a_state_folder_that_others_can_write_to_is_one_warning(
+    simulator: Simulator, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(0o777)
+
+    async def scenario() -> None:
+        async with source(simulator, state_dir=str(state)) as running:
+            simulator.set_instance(2, health_status="unhealthy")
+            assert await running.event() == ("health_changed", 2)
+            await running.look()
+
+    asyncio.run(scenario())
+    (warning,) = warnings(caplog)
+    assert warning.startswith(f"Others can write to {state}, so the rate limit is not shared with other processes.")
+    assert list(state.iterdir()) == []
+
+
 def test_it_says_once_what_it_watches(simulator: Simulator, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
