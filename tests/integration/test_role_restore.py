@@ -295,7 +295,7 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     for number, address in addresses.items():
         simulator.set_instance(number, subdomain_url=address)
     # The journal says that they were restored, so that nothing has to be waited for.
-    journal = Journal(str(controller.folder / "home/.ansible/clawhosters"))
+    journal = Journal(str(controller.home / ".ansible/clawhosters"))
     for number in addresses:
         subject = Subject("restore", simulator.url, "INC-1", str(number))
         journal.write(subject, Event.INTENDED, backup_id=number)
