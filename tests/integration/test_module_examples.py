@@ -43,7 +43,7 @@ WORLD: dict[str, t.Any] = {
 @pytest.mark.parametrize("name", MODULES)
 def test_each_example_works(simulator: Simulator, controller: Controller, name: str) -> None:
     simulator.reset(state=WORLD, switches={"addon_writable": ["tier", "usage_limit", "provider", "provider_key"]})
-    controller.write("home/.clawhosters_key", KEY)
+    (controller.home / ".clawhosters_key").write_text(KEY, encoding="utf-8")
     controller.environment["PROVIDER_KEY"] = "sk-of-a-provider"
     module = importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.modules.{name}")
     tasks = yaml.safe_load(module.EXAMPLES)

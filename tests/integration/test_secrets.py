@@ -254,7 +254,7 @@ def test_the_inventory_cache_holds_no_key(controller: Controller) -> None:
 
 
 def test_a_netrc_does_not_replace_the_key(simulator: Simulator, controller: Controller) -> None:
-    controller.write("home/.netrc", "machine 127.0.0.1 login user password wrong\n")
+    (controller.home / ".netrc").write_text("machine 127.0.0.1 login user password wrong\n", encoding="utf-8")
     run = controller.task({"id": 1})
     assert run.rc == 0, run.screen
 
