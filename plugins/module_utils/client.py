@@ -25,14 +25,12 @@ from .errors import (
     ApiError,
     CheckModeError,
     ClawHostersError,
-    GarbledError,
     IncompleteListError,
     RateLimitedError,
-    ServerError,
-    TransportError,
 )
 from .pages import Item, ListShifted, ListTooLong, PageCollector, Pagination, by_id
 from .progress import Patience, Progress
+from .retries import IDEMPOTENT, JITTER, NEVER, UNSAFE, RetryPolicy, pause_after
 from .settings import Settings
 from .together import check_wanted, in_order
 from .transport import Answer, WireOutcome, exchange
@@ -45,22 +43,6 @@ Read = t.TypeVar("Read")
 ReadPage: t.TypeAlias = "t.Callable[[str, Answer], tuple[list[Item], Pagination | None]]"
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
-    """The errors after which a request is sent again (contract, end of section 11). Nothing else decides on it."""
-
-    # A class and no enum: up to Python 3.11.3 the enum member of an empty tuple is a bare object.
-    retry_on: tuple[type[ClawHostersError], ...]
-
-
-IDEMPOTENT = RetryPolicy((TransportError, RateLimitedError, ServerError, GarbledError))
-"""GET: reading twice changes nothing."""
-UNSAFE = RetryPolicy((RateLimitedError,))
-"""Retry on 429 only: it guarantees that nothing was executed. For any other error the caller re-reads the resource."""
-NEVER = RetryPolicy(())
-"""Purchases: they spend real money, so nothing is sent again, not even after a 429."""
-
-
 class Witness(t.Protocol):
     """Is told of a change when it goes out, not when it begins to wait for its turn."""
 
@@ -69,14 +51,6 @@ class Witness(t.Protocol):
 
     def refused(self) -> None:
         """It was answered with 429, so it was not done; it may go out again."""
-
-
-TRANSIENT_PAUSES = (0.5, 1.0, 2.0, 4.0)
-"""Seconds before the second, third... try after a fault other than 429; the fifth fault is reported."""
-IMPATIENCE = 1.2
-"""A limit that is not open when the service said it would be is asked ever more rarely, by this factor."""
-JITTER = 0.25
-"""A wait is longer by up to this share of itself, so that those who wait together do not wake together."""
 
 
 @dataclass
@@ -233,13 +207,12 @@ class Client:
 
         params = {"page": str(number)} if number > 1 else {}
         page_size = self.settings.page_size
-        if page_size is None:
-            return self._request("GET", path, IDEMPOTENT, measured, params=params, within=within)
+        if page_size is not None:
+            params["per_page"] = str(page_size)
         try:
-            with_size = {**params, "per_page": str(page_size)}
-            return self._request("GET", path, IDEMPOTENT, measured, params=with_size, within=within)
+            return self._request("GET", path, IDEMPOTENT, measured, params=params, within=within)
         except ApiError as refusal:
-            if refusal.status not in (400, 422):
+            if page_size is None or refusal.status not in (400, 422):
                 raise
         # The service does not take `per_page` (U8): go on without, for this list and those after it.
         self.settings = self.settings.without_page_size()
@@ -275,7 +248,7 @@ class Client:
                 answer = self._exchange(request, patience, witness)
                 return read(f"{method} {path}", self._showable(answer, retry))
             except retry.retry_on as error:
-                pause = _pause_after(error, tries)
+                pause = pause_after(error, tries)
                 if pause is None or pause > patience.left:
                     if tries > 1:
                         error.add(f"Given up after {tries} tries in {patience.spent:.0f} s.")
@@ -356,15 +329,3 @@ class Client:
         if error is None or isinstance(error, RateLimitedError):
             return f"{host}: waiting, since the requests of this minute are used up (rate limit)"
         return f"{host}: no good answer yet, waiting to ask again"
-
-
-def _pause_after(error: ClawHostersError, tries: int) -> float | None:
-    """Seconds to wait before the next try, None when there should be none."""
-    asked = getattr(error, "wait", None)
-    if isinstance(error, RateLimitedError):
-        if asked is None:
-            return ratelimit.UNTOLD_PAUSES[min(tries, len(ratelimit.UNTOLD_PAUSES)) - 1]
-        return min(asked * IMPATIENCE ** (tries - 1), ratelimit.LONGEST_WAIT)
-    if tries > len(TRANSIENT_PAUSES):
-        return None
-    return TRANSIENT_PAUSES[tries - 1] if asked is None else asked

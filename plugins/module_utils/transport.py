@@ -13,16 +13,15 @@ import importlib.metadata
 import json
 import os
 import re
-import socket
 import sys
-import time
 import typing as t
-import zlib
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from .bodies import text_of
 from .deadline import Deadline, WatchedAdapter
-from .errors import ClawHostersError, RedirectedError, SettingsError, TlsError, TransportError, one_line
+from .errors import ClawHostersError, RedirectedError, TransportError, one_line
+from .failures import failure_of
 from .redaction import Redactor
 from .settings import Settings
 from .together import AT_ONCE
@@ -31,7 +30,7 @@ try:
     import requests
     from requests import Session
     from requests.auth import AuthBase
-    from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+    from urllib3.exceptions import HTTPError
 except ImportError as error:
     REQUESTS_IMPORT_ERROR: ImportError | None = error
     AuthBase = Session = object  # type: ignore[assignment,misc]
@@ -41,17 +40,8 @@ else:
 LOWEST_REQUESTS = (2, 28)
 """The oldest version of ``requests`` that the tests run with."""
 
-_UNTRUSTED = re.compile(r"certificate verify failed: (.*?)\.?( \(_ssl\.c:\d+\))?['\")]*$", re.DOTALL)
 REDIRECTS = 3
 """How many redirects within the host a GET follows."""
-PIECE = 1 << 16
-LONGEST_BODY = 1 << 23
-"""Bytes of an answer that are read, once it is unpacked. A page of 100 instances has 50 thousand; a service that does
-not split its lists could send 15 000 instances in one answer."""
-MOST_OBJECTS = 200_000
-"""Objects and lists in an answer. In memory, an empty one takes thirty times its two characters."""
-SHORTEST_PROXY_SECRET = 4
-"""Characters of a password of a proxy that are replaced in messages."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +120,7 @@ def exchange(
     A GET follows redirects within its host; nothing follows one to another host, where the key has no business.
     ``before`` is called before each request on the way, and ``after`` with what became of it; ``say`` is told every ten
     seconds that there is no answer yet.
-    Raises TransportError, TlsError or RedirectedError.
+    Raises TransportError, TlsError, RedirectedError, or SettingsError for an address that can't be used.
     """
     require_library()
     request = f"{method} {path}"
@@ -144,19 +134,17 @@ def exchange(
         try:
             with deadline, _session(is_new=on_new_connection) as session:
                 response = _send(session, settings, method, url, params, body, timeout)
-                text = _text(response, timeout)
+                text = text_of(response, timeout)
             if deadline.has_cut:
                 # What is cut off can look like a short answer.
-                raise requests.exceptions.ReadTimeout
+                raise requests.exceptions.Timeout
         # requests raises TypeError for a proxy without a host.
         except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
             sent = deadline.may_have_sent
             if isinstance(error, TypeError) and sent:
                 raise
-            cause: Exception = error
-            if deadline.has_cut or isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
-                cause = requests.exceptions.ReadTimeout() if sent else requests.exceptions.ConnectTimeout()
-            failure = _failure(request, host, timeout, cause, sent=sent, proxy=_proxy_for(settings, url))
+            cause = requests.exceptions.Timeout() if deadline.has_cut else error
+            failure = failure_of(request, host, timeout, cause, sent=sent, proxy=_proxy_for(settings, url))
             after(WireOutcome(sent=isinstance(failure, TransportError) and failure.sent))
             raise failure from None
         after(WireOutcome(True, response.status_code, response.headers))
@@ -258,172 +246,12 @@ def redacted_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str
     return requests.structures.CaseInsensitiveDict({name: redact(value) for name, value in headers.items()})
 
 
-def _text(response: requests.Response, timeout: float) -> str:
-    """Returns the body as text.
-
-    ``timeout`` holds for all of it: requests would wait as long for each byte. Raises what urllib3 does, ReadTimeout,
-    and ContentDecodingError for a body that is too large or packed in an unknown way.
-    """
-    end = time.monotonic() + timeout
-    # urllib3 1.26 takes a body that ends too soon for a whole one, unless it is told not to.
-    response.raw.enforce_content_length = True
-    # urllib3 1.26 has no read that returns what is there; it waits for a whole piece.
-    read = getattr(response.raw, "read1", response.raw.read)
-    content = bytearray()
-    try:
-        unpack = _unpacker(response.headers.get("Content-Encoding", ""))
-        while piece := read(PIECE, decode_content=False):
-            for part in unpack(piece):
-                content += part
-                if len(content) > LONGEST_BODY:
-                    raise requests.exceptions.ContentDecodingError(f"more than {LONGEST_BODY >> 20} MiB")
-            if time.monotonic() > end:
-                raise requests.exceptions.ReadTimeout
-        if unpack.is_cut_off:
-            raise requests.exceptions.ContentDecodingError("its end is missing")
-    except BaseException:
-        response.close()
-        raise
-    text = content.decode("utf-8-sig", errors="replace")
-    if text.count("{") + text.count("[") > MOST_OBJECTS:
-        raise requests.exceptions.ContentDecodingError(f"more than {MOST_OBJECTS} objects")
-    return text
-
-
-class _Plain:
-    """A body that is not packed."""
-
-    is_cut_off = False
-
-    def __call__(self, piece: bytes) -> t.Iterator[bytes]:
-        yield piece
-
-
-class _Gzip:
-    """Unpacks gzip in parts of a bounded size: urllib3 would make 64 MiB of one piece before anybody could count."""
-
-    def __init__(self) -> None:
-        self._stream: t.Any = None
-        self._has_one = False
-
-    @property
-    def is_cut_off(self) -> bool:
-        return self._stream is not None
-
-    def __call__(self, piece: bytes) -> t.Iterator[bytes]:
-        """Yields the content of ``piece``, at most PIECE bytes at a time. Raises ContentDecodingError."""
-        while piece:
-            stream = self._stream = self._stream or zlib.decompressobj(16 + zlib.MAX_WBITS)
-            try:
-                part = stream.decompress(piece, PIECE)
-            except zlib.error:
-                if self._has_one:
-                    # Padding, which all who unpack gzip pass over.
-                    self._stream = None
-                    return
-                raise requests.exceptions.ContentDecodingError("no valid gzip") from None
-            piece = stream.unconsumed_tail
-            if stream.eof:
-                # A body may have several streams, one after another.
-                piece, self._stream, self._has_one = stream.unused_data, None, True
-            yield part
-
-
-def _unpacker(encoding: str) -> _Plain | _Gzip:
-    """For a Content-Encoding. Raises ContentDecodingError for any but gzip: one within another could grow for ever."""
-    codings = [name for part in encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    if not codings:
-        return _Plain()
-    if codings in (["gzip"], ["x-gzip"]):
-        return _Gzip()
-    raise requests.exceptions.ContentDecodingError(f"Content-Encoding {one_line(encoding)}")
-
-
 def _proxy_for(settings: Settings, url: str) -> str | None:
     """Returns the URL of the proxy that the environment names for ``url``, with its password, or None."""
     if settings.is_loopback:
         return None
     proxies: dict[str, str] = requests.utils.get_environ_proxies(url)
     return requests.utils.select_proxy(url, proxies)
-
-
-def _failure(
-    request: str, host: str, timeout: float, error: Exception, *, sent: bool = True, proxy: str | None = None
-) -> ClawHostersError:
-    """What ``requests`` raised, as an error of ours: did the request reach the service, and what can be done?
-
-    ``sent``: a part of the request may have reached the service. ``proxy``: the URL of the proxy, if there is one.
-    """
-    if isinstance(error, requests.exceptions.SSLError) and (untrusted := _UNTRUSTED.search(str(error))):
-        return TlsError(
-            f"{request} was not sent: no trusted connection to {host} ({one_line(untrusted[1])}). "
-            "If it has a private certificate, give its CA with ca_path."
-        )
-    if isinstance(error, requests.exceptions.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
-        return TlsError(f"{request} was not sent: {host} does not speak https. Check api_url.")
-    if isinstance(error, requests.exceptions.ProxyError):
-        return TransportError(
-            f"{request} was not sent: the proxy for {host} can't be used ({_last_words(error, proxy)}). "
-            "Check https_proxy and no_proxy.",
-            sent=False,
-        )
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return TransportError(
-            f"{request} was not sent: {host} did not take the connection within {timeout:g} s (timeout).", sent=False
-        )
-    if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
-        return TransportError(f"{request}: {host} gave no whole answer within {timeout:g} s (timeout).", sent=True)
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return TransportError(f"{request}: the answer of {host} is of no use ({one_line(error)}).", sent=True)
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
-        return TransportError(
-            f"{request} was not sent: the host {host} is unknown. Check api_url and the network.", sent=False
-        )
-    if isinstance(cause, NewConnectionError):
-        return TransportError(
-            f"{request} was not sent: no connection to {host} ({_system_error(cause)}). "
-            "Check that the service runs, and api_url.",
-            sent=False,
-        )
-    if not sent and isinstance(error, (ValueError, TypeError)):
-        return SettingsError(f"{request} was not sent: {_unusable_address(host, error, proxy)}")
-    if not sent:
-        return TransportError(f"{request} was not sent: the connection to {host} was lost at its start.", sent=False)
-    return TransportError(f"{request}: the connection to {host} was lost before the whole answer came.", sent=True)
-
-
-def _is_unknown_host(error: BaseException) -> bool:
-    """Returns True if the name look-up failed. urllib3 1.26 has no exception of its own for it, as version 2 has."""
-    return isinstance(error.__cause__ or error.__context__, socket.gaierror)
-
-
-def _system_error(reason: Exception) -> str:
-    """The operating system's words in a urllib3 message such as ``...: [Errno 111] Connection refused``."""
-    return one_line(re.sub(r"^.*\[Errno -?\d+\] ", "", str(reason)))
-
-
-def _unusable_address(host: str, error: Exception, proxy: str | None) -> str:
-    """Says which address can't be used. A parser quotes what it can't read, which may be a part of a password."""
-    if proxy is None:
-        return f"api_url can't be used ({one_line(error)})."
-    if isinstance(error, requests.exceptions.InvalidSchema):
-        return f"the proxy for {host} can't be used ({one_line(error)}). Check https_proxy and no_proxy."
-    return (
-        f"the proxy for {host}, or api_url, is no address that can be used. Check https_proxy and no_proxy; in a "
-        "password, special characters are written as in %23 for #."
-    )
-
-
-def _last_words(error: Exception, proxy: str | None) -> str:
-    """The innermost reason in the text of an error that holds others, without the password of the proxy."""
-    _scheme, separator, rest = (proxy or "").partition("://")
-    login = (rest if separator else proxy or "").rpartition("@")[0]
-    password = login.partition(":")[2]
-    secrets = {login, unquote(login), password, unquote(password)}
-    text = Redactor(secrets, SHORTEST_PROXY_SECRET)(str(error))
-    words = re.split(r"[('\"]", re.sub(r"['\")]+$", "", text))[-1]
-    return one_line(words.rpartition(": ")[2])
 
 
 def _origin(url: str, location: str) -> str:

@@ -18,10 +18,10 @@ import typing as t
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils import pages
+from ansible_collections.clawhosters.cloud.plugins.module_utils.bodies import LONGEST_BODY, MOST_OBJECTS
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import AnswerError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
-from ansible_collections.clawhosters.cloud.plugins.module_utils.transport import LONGEST_BODY, MOST_OBJECTS
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_account_info,
     claw_addon_info,
