@@ -187,7 +187,7 @@ def main() -> None:
     # The folder for temporary files is made when the configuration is read; each command has, and removes, its own.
     from ansible import constants
 
-    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP")
+    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP", variables=vars(constants))
     sys.argv[:] = command.argv
     sys.path[0] = os.path.dirname(command.argv[0])
     runpy.run_path(command.argv[0], run_name="__main__")
