@@ -119,16 +119,16 @@ sanity: live copy $(DEV_READY) ## Run ansible-test sanity (the first time: a min
 	@cd $(COPY) && $(RUN) python tests/sanity/run.py
 
 # ARGS goes to pytest: make unit ARGS='-k budget -x'; make integration ARGS=tests/integration/test_fleet.py
-of = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
+pytest_arguments = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
 .PHONY: unit
 unit: live $(DEV_READY) ## Run the unit tests
 	$(call heading,Unit tests: pytest)
-	@$(RUN) python -m pytest -n 2 $(call of,tests/unit)
+	@$(RUN) python -m pytest -n 2 $(call pytest_arguments,tests/unit)
 
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 2 $(call of,tests/integration)
+	@$(RUN) python -m pytest -n 2 $(call pytest_arguments,tests/integration)
 
 # Some real commands of each kind, over HTTP; see the marker in pyproject.toml.
 .PHONY: slice

@@ -89,8 +89,8 @@ class StateFolder:
 
     @contextlib.contextmanager
     def _opened_folder(self) -> t.Iterator[int]:
-        require_fixed(self._given)
-        require_fixed(self.path)
+        require_not_replaceable(self._given)
+        require_not_replaceable(self.path)
         with opened_folder(self.path) as folder:
             require_own(os.fstat(folder), self.path, group=_volume_group(self.path.parent))
             yield folder
@@ -156,7 +156,7 @@ def require_own(status: os.stat_result, path: Path, *, group: int | None = None)
         raise UntrustedError(f"Others can write to {path}")
 
 
-def require_fixed(path: Path) -> None:
+def require_not_replaceable(path: Path) -> None:
     """Raises UntrustedError if another user could put something else in the place of ``path``.
 
     Root is trusted, and so is a group that may write to a folder above: it is often the user's private one, or the one

@@ -113,7 +113,7 @@ def render(template: str, variables: Data) -> str:
 def prepare(path: str) -> None:
     """Makes the folder of the report at ``path``, and tries it before anything is sent. Raises ReportError."""
     try:
-        with _said(path) as (folder, _name):
+        with _report_at(path) as (folder, _name):
             folder.make()
             with folder.locked():
                 pass
@@ -128,7 +128,7 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
     Returns True if the page of before has another fingerprint: a page that says the same is written anew, too, since
     it says of when it is.
     """
-    with _said(path) as (place, name), place.locked() as folder:
+    with _report_at(path) as (place, name), place.locked() as folder:
         try:
             earlier = folder.read(name) or b""
         except OSError:
@@ -144,7 +144,7 @@ def record_run(path: str, template: str, variables: Data, run: Data) -> None:
     Runs that are at it at the same time take turns. A record that can't be read, or is of another incident, is kept
     under another name.
     """
-    with _said(path) as (place, page_name):
+    with _report_at(path) as (place, page_name):
         record_name = str(Path(page_name).with_suffix(".json"))
         place.make()
         with place.locked() as folder:
@@ -166,8 +166,8 @@ def _runs_before(folder: OpenFolder, name: str, incident: str) -> list[Data] | N
 
 
 @contextlib.contextmanager
-def _said(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
-    """The folder and the name of a report. What goes wrong becomes a ReportError."""
+def _report_at(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
+    """Yields the folder and the file name of a report. An OSError in the block is raised as a ReportError."""
     place = Path(path).absolute()
     try:
         yield ReportFolder(place.parent), place.name
