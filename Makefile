@@ -204,7 +204,7 @@ lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
 			2.18) pins='ansible-core==2.18.* resolvelib<1.1' ;; \
 			*) pins="ansible-core==$${pair%:*}.*" ;; \
 		esac; \
-		printf '%s\n' $$pins | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps --python-version 3.11 - \
+		printf '%s\n' $$pins | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps --python-version "$${pair##*python}" - \
 			--output-file "requirements/core-$${pair%:*}.txt" || exit; \
 	done
 LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
