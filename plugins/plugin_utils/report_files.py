@@ -172,6 +172,6 @@ def _report_at(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
     try:
         yield ReportFolder(place.parent), place.name
     except TimeoutError:
-        raise ReportError(place, "another run has been at it for too long") from None
+        raise ReportError(place, f"another run has held its lock for {LOCK_TIMEOUT:g} s") from None
     except OSError as error:
         raise ReportError(place, error.strerror or str(error)) from None
