@@ -35,7 +35,8 @@ _numbers = itertools.count()
 class RateBudget:
     """The budget of one key at one service. ``clock`` tells Unix time.
 
-    ``warn`` is told why it can't be shared. Unless it ``may_create`` the folder, one that is missing is no budget.
+    ``warn`` is called with the reason if the budget can't be shared. Without ``may_create``, a missing folder means
+    that there is no budget.
     """
 
     def __init__(
