@@ -119,16 +119,16 @@ sanity: live copy $(DEV_READY) ## Run ansible-test sanity (the first time: a min
 	@cd $(COPY) && $(RUN) python tests/sanity/run.py
 
 # ARGS goes to pytest: make unit ARGS='-k budget -x'; make integration ARGS=tests/integration/test_fleet.py
-of = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
+pytest_arguments = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
 .PHONY: unit
 unit: live $(DEV_READY) ## Run the unit tests
 	$(call heading,Unit tests: pytest)
-	@$(RUN) python -m pytest -n 2 $(call of,tests/unit)
+	@$(RUN) python -m pytest -n 2 $(call pytest_arguments,tests/unit)
 
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 2 $(call of,tests/integration)
+	@$(RUN) python -m pytest -n 2 $(call pytest_arguments,tests/integration)
 
 # Some real commands of each kind, over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
@@ -204,7 +204,7 @@ lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
 			2.18) pins='ansible-core==2.18.* resolvelib<1.1' ;; \
 			*) pins="ansible-core==$${pair%:*}.*" ;; \
 		esac; \
-		printf '%s\n' $$pins | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps --python-version 3.11 - \
+		printf '%s\n' $$pins | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps --python-version "$${pair##*python}" - \
 			--output-file "requirements/core-$${pair%:*}.txt" || exit; \
 	done
 LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header

@@ -35,7 +35,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: Whether each restore that would be sent is confirmed.
+  description: True if each restore that would be sent is confirmed.
   type: bool
 """
 

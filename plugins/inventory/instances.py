@@ -334,7 +334,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         composed = self.inventory.get_host(host).vars
         for name in set(self.get_option("compose") or {}) & set(composed):
             if name in ADDRESS_VARIABLES and str(composed[name]).startswith("-"):
-                self._has_no_address(host, "compose makes an option of it", composed.pop(name))
+                self._has_no_address(host, "its value from compose begins with a dash", composed.pop(name))
             else:
                 self.inventory.set_variable(host, name, inert(composed[name]))
 
@@ -392,12 +392,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 # A zone, which may be any text, is this machine's to know, and not the service's.
                 return str(ipaddress.ip_address("" if "%" in text else text))
             except ValueError:
-                self._has_no_address(f"id {instance['id']}", "the ip_address is none", text)
+                self._has_no_address(f"id {instance['id']}", "ip_address is not an IP address", text)
         if source == "subdomain" and instance.get("subdomain_url"):
             host = str(instance["subdomain_url"]).rpartition("://")[2].partition("/")[0]
             if HOST_NAME.fullmatch(host):
                 return host
-            self._has_no_address(f"id {instance['id']}", "the subdomain_url names no host", instance["subdomain_url"])
+            self._has_no_address(f"id {instance['id']}", "subdomain_url names no host", instance["subdomain_url"])
         return None
 
     def _has_no_address(self, whose: str, why: str, value: object) -> None:

@@ -21,7 +21,7 @@ from .redaction import Redactor, redacted, without_links
 from .transport import Answer, redacted_headers
 
 NOT_THE_API = "Is api_url the address of the API?"
-LONGEST_WHOLE_NUMBER = 308
+MAX_DIGITS = 308
 """Digits. A longer number fits no float, and Python refuses to read or write one of more than 4300 digits."""
 _WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
 
@@ -168,7 +168,7 @@ def _finite(digits: str) -> float | None:
 
 
 def _whole_number(digits: str) -> int | None:
-    return int(digits) if len(digits) <= LONGEST_WHOLE_NUMBER else None
+    return int(digits) if len(digits) <= MAX_DIGITS else None
 
 
 def _is_shallow(value: object, depth: int = 100) -> bool:

@@ -18,10 +18,10 @@ with contextlib.suppress(ImportError):
     import requests
 
 PIECE = 1 << 16
-LONGEST_BODY = 1 << 23
+MAX_BODY_BYTES = 1 << 23
 """Bytes of an answer that are read, once it is unpacked. A page of 100 instances has 50 thousand; a service that does
 not split its lists could send 15 000 instances in one answer."""
-MOST_OBJECTS = 200_000
+MAX_OBJECTS = 200_000
 """Objects and lists in an answer. In memory, an empty one takes thirty times its two characters."""
 
 
@@ -42,8 +42,8 @@ def text_of(response: requests.Response, timeout: float) -> str:
         while piece := read(PIECE, decode_content=False):
             for part in unpack(piece):
                 content += part
-                if len(content) > LONGEST_BODY:
-                    raise requests.exceptions.ContentDecodingError(f"more than {LONGEST_BODY >> 20} MiB")
+                if len(content) > MAX_BODY_BYTES:
+                    raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
             if time.monotonic() > end:
                 raise requests.exceptions.ReadTimeout
         if unpack.is_cut_off:
@@ -52,8 +52,8 @@ def text_of(response: requests.Response, timeout: float) -> str:
         response.close()
         raise
     text = content.decode("utf-8-sig", errors="replace")
-    if text.count("{") + text.count("[") > MOST_OBJECTS:
-        raise requests.exceptions.ContentDecodingError(f"more than {MOST_OBJECTS} objects")
+    if text.count("{") + text.count("[") > MAX_OBJECTS:
+        raise requests.exceptions.ContentDecodingError(f"more than {MAX_OBJECTS} objects")
     return text
 
 

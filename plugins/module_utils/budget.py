@@ -35,7 +35,8 @@ _numbers = itertools.count()
 class RateBudget:
     """The budget of one key at one service. ``clock`` tells Unix time.
 
-    ``warn`` is told why it can't be shared. Unless it ``may_make`` the folder, one that is missing is no budget.
+    ``warn`` is called with the reason if the budget can't be shared. Without ``may_create``, a missing folder means
+    that there is no budget.
     """
 
     def __init__(
@@ -46,13 +47,13 @@ class RateBudget:
         clock: t.Callable[[], float],
         *,
         warn: t.Callable[[str], None] = lambda _text: None,
-        may_make: bool = True,
+        may_create: bool = True,
     ) -> None:
         subject = hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
         self._name = f"budget-{subject}.json"
         self._clock = clock
         self._warn = warn
-        self._folder = self._usable(state_dir, may_make=may_make)
+        self._folder = self._usable(state_dir, may_create=may_create)
 
     def reserve(self, timeout: float, seconds_left: float, sleep: t.Callable[[float], None]) -> str:
         """Returns when a request may be sent that lasts ``timeout`` seconds at most; what it returns names it.
@@ -90,10 +91,10 @@ class RateBudget:
             self._folder = None
             return None
 
-    def _usable(self, state_dir: str, *, may_make: bool) -> StateFolder | None:
+    def _usable(self, state_dir: str, *, may_create: bool) -> StateFolder | None:
         try:
             folder = StateFolder(state_dir)
-            if may_make:
+            if may_create:
                 folder.make()
             return folder if folder.path.exists() else None
         except (OSError, ClawHostersError) as error:

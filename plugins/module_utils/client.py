@@ -114,7 +114,7 @@ class Client:
                 key,
                 self.progress.now,
                 warn=self.warn,
-                may_make=not self.check_mode,
+                may_create=not self.check_mode,
             )
 
     def fetch(self, path: str, *, within: float | None = None) -> Item:
@@ -233,7 +233,7 @@ class Client:
         witness: Witness | None = None,
         is_repeat: bool = False,
     ) -> Read:
-        """What ``read`` makes of the answer, after as many tries as ``retry`` and ``retry_timeout`` allow."""
+        """Sends the request and returns what ``read`` parses. Repeats it as ``retry`` says, until ``retry_timeout``."""
         if self.check_mode and method != "GET":
             raise CheckModeError(f"{method} {path} was not sent: in check mode nothing but GET is.")
         limit = self.settings.retry_timeout if within is None else min(within, self.settings.retry_timeout)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why there is no answer: an error of ``requests`` as one of ours, and without a secret."""
+"""Turns errors of ``requests`` into errors of this collection, without secrets in their messages."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ with contextlib.suppress(ImportError):
 
 _UNTRUSTED = re.compile(r"certificate verify failed: (.*?)\.?( \(_ssl\.c:\d+\))?['\")]*$", re.DOTALL)
 SHORTEST_PROXY_SECRET = 4
-"""Characters of a password of a proxy that are replaced in messages."""
+"""Characters. A shorter password of a proxy is not replaced in messages."""
 
 
 def failure_of(
     request: str, host: str, timeout: float, error: Exception, *, sent: bool = True, proxy: str | None = None
 ) -> ClawHostersError:
-    """What ``requests`` raised, as an error of ours: did the request reach the service, and what can be done?
+    """Returns the error to raise for one that ``requests`` raised. It says if the service was reached, and what to do.
 
     ``sent``: a part of the request may have reached the service. ``proxy``: the URL of the proxy, if there is one.
     """

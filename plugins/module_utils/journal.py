@@ -123,7 +123,7 @@ class Journal:
         return self._parsed(self._content(), count)
 
     def text(self) -> str:
-        """What the journal holds, damaged or not; empty where there is no journal. Raises JournalError."""
+        """Returns the content of the journal, damaged or not; empty where there is no journal. Raises JournalError."""
         return (self._content() or b"").decode(errors="replace")
 
     def write(self, subject: Subject, event: Event, **notes: t.Any) -> None:

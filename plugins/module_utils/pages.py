@@ -14,9 +14,9 @@ from .errors import one_line
 Item = dict[str, t.Any]
 Pagination = t.Mapping[str, t.Any]
 
-MOST_PAGES = 4000
+MAX_PAGES = 4000
 """Pages of a list that are read: 100 000 entries at 25 a page, and 40 minutes at 100 requests a minute."""
-LONGEST_LIST = 1 << 26
+MAX_LIST_CHARACTERS = 1 << 26
 """Characters of all pages of a list together: 600 for each of 100 000 entries. In memory they take more."""
 
 
@@ -53,8 +53,8 @@ class PageCollector:
         """Takes the page that ``next_page`` named, of so many characters. Raises ListShifted and ListTooLong."""
         number = self.next_page or 1
         self._characters += characters
-        if self._characters > LONGEST_LIST:
-            raise ListTooLong(f"its first {number} pages have more than {LONGEST_LIST >> 20} MiB")
+        if self._characters > MAX_LIST_CHARACTERS:
+            raise ListTooLong(f"its first {number} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
         if number == 1:
             self._page_length = len(page)
             self._total_pages = _whole_number((pagination or {}).get("total_pages"))
@@ -97,9 +97,9 @@ class PageCollector:
 
     def _check_length(self, next_page: int) -> None:
         last = self._last_page()
-        if max(next_page, last or 0) > MOST_PAGES:
+        if max(next_page, last or 0) > MAX_PAGES:
             says = "" if last is None else f", {one_line(last, 20)} by its own count"
-            raise ListTooLong(f"it has more than {MOST_PAGES} pages{says}")
+            raise ListTooLong(f"it has more than {MAX_PAGES} pages{says}")
 
     def _check_same_list(self, number: int, page: list[Item], pagination: Pagination) -> None:
         count = _whole_number(pagination.get("total_count"))

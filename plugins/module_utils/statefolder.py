@@ -83,14 +83,14 @@ class StateFolder:
             yield file
 
     def replace(self, name: str, data: bytes) -> None:
-        """Gives the file new content, as replace_file does."""
+        """Replaces the content of a file atomically, and syncs it to the disk."""
         with self._opened_folder() as folder:
             replace_file(folder, name, data)
 
     @contextlib.contextmanager
     def _opened_folder(self) -> t.Iterator[int]:
-        require_fixed(self._given)
-        require_fixed(self.path)
+        require_not_replaceable(self._given)
+        require_not_replaceable(self.path)
         with opened_folder(self.path) as folder:
             require_own(os.fstat(folder), self.path, group=_volume_group(self.path.parent))
             yield folder
@@ -98,7 +98,7 @@ class StateFolder:
 
 @contextlib.contextmanager
 def opened_folder(path: Path) -> t.Iterator[int]:
-    """A descriptor of the folder, which is no link."""
+    """Yields a descriptor of the folder. Raises OSError for a symbolic link."""
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         yield folder
@@ -124,9 +124,9 @@ def open_own(folder: int, name: str, flags: int, path: Path, *, group: int | Non
 
 
 def replace_file(folder: int, name: str, data: bytes) -> None:
-    """Gives a file of ``folder`` new content, synced to the disk. At any moment it holds the old or the new one whole.
+    """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
 
-    Callers see to it that one process at a time does this to a file. What fails changes nothing.
+    The caller must hold a lock, so that one process at a time does this to a file.
     """
     draft = f".{name}.draft"
     with contextlib.suppress(FileNotFoundError):
@@ -156,7 +156,7 @@ def require_own(status: os.stat_result, path: Path, *, group: int | None = None)
         raise UntrustedError(f"Others can write to {path}")
 
 
-def require_fixed(path: Path) -> None:
+def require_not_replaceable(path: Path) -> None:
     """Raises UntrustedError if another user could put something else in the place of ``path``.
 
     Root is trusted, and so is a group that may write to a folder above: it is often the user's private one, or the one
@@ -173,7 +173,7 @@ def require_fixed(path: Path) -> None:
 
 
 def _volume_group(path: Path) -> int | None:
-    """The group that may write to a volume at ``path``, None if there is no volume."""
+    """Returns the group that may write to ``path`` if it is a volume: root owns it and a group may write. Else None."""
     try:
         status = path.stat()
     except OSError:

@@ -83,7 +83,7 @@ class ControllerAction(ActionBase):
         return errors.msg
 
     def _hide_source(self, secrets: set[str], *, is_secret: bool = False) -> None:
-        """Keeps a failed task's source off the screen when it holds a secret, or ``is_secret``.
+        """Keeps a failed task's source off the screen when it holds one of ``secrets``, or if ``is_secret``.
 
         From ansible-core 2.19 on a failure shows the lines of the playbook around its task, or the ad-hoc command.
         """

@@ -53,7 +53,7 @@ class ReportFolder:
 
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[OpenFolder]:
-        """The open folder, kept from other runs of this user meanwhile. Raises TimeoutError.
+        """Yields the open folder, locked against other runs of this user. Raises TimeoutError.
 
         Raises ReportError for a folder, or a link to one, of another user, who could exchange what is in it.
         """
@@ -85,7 +85,7 @@ class OpenFolder:
         self._path = path
 
     def read(self, name: str) -> bytes | None:
-        """Returns the content of a file, None where there is none. Raises OSError for anything but an own file."""
+        """Returns the content of a file, None if it is missing. Raises OSError for a file of another user."""
         try:
             with open(open_own(self._folder, name, os.O_RDONLY, self._path), "rb") as whole:
                 return whole.read()
@@ -111,9 +111,9 @@ def render(template: str, variables: Data) -> str:
 
 
 def prepare(path: str) -> None:
-    """Makes the folder of the report at ``path``, and tries it before anything is sent. Raises ReportError."""
+    """Creates the folder of the report at ``path``, and checks that it can be used. Raises ReportError."""
     try:
-        with _said(path) as (folder, _name):
+        with _report_at(path) as (folder, _name):
             folder.make()
             with folder.locked():
                 pass
@@ -123,12 +123,12 @@ def prepare(path: str) -> None:
 
 
 def write_page(path: str, template: str, variables: Data, fingerprint: str, *, check_mode: bool) -> bool:
-    """Writes a page, which holds its ``fingerprint``; in check mode it does not. Raises ReportError.
+    """Writes a page, but not in check mode. Raises ReportError.
 
-    Returns True if the page of before has another fingerprint: a page that says the same is written anew, too, since
-    it says of when it is.
+    Returns True if the page before it did not hold ``fingerprint``. A page with the same content is written again, too,
+    since it shows its time.
     """
-    with _said(path) as (place, name), place.locked() as folder:
+    with _report_at(path) as (place, name), place.locked() as folder:
         try:
             earlier = folder.read(name) or b""
         except OSError:
@@ -141,10 +141,10 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
 def record_run(path: str, template: str, variables: Data, run: Data) -> None:
     """Adds a run to the record of its incident, beside the page at ``path``, and writes the page. Raises ReportError.
 
-    Runs that are at it at the same time take turns. A record that can't be read, or is of another incident, is kept
+    Runs at the same time take turns. A record that can't be read, or is of another incident, is kept
     under another name.
     """
-    with _said(path) as (place, page_name):
+    with _report_at(path) as (place, page_name):
         record_name = str(Path(page_name).with_suffix(".json"))
         place.make()
         with place.locked() as folder:
@@ -166,12 +166,12 @@ def _runs_before(folder: OpenFolder, name: str, incident: str) -> list[Data] | N
 
 
 @contextlib.contextmanager
-def _said(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
-    """The folder and the name of a report. What goes wrong becomes a ReportError."""
+def _report_at(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
+    """Yields the folder and the file name of a report. An OSError in the block is raised as a ReportError."""
     place = Path(path).absolute()
     try:
         yield ReportFolder(place.parent), place.name
     except TimeoutError:
-        raise ReportError(place, "another run has been at it for too long") from None
+        raise ReportError(place, f"another run has held its lock for {LOCK_TIMEOUT:g} s") from None
     except OSError as error:
         raise ReportError(place, error.strerror or str(error)) from None

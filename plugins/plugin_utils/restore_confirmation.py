@@ -96,7 +96,7 @@ def is_confirmed(answer: str, plans: list[Data]) -> bool:
 
 
 def _answers(plan: Data) -> set[str]:
-    """What confirms a plan; where nothing is sent, nothing is at stake, and the name or the id will do."""
+    """Returns the answers that confirm a plan. One that sends nothing may be named by its name or its id."""
     if plan["sends"] or not plan["instance"]:
         return {plan["to_type"]}
     return {plan["to_type"], plan["name"].strip(), str(plan["instance"]["id"])}

@@ -93,7 +93,7 @@ def _missing(target: Data, candidates: list[Item]) -> Data:
 def planned(
     candidates: list[Data], results: list[Data], settings: Data, instances: list[Item], now: datetime
 ) -> list[Data]:
-    """What would be done for each: ``found`` with what the journal and the service say of it (``results``).
+    """Returns a plan for each candidate, from what the journal and the service say of it (``results``).
 
     ``instances`` are all of the account: a name that could be taken for another's does not confirm a restore.
     """
@@ -148,7 +148,7 @@ def _plan(one: Data, result: Data | None, limit: timedelta | None, now: datetime
 
 
 def _confirmation(plan: Data, instances: list[Item], *, is_only_one: bool) -> Data:
-    """What is typed to confirm this restore; a target that is no instance is shown by the name that was given."""
+    """Returns what must be typed to confirm this restore; for a target that was not found, the name that was given."""
     if plan["instance"]:
         typed = confirmation_of(plan["instance"], instances, is_only_one=is_only_one)
     else:

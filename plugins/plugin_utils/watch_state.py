@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..module_utils.errors import MESSAGE_LIMIT, ClawHostersError, one_line
 from ..module_utils.settings import Settings
-from ..module_utils.statefolder import UntrustedError, open_own, opened_folder, replace_file, require_fixed
+from ..module_utils.statefolder import UntrustedError, open_own, opened_folder, replace_file, require_not_replaceable
 from .transitions import Event, Known, Seen, Waiting
 
 FORMAT = 1
@@ -127,8 +127,8 @@ class StateFile:
     def _folder(self) -> t.Iterator[int]:
         """The file's folder. A shared one, such as a volume or ``/tmp``, will do if nobody can replace the file."""
         place = Path(os.path.realpath(self._path.parent)) / self._path.name
-        require_fixed(self._path)
-        require_fixed(place)
+        require_not_replaceable(self._path)
+        require_not_replaceable(place)
         with opened_folder(place.parent) as folder:
             yield folder
 

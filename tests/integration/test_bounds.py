@@ -18,7 +18,7 @@ import typing as t
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils import pages
-from ansible_collections.clawhosters.cloud.plugins.module_utils.bodies import LONGEST_BODY, MOST_OBJECTS
+from ansible_collections.clawhosters.cloud.plugins.module_utils.bodies import MAX_BODY_BYTES, MAX_OBJECTS
 from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import AnswerError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
@@ -75,13 +75,13 @@ def zeros(mebibytes: int) -> bytes:
 
 GROWN_BODIES: dict[str, tuple[dict[str, str], t.Callable[[], bytes], str]] = {
     "gzip in gzip": ({"Content-Encoding": "gzip, gzip"}, lambda: gzip.compress(zeros(1024)), "Content-Encoding gzip"),
-    "gzip": ({"Content-Encoding": "gzip"}, lambda: zeros(1024), f"more than {LONGEST_BODY >> 20} MiB"),
-    "plain": ({}, lambda: b'{"data": [' + b"{}," * (20 << 20), f"more than {LONGEST_BODY >> 20} MiB"),
-    "objects": ({}, lambda: b'{"data": [' + b"{}," * (2 << 20) + b"{}]}", f"more than {MOST_OBJECTS} objects"),
+    "gzip": ({"Content-Encoding": "gzip"}, lambda: zeros(1024), f"more than {MAX_BODY_BYTES >> 20} MiB"),
+    "plain": ({}, lambda: b'{"data": [' + b"{}," * (20 << 20), f"more than {MAX_BODY_BYTES >> 20} MiB"),
+    "objects": ({}, lambda: b'{"data": [' + b"{}," * (2 << 20) + b"{}]}", f"more than {MAX_OBJECTS} objects"),
     "lists in gzip": (
         {"Content-Encoding": "gzip"},
         lambda: gzip.compress(b'{"data": [' + b"[]," * (2 << 20) + b"[]]}"),
-        f"more than {MOST_OBJECTS} objects",
+        f"more than {MAX_OBJECTS} objects",
     ),
 }
 
@@ -94,18 +94,18 @@ def test_no_answer_takes_more_memory_than_a_few_times_what_is_allowed(body: str)
         said, grown = measured(options)
     assert reason in said
     assert said.startswith("GET /instances: the answer of 127.0.0.1:")
-    assert grown < 8 * LONGEST_BODY
+    assert grown < 8 * MAX_BODY_BYTES
 
 
 def test_the_largest_answer_that_is_taken_fits_too() -> None:
     """The worst: as many objects as may be, full of short texts, each of which takes ten times its length."""
     entry = b'{"id":%d,"":[' + b",".join(b'"ab"' for _number in range(25)) + b"]},"
-    entries = b"".join(entry % number for number in range(MOST_OBJECTS // 3))[: LONGEST_BODY - 20].rpartition(b",{")[0]
+    entries = b"".join(entry % number for number in range(MAX_OBJECTS // 3))[: MAX_BODY_BYTES - 20].rpartition(b",{")[0]
     answer = (200, {}, b'{"data":[' + entries + b"]}")
     with raw_service(lambda _method, _path: answer) as options:
         said, grown = measured(options)
     assert said == entries.count(b"id")
-    assert grown < 24 * LONGEST_BODY
+    assert grown < 24 * MAX_BODY_BYTES
 
 
 @pytest.mark.parametrize(("instances", "page_size"), [(500, 100), (500, 500), (2000, 2000)])
@@ -138,7 +138,7 @@ def test_a_list_that_says_that_it_has_no_end_is_read_no_further(pagination: dict
 
 
 def test_pages_that_are_too_large_together_are_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "LONGEST_LIST", 1 << 20)
+    monkeypatch.setattr(pages, "MAX_LIST_CHARACTERS", 1 << 20)
     text = "x" * (300 << 10)
 
     def answer(_method: str, path: str) -> Raw:

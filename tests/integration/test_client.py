@@ -416,7 +416,7 @@ def test_a_byte_order_mark_before_the_json_is_no_matter() -> None:
 def test_an_answer_without_end_is_not_read_to_its_end(
     simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "LONGEST_BODY", 1000)
+    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 1000)
     with pytest.raises(TransportError, match="of no use"):
         client.act("GET", "/instances")
 

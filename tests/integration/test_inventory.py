@@ -157,9 +157,9 @@ def test_connecting_by_address_takes_any_family_and_nothing_else(small: Simulato
     small.set_instance(2, ip_address="-oProxyCommand=touch pwned")
     run = controller.inventory({"connect_with": "ip_address"})
     assert "ansible_host" not in variables(run, "bravo")
-    assert run.says("ansible_host is not set where the ip_address is none: -oProxyCommand=touch pwned (id 2)."), (
-        run.screen
-    )
+    assert run.says(
+        "ansible_host is not set where ip_address is not an IP address: -oProxyCommand=touch pwned (id 2)."
+    ), run.screen
 
 
 def test_an_address_that_is_composed_is_no_option_either(small: Simulator, controller: Controller) -> None:
@@ -168,7 +168,7 @@ def test_an_address_that_is_composed_is_no_option_either(small: Simulator, contr
     assert variables(run, "delta")["ansible_host"] == "2001:0db8:0::0004"
     assert "ansible_host" not in variables(run, "bravo")
     assert run.says(
-        "ansible_host is not set where compose makes an option of it: -oProxyCommand=touch pwned (bravo)."
+        "ansible_host is not set where its value from compose begins with a dash: -oProxyCommand=touch pwned (bravo)."
     ), run.screen
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import (
-    LONGEST_LIST,
-    MOST_PAGES,
+    MAX_LIST_CHARACTERS,
+    MAX_PAGES,
     ListShifted,
     ListTooLong,
     PageCollector,
@@ -290,18 +290,18 @@ HUGE = 10**12
 
 @pytest.mark.parametrize("pagination", [{"total_pages": HUGE}, {"total_count": HUGE}, {"total_pages": 10**300}])
 def test_a_list_that_says_that_it_is_too_long_is_not_begun(pagination):
-    with pytest.raises(ListTooLong, match=rf"more than {MOST_PAGES} pages, \d+\S* by its own count"):
+    with pytest.raises(ListTooLong, match=rf"more than {MAX_PAGES} pages, \d+\S* by its own count"):
         PageCollector().add([{"id": 1}], pagination)
 
 
 @pytest.mark.parametrize("pagination", [{}, {"per_page": 1}])
 def test_a_list_with_new_ids_for_ever_ends_in_an_error(pagination):
     collector = PageCollector()
-    for number in range(1, MOST_PAGES):
+    for number in range(1, MAX_PAGES):
         collector.add([{"id": number}], pagination)
-    with pytest.raises(ListTooLong, match=rf"more than {MOST_PAGES} pages$"):
-        collector.add([{"id": MOST_PAGES}], pagination)
-    assert len(collector.items) == MOST_PAGES
+    with pytest.raises(ListTooLong, match=rf"more than {MAX_PAGES} pages$"):
+        collector.add([{"id": MAX_PAGES}], pagination)
+    assert len(collector.items) == MAX_PAGES
 
 
 def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
@@ -335,6 +335,6 @@ def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
 
 def test_what_all_pages_hold_is_bounded_too():
     collector = PageCollector()
-    collector.add([{"id": 1}], {}, LONGEST_LIST)
+    collector.add([{"id": 1}], {}, MAX_LIST_CHARACTERS)
     with pytest.raises(ListTooLong, match="its first 2 pages have more than 64 MiB"):
         collector.add([{"id": 2}], {}, 1)
