@@ -257,6 +257,7 @@ $(DEMO_READY) $(DEV_READY) $(BENCH_READY) $(MUTATION_READY):
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "PYTHON=$(PYTHON) is not a Python 3.11 or newer with venv (Debian: python3-venv). Name one: make PYTHON=python3.13" >&2; \
 		exit 1; }
+	@[ ! -L $(@D) ] || { echo '$(@D) is a link to another environment, which would be emptied.' >&2; exit 1; }
 	@echo 'Setting up $(@D) with the versions of $< (Python $(VERSION)) ...'
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/python $(PIP) --requirement requirements/uv.txt || true

@@ -21,6 +21,14 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils.report_files imp
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import never_run
 
+OPTIONS = {
+    "path": {"type": "path", "required": True},
+    "template": {"type": "path"},
+    "vars": {"type": "dict"},
+    "fingerprint": {"type": "str"},
+    "run": {"type": "dict"},
+}
+
 
 class ActionModule(ActionBase):
     """The action of report_file."""
@@ -31,7 +39,8 @@ class ActionModule(ActionBase):
         """The task's result. What goes wrong with a run's record is a ``problem``, and no failure."""
         result = super().run(tmp, task_vars)
         # Plain values, without the tags of newer versions of ansible-core.
-        args = json.loads(json.dumps(self._task.args, default=str))
+        _validation, given = self.validate_argument_spec(OPTIONS)
+        args = json.loads(json.dumps({name: value for name, value in given.items() if value is not None}, default=str))
         result.update(changed=False, problem="", run=args.get("run"), path=str(Path(args["path"]).absolute()))
         try:
             result["changed"] = _written(args, check_mode=bool(self._task.check_mode))

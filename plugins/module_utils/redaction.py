@@ -121,8 +121,8 @@ def _encodings(secret: str) -> t.Iterator[str]:
     for shift in range(3):
         encoded = base64.b64encode(bytes(shift) + content).decode().rstrip("=")
         # The characters at both ends also depend on what stands around the secret.
-        end = len(encoded) - (1 if (shift + len(content)) % 3 else 0)
-        inner = re.escape(encoded[(0, 2, 3)[shift] : end])
+        start, end = (0, 2, 3)[shift], len(encoded) - (1 if (shift + len(content)) % 3 else 0)
+        inner = re.escape(encoded[start:end])
         yield inner.replace(r"\+", "+").replace("+", "[+-]").replace("/", "[/_]")
 
 

@@ -164,12 +164,25 @@ def require_not_replaceable(path: Path) -> None:
     """
     for above in reversed(path.parents):
         try:
+            _require_own_link(above)
             status = above.stat()
         except FileNotFoundError:
             return
         is_open_to_all = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
         if is_open_to_all or status.st_uid not in (ROOT, NOBODY, os.geteuid()):
             raise UntrustedError(f"Others can replace {path}, since they own or may write {above}")
+    with contextlib.suppress(FileNotFoundError):
+        _require_own_link(path)
+
+
+def _require_own_link(path: Path) -> None:
+    """Raises UntrustedError for a link of another user, who could let it lead elsewhere. Raises FileNotFoundError."""
+    status = path.lstat()
+    if not stat.S_ISLNK(status.st_mode):
+        return
+    if status.st_uid not in (ROOT, NOBODY, os.geteuid()):
+        raise UntrustedError(f"{path} is a link of another user (uid {status.st_uid})")
+    require_not_replaceable(Path(os.path.abspath(path.parent / os.readlink(path))))
 
 
 def _volume_group(path: Path) -> int | None:

@@ -63,10 +63,9 @@ class ReportFolder:
             folder = stack.enter_context(opened_folder(Path(os.path.realpath(self._path))))
             if os.fstat(folder).st_uid not in (os.geteuid(), ROOT):
                 raise self._of_another_user()
-            lock = open_own(folder, f".clawhosters-{os.geteuid()}.lock", os.O_RDWR | os.O_CREAT, self._path)
-            stack.callback(os.close, lock)
             try:
-                lock_within(lock, LOCK_TIMEOUT)
+                # The folder itself, so that no other file is left in it.
+                lock_within(folder, LOCK_TIMEOUT)
             except OSError as error:
                 # A file system without locks is no reason to go without a record.
                 if error.errno not in _NO_LOCKS:
@@ -96,6 +95,12 @@ class OpenFolder:
         """Puts a new file into the place of whatever has this name, at once and synced to the disk."""
         replace_file(self._folder, name, text.encode(errors="replace"))
 
+    def try_to_write(self) -> None:
+        """Makes a file and removes it."""
+        name = f".{secrets.token_hex(8)}.draft"
+        os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._folder))
+        os.unlink(name, dir_fd=self._folder)
+
     def set_aside(self, *names: str) -> None:
         """Gives files that are there another name."""
         mark = secrets.token_hex(4)
@@ -113,10 +118,10 @@ def render(template: str, variables: Data) -> str:
 def prepare(path: str) -> None:
     """Creates the folder of the report at ``path``, and checks that it can be used. Raises ReportError."""
     try:
-        with _report_at(path) as (folder, _name):
-            folder.make()
-            with folder.locked():
-                pass
+        with _report_at(path) as (place, _name):
+            place.make()
+            with place.locked() as folder:
+                folder.try_to_write()
     except ReportError as error:
         error.add("Nothing was sent.")
         raise

@@ -19,7 +19,7 @@ from support import archive
 from support.controller import BIN, REPOSITORY
 
 ALLOWED = [
-    r"(CHANGELOG\.(rst|md)|CONTRIBUTING\.md|LICENSE|README\.md|requirements\.txt|MANIFEST\.json|FILES\.json)",
+    r"(CHANGELOG\.(rst|md)|CONTRIBUTING\.md|LICENSE|README\.md|SECURITY\.md|requirements\.txt|MANIFEST\.json|FILES\.json)",
     r"changelogs/changelog\.yaml",
     r"docs/[a-z-]+\.md",
     r"examples/(controller/)?[a-z_.-]+\.(yml|json)",

@@ -27,7 +27,8 @@ import subprocess
 import sys
 
 packages = [arg for arg in sys.argv[1:] if not arg.startswith("-")]
-if not shutil.which("uv") or subprocess.call(["uv", "pip", "install", "-q", "--system-certs", "--python", sys.executable, *packages]):
+uv = ["uv", "pip", "install", "--quiet", "--system-certs", "--python", sys.executable]
+if not shutil.which("uv") or subprocess.call([*uv, *packages]):
     subprocess.check_call([sys.executable, "-m", "ensurepip", "--upgrade", "--default-pip"], stdout=subprocess.DEVNULL)
     sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *packages]))
 '''

@@ -28,7 +28,7 @@ SCOPES = {
     "all": "",
     "around what is sent": "restore.py purchase.py once.py journal.py changes.py fleet.py power.py",
     "between the lines of the journal": (
-        "journal.py:write once.py:send once.py:sending once.py:note restore.py:_begin purchase.py:_run purchase.py:_buy"
+        "journal.py:write once.py:send once.py:sending once.py:note restore.py:_begin purchase.py:_run"
     ),
 }
 """Which lines count: of these files, or of these functions."""

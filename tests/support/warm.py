@@ -33,21 +33,50 @@ from pathlib import Path
 
 VARYING = ("CLAWHOSTERS_", "RESULTS_FILE")
 """What the variables begin with that ansible-core knows nothing of, so that commands of one warm process may differ."""
-PRELOADED = """
-    ansible.cli.adhoc ansible.cli.doc ansible.cli.inventory ansible.cli.playbook
-    ansible.executor.process.worker ansible.executor.task_executor ansible.utils.unsafe_proxy
-    ansible.plugins.action.normal ansible.plugins.become.su ansible.plugins.become.sudo ansible.plugins.cache.memory
-    ansible.plugins.callback.default ansible.plugins.callback.junit ansible.plugins.callback.minimal
-    ansible.plugins.callback.oneline ansible.plugins.callback.tree
-    ansible.plugins.connection.local ansible.plugins.connection.psrp ansible.plugins.connection.ssh
-    ansible.plugins.connection.winrm ansible.plugins.filter.core ansible.plugins.inventory.auto
-    ansible.plugins.inventory.host_list ansible.plugins.inventory.ini ansible.plugins.inventory.script
-    ansible.plugins.inventory.toml ansible.plugins.inventory.yaml ansible.plugins.lookup.file
-    ansible.plugins.shell.cmd ansible.plugins.shell.powershell ansible.plugins.shell.sh
-    ansible.plugins.strategy.linear ansible.plugins.test.core ansible.plugins.vars.host_group_vars
-    concurrent.futures.thread multiprocessing.popen_fork multiprocessing.shared_memory multiprocessing.synchronize
-    requests tomllib xml.dom.minidom xml.etree.ElementTree
-""".split()
+PRELOADED = (
+    "ansible.cli.adhoc",
+    "ansible.cli.doc",
+    "ansible.cli.inventory",
+    "ansible.cli.playbook",
+    "ansible.executor.process.worker",
+    "ansible.executor.task_executor",
+    "ansible.utils.unsafe_proxy",
+    "ansible.plugins.action.normal",
+    "ansible.plugins.become.su",
+    "ansible.plugins.become.sudo",
+    "ansible.plugins.cache.memory",
+    "ansible.plugins.callback.default",
+    "ansible.plugins.callback.junit",
+    "ansible.plugins.callback.minimal",
+    "ansible.plugins.callback.oneline",
+    "ansible.plugins.callback.tree",
+    "ansible.plugins.connection.local",
+    "ansible.plugins.connection.psrp",
+    "ansible.plugins.connection.ssh",
+    "ansible.plugins.connection.winrm",
+    "ansible.plugins.filter.core",
+    "ansible.plugins.inventory.auto",
+    "ansible.plugins.inventory.host_list",
+    "ansible.plugins.inventory.ini",
+    "ansible.plugins.inventory.script",
+    "ansible.plugins.inventory.toml",
+    "ansible.plugins.inventory.yaml",
+    "ansible.plugins.lookup.file",
+    "ansible.plugins.shell.cmd",
+    "ansible.plugins.shell.powershell",
+    "ansible.plugins.shell.sh",
+    "ansible.plugins.strategy.linear",
+    "ansible.plugins.test.core",
+    "ansible.plugins.vars.host_group_vars",
+    "concurrent.futures.thread",
+    "multiprocessing.popen_fork",
+    "multiprocessing.shared_memory",
+    "multiprocessing.synchronize",
+    "requests",
+    "tomllib",
+    "xml.dom.minidom",
+    "xml.etree.ElementTree",
+)
 """What commands import sooner or later; a version of ansible-core need not have all of it."""
 COMMANDS = ("ansible", "ansible-doc", "ansible-inventory", "ansible-playbook")
 

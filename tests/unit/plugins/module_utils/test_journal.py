@@ -419,6 +419,24 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
         journal.write(SUBJECT, Event.INTENDED)
 
 
+@pytest.mark.parametrize("link", ["state", "above", "above/state"])
+def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, link: str) -> None:
+    # He could let it lead to another folder later, in which nothing is known of what was sent.
+    (tmp_path / "real/state").mkdir(parents=True, mode=0o700)
+    place = tmp_path / "place"
+    place.mkdir()
+    place.chmod(0o1777)
+    target = {"state": "real/state", "above": "real", "above/state": "real/state"}[link]
+    (place / link).parent.mkdir(exist_ok=True)
+    (place / link).symlink_to(tmp_path / target)
+    journal = Journal(str(place / ("above/state" if link != "state" else "state")))
+    journal.write(SUBJECT, Event.INTENDED)
+    owners.give(place / link)
+    for use in (journal.records, journal.held(SUBJECT).__enter__):
+        with pytest.raises(JournalError, match="is a link of another user"):
+            use()
+
+
 @pytest.fixture
 def volume(owners: Owners) -> t.Iterator[Path]:
     """A folder that root owns, and a group may write in which the user is."""
