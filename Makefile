@@ -128,13 +128,13 @@ unit: live $(DEV_READY) ## Run the unit tests
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 2 $(call pytest_arguments,tests/integration)
+	@$(RUN) python -m pytest -n 3 --dist worksteal $(call pytest_arguments,tests/integration)
 
 # Some real commands of each kind, over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
 slice: live $(DEV_READY)
 	$(call heading,Some of the integration tests: pytest)
-	@$(RUN) python -m pytest -n 1 --failed-first -m slice tests/integration $(ARGS)
+	@$(RUN) python -m pytest -n 2 --failed-first -m slice tests/integration $(ARGS)
 
 # A part of the row of the matrix; the whole of it is make test-matrix MATRIX=lowest:python3.11
 .PHONY: lowest

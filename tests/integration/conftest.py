@@ -15,6 +15,17 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller
 
+IN_PROCESS = ["addons", "backup_info", "budget", "client", "finding", "fleet", "power", "purchase", "restore", "state_folder"]
+"""Of these files (test_NAME.py), all tests that start no command are in the slice of `make check`: they take no time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the slice, besides the commands in it, which bear the mark in their files."""
+    for item in items:
+        is_in_process = "controller" not in getattr(item, "fixturenames", ())
+        if is_in_process and item.path.stem.removeprefix("test_") in IN_PROCESS:
+            item.add_marker("slice")
+
 
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -236,6 +236,7 @@ def test_no_key_is_sent_or_even_looked_at(simulator: Simulator, key: str) -> Non
 # As users run them
 
 
+@pytest.mark.slice
 def test_the_commands(simulator: Simulator, controller: Controller) -> None:
     def run(module: str, **options: t.Any) -> dict[str, t.Any]:
         return controller.task(options, module=module).result

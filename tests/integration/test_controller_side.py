@@ -60,6 +60,7 @@ def test_the_connection_need_not_even_exist(controller: Controller) -> None:
     assert run.rc == 0, run.screen
 
 
+@pytest.mark.slice
 @pytest.mark.parametrize("level", ["play", "block", "task"])
 def test_environment_reaches_the_task_from_every_level(controller: Controller, far_away: str, level: str) -> None:
     environment = {

@@ -56,6 +56,7 @@ async def nothing_is_told(running: Source) -> None:
     assert running.queue.empty()
 
 
+@pytest.mark.slice
 def test_each_transition_is_told_once_and_in_order_of_ids(simulator: Simulator) -> None:
     async def scenario() -> None:
         async with source(simulator) as running:
@@ -94,6 +95,7 @@ FAULTS: dict[str, dict[str, t.Any]] = {
 }
 
 
+@pytest.mark.slice
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_look_that_fails_is_no_transition_and_one_warning(
     simulator: Simulator, caplog: pytest.LogCaptureFixture, kind: str
@@ -283,6 +285,7 @@ def test_the_key_is_neither_in_events_nor_on_the_log_nor_in_the_state_file(
 # ---- Restarts
 
 
+@pytest.mark.slice
 def test_after_a_restart_it_tells_what_changed_meanwhile_and_repeats_nothing(
     simulator: Simulator, tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ def small(simulator: Simulator) -> Simulator:
     return simulator
 
 
+@pytest.mark.slice
 def test_running_instances_are_hosts_with_every_field_as_a_variable(small: Simulator, controller: Controller) -> None:
     run = controller.inventory()
     assert hosts(run) == ["alpha", "bravo", "delta"]
@@ -131,6 +132,7 @@ def test_no_field_of_the_service_says_how_to_connect(small: Simulator, controlle
     assert not [name for name in variables(run, "alpha") if name.startswith("ansible_")]
 
 
+@pytest.mark.slice
 def test_constructed_options(small: Simulator, controller: Controller) -> None:
     run = controller.inventory(
         {
@@ -178,6 +180,7 @@ def test_connecting_by_subdomain_reads_the_detail(small: Simulator, controller: 
     assert len(small.calls()) == 4
 
 
+@pytest.mark.slice
 def test_two_of_one_name_both_carry_their_id_with_a_warning(small: Simulator, controller: Controller) -> None:
     small.set_instance(2, name="alpha")
     run = controller.inventory()
@@ -195,6 +198,7 @@ def test_fewer_hosts_than_wanted_is_an_error(small: Simulator, controller: Contr
     assert run.says("3 instances became hosts, fewer than min_hosts (4)"), run.screen
 
 
+@pytest.mark.slice
 @pytest.mark.parametrize("count", [0, 1, 25, 26, 60, 1000])
 def test_accounts_of_every_size_are_read_whole(simulator: Simulator, controller: Controller, count: int) -> None:
     simulator.reset(instances=count)
@@ -495,6 +499,7 @@ def test_names_that_agree_once_they_are_safe_are_duplicates(small: Simulator, co
     assert run.says("The instances with ids 1, 2 would all have the host name a_b (on_duplicate: fail)."), run.screen
 
 
+@pytest.mark.slice
 def test_an_unknown_option_is_refused_with_the_one_that_is_meant(small: Simulator, controller: Controller) -> None:
     run = controller.inventory(
         {"quux": 1, "page_sise": 3, "keyed_group": [], "keyed_groups": [{"key": "claw_tier", "prefx": "tier"}]}

@@ -61,6 +61,7 @@ def test_a_role_refuses_variables_of_the_command_the_play_and_the_include(
     assert not (controller.folder / "clawhosters-restore").exists()
 
 
+@pytest.mark.slice
 @pytest.mark.parametrize(
     ("playbook", "given", "misspelt"),
     [

@@ -81,6 +81,7 @@ def record(controller: Controller) -> list[dict[str, t.Any]]:
 # What confirms
 
 
+@pytest.mark.slice
 def test_a_blank_name_is_confirmed_by_nothing_but_the_id(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, 7)
     assert run.rc != 0

@@ -43,6 +43,7 @@ def guard(controller: Controller, order: str = "", *flags: str, **variables: t.A
     return run
 
 
+@pytest.mark.slice
 def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     simulator: Simulator, controller: Controller
 ) -> None:

@@ -11,6 +11,8 @@ import re
 import stat
 import typing as t
 
+import pytest
+
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
@@ -37,6 +39,7 @@ def changed(run: Run) -> bool:
     return found[1] != "0"
 
 
+@pytest.mark.slice
 def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> None:
     path = controller.folder / "clawhosters-fleet-report.html"
     check = write(controller, "--check")
