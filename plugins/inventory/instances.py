@@ -192,6 +192,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().__init__()
         self._no_addresses: dict[str, list[str]] = {}
 
+    @staticmethod
+    def _sanitize_group_name(name: str) -> str:
+        """Returns a group name for Ansible. One named ``localhost`` would take the controller's place in plays."""
+        safe = BaseInventoryPlugin._sanitize_group_name(name)
+        return f"_{safe}" if safe in C.LOCALHOST else safe
+
     def verify_file(self, path: str) -> bool:
         """Whether the file is meant for this plugin, by its name."""
         return super().verify_file(path) and path.endswith(("clawhosters.yml", "clawhosters.yaml"))

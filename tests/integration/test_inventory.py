@@ -146,6 +146,13 @@ def test_constructed_options(small: Simulator, controller: Controller) -> None:
     assert variables(run, "alpha")["label"] == "alpha/pro"
 
 
+def test_no_group_takes_the_place_of_the_controller(small: Simulator, controller: Controller) -> None:
+    small.set_instance(1, name="localhost")
+    run = controller.inventory({"keyed_groups": [{"key": "claw_name", "separator": ""}]})
+    assert hosts(run, "_localhost") == ["localhost-1"]
+    assert "localhost" not in json.loads(run.stdout)
+
+
 def test_a_composed_variable_that_fails_is_an_error_when_strict(small: Simulator, controller: Controller) -> None:
     assert controller.inventory({"compose": {"x": "no_such_variable"}}).rc == 0
     assert controller.inventory({"compose": {"x": "no_such_variable"}, "strict": True}).rc != 0
