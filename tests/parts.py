@@ -63,7 +63,7 @@ def main(lanes: list[str]) -> int:
     """Returns the exit code."""
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
-        outputs = [stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) for _ in lanes[1:]]
+        outputs = [stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) for _lane in lanes[1:]]
         running = [Lane(targets.split(), output) for targets, output in zip(lanes, [None, *outputs], strict=True)]
         try:
             for lane in running:

@@ -78,7 +78,7 @@ _FILTERS = {
 }
 """By field: the option that filters by it, and the field's documented words (contract 4.1, 4.2)."""
 
-Words = t.Mapping[str, t.Collection[str] | None]
+Words: t.TypeAlias = "t.Mapping[str, t.Collection[str] | None]"
 """By field the words that it may have; None for any."""
 
 

@@ -133,13 +133,15 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
     Returns True if the page before it did not hold ``fingerprint``. A page with the same content is written again, too,
     since it shows its time.
     """
-    with _report_at(path) as (place, name), place.locked() as folder:
-        try:
-            earlier = folder.read(name) or b""
-        except OSError:
-            earlier = b""
-        if not check_mode:
-            folder.write(name, render(template, variables))
+    with _report_at(path) as (place, name):
+        text = render(template, variables)
+        with place.locked() as folder:
+            try:
+                earlier = folder.read(name) or b""
+            except OSError:
+                earlier = b""
+            if not check_mode:
+                folder.write(name, text)
     return fingerprint.encode() not in earlier
 
 

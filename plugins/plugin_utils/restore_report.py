@@ -52,9 +52,8 @@ def step(result: Data, earlier: list[Data], now: datetime, **facts: t.Any) -> Da
     """One line of the evidence, from what a task returned. It began where the one before it ended."""
     action = str(facts.get("action") or "").rpartition(".")[2]
     name = facts.get("step") or _STEP_OF_ACTION.get(action, "run")
-    said = result.get("error")
-    error: Data = said if isinstance(said, dict) else {}
-    api = result.get("api") or {}
+    # An address that was asked gives its result the names of its headers, with any text under them.
+    error, api, restore = (_object(result.get(name)) for name in ("error", "api", "restore"))
     ok = not (result.get("failed") or facts.get("failed"))
     began = earlier[-1]["ended_at"] if earlier else facts.get("began")
     return {
@@ -70,16 +69,20 @@ def step(result: Data, earlier: list[Data], now: datetime, **facts: t.Any) -> Da
         "request_id": shown(error.get("request_id"), 100) if error.get("request_id") else None,
         "status": error.get("status"),
         "changed": bool(result.get("changed")),
-        "sent_at": (result.get("restore") or {}).get("sent_at"),
-        "completed_at": (result.get("restore") or {}).get("completed_at"),
-        "outcome": (result.get("restore") or {}).get("outcome"),
+        "sent_at": restore.get("sent_at"),
+        "completed_at": restore.get("completed_at"),
+        "outcome": restore.get("outcome"),
         "found": _status_in(result),
     }
 
 
+def _object(value: t.Any) -> Data:
+    return value if isinstance(value, dict) else {}
+
+
 def _status_in(result: Data) -> str | None:
-    instance = result.get("instance")
-    return shown(instance.get("status"), 40) if isinstance(instance, dict) and instance.get("status") else None
+    status = _object(result.get("instance")).get("status")
+    return shown(status, 40) if status else None
 
 
 def report(steps: list[Data], plans: list[Data], settings: Data, run: Data, now: datetime) -> Data:
@@ -157,15 +160,17 @@ def _screen(bad: list[Data]) -> list[str]:
 def _verdict(plan: Data, steps: list[Data], failed_run: Data | None, settings: Data, *, check: bool) -> Data:
     own = [one for one in steps if one["instance"] == plan["label"]]
     failure = next((one for one in own if not one["ok"] and one["step"] != "plan"), None)
+    last_step = "http" if settings.get("restore_http_check") else "healthy"
+    is_through = any(one["step"] == last_step for one in own)
     kind, step_name = plan["kind"], "plan"
     message = plan["message"]
     if not kind and failure:
         kind, step_name, message = _kind_of(failure), failure["step"], failure["message"]
         if kind == "refused" and not plan["sends"]:
             kind = "not_sent"
-    elif not kind and failed_run and not any(one["step"] == "healthy" for one in own):
+    elif not kind and failed_run and not is_through:
         kind, step_name, message = _kind_of(failed_run), failed_run["step"], failed_run["message"]
-    elif not kind and not check and not any(one["step"] == "healthy" for one in own):
+    elif not kind and not check and not is_through:
         kind, step_name, message = "unfinished", "run", _known_of(plan)
     facts: Data = {
         "label": plan["label"],

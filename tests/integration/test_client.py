@@ -338,7 +338,8 @@ def test_who_waits_is_told_what_for(
 @contextlib.contextmanager
 def served(answer: t.Callable[[socket.socket], None]) -> t.Iterator[dict[str, t.Any]]:
     """A server for one request that ``answer`` answers; the options that lead to it."""
-    with raw_connection(answer) as port:
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(raw_connection(answer))
         yield {**options_for(port), "timeout": 0.5}
 
 

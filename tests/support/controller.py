@@ -100,7 +100,7 @@ class Controller:
 
     def left(self) -> list[Path]:
         """Everything below the folder and the home: what the commands left there, and what the test had laid."""
-        return [path for place in {self.folder, self.home} for path in place.rglob("*")]
+        return [path for place in (self.folder, self.home) for path in place.rglob("*")]
 
     def run(self, *command: str, **environment: str | None) -> Run:
         """Runs ``command``; ``environment`` adds variables, or takes away those that are None."""

@@ -108,7 +108,7 @@ class WarmProcess:
     def run(self, command: Command, timeout: float) -> subprocess.CompletedProcess[str]:
         """As ``subprocess.run`` with nothing on standard input, and its outputs captured as texts."""
         with contextlib.ExitStack() as stack:
-            request, stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+            request, stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _file in range(3))
             request.write(json.dumps(command).encode())
             request.seek(0)
             ours, theirs = os.pipe()
@@ -164,13 +164,13 @@ def serve(channel: socket.socket) -> Command:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(signalled)
     while True:
-        ready, _, _ = select.select([channel, wakeup], [], [])
+        ready = select.select([channel, wakeup], [], [])[0]
         if wakeup in ready:
             os.read(wakeup, 1 << 10)
             _report_ended(reports)
         if channel not in ready:
             continue
-        byte, files, _, _ = socket.recv_fds(channel, 1, 4)
+        byte, files, *_flags = socket.recv_fds(channel, 1, 4)
         if not byte:
             raise SystemExit
         request, stdout, stderr, report = files

@@ -37,8 +37,8 @@ SPELLINGS = {
     "Python": lambda key: "".join(f"\\x{ord(one):02x}" for one in key),
     "two lines": lambda key: key[:5] + "\r\n  " + key[5:],
     "two lines in JSON": lambda key: key[:5] + "\\n" + key[5:],
-    "UTF-16": lambda key: "\0".join(key),
-    "soft hyphens": lambda key: "\u00ad".join(key),
+    "UTF-16": "\0".join,
+    "soft hyphens": "\u00ad".join,
 }
 
 

@@ -54,6 +54,18 @@ def test_a_step_begins_where_the_one_before_it_ended():
     assert (second["ok"], second["message"], second["request_id"]) == (False, "No way", "r-1")
 
 
+def test_a_run_that_ended_before_an_address_was_asked_is_not_restored():
+    settings = {**SETTINGS, "restore_http_check": True}
+    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": [], "is_over": True}
+    steps = []
+    for name, ok in (("restore", True), ("healthy", True), (None, False)):
+        about = plan()["label"] if ok else None
+        steps.append(step({"changed": ok, "failed": not ok, "msg": "A fault"}, steps, NOW, step=name, about=about))
+    told = report(steps, [plan()], settings, run, NOW)
+    assert told["outcome"] == "failed"
+    assert [one["kind"] for one in told["instances"]] == ["interrupted"]
+
+
 def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent():
     told = report_of(SENT, [False])
     assert told["headline"] == "1 instance restored already; no restore was sent"
