@@ -94,6 +94,16 @@ def test_a_blank_name_is_confirmed_by_nothing_but_the_id(simulator: Simulator, c
     assert simulator.calls(POSTS) == ["POST /backups/7/restore"]
 
 
+@pytest.mark.parametrize("value", [None, False, []])
+def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
+    simulator: Simulator, controller: Controller, value: object
+) -> None:
+    simulator.set_instance(1, name=str(value))
+    run = restore(controller, 1, restore_confirm=value)
+    assert "restore_confirm is empty and nobody typed the name." in run.stdout
+    assert simulator.calls(POSTS) == []
+
+
 def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, 8, restore_confirm="shop-bot")
     assert run.rc != 0
