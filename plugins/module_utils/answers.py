@@ -21,6 +21,7 @@ from .redaction import Redactor, redacted, without_links
 from .transport import Answer, redacted_headers
 
 NOT_THE_API = "Is api_url the address of the API?"
+_PAYMENT = re.compile(r"checkout|payment|invoice|balance|top[ _-]?up", re.IGNORECASE)
 MAX_DIGITS = 308
 """Digits. A longer number fits no float, and Python refuses to read or write one of more than 4300 digits."""
 _WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
@@ -130,6 +131,11 @@ def api_error(request: str, answer: Answer, body: t.Any) -> ApiError:
 def is_web_page(answer: Answer) -> bool:
     """Whether it says of itself that it is one."""
     return "html" in answer.headers.get("Content-Type", "").lower()
+
+
+def is_about_payment(answer: Answer) -> bool:
+    """Returns True if it may hold a link to pay by, as the refusal of a start without balance does (contract U5)."""
+    return answer.status == 402 or _PAYMENT.search(answer.text) is not None
 
 
 def without_payment(answer: Answer, given: t.Iterable[str] = ()) -> Answer:

@@ -18,7 +18,16 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from . import ratelimit
-from .answers import anything_of, body_of, entries_of, items_of, object_of, resource_of, without_payment
+from .answers import (
+    anything_of,
+    body_of,
+    entries_of,
+    is_about_payment,
+    items_of,
+    object_of,
+    resource_of,
+    without_payment,
+)
 from .budget import RateBudget
 from .errors import (
     AnswerError,
@@ -246,7 +255,7 @@ class Client:
                 timeout = self.settings.timeout if tries == 1 else min(self.settings.timeout, max(patience.left, 1.0))
                 request = _Request(method, path, params, body, timeout, is_repeat or tries > 1)
                 answer = self._exchange(request, patience, witness)
-                return read(f"{method} {path}", self._showable(answer, retry))
+                return read(f"{method} {path}", self._showable(path, answer, retry))
             except retry.retry_on as error:
                 pause = pause_after(error, tries)
                 if pause is None or pause > patience.left:
@@ -255,10 +264,11 @@ class Client:
                     raise
                 patience.sleep(min(pause * random.uniform(1, 1 + JITTER), patience.left), self._reason(error))
 
-    def _showable(self, answer: Answer, retry: RetryPolicy) -> Answer:
+    def _showable(self, path: str, answer: Answer, retry: RetryPolicy) -> Answer:
         """Returns ``answer`` without what could be used to pay, where it is about a payment and may be shown."""
         is_bought = retry is NEVER and answer.is_success
-        is_payment = self.payment_texts is not None or answer.status == 402
+        may_pay = not answer.is_success or path.startswith("/billing/")
+        is_payment = self.payment_texts is not None or (may_pay and is_about_payment(answer))
         return without_payment(answer, self.payment_texts or ()) if is_payment and not is_bought else answer
 
     def _exchange(self, request: _Request, patience: Patience, witness: Witness | None) -> Answer:

@@ -80,7 +80,7 @@ class BearerAuth(AuthBase):
 
 def require_library() -> None:
     """Raises ClawHostersError where ``requests`` can't be used. This check comes before any setting is judged."""
-    found = _installed("requests")
+    found = _installed("requests") if REQUESTS_IMPORT_ERROR else requests.__version__
     if REQUESTS_IMPORT_ERROR is None and tuple(map(int, re.findall(r"\d+", found)[:2])) >= LOWEST_REQUESTS:
         return
     if REQUESTS_IMPORT_ERROR is not None and found:
@@ -97,7 +97,7 @@ def require_library() -> None:
 def _installed(library: str) -> str:
     """The version of an installed library, empty where there is none."""
     try:
-        return importlib.metadata.version(library)
+        return str(importlib.metadata.version(library))
     except importlib.metadata.PackageNotFoundError:
         return ""
 

@@ -53,16 +53,8 @@ class ReportFolder:
 
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[OpenFolder]:
-        """Yields the open folder, locked against other runs of this user. Raises TimeoutError.
-
-        Raises ReportError for a folder, or a link to one, of another user, who could exchange what is in it.
-        """
-        if os.lstat(self._path).st_uid not in (os.geteuid(), ROOT):
-            raise self._of_another_user()
-        with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(opened_folder(Path(os.path.realpath(self._path))))
-            if os.fstat(folder).st_uid not in (os.geteuid(), ROOT):
-                raise self._of_another_user()
+        """Yields the open folder, locked against other runs of this user. Raises TimeoutError."""
+        with opened_folder(Path(os.path.realpath(self._path))) as folder:
             try:
                 # The folder itself, so that no other file is left in it.
                 lock_within(folder, LOCK_TIMEOUT)
@@ -72,8 +64,11 @@ class ReportFolder:
                     raise
             yield OpenFolder(folder, self._path)
 
-    def _of_another_user(self) -> ReportError:
-        return ReportError(self._path, "the folder belongs to another user. Name one of your own")
+    def require_own(self) -> None:
+        """Raises ReportError for a folder, or a link to one, of another user, who could exchange what is in it."""
+        for status in (os.lstat(self._path), os.stat(self._path)):
+            if status.st_uid not in (os.geteuid(), ROOT):
+                raise ReportError(self._path, "the folder belongs to another user. Name one of your own")
 
 
 class OpenFolder:
@@ -120,6 +115,7 @@ def prepare(path: str) -> None:
     try:
         with _report_at(path) as (place, _name):
             place.make()
+            place.require_own()
             with place.locked() as folder:
                 folder.try_to_write()
     except ReportError as error:
@@ -154,6 +150,7 @@ def record_run(path: str, template: str, variables: Data, run: Data) -> None:
     with _report_at(path) as (place, page_name):
         record_name = str(Path(page_name).with_suffix(".json"))
         place.make()
+        place.require_own()
         with place.locked() as folder:
             runs = _runs_before(folder, record_name, run["incident"])
             if runs is None:

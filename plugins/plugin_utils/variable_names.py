@@ -20,8 +20,9 @@ def misspelt(given: t.Iterable[object], owners: t.Mapping[str, str]) -> dict[str
     ``owners`` says for each known name to what it belongs. Keys of extra variables need not be text.
     """
     found = {}
-    for name in sorted({str(name) for name in given if isinstance(name, str)} - owners.keys()):
-        near = [known for known in owners if _is_nearly(name, known)]
+    names = {str(name) for name in given if isinstance(name, str)}
+    for name in sorted(names - owners.keys()):
+        near = [known for known in owners if _is_nearly(name, known) and not _is_one_of(name, known, names)]
         if near:
             found[name] = difflib.get_close_matches(name, near, n=1, cutoff=0)[0]
     return found
@@ -34,6 +35,11 @@ def misspelt_text(given: t.Iterable[object], owners: t.Mapping[str, str]) -> str
         for name, meant in misspelt(given, owners).items()
     ]
     return " ".join([*sentences, "Nothing was sent."]) if sentences else ""
+
+
+def _is_one_of(name: str, known: str, names: t.Container[str]) -> bool:
+    """Returns True for ``restore_instance`` where ``restore_instances`` is set, too: it is the variable of a loop."""
+    return known == f"{name}s" and known in names and known.endswith(("_instances", "_instance_ids"))
 
 
 def _is_nearly(name: str, known: str) -> bool:

@@ -83,6 +83,7 @@ def test_what_holds_no_secret_is_logged_as_ever(log, given, capsys):
 def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, installed, fault, found):
     monkeypatch.setattr(transport, "REQUESTS_IMPORT_ERROR", fault)
     monkeypatch.setattr(transport, "_installed", lambda library: installed.get(library, ""))
+    monkeypatch.setattr(transport.requests, "__version__", installed.get("requests", ""))
     result = Execution({}, False).result_of(claw_instance.work)
     assert result["failed"] is True
     assert result["msg"].startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed")

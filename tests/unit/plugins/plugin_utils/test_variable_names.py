@@ -121,3 +121,9 @@ def test_the_message_names_each_misspelt_name_and_what_it_should_be_on_one_line(
         "restore_max_ag is no variable of the role restore; did you mean restore_max_age? Nothing was sent."
     )
     assert misspelt_text(["restore_note"], OWNERS) == ""
+
+
+def test_the_variable_of_a_loop_over_what_is_set_stays() -> None:
+    assert misspelt({"restore_instance"}, OWNERS) == {"restore_instance": "restore_instances"}
+    assert misspelt({"restore_instance", "restore_instances"}, OWNERS) == {}
+    assert misspelt({"balance_guard_min_day", "balance_guard_min_days"}, OWNERS) != {}
