@@ -128,7 +128,7 @@ unit: live $(DEV_READY) ## Run the unit tests
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 3 --dist worksteal $(call pytest_arguments,tests/integration)
+	@$(RUN) python -m pytest -n 4 --dist worksteal $(call pytest_arguments,tests/integration)
 
 # Some real commands of each kind, over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
