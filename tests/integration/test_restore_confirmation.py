@@ -100,7 +100,9 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
 ) -> None:
     simulator.set_instance(1, name=str(value))
     run = restore(controller, 1, restore_confirm=value)
-    assert "restore_confirm is empty and nobody typed the name." in run.stdout
+    assert run.rc != 0
+    # ansible-core 2.18 takes null for no value of a text at all.
+    assert "restore_confirm is empty and nobody typed the name." in run.stdout or "argument" in run.screen
     assert simulator.calls(POSTS) == []
 
 

@@ -57,7 +57,12 @@ class Api:
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Any request; with a good key unless other headers are given."""
         options = {"headers": self.headers, "timeout": 30, "allow_redirects": False, **options}
-        return self.session.request(method, self.simulator.url + path, **options)
+        answer = self.session.request(method, self.simulator.url + path, stream=True, **options)
+        # urllib3 1.26 takes a body that ends too soon for a whole one, unless it is told not to.
+        answer.raw.enforce_content_length = True
+        with answer:
+            assert answer.content is not None
+        return answer
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """GET."""
