@@ -227,13 +227,14 @@ clean: ## Remove all that these targets made, the environment too
 
 # ---- How it is done
 
+# A link that is right is left alone: to replace it takes a file of another name, which a copy made meanwhile would meet.
 # pytest-ansible would make a tree of links of its own, once, and miss what is added later; it takes this one instead.
 .PHONY: live
 live:
 	@mkdir -p $(HOME_DIR) $(dir $(LIVE))
-	@ln -sfn ../../../.. $(LIVE)
+	@[ "$$(readlink $(LIVE))" = ../../../.. ] || ln -sfn ../../../.. $(LIVE)
 	@[ -L collections ] || rm -rf collections
-	@ln -sfn build/live collections
+	@[ "$$(readlink collections)" = build/live ] || ln -sfn build/live collections
 
 # A repository of its own: ansible-test asks git for the files, and finds none in a folder that an outer one ignores.
 .PHONY: copy
