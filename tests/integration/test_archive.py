@@ -60,7 +60,8 @@ def test_its_texts_show_no_picture_that_is_not_in_it(built: Path) -> None:
 
 
 def test_the_importer_has_nothing_to_say_against_it(built: Path) -> None:
-    good, said = archive.judge(built)
+    # `make lint` runs ansible-lint in a stricter way; `make build` has the importer do it too.
+    good, said = archive.judge(built, with_lint=False)
     assert good, said
 
 

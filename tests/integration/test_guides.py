@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from simulator.handle import Simulator
-from support import guides
+from support import guides, warm
 from support.controller import REPOSITORY, Controller
 
 WITH_COMMANDS = [
@@ -32,6 +32,7 @@ def here(controller: Controller, simulator: Simulator) -> Controller:
     """A controller in a folder with the examples, of an account in which an instance breaks now and then."""
     simulator.switch(transition_reads=1)
     shutil.copytree(REPOSITORY / "examples", controller.folder / "examples")
+    controller.environment["PATH"] = f"{warm.stand_ins()}:{controller.environment['PATH']}"
     return controller
 
 

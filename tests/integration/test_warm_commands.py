@@ -53,14 +53,26 @@ def here(controller: Controller) -> Controller:
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_a_command_is_what_it_is_when_it_is_started(here: Controller, command: tuple[str, ...]) -> None:
     forked = warm.run(command, here.folder, here.environment, 60)
+    stood_in = started((str(warm.stand_ins() / command[0]), *command[1:]), here.folder, here.environment)
     fresh = started(command, here.folder, here.environment)
     assert forked is not None
-    for one, other in zip(
-        (str(forked.returncode), forked.stdout, forked.stderr),
-        (str(fresh.returncode), fresh.stdout, fresh.stderr),
-        strict=True,
-    ):
-        assert DIFFERING.sub("?", one) == DIFFERING.sub("?", other)
+    for run in (forked, stood_in):
+        assert run.returncode == fresh.returncode
+        assert DIFFERING.sub("?", run.stdout) == DIFFERING.sub("?", fresh.stdout)
+        assert DIFFERING.sub("?", run.stderr) == DIFFERING.sub("?", fresh.stderr)
+
+
+def test_a_script_s_command_reads_its_standard_input_and_its_own_configuration(here: Controller) -> None:
+    path = f"{warm.stand_ins()}:{here.environment['PATH']}"
+    script = """
+        ansible-playbook /dev/stdin < good.yml
+        mkdir elsewhere && cd elsewhere && printf '[defaults]\nforce_color = true\n' > ansible.cfg
+        ansible-playbook ../good.yml | grep -q '\\[0;32m' && echo it is coloured
+    """
+    run = here.run("bash", "-euc", script, PATH=path, ANSIBLE_NOCOLOR=None)
+    assert run.rc == 0, run.screen
+    assert "ok=1" in run.stdout
+    assert "it is coloured" in run.stdout
 
 
 def test_what_ansible_reads_when_it_is_imported_is_read_for_each_command(here: Controller) -> None:

@@ -9,7 +9,7 @@
         ...
         assert simulator.calls() == ["GET /instances/1", "POST /instances/1/start"]
 
-Needs `requests`; what the simulator itself needs must be installed for the Python that runs this.
+Needs `urllib3`; what the simulator itself needs must be installed for the Python that runs this.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import requests
+import urllib3
 
 HOME = Path(__file__).resolve().parent.parent
-KEY = "oc_live_rehearsal_0000"  # keys.py says the same; it isn't imported, so that a handle needs requests alone
+KEY = "oc_live_rehearsal_0000"  # keys.py says the same; it isn't imported, so that a handle needs urllib3 alone
 
 
 class SimulatorError(Exception):
@@ -78,8 +78,7 @@ class Simulator:
             self.process.wait()
             raise SimulatorError("the simulator didn't start; what it said is above, on standard error")
         self.origin = self.url.removesuffix("/api/v1")
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy, no .netrc
+        self._connections = urllib3.connection_from_url(self.origin)
 
     def __enter__(self) -> Simulator:
         return self
@@ -91,7 +90,7 @@ class Simulator:
 
     def stop(self) -> None:
         """End the process, surely."""
-        self._session.close()
+        self._connections.close()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
                 stream.close()
@@ -214,9 +213,16 @@ class Simulator:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Any call under /_sim."""
-        answer = self._session.request(method, f"{self.origin}/_sim{path}", json=body, timeout=60)
-        content = answer.json()
-        if answer.status_code >= 400:
+        answer = self._connections.urlopen(
+            method,
+            f"/_sim{path}",
+            body=None if body is None else json.dumps(body),
+            headers={"Content-Type": "application/json"},
+            timeout=60,
+            retries=False,
+        )
+        content = json.loads(answer.data)
+        if answer.status >= 400:
             raise SimulatorError(content["error"])
         return content
 

@@ -9,13 +9,17 @@ process serves only those commands whose environment is its own but for ``VARYIN
 the environment when it is imported, it has read rightly. A command that might meet an ``ansible.cfg`` is started anew.
 The collection's code is never imported before the fork.
 
-``python warm.py CHANNEL`` is a warm process. A request is one byte and four file descriptors: the command as JSON, its
-standard output and standard error, and a pipe that takes its process id and, when it has ended, its exit code.
+For commands that a script types, or another program starts, ``stand_ins()`` is a folder for the front of the PATH.
+
+``python warm.py CHANNEL`` is a warm process. A request is one byte and five file descriptors: the command as JSON, its
+standard input, output and error, and a pipe that takes its process id and, when it has ended, its exit code.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import gc
 import importlib
 import json
@@ -28,10 +32,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import typing as t
 from pathlib import Path
 
-VARYING = ("CLAWHOSTERS_", "RESULTS_FILE")
+VARYING = ("CLAWHOSTERS_", "RESULTS_FILE", "PWD", "OLDPWD", "SHLVL", "_")
 """What the variables begin with that ansible-core knows nothing of, so that commands of one warm process may differ."""
 PRELOADED = (
     "ansible.cli.adhoc",
@@ -78,7 +83,11 @@ PRELOADED = (
     "xml.etree.ElementTree",
 )
 """What commands import sooner or later; a version of ansible-core need not have all of it."""
+BIN = Path(sys.executable).parent
 COMMANDS = ("ansible", "ansible-doc", "ansible-inventory", "ansible-playbook")
+
+STAND_IN_TIMEOUT = 300
+"""Seconds after which a command is killed that a stand-in handed over."""
 
 Environment = t.Mapping[str, str]
 
@@ -105,23 +114,63 @@ class WarmProcess:
                 env=environment,
             )
 
-    def run(self, command: Command, timeout: float) -> subprocess.CompletedProcess[str]:
-        """As ``subprocess.run`` with nothing on standard input, and its outputs captured as texts."""
+    def run(self, command: Command, streams: t.Sequence[int], timeout: float) -> int:
+        """Runs a command with these standard streams, and returns its exit code."""
         with contextlib.ExitStack() as stack:
-            request, stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _file in range(3))
+            request = stack.enter_context(tempfile.TemporaryFile())
             request.write(json.dumps(command).encode())
             request.seek(0)
             ours, theirs = os.pipe()
             report = stack.enter_context(os.fdopen(ours))
-            files = [request.fileno(), stdout.fileno(), stderr.fileno(), theirs]
-            socket.send_fds(self._channel, [b"."], files)
+            socket.send_fds(self._channel, [b"."], [request.fileno(), *streams, theirs])
             os.close(theirs)
             process = int(report.readline())
             if not select.select([report], [], [], timeout)[0]:
                 os.kill(process, signal.SIGKILL)
                 raise subprocess.TimeoutExpired(command.argv, timeout)
-            code = int(report.readline())
-            return subprocess.CompletedProcess(command.argv, code, _text(stdout), _text(stderr))
+            return int(report.readline())
+
+
+_processes: dict[frozenset[tuple[str, str]], WarmProcess] = {}
+_lock = threading.Lock()
+
+
+def _process_for(command: Command) -> WarmProcess | None:
+    """The warm process that may run a command, None where it must be started anew."""
+    environment, cwd = command.environment, Path(command.cwd)
+    configurations = (cwd / "ansible.cfg", Path(environment["HOME"], ".ansible.cfg"), Path("/etc/ansible/ansible.cfg"))
+    if (
+        Path(command.argv[0]).parent != BIN
+        or Path(command.argv[0]).name not in COMMANDS
+        or "ANSIBLE_CONFIG" in environment
+        or any(path.exists() for path in configurations)
+    ):
+        return None
+    own = {name: value for name, value in environment.items() if not name.startswith(VARYING)}
+    key = frozenset(own.items())
+    with _lock:
+        if key not in _processes:
+            _processes[key] = WarmProcess(own)
+        return _processes[key]
+
+
+def run(
+    argv: t.Sequence[str], cwd: Path, environment: Environment, timeout: float
+) -> subprocess.CompletedProcess[str] | None:
+    """As ``subprocess.run`` with nothing on standard input, and its outputs captured as texts.
+
+    Returns None, and does nothing, where the command must be started anew.
+    """
+    script = shutil.which(argv[0], path=environment["PATH"])
+    if script is None:
+        return None
+    command = Command([script, *argv[1:]], str(cwd), dict(environment))
+    process = _process_for(command)
+    if process is None:
+        return None
+    with Path(os.devnull).open() as stdin, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        code = process.run(command, [stdin.fileno(), stdout.fileno(), stderr.fileno()], timeout)
+        return subprocess.CompletedProcess(command.argv, code, _text(stdout), _text(stderr))
 
 
 def _text(file: t.IO[bytes]) -> str:
@@ -129,28 +178,60 @@ def _text(file: t.IO[bytes]) -> str:
     return file.read().decode().replace("\r\n", "\n")
 
 
-_processes: dict[frozenset[tuple[str, str]], WarmProcess] = {}
+# For scripts and other programs
+
+STAND_IN = """\
+#!{python} -IS
+import json, os, socket, sys
+script = {script!r}
+channel = socket.socket(socket.AF_UNIX)
+channel.connect({address!r})
+request = json.dumps([[script, *sys.argv[1:]], os.getcwd(), dict(os.environ)]).encode()
+socket.send_fds(channel, [len(request).to_bytes(8, "big")], [0, 1, 2])
+channel.sendall(request)
+answer = channel.recv(8)
+if not answer:
+    os.execv(script, [script, *sys.argv[1:]])
+sys.exit(int(answer))
+"""
+"""Stands in for a command: hands all over to the test's process, and starts the command where that can't run it."""
 
 
-def run(
-    argv: t.Sequence[str], cwd: Path, environment: Environment, timeout: float
-) -> subprocess.CompletedProcess[str] | None:
-    """Runs a command in a fork of a warm process. Returns None, and does nothing, where it must be started anew."""
-    script = shutil.which(argv[0], path=environment["PATH"])
-    configurations = (cwd / "ansible.cfg", Path(environment["HOME"], ".ansible.cfg"), Path("/etc/ansible/ansible.cfg"))
-    if (
-        argv[0] not in COMMANDS
-        or script is None
-        or Path(script).parent != Path(sys.executable).parent
-        or "ANSIBLE_CONFIG" in environment
-        or any(path.exists() for path in configurations)
-    ):
-        return None
-    own = {name: value for name, value in environment.items() if not name.startswith(VARYING)}
-    key = frozenset(own.items())
-    if key not in _processes:
-        _processes[key] = WarmProcess(own)
-    return _processes[key].run(Command([script, *argv[1:]], str(cwd), dict(environment)), timeout)
+@functools.cache
+def stand_ins() -> Path:
+    """A folder of stand-ins for ``COMMANDS``, which run them in the warm processes of this process."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    address = str(folder / "socket")
+    for name in COMMANDS:
+        path = folder / name
+        path.write_text(STAND_IN.format(python=sys.executable, script=str(BIN / name), address=address))
+        path.chmod(0o755)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(address)
+    listener.listen(100)
+    threading.Thread(target=_serve_stand_ins, args=(listener,), daemon=True).start()
+    return folder
+
+
+def _serve_stand_ins(listener: socket.socket) -> None:
+    while True:
+        channel = listener.accept()[0]
+        threading.Thread(target=_run_for_stand_in, args=(channel,), daemon=True).start()
+
+
+def _run_for_stand_in(channel: socket.socket) -> None:
+    with channel:
+        length, streams, *_flags = socket.recv_fds(channel, 8, 3)
+        with channel.makefile("rb") as file:
+            command = Command(*json.loads(file.read(int.from_bytes(length, "big"))))
+        process = _process_for(command)
+        if process:
+            with contextlib.suppress(OSError):
+                code = process.run(command, streams, STAND_IN_TIMEOUT)
+                channel.sendall(str(code if code >= 0 else 128 - code).encode())
+        for stream in streams:
+            os.close(stream)
 
 
 # In the warm process
@@ -170,24 +251,24 @@ def serve(channel: socket.socket) -> Command:
             _report_ended(reports)
         if channel not in ready:
             continue
-        byte, files, *_flags = socket.recv_fds(channel, 1, 4)
+        byte, files, *_flags = socket.recv_fds(channel, 1, 5)
         if not byte:
             raise SystemExit
-        request, stdout, stderr, report = files
+        request, *streams, report = files
         process = os.fork()
         if process == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             with os.fdopen(request) as file:
                 command = Command(*json.load(file))
-            os.dup2(stdout, 1)
-            os.dup2(stderr, 2)
-            for own in (channel.detach(), wakeup, signalled, stdout, stderr, report):
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+            for own in (channel.detach(), wakeup, signalled, *streams, report):
                 os.close(own)
             for other in reports.values():
                 other.close()
             return command
-        for given in (request, stdout, stderr):
+        for given in (request, *streams):
             os.close(given)
         reports[process] = os.fdopen(report, "w")
         print(process, file=reports[process], flush=True)
