@@ -72,7 +72,7 @@ check: live $(DEV_READY) ## Before each commit: format, lint, types, unit tests,
 
 .PHONY: test-all
 test-all: live copy $(DEV_READY) ## Run what takes longer, on top of `make test`
-	@$(RUN) python tests/parts.py "crash fault-matrix"
+	@$(RUN) python tests/parts.py "crash fault-matrix fuzz build"
 
 # Debian 12's own Python, the oldest that users have; where it is missing, the nearest.
 OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(PYTHON))
@@ -123,12 +123,12 @@ pytest_arguments = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
 .PHONY: unit
 unit: live $(DEV_READY) ## Run the unit tests
 	$(call heading,Unit tests: pytest)
-	@$(RUN) python -m pytest -n 2 $(call pytest_arguments,tests/unit)
+	@$(RUN) python -m pytest $(call pytest_arguments,tests/unit)
 
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 4 --dist worksteal $(call pytest_arguments,tests/integration)
+	@$(RUN) python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(call pytest_arguments,tests/integration)
 
 # Some real commands of each kind, over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
@@ -149,6 +149,13 @@ lowest: ## Run a part of the tests with the lowest versions that the collection 
 fault-matrix: live $(DEV_READY) ## Hold every module against every fault on every request: all cells, for some minutes
 	$(call heading,Fault matrix: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/test_fault_matrix.py --all-cells $(ARGS)
+
+# What `make integration` does with a few examples, with many.
+.PHONY: fuzz
+fuzz: live $(DEV_READY) ## Give the modules and the simulator arbitrary input, for some minutes
+	$(call heading,Arbitrary input: pytest)
+	@$(RUN) python -m pytest -n 2 tests/integration/test_every_module.py tests/integration/test_simulator_contract.py \
+		-k 'any_json or fuzzer' --all-cells $(ARGS)
 
 .PHONY: crash
 crash: live $(DEV_READY) ## Kill runs at fifty moments of each kind and run them again, for some minutes

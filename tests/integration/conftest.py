@@ -21,11 +21,18 @@ IN_PROCESS += ("fleet", "power", "purchase", "restore", "state_folder")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the slice, besides the commands in it, which bear the mark in their files."""
+    """Marks the slice, besides the commands in it, which bear the mark in their files. What takes longest begins first.
+
+    So no process is left with a long test at the end; those that start no command, which are quick, fill the gaps.
+    """
     for item in items:
-        is_in_process = "controller" not in getattr(item, "fixturenames", ())
-        if is_in_process and item.path.stem.removeprefix("test_") in IN_PROCESS:
+        if not _starts_commands(item) and item.path.stem.removeprefix("test_") in IN_PROCESS:
             item.add_marker("slice")
+    items.sort(key=lambda item: (not item.get_closest_marker("slow"), not _starts_commands(item)))
+
+
+def _starts_commands(item: pytest.Item) -> bool:
+    return "controller" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")

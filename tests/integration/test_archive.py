@@ -18,6 +18,8 @@ import yaml
 from support import archive
 from support.controller import BIN, REPOSITORY
 
+pytestmark = pytest.mark.xdist_group("archive")
+
 ALLOWED = [
     r"(CHANGELOG\.(rst|md)|CONTRIBUTING\.md|LICENSE|README\.md|SECURITY\.md|requirements\.txt|MANIFEST\.json|FILES\.json)",
     r"changelogs/changelog\.yaml",
@@ -59,6 +61,7 @@ def test_its_texts_show_no_picture_that_is_not_in_it(built: Path) -> None:
     assert "![" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_importer_has_nothing_to_say_against_it(built: Path) -> None:
     # `make lint` runs ansible-lint in a stricter way; `make build` has the importer do it too.
     good, said = archive.judge(built, with_lint=False)

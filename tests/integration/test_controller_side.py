@@ -149,6 +149,7 @@ def test_ad_hoc(controller: Controller, far_away: str) -> None:
     assert '"status": "stopped"' in run.stdout
 
 
+@pytest.mark.slow
 def test_async_hands_over_to_the_module(simulator: Simulator, controller: Controller) -> None:
     controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
     local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
@@ -176,6 +177,7 @@ def test_the_module_is_complete_without_its_action(simulator: Simulator, control
     assert simulator.effects() == {"starts": 1}
 
 
+@pytest.mark.slow
 def test_a_wait_tells_what_for_on_standard_error(simulator: Simulator, controller: Controller, far_away: str) -> None:
     simulator.set_instance(1, status="deploying")
     task = {INSTANCE: {"id": 1, "wait_timeout": 11}}

@@ -121,6 +121,7 @@ def test_the_fleet(node: Controller, job: t.Callable[..., Path], simulator: Simu
 
 
 @WAYS
+@pytest.mark.slow
 def test_the_restore_with_the_answers_of_the_survey(
     node: Controller, job: t.Callable[..., Path], simulator: Simulator, run: Way
 ) -> None:
@@ -170,6 +171,7 @@ def test_a_restore_without_the_folder_of_the_journal_sends_nothing(
 
 
 @pytest.mark.parametrize("name", ["fleet", "restore"])
+@pytest.mark.slow
 def test_navigator_runs_playbooks_by_name(node: Controller, simulator: Simulator, name: str) -> None:
     credential = injected(api_key=KEY, api_url=simulator.url, state_dir=str(node.folder / "state"))
     variables = {"fleet_instances": [{"name": "web-bot", "state": "stopped"}], **answered()}

@@ -138,6 +138,7 @@ def test_every_scope_is_still_there() -> None:
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang_after"])
+@pytest.mark.slow
 def test_a_playbook_that_is_killed_with_all_its_processes_can_be_run_again(
     simulator: Simulator, controller: Controller, fault: str
 ) -> None:

@@ -127,6 +127,7 @@ def looks(running: Rulebook, simulator: Simulator) -> None:
     running.until(lambda: len(simulator.calls("GET /instances")) >= begun + 2)
 
 
+@pytest.mark.slow
 def test_an_instance_that_stays_unhealthy_is_restored_once_and_a_restart_repeats_nothing(
     simulator: Simulator, controller: Controller, java_home: str | None
 ) -> None:

@@ -37,6 +37,7 @@ def here(controller: Controller, simulator: Simulator) -> Controller:
 
 
 @pytest.mark.parametrize("guide", WITH_COMMANDS, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_every_command_of_a_guide_works(here: Controller, guide: Path) -> None:
     script = "\n".join(["set -eux", *guides.blocks(guide, "shell")])
     run = here.run("bash", "-c", script)
@@ -46,6 +47,7 @@ def test_every_command_of_a_guide_works(here: Controller, guide: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PLAYS, ids=lambda path: path.stem)
+@pytest.mark.slow
 def test_an_example_is_a_plan_then_a_change_then_nothing(here: Controller, simulator: Simulator, path: Path) -> None:
     inventory = ("-i", "examples/fleet.clawhosters.yml")
     command = ("ansible-playbook", *inventory, f"examples/{path.name}", *VARIABLES.get(path.stem, ()))

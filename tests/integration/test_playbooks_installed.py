@@ -17,6 +17,8 @@ from support import KEY
 from support.archive import build
 from support.controller import BIN, Controller
 
+pytestmark = pytest.mark.xdist_group("playbooks_installed")
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -39,6 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return collections
 
 
+@pytest.mark.slow
 def test_all_four_run_by_name(simulator: Simulator, installed: Path, tmp_path: Path) -> None:
     simulator.switch(transition_reads=1)
     controller = Controller(tmp_path, installed, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})

@@ -21,6 +21,8 @@ import pytest
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reports_in_browser")]
+
 HOSTILE = "<script>document.title = 'owned'</script><b>bold</b>"
 LONG = "a-very-long-name-" * 2000
 WIDTHS = {"phone": 390, "desktop": 1280}

@@ -389,6 +389,7 @@ def test_killed_before_the_post_the_outcome_is_unknown_and_nothing_was_sent(
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.slow
 def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -404,6 +405,7 @@ def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.slow
 def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=6)
     running = process(controller)
@@ -417,6 +419,7 @@ def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator,
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.slow
 def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, controller: Controller) -> None:
     runs = [process(controller) for _run in range(4)]
     results = [result_of(running) for running in runs]
@@ -426,6 +429,7 @@ def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, cont
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.slow
 def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("slow", method="POST", seconds=3, after_effect=True)
     first = process(controller)
@@ -479,6 +483,7 @@ def test_an_instance_that_there_is_not_is_named_as_it_was_asked_for(
 
 
 @pytest.mark.usefixtures("worker")
+@pytest.mark.slow
 def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     options = {"incident": "INC-1", "instance_name": "web-bot", "state_dir": str(controller.folder / "state")}
     plan = controller.task(options, "--check", "--diff", module="claw_backup_restore")

@@ -82,6 +82,7 @@ def record(controller: Controller) -> list[dict[str, t.Any]]:
 
 
 @pytest.mark.slice
+@pytest.mark.slow
 def test_a_blank_name_is_confirmed_by_nothing_but_the_id(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, 7)
     assert run.rc != 0
@@ -107,6 +108,7 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
     assert simulator.calls(POSTS) == []
 
 
+@pytest.mark.slow
 def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, 8, restore_confirm="shop-bot")
     assert run.rc != 0
@@ -272,6 +274,7 @@ def test_what_is_wrong_with_earlier_evidence_stops_no_restore(simulator: Simulat
     assert [one["outcome"] for one in record(controller)] == ["restored"]
 
 
+@pytest.mark.slow
 def test_evidence_that_can_not_be_written_any_more_stops_no_restore_and_is_told(
     simulator: Simulator, controller: Controller
 ) -> None:

@@ -121,6 +121,7 @@ def test_bad_variables_are_refused_before_anything_is_sent(simulator: Simulator,
     assert simulator.calls() == []
 
 
+@pytest.mark.slow
 def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run_goes_on(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -211,6 +212,7 @@ def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_a
     assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 4
 
 
+@pytest.mark.slow
 def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -241,6 +243,7 @@ def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
     assert "restore_max_age" not in commands(run)[0]
 
 
+@pytest.mark.slow
 def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incident_are_text(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -366,6 +369,7 @@ def test_white_space_around_a_name_does_not_matter(simulator: Simulator, control
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     simulator: Simulator, controller: Controller
 ) -> None:

@@ -73,7 +73,8 @@ def give_key(controller: Controller, how: str) -> tuple[dict[str, t.Any], dict[s
     return {"api_key": SECRET}, {}
 
 
-HOW = ["option", "variable", "module_defaults", "environment", "file"]
+HOW = ["option", "variable", "module_defaults", "file"]
+"""Besides the environment, which would do for all of these."""
 SITUATIONS = {
     "success": {"id": 1, "state": "started"},
     "not found": {"id": 999},
@@ -83,7 +84,7 @@ SITUATIONS = {
 }
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("how", ["environment", "all others"])
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_key_shows_nowhere_at_any_verbosity(
     simulator: Simulator, controller: Controller, how: str, situation: str
@@ -92,13 +93,17 @@ def test_the_key_shows_nowhere_at_any_verbosity(
         simulator.reset(state={"keys": {SECRET: "revoked"}})
     if situation == "html":
         simulator.fault("html_502", times=None)
-    options, keywords = give_key(controller, how)
-    task = {
-        "clawhosters.cloud.claw_instance": {**options, **SITUATIONS[situation], "retry_timeout": 0},
-        "register": "read",
-    }
-    show = {"ansible.builtin.debug": {"var": "read"}}
-    plays = [{"hosts": "localhost", "gather_facts": False, **keywords, "tasks": [task, show]}]
+    ways = [how] if how == "environment" else HOW
+    plays = []
+    for way in ways:
+        options, keywords = give_key(controller, way)
+        task = {
+            "clawhosters.cloud.claw_instance": {**options, **SITUATIONS[situation], "retry_timeout": 0},
+            "register": "read",
+            "ignore_errors": way != ways[-1],
+        }
+        show = {"ansible.builtin.debug": {"var": "read"}}
+        plays.append({"hosts": "localhost", "gather_facts": False, **keywords, "tasks": [task, show]})
     run = controller.playbook(
         plays,
         "-vvvv",
@@ -109,6 +114,9 @@ def test_the_key_shows_nowhere_at_any_verbosity(
         ANSIBLE_RETRY_FILES_SAVE_PATH=str(controller.folder / "retry"),
     )
     assert (run.rc == 0) is (situation == "success"), run.screen
+    assert [entry["outcome"] for entry in run.results if "read" not in entry["result"]].count(
+        "ok" if situation == "success" else "failed"
+    ) == len(ways)
     assert_key_is_nowhere(run, controller)
 
 
@@ -308,6 +316,7 @@ def test_no_module_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("mood", ["well", "refusing", "broken", "telling"])
+@pytest.mark.slow
 def test_no_key_is_left(simulator: Simulator, controller: Controller, mood: str) -> None:
     """Screens, results, logs, caches, the journal, reports and temporary files, whatever the service does.
 
@@ -378,6 +387,7 @@ def test_no_redirect_carries_the_key_to_another_host(
     assert not [entry for entry in simulator.log() if entry["headers"]["host"].startswith("localhost")]
 
 
+@pytest.mark.slow
 def test_what_is_kept_is_the_owners_alone(simulator: Simulator, controller: Controller) -> None:
     state = controller.home / ".ansible/clawhosters"
     run = controller.task({"incident": "INC-1", "instance_id": 2}, module="claw_backup_restore")

@@ -412,7 +412,9 @@ def test_405_names_all_methods_of_the_address(simulator: Simulator) -> None:
 
 
 @pytest.mark.slow
-def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(simulator: Simulator, tmp_path: Path) -> None:
+def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(
+    simulator: Simulator, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
     # POST /instances is 404 in the contract (U29), where a fuzzer rightly expects 405 of a path that exists.
     switches = {"rate_limit": 10**9, "transition_seconds": 0, "create_instance": 405}
     simulator.reset(instances=500, switches=switches)
@@ -426,8 +428,8 @@ def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(simulator:
             # The contract answers 422 to requests that no schema could tell apart from good ones: "stop what is
             # stopped". Everything else that schemathesis checks holds.
             "--exclude-checks=positive_data_acceptance",
-            "--max-examples=20",
-            "--max-time=25",
+            f"--max-examples={100 if pytestconfig.getoption('all_cells') else 20}",
+            f"--max-time={120 if pytestconfig.getoption('all_cells') else 12}",
             "--seed=1",
             "--no-color",
             f"{simulator.origin}/openapi.json",

@@ -14,6 +14,8 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("state_table")]
+
 STATES = ("started", "stopped", "restarted", "absent")
 ROWS = {
     # found status: what each state comes to; a status is the one that is reached
