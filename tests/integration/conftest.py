@@ -21,18 +21,16 @@ IN_PROCESS += ("fleet", "power", "purchase", "restore", "state_folder")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the slice, besides the commands in it, which bear the mark in their files. What takes longest begins first.
+    """Marks those that start commands, and the slice, besides what bears the mark in its file. The longest begin first.
 
     So no process is left with a long test at the end; those that start no command, which are quick, fill the gaps.
     """
     for item in items:
-        if not _starts_commands(item) and item.path.stem.removeprefix("test_") in IN_PROCESS:
+        if "controller" in getattr(item, "fixturenames", ()):
+            item.add_marker("command")
+        elif item.path.stem.removeprefix("test_") in IN_PROCESS:
             item.add_marker("slice")
-    items.sort(key=lambda item: (not item.get_closest_marker("slow"), not _starts_commands(item)))
-
-
-def _starts_commands(item: pytest.Item) -> bool:
-    return "controller" in getattr(item, "fixturenames", ())
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "command")])
 
 
 @pytest.fixture(scope="session")
