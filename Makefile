@@ -172,7 +172,7 @@ coverage: live $(DEV_READY) ## Measure what the tests run of the plugins, in all
 	$(RUN) $(MEASURE) coverage combine --quiet && $(RUN) $(MEASURE) coverage report && exit $$failed
 MEASURE := COVERAGE_ROOT="$(CURDIR)"
 
-# ARGS names files of module_utils, and how long it may take: make mutation ARGS='pages ratelimit --minutes 10'
+# ARGS names files of module_utils, and how long it may take: make mutation ARGS='_http/pagination _rate/headers --minutes 10'
 .PHONY: mutation
 mutation: live copy $(DEV_READY) $(MUTATION_READY) ## Change the code in small ways, and show what no test notices
 	$(call heading,Mutation: cosmic-ray)

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import one_line
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.report_files import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import one_line
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import (
     ReportError,
     prepare,
     record_run,
     write_page,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import never_run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import never_run
 
 OPTIONS = {
     "path": {"type": "path", "required": True},

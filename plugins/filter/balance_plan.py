@@ -60,9 +60,9 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.balance import plan_of
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.balance import plan_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
 
 
 def balance_plan(billing: t.Any, instances: t.Any, order: t.Any, min_days: t.Any, rounds: t.Any = ()) -> t.Any:

@@ -71,11 +71,11 @@ from datetime import UTC, datetime
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Journal, JournalError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.fleet_page import page
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal, JournalError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import duration_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
 
 
 def fleet_page(

@@ -43,8 +43,8 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_confirmation import confirmation_of
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import confirmation_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
 
 
 def restore_answer(instance: t.Any, instances: t.Any) -> t.Any:

@@ -41,7 +41,7 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_confirmation import is_confirmed
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import is_confirmed
 
 
 def restore_confirmed(plans: t.Any, answer: t.Any) -> t.Any:

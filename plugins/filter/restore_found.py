@@ -50,8 +50,8 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import found
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
 
 
 def restore_found(targets: t.Any, instances: t.Any, backups: t.Any, backup_id: t.Any = None) -> t.Any:

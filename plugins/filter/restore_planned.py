@@ -54,9 +54,9 @@ from datetime import UTC, datetime
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import planned
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import planned
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
 
 
 def restore_planned(found: t.Any, results: t.Any, settings: t.Any, instances: t.Any) -> t.Any:

@@ -52,8 +52,8 @@ _value:
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_report import report
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
 
 
 def restore_report(steps: t.Any, plans: t.Any, settings: t.Any, run: t.Any) -> t.Any:

@@ -66,8 +66,8 @@ _value:
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_report import step
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import step
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
 
 
 def restore_step(result: t.Any, earlier: t.Any, **facts: t.Any) -> t.Any:

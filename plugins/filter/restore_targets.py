@@ -42,9 +42,9 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import targets_of
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
 
 
 def restore_targets(names: t.Any, ids: t.Any = None) -> t.Any:

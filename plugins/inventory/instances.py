@@ -140,32 +140,32 @@ from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ClawHostersError,
     SettingsError,
     one_line,
     some_of,
     with_guess,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination import Item
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings, settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import (
     fits,
     normal,
     unknown_words,
     with_details,
     words_in,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils.pages import Item
-from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import Settings, settings_from
-from ansible_collections.clawhosters.cloud.plugins.module_utils.transport import require_library
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.hostnames import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import told_progress
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
     DuplicateNames,
     safe_name,
     unique_names,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.telling import told_progress
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import as_template, inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import as_template, inert
 
 SETTINGS = tuple(API.options)
 NO_NAME = re.compile(r"[^A-Za-z0-9_]")

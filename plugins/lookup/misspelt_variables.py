@@ -54,8 +54,8 @@ from pathlib import Path
 import yaml
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.unsafe import inert
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.variable_names import misspelt_text
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import misspelt_text
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 

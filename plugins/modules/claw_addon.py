@@ -161,9 +161,9 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.addons import Wanted, conceal, ensure, find
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import Wanted, conceal, ensure, find
 
 SPEC = ArgumentSpec(
     {

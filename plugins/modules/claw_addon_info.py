@@ -123,10 +123,10 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.addons import Wanted, read
-from ansible_collections.clawhosters.cloud.plugins.module_utils.masking import masked
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import masked
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import Wanted, read
 
 SPEC = ArgumentSpec(
     {

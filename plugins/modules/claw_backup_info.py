@@ -140,10 +140,10 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.backups import left_out_text, read, select
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils.times import moment_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import left_out_text, read, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import moment_of
 
 SPEC = ArgumentSpec(
     {

@@ -214,12 +214,12 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Journal
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.once import checked_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec, waiting
-from ansible_collections.clawhosters.cloud.plugins.module_utils.restore import Choice, Restore
-from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of, moment_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec, waiting
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import checked_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Choice, Restore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import duration_of, moment_of
 
 SPEC = ArgumentSpec(
     {

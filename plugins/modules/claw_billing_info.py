@@ -149,9 +149,9 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.billing import PARTS, read
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.billing import PARTS, read
 
 SPEC = ArgumentSpec(
     {

@@ -178,11 +178,11 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import PartialError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.fleet import Entry, Fleet, report
-from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import STATES
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec, waiting
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import PartialError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec, waiting
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Entry, Fleet, report
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES
 
 SPEC = ArgumentSpec(
     {

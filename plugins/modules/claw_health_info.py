@@ -104,9 +104,9 @@ api:
   sample: {requests: 1, retries: 0, waited: 0.0, remaining: 99}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.health import measure
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API_WITHOUT_KEY
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import measure
 
 SPEC = API_WITHOUT_KEY
 

@@ -169,10 +169,10 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import STATES, find
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec, waiting
-from ansible_collections.clawhosters.cloud.plugins.module_utils.power import Power
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec, waiting
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES, find
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import Power
 
 SPEC = ArgumentSpec(
     {

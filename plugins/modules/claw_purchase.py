@@ -125,15 +125,15 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Journal
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils.once import checked_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils.purchase import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import checked_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import (
     Purchase,
     body_of,
     conceal,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
 SPEC = ArgumentSpec(
     {

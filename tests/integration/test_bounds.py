@@ -17,11 +17,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils import pages
-from ansible_collections.clawhosters.cloud.plugins.module_utils.bodies import MAX_BODY_BYTES, MAX_OBJECTS
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import AnswerError, TransportError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import AnswerError, TransportError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import pagination as pages
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.decoding import MAX_BODY_BYTES, MAX_OBJECTS
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_account_info,
     claw_addon_info,
@@ -39,9 +39,9 @@ from support.worker import Worker
 
 MEASURED = """
 import json, resource, sys
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 client = Client(settings_from(json.loads(sys.argv[1]), print))

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils import budget
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client, Usage
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ServerError, TransportError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ServerError, TransportError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client, Usage
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget as budget
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller

@@ -17,9 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils import bodies, deadline
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ApiError,
     CheckModeError,
     ClawHostersError,
@@ -28,8 +26,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     ServerError,
     TransportError,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding as bodies
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import watchdog as deadline
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from simulator.handle import Simulator
 from support import KEY
 from support.raw_service import options_for, raw_connection

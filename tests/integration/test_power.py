@@ -11,9 +11,7 @@ import typing as t
 import pytest
 import requests
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils import transport
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     AnswerError,
     ClawHostersError,
     PartialError,
@@ -22,11 +20,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
     UnprocessableError,
     WaitTimeoutError,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils.instances import fetch_or_none
-from ansible_collections.clawhosters.cloud.plugins.module_utils.power import Outcome, Power
-from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
-from ansible_collections.clawhosters.cloud.plugins.module_utils.waiter import Waiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_or_none
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import Outcome, Power
+from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from simulator.handle import Simulator
 from support import KEY

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, Subject
-from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, Subject
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import duration_of
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support import KEY

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, Subject
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, Subject
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, Subject
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, Subject
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run

@@ -22,10 +22,10 @@ from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ApiError, ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.settings import settings_from
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.watching import Watch, arguments_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watch, arguments_from
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
 from support.raw_service import Raw, raw_service

@@ -33,22 +33,30 @@ from parso.python.tree import Name
 COPY = Path(__file__).resolve().parents[2] / "build/ansible_collections/clawhosters/cloud"
 UNIT = "tests/unit/plugins/module_utils"
 TESTS = {
-    "ledger": [f"{UNIT}/test_ledger.py"],
-    "ratelimit": [f"{UNIT}/test_ratelimit.py"],
-    "pages": [f"{UNIT}/test_pages.py"],
-    "journal": [f"{UNIT}/test_journal.py"],
-    "instances": [f"{UNIT}/test_instances.py", f"{UNIT}/test_fleet_plan.py", "tests/integration/test_finding.py"],
-    "fleet": [f"{UNIT}/test_fleet_plan.py", "tests/integration/test_fleet.py"],
-    "client": ["tests/integration/test_client.py", "tests/integration/test_budget.py"],
-    "budget": [f"{UNIT}/test_rate_budget.py", "tests/integration/test_budget.py"],
-    "once": [f"{UNIT}/test_once.py"],
-    "purchase": ["tests/integration/test_purchase.py"],
-    "power": [f"{UNIT}/test_arrival.py", "tests/integration/test_power.py", "tests/integration/test_state_table.py"],
-    "changes": ["tests/integration/test_power.py", "tests/integration/test_fleet.py"],
-    "waiter": [f"{UNIT}/test_waiter.py"],
-    "times": [f"{UNIT}/test_times.py"],
-    "backups": [f"{UNIT}/test_backups.py"],
-    "restore": ["tests/integration/test_restore.py"],
+    "_rate/limiter": [f"{UNIT}/_rate/test_limiter.py"],
+    "_rate/headers": [f"{UNIT}/_rate/test_headers.py"],
+    "_rate/shared_budget": [f"{UNIT}/_rate/test_shared_budget.py", "tests/integration/test_budget.py"],
+    "_http/pagination": [f"{UNIT}/_http/test_pagination.py"],
+    "_http/client": ["tests/integration/test_client.py", "tests/integration/test_budget.py"],
+    "_state/journal": [f"{UNIT}/_state/test_journal.py"],
+    "_service/instances": [
+        f"{UNIT}/_service/test_instances.py",
+        f"{UNIT}/_service/test_fleet_plan.py",
+        "tests/integration/test_finding.py",
+    ],
+    "_service/fleet": [f"{UNIT}/_service/test_fleet_plan.py", "tests/integration/test_fleet.py"],
+    "_service/at_most_once": [f"{UNIT}/_service/test_at_most_once.py"],
+    "_service/purchase": ["tests/integration/test_purchase.py"],
+    "_service/power": [
+        f"{UNIT}/_service/test_power_arrival.py",
+        "tests/integration/test_power.py",
+        "tests/integration/test_state_table.py",
+    ],
+    "_service/changes": ["tests/integration/test_power.py", "tests/integration/test_fleet.py"],
+    "_service/backups": [f"{UNIT}/_service/test_backups.py"],
+    "_service/restore": ["tests/integration/test_restore.py"],
+    "_waiter": [f"{UNIT}/test_waiter.py"],
+    "_times": [f"{UNIT}/test_times.py"],
 }
 TELLING = re.compile(
     "AddNot|AndWithOr|OrWithAnd|Delete_Not|TrueWith|FalseWith|Number|Exception|ZeroIteration|Decorator|Statement"
@@ -115,7 +123,7 @@ def judge(name: str, end: float) -> str:
                 continue
             changes = re.findall(r"^[-+](?!--|\+\+).*", result.diff or f"+ {result.output}", re.MULTILINE)
             print(f"{path}:{mutation.start_pos[0]}: {' '.join(change.strip() for change in changes)}", flush=True)
-    return f"{name:<10} {len(found):>7} {judged:>7} {killed:>7} {late:>7} {judged - killed:>9}"
+    return f"{name:<22} {len(found):>7} {judged:>7} {killed:>7} {late:>7} {judged - killed:>9}"
 
 
 def main() -> None:
@@ -128,7 +136,7 @@ def main() -> None:
         parser.error(f"there is no list of tests for {', '.join(unknown)}; there is one for {', '.join(TESTS)}")
     with ProcessPoolExecutor(2) as pool:
         rows = list(pool.map(judge, options.names, repeat(time.time() + options.minutes * 60)))
-    print(f"\n{'file':<10} {'mutants':>7} {'judged':>7} {'killed':>7} {'by time':>7} {'survivors':>9}", *rows, sep="\n")
+    print(f"\n{'file':<22} {'mutants':>7} {'judged':>7} {'killed':>7} {'by time':>7} {'survivors':>9}", *rows, sep="\n")
 
 
 if __name__ == "__main__":

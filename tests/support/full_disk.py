@@ -11,7 +11,12 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.journal import Event, Journal, JournalError, Subject
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Event,
+    Journal,
+    JournalError,
+    Subject,
+)
 
 
 @contextlib.contextmanager

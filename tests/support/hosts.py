@@ -17,7 +17,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 
 from .sleeper import Sleeper
 

@@ -26,12 +26,16 @@ from .controller import REPOSITORY
 CODE = "/plugins/module_utils/"
 SCOPES = {
     "all": "",
-    "around what is sent": "restore.py purchase.py once.py journal.py changes.py fleet.py power.py",
+    "around what is sent": (
+        "_service/restore.py _service/purchase.py _service/at_most_once.py _state/journal.py _service/changes.py "
+        "_service/fleet.py _service/power.py"
+    ),
     "between the lines of the journal": (
-        "journal.py:write once.py:send once.py:sending once.py:note restore.py:_begin purchase.py:_run"
+        "_state/journal.py:write _service/at_most_once.py:send _service/at_most_once.py:sending "
+        "_service/at_most_once.py:note _service/restore.py:_begin _service/purchase.py:_run"
     ),
 }
-"""Which lines count: of these files, or of these functions."""
+"""Which lines count: of these files of module_utils, or of these functions."""
 
 
 def kill_tree(process: int) -> None:
@@ -86,9 +90,9 @@ class Countdown:
 
     def __call__(self, frame: FrameType, _event: str, _arg: object) -> t.Any:
         code = frame.f_code
-        if CODE not in code.co_filename:
+        _root, _code, name = code.co_filename.partition(CODE)
+        if not name:
             return None
-        name = Path(code.co_filename).name
         counts = not self._places or name in self._places or f"{name}:{code.co_name}" in self._places
         return self._count if counts else None
 

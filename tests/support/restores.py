@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.restore_plan import found, planned, targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import found, planned, targets_of
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 WEB = {"id": 1, "name": "web-bot", "status": "running"}

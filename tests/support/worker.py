@@ -13,8 +13,8 @@ from types import ModuleType
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.module import Execution
-from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Execution
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from simulator.handle import Simulator
 
 from . import KEY

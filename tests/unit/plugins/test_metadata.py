@@ -16,8 +16,8 @@ import yaml
 from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source import instances as event_source
 from ansible_collections.clawhosters.cloud.plugins.doc_fragments.api import ModuleDocFragment
 from ansible_collections.clawhosters.cloud.plugins.inventory.instances import SETTINGS
-from ansible_collections.clawhosters.cloud.plugins.module_utils.options import API
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.watching import SPEC as EVENT_SOURCE_SPEC
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC as EVENT_SOURCE_SPEC
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL_MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))

@@ -127,8 +127,8 @@ package_path: t.Any = importlib.import_module("ansible_collections").__path__
 if f"{COLLECTIONS}/ansible_collections" not in package_path:
     package_path.append(f"{COLLECTIONS}/ansible_collections")
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.watching import Queue, arguments_from, watch
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Queue, arguments_from, watch
 
 log = logging.getLogger("clawhosters.cloud.instances")
 

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.answers import api_error, excerpt, parsed_json
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ApiError,
     NotFoundError,
     UnprocessableError,
     details_text,
     one_line,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils.transport import Answer
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import api_error, excerpt, parsed_json
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Answer
 
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from support.sleeper import Sleeper
 
 

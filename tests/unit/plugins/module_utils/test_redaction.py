@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import MASK
-from ansible_collections.clawhosters.cloud.plugins.module_utils.redaction import Redactor, redacted, without_links
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import MASK
+from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor, redacted, without_links
 
 KEY = "oc_live_very+secret/0123456789"
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.times import duration_of, iso, moment_of, span, time_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import duration_of, iso, moment_of, span, time_of
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 

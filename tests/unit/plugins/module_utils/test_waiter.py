@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils.errors import TransportError, WaitTimeoutError
-from ansible_collections.clawhosters.cloud.plugins.module_utils.progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils.waiter import Waiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import TransportError, WaitTimeoutError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from support.sleeper import Sleeper
 
 

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils.variable_names import misspelt, misspelt_text
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import misspelt, misspelt_text
 
 ROOT = Path(__file__).resolve().parents[4]
 FLEET = yaml.safe_load((ROOT / "playbooks/fleet.yml").read_text(encoding="utf-8"))

@@ -1,0 +1,188 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The connection settings, checked: which service, which key, how patient.
+
+One place for modules and inventory, so that both refuse the same things in the same words.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import ssl
+import stat
+import typing as t
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from .._errors import SettingsError, one_line
+
+DEFAULT_API_URL = "https://clawhosters.com/api/v1"
+KEY_PREFIX = "oc_live_"
+KEY_FILE_LIMIT = 4096
+LONGEST_TIME = 1e6
+
+NO_KEY = (
+    "No API key was given. Set one in one of three ways: the option api_key, the option api_key_file, "
+    "or the environment variable CLAWHOSTERS_API_KEY (or CLAWHOSTERS_API_KEY_FILE)."
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a client needs to know. Made by :func:`settings_from`; times are in seconds."""
+
+    api_url: str
+    api_key: str | None = field(repr=False)
+    ca_path: str | None = None
+    timeout: float = 30.0
+    retry_timeout: float = 180.0
+    page_size: int | None = None
+    state_dir: str | None = None
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the service is on this machine: plain http goes nowhere else."""
+        return self.api_url.startswith("http://")
+
+    def without_key(self) -> Settings:
+        """The same, but for ``api_key``."""
+        return replace(self, api_key=None)
+
+    def without_page_size(self) -> Settings:
+        """The same, but for ``page_size``."""
+        return replace(self, page_size=None)
+
+
+def settings_from(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool = True) -> Settings:
+    """The settings in ``params``, the options of interface section 1. Where no key is needed, none is looked for.
+
+    Raises SettingsError for a value that can't be used; no message ever holds a key.
+    """
+    return Settings(
+        api_url=checked_url(params.get("api_url") or DEFAULT_API_URL),
+        api_key=find_key(params, warn) if needs_key else None,
+        ca_path=_checked_ca_path(params.get("ca_path")),
+        timeout=checked_seconds("timeout", _given(params, "timeout"), above=0.0),
+        retry_timeout=checked_seconds("retry_timeout", _given(params, "retry_timeout")),
+        page_size=_checked_page_size(params.get("page_size")),
+        state_dir=params.get("state_dir"),
+    )
+
+
+def checked_url(url: str) -> str:
+    """``url`` without a trailing slash.
+
+    Raises SettingsError unless it is https, or http to this very machine: a key must not cross a network in the
+    clear. Characters that one URL parser reads otherwise than another are refused, so that the host that is
+    checked is the host that is asked.
+    """
+    shown = one_line(url.rpartition("@")[2])
+    if not url.isascii() or not url.isprintable() or any(character in url for character in ' \\@?#"<>'):
+        raise SettingsError(
+            f"api_url '{shown}' can't be used: write it as https://HOST/PATH, without user, query or spaces."
+        )
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise SettingsError(f"api_url '{shown}' can't be used: {one_line(error)}.") from None
+    if not host or port == 0 or parts.scheme not in ("https", "http"):
+        raise SettingsError(f"api_url '{shown}' can't be used: write it as https://HOST/PATH.")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise SettingsError(
+            f"api_url '{shown}' is refused, and nothing was sent: http would send the key in the clear. "
+            "Use https; http is only for a service on this machine (127.0.0.0/8, ::1, localhost)."
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+
+
+def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> str:
+    """The API key from ``api_key`` or else ``api_key_file``.
+
+    Raises SettingsError when there is none, or when it could not stand in a header; warns of a missing prefix
+    (contract 1: other prefixes are unknown, so it is no error) and of a file that others can read.
+    """
+    key = str(params.get("api_key") or "").strip()
+    source = "api_key"
+    path = params.get("api_key_file")
+    if not key and path:
+        source = f"the key in {path}"
+        key = _read_key_file(str(path), warn)
+    if not key:
+        raise SettingsError(NO_KEY)
+    if not key.isascii() or not key.isprintable():
+        raise SettingsError(
+            f"{source} can't be used: it holds a line break or a character that can't stand in an HTTP header. "
+            "Copy the key again."
+        )
+    if not key.startswith(KEY_PREFIX):
+        warn(f"{source} does not start with {KEY_PREFIX}, as the keys of ClawHosters do; it is used as it is.")
+    return key
+
+
+def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
+    try:
+        with open(os.path.expanduser(path), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(KEY_FILE_LIMIT + 1)
+    except OSError as error:
+        raise SettingsError(f"api_key_file {path} can't be read: {error.strerror}.") from None
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        warn(f"api_key_file {path} can be read by others than its owner; chmod 600 it.")
+    if len(content) > KEY_FILE_LIMIT:
+        raise SettingsError(f"api_key_file {path} is too long to be a key.")
+    # Bytes that are no text become a character that is refused as no header can hold it.
+    key = content.decode("utf-8", errors="replace").strip()
+    if not key:
+        raise SettingsError(f"api_key_file {path} is empty: put the API key into it.")
+    return key
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address in ipaddress.ip_network("127.0.0.0/8") or address == ipaddress.IPv6Address("::1")
+
+
+def _checked_ca_path(path: str | None) -> str | None:
+    if not path:
+        return None
+    path = os.path.expanduser(str(path))
+    if not os.path.exists(path):
+        raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM form, or leave it out.")
+    if os.path.isfile(path):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        except (OSError, ValueError) as error:
+            reason = one_line(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
+            raise SettingsError(f"ca_path {path} is no CA bundle in PEM form ({reason}).") from None
+    return path
+
+
+def _given(params: t.Mapping[str, t.Any], name: str) -> float:
+    value = params.get(name)
+    return getattr(Settings, name) if value is None else float(value)
+
+
+def checked_seconds(name: str, seconds: float, *, above: float | None = None) -> float:
+    """``seconds``, if one can wait as long as that. Raises SettingsError; ``above``: it must be more than this."""
+    if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_TIME or (above is not None and seconds <= above):
+        raise SettingsError(
+            f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds, and "
+            f"{LONGEST_TIME:.0f} at most."
+        )
+    return seconds
+
+
+def _checked_page_size(value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise SettingsError(f"page_size is {value}, but must be 1 or more; leave it out for the service's own.")
+    return value

@@ -1,0 +1,72 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Attributes as a user gives them and as the service shows them: the same or not, and what to send. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from .._errors import one_line
+from .._http.pagination import Item
+from .._secret_fields import masked
+
+Config = dict[str, t.Any]
+
+_NUMBER = re.compile(r"-?\d{1,300}(\.\d{1,300})?", re.ASCII)
+"""No longer than what fits a float."""
+_VALUE_LIMIT = 60
+_ABSENT = object()
+
+
+def is_same(given: t.Any, shown: t.Any) -> bool:
+    """Whether ``shown`` is as ``given``, in all depth. Of an object only what was given counts; true is not 1."""
+    if isinstance(given, dict) and isinstance(shown, dict):
+        return all(is_same(value, shown.get(name, _ABSENT)) for name, value in given.items())
+    if isinstance(given, list) and isinstance(shown, list):
+        return len(given) == len(shown) and all(map(is_same, given, shown))
+    return isinstance(given, bool) == isinstance(shown, bool) and bool(given == shown)
+
+
+def in_type_of(given: t.Any, shown: t.Any) -> t.Any:
+    """``given``, with each text made a number or a bool where one is shown: up to core 2.18 templates give texts."""
+    if isinstance(given, dict) and isinstance(shown, dict):
+        return {name: in_type_of(value, shown.get(name)) for name, value in given.items()}
+    if isinstance(given, str) and isinstance(shown, bool):
+        return {"true": True, "false": False}.get(given.strip().lower(), given)
+    if isinstance(given, str) and isinstance(shown, (int, float)) and _NUMBER.fullmatch(given.strip()):
+        return float(given) if "." in given else int(given)
+    return given
+
+
+def differing(shown: Item, config: Config, write_only: t.Collection[str]) -> Config:
+    """The attributes to send: those that are not as given, and those that can only be written."""
+    return {
+        name: value
+        for name, value in config.items()
+        if name in write_only or not is_same(value, shown.get(name, _ABSENT))
+    }
+
+
+def merged(shown: t.Any, given: t.Any) -> t.Any:
+    """What ``shown`` will be when ``given`` has been taken."""
+    if isinstance(shown, dict) and isinstance(given, dict):
+        return {**shown, **{name: merged(shown.get(name), value) for name, value in given.items()}}
+    return given
+
+
+def not_taken_text(now: Item, changes: Config, write_only: t.Collection[str]) -> str:
+    """Which of ``changes`` are not to be seen, in words; empty when all that could be seen are."""
+    wanted, shown = masked(changes), masked(now)
+    return ", ".join(
+        f"{name} is {_text(shown[name])} instead of {_text(wanted[name])}" if name in now else f"{name} is not shown"
+        for name in differing(now, changes, ())
+        if name not in write_only
+    )
+
+
+def _text(value: t.Any) -> str:
+    return one_line(json.dumps(value, ensure_ascii=False), _VALUE_LIMIT)

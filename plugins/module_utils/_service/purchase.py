@@ -1,0 +1,129 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Buys Claws at most once for an order, and only while the balance is low (interface 3, ``claw_purchase``).
+
+It is about real money: one POST, never repeated by itself on anything (contract 5.5).
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import MASK, ClawHostersError, PartialError, RefusedError
+from .._http.client import Client
+from .._module.arguments import Concealed, Options
+from .._secret_fields import PAYMENT_WORD, secrets_in, texts_in
+from .._state.journal import Event, Journal, Record, Subject
+from .at_most_once import AtMostOnce, UnclearError
+
+Result = dict[str, t.Any]
+
+
+def conceal(params: Options) -> Concealed:
+    """Returns the options without ``request``, of which nobody knows what in it is secret."""
+    request = params.get("request")
+    if not request:
+        return Concealed(params, set())
+    shown = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
+    return Concealed({**params, "request": shown}, secrets_in(request, word=PAYMENT_WORD))
+
+
+def body_of(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The body of the request. Ids are numbers as far as is known; one that was written as text is sent as a number."""
+    is_number = isinstance(package_id, str) and package_id.isascii() and package_id.isdigit() and len(package_id) < 20
+    return {**request, "package_id": int(str(package_id)) if is_number else package_id}
+
+
+@dataclass
+class Purchase:
+    """One order."""
+
+    client: Client
+    journal: Journal
+    order: str
+    warn: t.Callable[[str], None]
+
+    def run(self, body: dict[str, t.Any], balance_below: int) -> Result:
+        """The result of the task.
+
+        Raises RefusedError when another run is at the same order, ApiError when the service refused, and PartialError
+        when it is not known whether the purchase was made.
+        """
+        self.client.payment_texts = frozenset(texts_in({**body, "package_id": None}))
+        subject = Subject("purchase", self.client.settings.api_url, self.order)
+        once = AtMostOnce(self.journal, subject, self.warn)
+        if self.client.check_mode:
+            return self._run(once, body, balance_below)
+        with once.held() as is_free:
+            if not is_free:
+                raise RefusedError(
+                    f"Another run is working on order {self.order} now: nothing was sent. Run this again."
+                )
+            return self._run(once, body, balance_below)
+
+    def _run(self, once: AtMostOnce, body: dict[str, t.Any], balance_below: int) -> Result:
+        record = once.record()
+        balance = self._balance()
+        if record is not None:
+            return self._already(record, balance)
+        if balance >= balance_below:
+            return self._result(None, balance)
+        if self.client.check_mode:
+            return self._result(None, balance, bought=body)
+        notes = {"package_id": body["package_id"], "balance": balance}
+        try:
+            answer = once.send(
+                self.client,
+                lambda witness: self.client.buy("/billing/buy_claws", body, witness),
+                notes,
+                "Nothing was bought; the same order may be run again.",
+            )
+        except UnclearError as unclear:
+            raise self._unknown(str(unclear), unclear.cause, balance) from None
+        once.note(Event.COMPLETED)
+        return self._result(answer, self._balance_after(balance), bought=body)
+
+    def _already(self, record: Record, balance: int) -> Result:
+        """What an earlier run of the order came to: nothing is bought again."""
+        if record.event is Event.COMPLETED:
+            return self._result(None, balance)
+        what = f"Order {self.order} was to be sent at {record.sent_at}, and what came of it was not seen."
+        raise self._unknown(what, None, balance)
+
+    def _unknown(self, what: str, error: ClawHostersError | None, balance: int) -> PartialError:
+        return PartialError(
+            f"{what} Whether Claws were bought is not known. See the transactions or the dashboard; this order is not "
+            "sent again. If nothing was bought, use another order.",
+            self._result(None, balance),
+            error,
+        )
+
+    def _balance(self) -> int:
+        """The balance in Claws. Raises RefusedError when the service does not tell it: nobody buys blindly."""
+        balance = self.client.fetch_object("/billing/summary").get("claws_balance")
+        if isinstance(balance, bool) or not isinstance(balance, (int, float)) or not math.isfinite(balance):
+            raise RefusedError(
+                "The billing summary tells no claws_balance, so whether to buy is not known: nothing was sent."
+            )
+        return int(balance)
+
+    def _balance_after(self, balance: int) -> int:
+        try:
+            return self._balance()
+        except ClawHostersError as error:
+            self.warn(f"The order was accepted; the balance after it can't be read: {error}")
+            return balance
+
+    def _result(self, purchase: object, balance: int, bought: dict[str, t.Any] | None = None) -> Result:
+        before: dict[str, t.Any] = {"order": self.order, "bought": None}
+        after = {**before, "bought": bought["package_id"]} if bought else before
+        return {
+            "changed": bought is not None,
+            "purchase": purchase,
+            "balance": balance,
+            "diff": {"before": before, "after": after},
+        }

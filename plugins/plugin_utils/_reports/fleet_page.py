@@ -1,0 +1,304 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the page of the role ``fleet_report`` shows, made of what the service said: every number and text, and where
+the lines of its charts run. The template only lays it out. Pure.
+
+Any field may be missing, null or of another type than documented.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import typing as t
+from collections import Counter
+from datetime import datetime, timedelta
+
+from ...module_utils._errors import MESSAGE_LIMIT, one_line
+from ...module_utils._http.pagination import Item
+from ...module_utils._service.backups import newest_first, taken_at
+from ...module_utils._service.instances import TROUBLED, Listing, is_busy, normal
+from ...module_utils._state.journal import Event, Line, Record, Subject, line_of, records
+from ...module_utils._times import span, time_of
+from .._formatting import NONE, clock, label, shown
+from .balance import as_dict, as_dicts, forecast_of, number
+
+Data = dict[str, t.Any]
+
+CHART_WIDTH, CHART_HEIGHT = 600, 150
+_LONGEST_FORECAST = 60
+_RESTORES_SHOWN = 50
+_STATUS_ORDER = (
+    "running",
+    "stopped",
+    "provisioning",
+    "deploying",
+    "pending_configuration",
+    "paused",
+    "deleting",
+    "deploy_failed",
+    "error",
+)
+_OUTCOMES = {
+    Event.INTENDED: "unknown",
+    Event.ACCEPTED: "under way",
+    Event.UNCLEAR: "unknown",
+    Event.COMPLETED: "completed",
+    Event.FAILED: "failed",
+}
+
+
+def page(
+    instances: list[Item], billing: Data, backups: list[Item] | None, journal: str, options: Data, now: datetime
+) -> Data:
+    """Everything on the page. ``billing`` and ``backups`` may be missing, which the page then says.
+
+    ``journal`` is its text. ``journal_problem`` among the options says why that can't be relied on.
+    """
+    max_age: timedelta = options["max_age"]
+    summary = as_dict(billing.get("summary"))
+    usage = as_dict(billing.get("usage"))
+    costs = {str(entry.get("id")): number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
+    newest = _newest(instances, backups)
+    rows = [_row(one, costs, newest, backups is not None, max_age, now) for one in instances]
+    rows.sort(
+        key=lambda row: (not row["trouble"], not row["backup"]["late"], str(row["name"]).casefold(), row["sort_id"])
+    )
+    counts, money = _counts(rows), _money(summary, usage, rows)
+    facts = {
+        "rows": rows,
+        "statuses": _statuses(rows),
+        "counts": counts,
+        "headline": _headline(counts, is_low=money["low"]),
+        "money": money,
+        "has_backups": backups is not None,
+        "max_age": span(max_age),
+        "restores": {**_restores(journal), "problem": one_line(options.get("journal_problem", ""), MESSAGE_LIMIT)},
+        "notices": [shown(text, 300) for text in options.get("notices", [])],
+        "title": shown(options.get("title") or "ClawHosters fleet"),
+    }
+    return {
+        **facts,
+        "as_of": clock(now),
+        "as_of_iso": now.isoformat(timespec="seconds"),
+        "fingerprint": _fingerprint(facts),
+        "script_hash": base64.b64encode(hashlib.sha256(str(options.get("script", "")).encode()).digest()).decode(),
+    }
+
+
+def _fingerprint(facts: Data) -> str:
+    """Of what the page says, but for how old things are: that changes with every minute."""
+    lasting = {
+        **facts,
+        "rows": [{**row, "backup": {**row["backup"], "age": None, "sort": None}} for row in facts["rows"]],
+    }
+    return hashlib.sha256(json.dumps(lasting, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+# The table
+
+
+def _row(
+    one: Item, costs: dict[str, int | None], newest: dict[str, Item], known: bool, max_age: timedelta, now: datetime
+) -> Data:
+    status, health = normal(one.get("status")), normal(one.get("health_status"))
+    taken = taken_at(newest[str(one["id"])]) if str(one["id"]) in newest else None
+    age = max(now - taken, timedelta(0)) if taken else None
+    cost = costs.get(str(one["id"]))
+    is_sick = status == "running" and health == "unhealthy"
+    return {
+        "name": shown(one.get("name")),
+        "id": shown(one["id"], 20),
+        "sort_id": str(one["id"])[:20].rjust(20, "0"),
+        "status": shown(one.get("status"), 40).replace("_", " "),
+        "status_tone": _tone(status),
+        "health": shown(one.get("health_status"), 40) if status == "running" else NONE,
+        "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet") if status == "running" else "quiet",
+        "tier": shown(one.get("tier"), 40),
+        "billing": shown(one.get("billing_mode"), 40),
+        "cost": cost,
+        "cost_text": NONE if cost is None else _grouped(cost),
+        "created": clock(time_of(one.get("created_at")))[:10],
+        "trouble": status in TROUBLED or is_sick,
+        "backup": {
+            "taken": clock(taken),
+            "age": span(age) if age is not None else ("none" if known else "unknown"),
+            "sort": int(age.total_seconds()) if age is not None else 10**12,
+            "late": known and (age is None or age > max_age),
+            "word": ""
+            if not known or (age is not None and age <= max_age)
+            else "overdue"
+            if age is not None
+            else "missing",
+        },
+    }
+
+
+def _tone(status: str) -> str:
+    if status == "running":
+        return "good"
+    if status in ("error", "deploy_failed"):
+        return "bad"
+    if status in ("stopped", "deleting"):
+        return "quiet"
+    return "busy" if is_busy({"status": status}) else "warn"
+
+
+def _newest(instances: list[Item], backups: list[Item] | None) -> dict[str, Item]:
+    """The newest backup of each instance, by its id; where only names are shown, by a name that one instance has."""
+    there = Listing(instances)
+    newest: dict[str, Item] = {}
+    for backup in newest_first(backups or []):
+        owner = there.owner_of(backup)
+        if owner is not None and taken_at(backup):
+            newest.setdefault(str(owner["id"]), backup)
+    return newest
+
+
+# What stands above it
+
+
+def _counts(rows: list[Data]) -> Data:
+    running = [row for row in rows if row["status"].lower() == "running"]
+    return {
+        "all": len(rows),
+        "running": len(running),
+        "healthy": sum(row["health_tone"] == "good" for row in running),
+        "trouble": sum(row["trouble"] for row in rows),
+        "overdue": sum(row["backup"]["word"] == "overdue" for row in rows),
+        "missing": sum(row["backup"]["word"] == "missing" for row in rows),
+    }
+
+
+def _headline(counts: Data, *, is_low: bool) -> str:
+    if not counts["all"]:
+        return "There are no instances in this account."
+    trouble, stale = counts["trouble"], counts["overdue"] + counts["missing"]
+    if not trouble:
+        without = f"{stale} of {counts['all']} {'has' if stale == 1 else 'have'} no fresh backup"
+        but = ["the balance is low"] * is_low + [without] * bool(stale)
+        if but:
+            return f"No instance is in trouble, but {' and '.join(but)}."
+        return "Every instance is as it should be." if counts["all"] > 1 else "The instance is as it should be."
+    return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} a look."
+
+
+def _statuses(rows: list[Data]) -> list[Data]:
+    """How many instances there are of each status, and where its part of the bar is, in per cent."""
+    counted = Counter((row["status"], row["status_tone"]) for row in rows)
+    order = {status.replace("_", " "): number for number, status in enumerate(_STATUS_ORDER)}
+    parts = sorted(counted.items(), key=lambda item: (order.get(item[0][0].lower(), 99), item[0][0]))
+    result, start = [], 0.0
+    for (status, tone), count in parts:
+        width = 100 * count / len(rows)
+        result.append({"status": status, "tone": tone, "count": count, "x": round(start, 3), "width": round(width, 3)})
+        start += width
+    return result
+
+
+def _money(summary: Data, usage: Data, rows: list[Data]) -> Data:
+    balance, cost, days = forecast_of(summary, usage)
+    return {
+        "balance": _text(balance),
+        "cost": _text(cost),
+        "days": _text(days),
+        "low": summary.get("low_balance") is True or (days is not None and days < 1),
+        "subscription": shown(summary.get("subscription_status"), 40),
+        "chart": _runway(balance, cost, days),
+        "tiers": _tiers(rows),
+    }
+
+
+def _runway(balance: int | None, cost: int | None, days: int | None) -> Data | None:
+    """The forecast: the balance, day by day, down to nothing or to the end of the chart. None where it is not known."""
+    if balance is None or cost is None or balance <= 0:
+        return None
+    cost = max(cost, 0)
+    lasts = balance / cost if cost else float(10**9)
+    horizon = min(max(int(lasts) + 1, 7), _LONGEST_FORECAST)
+    left = max(balance - cost * horizon, 0)
+    end = min(lasts, horizon)
+
+    def at(day: float, claws: float) -> str:
+        return f"{day / horizon * CHART_WIDTH:.1f},{CHART_HEIGHT - claws / balance * CHART_HEIGHT:.1f}"
+
+    step = 1 if horizon <= 8 else 2 if horizon <= 14 else 7 if horizon <= 42 else 14
+    return {
+        "line": f"{at(0, balance)} {at(end, left)}",
+        "area": f"0,{CHART_HEIGHT} {at(0, balance)} {at(end, left)} {end / horizon * CHART_WIDTH:.1f},{CHART_HEIGHT}",
+        "end_x": round(end / horizon * CHART_WIDTH, 1),
+        "end_y": round(CHART_HEIGHT - left / balance * CHART_HEIGHT, 1),
+        "is_over": lasts <= horizon,
+        "ticks": [{"day": day, "x": round(day / horizon * CHART_WIDTH, 1)} for day in range(0, horizon + 1, step)],
+        "text": f"{_grouped(balance)} Claws at {_grouped(cost)} a day"
+        + (f" last {_grouped(days)} {'day' if days == 1 else 'days'}." if days is not None and cost > 0 else "."),
+    }
+
+
+def _tiers(rows: list[Data]) -> list[Data]:
+    """What each tier costs a day, the dearest first, each with its length in per cent of the longest."""
+    sums: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
+    for row in rows:
+        if row["cost"]:
+            sums[row["tier"]] += row["cost"]
+            numbers[row["tier"]] += 1
+    longest = max(sums.values(), default=0)
+    return [
+        {"tier": tier, "claws": _grouped(claws), "number": numbers[tier], "width": round(100 * claws / longest, 2)}
+        for tier, claws in sums.most_common(6)
+        if longest > 0
+    ]
+
+
+# The journal
+
+
+def _restores(journal: str) -> Data:
+    """The restores that the journal holds, the newest first. A line that can't be read is counted, and no more."""
+    lines: list[Line] = []
+    unreadable = 0
+    for text in journal.splitlines():
+        try:
+            lines.append(line_of(text))
+        except (ValueError, KeyError, TypeError):
+            unreadable += bool(text.strip())
+    restores = {subject: record for subject, record in records(lines).items() if subject.kind == "restore"}
+    several = len({subject.service for subject in restores}) > 1
+    entries = sorted(restores.items(), key=lambda item: item[1].sent_at, reverse=True)
+    return {
+        "entries": [_restore(subject, one, several=several) for subject, one in entries[:_RESTORES_SHOWN]],
+        "more": max(len(restores) - _RESTORES_SHOWN, 0),
+        "unreadable": unreadable,
+    }
+
+
+def _restore(subject: Subject, one: Record, *, several: bool) -> Data:
+    outcome = _OUTCOMES[one.event]
+    sent, last = time_of(one.sent_at), time_of(one.at)
+    took = span(last - sent) if sent and last and one.event in (Event.COMPLETED, Event.FAILED) else NONE
+    return {
+        "incident": shown(subject.name),
+        "instance": label(one.notes.get("instance_name"), subject.instance_id),
+        "backup": shown(one.notes.get("backup_id"), 20),
+        "taken": clock(time_of(one.notes.get("taken_at"))),
+        "sent": clock(sent),
+        "took": took,
+        "outcome": outcome,
+        "tone": {"completed": "good", "failed": "bad", "under way": "busy"}.get(outcome, "warn"),
+        "service": shown(subject.service) if several else "",
+    }
+
+
+# Values of any kind
+
+
+def _text(value: int | None) -> str:
+    return NONE if value is None else _grouped(value)
+
+
+def _grouped(value: int) -> str:
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

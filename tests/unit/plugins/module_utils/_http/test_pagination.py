@@ -1,0 +1,340 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Pages in any split, order and shift give the complete list or an error (contract 4.4)."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination import (
+    MAX_LIST_CHARACTERS,
+    MAX_PAGES,
+    ListShifted,
+    ListTooLong,
+    PageCollector,
+    by_id,
+    pagination_of,
+)
+
+
+def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], int]:
+    """What a reader gets who asks for the pages, and how many it asked for."""
+    collector = PageCollector()
+    asked = 0
+    while collector.next_page:
+        items, pagination = pages[collector.next_page - 1]
+        asked += 1
+        collector.add(items, pagination)
+    return collector.items, asked
+
+
+def split(ids: list[int], size: int) -> list[tuple[list[dict], dict | None]]:
+    """The pages a service makes of ``ids``, ``size`` each."""
+    chunks = [ids[start : start + size] for start in range(0, len(ids), size)] or [[]]
+    return [
+        (
+            [{"id": number} for number in chunk],
+            {"current_page": page, "total_pages": len(chunks), "total_count": len(ids), "per_page": size},
+        )
+        for page, chunk in enumerate(chunks, start=1)
+    ]
+
+
+@given(count=st.integers(0, 120), size=st.integers(1, 40), seed=st.randoms())
+def test_every_split_and_order_gives_the_whole_list_at_one_request_a_page(count, size, seed):
+    ids = list(range(1, count + 1))
+    seed.shuffle(ids)
+    pages = split(ids, size)
+    items, asked = collect(pages)
+    assert [item["id"] for item in items] == ids
+    assert asked == len(pages)
+
+
+@given(count=st.integers(2, 60), size=st.integers(1, 20), data=st.data())
+def test_a_list_that_lost_an_entry_between_pages_is_noticed(count, size, data):
+    before = split(list(range(count)), size)
+    turn = data.draw(st.integers(1, len(before)))
+    gone = data.draw(st.integers(0, count - 1))
+    after = split([number for number in range(count) if number != gone], size)
+    pages = before[:turn] + after[turn:]
+    if turn < len(before):
+        with pytest.raises((ListShifted, IndexError)):
+            collect(pages)
+
+
+@given(count=st.integers(2, 60), size=st.integers(1, 20), data=st.data())
+def test_a_list_that_gained_an_entry_between_pages_is_noticed(count, size, data):
+    before = split(list(range(count)), size)
+    turn = data.draw(st.integers(1, len(before)))
+    place = data.draw(st.integers(0, count))
+    after = split([*range(place), 999, *range(place, count)], size)
+    if turn < len(before):
+        with pytest.raises(ListShifted):
+            collect(before[:turn] + after[turn:])
+
+
+def test_without_pagination_the_first_answer_is_the_whole_list():
+    items, asked = collect([([{"id": 1}, {"id": 2}], None)])
+    assert [item["id"] for item in items] == [1, 2]
+    assert asked == 1
+
+
+def test_an_id_twice_in_one_answer_is_kept_once():
+    items, _asked = collect([([{"id": 1}, {"id": 2}, {"id": "1"}], None)])
+    assert [item["id"] for item in items] == [1, 2]
+
+
+def test_a_service_that_ignores_the_page_parameter_is_no_short_list():
+    first = ([{"id": number} for number in range(25)], {"current_page": 1, "total_pages": 3, "total_count": 60})
+    with pytest.raises(ListShifted, match="page 2 was asked for and page 1 came"):
+        collect([first, first, first])
+
+
+def test_all_entries_on_one_page_are_enough_whatever_the_page_count_says():
+    first = ([{"id": number} for number in range(60)], {"current_page": 1, "total_pages": 3, "total_count": 60})
+    items, asked = collect([first])
+    assert len(items) == 60
+    assert asked == 1
+
+
+def test_pages_that_repeat_an_id_are_refused():
+    pages = split([1, 2, 3, 4], 2)
+    pages[1] = ([{"id": 2}, {"id": 1}], pages[1][1])
+    with pytest.raises(ListShifted, match="id 2 came twice"):
+        collect(pages)
+
+
+def test_a_page_in_the_middle_that_is_shorter_is_refused():
+    pages = split([1, 2, 3, 4, 5, 6], 2)
+    pages[1] = ([{"id": 3}], pages[1][1])
+    with pytest.raises(ListShifted, match="page 2 has 1 entries, the first one 2"):
+        collect(pages)
+
+
+def test_too_few_entries_at_the_end_are_refused():
+    pages = split([1, 2, 3, 4], 2)
+    pages[1] = ([{"id": 3}], pages[1][1])
+    with pytest.raises(ListShifted, match="3 of 4 came"):
+        collect(pages)
+
+
+def test_a_pagination_object_that_counts_nothing_is_read_up_to_an_empty_page():
+    items, asked = collect([([{"id": 1}], {}), ([{"id": 2}], {}), ([], {})])
+    assert [item["id"] for item in items] == [1, 2]
+    assert asked == 3
+
+
+def test_counts_may_come_as_text():
+    items, asked = collect(
+        [
+            ([{"id": 1}], {"total_pages": "2", "total_count": "2"}),
+            ([{"id": 2}], {"total_pages": "2", "total_count": "2"}),
+        ]
+    )
+    assert len(items) == 2
+    assert asked == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"data": []}, None),
+        ({"data": [], "pagination": None}, None),
+        ({"data": [], "pagination": {"total_pages": 2}}, {"total_pages": 2}),
+        ({"data": [], "meta": {"pagination": {"total_count": 2}}}, {"total_count": 2}),
+        ({"data": [], "meta": {"total_pages": 2}}, {"total_pages": 2}),
+        ({"data": [], "meta": {"total_count": 2}}, {"total_count": 2}),
+        ({"data": [], "meta": {"version": 1}}, None),
+        # One that counts nothing still says that there are pages.
+        ({"data": [], "pagination": {}}, {}),
+    ],
+)
+def test_where_pagination_may_stand(body, expected):
+    assert pagination_of(body) == expected
+
+
+def test_ids_sort_as_numbers_and_other_ids_behind_them():
+    largest, beyond = 2**63 - 1, "1" + 19 * "0"
+    items = [{"id": "b"}, {"id": beyond}, {"id": largest}, {"id": 10}, {"id": "9"}, {"id": "a"}]
+    assert [item["id"] for item in sorted(items, key=by_id)] == ["9", 10, largest, beyond, "a", "b"]
+
+
+def test_reading_ends_where_it_should_and_does_not_miss_the_rest():
+    pages = split(list(range(1, 8)), 2)
+    collector = PageCollector(max_pages=2)
+    while collector.next_page:
+        collector.add(*pages[collector.next_page - 1])
+    assert [item["id"] for item in collector.items] == [1, 2, 3, 4]
+
+
+def without_ids(*pages: list[int]) -> list[tuple[list[dict], dict | None]]:
+    """Pages of entries that have an amount and no id."""
+    count = sum(map(len, pages))
+    return [
+        ([{"amount": amount} for amount in page], {"total_pages": len(pages), "total_count": count}) for page in pages
+    ]
+
+
+def test_entries_without_an_id_are_counted_one_by_one():
+    items, asked = collect(without_ids([5, 5], [1, 1], [2]))
+    assert [item["amount"] for item in items] == [5, 5, 1, 1, 2]
+    assert asked == 3
+
+
+def test_an_entry_without_an_id_that_comes_again_on_another_page_is_a_shift():
+    with pytest.raises(ListShifted, match=r'an entry without id \{"amount": 5\} came twice'):
+        collect(without_ids([4, 5], [5, 6]))
+
+
+def test_an_entry_without_an_id_is_the_same_in_whatever_order_its_fields_come():
+    pagination = {"total_pages": 2, "total_count": 2}
+    with pytest.raises(ListShifted, match="came twice"):
+        collect([([{"amount": 5, "day": 1}], pagination), ([{"day": 1, "amount": 5}], pagination)])
+
+
+@given(count=st.integers(0, 60), size=st.integers(1, 20), limit=st.integers(0, 5))
+def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size, limit):
+    pages = split(list(range(count)), size)
+    collector = PageCollector(limit)
+    collector.add(*pages[0])
+    expected = list(collector.expected())
+    asked = []
+    while collector.next_page:
+        asked.append(collector.next_page)
+        collector.add(*pages[collector.next_page - 1])
+    assert expected == asked
+
+
+@pytest.mark.parametrize("pagination", [None, {}, {"total_count": 9}])
+def test_who_does_not_tell_how_many_pages_there_are_is_asked_for_one_at_a_time(pagination):
+    collector = PageCollector()
+    collector.add([{"id": 1}], pagination)
+    assert list(collector.expected()) == []
+
+
+@given(count=st.integers(1, 40), size=st.integers(1, 10), chance=st.randoms(use_true_random=False))
+def test_a_list_in_another_order_at_every_request_is_whole_or_an_error(count, size, chance):
+    ids = list(range(count))
+    collector = PageCollector()
+    try:
+        while collector.next_page:
+            chance.shuffle(ids)
+            collector.add(*split(ids, size)[collector.next_page - 1])
+    except ListShifted:
+        return
+    assert sorted(item["id"] for item in collector.items) == list(range(count))
+
+
+@given(
+    count=st.integers(1, 30),
+    size=st.integers(1, 10),
+    changes=st.lists(st.integers(-3, 3), min_size=30, max_size=30),
+    chance=st.randoms(use_true_random=False),
+)
+def test_a_list_that_grows_and_shrinks_is_whole_or_an_error_at_every_length(count, size, changes, chance):
+    ids = list(range(count))
+    fresh = iter(range(1000, 2000))
+    collector = PageCollector()
+    lengths = set()
+    try:
+        for change in changes:
+            if not collector.next_page:
+                break
+            lengths.add(len(ids))
+            pages = split(ids, size)
+            collector.add(*pages[collector.next_page - 1] if collector.next_page <= len(pages) else ([], pages[-1][1]))
+            for _one in range(abs(change)):
+                if change > 0:
+                    ids.insert(chance.randint(0, len(ids)), next(fresh))
+                elif ids:
+                    ids.remove(chance.choice(ids))
+    except ListShifted:
+        return
+    assert collector.next_page is None
+    # The count was the same at every page, so nothing that is counted is missing.
+    assert len(lengths) == 1
+    assert len({item["id"] for item in collector.items}) == len(collector.items) == lengths.pop()
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-3, 200), st.floats(), st.text(max_size=5), st.just("9" * 30)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(
+    pagination=st.none()
+    | st.dictionaries(st.sampled_from(["current_page", "total_pages", "total_count", "per_page", "x"]), json_values),
+    page=st.lists(st.fixed_dictionaries({"id": json_values}, optional={"name": json_values}), max_size=5),
+)
+def test_a_service_that_says_the_same_for_ever_comes_to_an_end_whatever_it_says(pagination, page):
+    collector = PageCollector()
+    try:
+        for _turn in range(5):
+            if collector.next_page:
+                collector.add(page, pagination)
+    except ListShifted:
+        return
+    assert collector.next_page is None
+
+
+HUGE = 10**12
+
+
+@pytest.mark.parametrize("pagination", [{"total_pages": HUGE}, {"total_count": HUGE}, {"total_pages": 10**300}])
+def test_a_list_that_says_that_it_is_too_long_is_not_begun(pagination):
+    with pytest.raises(ListTooLong, match=rf"more than {MAX_PAGES} pages, \d+\S* by its own count"):
+        PageCollector().add([{"id": 1}], pagination)
+
+
+@pytest.mark.parametrize("pagination", [{}, {"per_page": 1}])
+def test_a_list_with_new_ids_for_ever_ends_in_an_error(pagination):
+    collector = PageCollector()
+    for number in range(1, MAX_PAGES):
+        collector.add([{"id": number}], pagination)
+    with pytest.raises(ListTooLong, match=rf"more than {MAX_PAGES} pages$"):
+        collector.add([{"id": MAX_PAGES}], pagination)
+    assert len(collector.items) == MAX_PAGES
+
+
+def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
+    collector = PageCollector()
+    ids = iter(range(100))
+    asked = []
+    while collector.next_page:
+        asked.append(collector.next_page)
+        page = [{"id": number} for number in itertools.islice(ids, 25)]
+        collector.add(page, {"total_pages": HUGE, "total_count": 50})
+        assert collector.expected() == (range(2, 3) if collector.next_page else range(0))
+    assert asked == [1, 2]
+    assert len(collector.items) == 50
+
+
+def test_pages_that_hold_more_than_the_count_says_are_refused():
+    collector = PageCollector()
+    pagination = {"total_pages": HUGE, "total_count": 3}
+    collector.add([{"id": 1}, {"id": 2}], pagination)
+    with pytest.raises(ListShifted, match="4 of 3 came"):
+        collector.add([{"id": 3}, {"id": 4}], pagination)
+
+
+def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
+    collector = PageCollector(max_pages=2)
+    collector.add([{"id": 1}], {"total_pages": HUGE})
+    assert list(collector.expected()) == [2]
+    collector.add([{"id": 2}], {"total_pages": HUGE})
+    assert collector.next_page is None
+
+
+def test_what_all_pages_hold_is_bounded_too():
+    collector = PageCollector()
+    collector.add([{"id": 1}], {}, MAX_LIST_CHARACTERS)
+    with pytest.raises(ListTooLong, match="its first 2 pages have more than 64 MiB"):
+        collector.add([{"id": 2}], {}, 1)

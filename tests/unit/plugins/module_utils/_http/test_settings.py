@@ -1,0 +1,165 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Options that can't be used are refused in one line, before anything is sent, and without showing a key."""
+
+from __future__ import annotations
+
+import certifi
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import NO_KEY, checked_url, settings_from
+
+KEY = "oc_live_0123456789"
+
+
+def settings(warnings=None, **params):
+    """Settings made of ``params``; warnings go to the list given."""
+    return settings_from(params, (warnings if warnings is not None else []).append)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://clawhosters.com/api/v1", "https://clawhosters.com/api/v1"),
+        ("https://clawhosters.com/api/v1/", "https://clawhosters.com/api/v1"),
+        ("HTTPS://proxy.example:8443/claw", "https://proxy.example:8443/claw"),
+        ("http://127.0.0.1:8100/api/v1", "http://127.0.0.1:8100/api/v1"),
+        ("http://127.9.9.9/api/v1", "http://127.9.9.9/api/v1"),
+        ("http://[::1]:8100/api/v1", "http://[::1]:8100/api/v1"),
+        ("http://localhost:8100/api/v1", "http://localhost:8100/api/v1"),
+    ],
+)
+def test_urls_that_can_be_used(url, expected):
+    assert checked_url(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://clawhosters.com/api/v1",
+        "http://127.0.0.1.example.com/api/v1",
+        "http://localhost.example.com/api/v1",
+        "http://10.0.0.1/api/v1",
+        "http://0.0.0.0/api/v1",
+        "http://[::ffff:127.0.0.1]/api/v1",
+        "http://127.0.0.1@example.com/api/v1",
+        "http://127.0.0.1\\@example.com/api/v1",
+        "http://example.com#@127.0.0.1/",
+        "https://user:secret@clawhosters.com/api/v1",
+        "https://clawhosters.com/api/v1?key=1",
+        "https://claw hosters.com/",
+        "https://clawhosters.com/api\n/v1",
+        "https://clawhosters.com:port/",
+        "https://clawhosters.com:99999/",
+        "https://[::1/",
+        "https:///api/v1",
+        "ftp://clawhosters.com/",
+        "file:///etc/passwd",
+        "clawhosters.com/api/v1",
+    ],
+)
+def test_urls_that_are_refused(url):
+    with pytest.raises(SettingsError) as refusal:
+        checked_url(url)
+    assert "\n" not in str(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+def test_no_key_names_the_three_ways_to_give_one():
+    with pytest.raises(SettingsError) as refusal:
+        settings()
+    assert str(refusal.value) == NO_KEY
+    assert all(way in NO_KEY for way in ("api_key", "api_key_file", "CLAWHOSTERS_API_KEY"))
+
+
+def test_white_space_around_a_key_is_stripped():
+    assert settings(api_key=f"  {KEY}\n").api_key == KEY
+
+
+@pytest.mark.parametrize(
+    "key", ["oc_live_01\n23456789", "oc_live_01\r23456789", "oc_live_01\x0023456789", "oc_live_ключ6789"]
+)
+def test_a_key_that_cannot_stand_in_a_header_is_refused_without_showing_it(key):
+    with pytest.raises(SettingsError) as refusal:
+        settings(api_key=key)
+    assert "23456789" not in str(refusal.value)
+    assert "ключ" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_another_prefix_is_a_warning_that_does_not_show_the_key():
+    warnings = []
+    assert settings(warnings, api_key="sk_0123456789").api_key == "sk_0123456789"
+    assert len(warnings) == 1
+    assert "0123456789" not in warnings[0]
+
+
+def test_a_key_never_shows_when_settings_are_printed():
+    assert KEY not in repr(settings(api_key=KEY))
+
+
+def test_a_key_file_is_read_and_one_that_others_can_read_is_a_warning(tmp_path):
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n", encoding="utf-8")
+    file.chmod(0o600)
+    warnings = []
+    assert settings(warnings, api_key_file=str(file)).api_key == KEY
+    assert warnings == []
+    file.chmod(0o640)
+    assert settings(warnings, api_key_file=str(file)).api_key == KEY
+    assert "chmod 600" in warnings[0]
+
+
+def test_a_key_wins_over_a_key_file(tmp_path):
+    assert settings(api_key=KEY, api_key_file=str(tmp_path / "none")).api_key == KEY
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"x" * 5000, b"\xff\xfe\x00oc_live_12"])
+def test_a_key_file_that_holds_no_key_is_refused(tmp_path, content):
+    file = tmp_path / "key"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError):
+        settings(api_key_file=str(file))
+
+
+def test_a_key_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(SettingsError, match="can't be read: No such file"):
+        settings(api_key_file=str(tmp_path / "none"))
+    with pytest.raises(SettingsError, match="can't be read: Is a directory"):
+        settings(api_key_file=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timeout", 0),
+        ("timeout", -1),
+        ("timeout", float("nan")),
+        ("timeout", float("inf")),
+        ("retry_timeout", -1),
+        ("page_size", 0),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused_by_name(name, value):
+    with pytest.raises(SettingsError, match=name):
+        settings(api_key=KEY, **{name: value})
+
+
+def test_no_retries_at_all_are_allowed():
+    assert settings(api_key=KEY, retry_timeout=0).retry_timeout == 0
+
+
+def test_a_ca_bundle_must_exist(tmp_path):
+    with pytest.raises(SettingsError, match="ca_path"):
+        settings(api_key=KEY, ca_path=str(tmp_path / "ca.pem"))
+
+
+def test_a_file_that_holds_no_certificate_is_refused_before_anything_is_sent(tmp_path):
+    path = tmp_path / "ca.pem"
+    path.write_text("no certificate")
+    with pytest.raises(SettingsError, match=r"is no CA bundle in PEM form \(NO_CERTIFICATE_OR_CRL_FOUND\)\."):
+        settings(api_key=KEY, ca_path=str(path))
+    assert settings(api_key=KEY, ca_path=certifi.where()).ca_path == certifi.where()

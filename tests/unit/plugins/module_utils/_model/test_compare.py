@@ -1,0 +1,100 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Attributes given and shown: the same or not, and what to send."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.compare import (
+    differing,
+    in_type_of,
+    is_same,
+    merged,
+    not_taken_text,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_everything_is_the_same_as_itself(value):
+    assert is_same(value, value)
+
+
+@given(JSON, JSON)
+def test_what_was_taken_is_the_same_and_needs_no_second_sending(shown, given_value):
+    assert is_same(given_value, merged(shown, given_value))
+    assert differing({"x": merged(shown, given_value)}, {"x": given_value}, ()) == {}
+
+
+@pytest.mark.parametrize(
+    ("given_value", "shown", "same"),
+    [
+        (1, 1.0, True),
+        (1, True, False),
+        (0, False, False),
+        ([True], [1], False),
+        (None, None, True),
+        (None, "", False),
+        ({"a": 1}, {"a": 1, "b": 2}, True),
+        ({"a": None}, {"b": 2}, False),
+        ({"a": {"b": 1}}, {"a": {"b": 2}}, False),
+        ([1, 2], [2, 1], False),
+        ([1], [1, 2], False),
+        ([{"a": 1}], [{"a": 1, "b": 2}], True),
+        ({}, {"a": 1}, True),
+        ({}, [], False),
+        ("eco", "ECO", False),
+    ],
+)
+def test_what_is_the_same(given_value, shown, same):
+    assert is_same(given_value, shown) is same
+
+
+@pytest.mark.parametrize(
+    ("given_value", "shown", "typed"),
+    [
+        ("5", 1, 5),
+        (" 5 ", 1.5, 5),
+        ("-5.5", 1, -5.5),
+        ("5", "1", "5"),
+        ("5", None, "5"),
+        ("5", True, "5"),
+        ("True", False, True),
+        ("false", True, False),
+        ("true", 1, "true"),
+        ("1_000", 1, "1_000"),
+        ("nan", 1.5, "nan"),
+        ("1e5", 1, "1e5"),
+        (5, "1", 5),
+        ({"a": "5", "b": "5"}, {"a": 1}, {"a": 5, "b": "5"}),
+    ],
+)
+def test_a_text_takes_the_type_of_what_is_shown_where_it_stands_for_one(given_value, shown, typed):
+    result = in_type_of(given_value, shown)
+    assert result == typed
+    assert type(result) is type(typed)
+
+
+def test_only_what_differs_is_sent_and_what_can_only_be_written_always():
+    shown = {"tier": "eco", "limit": 5, "seen": "x"}
+    config = {"tier": "eco", "limit": 6, "new": None, "seen": "x", "key": "k"}
+    assert differing(shown, config, ["seen", "key"]) == {"limit": 6, "new": None, "seen": "x", "key": "k"}
+
+
+def test_what_did_not_take_is_told_without_secrets():
+    changes = {"tier": "eco", "api_key": "sk-new", "gone": 1, "hidden": "h", "limit": 5}
+    now = {"tier": "x" * 99, "api_key": "sk-old", "limit": 5}
+    text = not_taken_text(now, changes, ["hidden"])
+    assert text.startswith('tier is "xxxxx')
+    assert text.endswith('… instead of "eco", api_key is "********" instead of "********", gone is not shown')
+    assert not_taken_text({"limit": 5}, {"limit": 5}, ()) == ""

@@ -1,0 +1,91 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A module as a process of its own: what it prints and what it writes to the system's log."""
+
+from __future__ import annotations
+
+import json
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.module_utils import basic
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Execution
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_instance
+
+SECRET = "sk-very-secret-1234567"
+MASKED = {"provider_key": "********", "pin": "********", "tier": "eco"}
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What modules write to the system's log; and no key in the environment."""
+    written: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "log", lambda _self, *message, **more: written.append(f"{message} {more}"))
+    for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return written
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Callable[[dict[str, t.Any]], None]:
+    """Hands options to the next module, in a file, as every ansible-core takes them."""
+
+    def give(options: dict[str, t.Any]) -> None:
+        file = tmp_path / "options.json"
+        file.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
+        monkeypatch.setattr(sys, "argv", ["module", str(file)])
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", None)
+
+    return give
+
+
+def test_a_secret_that_only_the_module_can_tell_is_neither_printed_nor_logged(log, given, capsys):
+    config = {"provider_key": SECRET, "pin": "77", "tier": "eco"}
+    given({"id": 1, "config": config, "write_only": ["pin"]})
+    with pytest.raises(SystemExit):
+        claw_addon.main()
+    printed = capsys.readouterr().out
+    assert SECRET not in printed + str(log)
+    # From ansible-core 2.21 on modules return their options only where that is asked for.
+    invocation = json.loads(printed).get("invocation", {"module_args": {"config": MASKED}})
+    assert invocation["module_args"]["config"] == MASKED
+    assert log == []
+
+
+def test_what_holds_no_secret_is_logged_as_ever(log, given, capsys):
+    given({"id": 1})
+    with pytest.raises(SystemExit):
+        claw_instance.main()
+    assert "No API key was given" in json.loads(capsys.readouterr().out)["msg"]
+    assert "Invoked with" in str(log)
+
+
+@pytest.mark.parametrize(
+    ("installed", "fault", "found"),
+    [
+        ({}, ModuleNotFoundError("No module named 'requests'"), "has none."),
+        ({"requests": "2.27.1", "urllib3": "1.26.5"}, None, "has 2.27.1."),
+        (
+            {"requests": "2.28.1", "urllib3": "1.22"},
+            ImportError("cannot import name 'X'"),
+            "has 2.28.1 with urllib3 1.22, which can't be imported: cannot import name 'X'.",
+        ),
+    ],
+    ids=["missing", "too old", "broken"],
+)
+def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, installed, fault, found):
+    monkeypatch.setattr(transport, "REQUESTS_IMPORT_ERROR", fault)
+    monkeypatch.setattr(transport, "_installed", lambda library: installed.get(library, ""))
+    monkeypatch.setattr(transport.requests, "__version__", installed.get("requests", ""))
+    result = Execution({}, False).result_of(claw_instance.work)
+    assert result["failed"] is True
+    assert result["msg"].startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed")
+    assert found in result["msg"]
+    assert result["msg"].endswith("-m pip install --upgrade requests")

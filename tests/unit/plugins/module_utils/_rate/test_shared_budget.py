@@ -1,0 +1,108 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the shared budget makes of each outcome of a request, with a clock that only sleeping moves."""
+
+from __future__ import annotations
+
+import json
+import platform
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import WireOutcome
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import RateBudget
+from support.sleeper import Sleeper
+
+URL = "https://clawhosters.com/api/v1"
+SPENT = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "40"}
+ONE_LEFT = {**SPENT, "X-RateLimit-Remaining": "1"}
+
+
+@pytest.fixture
+def sleeper():
+    return Sleeper()
+
+
+@pytest.fixture
+def budget(tmp_path, sleeper):
+    return RateBudget(str(tmp_path / "state"), URL, "oc_live_0123456789", lambda: sleeper.now)
+
+
+def waited(budget, sleeper, patience=100.0):
+    """Seconds until the next request may be sent, and its name."""
+    before = sleeper.total
+    who = budget.reserve(30.0, patience, sleeper.sleep)
+    return sleeper.total - before, who
+
+
+def report(budget, sleeper, **outcome):
+    _seconds, who = waited(budget, sleeper)
+    budget.report(who, WireOutcome(**{"sent": True, **outcome}))
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [({"Retry-After": "7"}, 7), ({"X-RateLimit-Reset": "9"}, 9), ({}, 1), ({"Retry-After": "1e9"}, 65)],
+)
+def test_a_refusal_is_waited_out_by_whoever_comes_next(budget, sleeper, headers, seconds):
+    report(budget, sleeper, status=429, headers=headers)
+    assert waited(budget, sleeper)[0] == pytest.approx(seconds, abs=0.01)
+
+
+@pytest.mark.parametrize("status", [428, 430])
+def test_another_status_is_no_refusal(budget, sleeper, status):
+    report(budget, sleeper, status=status, headers={"Retry-After": "7"})
+    assert waited(budget, sleeper)[0] == 0
+
+
+def test_a_spent_window_is_waited_for_until_it_closes(budget, sleeper):
+    report(budget, sleeper, status=200, headers=SPENT)
+    assert waited(budget, sleeper)[0] == pytest.approx(40, abs=0.01)
+
+
+@pytest.mark.parametrize("patience", [0.0, 3.0, 7.0, 12.0])
+def test_nobody_waits_longer_than_there_is_time_in_all(budget, sleeper, patience):
+    report(budget, sleeper, status=200, headers=SPENT)
+    assert waited(budget, sleeper, patience)[0] <= patience
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_free"), [({"sent": False}, True), ({"status": 200, "headers": ONE_LEFT}, True)]
+)
+def test_a_request_that_is_over_holds_no_place(budget, sleeper, outcome, is_free):
+    report(budget, sleeper, status=200, headers=ONE_LEFT)
+    report(budget, sleeper, **outcome)
+    assert (waited(budget, sleeper)[0] == 0) is is_free
+
+
+def test_one_that_is_under_way_does(budget, sleeper):
+    report(budget, sleeper, status=200, headers=ONE_LEFT)
+    waited(budget, sleeper)
+    assert waited(budget, sleeper, patience=10)[0] > 0
+
+
+def test_an_answer_that_was_lost_may_have_been_counted(budget, sleeper):
+    report(budget, sleeper, status=200, headers={**ONE_LEFT, "X-RateLimit-Remaining": "2"})
+    report(budget, sleeper)
+    assert waited(budget, sleeper)[0] == 0
+    assert waited(budget, sleeper, patience=10)[0] > 0
+
+
+@pytest.mark.parametrize(("status", "is_let_be"), [(200, True), (299, True), (199, False), (300, False)])
+def test_only_a_success_that_tells_nothing_says_that_nothing_is_told(budget, sleeper, status, is_let_be):
+    report(budget, sleeper, status=status)
+    sleeper.sleep(30)
+    assert waited(budget, sleeper)[0] == 0
+    assert (waited(budget, sleeper, patience=1)[0] == 0) is is_let_be
+
+
+@pytest.mark.parametrize(("process", "is_dead"), [(999999999, True), (1, False)])
+def test_one_that_waits_no_more_holds_no_place(budget, sleeper, tmp_path, process, is_dead):
+    report(budget, sleeper, status=200, headers=ONE_LEFT)
+    (path,) = (tmp_path / "state").iterdir()
+    ledger = json.loads(path.read_text())
+    ledger["queue"] = {f"{platform.node()}:{process}:0": sleeper.now + 5}
+    path.write_text(json.dumps(ledger))
+    assert (waited(budget, sleeper, patience=10)[0] == 0) is is_dead

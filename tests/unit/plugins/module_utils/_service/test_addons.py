@@ -1,0 +1,77 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Add-ons without a service: what diffs show, what is concealed, when a body is wrapped (contract 6)."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, RefusedError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import (
+    Wanted,
+    conceal,
+    diff,
+    label,
+    require_shown,
+    wants_wrapping,
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        (Wanted(3, None, None, None), "add-on with id 3"),
+        (Wanted(None, "llm", 7, None), "llm add-on of the instance with id 7"),
+        (Wanted(None, "llm", None, "web-bot"), "llm add-on of the instance named web-bot"),
+    ],
+)
+def test_how_messages_say_what_is_meant(wanted, text):
+    assert str(wanted) == text
+
+
+def test_how_messages_name_an_add_on():
+    assert label({"id": 3}) == "add-on 3"
+    assert label({"id": 3, "addon_type": "llm", "instance_name": "web-bot"}) == "llm add-on 3 of web-bot"
+
+
+def test_each_attribute_that_is_not_shown_is_named():
+    require_shown({"id": 3, "tier": "eco"}, {"tier": "x", "key": "y"}, ["key"])
+    with pytest.raises(RefusedError, match=r"no attribute teir \(do you mean tier\?\), zzz; it shows id, tier\."):
+        require_shown({"id": 3, "tier": "eco"}, {"teir": "x", "zzz": "y"}, [])
+
+
+def test_that_a_secret_changes_shows_although_it_does_not():
+    before, after = {"tier": "eco", "api_key": "one"}, {"tier": "pro", "api_key": "two"}
+    assert diff(before, after, {"tier": "pro", "api_key": "two", "mode": 1}) == (
+        {"tier": "eco", "api_key": "********"},
+        {"tier": "pro", "api_key": "******** (sent)", "mode": "******** (sent)"},
+    )
+    assert diff(before, before, {}) == ({"tier": "eco", "api_key": "********"},) * 2
+
+
+def test_options_are_concealed_whatever_was_given():
+    params = {"id": 1, "config": {"tier": "eco", "api_key": "sk-1234"}, "write_only": ["tier"]}
+    concealed = conceal(params)
+    assert concealed.params == {**params, "config": {"tier": "********", "api_key": "********"}}
+    assert concealed.secrets == {"sk-1234"}
+    for odd in ({}, {"config": None}, {"config": "text"}, {"config": {"tier": 1}, "write_only": None}):
+        assert conceal(odd).params == odd
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "wants"),
+    [
+        (422, {"addon": "is missing"}, True),
+        (400, ["addon is missing"], True),
+        (422, "param is missing: addon", True),
+        (422, {"addon": ["is missing"]}, True),
+        (422, {"tier": "is not known for this addon"}, False),
+        (422, {"addon_type": "is wrong"}, False),
+        (422, None, False),
+        (403, {"addon": "is missing"}, False),
+    ],
+)
+def test_a_body_is_wrapped_only_where_the_refusal_asks_for_it(status, details, wants):
+    assert wants_wrapping(ApiError("PATCH /addons/1", status, details=details), {"tier": "eco"}) is wants

@@ -1,0 +1,167 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""What must not be sent twice: what is written down before and after it, and what a failure of that means."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    AnswerError,
+    ApiError,
+    ClawHostersError,
+    RedirectedError,
+    SettingsError,
+    TlsError,
+    TransportError,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
+    AtMostOnce,
+    UnclearError,
+    checked_name,
+    was_surely_not_done,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Event,
+    Journal,
+    JournalError,
+    Subject,
+)
+
+FREE = "It may be tried again."
+
+
+class Sender:
+    """Sends a request that goes out and ends with ``outcome``; counts as a client does."""
+
+    def __init__(self, outcome: object = "done", *, goes_out: bool = True) -> None:
+        self.usage = SimpleNamespace(requests=0)
+        self.outcome, self.goes_out = outcome, goes_out
+        self.seen = None
+
+    def request(self, witness):
+        if self.goes_out:
+            witness.sending()
+            self.seen = witness.record()
+            self.usage.requests += 1
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@pytest.fixture
+def warnings():
+    return []
+
+
+@pytest.fixture
+def once(tmp_path, warnings):
+    subject = Subject("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
+    return AtMostOnce(Journal(str(tmp_path / "state")), subject, warnings.append)
+
+
+def send(once, sender):
+    return once.send(sender, sender.request, {"backup_id": 31}, FREE)
+
+
+def test_it_is_written_down_before_it_goes_out(once):
+    sender = Sender()
+    assert send(once, sender) == "done"
+    assert sender.seen.event is Event.INTENDED
+    assert sender.seen.notes == {"backup_id": 31}
+    once.note(Event.ACCEPTED)
+    assert once.record().event is Event.ACCEPTED
+    assert once.record().notes["backup_id"] == 31
+
+
+def test_what_was_refused_is_free_to_be_tried_again(once):
+    with pytest.raises(ApiError, match=FREE):
+        send(once, Sender(ApiError("POST /x", 422)))
+    assert once.record() is None
+
+
+def test_what_nobody_knows_is_unclear_and_stays_so(once):
+    fault = TransportError("the answer was lost", sent=True)
+    with pytest.raises(UnclearError, match="the answer was lost") as caught:
+        send(once, Sender(fault))
+    assert caught.value.cause is fault
+    assert once.record().event is Event.UNCLEAR
+    assert once.record().notes["reason"] == "the answer was lost"
+
+
+def test_what_failed_before_it_went_out_leaves_nothing_behind(once):
+    with pytest.raises(ClawHostersError, match=FREE):
+        send(once, Sender(ClawHostersError("something new"), goes_out=False))
+    assert once.record() is None
+
+
+def test_what_waits_after_a_429_counts_as_not_sent(once):
+    once.sending()
+    once.refused()
+    assert once.record() is None
+
+
+def test_without_a_journal_nothing_goes_out(once, tmp_path):
+    (tmp_path / "state").mkdir(mode=0o777)
+    (tmp_path / "state").chmod(0o777)
+    sender = Sender()
+    with pytest.raises(JournalError, match=r"Others can write to .* Nothing was sent\."):
+        send(once, sender)
+    assert sender.usage.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (Event.ACCEPTED, "The service accepted it, but that could not be written down."),
+        (Event.UNCLEAR, "its answer was lost, but"),
+        (Event.REFUSED, "It was not carried out, but"),
+        (Event.COMPLETED, "It was carried out, but"),
+        (Event.FAILED, "went wrong, but"),
+    ],
+)
+def test_what_came_of_it_is_told_where_it_can_not_be_written_down(once, tmp_path, warnings, event, words):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o777)
+    once.note(event)
+    (warning,) = warnings
+    assert words in warning
+    assert "Others can write to" in warning
+    assert "othing was sent" not in warning
+
+
+def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
+    assert checked_name("incident", " INC-1\n") == "INC-1"
+    with pytest.raises(SettingsError, match="incident is empty"):
+        checked_name("incident", " \t")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ApiError("POST /x", 399), False),
+        (ApiError("POST /x", 400), True),
+        (ApiError("POST /x", 499), True),
+        (ApiError("POST /x", 422), True),
+        (ApiError("POST /x", 429), True),
+        (ApiError("POST /x", 408), False),
+        (ApiError("POST /x", 500), False),
+        (RedirectedError("", 303), False),
+        (RedirectedError("", 307), True),
+        (RedirectedError("", 308), True),
+        (TransportError("", sent=True), False),
+        (TransportError("", sent=False), True),
+        (TlsError(""), True),
+        (AnswerError(""), False),
+        (ClawHostersError("something new"), False),
+    ],
+)
+def test_what_was_surely_not_done(error, expected):
+    assert was_surely_not_done(error, sent=True) is expected
+    # What went wrong before anything was sent has done nothing, whatever it is.
+    assert was_surely_not_done(error, sent=False) is True

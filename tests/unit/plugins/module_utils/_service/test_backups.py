@@ -1,0 +1,110 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Times in any form, which backups are fit for a restore, and which is the newest (contract 7)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import AnswerError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import (
+    GOOD_STATUSES,
+    is_before,
+    is_usable,
+    left_out_text,
+    newest_first,
+    newest_per_instance,
+    select,
+    taken_at,
+)
+
+TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
+
+
+def backup(number: int, hour: int | None = None, instance: int | None = 7, **more: object) -> dict:
+    """A backup taken at that hour of 1 February 2026, or at an unknown time."""
+    time = "once" if hour is None else f"2026-02-01T{hour:02}:00:00Z"
+    return {"id": number, "created_at": time, **({} if instance is None else {"instance_id": instance}), **more}
+
+
+def test_the_first_field_that_is_there_counts():
+    assert taken_at({"completed_at": "2026-02-01T10:00:00Z", "timestamp": "x"}) == TEN
+    assert taken_at({"created_at": None, "completed_at": "", "taken_at": "2026-02-01T10:00:00Z"}) == TEN
+    assert taken_at({"created_at": "x", "completed_at": "2026-02-01T10:00:00Z"}) is None
+    assert taken_at({}) is None
+
+
+@pytest.mark.parametrize("status", [*sorted(GOOD_STATUSES), "Completed", " READY ", None, ""])
+def test_a_good_status_or_none_is_fit_for_a_restore(status):
+    assert is_usable(backup(1, 10, status=status))
+    assert not is_usable(backup(1, None, status=status))
+
+
+@pytest.mark.parametrize("status", ["failed", "restoring", "in_progress", "not_ready", 0, ["completed"]])
+def test_any_other_status_is_not(status):
+    assert not is_usable(backup(1, 10, status=status))
+
+
+def test_before_is_before_and_not_at():
+    assert is_before(backup(1, 9), TEN)
+    assert not is_before(backup(1, 10), TEN)
+    assert not is_before(backup(1, None), TEN)
+    assert is_before(backup(1, None), None)
+
+
+@given(st.permutations([backup(1, 3), backup(2, 9), backup(10, 9), backup(9, 9), backup(3, None), backup("x", None)]))
+def test_the_newest_comes_first_whatever_the_order(backups):
+    assert [item["id"] for item in newest_first(backups)] == [10, 9, 2, 1, "x", 3]
+
+
+@given(st.permutations([backup(1, 3), backup(2, 9), backup(3, 5, 8), backup(4, None, 9)]))
+def test_the_newest_of_each_instance(backups):
+    assert [item["id"] for item in newest_per_instance(backups)] == [2, 3]
+
+
+def test_instances_are_told_apart_by_id_else_by_name():
+    twins = [backup(1, 1, 7, instance_name="x"), backup(2, 2, 8, instance_name="x"), backup(3, 3, "7")]
+    assert [item["id"] for item in newest_per_instance(twins)] == [3, 2]
+    named = [backup(1, 1, None, instance_name="x"), {**backup(2, 2, None), "instance": {"name": "x"}}]
+    assert [item["id"] for item in newest_per_instance(named)] == [2]
+    with pytest.raises(AnswerError, match="nothing is guessed"):
+        newest_per_instance([backup(1, 1, None)])
+
+
+def ids(backups: list[dict]) -> list[int]:
+    return [item["id"] for item in backups]
+
+
+BACKUPS = [backup(1, 1), backup(2, 2, status="failed"), backup(3, 3), backup(4, 4, status="failed"), backup(5, None)]
+
+
+@pytest.mark.parametrize(
+    ("usable", "newest", "before", "chosen", "left_out"),
+    [
+        (False, False, None, [4, 3, 2, 1, 5], []),
+        (True, False, None, [3, 1], [4, 2, 5]),
+        (False, True, None, [4], [5]),
+        (True, True, None, [3], [4, 5]),
+        (False, False, 3, [2, 1], [5]),
+        (True, False, 3, [1], [2, 5]),
+        (True, True, 2, [1], [5]),
+    ],
+)
+def test_what_is_chosen_and_what_is_left_out(usable, newest, before, chosen, left_out):
+    moment = before and datetime(2026, 2, 1, before, tzinfo=UTC)
+    selection = select(BACKUPS, moment, usable=usable, newest=newest)
+    assert (ids(selection.chosen), ids(selection.left_out)) == (chosen, left_out)
+
+
+def test_what_is_left_out_is_one_line_however_many():
+    assert left_out_text([]) == ""
+    assert left_out_text([backup(1, None)]) == "1 backup left out: id 1 (its time can't be read)."
+    many = left_out_text([backup(number, 1, status="bro\nken") for number in range(9)])
+    assert many.startswith("9 backups left out: id 0 (its status is bro ken), id 1")
+    assert many.endswith("id 4 (its status is bro ken) and 4 more.")

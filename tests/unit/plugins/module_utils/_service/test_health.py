@@ -1,0 +1,46 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an answer to GET /health comes to (contract 2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Answer
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import clock_skew, fault_in, said_in
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"data": {"status": "ok"}}', {"status": "ok"}),
+        ('{"status": "ok"}', {"status": "ok"}),
+        ('{"data": null}', None),
+        ("[1]", [1]),
+        ("OK\n", "OK"),
+        ("<html><b>Welcome</b></html>", "Welcome"),
+        ("", None),
+        (" \n", None),
+    ],
+)
+def test_what_the_service_said(text, said):
+    assert said_in(Answer(200, {}, text)) == said
+
+
+@pytest.mark.parametrize("status", [200, 201, 204, 299])
+def test_any_success_is_up(status):
+    assert fault_in(Answer(status, {}, "")) is None
+
+
+@pytest.mark.parametrize("status", [301, 401, 404, 429, 500, 503])
+def test_anything_else_is_not(status):
+    assert f"answered with {status}" in fault_in(Answer(status, {}, ""))
+
+
+def test_the_clocks():
+    headers = {"Date": "Sun, 01 Feb 2026 10:00:00 GMT"}
+    assert clock_skew(Answer(200, headers, ""), 1769940000.0 + 90.26) == -90.3
+    assert clock_skew(Answer(200, {}, ""), 0) is None
+    assert clock_skew(Answer(200, {"Date": "now"}, ""), 0) is None

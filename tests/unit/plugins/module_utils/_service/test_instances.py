@@ -1,0 +1,192 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The state table of the module's documentation, cell by cell, the flags that overrule it, and which one is meant."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import (
+    STATES,
+    Action,
+    Listing,
+    decide,
+    is_busy,
+    predicted,
+    summary,
+)
+
+FOUND = """
+running                 keep    stop    restart delete
+stopped                 start   keep    start   delete
+provisioning            settle  settle  settle  delete
+deploying               settle  settle  settle  delete
+paused                  refuse  keep    refuse  delete
+pending_configuration   refuse  refuse  refuse  delete
+error                   refuse  refuse  refuse  delete
+deploy_failed           refuse  refuse  refuse  delete
+deleting                refuse  refuse  refuse  keep
+hibernating             settle  settle  settle  delete
+"""
+CELLS = [
+    (status, state, action)
+    for status, *actions in (line.split() for line in FOUND.strip().splitlines())
+    for state, action in zip(("started", "stopped", "restarted", "absent"), actions, strict=True)
+]
+
+
+def instance(status: str, **flags: object) -> dict:
+    """An instance as a list shows it, or with flags as the detail does."""
+    return {"id": 7, "name": "web-bot", "status": status, **flags}
+
+
+@pytest.mark.parametrize(("status", "state", "action"), CELLS)
+def test_each_cell_of_the_state_table(status, state, action):
+    assert decide(instance(status), state).action is Action(action)
+
+
+@pytest.mark.parametrize(("status", "state", "action"), CELLS)
+def test_busy_is_what_the_table_lets_settle(status, state, action):
+    if state != "absent":
+        assert is_busy(instance(status)) is (action == "settle")
+
+
+@pytest.mark.parametrize("spelling", ["RUNNING", "Running", " running "])
+def test_the_spelling_of_a_status_does_not_matter(spelling):
+    assert decide(instance(spelling), "started").action is Action.KEEP
+    assert decide(instance("Deploy Failed"), "started").action is Action.REFUSE
+
+
+@pytest.mark.parametrize(("state", "power"), [("started", "start"), ("stopped", "stop"), ("restarted", "restart")])
+@pytest.mark.parametrize("status", ["pending_configuration", "error", "deploy_failed", "deploying", "hibernating"])
+def test_a_flag_that_is_true_allows_what_the_table_does_not(status, state, power):
+    assert decide(instance(status, **{f"can_{power}": True}), state).action is Action(power)
+
+
+def test_paused_is_left_alone_when_stopped_is_wanted_and_started_where_the_flag_says_so():
+    assert decide(instance("paused", can_stop=True), "stopped").action is Action.KEEP
+    assert decide(instance("paused", can_start=True), "started").action is Action.START
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "flag"),
+    [
+        ("stopped", "started", "can_start"),
+        ("running", "stopped", "can_stop"),
+        ("running", "restarted", "can_restart"),
+        ("stopped", "restarted", "can_start"),
+    ],
+)
+def test_a_flag_that_is_false_forbids_what_the_table_allows(status, state, flag):
+    decision = decide(instance(status, **{flag: False}), state)
+    assert decision.action is Action.REFUSE
+    assert flag in decision.reason
+
+
+def test_flags_that_are_neither_true_nor_false_do_not_count():
+    assert decide(instance("stopped", can_start=None), "started").action is Action.START
+    assert decide(instance("error", can_stop="yes"), "stopped").action is Action.REFUSE
+
+
+def test_a_state_that_is_reached_needs_no_flag():
+    assert decide(instance("running", can_start=False), "started").action is Action.KEEP
+    assert decide(instance("stopped", can_stop=False), "stopped").action is Action.KEEP
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [(status, state) for status, state, action in CELLS if action == "refuse"]
+)
+def test_every_refusal_says_why(status, state):
+    assert len(decide(instance(status), state).reason) > 10
+
+
+@pytest.mark.parametrize(("status", "state"), list(itertools.product(["running", "stopped"], STATES)))
+def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state):
+    found = instance(status)
+    after = predicted(found, state, decide(found, state).action)
+    if state == "absent":
+        assert after == {}
+    else:
+        again = decide(instance(after["status"]), state).action
+        assert again is (Action.RESTART if state == "restarted" else Action.KEEP)
+
+
+def test_a_diff_shows_a_restart_although_the_status_is_the_same():
+    found = instance("running")
+    assert predicted(found, "restarted", Action.RESTART) != summary(found)
+
+
+flags = st.dictionaries(
+    st.sampled_from(["can_start", "can_stop", "can_restart"]), st.sampled_from([True, False, None, "yes", 1])
+)
+statuses = st.sampled_from([line.split()[0] for line in FOUND.strip().splitlines()]) | st.text(max_size=10)
+
+
+@given(status=statuses, shown=flags, state=st.sampled_from(STATES))
+def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, shown, state):
+    found = instance(status, **shown)
+    decision = decide(found, state)
+    assert (decision.action is Action.REFUSE) == bool(decision.reason)
+    if decision.action in (Action.REFUSE, Action.SETTLE, Action.KEEP):
+        return
+    after = predicted(found, state, decision.action)
+    if decision.action is Action.DELETE:
+        assert after == {}
+        return
+    # The flags that were seen before say nothing of the state after.
+    again = decide(instance(after["status"]), state).action
+    assert again is (Action.RESTART if state == "restarted" else Action.KEEP)
+
+
+TWINS = Listing([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
+
+
+def test_a_name_stands_for_an_instance_where_it_is_only_one_s():
+    assert TWINS.only("web") == {"id": 1, "name": "web"}
+    assert TWINS.only("twin") is None
+    assert TWINS.only("nobody") is None
+    assert TWINS.only(None) is None
+
+
+@pytest.mark.parametrize(
+    ("item", "owner"),
+    [
+        ({"instance_id": 2}, "2"),
+        ({"instance_id": "3", "instance_name": "web"}, 3),
+        ({"instance": {"name": "web"}}, 1),
+        ({"instance_name": "twin"}, None),
+        ({"instance_id": 9, "instance_name": "web"}, None),
+        ({}, None),
+    ],
+)
+def test_whose_something_is(item, owner):
+    assert (TWINS.owner_of(item) or {}).get("id") == owner
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "name", "found"),
+    [(2, None, "2"), (2, "twin", "2"), (None, "web", 1), (9, "x", None), (None, "x", None)],
+)
+def test_which_instance_is_meant(instance_id, name, found):
+    assert (TWINS.pick(instance_id, name) or {}).get("id") == found
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "name", "words"),
+    [
+        (None, "twin", r"2 instances are named twin \(ids 2, 3\)"),
+        (1, "twin", "The instance with id 1 is named web, not twin"),
+        (4, "x", "The instance with id 4 is named None, not x"),
+        (None, "", "name is empty"),
+    ],
+)
+def test_what_is_not_clear_is_refused(instance_id, name, words):
+    with pytest.raises(ClawHostersError, match=words):
+        TWINS.pick(instance_id, name)

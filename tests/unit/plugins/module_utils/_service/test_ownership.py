@@ -1,0 +1,61 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whose a backup or an add-on is, in every way that it may say so, and in none (contract 6, 7)."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import AnswerError, SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.ownership import (
+    instance_of,
+    owner_label,
+    require_instances,
+    require_names,
+    shows_instance,
+)
+
+NOTHING = [{}, {"instance": None}, {"instance": 7}, {"instance_id": None}, {"instance_name": ""}, {"instance_id": True}]
+
+
+@pytest.mark.parametrize(
+    ("item", "owner"),
+    [
+        ({"instance_id": 7}, ("7", None)),
+        ({"instance_id": "7", "instance_name": "x"}, ("7", "x")),
+        ({"instance": {"id": 7, "name": "x"}}, ("7", "x")),
+        ({"instance": {"id": 8, "name": "y"}, "instance_id": 7}, ("7", "y")),
+        ({"instance_id": 0}, ("0", None)),
+        ({"instance_id": [7], "instance_name": {"x": 1}}, (None, None)),
+    ],
+)
+def test_what_an_item_shows_of_its_instance(item, owner):
+    assert instance_of(item) == owner
+
+
+@pytest.mark.parametrize("item", NOTHING)
+def test_what_shows_nothing_is_never_guessed(item):
+    assert not shows_instance(item)
+    with pytest.raises(AnswerError, match="does not say whose backup this is"):
+        require_instances([{"id": 1, "instance_id": 7}, {"id": 2, **item}], "backup")
+
+
+@pytest.mark.parametrize(
+    ("item", "text"),
+    [
+        ({"instance_id": 7, "instance_name": "x"}, "x (id 7)"),
+        ({"instance_id": 7}, "instance 7"),
+        ({"instance_name": "x"}, "x"),
+        ({}, "an unknown instance"),
+    ],
+)
+def test_how_an_instance_is_named(item, text):
+    assert owner_label(item) == text
+
+
+def test_an_empty_name_is_no_name():
+    require_names(instance_name=None, addon_type="llm")
+    with pytest.raises(SettingsError, match="addon_type is empty"):
+        require_names(instance_name="x", addon_type="")

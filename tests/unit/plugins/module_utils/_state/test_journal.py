@@ -1,0 +1,472 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The journal: what it remembers, what it refuses to go by, and who can read it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import stat
+import tempfile
+import typing as t
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Event,
+    Journal,
+    JournalError,
+    Subject,
+    service_name,
+)
+from support.users import FORK, STRANGER, Owners, as_ordinary_user
+
+URL = "https://clawhosters.com/api/v1"
+SUBJECT = Subject("restore", URL, "INC-1", "7")
+LINE = {**SUBJECT.as_dict(), "at": "2026-02-01T10:00:00.000+00:00", "event": "intended"}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "https://clawhosters.com/api/v1/",
+        "https://ClawHosters.com/api/v1",
+        "HTTPS://clawhosters.com:443/api/v1",
+    ],
+)
+def test_a_service_is_one_however_its_url_is_written(tmp_path, spelling):
+    Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
+    other = Subject("restore", spelling, "INC-1", "7")
+    assert Journal(str(tmp_path)).record_of(other).event is Event.INTENDED
+    assert other.lock_name == SUBJECT.lock_name
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://clawhosters.com/api/v1",
+        "https://clawhosters.com:8443/api/v1",
+        "https://clawhosters.com/API/v1",
+        "https://clawhosters.com/api/v2",
+    ],
+)
+def test_another_service_is_another(tmp_path, other):
+    Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
+    assert Journal(str(tmp_path)).record_of(Subject("restore", other, "INC-1", "7")) is None
+
+
+def test_only_the_default_port_of_the_scheme_is_dropped():
+    assert service_name("http://127.0.0.1:80/api/") == "http://127.0.0.1/api"
+    assert service_name("http://127.0.0.1:443") == "http://127.0.0.1:443"
+    assert service_name("https://[::1]:443/api") == "https://[::1]/api"
+
+
+def test_a_line_that_an_earlier_version_wrote_with_another_spelling_still_counts(tmp_path):
+    (tmp_path / "journal.jsonl").write_text(
+        json.dumps({**LINE, "service": URL.upper().replace("API/V1", "api/v1")}) + "\n"
+    )
+    assert Journal(str(tmp_path)).record_of(SUBJECT).event is Event.INTENDED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {name: value for name, value in LINE.items() if name != "at"},
+        {**LINE, "at": None},
+        {**LINE, "at": 5},
+        {**LINE, "at": "yesterday"},
+        {**LINE, "at": "2026-02-01T10:00:00"},
+        {**LINE, "event": "thought of"},
+        {name: value for name, value in LINE.items() if name != "event"},
+        [],
+        "text",
+        None,
+    ],
+)
+def test_a_line_that_does_not_say_what_happened_when_stops_everything(tmp_path, line):
+    (tmp_path / "journal.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read"):
+        Journal(str(tmp_path)).record_of(SUBJECT)
+
+
+def test_the_line_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n\n{json.dumps(LINE)}\n")
+    with pytest.raises(JournalError, match=r"Line 2 of the journal .* can't be read"):
+        Journal(str(tmp_path)).record_of(SUBJECT)
+
+
+STARTED = datetime(2026, 2, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("events", "last", "attempt", "done"),
+    [
+        ("INTENDED", "INTENDED", 0, None),
+        ("INTENDED ACCEPTED", "ACCEPTED", 0, None),
+        ("INTENDED UNCLEAR", "UNCLEAR", 0, None),
+        ("INTENDED ACCEPTED COMPLETED", "COMPLETED", 0, 2),
+        ("INTENDED ACCEPTED FAILED", "FAILED", 0, None),
+        ("INTENDED COMPLETED UNCLEAR", "UNCLEAR", 0, None),
+        # A new attempt counts for what it comes to itself, unless it was refused.
+        ("INTENDED FAILED INTENDED", "INTENDED", 2, None),
+        ("INTENDED FAILED INTENDED REFUSED", "FAILED", 0, None),
+        ("INTENDED REFUSED", None, None, None),
+        ("INTENDED REFUSED INTENDED REFUSED", None, None, None),
+        ("INTENDED REFUSED INTENDED", "INTENDED", 2, None),
+        # What nobody intended is no attempt.
+        ("COMPLETED", None, None, None),
+        ("REFUSED", None, None, None),
+        ("", None, None, None),
+    ],
+)
+def test_what_the_lines_of_a_subject_come_to(
+    tmp_path: Path, events: str, last: str | None, attempt: int | None, done: int | None
+) -> None:
+    minutes = iter(range(10))
+    journal = Journal(str(tmp_path), lambda: STARTED + timedelta(minutes=next(minutes)))
+    for number, event in enumerate(events.split()):
+        journal.write(SUBJECT, Event[event], **{f"note {number}": event})
+        journal.write(Subject("restore", URL, "INC-2", "7"), Event.INTENDED)
+    record = journal.record_of(SUBJECT)
+    if last is None or attempt is None:
+        assert record is None
+        return
+
+    def moment(number: int) -> str:
+        """When a line was written, with one of the other subject after each."""
+        return (STARTED + timedelta(minutes=2 * number)).isoformat(timespec="milliseconds")
+
+    assert record is not None
+    assert record.event is Event[last]
+    assert record.sent_at == moment(attempt)
+    assert record.completed_at == (None if done is None else moment(done))
+    # Notes are those of the attempt that counts, from its start to its last event.
+    ends = 1 + max(number for number, event in enumerate(events.split()) if event == last)
+    assert record.notes == {f"note {number}": events.split()[number] for number in range(attempt, ends)}
+
+
+def test_who_works_on_a_subject_holds_it_until_done(tmp_path: Path) -> None:
+    mine, yours = Journal(str(tmp_path)), Journal(str(tmp_path))
+    with mine.held(SUBJECT) as is_mine:
+        assert is_mine is True
+        with yours.held(SUBJECT) as is_yours, yours.held(Subject("restore", URL, "INC-2", "7")) as is_another:
+            assert is_yours is False
+            assert is_another is True
+    with yours.held(SUBJECT) as is_yours:
+        assert is_yours is True
+
+
+def test_a_line_is_on_the_disk_and_so_is_its_file_before_anything_can_be_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = {}
+    monkeypatch.setattr(os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: os.fstat(file).st_size}))
+    Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
+    file = (tmp_path / "journal.jsonl").stat()
+    assert synced[file.st_ino] == file.st_size
+    assert tmp_path.stat().st_ino in synced
+
+
+def test_a_disk_that_takes_a_line_in_pieces_gets_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:7]))
+    journal = Journal(str(tmp_path))
+    journal.write(SUBJECT, Event.INTENDED)
+    journal.write(SUBJECT, Event.COMPLETED)
+    record = journal.record_of(SUBJECT)
+    assert record is not None
+    assert record.event is Event.COMPLETED
+
+
+def test_a_journal_that_can_not_be_read_stops_everything(tmp_path: Path) -> None:
+    (tmp_path / "journal.jsonl").mkdir()
+    with pytest.raises(JournalError, match=r"can't be used \(Is a directory\)"):
+        Journal(str(tmp_path)).record_of(SUBJECT)
+
+
+@pytest.mark.parametrize("name", ["Störung 7", "a\nb", "\ud83d", '"', "\0"])
+def test_a_name_may_be_any_text(tmp_path: Path, name: str) -> None:
+    journal = Journal(str(tmp_path))
+    subject = Subject("restore", URL, name, "7")
+    journal.write(subject, Event.INTENDED)
+    with journal.held(subject) as is_free:
+        assert is_free
+    assert journal.record_of(subject) is not None
+    assert journal.record_of(SUBJECT) is None
+
+
+OTHER = Subject("restore", URL, "INC-2", "7")
+DAMAGES = {
+    "emptied": (lambda lines: b"", "is empty"),
+    "a line break": (lambda lines: b"\n", "Line 1 "),
+    "half a line": (lambda lines: lines[0][: len(lines[0]) // 2], "Line 1 "),
+    "its second half": (lambda lines: lines[0][len(lines[0]) // 2 :] + lines[1], "Line 1 "),
+    "cut in a line": (lambda lines: b"".join(lines)[: -len(lines[-1]) // 2], "Line 4 "),
+    "cut between two lines": (lambda lines: b"".join(lines[:2]), "holds 2 lines, but 4 were written"),
+    "zeros at its end": (lambda lines: b"".join(lines[:3]) + b"\0" * len(lines[3]), "Line 4 "),
+    "no URL in it": (lambda lines: lines[0].replace(b"https://", b"https://["), "Line 1 "),
+}
+
+
+@pytest.mark.parametrize(("damaged", "words"), DAMAGES.values(), ids=list(DAMAGES))
+def test_a_damaged_journal_is_never_an_empty_one(tmp_path, damaged, words):
+    journal = Journal(str(tmp_path))
+    for subject in (SUBJECT, OTHER):
+        journal.write(subject, Event.INTENDED)
+        journal.write(subject, Event.COMPLETED)
+    path = tmp_path / "journal.jsonl"
+    left = damaged(path.read_bytes().splitlines(keepends=True))
+    path.write_bytes(left)
+    with pytest.raises(JournalError, match=words) as caught:
+        Journal(str(tmp_path)).record_of(OTHER)
+    assert str(path) in str(caught.value)
+    assert "if nothing is under way" in str(caught.value)
+    assert str(caught.value).endswith("Nothing was sent.")
+    with pytest.raises(JournalError, match=words):
+        Journal(str(tmp_path)).write(OTHER, Event.INTENDED)
+    assert path.read_bytes() == left
+
+
+def test_a_journal_that_was_cut_goes_on_where_somebody_says_so(tmp_path):
+    journal = Journal(str(tmp_path))
+    journal.write(SUBJECT, Event.INTENDED)
+    journal.write(OTHER, Event.INTENDED)
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    with pytest.raises(JournalError, match="holds 1 lines, but 2 were written"):
+        journal.records()
+    (tmp_path / "journal.lock").unlink()
+    assert set(journal.records()) == {SUBJECT}
+    journal.write(OTHER, Event.INTENDED)
+    assert set(journal.records()) == {SUBJECT, OTHER}
+
+
+def test_one_that_was_moved_away_is_begun_anew_and_counted_anew(tmp_path):
+    journal = Journal(str(tmp_path))
+    for _time in range(3):
+        journal.write(SUBJECT, Event.INTENDED)
+    (tmp_path / "journal.jsonl").unlink()
+    assert journal.records() == {}
+    journal.write(OTHER, Event.INTENDED)
+    assert set(journal.records()) == {OTHER}
+
+
+@pytest.mark.parametrize("count", [b"", b"many\n", b"\0\0\0", b"1\n"])
+def test_a_count_that_is_not_there_or_was_written_before_a_crash_is_no_damage(tmp_path, count):
+    (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n" * 2)
+    (tmp_path / "journal.lock").write_bytes(count)
+    journal = Journal(str(tmp_path))
+    assert journal.record_of(SUBJECT) is not None
+    journal.write(OTHER, Event.INTENDED)
+    assert set(journal.records()) == {SUBJECT, OTHER}
+    assert (tmp_path / "journal.lock").read_bytes().startswith(b"3\n")
+
+
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_disk_with_room_for_a_part_of_a_line_leaves_the_journal_as_it_was(tmp_path, lines):
+    journal = Journal(str(tmp_path))
+    for _line in range(lines):
+        journal.write(SUBJECT, Event.INTENDED)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    room = len(before.get("journal.jsonl", b"")) + 20
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(JournalError, match=r"can't be used \(File too large\)"):
+            journal.write(OTHER, Event.INTENDED)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"journal.lock": b"", **before}
+    # What a crash leaves of a line that was under way hinders nobody.
+    (tmp_path / ".journal.jsonl.draft").write_text('{"at')
+    journal.write(OTHER, Event.INTENDED)
+    assert OTHER in journal.records()
+    assert not (tmp_path / ".journal.jsonl.draft").exists()
+
+
+def test_processes_that_begin_a_journal_together_lose_no_line(tmp_path):
+    def write(number: int) -> None:
+        journal = Journal(str(tmp_path / "state"))
+        for line in range(5):
+            journal.write(Subject("restore", URL, f"INC-{number}-{line}", "7"), Event.INTENDED)
+            assert len(journal.records()) > line
+
+    processes = [FORK.Process(target=write, args=(number,)) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert len(Journal(str(tmp_path / "state")).records()) == 20
+
+
+def test_a_whole_line_counts_though_an_editor_took_its_end(tmp_path):
+    journal = Journal(str(tmp_path))
+    journal.write(SUBJECT, Event.INTENDED)
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert journal.record_of(SUBJECT).event is Event.INTENDED
+    journal.write(SUBJECT, Event.UNCLEAR)
+    assert journal.record_of(SUBJECT).event is Event.UNCLEAR
+    assert path.read_bytes().count(b"\n") == 2
+
+
+def test_files_and_folder_are_the_owners_alone(tmp_path):
+    journal = Journal(str(tmp_path / "deep" / "state"))
+    journal.write(SUBJECT, Event.INTENDED)
+    with journal.held(SUBJECT):
+        pass
+    assert stat.S_IMODE((tmp_path / "deep/state").stat().st_mode) == 0o700
+    paths = list((tmp_path / "deep/state").iterdir())
+    assert len(paths) == 3
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(mode)
+    with pytest.raises(JournalError, match="Others can write to"):
+        Journal(str(state)).write(SUBJECT, Event.INTENDED)
+    with pytest.raises(JournalError, match="Others can write to"), Journal(str(state)).held(SUBJECT):
+        pass
+    assert list(state.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "journal.lock", SUBJECT.lock_name])
+def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
+    target = tmp_path / "target"
+    target.write_text("untouched")
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    (state / name).symlink_to(target)
+    journal = Journal(str(state))
+    with pytest.raises(JournalError, match="can't be used"), journal.held(SUBJECT):
+        journal.write(SUBJECT, Event.INTENDED)
+    assert target.read_text() == "untouched"
+
+
+# Other users
+
+
+def test_a_folder_of_another_user_is_not_believed(tmp_path: Path, owners: Owners) -> None:
+    state = tmp_path / "state"
+    Journal(str(state)).write(SUBJECT, Event.INTENDED)
+    owners.give(state, *state.iterdir())
+    before = sorted(path.name for path in state.iterdir())
+    journal = Journal(str(state))
+    words = r"state belongs to another user \(uid \d+\), so no journal is kept there\. Set state_dir"
+    for use in (journal.records, lambda: journal.record_of(OTHER), journal.held(OTHER).__enter__):
+        with pytest.raises(JournalError, match=rf"{words}.* Nothing was sent\."):
+            use()
+    with pytest.raises(JournalError, match=words):
+        journal.write(OTHER, Event.INTENDED)
+    assert sorted(path.name for path in state.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "journal.lock", SUBJECT.lock_name])
+def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
+    tmp_path: Path, owners: Owners, name: str
+) -> None:
+    journal = Journal(str(tmp_path / "state"))
+    with journal.held(SUBJECT):
+        journal.write(SUBJECT, Event.INTENDED)
+    path = tmp_path / "state" / name
+
+    def refused(words: str) -> None:
+        with pytest.raises(JournalError, match=f"{words}, so no journal is kept there"), journal.held(SUBJECT):
+            journal.write(OTHER, Event.INTENDED)
+
+    owners.give(path)
+    refused(rf"{name} belongs to another user \(uid {STRANGER}\)")
+    owners.give(path, to=os.geteuid())
+    for mode in (0o620, 0o602):
+        path.chmod(mode)
+        refused(f"Others can write to .*{name}")
+    path.chmod(0o600)
+    (tmp_path / "second").hardlink_to(path)
+    refused(r"has another name elsewhere \(a hard link\)")
+    (tmp_path / "second").unlink()
+    with journal.held(SUBJECT):
+        journal.write(OTHER, Event.INTENDED)
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Owners, by_link: bool) -> None:
+    above = tmp_path / "above"
+    above.mkdir()
+    state = above / "state"
+    if by_link:
+        (tmp_path / "elsewhere").mkdir()
+        state.symlink_to(tmp_path / "elsewhere")
+    journal = Journal(str(state))
+    for mode in (0o755, 0o1777, 0o775):
+        above.chmod(mode)
+        journal.write(SUBJECT, Event.INTENDED)
+    above.chmod(0o777)
+    for use in (journal.records, journal.held(SUBJECT).__enter__):
+        with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or may write .*above,"):
+            use()
+    above.chmod(0o755)
+    owners.give(above)
+    with pytest.raises(JournalError, match=r"Others can replace .*state"):
+        journal.write(SUBJECT, Event.INTENDED)
+
+
+@pytest.mark.parametrize("link", ["state", "above", "above/state"])
+def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, link: str) -> None:
+    # He could let it lead to another folder later, in which nothing is known of what was sent.
+    (tmp_path / "real/state").mkdir(parents=True, mode=0o700)
+    place = tmp_path / "place"
+    place.mkdir()
+    place.chmod(0o1777)
+    target = {"state": "real/state", "above": "real", "above/state": "real/state"}[link]
+    (place / link).parent.mkdir(exist_ok=True)
+    (place / link).symlink_to(tmp_path / target)
+    journal = Journal(str(place / ("above/state" if link != "state" else "state")))
+    journal.write(SUBJECT, Event.INTENDED)
+    owners.give(place / link)
+    for use in (journal.records, journal.held(SUBJECT).__enter__):
+        with pytest.raises(JournalError, match="is a link of another user"):
+            use()
+
+
+@pytest.fixture
+def volume(owners: Owners) -> t.Iterator[Path]:
+    """A folder that root owns, and a group may write in which the user is."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o2775)
+        owners.give(folder, to=0)
+        yield folder
+
+
+def test_in_a_volume_the_state_is_in_a_folder_of_the_users_own(volume: Path) -> None:
+    def work() -> None:
+        journal = Journal(str(volume))
+        assert journal.records() == {}
+        assert list(volume.iterdir()) == []
+        journal.write(SUBJECT, Event.INTENDED)
+        (own,) = volume.iterdir()
+        assert own.name == f"clawhosters-{os.geteuid()}"
+        assert own.stat().st_mode & 0o7777 == 0o700
+        # A platform opens all that is in a volume to its group, each time it is mounted.
+        for path in (own, *own.iterdir()):
+            os.chown(path, -1, volume.stat().st_gid)
+            path.chmod(0o2770 if path == own else 0o660)
+        assert set(Journal(str(volume)).records()) == {SUBJECT}
+        assert own.stat().st_mode & 0o7777 == 0o2770, "check mode changes nothing"
+        Journal(str(volume)).write(OTHER, Event.INTENDED)
+        assert set(Journal(str(volume)).records()) == {SUBJECT, OTHER}
+        assert own.stat().st_mode & 0o7777 == 0o700
+        own.chmod(0o702)
+        with pytest.raises(JournalError, match="Others can write to"):
+            journal.records()
+
+    as_ordinary_user(work, groups=[volume.stat().st_gid])

@@ -1,0 +1,73 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Several calls at a time: in order, and none that outlives those who wait for it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import check_wanted, in_order, sleep
+
+
+@given(st.lists(st.integers(), max_size=30), st.integers(1, 8))
+def test_results_come_in_the_order_of_what_was_given(given_numbers, at_once):
+    assert list(in_order(lambda number: -number, given_numbers, at_once)) == [-number for number in given_numbers]
+
+
+def test_no_more_calls_than_allowed_are_under_way():
+    gate = threading.Barrier(4, timeout=10)
+    under_way, most = [], []
+
+    def call(number: int) -> int:
+        under_way.append(number)
+        most.append(len(under_way))
+        gate.wait()  # each four of them meet, so there are as many as allowed
+        under_way.remove(number)
+        gate.wait()
+        return number
+
+    assert list(in_order(call, range(8), at_once=4)) == list(range(8))
+    assert max(most) == 4
+
+
+def test_what_a_call_raises_comes_in_its_turn_and_no_more_are_begun():
+    begun = []
+
+    def call(number: int) -> int:
+        begun.append(number)
+        if number == 1:
+            raise ValueError(number)
+        return number
+
+    results = in_order(call, range(100), at_once=2)
+    assert next(results) == 0
+    with pytest.raises(ValueError, match="1"):
+        next(results)
+    assert len(begun) < 10
+
+
+@pytest.mark.parametrize("wait", [lambda: sleep(600), lambda: (sleep(600), check_wanted())])
+def test_who_stops_early_does_not_wait_for_those_that_sleep(wait):
+    """Were they to sleep on, they would send their changes after the task has failed, and nobody would know."""
+    went_on = []
+
+    def call(number: int) -> int:
+        if number:
+            wait()
+            went_on.append(number)
+        return number
+
+    for _first in in_order(call, range(16)):
+        break
+    assert went_on == []
+
+
+def test_outside_of_a_call_all_is_wanted():
+    check_wanted()
+    sleep(0.001)

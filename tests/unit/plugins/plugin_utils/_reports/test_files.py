@@ -1,0 +1,182 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reports are their owner's alone, and no run of an incident loses another's."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import files as report_files
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import (
+    ReportError,
+    prepare,
+    record_run,
+    write_page,
+)
+
+RUN = {"id": "a", "incident": "INC-1", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": []}
+
+
+@pytest.fixture
+def template(tmp_path):
+    """A page that names its runs."""
+    path = tmp_path / "page.j2"
+    path.write_text("{{ latest.id }} of {% for run in runs %}{{ run.id }}{% endfor %}{{ text }}\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def page(tmp_path):
+    return tmp_path / "reports/INC-1.html"
+
+
+def runs_of(page):
+    return [run["id"] for run in json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))["runs"]]
+
+
+def record_many(start, page, template, names):
+    start.wait()
+    for name in names:
+        for outcome in ("unfinished", "restored"):
+            record_run(str(page), template, {}, {**RUN, "id": name, "outcome": outcome})
+
+
+def test_runs_at_the_same_time_are_all_on_record(page, template):
+    context = multiprocessing.get_context("spawn")
+    start = context.Barrier(3)
+    groups = [[f"{group}{number}" for number in range(8)] for group in "xyz"]
+    processes = [context.Process(target=record_many, args=(start, page, template, group)) for group in groups]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
+    assert sorted(runs_of(page)) == sorted(name for group in groups for name in group)
+    record = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    assert {run["outcome"] for run in record["runs"]} == {"restored"}
+    assert not list(page.parent.glob("*.draft"))
+
+
+def test_a_page_is_text_and_its_owner_s_alone(page, template):
+    prepare(str(page))
+    assert list(page.parent.iterdir()) == []
+    record_run(str(page), template, {"text": "<b>\ud800"}, RUN)
+    assert page.read_text(encoding="utf-8") == "a of a&lt;b&gt;?\n"
+    for path in (page, page.with_suffix(".json")):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(page.parent.stat().st_mode) == 0o700
+
+
+def test_a_page_that_says_nothing_new_is_written_anew_and_is_no_change(page, template):
+    prepare(str(page))
+    variables = {"latest": RUN, "text": "x1"}
+
+    def write(text, mark, *, check_mode=False):
+        return write_page(str(page), template, {**variables, "text": text}, mark, check_mode=check_mode)
+
+    assert write("x1", "x", check_mode=True) is True
+    assert not page.exists()
+    assert write("x1", "x") is True
+    assert write("x2", "x") is False
+    assert page.read_text(encoding="utf-8") == "a of x2\n"
+    assert write("y", "y") is True
+
+
+@pytest.mark.parametrize("content", ['{"runs":[{"began_at":"x"}]}', "[" * 100_000, '{"incident": "INC-2", "runs": []}'])
+def test_a_record_that_can_not_be_read_is_kept_under_another_name(page, template, content):
+    page.parent.mkdir()
+    page.write_text("the page of then", encoding="utf-8")
+    page.with_suffix(".json").write_text(content, encoding="utf-8")
+    for _time in range(2):
+        record_run(str(page), template, {}, RUN)
+    assert runs_of(page) == ["a"]
+    (record,) = page.parent.glob("INC-1.json.unreadable-*")
+    assert record.read_text(encoding="utf-8") == content
+    (old_page,) = page.parent.glob("INC-1.html.unreadable-*")
+    assert old_page.read_text(encoding="utf-8") == "the page of then"
+
+
+def test_what_is_laid_in_its_place_is_not_written_into(page, template, tmp_path):
+    page.parent.mkdir()
+    victims = [tmp_path / "victim.json", tmp_path / "victim.html"]
+    for victim, suffix in zip(victims, (".json", ".html"), strict=True):
+        victim.write_text('{"incident": "INC-1", "runs": []}', encoding="utf-8")
+        page.with_suffix(suffix).symlink_to(victim)
+    record_run(str(page), template, {}, RUN)
+    assert {victim.read_text(encoding="utf-8") for victim in victims} == {'{"incident": "INC-1", "runs": []}'}
+    assert runs_of(page) == ["a"]
+    fleet = page.with_name("fleet.html")
+    fleet.symlink_to(tmp_path)
+    assert write_page(str(fleet), template, {"latest": RUN}, "x", check_mode=False) is True
+    assert fleet.is_file()
+    assert not fleet.is_symlink()
+    pipe = page.with_name("INC-3.json")
+    os.mkfifo(pipe)
+    record_run(str(pipe.with_suffix(".html")), template, {}, {**RUN, "incident": "INC-3"})
+    assert runs_of(pipe) == ["a"]
+
+
+def test_a_file_of_another_user_is_neither_read_nor_written(page, template, owners):
+    record_run(str(page), template, {}, {**RUN, "id": "theirs"})
+    their_page, their_record = page.stat().st_ino, page.with_suffix(".json").stat().st_ino
+    owners.give(page, page.with_suffix(".json"))
+    record_run(str(page), template, {}, RUN)
+    assert runs_of(page) == ["a"]
+    aside = {path.stat().st_ino for path in page.parent.glob("*.unreadable-*")}
+    assert aside == {their_page, their_record}
+
+
+def test_a_folder_of_another_user_is_refused(page, template, owners, tmp_path):
+    page.parent.mkdir()
+    own = tmp_path / "own"
+    own.mkdir()
+    link, their_link = tmp_path / "link", tmp_path / "their link"
+    link.symlink_to(page.parent)
+    their_link.symlink_to(own)
+    owners.give(page.parent, their_link)
+    for write in (
+        lambda: prepare(str(page)),
+        lambda: prepare(str(link / "INC-1.html")),
+        lambda: prepare(str(their_link / "INC-1.html")),
+        lambda: record_run(str(page), template, {}, RUN),
+    ):
+        with pytest.raises(ReportError, match="the folder belongs to another user"):
+            write()
+    assert not [*page.parent.iterdir(), *own.iterdir()]
+
+
+def test_a_place_that_can_not_be_used_is_told_before_anything_is_sent(tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(ReportError) as told:
+        prepare(str(tmp_path / "file/INC-1.html"))
+    assert str(told.value).startswith(f"The report can't be written to {tmp_path}/file/INC-1.html: ")
+    assert str(told.value).endswith(". Nothing was sent.")
+
+
+def test_where_there_are_no_locks_the_run_is_recorded_without(page, template, monkeypatch):
+    def no_locks(*_args, **_named):
+        raise OSError(report_files.errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(report_files, "lock_within", no_locks)
+    prepare(str(page))
+    record_run(str(page), template, {}, RUN)
+    assert runs_of(page) == ["a"]
+
+
+def test_another_run_that_holds_the_records_for_too_long_is_not_waited_for(page, template, monkeypatch):
+    monkeypatch.setattr(report_files, "LOCK_TIMEOUT", 0.01)
+    prepare(str(page))
+    with (
+        report_files.ReportFolder(page.parent).locked(),
+        pytest.raises(ReportError, match="another run has held its lock"),
+    ):
+        record_run(str(page), template, {}, RUN)
+    assert not Path(page).exists()

@@ -1,0 +1,123 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the fleet page shows, whatever the service tells."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import page
+
+NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
+OPTIONS = {"max_age": timedelta(hours=36)}
+ANYTHING = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.none(), max_size=2)
+)
+
+
+def of(instances, billing=None, backups=(), journal="", now=NOW):
+    return page(instances, billing or {}, backups if backups is None else list(backups), journal, OPTIONS, now)
+
+
+def test_nothing_at_all():
+    assert of([])["headline"] == "There are no instances in this account."
+
+
+def test_trouble_comes_first_and_ages_are_told():
+    instances = [
+        {"id": 1, "name": "a", "status": "running", "health_status": "healthy"},
+        {"id": 2, "name": "b", "status": "running", "health_status": "unhealthy"},
+        {"id": 3, "name": "c", "status": "error"},
+    ]
+    backups = [
+        {"id": 1, "instance_id": 1, "created_at": "2026-02-03T08:00:00Z"},
+        {"id": 2, "instance_id": 1, "created_at": "2026-02-02T08:00:00Z"},
+        {"id": 3, "instance_name": "b", "created_at": "2026-02-01T08:00:00Z"},
+    ]
+    made = of(instances, backups=backups)
+    assert [row["name"] for row in made["rows"]] == ["b", "c", "a"]
+    assert [row["backup"]["word"] for row in made["rows"]] == ["overdue", "missing", ""]
+    assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
+    assert made["headline"] == "2 of 3 instances need a look."
+    unknown = of(instances, backups=None)
+    assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
+    assert unknown["counts"]["missing"] == 0
+
+
+@pytest.mark.parametrize(
+    ("balance", "taken", "headline"),
+    [
+        (1000, "2026-02-03T08:00:00Z", "The instance is as it should be."),
+        (5, "2026-02-03T08:00:00Z", "No instance is in trouble, but the balance is low."),
+        (1000, "2026-01-01T08:00:00Z", "No instance is in trouble, but 1 of 1 has no fresh backup."),
+        (-5, "", "No instance is in trouble, but the balance is low and 1 of 1 has no fresh backup."),
+    ],
+)
+def test_the_headline_tells_what_else_there_is_to_see_to(balance, taken, headline):
+    instances = [{"id": 1, "name": "a", "status": "running", "health_status": "healthy"}]
+    billing = {"summary": {"claws_balance": balance, "daily_claw_cost": 100}}
+    backups = [{"id": 1, "instance_id": 1, "created_at": taken}]
+    assert of(instances, billing, backups)["headline"] == headline
+
+
+def test_the_fingerprint_outlasts_a_minute_but_no_change():
+    instances = [{"id": 1, "name": "a", "status": "running"}]
+    backups = [{"id": 1, "instance_id": 1, "created_at": "2026-02-03T08:00:00Z"}]
+    before = of(instances, backups=backups)["fingerprint"]
+    assert of(instances, backups=backups, now=NOW + timedelta(minutes=5))["fingerprint"] == before
+    assert of(instances, backups=backups, now=NOW + timedelta(days=5))["fingerprint"] != before
+    assert of([{**instances[0], "status": "stopped"}], backups=backups)["fingerprint"] != before
+
+
+@pytest.mark.parametrize(
+    ("balance", "cost", "is_over"), [(1000, 100, True), (1000, 1, False), (1000, 0, False), (5, 1000, True)]
+)
+def test_the_forecast_stays_in_its_frame(balance, cost, is_over):
+    chart = of([], {"summary": {"claws_balance": balance, "daily_claw_cost": cost}})["money"]["chart"]
+    assert chart["is_over"] is is_over
+    assert 0 <= chart["end_x"] <= 600
+    assert 0 <= chart["end_y"] <= 150
+
+
+@given(ANYTHING, ANYTHING, ANYTHING)
+def test_billing_of_any_shape(balance, cost, days):
+    summary = {"claws_balance": balance, "daily_claw_cost": cost, "days_remaining": days}
+    made = of([{"id": 1}], {"summary": summary, "usage": {"instances": [{"id": 1, "daily_claws": cost}]}})
+    assert json.dumps(made["money"])
+
+
+@given(st.dictionaries(st.sampled_from(["name", "status", "health_status", "tier", "created_at"]), ANYTHING))
+def test_instances_of_any_shape(fields):
+    (row,) = of([{"id": 1, **fields}])["rows"]
+    assert all(str(value).isprintable() for value in row.values())
+
+
+def test_restores_are_read_as_the_modules_read_them():
+    line = {"kind": "restore", "service": "https://X.example/api/", "name": "INC-1", "instance_id": "7"}
+    other = {**line, "name": "INC-2", "service": "https://x.example/api"}
+    lines = [
+        {**line, "event": "intended", "at": "2026-02-01T10:00:00Z", "backup_id": 12, "instance_name": "web-bot"},
+        {**line, "event": "completed", "at": "2026-02-01T10:05:00Z", "service": "https://x.example/api"},
+        {**other, "event": "intended", "at": "2026-02-02T10:00:00Z"},
+        {**other, "event": "refused", "at": "2026-02-02T10:00:01Z"},
+        {**line, "event": "no such event", "at": "2026-02-02T10:00:01Z"},
+        {**other, "kind": "purchase", "event": "intended", "at": "2026-02-02T10:00:00Z"},
+    ]
+    restores = of([], journal="\n".join([*map(json.dumps, lines), "[" * 100_000, ""]))["restores"]
+    assert restores["unreadable"] == 2
+    (entry,) = restores["entries"]
+    assert (entry["outcome"], entry["took"], entry["backup"]) == ("completed", "5 min", "12")
+    assert entry["instance"] == "web-bot (id 7)"
+    assert entry["service"] == ""
+
+
+@given(st.text(max_size=100))
+def test_a_journal_of_any_text(text):
+    assert of([], journal=text)["restores"]["entries"] == []

@@ -1,0 +1,173 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What confirms a restore, and what does not."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
+    answers_to,
+    confirmation_of,
+    is_confirmed,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import found, planned, targets_of
+from support.restores import BACKUPS, NOW, SETTINGS, WEB
+
+
+def answer(name, *others, ids=None):
+    """What confirms an instance with id 1; the others have the ids 2, 3, and so on, unless ``ids`` says otherwise."""
+    instances = [{"id": 1, "name": name}]
+    instances += [{"id": one, "name": other} for one, other in zip(ids or range(2, 99), others, strict=False)]
+    return confirmation_of(instances[0], instances).answer
+
+
+def plans_of(*names, unsent=()):
+    """Plans for instances of these names, with the ids 1, 2, and so on; those of ``unsent`` have no backup."""
+    instances = [{"id": number, "name": name, "status": "running"} for number, name in enumerate(names, 1)]
+    backups = [{**BACKUPS[0], "id": 10 + one["id"], "instance_id": one["id"]} for one in instances]
+    backups = [one for one in backups if one["instance_id"] not in unsent]
+    candidates = found(targets_of(None, [one["id"] for one in instances]), instances, backups)
+    results = [
+        {"item": one, "instance": one["instance"], "backup": one["backup"], "restore": {"outcome": "planned"}}
+        for one in candidates
+        if one["backup"]
+    ]
+    return planned(candidates, results, SETTINGS, instances, NOW)
+
+
+@pytest.mark.parametrize("name", ["web-bot", "web bot", "<b>{{ x }}</b>", "B\xfcro", "a,b", "true", "1"])
+def test_a_name_that_is_no_other_s_confirms(name):
+    assert answer(name, "shop-bot", None, "") == name
+    assert answer(f"  {name} ", "shop-bot") == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        None,
+        " ",
+        "\u3000",
+        "\u200b",
+        "\u3164",
+        "a\nb",
+        "\x1b[2J",
+        "a\u202eb",
+        "web\xa0bot",
+        "web\u3164bot",
+        "x" * 256,
+    ],
+)
+def test_a_name_that_is_blank_or_can_not_be_typed_does_not(name):
+    assert answer(name) == "1"
+    (plan,) = plans_of(name)
+    assert any("its id, 1, is given instead" in line for line in plan["lines"])
+    for given_instead in (str(name), str(name).strip(), "", " ", "\u3000", ","):
+        assert not is_confirmed(given_instead, [plan])
+    assert is_confirmed("1", [plan])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "web-bot",
+        "web-bot ",
+        "web - bot",
+        "\u3000web\xa0-bot\u200b",
+        "web-b\u043et",  # a Cyrillic o
+        "web-b0t",
+        "web-bo\u0301t",
+        "\uff57eb-bot",  # a wide w
+        "web-bot\ufe0f",
+    ],
+)
+def test_names_that_could_be_taken_for_each_other_do_not(other):
+    mine = "web-bOt" if "0" in other else "web-bot"
+    assert answer(mine, "shop-bot", other) == "1"
+    assert answer(other, "shop-bot", mine) == "1"
+
+
+@pytest.mark.parametrize(("one", "other"), [("Il-1|", "lI-|1"), ("10", "lO"), ("O0-bot", "0O-bot")])
+def test_letters_that_look_the_same_are_the_same(one, other):
+    assert answer(one, other) == "1"
+
+
+@pytest.mark.parametrize("name", ["7", " 7 ", "\uff17"])
+def test_a_name_that_reads_as_the_id_of_another_does_not(name):
+    assert answer(name, "shop-bot", ids=[7]) == "1"
+    assert answer("lO", "shop-bot", ids=[10]) == "1"
+    assert answer("1", "shop-bot", ids=[7]) == "1"
+
+
+@pytest.mark.parametrize("other", ["web-bot2", "Web-bot", "web_bot", "", None, "B\xfcro"])
+def test_names_that_differ_for_everybody_do(other):
+    assert answer("web-bot", other) == "web-bot"
+
+
+@given(st.text(max_size=12), st.text(max_size=12))
+def test_no_answer_confirms_two_instances(one, other):
+    instances = [{"id": 1, "name": one}, {"id": 2, "name": other}]
+    answers = [confirmation_of(instance, instances).answer for instance in instances]
+    assert answers[0] != answers[1]
+    assert all(text.isprintable() and text == text.strip() != "" for text in answers)
+
+
+@given(st.text(st.sampled_from("webot- \u3000\u200b\u0301\u043e0O"), min_size=1, max_size=8), st.data())
+def test_white_space_and_invisible_characters_tell_no_names_apart(name, data):
+    invisible = data.draw(st.text(st.sampled_from(" \xa0\u3000\u200b\u2060\u202e\ufe0f"), max_size=3))
+    cut = data.draw(st.integers(0, len(name)))
+    # A mark that stands elsewhere belongs to another letter.
+    if not any(unicodedata.category(letter).startswith("M") for letter in name[cut : cut + 1]):
+        assert answer(name, name[:cut] + invisible + name[cut:]) == "1"
+
+
+def test_the_name_confirms_and_nothing_else_does():
+    (plan,) = plans_of("web-bot")
+    assert is_confirmed("web-bot", [plan])
+    assert is_confirmed(" web-bot\n", [plan])
+    for wrong in ("", "1", "Web-bot", "web-bot,", ",web-bot", "web-bot,web-bot", "web", "w\u0435b-bot"):
+        assert not is_confirmed(wrong, [plan])
+
+
+def test_one_name_with_a_comma_confirms_alone_and_not_among_several():
+    (alone,) = plans_of("a,b")
+    assert is_confirmed("a,b", [alone])
+    several = plans_of("a,b", "c")
+    assert answers_to(several) == "1,c"
+    assert is_confirmed("1,c", several)
+    assert not is_confirmed("a,b,c", several)
+
+
+def test_of_several_those_that_are_sent_are_named_in_order_and_the_others_may_be():
+    plans = plans_of("web-bot", "bare-bot", "shop-bot", unsent=[2])
+    assert answers_to(plans) == "web-bot,shop-bot"
+    for right in ("web-bot,shop-bot", "web-bot, shop-bot", "web-bot,bare-bot,shop-bot", "web-bot,2,shop-bot"):
+        assert is_confirmed(right, plans)
+    for wrong in (
+        "",
+        "web-bot",
+        "shop-bot,web-bot",
+        "bare-bot,web-bot,shop-bot",
+        "web-bot,shop-bot,bare-bot",
+        "web-bot,shop-bot,other",
+        "web-bot,,shop-bot",
+        "web-bot,shop-bot,",
+        "1,3",
+    ):
+        assert not is_confirmed(wrong, plans)
+
+
+def test_where_nothing_is_sent_a_wrong_name_is_still_no_name_of_the_plan():
+    plans = plans_of("bare-bot", unsent=[1])
+    assert is_confirmed("bare-bot", plans)
+    assert not is_confirmed("web-bot", plans)
+    nobody = planned(found(targets_of("nobody", None), [WEB], []), [], SETTINGS, [WEB], NOW)
+    assert is_confirmed("nobody", nobody)
+    assert not is_confirmed("None", nobody)

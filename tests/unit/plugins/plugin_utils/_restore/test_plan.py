@@ -1,0 +1,55 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of the restore runbook; the rest is tested over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import found, targets_of
+from support.restores import BACKUPS, WEB, plan
+
+
+def test_targets():
+    assert (
+        targets_of("a, b", None) == targets_of(["a", "b"], []) == [{"name": "a", "id": None}, {"name": "b", "id": None}]
+    )
+    assert targets_of([" a, b "], None) == [{"name": " a, b ", "id": None}]
+    assert targets_of(None, [" 7"]) == targets_of(None, "7") == [{"name": None, "id": 7}]
+
+
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [(None, None), (["a"], [1]), (["a", "a"], None), (None, ["x"]), (None, "1,01"), ([""], []), (" , ", [])],
+)
+def test_targets_that_can_not_be(names, ids):
+    with pytest.raises(RefusedError):
+        targets_of(names, ids)
+
+
+def test_the_newest_of_its_own_backups_is_found_and_a_name_of_two_is_not_guessed():
+    assert found(targets_of("web-bot", None), [WEB], BACKUPS)[0]["backup"]["id"] == 12
+    twins = found(targets_of("web-bot", None), [WEB, {**WEB, "id": 3}], BACKUPS)[0]
+    assert twins["kind"] == "ambiguous"
+    nameless = [{"id": 9, "instance_name": "web-bot", "created_at": "2026-02-02T10:00:00Z"}]
+    assert found(targets_of(None, [1]), [WEB, {**WEB, "id": 3}], nameless)[0]["kind"] == "no_backup"
+    assert found(targets_of(None, [1]), [WEB], nameless)[0]["backup"]["id"] == 9
+
+
+def test_a_plan_says_what_is_lost():
+    assert plan()["sends"] is True
+    assert "1 d 0 h old" in plan()["lines"][0]
+    assert plan()["lines"][1].startswith("LOST for good: everything on it since 2026-02-02 10:00 UTC")
+    assert plan()["older_backup"] == 11
+
+
+def test_age_matters_only_for_what_would_be_sent():
+    assert plan(restore_max_age="23h")["kind"] == "too_old"
+    assert plan(restore_max_age="25h")["kind"] == ""
+    assert plan({"restore": {"outcome": "in_flight", "sent_at": "x"}}, restore_max_age="23h")["ready"] is True
+    unreadable = {"backup": {"id": 12, "created_at": "some day"}}
+    assert plan(unreadable, restore_max_age="23h")["kind"] == "too_old"
+    assert plan(unreadable)["kind"] == ""

@@ -1,0 +1,193 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the event source remembers is whole, its owner's alone, and never guessed at."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state import State, StateError, StateFile
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.transitions import (
+    Seen,
+    Waiting,
+    baseline,
+    transitions,
+)
+
+KEY = "oc_live_test_0123456789"
+SETTINGS = Settings("https://clawhosters.com/api/v1", KEY)
+ITEM = {"id": 1, "name": "wéb-bot", "health_status": "unhealthy"}
+EVENTS = transitions({}, [ITEM], 5.0)[0]
+STATE = State({"1": Seen(ITEM, Waiting({**ITEM, "health_status": "healthy"}, 1.5, 2.5)), "2": Seen({"id": 2})}, EVENTS)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "folder" / "watch.json"
+
+
+@pytest.fixture
+def file(path):
+    file = StateFile(str(path), SETTINGS)
+    with file.held():
+        yield file
+
+
+def test_what_was_written_is_read_again_and_is_nobody_else_s(file, path):
+    assert file.read() == State(None, [])
+    for state in (STATE, State({}, []), State(baseline([ITEM]), [])):
+        file.write(state)
+        assert file.read() == state
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["watch.json", "watch.json.lock"]
+
+
+def test_a_file_that_others_could_read_is_replaced_by_one_that_they_can_not(file, path):
+    file.write(STATE)
+    path.chmod(0o644)
+    file.write(STATE)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_key_is_not_in_it(file, path):
+    file.write(STATE)
+    assert KEY not in path.read_text(encoding="utf-8")
+
+
+@given(st.data())
+def test_a_damaged_file_is_refused_whatever_is_left_of_it(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("damaged") / "watch.json"
+    file = StateFile(str(path), SETTINGS)
+    file.write(STATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
+    with pytest.raises(StateError, match="damaged or no state file"):
+        file.read()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[]",
+        "{}",
+        "null",
+        "7",
+        "[" * 100_000,
+        '{"format": 2}',
+        '{"format": 1, "owner": "", "instances": [{"item": {}, "waiting": null}], "untold": []}',
+        '{"format": 1, "owner": "", "instances": [{"item": [], "waiting": null}], "untold": []}',
+        '{"format": 1, "owner": "", "instances": [], "untold": [7]}',
+        "\ud800".encode("utf-8", "surrogatepass"),
+    ],
+)
+def test_what_is_no_state_is_refused(file, path, content):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(StateError, match="Move it away to begin anew"):
+        file.read()
+
+
+@pytest.mark.parametrize("other", [Settings(SETTINGS.api_url, "oc_live_other"), Settings("https://a.example", KEY)])
+def test_one_of_another_service_or_key_is_refused(file, path, other):
+    file.write(STATE)
+    with pytest.raises(StateError, match="belongs to another api_url or API key"):
+        StateFile(str(path), other).read()
+
+
+def test_a_link_is_refused_and_what_it_points_to_stays(path, tmp_path):
+    target = tmp_path / "target"
+    target.write_text("precious", encoding="utf-8")
+    path.parent.mkdir()
+    file = StateFile(str(path), SETTINGS)
+    path.symlink_to(target)
+    with pytest.raises(StateError, match="can't be used"):
+        file.read()
+    path.unlink()
+    for name in ("watch.json.lock", ".watch.json.draft"):
+        (path.parent / name).symlink_to(target)
+    with pytest.raises(StateError, match="can't be used"), file.held():
+        pass
+    file.write(STATE)
+    assert target.read_text(encoding="utf-8") == "precious"
+
+
+def test_a_pipe_or_a_folder_is_refused(path, file):
+    os.mkfifo(path)
+    with pytest.raises(StateError, match="is no file"):
+        file.read()
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StateError):
+        file.read()
+    with pytest.raises(StateError, match="can't be used"):
+        file.write(STATE)
+
+
+def test_two_sources_do_not_share_one(path, file):
+    with pytest.raises(StateError, match="in use by another event source"), StateFile(str(path), SETTINGS).held():
+        pass
+
+
+def test_a_write_that_fails_or_is_broken_off_leaves_the_state_before(path, file, monkeypatch):
+    file.write(STATE)
+
+    def fail(*_arguments, **_options):
+        raise OSError(28, "No space left on device")
+
+    for name in ("fsync", "rename"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, fail)
+            with pytest.raises(StateError, match="No space left"):
+                file.write(State({}, []))
+        assert file.read() == STATE
+    # What a broken-off write left does not hinder the next one.
+    (path.parent / ".watch.json.draft").write_text("{", encoding="utf-8")
+    file.write(State({}, []))
+    assert file.read() == State({}, [])
+
+
+def test_a_file_or_folder_of_another_user_tells_nothing(path, file, owners):
+    file.write(STATE)
+    owners.give(path)
+    with pytest.raises(StateError, match=r"watch.json belongs to another user \(uid \d+\)"):
+        file.read()
+    owners.give(path, to=os.geteuid())
+    assert file.read() == STATE
+    path.chmod(0o666)
+    with pytest.raises(StateError, match=r"Others can write to .*watch.json"):
+        file.read()
+    path.chmod(0o600)
+    (path.parent / "second").hardlink_to(path)
+    with pytest.raises(StateError, match="another name"):
+        file.read()
+    (path.parent / "second").unlink()
+    owners.give(path.parent)
+    for use in (file.read, lambda: file.write(State({}, [])), StateFile(str(path), SETTINGS).held().__enter__):
+        with pytest.raises(StateError, match=r"since they own or may write .*folder. Name a file"):
+            use()
+
+
+def test_a_folder_in_which_all_may_write_will_do_if_nobody_can_replace_the_file(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    file = StateFile(str(shared / "watch.json"), SETTINGS)
+    for mode in (0o1777, 0o2775):
+        shared.chmod(mode)
+        with file.held():
+            file.write(STATE)
+        # As a container platform leaves the files of a volume.
+        for path in shared.iterdir():
+            path.chmod(0o660 if mode == 0o2775 else 0o600)
+        with file.held():
+            assert file.read() == STATE
+    shared.chmod(0o777)
+    with pytest.raises(StateError, match="since they own or may write"):
+        file.read()

@@ -1,0 +1,116 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Text of others on screens, in file names and in commands."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import (
+    NONE,
+    extra_variable,
+    label,
+    shown,
+    slug,
+)
+from support.restores import TRICKY_NAMES
+
+
+@given(st.text(max_size=300))
+def test_a_slug_is_one_plain_name(text):
+    name = slug(text)
+    assert Path(name).name == name
+    assert name not in ("", ".", "..")
+    assert name.isascii()
+    assert len(name) <= 80
+
+
+def test_plain_names_stay_and_others_differ():
+    assert slug("INC-2041.b") == "INC-2041.b"
+    assert slug("../../etc/passwd") != slug(".. .. etc passwd")
+    assert "/" not in slug("../../etc/passwd")
+    assert slug("..").startswith("unnamed-")
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF), max_size=70))
+def test_no_two_texts_have_the_same_slug(text):
+    assert slug(slug(text)) != slug(text) or slug(text) == text
+    assert slug(text + "\ud800") != slug(text + "?")
+    assert slug("disk full") != slug("disk-full-8c96d76f") == "disk-full-8c96d76f"
+
+
+@given(st.text(max_size=40), st.integers())
+def test_labels_are_one_printable_line(name, identity):
+    assert label(name, identity).isprintable()
+
+
+def test_what_is_not_there_is_a_dash():
+    assert shown(None) == shown("") == NONE
+    assert shown(0) == "0"
+    assert len(shown("x" * 1_000_000)) <= 80
+
+
+def loaded(text: str) -> t.Any:
+    """What Ansible makes of a variable in YAML."""
+    return DataLoader().load(text)["name"]
+
+
+@given(
+    st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc"]), min_size=1, max_size=30)
+)
+def test_a_variable_survives_the_shell_and_ansible(value):
+    flag, text = shlex.split(extra_variable("name", value))
+    assert flag == "-e"
+    if text.startswith("{"):
+        assert loaded(text) == value
+    else:
+        assert text == f"name={value}"
+
+
+@given(st.text(min_size=1, max_size=20))
+def test_no_text_makes_a_command_that_a_terminal_would_obey(value):
+    command = extra_variable("name", [value, "x"])
+    assert command.isprintable()
+    _flag, text = shlex.split(command)
+    if not value.isprintable():
+        assert loaded(text) == [value, "x"]
+
+
+def test_ordinary_commands_need_no_double_quotes():
+    assert extra_variable("names", ["a-b", "c"]) == "-e names=a-b,c"
+    assert extra_variable("names", ["my bot"]) == "-e '{names: [my bot]}'"
+    assert extra_variable("force", True) == "-e force=true"
+
+
+@pytest.mark.parametrize("word", ["no", "True", "123", "0x10", "1e3", ".5", "null", "~", "2026-99-99", "=", "<<", ""])
+def test_a_word_that_means_something_to_yaml_stays_text_beside_one_that_needs_quotes(word):
+    _flag, text = shlex.split(extra_variable("name", [word, "my bot"]))
+    assert loaded(text) == [word, "my bot"]
+
+
+def test_half_a_character_does_not_spoil_the_command():
+    _flag, text = shlex.split(extra_variable("name", "x\ud800"))
+    assert loaded(text) == "x\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    TRICKY_NAMES,
+)
+def test_a_real_shell_hands_on_the_very_text(text, tmp_path):
+    command = f"printf '%s\\0' {extra_variable('name', text)}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    flag, given_text, _end = done.stdout.split("\0")
+    assert flag == "-e"
+    assert loaded(given_text) == text
+    assert not list(tmp_path.iterdir())
