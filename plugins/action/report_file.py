@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files i
     record_run,
     write_page,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import never_run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import make_unsafe
 
 OPTIONS = {
     "path": {"type": "path", "required": True},
@@ -54,7 +54,7 @@ class ActionModule(ActionBase):
             result["warnings"] = [result["problem"]]
         elif result["problem"]:
             result.update(failed=True, msg=result["problem"])
-        return never_run(result)
+        return make_unsafe(result)
 
 
 def _written(args: dict[str, t.Any], *, check_mode: bool) -> bool:

@@ -61,14 +61,14 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.balance import plan_of
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.balance import build_plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def balance_plan(billing: t.Any, instances: t.Any, order: t.Any, min_days: t.Any, rounds: t.Any = ()) -> t.Any:
     """What to stop, and what each stop buys."""
     try:
-        return inert(plan_of(billing, list(instances), order, int(min_days), rounds))
+        return mark_unsafe(build_plan(billing, list(instances), order, int(min_days), rounds))
     except RefusedError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -38,13 +38,13 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import slug
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import slugify
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def file_slug(text: t.Any) -> t.Any:
     """A file name for ``text``."""
-    return inert(slug(str(text)))
+    return mark_unsafe(slugify(str(text)))
 
 
 class FilterModule:

@@ -73,9 +73,9 @@ from ansible.utils.display import Display
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal, JournalError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import duration_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import page
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def fleet_page(
@@ -88,11 +88,11 @@ def fleet_page(
 ) -> t.Any:
     """Everything on the page."""
     try:
-        options["max_age"] = duration_of("fleet_report_backup_max_age", str(max_age))
+        options["max_age"] = parse_duration("fleet_report_backup_max_age", str(max_age))
         journal, options["journal_problem"] = _read_journal(str(state_dir)) if state_dir else ("", "")
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
-    return inert(page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
+    return mark_unsafe(page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
 
 
 def _read_journal(state_dir: str) -> tuple[str, str]:

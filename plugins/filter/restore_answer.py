@@ -43,13 +43,13 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import confirmation_of
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import build_confirmation
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def restore_answer(instance: t.Any, instances: t.Any) -> t.Any:
     """Returns what confirms the restore of the instance."""
-    return inert(confirmation_of(instance, list(instances)).answer)
+    return mark_unsafe(build_confirmation(instance, list(instances)).answer)
 
 
 class FilterModule:

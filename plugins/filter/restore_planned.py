@@ -55,14 +55,14 @@ from datetime import UTC, datetime
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import planned
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import build_plans
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def restore_planned(found: t.Any, results: t.Any, settings: t.Any, instances: t.Any) -> t.Any:
     """What would be done for each target."""
     try:
-        return inert(planned(list(found), list(results), settings, list(instances), datetime.now(UTC)))
+        return mark_unsafe(build_plans(list(found), list(results), settings, list(instances), datetime.now(UTC)))
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
 

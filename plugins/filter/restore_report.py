@@ -53,12 +53,12 @@ import typing as t
 from datetime import UTC, datetime
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import report
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def restore_report(steps: t.Any, plans: t.Any, settings: t.Any, run: t.Any) -> t.Any:
     """The whole of one run."""
-    return inert(report(list(steps), list(plans), settings, run, datetime.now(UTC)))
+    return mark_unsafe(report(list(steps), list(plans), settings, run, datetime.now(UTC)))
 
 
 class FilterModule:

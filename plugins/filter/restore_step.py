@@ -67,13 +67,13 @@ import typing as t
 from datetime import UTC, datetime
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import step
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def restore_step(result: t.Any, earlier: t.Any, **facts: t.Any) -> t.Any:
     """The steps with one more."""
     steps = list(earlier)
-    return inert([*steps, step(result, steps, datetime.now(UTC), **facts)])
+    return mark_unsafe([*steps, step(result, steps, datetime.now(UTC), **facts)])
 
 
 class FilterModule:

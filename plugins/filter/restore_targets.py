@@ -43,14 +43,14 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import targets_of
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def restore_targets(names: t.Any, ids: t.Any = None) -> t.Any:
     """The instances that a user named, by name or by id."""
     try:
-        return inert(targets_of(names, ids))
+        return mark_unsafe(parse_targets(names, ids))
     except RefusedError as error:
         raise AnsibleFilterError(str(error)) from error
 

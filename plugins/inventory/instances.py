@@ -143,29 +143,29 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ClawHostersError,
     SettingsError,
+    format_list,
     one_line,
-    some_of,
-    with_guess,
+    with_suggestion,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination import Item
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings, settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination import Resource
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings, parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import (
     fits,
-    normal,
+    normalize,
     unknown_words,
     with_details,
     words_in,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import told_progress
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
     DuplicateNames,
+    make_unique,
     safe_name,
-    unique_names,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import as_template, inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import as_template, mark_unsafe
 
 SETTINGS = tuple(API.options)
 NO_NAME = re.compile(r"[^A-Za-z0-9_]")
@@ -179,7 +179,7 @@ ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
 class Listed(t.NamedTuple):
     """The instances of the wanted statuses, and the statuses of all that the account has."""
 
-    instances: list[Item]
+    instances: list[Resource]
     statuses: list[str]
 
 
@@ -209,7 +209,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             self._require_known_options(config)
             require_library()
-            settings = settings_from(self._settings(), self.display.warning)
+            settings = parse_settings(self._settings(), self.display.warning)
             if self.get_option("hostvars_prefix").startswith("ansible_"):
                 raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
             listed = self._listed(settings, self.get_cache_key(path), cache)
@@ -230,7 +230,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 unknown += [f"in keyed_groups {name}" for name in _unknown_names(entry, known)]
         if unknown:
             raise SettingsError(
-                f"Unknown options: {some_of(unknown, 5)}. Nothing was read. "
+                f"Unknown options: {format_list(unknown, 5)}. Nothing was read. "
                 f"ansible-doc -t inventory {self.NAME} lists the options."
             )
 
@@ -261,7 +261,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _read(self, settings: Settings) -> Listed:
-        client = Client(settings, progress=told_progress(self.display), warn=self.display.warning)
+        client = Client(settings, progress=display_progress(self.display), warn=self.display.warning)
         every = client.fetch_all("/instances")
         wanted = self._wanted()
         instances = [instance for instance in every if fits(instance, wanted)]
@@ -271,14 +271,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")
-        return {"status": None if "all" in map(normal, statuses) else statuses}
+        return {"status": None if "all" in map(normalize, statuses) else statuses}
 
     def _needs_details(self) -> bool:
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
 
     # Hosts
 
-    def _populate(self, instances: list[Item]) -> None:
+    def _populate(self, instances: list[Resource]) -> None:
         kept = [(instance, variables) for instance in instances if self._passes(variables := self._variables(instance))]
         if len(kept) < self.get_option("min_hosts"):
             raise AnsibleParserError(
@@ -287,7 +287,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
         named = [(str(instance["id"]), self._host_name(instance, variables)) for instance, variables in kept]
         group = self._group_name()
-        names = unique_names(
+        names = make_unique(
             named,
             reserved={*RESERVED, group},
             may_rename=self.get_option("on_duplicate") == "suffix",
@@ -306,7 +306,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 self.inventory.remove_host(host)
             raise
         for why, examples in self._no_addresses.items():
-            self.display.warning(f"ansible_host is not set where {why}: {some_of(examples, 5)}.")
+            self.display.warning(f"ansible_host is not set where {why}: {format_list(examples, 5)}.")
 
     def _group_name(self) -> str:
         """The option C(group), as a safe name. Ansible itself makes the names of the other groups safe."""
@@ -317,16 +317,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
         return name
 
-    def _add(self, name: str, group: str, instance: Item, variables: dict[str, t.Any], *, strict: bool) -> None:
+    def _add(self, name: str, group: str, instance: Resource, variables: dict[str, t.Any], *, strict: bool) -> None:
         """One host with its variables and groups."""
-        host = self.inventory.add_host(inert(name), group=group)
+        host = self.inventory.add_host(mark_unsafe(name), group=group)
         # By way of the inventory, each value would be searched and marked with the name of the file, which takes a
         # third of the time that a large fleet takes, and tells nobody anything.
         record = self.inventory.get_host(host)
         for variable, value in variables.items():
             record.set_variable(variable, value)
         if address := self._address(instance):
-            self.inventory.set_variable(host, "ansible_host", inert(address))
+            self.inventory.set_variable(host, "ansible_host", mark_unsafe(address))
         self._compose_variables(host, variables, strict)
         known = {**variables, **self.inventory.get_host(host).vars}
         self._add_host_to_composed_groups(self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False)
@@ -342,16 +342,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if name in ADDRESS_VARIABLES and str(composed[name]).startswith("-"):
                 self._has_no_address(host, "its value from compose begins with a dash", composed.pop(name))
             else:
-                self.inventory.set_variable(host, name, inert(composed[name]))
+                self.inventory.set_variable(host, name, mark_unsafe(composed[name]))
 
-    def _variables(self, instance: Item) -> dict[str, t.Any]:
+    def _variables(self, instance: Resource) -> dict[str, t.Any]:
         """The host variables. A field with a name that no variable can have gets one that a variable can."""
         prefix = self.get_option("hostvars_prefix")
         # A field that needs no other name comes last, and so keeps its own.
         fields = {
             _variable_name(field): field for field in sorted(instance, key=lambda one: _variable_name(one) == one)
         }
-        variables = {f"{prefix}{name}": inert(instance[fields[name]]) for name in sorted(fields)}
+        variables = {f"{prefix}{name}": mark_unsafe(instance[fields[name]]) for name in sorted(fields)}
         # How Ansible connects is the user's to say: with an empty prefix, a field could say it too.
         return {name: value for name, value in variables.items() if not name.startswith("ansible_")}
 
@@ -367,7 +367,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 ) from None
         return True
 
-    def _host_name(self, instance: Item, variables: dict[str, t.Any]) -> str:
+    def _host_name(self, instance: Resource, variables: dict[str, t.Any]) -> str:
         for preference in self.get_option("hostnames"):
             if preference in instance:
                 name = instance[preference]
@@ -389,7 +389,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except AnsibleError as error:
             raise AnsibleParserError(f"The host name '{preference}' can't be templated: {one_line(error)}.") from None
 
-    def _address(self, instance: Item) -> str | None:
+    def _address(self, instance: Resource) -> str | None:
         """What to connect to. Only what surely is an address or a host name: SSH would take options, too."""
         source = self.get_option("connect_with")
         if source == "ip_address" and instance.get("ip_address"):
@@ -414,7 +414,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 def _unknown_names(given: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
     """Returns the names that ``definitions`` have neither as name nor as alias, with what may be meant."""
     known = {*definitions, *(alias for one in definitions.values() for alias in one.get("aliases") or ())}
-    return [with_guess(one_line(name, 80), known) for name in given if name not in known]
+    return [with_suggestion(one_line(name, 80), known) for name in given if name not in known]
 
 
 def _uncached(text: t.Any) -> Listed | None:

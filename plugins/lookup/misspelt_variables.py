@@ -54,7 +54,7 @@ from pathlib import Path
 import yaml
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import inert
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import misspelt_text
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -69,7 +69,7 @@ class LookupModule(LookupBase):
         owners = {str(name): f"playbook {self.get_option('playbook')}" for name in self.get_option("names")}
         for role in terms:
             owners |= dict.fromkeys(_options(role), f"role {role}")
-        return [inert(misspelt_text(variables or (), owners))]
+        return [mark_unsafe(misspelt_text(variables or (), owners))]
 
 
 def _options(role: str) -> list[str]:

@@ -42,14 +42,14 @@ def details_text(details: object) -> str:
     return one_line(details if isinstance(details, str) else json.dumps(details))
 
 
-def some_of(texts: t.Iterable[str], limit: int) -> str:
+def format_list(texts: t.Iterable[str], limit: int) -> str:
     """The first of them, and how many more there are: ``a, b and 3 more``."""
     every = list(texts)
     more = f" and {len(every) - limit} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + more
 
 
-def with_guess(name: str, known: t.Iterable[str]) -> str:
+def with_suggestion(name: str, known: t.Iterable[str]) -> str:
     """``name``, and the most similar of the ``known`` names where one is similar: ``tire (do you mean tier?)``."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"{name} (do you mean {near[0]}?)" if near else name
@@ -96,11 +96,11 @@ class TlsError(ClawHostersError):
     """The service's certificate is not trusted, or no encrypted connection came about; nothing was sent."""
 
 
-class AnswerError(ClawHostersError):
+class ResponseError(ClawHostersError):
     """The service answered with success, but not in a shape that can be used."""
 
 
-class RedirectedError(AnswerError):
+class RedirectedError(ResponseError):
     """The answer was a redirect that is not followed; ``status`` tells which."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -108,11 +108,11 @@ class RedirectedError(AnswerError):
         self.status = status
 
 
-class GarbledError(AnswerError):
+class MalformedResponseError(ResponseError):
     """The answer is cut off or empty; the next one may be whole."""
 
 
-class IncompleteListError(AnswerError):
+class IncompleteListError(ResponseError):
     """A list could not be read whole; a part of it is never passed on as all of it (contract 4.4)."""
 
 
@@ -212,7 +212,7 @@ class ServerError(ApiError):
     hint = "The fault is on the service's side; try again later."
 
 
-def type_of(status: int) -> type[ApiError]:
+def type_name(status: int) -> type[ApiError]:
     """The error that an answer with this status is."""
     return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
 

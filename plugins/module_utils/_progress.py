@@ -10,7 +10,7 @@ import math
 import time
 import typing as t
 
-from . import _concurrency as together
+from . import _concurrency as concurrency
 
 EVERY_SECONDS = 10.0
 SHORTEST_STEP = 1e-4
@@ -25,7 +25,7 @@ class Progress:
         say: t.Callable[[str], None] | None = None,
         *,
         clock: t.Callable[[], float] = time.monotonic,
-        sleep: t.Callable[[float], None] = together.sleep,
+        sleep: t.Callable[[float], None] = concurrency.sleep,
     ) -> None:
         self._say = say
         self._sleep = sleep
@@ -42,10 +42,10 @@ class Progress:
         """Sleeps ``seconds``, part of a wait that began at ``since`` (of ``clock``) and lasts ``limit`` at most."""
         end = self.clock() + seconds
         self._catch_up(what, since=since, limit=limit)
-        while (left := end - self.clock()) > SHORTEST_STEP:
+        while (remaining := end - self.clock()) > SHORTEST_STEP:
             waited = self.clock() - since
             next_line = (waited // EVERY_SECONDS + 1) * EVERY_SECONDS
-            step = min(left, max(next_line - waited, SHORTEST_STEP))
+            step = min(remaining, max(next_line - waited, SHORTEST_STEP))
             self._sleep(step)
             if waited + step >= next_line - 1e-3:
                 self._tell(what, next_line, since=since, limit=limit)
@@ -68,7 +68,7 @@ class Progress:
             self._say(line)
 
 
-class Patience:
+class Deadline:
     """How long one call may still wait, whatever for. Times are in seconds."""
 
     def __init__(self, progress: Progress, limit: float, waiting: t.Callable[[], t.ContextManager[None]]) -> None:
@@ -82,12 +82,12 @@ class Patience:
         self._progress.say(line)
 
     @property
-    def spent(self) -> float:
+    def elapsed(self) -> float:
         return self._progress.clock() - self._started
 
     @property
-    def left(self) -> float:
-        return self._limit - self.spent
+    def remaining(self) -> float:
+        return self._limit - self.elapsed
 
     def sleep(self, seconds: float, what: str) -> None:
         """Sleeps, and lets the person who waits know ``what`` for."""

@@ -78,13 +78,13 @@ def without_links(text: str) -> str:
     return _LINK.sub(MASK, text)
 
 
-def redacted(value: t.Any, redact: t.Callable[[str], str]) -> t.Any:
+def redact_text(value: t.Any, redact: t.Callable[[str], str]) -> t.Any:
     """Returns parsed JSON with ``redact`` applied to each text in it, names of fields included."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {redact(name): redacted(content, redact) for name, content in value.items()}
-    return [redacted(entry, redact) for entry in value] if isinstance(value, list) else value
+        return {redact(name): redact_text(content, redact) for name, content in value.items()}
+    return [redact_text(entry, redact) for entry in value] if isinstance(value, list) else value
 
 
 @functools.cache

@@ -23,34 +23,34 @@ _SHORTEST_SECRET = 4
 """Characters. Shorter ones are hidden where they stand; hidden everywhere, they would make all text unreadable."""
 
 
-def masked(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> t.Any:
+def redact(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> t.Any:
     """``value`` with its secrets hidden, in whatever depth: what stands under a name with such a ``word`` in it.
 
     What stands under one of ``names``, at the top, is a secret as a whole.
     """
     if isinstance(value, dict):
         return {name: MASK if name in names else _under(str(name), content, word) for name, content in value.items()}
-    return [masked(entry, word=word) for entry in value] if isinstance(value, list) else value
+    return [redact(entry, word=word) for entry in value] if isinstance(value, list) else value
 
 
-def secrets_in(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> set[str]:
-    """What ``masked`` hides of ``value``, as texts that may be hidden wherever they turn up."""
-    return {text for text in map(str, _hidden_in(value, masked(value, names, word))) if len(text) >= _SHORTEST_SECRET}
+def find_secrets(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> set[str]:
+    """What ``redact`` hides of ``value``, as texts that may be hidden wherever they turn up."""
+    return {text for text in map(str, _hidden_in(value, redact(value, names, word))) if len(text) >= _SHORTEST_SECRET}
 
 
-def texts_in(value: t.Any) -> t.Iterator[str]:
+def find_texts(value: t.Any) -> t.Iterator[str]:
     """Yields each text in parsed JSON, without the names of fields."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (dict, list)):
         for content in value.values() if isinstance(value, dict) else value:
-            yield from texts_in(content)
+            yield from find_texts(content)
 
 
 def _under(name: str, content: t.Any, word: re.Pattern[str]) -> t.Any:
     words = _WORDS.findall(name)
     if not any(_is_secret(one, word) for one in words):
-        return masked(content, word=word)
+        return redact(content, word=word)
     # A number under `password` is one; under `token_limit` or `tokens` it counts something.
     return _hidden(content, numbers=_is_secret(words[-1], word) and words[-1].lower() != "tokens")
 

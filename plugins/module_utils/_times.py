@@ -18,7 +18,7 @@ _LOWEST_UNIX_MILLISECONDS = 1e12
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-def time_of(value: object) -> datetime | None:
+def parse_time(value: object) -> datetime | None:
     """A time of the service in UTC, None where it can't be read: ISO 8601 in any form (contract U25), or Unix time.
 
     Without an offset it is UTC, as all samples are.
@@ -33,11 +33,11 @@ def time_of(value: object) -> datetime | None:
         return None
 
 
-def moment_of(option: str, text: str | None) -> datetime | None:
+def parse_timestamp(option: str, text: str | None) -> datetime | None:
     """The moment that a user gave, in UTC; None when none was given. Raises SettingsError for what is no moment."""
     if text is None:
         return None
-    moment = time_of(text) if _ISO_8601.fullmatch(text.strip()) else None
+    moment = parse_time(text) if _ISO_8601.fullmatch(text.strip()) else None
     if moment is None:
         raise SettingsError(
             f"{option} is '{one_line(text)}', but must be a moment in ISO 8601, such as 2026-02-01T10:00:00Z; "
@@ -46,7 +46,7 @@ def moment_of(option: str, text: str | None) -> datetime | None:
     return moment
 
 
-def duration_of(option: str, text: str | None) -> timedelta | None:
+def parse_duration(option: str, text: str | None) -> timedelta | None:
     """A duration such as ``36h`` or ``7d``, None when none was given. Raises SettingsError for anything else."""
     if text is None:
         return None
@@ -58,12 +58,12 @@ def duration_of(option: str, text: str | None) -> timedelta | None:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
-def iso(moment: datetime) -> str:
+def format_iso(moment: datetime) -> str:
     """A moment as journals and reports hold it: UTC, to the millisecond."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def span(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """A duration for people: ``3 d 4 h``, ``5 h 20 min``, ``12 min``, ``40 s``."""
     seconds = max(int(duration.total_seconds()), 0)
     minutes = seconds // 60

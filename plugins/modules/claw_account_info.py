@@ -78,19 +78,19 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
 
 SPEC = API
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Reads the account (contract 3)."""
     return {"account": task.client.fetch_object("/account")}
 
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

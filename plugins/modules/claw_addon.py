@@ -162,8 +162,13 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import Wanted, conceal, ensure, find
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import (
+    Wanted,
+    ensure,
+    find,
+    redact_options,
+)
 
 SPEC = ArgumentSpec(
     {
@@ -175,11 +180,11 @@ SPEC = ArgumentSpec(
         "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
     },
     required_one_of=(("id", "addon_type"),),
-    conceal=conceal,
-).plus(API)
+    redact_options=redact_options,
+).merge(API)
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Finds the add-on and brings its attributes to what they should be (contract 6)."""
     params = task.params
     wanted = Wanted(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
@@ -193,7 +198,7 @@ def work(task: Task) -> Result:
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -124,8 +124,8 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import masked
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import redact
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import Wanted, read
 
 SPEC = ArgumentSpec(
@@ -135,19 +135,19 @@ SPEC = ArgumentSpec(
         "instance_id": {"type": "int"},
         "instance_name": {"type": "str"},
     }
-).plus(API)
+).merge(API)
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Reads the add-ons that are asked for (contract 6)."""
     params = task.params
     wanted = Wanted(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
-    return {"addons": masked(read(task.client, wanted))}
+    return {"addons": redact(read(task.client, wanted))}
 
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -141,9 +141,9 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import left_out_text, read, select
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import moment_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp
 
 SPEC = ArgumentSpec(
     {
@@ -154,13 +154,13 @@ SPEC = ArgumentSpec(
         "newest": {"type": "bool", "default": False},
         "usable": {"type": "bool", "default": False},
     }
-).plus(API)
+).merge(API)
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Reads the backups that are asked for (contract 7)."""
     params = task.params
-    before = moment_of("before", params["before"])
+    before = parse_timestamp("before", params["before"])
     backups = read(task.client, params["id"], params["instance_id"], params["instance_name"])
     chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
     if left_out:
@@ -171,7 +171,7 @@ def work(task: Task) -> Result:
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

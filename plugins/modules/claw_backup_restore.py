@@ -214,12 +214,16 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec, waiting
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    API,
+    ArgumentSpec,
+    wait_arguments,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import checked_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Choice, Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import duration_of, moment_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 
 SPEC = ArgumentSpec(
     {
@@ -235,18 +239,18 @@ SPEC = ArgumentSpec(
     },
     required_one_of=(("backup_id", "instance_id", "instance_name"),),
     mutually_exclusive=(("backup_id", "before"),),
-).plus(API, waiting(900))
+).merge(API, wait_arguments(900))
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Chooses the backup, and restores it unless the journal says that this was done."""
     params = task.params
     choice = Choice(
         instance_id=params["instance_id"],
         instance_name=params["instance_name"],
         backup_id=params["backup_id"],
-        before=moment_of("before", params["before"]),
-        max_age=duration_of("max_age", params["max_age"]),
+        before=parse_timestamp("before", params["before"]),
+        max_age=parse_duration("max_age", params["max_age"]),
         expected_sent_at=params["expected_sent_at"],
     )
     restore = Restore(
@@ -263,7 +267,7 @@ def work(task: Task) -> Result:
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.billing import PARTS, read
 
 SPEC = ArgumentSpec(
@@ -158,17 +158,17 @@ SPEC = ArgumentSpec(
         "include": {"type": "list", "elements": "str", "choices": list(PARTS), "default": ["summary"]},
         "max_pages": {"type": "int", "default": 1},
     }
-).plus(API)
+).merge(API)
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Reads the parts that are asked for (contract 5)."""
     return {"billing": read(task.client, task.params["include"], task.params["max_pages"])}
 
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

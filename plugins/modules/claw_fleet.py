@@ -179,8 +179,12 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import PartialError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec, waiting
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    API,
+    ArgumentSpec,
+    wait_arguments,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Entry, Fleet, report
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES
 
@@ -200,14 +204,14 @@ SPEC = ArgumentSpec(
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
         "max_changes": {"type": "int"},
     }
-).plus(API, waiting(300))
+).merge(API, wait_arguments(300))
 
 
 SHOWN = 3
 """Entries that failed whose reasons stand in ``msg``; ``instances`` has all of them."""
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Brings every entry to its state, and fails at the end if one of them did."""
     params = task.params
     entries = [Entry(item["id"], item["name"], item["state"] or params["state"]) for item in params["instances"]]
@@ -227,7 +231,7 @@ def work(task: Task) -> Result:
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

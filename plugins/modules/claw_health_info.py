@@ -105,20 +105,20 @@ api:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import measure
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import measure_health
 
 SPEC = API_WITHOUT_KEY
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Looks at the service once (contract 2)."""
-    return measure(task.client)
+    return measure_health(task.client)
 
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -169,10 +169,14 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec, waiting
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
+    API,
+    ArgumentSpec,
+    wait_arguments,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES, find
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import Power
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import InstanceManager
 
 SPEC = ArgumentSpec(
     {
@@ -181,21 +185,21 @@ SPEC = ArgumentSpec(
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
     },
     required_one_of=(("id", "name"),),
-).plus(API, waiting(300))
+).merge(API, wait_arguments(300))
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
     params = task.params
-    power = Power(task.client, task.waiter(), params["wait_healthy"], task.warn)
+    power = InstanceManager(task.client, task.waiter(), params["wait_healthy"], task.warn)
     found = find(task.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
-    return power.ensure(found, params["state"], sought).as_result()
+    return power.ensure_state(found, params["state"], sought).as_result()
 
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

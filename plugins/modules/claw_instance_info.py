@@ -130,7 +130,7 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import read
 
 SPEC = ArgumentSpec(
@@ -142,10 +142,10 @@ SPEC = ArgumentSpec(
         "health_statuses": {"type": "list", "elements": "str"},
         "details": {"type": "bool", "default": False},
     }
-).plus(API)
+).merge(API)
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Reads the instances that are asked for."""
     params = task.params
     wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
@@ -155,7 +155,7 @@ def work(task: Task) -> Result:
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

@@ -126,12 +126,12 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Result, Task, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import checked_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import (
     Purchase,
-    body_of,
-    conceal,
+    build_request_body,
+    redact_options,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
@@ -142,16 +142,16 @@ SPEC = ArgumentSpec(
         "order": {"type": "str", "required": True},
         "request": {"type": "dict", "default": {}},
     },
-    conceal=conceal,
-).plus(API)
+    redact_options=redact_options,
+).merge(API)
 
 
-def work(task: Task) -> Result:
+def run(task: ModuleContext) -> Result:
     """Buys the package if the balance is low and the journal does not say that this was done."""
     params = task.params
     order = checked_name("order", params["order"])
     purchase = Purchase(task.client, Journal(params["state_dir"]), order, task.warn)
-    result = purchase.run(body_of(params["package_id"], params["request"]), params["balance_below"])
+    result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
     # The answer may hold a link to pay by: it is for the playbook, not for screens and logs.
     sent = result["changed"] and not task.client.check_mode
     return {**result, "_ansible_no_log": True} if sent else result
@@ -159,7 +159,7 @@ def work(task: Task) -> Result:
 
 def main() -> None:
     """Entry point of the module process."""
-    run_module(SPEC, work)
+    run_module(SPEC, run)
 
 
 if __name__ == "__main__":

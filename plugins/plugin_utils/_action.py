@@ -19,9 +19,9 @@ from ansible.module_utils.errors import AnsibleValidationErrorMultiple, Unsuppor
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._http.client import Usage
-from ..module_utils._module.runner import Execution
-from ._display import told_progress
-from ._unsafe import never_run
+from ..module_utils._module.runner import ModuleRunner
+from ._display import display_progress
+from ._unsafe import make_unsafe
 
 
 class ControllerAction(ActionBase):
@@ -53,28 +53,28 @@ class ControllerAction(ActionBase):
         # A blank is no secret, and masking it would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         given = _plain(validation.validated_parameters)
-        shown = self.MODULE.SPEC.concealed(given)
+        shown = self.MODULE.SPEC.redacted(given)
         secrets |= shown.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
         if validation.error_messages:
             outcome = {"failed": True, "msg": self._option_error(validation.errors), "api": Usage().as_dict()}
         else:
-            execution = Execution(
+            runner = ModuleRunner(
                 given,
                 bool(self._task.check_mode),
-                told_progress(self._display),
+                display_progress(self._display),
                 needs_key=self.MODULE.SPEC.needs_key,
             )
-            outcome = execution.result_of(self.MODULE.work)
-            secrets |= execution.secrets
-            if execution.warnings:
-                outcome["warnings"] = execution.warnings
+            outcome = runner.run(self.MODULE.run)
+            secrets |= runner.secrets
+            if runner.warnings:
+                outcome["warnings"] = runner.warnings
         if outcome.get("failed"):
             self._hide_source(secrets, is_secret=shown.params != given)
         if outcome.get("_ansible_no_log"):
             # ansible-core 2.18 shows the result of a loop as a whole, unless its task says so.
             self._task.no_log = True
         outcome["invocation"] = {"module_args": shown.params}
-        return never_run(_masked(outcome, secrets))
+        return make_unsafe(_masked(outcome, secrets))
 
     def _option_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """What is wrong with the options, in the words that modules use."""

@@ -13,7 +13,7 @@ from ansible.utils.display import Display
 from ..module_utils._progress import Progress
 
 
-def told_progress(display: Display) -> Progress:
+def display_progress(display: Display) -> Progress:
     """Progress that is told on standard error, since standard output may be a callback's JSON.
 
     ``CLAWHOSTERS_PROGRESS=0`` silences it (interface 1a).

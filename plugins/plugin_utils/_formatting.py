@@ -29,7 +29,7 @@ _PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,-]+")
 _PLAIN_IN_YAML = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./~@%+-]*( [A-Za-z0-9_./~@%+-]+)*")
 
 
-def shown(value: object, limit: int = NAME_LIMIT) -> str:
+def format_value(value: object, limit: int = NAME_LIMIT) -> str:
     """A value on one line, without control characters, cut; a dash where there is none."""
     return one_line(value, limit) if value not in (None, "") else NONE
 
@@ -37,11 +37,15 @@ def shown(value: object, limit: int = NAME_LIMIT) -> str:
 def label(name: object, identity: object) -> str:
     """How screens and pages name an instance."""
     if identity is None:
-        return shown(name)
-    return f"{shown(name)} (id {one_line(identity, 20)})" if name not in (None, "") else f"id {one_line(identity, 20)}"
+        return format_value(name)
+    return (
+        f"{format_value(name)} (id {one_line(identity, 20)})"
+        if name not in (None, "")
+        else f"id {one_line(identity, 20)}"
+    )
 
 
-def slug(text: str) -> str:
+def slugify(text: str) -> str:
     """A file name for ``text`` that stays in its folder, and that no other text has."""
     if len(text) <= _SLUG_LIMIT and _SAFE_IN_FILE_NAMES.fullmatch(text) and not _ENDS_AS_MADE.search(text):
         return text
@@ -49,7 +53,7 @@ def slug(text: str) -> str:
     return f"{kept}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
-def clock(moment: datetime | None) -> str:
+def format_clock(moment: datetime | None) -> str:
     """A moment for people; a dash where there is none."""
     return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else NONE
 

@@ -13,7 +13,7 @@ import re
 import typing as t
 from collections import defaultdict
 
-from ..module_utils._errors import one_line, some_of
+from ..module_utils._errors import format_list, one_line
 
 NAME_LIMIT = 200
 """Bytes of a name. It becomes a file name, which may have 255; an id and an extension may be added."""
@@ -42,7 +42,7 @@ def safe_name(text: str, limit: int = NAME_LIMIT) -> str:
     return _VARIABLE.sub("_", name).encode()[:limit].decode(errors="ignore")
 
 
-def unique_names(
+def make_unique(
     named: t.Sequence[tuple[str, str]],
     *,
     reserved: t.Collection[str] = (),
@@ -74,7 +74,7 @@ def unique_names(
     if unsafe:
         warn(
             "Host names that Ansible would take for a path or an option, or that are too long, are changed: "
-            f"{some_of(unsafe, _SHOWN)}."
+            f"{format_list(unsafe, _SHOWN)}."
         )
     _warn_of_ids("mean something else to Ansible", [names[instance_id] for instance_id in meant_otherwise], warn)
     _warn_of_ids("several instances would have", [names[instance_id] for instance_id in shared], warn)
@@ -86,7 +86,7 @@ def _rename_shared(names: dict[str, str], wanted: dict[str, str], may_rename: bo
     renamed: list[str] = []
     while shared := _shared(names):
         for name, ids in shared.items():
-            shown = some_of(map(one_line, ids), _SHOWN)
+            shown = format_list(map(one_line, ids), _SHOWN)
             if not may_rename:
                 raise DuplicateNames(
                     f"The instances with ids {shown} would all have the host name {name} (on_duplicate: fail)."
@@ -109,7 +109,7 @@ def _with_id(name: str, instance_id: str) -> str:
 
 def _warn_of_ids(which: str, names: list[str], warn: t.Callable[[str], None]) -> None:
     if names:
-        warn(f"Host names that {which} get the id of their instance added: {some_of(names, _SHOWN)}.")
+        warn(f"Host names that {which} get the id of their instance added: {format_list(names, _SHOWN)}.")
 
 
 def _shared(names: dict[str, str]) -> dict[str, list[str]]:

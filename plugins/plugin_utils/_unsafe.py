@@ -31,12 +31,12 @@ def as_template(text: str) -> str:
     return _trust(text) if _trust else text
 
 
-def never_run(value: t.Any) -> t.Any:
+def make_unsafe(value: t.Any) -> t.Any:
     """A result that holds text of the service, in a form in which no text of it is ever run."""
     return value if _trust else wrap_var(value)
 
 
-def inert(value: t.Any) -> t.Any:
+def mark_unsafe(value: t.Any) -> t.Any:
     """A host variable from the service, in a form in which no text of it is ever run.
 
     Text that is neither a template nor an expression is left plain on old cores and marked as trusted on new ones:
@@ -46,9 +46,9 @@ def inert(value: t.Any) -> t.Any:
     if isinstance(value, str):
         return _inert_text(value)
     if isinstance(value, dict):
-        return {inert(name): inert(item) for name, item in value.items()}
+        return {mark_unsafe(name): mark_unsafe(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [inert(item) for item in value]
+        return [mark_unsafe(item) for item in value]
     return value
 
 

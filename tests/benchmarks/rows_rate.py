@@ -118,7 +118,7 @@ def _of_one(
 
     # The worst of all runs: one refusal is one too many.
     refused, failed = most_refused(outcomes[ours]), most_failed(outcomes[ours])
-    ratio = time_of(outcomes[ours]) / floor
+    ratio = parse_time(outcomes[ours]) / floor
     no_refusals = refused == 0 if ours == OURS.name else None
     return [
         Row(
@@ -130,7 +130,7 @@ def _of_one(
         Row(f"{title}: failed", values(lambda runs: str(most_failed(runs))), target="0", met=failed == 0),
         Row(
             f"{title}: time",
-            values(lambda runs: f"{time_of(runs):.1f} s"),
+            values(lambda runs: f"{parse_time(runs):.1f} s"),
             ratio=f"{ratio:.2f}x",
             target=f"<= {goal:.2f}x",
             met=ratio <= goal,
@@ -149,7 +149,7 @@ def most_failed(runs: list[Outcome]) -> int:
     return max(outcome.failed for outcome in runs)
 
 
-def time_of(runs: list[Outcome]) -> float:
+def parse_time(runs: list[Outcome]) -> float:
     """The median."""
     return median_of(runs, lambda outcome: outcome.seconds)
 

@@ -20,7 +20,7 @@ IN_PROCESS += ("fleet", "power", "purchase", "restore", "state_folder")
 """Of these files (test_NAME.py), all tests that start no command are in the slice of `make check`: they are quick."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Resource]) -> None:
     """Marks those that start commands, and the slice, besides what bears the mark in its file. The longest begin first.
 
     So no process is left with a long test at the end; those that start no command, which are quick, fill the gaps.

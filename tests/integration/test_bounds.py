@@ -17,11 +17,11 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import AnswerError, TransportError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import pagination as pages
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, TransportError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import pagination
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.decoding import MAX_BODY_BYTES, MAX_OBJECTS
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_account_info,
     claw_addon_info,
@@ -56,7 +56,7 @@ print(json.dumps([said, peak() - before]))
 
 
 def client_of(options: dict[str, t.Any]) -> Client:
-    return Client(settings_from(options, pytest.fail))
+    return Client(parse_settings(options, pytest.fail))
 
 
 def measured(options: dict[str, t.Any]) -> tuple[t.Any, int]:
@@ -132,13 +132,13 @@ def test_a_list_that_says_that_it_has_no_end_is_read_no_further(pagination: dict
         data = [{"id": 25 * len(asked) + number} for number in range(25 if len(asked) < 500 else 0)]
         return 200, {}, json.dumps({"data": data, "pagination": pagination}).encode()
 
-    with raw_service(answer) as options, pytest.raises(AnswerError, match=r"not read any further, since it has more"):
+    with raw_service(answer) as options, pytest.raises(ResponseError, match=r"not read any further, since it has more"):
         client_of(options).fetch_all("/instances")
     assert asked == ["/instances"]
 
 
 def test_pages_that_are_too_large_together_are_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "MAX_LIST_CHARACTERS", 1 << 20)
+    monkeypatch.setattr(pagination, "MAX_LIST_CHARACTERS", 1 << 20)
     text = "x" * (300 << 10)
 
     def answer(_method: str, path: str) -> Raw:
@@ -146,7 +146,7 @@ def test_pages_that_are_too_large_together_are_read_no_further(monkeypatch: pyte
         data = [{"id": number, "name": text}] if number < 40 else []
         return 200, {}, json.dumps({"data": data, "pagination": {}}).encode()
 
-    with raw_service(answer) as options, pytest.raises(AnswerError, match="its first 4 pages have more than 1 MiB"):
+    with raw_service(answer) as options, pytest.raises(ResponseError, match="its first 4 pages have more than 1 MiB"):
         client_of(options).fetch_all("/instances")
 
 

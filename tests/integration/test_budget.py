@@ -21,9 +21,9 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ServerError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client, Usage
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget as budget
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
@@ -39,7 +39,7 @@ def state_dir(tmp_path: Path) -> Path:
 
 def a_client(simulator: Simulator, state_dir: object, progress: Progress | None = None, **options: t.Any) -> Client:
     params = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(state_dir), **options}
-    return Client(settings_from(params, pytest.fail), progress=progress or Progress())
+    return Client(parse_settings(params, pytest.fail), progress=progress or Progress())
 
 
 def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> Usage:
@@ -58,7 +58,7 @@ def in_processes(count: int, simulator: Simulator, state_dirs: list[Path], reque
 
 
 def _fetch_in_process(url: str, state_dir: str, requests: int) -> None:
-    settings = settings_from({"api_key": KEY, "api_url": url, "state_dir": state_dir}, print)
+    settings = parse_settings({"api_key": KEY, "api_url": url, "state_dir": state_dir}, print)
     for number in range(requests):
         Client(settings).fetch(f"/instances/{number % 60 + 1}")
 
@@ -172,12 +172,12 @@ def test_a_folder_that_others_can_write_to_is_not_trusted(simulator: Simulator, 
 def test_a_lock_that_is_never_freed_stops_nobody(
     simulator: Simulator, state_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "LOCK_PATIENCE", 0.05)
+    monkeypatch.setattr(shared_budget, "LOCK_TIMEOUT", 0.05)
     fetch_some(simulator, state_dir, 1)
     looks = []
-    locked = budget.StateFolder.locked
+    locked = shared_budget.StateFolder.locked
     monkeypatch.setattr(
-        budget.StateFolder, "locked", lambda *args, **options: looks.append(args) or locked(*args, **options)
+        shared_budget.StateFolder, "locked", lambda *args, **options: looks.append(args) or locked(*args, **options)
     )
     with budget_file(state_dir).open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -210,10 +210,10 @@ def test_a_process_of_another_user_is_not_taken_for_dead(
 ) -> None:
     fetch_some(simulator, state_dir, 1)
     file = budget_file(state_dir)
-    ledger = json.loads(file.read_text())
+    limiter = json.loads(file.read_text())
     flight = [time.time(), time.time() + 600, False]
-    ledger["flights"] = {f"{platform.node()}:{os.getppid()}:0": flight}
-    file.write_text(json.dumps(ledger))
+    limiter["flights"] = {f"{platform.node()}:{os.getppid()}:0": flight}
+    file.write_text(json.dumps(limiter))
 
     def not_permitted(_process: int, signal: int) -> None:
         assert signal == 0
@@ -242,9 +242,9 @@ def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simula
     simulator.fault("reset_after")
     with pytest.raises(TransportError):
         a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
-    ledger = json.loads(budget_file(state_dir).read_text())
-    assert ledger["flights"] == {}
-    assert ledger["remaining"] == before - 1
+    limiter = json.loads(budget_file(state_dir).read_text())
+    assert limiter["flights"] == {}
+    assert limiter["remaining"] == before - 1
 
 
 def test_a_service_that_tells_nothing_of_its_rate_is_not_waited_for(simulator: Simulator, state_dir: Path) -> None:

@@ -26,10 +26,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ServerError,
     TransportError,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding as bodies
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http import watchdog as deadline
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding, watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from simulator.handle import Simulator
 from support import KEY
@@ -44,12 +43,12 @@ class Watching:
         self.told: list[str] = []
         self.forbids = forbids
 
-    def sending(self) -> None:
+    def before_send(self) -> None:
         self.told.append("sending")
         if self.forbids:
             raise ClawHostersError("not now")
 
-    def refused(self) -> None:
+    def on_rejected(self) -> None:
         self.told.append("refused")
 
 
@@ -61,7 +60,7 @@ def sleeper() -> Sleeper:
 @pytest.fixture
 def client(simulator: Simulator, sleeper: Sleeper) -> Client:
     """A client whose waits take no time."""
-    settings = settings_from({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
     return Client(settings, progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep))
 
 
@@ -112,7 +111,7 @@ def test_a_fault_that_stays_is_reported_after_a_bounded_number_of_tries(
 def test_who_tries_once_does_not_speak_of_giving_up(simulator: Simulator, client: Client) -> None:
     simulator.fault("json_500")
     with pytest.raises(ServerError) as failure:
-        client.fetch("/instances/1", within=0)
+        client.fetch("/instances/1", retry_timeout=0)
     assert "Given up" not in str(failure.value)
     assert len(simulator.calls()) == 1
 
@@ -211,7 +210,7 @@ def test_waiters_do_not_wake_together(simulator: Simulator, client: Client, slee
 
 
 def test_a_wait_that_would_outlast_the_deadline_is_not_begun(simulator: Simulator, sleeper: Sleeper) -> None:
-    settings = settings_from({"api_key": KEY, "api_url": simulator.url, "retry_timeout": 3}, pytest.fail)
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "retry_timeout": 3}, pytest.fail)
     client = Client(settings, progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep))
     simulator.fault("rate_limited", retry_after="seconds", seconds=60, times=None)
     with pytest.raises(RateLimitedError):
@@ -262,9 +261,9 @@ def test_entries_need_no_id_and_keep_their_order(simulator: Simulator, client: C
     simulator.switch(drop_fields=["instance.id"], list_order="reversed")
     with pytest.raises(ClawHostersError, match="list of objects with ids"):
         client.fetch_all("/instances")
-    assert len(client.fetch_entries("/instances")) == 60
+    assert len(client.fetch_list("/instances")) == 60
     simulator.switch(drop_fields=[])
-    assert [entry["id"] for entry in client.fetch_entries("/instances", max_pages=2)] == list(range(60, 10, -1))
+    assert [entry["id"] for entry in client.fetch_list("/instances", max_pages=2)] == list(range(60, 10, -1))
 
 
 def pages_asked_for(simulator: Simulator) -> list[tuple[str, str | None]]:
@@ -328,7 +327,7 @@ def test_who_waits_is_told_what_for(
 ) -> None:
     monkeypatch.setattr(random, "uniform", lambda least, _most: least)
     lines: list[str] = []
-    settings = settings_from({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
     client = Client(settings, progress=Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep))
     simulator.fault("rate_limited", retry_after="seconds", seconds=seconds)
     simulator.fault("json_500")
@@ -365,14 +364,14 @@ def test_the_timeout_is_for_the_whole_answer(begin: bytes, drop: bytes) -> None:
             time.sleep(0.05)
 
     with served(drip) as options, pytest.raises(TransportError, match=r"no whole answer within 0\.5 s") as failure:
-        Client(settings_from(options, pytest.fail)).fetch("/instances/1")
+        Client(parse_settings(options, pytest.fail)).fetch("/instances/1")
     assert failure.value.sent
 
 
 def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadline, "REMINDER", 0.2)
+    monkeypatch.setattr(watchdog, "PROGRESS_INTERVAL", 0.2)
     lines: list[str] = []
-    settings = settings_from({"api_key": KEY, "api_url": simulator.url, "timeout": 30}, pytest.fail)
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 30}, pytest.fail)
     simulator.fault("slow", seconds=0.7)
     Client(settings, progress=Progress(lines.append)).fetch("/instances/1")
     assert lines[0].endswith(": no whole answer yet to GET /instances/1, 0 s of at most 30 s")
@@ -382,7 +381,7 @@ def test_a_change_that_must_not_be_sent_twice_takes_no_connection_that_may_be_cl
     simulator: Simulator, client: Client
 ) -> None:
     client.fetch("/instances/1")
-    client.act("POST", "/instances/1/restart", witness=Watching())
+    client.act("POST", "/instances/1/restart", hooks=Watching())
     client.act("POST", "/instances/2/restart")
     connections = [entry["client"] for entry in simulator.log()]
     assert connections[1] not in (connections[0], connections[2])
@@ -399,7 +398,7 @@ def test_only_what_was_sent_counts_as_a_repeat(sleeper: Sleeper) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
     client = Client(
-        settings_from({"api_key": KEY, "api_url": url}, pytest.fail),
+        parse_settings({"api_key": KEY, "api_url": url}, pytest.fail),
         progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep),
     )
     with pytest.raises(TransportError):
@@ -412,13 +411,13 @@ def test_a_byte_order_mark_before_the_json_is_no_matter() -> None:
     body = b'\xef\xbb\xbf{"data": {"id": 1}}'
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
     with served(lambda connection: connection.sendall(answer)) as options:
-        assert Client(settings_from(options, pytest.fail)).fetch("/instances/1") == {"id": 1}
+        assert Client(parse_settings(options, pytest.fail)).fetch("/instances/1") == {"id": 1}
 
 
 def test_an_answer_without_end_is_not_read_to_its_end(
     simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "MAX_BODY_BYTES", 1000)
+    monkeypatch.setattr(decoding, "MAX_BODY_BYTES", 1000)
     with pytest.raises(TransportError, match="of no use"):
         client.act("GET", "/instances")
 
@@ -434,7 +433,9 @@ def test_a_429_that_tells_no_time_is_waited_out_ever_longer(
 
 
 def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_limit(simulator: Simulator) -> None:
-    settings = settings_from({"api_key": KEY, "api_url": simulator.url, "timeout": 10, "retry_timeout": 0}, pytest.fail)
+    settings = parse_settings(
+        {"api_key": KEY, "api_url": simulator.url, "timeout": 10, "retry_timeout": 0}, pytest.fail
+    )
     simulator.fault("slow", seconds=1.3)
     assert Client(settings).fetch("/instances/1")["id"] == 1
     simulator.fault("reset_before")
@@ -444,17 +445,17 @@ def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_li
 
 
 def test_a_change_is_witnessed_when_it_goes_out_and_when_it_is_refused(simulator: Simulator, client: Client) -> None:
-    witness = Watching()
+    hooks = Watching()
     simulator.fault("rate_limited", times=2, method="POST")
-    answer = client.act("POST", "/instances/1/restart", witness=witness)
+    answer = client.act("POST", "/instances/1/restart", hooks=hooks)
     assert answer is not None
     assert answer["id"] == 1
-    assert witness.told == ["sending", "refused", "sending", "refused", "sending"]
+    assert hooks.told == ["sending", "refused", "sending", "refused", "sending"]
     assert (client.usage.requests, client.usage.retries) == (3, 2)
     simulator.fault("status", status=428, method="POST")
     with pytest.raises(ApiError):
-        client.act("POST", "/instances/1/restart", witness=witness)
-    assert witness.told[-1] == "sending"
+        client.act("POST", "/instances/1/restart", hooks=hooks)
+    assert hooks.told[-1] == "sending"
 
 
 def test_a_witness_that_says_no_keeps_it_from_going_and_holds_no_place(
@@ -462,11 +463,11 @@ def test_a_witness_that_says_no_keeps_it_from_going_and_holds_no_place(
 ) -> None:
     given = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(tmp_path / "state")}
     client = Client(
-        settings_from(given, pytest.fail), progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+        parse_settings(given, pytest.fail), progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
     )
     for _time in range(3):
         with pytest.raises(ClawHostersError, match="not now"):
-            client.act("POST", "/instances/1/restart", witness=Watching(forbids=True))
+            client.act("POST", "/instances/1/restart", hooks=Watching(forbids=True))
     assert simulator.calls() == []
     assert client.usage.requests == 0
     assert client.fetch("/instances/1")["id"] == 1

@@ -12,20 +12,20 @@ import pytest
 import requests
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    AnswerError,
     ClawHostersError,
     PartialError,
     RedirectedError,
     RefusedError,
+    ResponseError,
     UnprocessableError,
     WaitTimeoutError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_or_none
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import Outcome, Power
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import InstanceManager, Outcome
 from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from simulator.handle import Simulator
@@ -42,11 +42,13 @@ def ensure(simulator: Simulator) -> Ensure:
     sleeper = Sleeper()
 
     def run(wanted: str, *, wait: bool = True, wait_timeout: int = 300, wait_healthy: bool = False) -> Outcome:
-        settings = settings_from({"api_key": KEY, "api_url": simulator.url, "timeout": 1}, pytest.fail)
+        settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 1}, pytest.fail)
         progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
         client = Client(settings, progress=progress)
         waiter = Waiter(wait_timeout, progress) if wait else None
-        return Power(client, waiter, wait_healthy, lambda warning: None).ensure(fetch_or_none(client, 1), wanted)
+        return InstanceManager(client, waiter, wait_healthy, lambda warning: None).ensure_state(
+            fetch_or_none(client, 1), wanted
+        )
 
     return run
 
@@ -356,7 +358,7 @@ def test_a_change_that_was_redirected_is_read_back_and_not_repeated(
 
 def test_a_web_page_instead_of_an_answer_is_read_back(simulator: Simulator, ensure: Ensure) -> None:
     simulator.fault("html_200", method="POST", path="*/restart")
-    with pytest.raises(AnswerError, match=r"a web page .* can't be seen, so it is not repeated"):
+    with pytest.raises(ResponseError, match=r"a web page .* can't be seen, so it is not repeated"):
         ensure("restarted")
     assert simulator.effects() == {}
 

@@ -21,8 +21,8 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, Subject
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import duration_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support import KEY
@@ -445,14 +445,14 @@ def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator
 def test_what_another_run_sent_before_it_died_is_gone_on_with(
     simulator: Simulator, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = Subject("restore", simulator.url, "INC-1", "1")
+    subject = OperationKey("restore", simulator.url, "INC-1", "1")
     journal = Journal(str(tmp_path / "state"))
     with contextlib.ExitStack() as other:
-        assert other.enter_context(journal.held(subject))
+        assert other.enter_context(journal.lock(subject))
         sleep = worker.sleeper.sleep
 
         def meanwhile(seconds: float) -> None:
-            if journal.record_of(subject) is None:
+            if journal.read_state(subject) is None:
                 journal.write(subject, Event.INTENDED, backup_id=12)
                 simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=3)
                 other.close()
@@ -515,7 +515,7 @@ def test_an_instance_that_will_not_come_back_by_itself_is_not_waited_for(
 def test_a_backup_from_the_future_has_no_age(
     simulator: Simulator, worker: Worker, ahead: str, is_refused: bool
 ) -> None:
-    moment = datetime.now(UTC) + (duration_of("ahead", ahead) or timedelta())
+    moment = datetime.now(UTC) + (parse_duration("ahead", ahead) or timedelta())
     simulator.set_backup(12, created_at=moment.isoformat())
     result = worker.run(claw_backup_restore, check=True, instance_id=1, max_age="36h")
     assert result["failed"] is is_refused

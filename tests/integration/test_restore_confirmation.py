@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, Subject
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run
@@ -68,8 +68,8 @@ def restore(controller: Controller, *ids: int, **variables: t.Any) -> Run:
     return run
 
 
-def subject(simulator: Simulator, number: int = 1) -> Subject:
-    return Subject("restore", simulator.url, "INC-1", str(number))
+def subject(simulator: Simulator, number: int = 1) -> OperationKey:
+    return OperationKey("restore", simulator.url, "INC-1", str(number))
 
 
 def record(controller: Controller) -> list[dict[str, t.Any]]:
@@ -137,7 +137,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
 ) -> None:
     simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1000)
     with contextlib.ExitStack() as other:
-        assert other.enter_context(journal.held(subject(simulator)))
+        assert other.enter_context(journal.lock(subject(simulator)))
         journal.write(subject(simulator), Event.INTENDED, backup_id=1)
         with subprocess.Popen(
             command(1),
@@ -172,7 +172,7 @@ def meanwhile(
 ) -> t.ContextManager[object]:
     """Another run holds the restore; when it is waited for, it makes its change, and is done."""
     other = contextlib.ExitStack()
-    assert other.enter_context(journal.held(subject(worker.simulator)))
+    assert other.enter_context(journal.lock(subject(worker.simulator)))
     sleep = worker.sleeper.sleep
 
     def once(seconds: float) -> None:
@@ -202,7 +202,7 @@ def test_the_instance_is_read_again_after_another_run_was_waited_for(
 
 
 def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
-    with journal.held(subject(worker.simulator)):
+    with journal.lock(subject(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
     assert "another run is restoring it, and not free within 30 s" in result["msg"]
     assert "This run sent nothing. Run the same again: it goes on waiting." in result["msg"]

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, Subject
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, OperationKey
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
@@ -301,7 +301,7 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     # The journal says that they were restored, so that nothing has to be waited for.
     journal = Journal(str(controller.home / ".ansible/clawhosters"))
     for number in addresses:
-        subject = Subject("restore", simulator.url, "INC-1", str(number))
+        subject = OperationKey("restore", simulator.url, "INC-1", str(number))
         journal.write(subject, Event.INTENDED, backup_id=number)
         journal.write(subject, Event.COMPLETED)
     with recording_proxy() as (environment, asked):

@@ -24,8 +24,8 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import settings_from
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watch, arguments_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watch, parse_arguments
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
 from support.raw_service import Raw, raw_service
@@ -209,7 +209,7 @@ def test_a_key_in_another_spelling_is_as_secret(echo: str) -> None:
     ]
     for answer in answers:
         with raw_service(lambda _method, _path, answer=answer: answer) as options:
-            client = Client(settings_from({**options, "api_key": SECRET}, pytest.fail))
+            client = Client(parse_settings({**options, "api_key": SECRET}, pytest.fail))
             try:
                 said: t.Any = client.fetch_all("/instances")
             except ClawHostersError as error:
@@ -241,7 +241,7 @@ def test_a_key_in_another_spelling_is_as_secret_in_an_inventory_and_an_event(
         run = controller.inventory(None, "-vvvv")
         assert run.says("was redirected (302) to https://elsewhere.example, which is not followed")
         assert_key_is_nowhere(run, controller)
-        arguments = arguments_from({**options, "api_key": SECRET, "interval": 30.0}, pytest.fail)
+        arguments = parse_arguments({**options, "api_key": SECRET, "interval": 30.0}, pytest.fail)
         watched = Watch(asyncio.Queue(), arguments, logging.getLogger("watched"), None)
         with pytest.raises(TimeoutError):
             asyncio.run(asyncio.wait_for(watched.run(), 1))
@@ -447,7 +447,7 @@ def test_no_message_tells_the_password_of_a_proxy(monkeypatch: pytest.MonkeyPatc
         threading.Thread(target=refuse, daemon=True).start()
         monkeypatch.setenv("https_proxy", proxy.replace("PORT", port))
         options = {"api_key": SECRET, "api_url": "https://clawhosters.example", "timeout": 5, "retry_timeout": 0}
-        client = Client(settings_from(options, pytest.fail))
+        client = Client(parse_settings(options, pytest.fail))
         with pytest.raises(ClawHostersError, match=r"was not sent: .*proxy") as failure:
             client.fetch("/account")
     assert not [part for part in ("us3r", "pa55", "w0rd", login[4:14]) if part in str(failure.value)]

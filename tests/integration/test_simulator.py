@@ -108,7 +108,7 @@ class Effect:
     also: dict[str, Any] = field(default_factory=dict)
 
 
-AT_ONCE = {"transition_seconds": 0}
+MAX_WORKERS = {"transition_seconds": 0}
 NEVER = {"transition_seconds": HOUR}
 ONE_READ = {"transition_reads": 1}
 LIMIT_ONE = {"rate_limit": 1}
@@ -292,8 +292,8 @@ EFFECTS = [
         "stopped",
         "deploying",
     ),
-    Effect("health_lag_seconds", HOUR, health_after_start, ["healthy"] * 3, ["unknown"] * 3, AT_ONCE),
-    Effect("health_lag_reads", 2, health_after_start, ["healthy"] * 3, ["unknown", "unknown", "healthy"], AT_ONCE),
+    Effect("health_lag_seconds", HOUR, health_after_start, ["healthy"] * 3, ["unknown"] * 3, MAX_WORKERS),
+    Effect("health_lag_reads", 2, health_after_start, ["healthy"] * 3, ["unknown", "unknown", "healthy"], MAX_WORKERS),
     Effect("uppercase_statuses", True, shown_statuses, ("stopped", "running"), ("STOPPED", "RUNNING")),
     Effect("can_flags", "absent", lambda api: "can_start" in api.data("/instances/4"), True, False),
     Effect("can_flags", "all_true", lambda api: api.data("/instances/4")["can_stop"], False, True),
@@ -312,9 +312,9 @@ EFFECTS = [
     Effect("start_without_balance", 403, start_without_balance, (422, "unprocessable_entity"), (403, "forbidden")),
     Effect("delete_refused", ["running"], deletes_of(1, 59), [200, 422], [422, 200]),
     Effect("monthly_delete_blocked", False, deletes_of(6), [422], [200]),
-    Effect("delete_answer", 204, deleted, (200, 404, False), (204, 404, False), AT_ONCE),
-    Effect("delete_lingers", "detail", deleted, (200, 404, False), (200, 200, False), AT_ONCE),
-    Effect("delete_lingers", "everywhere", deleted, (200, 404, False), (200, 200, True), AT_ONCE),
+    Effect("delete_answer", 204, deleted, (200, 404, False), (204, 404, False), MAX_WORKERS),
+    Effect("delete_lingers", "detail", deleted, (200, 404, False), (200, 200, False), MAX_WORKERS),
+    Effect("delete_lingers", "everywhere", deleted, (200, 404, False), (200, 200, True), MAX_WORKERS),
     Effect("deleting_in_list", False, deleted, (200, 200, True), (200, 200, False), NEVER),
     Effect("pagination", "page_only", pages, (10, [11, 12], True), (25, [26, 27], True)),
     Effect("pagination", "ignored", pages, (10, [11, 12], True), (25, [1, 2], True)),

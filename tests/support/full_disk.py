@@ -15,7 +15,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     Event,
     Journal,
     JournalError,
-    Subject,
+    OperationKey,
 )
 
 
@@ -24,7 +24,7 @@ def full_disk(*, from_the_first: bool) -> t.Iterator[None]:
     """While it lasts no line can be written, or none but the first, which says what is about to be sent."""
     write = Journal.write
 
-    def full(journal: Journal, subject: Subject, event: Event, **notes: t.Any) -> None:
+    def full(journal: Journal, subject: OperationKey, event: Event, **notes: t.Any) -> None:
         if from_the_first or event is not Event.INTENDED:
             raise JournalError("No space left on device.")
         write(journal, subject, event, **notes)

@@ -31,7 +31,7 @@ def read_hosts(folder: Path, config: dict[str, t.Any], sleeper: Sleeper) -> dict
     plugin = inventory_loader.get(NAME)
     inventory = InventoryData()
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
-    with mock.patch.object(sys.modules[type(plugin).__module__], "told_progress", return_value=progress):
+    with mock.patch.object(sys.modules[type(plugin).__module__], "display_progress", return_value=progress):
         try:
             plugin.parse(inventory, DataLoader(), str(path), cache=False)
         except AnsibleError as error:

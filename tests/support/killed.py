@@ -31,8 +31,8 @@ SCOPES = {
         "_service/fleet.py _service/power.py"
     ),
     "between the lines of the journal": (
-        "_state/journal.py:write _service/at_most_once.py:send _service/at_most_once.py:sending "
-        "_service/at_most_once.py:note _service/restore.py:_begin _service/purchase.py:_run"
+        "_state/journal.py:write _service/at_most_once.py:send _service/at_most_once.py:before_send "
+        "_service/at_most_once.py:record_event _service/restore.py:_begin _service/purchase.py:_run"
     ),
 }
 """Which lines count: of these files of module_utils, or of these functions."""

@@ -9,7 +9,11 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import found, planned, targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
+    build_plans,
+    match_backups,
+    parse_targets,
+)
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 WEB = {"id": 1, "name": "web-bot", "status": "running"}
@@ -40,6 +44,6 @@ TRICKY_NAMES = [
 
 def plan(result: dict[str, t.Any] | None = None, **settings: t.Any) -> dict[str, t.Any]:
     """The plan to restore web-bot, where the module says ``result`` of it."""
-    candidates = found(targets_of("web-bot", None), INSTANCES, BACKUPS)
+    candidates = match_backups(parse_targets("web-bot", None), INSTANCES, BACKUPS)
     outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}
-    return planned(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, INSTANCES, NOW)[0]
+    return build_plans(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, INSTANCES, NOW)[0]

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Execution
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from simulator.handle import Simulator
 
@@ -44,9 +44,9 @@ class Worker:
         validation = ArgumentSpecValidator(module.SPEC.options, **module.SPEC.constraints()).validate(given)
         assert not validation.error_messages, validation.error_messages
         progress = Progress(clock=lambda: self.sleeper.now, sleep=self.sleeper.sleep)
-        execution = Execution(validation.validated_parameters, check, progress, needs_key=module.SPEC.needs_key)
-        result = execution.result_of(module.work)
-        self.warnings += execution.warnings
+        runner = ModuleRunner(validation.validated_parameters, check, progress, needs_key=module.SPEC.needs_key)
+        result = runner.run(module.run)
+        self.warnings += runner.warnings
         assert "A fault of the collection" not in result.get("msg", ""), result
         assert str(result.get("msg", "")).isprintable()
         return {"failed": False, **result}

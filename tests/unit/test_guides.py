@@ -79,13 +79,13 @@ def test_every_message_in_the_troubleshooting_is_one_of_the_source() -> None:
         assert pieces(message) == [] or any(map(pattern.search, sources)), f"nobody says: {message}"
 
 
-def slug(heading: str) -> str:
+def slugify(heading: str) -> str:
     """The anchor of a heading, as code hosts and the site make it."""
     return re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).strip().replace(" ", "-")
 
 
 def anchors(page: Path) -> set[str]:
-    return {slug(heading) for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)}
+    return {slugify(heading) for heading in re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)

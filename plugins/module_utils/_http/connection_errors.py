@@ -24,7 +24,7 @@ SHORTEST_PROXY_SECRET = 4
 """Characters. A shorter password of a proxy is not replaced in messages."""
 
 
-def failure_of(
+def build_transport_error(
     request: str, host: str, timeout: float, error: Exception, *, sent: bool = True, proxy: str | None = None
 ) -> ClawHostersError:
     """Returns the error to raise for one that ``requests`` raised. It says if the service was reached, and what to do.
@@ -40,7 +40,7 @@ def failure_of(
         return TlsError(f"{request} was not sent: {host} does not speak https. Check api_url.")
     if isinstance(error, requests.exceptions.ProxyError):
         return TransportError(
-            f"{request} was not sent: the proxy for {host} can't be used ({_last_words(error, proxy)}). "
+            f"{request} was not sent: the proxy for {host} can't be used ({_innermost_message(error, proxy)}). "
             "Check https_proxy and no_proxy.",
             sent=False,
         )
@@ -92,7 +92,7 @@ def _unusable_address(host: str, error: Exception, proxy: str | None) -> str:
     )
 
 
-def _last_words(error: Exception, proxy: str | None) -> str:
+def _innermost_message(error: Exception, proxy: str | None) -> str:
     """The innermost reason in the text of an error that holds others, without the password of the proxy."""
     _scheme, separator, rest = (proxy or "").partition("://")
     login = (rest if separator else proxy or "").rpartition("@")[0]

@@ -17,7 +17,7 @@ from .._errors import one_line
 with contextlib.suppress(ImportError):
     import requests
 
-PIECE = 1 << 16
+CHUNK_SIZE = 1 << 16
 MAX_BODY_BYTES = 1 << 23
 """Bytes of an answer that are read, once it is unpacked. A page of 100 instances has 50 thousand; a service that does
 not split its lists could send 15 000 instances in one answer."""
@@ -25,7 +25,7 @@ MAX_OBJECTS = 200_000
 """Objects and lists in an answer. In memory, an empty one takes thirty times its two characters."""
 
 
-def text_of(response: requests.Response, timeout: float) -> str:
+def decode_body(response: requests.Response, timeout: float) -> str:
     """Returns the body as text.
 
     ``timeout`` holds for all of it: requests would wait as long for each byte. Raises what urllib3 does, ReadTimeout,
@@ -38,15 +38,15 @@ def text_of(response: requests.Response, timeout: float) -> str:
     read = getattr(response.raw, "read1", response.raw.read)
     content = bytearray()
     try:
-        unpack = unpacker(response.headers.get("Content-Encoding", ""))
-        while piece := read(PIECE, decode_content=False):
+        unpack = build_decoder(response.headers.get("Content-Encoding", ""))
+        while piece := read(CHUNK_SIZE, decode_content=False):
             for part in unpack(piece):
                 content += part
                 if len(content) > MAX_BODY_BYTES:
                     raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
             if time.monotonic() > end:
                 raise requests.exceptions.ReadTimeout
-        if unpack.is_cut_off:
+        if unpack.is_truncated:
             raise requests.exceptions.ContentDecodingError("its end is missing")
     except BaseException:
         response.close()
@@ -57,16 +57,16 @@ def text_of(response: requests.Response, timeout: float) -> str:
     return text
 
 
-class _Plain:
+class _IdentityDecoder:
     """A body that is not packed."""
 
-    is_cut_off = False
+    is_truncated = False
 
     def __call__(self, piece: bytes) -> t.Iterator[bytes]:
         yield piece
 
 
-class _Gzip:
+class _GzipDecoder:
     """Unpacks gzip in parts of a bounded size: urllib3 would make 64 MiB of one piece before anybody could count."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class _Gzip:
         self._has_one = False
 
     @property
-    def is_cut_off(self) -> bool:
+    def is_truncated(self) -> bool:
         return self._stream is not None
 
     def __call__(self, piece: bytes) -> t.Iterator[bytes]:
@@ -82,7 +82,7 @@ class _Gzip:
         while piece:
             stream = self._stream = self._stream or zlib.decompressobj(16 + zlib.MAX_WBITS)
             try:
-                part = stream.decompress(piece, PIECE)
+                part = stream.decompress(piece, CHUNK_SIZE)
             except zlib.error:
                 if self._has_one:
                     # Padding, which all who unpack gzip pass over.
@@ -96,11 +96,11 @@ class _Gzip:
             yield part
 
 
-def unpacker(encoding: str) -> _Plain | _Gzip:
+def build_decoder(encoding: str) -> _IdentityDecoder | _GzipDecoder:
     """For a Content-Encoding. Raises ContentDecodingError for any but gzip: one within another could grow for ever."""
     codings = [name for part in encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
     if not codings:
-        return _Plain()
+        return _IdentityDecoder()
     if codings in (["gzip"], ["x-gzip"]):
-        return _Gzip()
+        return _GzipDecoder()
     raise requests.exceptions.ContentDecodingError(f"Content-Encoding {one_line(encoding)}")

@@ -11,7 +11,7 @@ import typing as t
 
 from .._errors import one_line
 
-Item = dict[str, t.Any]
+Resource = dict[str, t.Any]
 Pagination = t.Mapping[str, t.Any]
 
 MAX_PAGES = 4000
@@ -20,27 +20,27 @@ MAX_LIST_CHARACTERS = 1 << 26
 """Characters of all pages of a list together: 600 for each of 100 000 entries. In memory they take more."""
 
 
-class ListShifted(Exception):
+class ListChangedError(Exception):
     """The list changed, or contradicted itself, while it was read; ``str()`` says how."""
 
 
-class ListTooLong(Exception):
+class ListTooLongError(Exception):
     """The list has more pages, or more in them, than are ever read; ``str()`` says so. No use in reading it again."""
 
 
-class PageCollector:
+class Paginator:
     """Takes pages in order, page 1 first, and says which one to ask for next.
 
     Without a ``pagination`` object the first page is the whole list. With one, the list is whole when as many ids
     are held as ``total_count`` says. Whatever shows that the list moved between two pages - an id twice, a count
-    that changed, a page of another length - raises ListShifted: read it again.
+    that changed, a page of another length - raises ListChangedError: read it again.
 
     An entry without an id is known by all that it holds. ``max_pages``, if not 0, ends it there, whatever is left.
-    A list that would not end raises ListTooLong: before its second page where it says how long it is.
+    A list that would not end raises ListTooLongError: before its second page where it says how long it is.
     """
 
     def __init__(self, max_pages: int = 0) -> None:
-        self.items: list[Item] = []
+        self.items: list[Resource] = []
         self.next_page: int | None = 1
         self._max_pages = max_pages
         self._seen: set[str] = set()
@@ -49,12 +49,12 @@ class PageCollector:
         self._total_pages: int | None = None
         self._total_count: int | None = None
 
-    def add(self, page: list[Item], pagination: Pagination | None, characters: int = 0) -> None:
-        """Takes the page that ``next_page`` named, of so many characters. Raises ListShifted and ListTooLong."""
+    def add(self, page: list[Resource], pagination: Pagination | None, characters: int = 0) -> None:
+        """Adds the page that ``next_page`` named. Raises ListChangedError and ListTooLongError."""
         number = self.next_page or 1
         self._characters += characters
         if self._characters > MAX_LIST_CHARACTERS:
-            raise ListTooLong(f"its first {number} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
+            raise ListTooLongError(f"its first {number} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
         if number == 1:
             self._page_length = len(page)
             self._total_pages = _whole_number((pagination or {}).get("total_pages"))
@@ -63,17 +63,17 @@ class PageCollector:
             self._check_same_list(number, page, pagination or {})
         if not page and number < (self._total_pages or 0):
             # A service that counts pages without end, with nothing in them, would be asked without end.
-            raise ListShifted(f"page {number} of {self._total_pages} is empty")
+            raise ListChangedError(f"page {number} of {self._total_pages} is empty")
         twice = self._hold(page)
         if pagination is None and number == 1:
             # One answer is one moment: an id twice in it is a repetition, not a shift.
             self.next_page = None
             return
         if twice:
-            raise ListShifted(f"{twice[0]} came twice, the second time on page {number}")
+            raise ListChangedError(f"{twice[0]} came twice, the second time on page {number}")
         self.next_page = number + 1 if self._expects_more(number, page) else None
         if self.next_page is None and self._total_count not in (None, len(self.items)):
-            raise ListShifted(f"{len(self.items)} of {self._total_count} came")
+            raise ListChangedError(f"{len(self.items)} of {self._total_count} came")
         if number == self._max_pages:
             self.next_page = None
         if self.next_page and not self._max_pages:
@@ -99,20 +99,20 @@ class PageCollector:
         last = self._last_page()
         if max(next_page, last or 0) > MAX_PAGES:
             says = "" if last is None else f", {one_line(last, 20)} by its own count"
-            raise ListTooLong(f"it has more than {MAX_PAGES} pages{says}")
+            raise ListTooLongError(f"it has more than {MAX_PAGES} pages{says}")
 
-    def _check_same_list(self, number: int, page: list[Item], pagination: Pagination) -> None:
+    def _check_same_list(self, number: int, page: list[Resource], pagination: Pagination) -> None:
         count = _whole_number(pagination.get("total_count"))
         if count != self._total_count:
-            raise ListShifted(f"the count moved from {self._total_count} to {count} on page {number}")
+            raise ListChangedError(f"the count moved from {self._total_count} to {count} on page {number}")
         current = _whole_number(pagination.get("current_page"))
         if current not in (None, number):
-            raise ListShifted(f"page {number} was asked for and page {current} came")
+            raise ListChangedError(f"page {number} was asked for and page {current} came")
         is_last = self._total_pages is None or number >= self._total_pages
         if len(page) > self._page_length or (len(page) < self._page_length and not is_last):
-            raise ListShifted(f"page {number} has {len(page)} entries, the first one {self._page_length}")
+            raise ListChangedError(f"page {number} has {len(page)} entries, the first one {self._page_length}")
 
-    def _hold(self, page: list[Item]) -> list[str]:
+    def _hold(self, page: list[Resource]) -> list[str]:
         """Keeps what is new, and returns what was held already. Ids are compared as text (U24)."""
         twice = []
         earlier = set(self._seen)
@@ -127,7 +127,7 @@ class PageCollector:
                 self.items.append(item)
         return twice
 
-    def _expects_more(self, number: int, page: list[Item]) -> bool:
+    def _expects_more(self, number: int, page: list[Resource]) -> bool:
         if self._total_count is not None and len(self.items) >= self._total_count:
             return False
         if self._total_pages is not None:
@@ -136,7 +136,7 @@ class PageCollector:
         return bool(page)
 
 
-def pagination_of(body: t.Mapping[str, t.Any]) -> Pagination | None:
+def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
     """The pagination object of an answer, beside ``data`` or under ``meta``, or None (contract 1, "Envelopes")."""
     meta = body.get("meta")
     candidates = [body.get("pagination"), meta.get("pagination") if isinstance(meta, dict) else None, meta]
@@ -148,7 +148,7 @@ def pagination_of(body: t.Mapping[str, t.Any]) -> Pagination | None:
     return None
 
 
-def by_id(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
+def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
     """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown (U9)."""
     text = str(item.get("id"))
     return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)

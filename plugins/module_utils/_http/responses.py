@@ -13,12 +13,12 @@ import time
 import typing as t
 from urllib.parse import quote
 
-from .._errors import AnswerError, ApiError, GarbledError, RateLimitedError, one_line, type_of
-from .._rate import headers as ratelimit
-from .._redaction import Redactor, redacted, without_links
-from .._secret_fields import PAYMENT_WORD, masked, secrets_in
-from .pagination import Item, Pagination, pagination_of
-from .transport import Answer, redacted_headers
+from .._errors import ApiError, MalformedResponseError, RateLimitedError, ResponseError, one_line, type_name
+from .._rate import headers as rate_headers
+from .._redaction import Redactor, redact_text, without_links
+from .._secret_fields import PAYMENT_WORD, find_secrets, redact
+from .pagination import Pagination, Resource, parse_pagination
+from .transport import Response, redacted_headers
 
 NOT_THE_API = "Is api_url the address of the API?"
 _PAYMENT = re.compile(r"checkout|payment|invoice|balance|top[ _-]?up", re.IGNORECASE)
@@ -27,59 +27,59 @@ MAX_DIGITS = 308
 _WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
 
 
-def body_of(request: str, answer: Answer) -> t.Any:
+def parse_body(request: str, response: Response) -> t.Any:
     """The parsed body of a success, None when there is none or it can't be read.
 
-    Raises the ApiError that fits any other status, and AnswerError for a web page: it is a proxy's or a guest
+    Raises the ApiError that fits any other status, and ResponseError for a web page: it is a proxy's or a guest
     network's success, and whether the service has seen the request is not known.
     """
-    parsed, readable = parsed_json(answer.text)
-    if not answer.is_success:
-        raise api_error(request, answer, parsed if readable else answer.text)
+    parsed, readable = parse_json(response.text)
+    if not response.is_success:
+        raise build_api_error(request, response, parsed if readable else response.text)
     # A success without a body may bear any type, that of a page too.
-    if answer.text.strip() and not readable and is_web_page(answer):
-        raise AnswerError(_WEB_PAGE.format(request))
+    if response.text.strip() and not readable and is_web_page(response):
+        raise ResponseError(_WEB_PAGE.format(request))
     return parsed
 
 
-def anything_of(request: str, answer: Answer) -> object:
+def parse_any(request: str, response: Response) -> object:
     """What a success holds, for shapes that nobody knows: ``data`` where there is one, else the body or its text."""
-    body = body_of(request, answer)
+    body = parse_body(request, response)
     if isinstance(body, dict) and "data" in body:
         return body["data"]
-    return answer.text or None if body is None else body
+    return response.text or None if body is None else body
 
 
-def whole_body_of(request: str, answer: Answer) -> dict[str, t.Any]:
-    """The parsed body of a read, an object with ``data``. Raises GarbledError, AnswerError or ApiError."""
-    parsed, readable = parsed_json(answer.text)
-    if not answer.is_success:
-        raise api_error(request, answer, parsed if readable else answer.text)
+def parse_whole_body(request: str, response: Response) -> dict[str, t.Any]:
+    """The parsed body of a read, an object with ``data``. Raises MalformedResponseError, ResponseError or ApiError."""
+    parsed, readable = parse_json(response.text)
+    if not response.is_success:
+        raise build_api_error(request, response, parsed if readable else response.text)
     if not readable:
-        if is_web_page(answer):
-            raise AnswerError(_WEB_PAGE.format(request))
-        raise GarbledError(
-            f"{request} was answered with {answer.status}, but its body is no JSON: {excerpt(answer.text)}."
+        if is_web_page(response):
+            raise ResponseError(_WEB_PAGE.format(request))
+        raise MalformedResponseError(
+            f"{request} was answered with {response.status}, but its body is no JSON: {excerpt(response.text)}."
         )
     if not isinstance(parsed, dict) or "data" not in parsed:
-        raise AnswerError(f"{request}: the answer has no `data`, but is {kind_of(parsed)}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: the answer has no `data`, but is {describe_content(parsed)}. {NOT_THE_API}")
     return parsed
 
 
-def object_of(request: str, answer: Answer) -> Item:
+def parse_object(request: str, response: Response) -> Resource:
     """The object in ``{"data": {...}}``, of which nothing is surely there (U15)."""
-    data = whole_body_of(request, answer)["data"]
+    data = parse_whole_body(request, response)["data"]
     if not isinstance(data, dict):
-        raise AnswerError(f"{request}: expected an object in `data`, got {kind_of(data)}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: expected an object in `data`, got {describe_content(data)}. {NOT_THE_API}")
     return data
 
 
-def resource_of(request: str, answer: Answer) -> Item:
+def parse_resource(request: str, response: Response) -> Resource:
     """The object in ``{"data": {...}}``; only its id is surely there (U23)."""
-    data = whole_body_of(request, answer)["data"]
+    data = parse_whole_body(request, response)["data"]
     if not isinstance(data, dict) or data.get("id") is None:
-        found = "one without" if isinstance(data, dict) else kind_of(data)
-        raise AnswerError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
+        found = "one without" if isinstance(data, dict) else describe_content(data)
+        raise ResponseError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
     return data
 
 
@@ -88,72 +88,78 @@ def resource_path(collection: str, resource_id: object) -> str:
     return f"/{collection}/{quote(str(resource_id), safe='')}"
 
 
-def with_id(item: Item, asked: object, kind: str) -> Item:
-    """``item``, if it is the one that was asked for. Raises AnswerError, since nothing may be done with another one."""
+def require_id(item: Resource, asked: object, kind: str) -> Resource:
+    """Returns ``item`` if it has the id ``asked``. Raises ResponseError otherwise: nothing may be done with another one."""
     if str(item["id"]) != str(asked):
-        raise AnswerError(f"{kind} {asked} was asked for, and {one_line(item['id'])} came: nothing is done with it.")
+        raise ResponseError(f"{kind} {asked} was asked for, and {one_line(item['id'])} came: nothing is done with it.")
     return item
 
 
-def items_of(request: str, answer: Answer) -> tuple[list[Item], Pagination | None]:
+def parse_items(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
     """The objects in ``{"data": [...]}`` and the pagination object, or None (contract 1, "Envelopes")."""
-    data, pagination = entries_of(request, answer)
+    data, pagination = parse_entries(request, response)
     if any(item.get("id") is None for item in data):
-        raise AnswerError(f"{request}: expected a list of objects with ids in `data`, but one has none. {NOT_THE_API}")
+        raise ResponseError(
+            f"{request}: expected a list of objects with ids in `data`, but one has none. {NOT_THE_API}"
+        )
     return data, pagination
 
 
-def entries_of(request: str, answer: Answer) -> tuple[list[Item], Pagination | None]:
+def parse_entries(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
     """As items_of, where the objects may have no id (U16)."""
-    body = whole_body_of(request, answer)
+    body = parse_whole_body(request, response)
     data = body["data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        raise AnswerError(f"{request}: expected a list of objects in `data`, got {kind_of(data)}. {NOT_THE_API}")
-    return data, pagination_of(body)
+        raise ResponseError(
+            f"{request}: expected a list of objects in `data`, got {describe_content(data)}. {NOT_THE_API}"
+        )
+    return data, parse_pagination(body)
 
 
-def api_error(request: str, answer: Answer, body: t.Any) -> ApiError:
+def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
     """The error envelope, or as much of it as there is, as an exception."""
     envelope = body.get("error", body) if isinstance(body, dict) else body
     fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
-    error = type_of(answer.status)(
+    error = type_name(response.status)(
         request,
-        answer.status,
+        response.status,
         code=_text(fields.get("code")),
         message=_text(fields.get("message")),
         details=fields.get("details"),
-        request_id=answer.headers.get("X-Request-Id"),
+        request_id=response.headers.get("X-Request-Id"),
     )
-    error.wait = ratelimit.asked_wait(answer.headers, time.time(), limited=isinstance(error, RateLimitedError))
+    error.wait = rate_headers.requested_delay(
+        response.headers, time.time(), limited=isinstance(error, RateLimitedError)
+    )
     return error
 
 
-def is_web_page(answer: Answer) -> bool:
+def is_web_page(response: Response) -> bool:
     """Whether it says of itself that it is one."""
-    return "html" in answer.headers.get("Content-Type", "").lower()
+    return "html" in response.headers.get("Content-Type", "").lower()
 
 
-def is_about_payment(answer: Answer) -> bool:
+def is_about_payment(response: Response) -> bool:
     """Returns True if it may hold a link to pay by, as the refusal of a start without balance does (contract U5)."""
-    return answer.status == 402 or _PAYMENT.search(answer.text) is not None
+    return response.status == 402 or _PAYMENT.search(response.text) is not None
 
 
-def without_payment(answer: Answer, given: t.Iterable[str] = ()) -> Answer:
-    """Returns ``answer`` without links, without what stands under names of secrets, and without the texts ``given``.
+def redact_payment(response: Response, given: t.Iterable[str] = ()) -> Response:
+    """Returns ``response`` without links, without what stands under names of secrets, and without the texts ``given``.
 
     For answers about a payment that are to be shown: whoever has the link to a checkout can open it.
     """
-    parsed, readable = parsed_json(answer.text)
-    secrets = Redactor({*given, *secrets_in(parsed, word=PAYMENT_WORD)})
+    parsed, readable = parse_json(response.text)
+    secrets = Redactor({*given, *find_secrets(parsed, word=PAYMENT_WORD)})
 
-    def redact(text: str) -> str:
+    def hide(text: str) -> str:
         return without_links(secrets(text))
 
-    shown = json.dumps(redacted(masked(parsed, word=PAYMENT_WORD), redact)) if readable else redact(answer.text)
-    return Answer(answer.status, redacted_headers(answer.headers, redact), shown)
+    shown = json.dumps(redact_text(redact(parsed, word=PAYMENT_WORD), hide)) if readable else hide(response.text)
+    return Response(response.status, redacted_headers(response.headers, hide), shown)
 
 
-def parsed_json(text: str) -> tuple[t.Any, bool]:
+def parse_json(text: str) -> tuple[t.Any, bool]:
     """The JSON in ``text`` and whether there was any.
 
     Half surrogates, which no screen or file takes, become ``?``; numbers that fit no float become null, so that nothing
@@ -190,7 +196,7 @@ def excerpt(text: object) -> str:
     return one_line(re.sub(r"<[^<>]*>", " ", str(text)[:4000])) or "nothing"
 
 
-def kind_of(value: object) -> str:
+def describe_content(value: object) -> str:
     """What ``value`` is, in a word for a message."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
     return names.get(type(value), "a number")

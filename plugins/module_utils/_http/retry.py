@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._errors import ClawHostersError, GarbledError, RateLimitedError, ServerError, TransportError
-from .._rate import headers as ratelimit
+from .._errors import ClawHostersError, MalformedResponseError, RateLimitedError, ServerError, TransportError
+from .._rate import headers as rate_headers
 
 TRANSIENT_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before the second, third... try after a fault other than 429; the fifth fault is reported."""
-IMPATIENCE = 1.2
+BACKOFF_MULTIPLIER = 1.2
 """A limit that is not open when the service said it would be is asked ever more rarely, by this factor."""
 JITTER = 0.25
 """A wait is longer by up to this share of itself, so that those who wait together do not wake together."""
@@ -27,7 +27,7 @@ class RetryPolicy:
     retry_on: tuple[type[ClawHostersError], ...]
 
 
-IDEMPOTENT = RetryPolicy((TransportError, RateLimitedError, ServerError, GarbledError))
+IDEMPOTENT = RetryPolicy((TransportError, RateLimitedError, ServerError, MalformedResponseError))
 """GET: reading twice changes nothing."""
 UNSAFE = RetryPolicy((RateLimitedError,))
 """Retry on 429 only: it guarantees that nothing was executed. For any other error the caller re-reads the resource."""
@@ -40,8 +40,8 @@ def pause_after(error: ClawHostersError, tries: int) -> float | None:
     asked = getattr(error, "wait", None)
     if isinstance(error, RateLimitedError):
         if asked is None:
-            return ratelimit.UNTOLD_PAUSES[min(tries, len(ratelimit.UNTOLD_PAUSES)) - 1]
-        return min(asked * IMPATIENCE ** (tries - 1), ratelimit.LONGEST_WAIT)
+            return rate_headers.DEFAULT_DELAYS[min(tries, len(rate_headers.DEFAULT_DELAYS)) - 1]
+        return min(asked * BACKOFF_MULTIPLIER ** (tries - 1), rate_headers.MAX_DELAY)
     if tries > len(TRANSIENT_PAUSES):
         return None
     return TRANSIENT_PAUSES[tries - 1] if asked is None else asked

@@ -23,9 +23,9 @@ from .._errors import SettingsError, one_line
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 KEY_PREFIX = "oc_live_"
 KEY_FILE_LIMIT = 4096
-LONGEST_TIME = 1e6
+MAX_SECONDS = 1e6
 
-NO_KEY = (
+NO_KEY_MESSAGE = (
     "No API key was given. Set one in one of three ways: the option api_key, the option api_key_file, "
     "or the environment variable CLAWHOSTERS_API_KEY (or CLAWHOSTERS_API_KEY_FILE)."
 )
@@ -33,7 +33,7 @@ NO_KEY = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What a client needs to know. Made by :func:`settings_from`; times are in seconds."""
+    """What a client needs to know. Made by :func:`parse_settings`; times are in seconds."""
 
     api_url: str
     api_key: str | None = field(repr=False)
@@ -57,23 +57,23 @@ class Settings:
         return replace(self, page_size=None)
 
 
-def settings_from(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool = True) -> Settings:
+def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool = True) -> Settings:
     """The settings in ``params``, the options of interface section 1. Where no key is needed, none is looked for.
 
     Raises SettingsError for a value that can't be used; no message ever holds a key.
     """
     return Settings(
-        api_url=checked_url(params.get("api_url") or DEFAULT_API_URL),
+        api_url=validate_url(params.get("api_url") or DEFAULT_API_URL),
         api_key=find_key(params, warn) if needs_key else None,
-        ca_path=_checked_ca_path(params.get("ca_path")),
-        timeout=checked_seconds("timeout", _given(params, "timeout"), above=0.0),
-        retry_timeout=checked_seconds("retry_timeout", _given(params, "retry_timeout")),
-        page_size=_checked_page_size(params.get("page_size")),
+        ca_path=_validate_ca_path(params.get("ca_path")),
+        timeout=validate_seconds("timeout", _given(params, "timeout"), above=0.0),
+        retry_timeout=validate_seconds("retry_timeout", _given(params, "retry_timeout")),
+        page_size=_validate_page_size(params.get("page_size")),
         state_dir=params.get("state_dir"),
     )
 
 
-def checked_url(url: str) -> str:
+def validate_url(url: str) -> str:
     """``url`` without a trailing slash.
 
     Raises SettingsError unless it is https, or http to this very machine: a key must not cross a network in the
@@ -113,7 +113,7 @@ def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> st
         source = f"the key in {path}"
         key = _read_key_file(str(path), warn)
     if not key:
-        raise SettingsError(NO_KEY)
+        raise SettingsError(NO_KEY_MESSAGE)
     if not key.isascii() or not key.isprintable():
         raise SettingsError(
             f"{source} can't be used: it holds a line break or a character that can't stand in an HTTP header. "
@@ -152,7 +152,7 @@ def _is_loopback(host: str) -> bool:
     return address in ipaddress.ip_network("127.0.0.0/8") or address == ipaddress.IPv6Address("::1")
 
 
-def _checked_ca_path(path: str | None) -> str | None:
+def _validate_ca_path(path: str | None) -> str | None:
     if not path:
         return None
     path = os.path.expanduser(str(path))
@@ -172,17 +172,17 @@ def _given(params: t.Mapping[str, t.Any], name: str) -> float:
     return getattr(Settings, name) if value is None else float(value)
 
 
-def checked_seconds(name: str, seconds: float, *, above: float | None = None) -> float:
+def validate_seconds(name: str, seconds: float, *, above: float | None = None) -> float:
     """``seconds``, if one can wait as long as that. Raises SettingsError; ``above``: it must be more than this."""
-    if not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_TIME or (above is not None and seconds <= above):
+    if not math.isfinite(seconds) or not 0 <= seconds <= MAX_SECONDS or (above is not None and seconds <= above):
         raise SettingsError(
             f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds, and "
-            f"{LONGEST_TIME:.0f} at most."
+            f"{MAX_SECONDS:.0f} at most."
         )
     return seconds
 
 
-def _checked_page_size(value: int | None) -> int | None:
+def _validate_page_size(value: int | None) -> int | None:
     if value is not None and value < 1:
         raise SettingsError(f"page_size is {value}, but must be 1 or more; leave it out for the service's own.")
     return value

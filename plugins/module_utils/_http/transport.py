@@ -18,13 +18,13 @@ import typing as t
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
-from .._concurrency import AT_ONCE
+from .._concurrency import MAX_WORKERS
 from .._errors import ClawHostersError, RedirectedError, TransportError, one_line
 from .._redaction import Redactor
-from .connection_errors import failure_of
-from .decoding import text_of
+from .connection_errors import build_transport_error
+from .decoding import decode_body
 from .settings import Settings
-from .watchdog import Deadline, WatchedAdapter
+from .watchdog import RequestWatchdog, WatchedAdapter
 
 try:
     import requests
@@ -45,7 +45,7 @@ REDIRECTS = 3
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A whole HTTP answer. ``headers`` is read without regard to case. Neither they nor ``text`` hold the key."""
 
     status: int
@@ -58,7 +58,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class WireOutcome:
+class RequestOutcome:
     """What became of one request on the wire. Without an answer there is no ``status``."""
 
     sent: bool
@@ -102,7 +102,7 @@ def _installed(library: str) -> str:
         return ""
 
 
-def exchange(
+def send_request(
     settings: Settings,
     method: str,
     path: str,
@@ -111,10 +111,10 @@ def exchange(
     body: object = None,
     timeout: float,
     before: t.Callable[[], None],
-    after: t.Callable[[WireOutcome], None],
+    after: t.Callable[[RequestOutcome], None],
     say: t.Callable[[str], None] = lambda _line: None,
     on_new_connection: bool = False,
-) -> Answer:
+) -> Response:
     """Sends one request and returns the answer, whatever its status.
 
     A GET follows redirects within its host; nothing follows one to another host, where the key has no business.
@@ -130,11 +130,11 @@ def exchange(
         before()
         host = urlsplit(url).netloc
         waits_for = f"{host}: no whole answer yet to {request}"
-        deadline = Deadline(timeout, functools.partial(_remind, say, waits_for, timeout))
+        deadline = RequestWatchdog(timeout, functools.partial(_report_progress, say, waits_for, timeout))
         try:
             with deadline, _session(is_new=on_new_connection) as session:
                 response = _send(session, settings, method, url, params, body, timeout)
-                text = text_of(response, timeout)
+                text = decode_body(response, timeout)
             if deadline.has_cut:
                 # What is cut off can look like a short answer.
                 raise requests.exceptions.Timeout
@@ -144,12 +144,12 @@ def exchange(
             if isinstance(error, TypeError) and sent:
                 raise
             cause = requests.exceptions.Timeout() if deadline.has_cut else error
-            failure = failure_of(request, host, timeout, cause, sent=sent, proxy=_proxy_for(settings, url))
-            after(WireOutcome(sent=isinstance(failure, TransportError) and failure.sent))
+            failure = build_transport_error(request, host, timeout, cause, sent=sent, proxy=_proxy_for(settings, url))
+            after(RequestOutcome(sent=isinstance(failure, TransportError) and failure.sent))
             raise failure from None
-        after(WireOutcome(True, response.status_code, response.headers))
+        after(RequestOutcome(True, response.status_code, response.headers))
         if not response.is_redirect:
-            return Answer(response.status_code, redacted_headers(response.headers, redact), redact(text))
+            return Response(response.status_code, redacted_headers(response.headers, redact), redact(text))
         location = response.headers["Location"]
         target = _within_host(url, location)
         if method != "GET" or target is None:
@@ -164,7 +164,7 @@ def exchange(
     )
 
 
-def _remind(say: t.Callable[[str], None], what: str, timeout: float, seconds: float) -> None:
+def _report_progress(say: t.Callable[[str], None], what: str, timeout: float, seconds: float) -> None:
     say(f"{what}, {seconds:.0f} s of at most {timeout:g} s")
 
 
@@ -198,7 +198,7 @@ class PlainSession(Session):
     """A session that looks at no ``Location`` by itself: one that is no address is no reason to lose the answer."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere; where to go is for ``exchange`` to say."""
+        """Nowhere; where to go is for ``send_request`` to say."""
 
 
 _sessions: dict[int, requests.Session] = {}
@@ -219,7 +219,7 @@ def shared_session() -> requests.Session:
 def _new_session() -> requests.Session:
     session = PlainSession()
     session.headers["User-Agent"] = "clawhosters.cloud (Ansible collection)"
-    connections = WatchedAdapter(pool_maxsize=AT_ONCE)
+    connections = WatchedAdapter(pool_maxsize=MAX_WORKERS)
     session.mount("https://", connections)
     session.mount("http://", connections)
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))

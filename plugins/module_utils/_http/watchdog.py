@@ -20,7 +20,7 @@ try:
 except ImportError:
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
-REMINDER = 10.0
+PROGRESS_INTERVAL = 10.0
 """Seconds after which who waits for an answer is told so, and told again (interface 1a)."""
 GRACE = 0.1
 """Seconds between two attempts to end a request whose time is over: at the first it may not have been connected."""
@@ -28,7 +28,7 @@ GRACE = 0.1
 _request = threading.local()
 
 
-class Deadline:
+class RequestWatchdog:
     """Ends the request that its thread makes meanwhile, when ``seconds`` are over.
 
     ``remind`` is called every ten seconds until then, with the seconds so far. ``has_cut`` tells that the request was
@@ -41,7 +41,7 @@ class Deadline:
         self.may_have_sent = False
         self._begun = time.monotonic()
         self._seconds = seconds
-        self._remind = remind
+        self._report_progress = remind
         self._socket: socket.socket | None = None
         self._handles: list[socket.socket] = []
         self._done = threading.Event()
@@ -69,11 +69,11 @@ class Deadline:
         self.watch(handle)
 
     def _run(self) -> None:
-        for reminder in range(1, int(self._seconds // REMINDER) + 1):
-            if self._done.wait(self._left(reminder * REMINDER)):
+        for reminder in range(1, int(self._seconds // PROGRESS_INTERVAL) + 1):
+            if self._done.wait(self._left(reminder * PROGRESS_INTERVAL)):
                 return
-            if reminder * REMINDER < self._seconds:
-                self._remind(reminder * REMINDER)
+            if reminder * PROGRESS_INTERVAL < self._seconds:
+                self._report_progress(reminder * PROGRESS_INTERVAL)
         ended = self._done.wait(self._left(self._seconds))
         while not ended:
             self._cut()
@@ -91,7 +91,7 @@ class Deadline:
 
 
 class WatchedAdapter(HTTPAdapter):
-    """An adapter whose connections a :class:`Deadline` can end, those through a proxy too."""
+    """An adapter whose connections a :class:`RequestWatchdog` can end, those through a proxy too."""
 
     def init_poolmanager(self, *given: t.Any, **options: t.Any) -> None:
         """As the adapter that it is one of, with other pools."""
@@ -144,6 +144,6 @@ def _watched(pool: t.Any) -> t.Any:
     return type(pool.__name__, (pool,), {"ConnectionCls": Connection, "is_watched": True})
 
 
-def _deadline() -> Deadline | None:
+def _deadline() -> RequestWatchdog | None:
     """The deadline of the request that this thread makes."""
     return getattr(_request, "deadline", None)

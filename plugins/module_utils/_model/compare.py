@@ -11,8 +11,8 @@ import re
 import typing as t
 
 from .._errors import one_line
-from .._http.pagination import Item
-from .._secret_fields import masked
+from .._http.pagination import Resource
+from .._secret_fields import redact
 
 Config = dict[str, t.Any]
 
@@ -31,10 +31,10 @@ def is_same(given: t.Any, shown: t.Any) -> bool:
     return isinstance(given, bool) == isinstance(shown, bool) and bool(given == shown)
 
 
-def in_type_of(given: t.Any, shown: t.Any) -> t.Any:
+def convert_like(given: t.Any, shown: t.Any) -> t.Any:
     """``given``, with each text made a number or a bool where one is shown: up to core 2.18 templates give texts."""
     if isinstance(given, dict) and isinstance(shown, dict):
-        return {name: in_type_of(value, shown.get(name)) for name, value in given.items()}
+        return {name: convert_like(value, shown.get(name)) for name, value in given.items()}
     if isinstance(given, str) and isinstance(shown, bool):
         return {"true": True, "false": False}.get(given.strip().lower(), given)
     if isinstance(given, str) and isinstance(shown, (int, float)) and _NUMBER.fullmatch(given.strip()):
@@ -42,7 +42,7 @@ def in_type_of(given: t.Any, shown: t.Any) -> t.Any:
     return given
 
 
-def differing(shown: Item, config: Config, write_only: t.Collection[str]) -> Config:
+def find_differences(shown: Resource, config: Config, write_only: t.Collection[str]) -> Config:
     """The attributes to send: those that are not as given, and those that can only be written."""
     return {
         name: value
@@ -51,19 +51,19 @@ def differing(shown: Item, config: Config, write_only: t.Collection[str]) -> Con
     }
 
 
-def merged(shown: t.Any, given: t.Any) -> t.Any:
+def merge(shown: t.Any, given: t.Any) -> t.Any:
     """What ``shown`` will be when ``given`` has been taken."""
     if isinstance(shown, dict) and isinstance(given, dict):
-        return {**shown, **{name: merged(shown.get(name), value) for name, value in given.items()}}
+        return {**shown, **{name: merge(shown.get(name), value) for name, value in given.items()}}
     return given
 
 
-def not_taken_text(now: Item, changes: Config, write_only: t.Collection[str]) -> str:
+def format_unchanged(now: Resource, changes: Config, write_only: t.Collection[str]) -> str:
     """Which of ``changes`` are not to be seen, in words; empty when all that could be seen are."""
-    wanted, shown = masked(changes), masked(now)
+    wanted, shown = redact(changes), redact(now)
     return ", ".join(
         f"{name} is {_text(shown[name])} instead of {_text(wanted[name])}" if name in now else f"{name} is not shown"
-        for name in differing(now, changes, ())
+        for name in find_differences(now, changes, ())
         if name not in write_only
     )
 

@@ -18,7 +18,7 @@ DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 Options = dict[str, t.Any]
 
 
-class Concealed(t.NamedTuple):
+class RedactedOptions(t.NamedTuple):
     """Options without what is secret in them, and what that was."""
 
     params: Options
@@ -33,10 +33,10 @@ class ArgumentSpec:
     required_one_of: tuple[tuple[str, ...], ...] = ()
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     needs_key: bool = True
-    conceal: t.Callable[[Options], Concealed] | None = None
+    redact_options: t.Callable[[Options], RedactedOptions] | None = None
     """For options in which only the module can tell what is secret; for those that are, there is no_log."""
 
-    def plus(self, *others: ArgumentSpec) -> ArgumentSpec:
+    def merge(self, *others: ArgumentSpec) -> ArgumentSpec:
         """All of them together."""
         specs = (self, *others)
         return ArgumentSpec(
@@ -44,16 +44,16 @@ class ArgumentSpec:
             required_one_of=tuple(names for spec in specs for names in spec.required_one_of),
             mutually_exclusive=tuple(names for spec in specs for names in spec.mutually_exclusive),
             needs_key=all(spec.needs_key for spec in specs),
-            conceal=next((spec.conceal for spec in specs if spec.conceal), None),
+            redact_options=next((spec.redact_options for spec in specs if spec.redact_options), None),
         )
 
     def constraints(self) -> dict[str, t.Any]:
         """The constraints by the names that AnsibleModule and ArgumentSpecValidator share."""
         return {"required_one_of": self.required_one_of, "mutually_exclusive": self.mutually_exclusive}
 
-    def concealed(self, params: Options) -> Concealed:
+    def redacted(self, params: Options) -> RedactedOptions:
         """The options as results show them."""
-        return self.conceal(params) if self.conceal else Concealed(params, set())
+        return self.redact_options(params) if self.redact_options else RedactedOptions(params, set())
 
 
 def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
@@ -79,7 +79,7 @@ API_WITHOUT_KEY = replace(API, needs_key=False)
 """The same for a module that asks nothing of an account: a key is taken, and not looked at."""
 
 
-def waiting(seconds: int) -> ArgumentSpec:
+def wait_arguments(seconds: int) -> ArgumentSpec:
     """What every module takes that can wait for an instance, by default for so many seconds at most."""
     return ArgumentSpec(
         {

@@ -16,7 +16,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, PartialError, SettingsError, one_line
 from .._http.client import Client, Usage
-from .._http.settings import settings_from
+from .._http.settings import parse_settings
 from .._http.transport import require_library
 from .._progress import Progress
 from .._waiter import Waiter
@@ -26,7 +26,7 @@ Result = dict[str, t.Any]
 
 
 @dataclass
-class Task:
+class ModuleContext:
     """What the work of a module gets: the options, a client, and a way to warn."""
 
     params: t.Mapping[str, t.Any]
@@ -43,11 +43,11 @@ class Task:
         return Waiter(timeout, self.client.progress, requests_left=lambda: self.client.usage.remaining)
 
 
-Work = t.Callable[[Task], Result]
+RunFunction = t.Callable[[ModuleContext], Result]
 
 
 @dataclass
-class Execution:
+class ModuleRunner:
     """One run of a module's work. ``secrets`` holds what the result must not show."""
 
     params: t.Mapping[str, t.Any]
@@ -61,18 +61,18 @@ class Execution:
         """Takes a warning, in which there may be words of the service: it becomes a line."""
         self.warnings.append(one_line(text, MESSAGE_LIMIT))
 
-    def result_of(self, work: Work) -> Result:
-        """What ``work`` returns, completed to the shape of interface 2; a failure is a result too."""
+    def run(self, run: RunFunction) -> Result:
+        """What ``run`` returns, completed to the shape of interface 2; a failure is a result too."""
         usage = Usage()
         try:
             require_library()
-            settings = settings_from(self.params, self.warn, needs_key=self.needs_key)
+            settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
             client = Client(settings, check_mode=self.check_mode, progress=self.progress, usage=usage, warn=self.warn)
-            result = {"changed": False, **work(Task(self.params, client, self.warn))}
+            result = {"changed": False, **run(ModuleContext(self.params, client, self.warn))}
         except ClawHostersError as error:
-            result = failure(error)
+            result = build_failure(error)
         except Exception as error:  # A fault of our own must read as one line, too.
             result = {
                 "failed": True,
@@ -82,7 +82,7 @@ class Execution:
         return result
 
 
-def failure(error: ClawHostersError) -> Result:
+def build_failure(error: ClawHostersError) -> Result:
     """The result of a task that ``error`` stopped."""
     result: Result = {"changed": False}
     if isinstance(error, PartialError):
@@ -93,19 +93,19 @@ def failure(error: ClawHostersError) -> Result:
     return result
 
 
-def run_module(spec: ArgumentSpec, work: Work) -> None:
+def run_module(spec: ArgumentSpec, run: RunFunction) -> None:
     """The ``main()`` of every module."""
     # What the spec alone can tell to be secret, the module's own log of its options would show.
-    no_log = spec.conceal is not None
+    no_log = spec.redact_options is not None
     module = AnsibleModule(argument_spec=spec.options, supports_check_mode=True, no_log=no_log, **spec.constraints())
-    execution = Execution(module.params, module.check_mode, needs_key=spec.needs_key)
-    result = execution.result_of(work)
-    concealed = spec.concealed(module.params)
-    result["invocation"] = {"module_args": concealed.params}
+    runner = ModuleRunner(module.params, module.check_mode, needs_key=spec.needs_key)
+    result = runner.run(run)
+    redacted = spec.redacted(module.params)
+    result["invocation"] = {"module_args": redacted.params}
     # A key read from a file is as secret as one that was given; a blank is none, and would mask every message.
-    secrets = module.no_log_values | execution.secrets | concealed.secrets
+    secrets = module.no_log_values | runner.secrets | redacted.secrets
     module.no_log_values = {value for value in secrets if str(value).strip()}
-    for warning in execution.warnings:
+    for warning in runner.warnings:
         module.warn(warning)
     if result.pop("failed", False):
         module.fail_json(**result)

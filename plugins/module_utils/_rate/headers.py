@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-SHORTEST_WAIT = 1.0
-LONGEST_WAIT = 65.0
+MIN_DELAY = 1.0
+MAX_DELAY = 65.0
 """Seconds. The window is a minute; whatever a header says, no single wait is longer."""
 
-UNTOLD_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+DEFAULT_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds to wait after a 429 that says nothing of time, one after the other; the last one repeats."""
-SHORTEST_WINDOW = 0.05
+MIN_WINDOW = 0.05
 """Seconds that are left of a window at least: told in whole seconds, its end may be told as now."""
-CLOCKS_AGREE = 2.0
+CLOCK_TOLERANCE = 2.0
 """Seconds within which two clocks count as the same: one of them is told in whole seconds."""
 
 _LOWEST_UNIX_TIME = 1e9
@@ -29,15 +29,15 @@ _LOWEST_UNIX_MILLISECONDS = 1e12
 
 @dataclass(frozen=True)
 class Window:
-    """What an answer tells of the present window of its key. ``closes_at`` is Unix time by the clock here."""
+    """What an answer tells of the present window of its key. ``resets_at`` is Unix time by the clock here."""
 
     remaining: int
-    closes_at: float
+    resets_at: float
     limit: int | None
 
 
-def asked_wait(headers: t.Mapping[str, str], now: float, *, limited: bool) -> float | None:
-    """Seconds the service asks to wait for, between SHORTEST_WAIT and LONGEST_WAIT; None when no header says so.
+def requested_delay(headers: t.Mapping[str, str], now: float, *, limited: bool) -> float | None:
+    """Seconds the service asks to wait for, between MIN_DELAY and MAX_DELAY; None when no header says so.
 
     ``Retry-After`` wins, as seconds or as a date; then, when the request was ``limited`` (429), ``X-RateLimit-Reset``,
     as Unix time, as milliseconds or as a delta. Moments are held against
@@ -46,30 +46,30 @@ def asked_wait(headers: t.Mapping[str, str], now: float, *, limited: bool) -> fl
     server_now = http_date(headers.get("Date"))
     if server_now is None:
         server_now = now
-    wait = retry_after(headers.get("Retry-After"), server_now)
+    wait = parse_retry_after(headers.get("Retry-After"), server_now)
     if wait is None and limited:
         wait = _until_reset(headers.get("X-RateLimit-Reset"), server_now)
-    return None if wait is None else min(max(wait, SHORTEST_WAIT), LONGEST_WAIT)
+    return None if wait is None else min(max(wait, MIN_DELAY), MAX_DELAY)
 
 
-def window_of(headers: t.Mapping[str, str], now: float) -> Window | None:
+def parse_window(headers: t.Mapping[str, str], now: float) -> Window | None:
     """The rate limit's headers, None when they don't tell both how much is left and until when."""
     left = remaining(headers)
     reset = finite_number(headers.get("X-RateLimit-Reset"))
     if left is None or reset is None:
         return None
     server_now = http_date(headers.get("Date"))
-    if server_now is None or abs(server_now - now) < CLOCKS_AGREE:
+    if server_now is None or abs(server_now - now) < CLOCK_TOLERANCE:
         # To go by the server's clock, told in whole seconds, would be less exact.
         server_now = now
     until = _until(reset, server_now)
     if left < 0 or until <= -1.0:
         return None
     limit = finite_number(headers.get("X-RateLimit-Limit"))
-    return Window(left, now + min(max(until, SHORTEST_WINDOW), LONGEST_WAIT), None if limit is None else int(limit))
+    return Window(left, now + min(max(until, MIN_WINDOW), MAX_DELAY), None if limit is None else int(limit))
 
 
-def retry_after(text: str | None, server_now: float) -> float | None:
+def parse_retry_after(text: str | None, server_now: float) -> float | None:
     """Seconds that ``Retry-After`` asks for, in either of its forms; None when it is absent or unreadable."""
     seconds = finite_number(text)
     if seconds is not None:

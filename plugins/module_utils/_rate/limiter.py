@@ -17,218 +17,238 @@ import math
 import typing as t
 from dataclasses import dataclass, field
 
-from .headers import LONGEST_WAIT, UNTOLD_PAUSES, Window
+from .headers import DEFAULT_DELAYS, MAX_DELAY, Window
 
-PATIENCE = 2.0
+PROBE_TIMEOUT = 2.0
 """Seconds after which a request that went ahead is joined by one more, then by twice as many, as long as none is
 answered; and after which a place in the queue is given up when nobody comes back to it."""
-GLANCE = 0.02
+POLL_INTERVAL = 0.02
 """Seconds until the next look when an answer is due any moment."""
-STAGGER = 0.004
+QUEUE_STAGGER = 0.004
 """Seconds by which one in the queue looks later than the one before, so that they do not wake all at once."""
-LONGEST_SLEEP = 5.0
+MAX_SLEEP = 5.0
 """Seconds after which a waiter looks again in any case: the ledger may have been lost, or its holder."""
-SILENCE = 60.0
+UNMETERED_TTL = 60.0
 """Seconds for which a service that says nothing of its rate is not asked for it again."""
-COMPANY = 60.0
+CONTENTION_TTL = 60.0
 """Seconds for which somebody who was seen to use the same key is expected to do so again."""
-ROUNDING = 1.0
+RESET_ROUNDING = 1.0
 """Seconds by which a window's end is told too early when it is cut to whole seconds."""
 
+_NAMES_IN_FILE = {
+    "remaining": "remaining",
+    "updated_at": "told_at",
+    "resets_at": "closes_at",
+    "expected_remaining": "least",
+    "contended_until": "company_until",
+    "unmetered_until": "silent_until",
+    "rejections": "refusals",
+    "probing_since": "ahead_since",
+    "is_reset_rounded": "is_cut",
+    "in_flight": "flights",
+    "queue": "queue",
+}
+"""The fields of a limiter and their names in the budget file, whose format stays."""
 
-class Flight(t.NamedTuple):
+
+class InFlight(t.NamedTuple):
     """A request that may be sent, and is not answered yet."""
 
     since: float
     until: float
     """When nobody waits for its answer any more."""
-    ahead: bool = False
+    is_probe: bool = False
     """Whether it went ahead, with nothing known of the window."""
 
 
 @dataclass
-class Ledger:
-    """The state that processes share; :meth:`ask` before each request, one of the others after it."""
+class RateLimiter:
+    """The state that processes share; :meth:`acquire` before each request, one of the others after it."""
 
     remaining: int | None = None
     """Requests left, as told last; None when nothing is known."""
-    told_at: float = 0.0
-    closes_at: float = 0.0
+    updated_at: float = 0.0
+    resets_at: float = 0.0
     """When the window ends that ``remaining`` is about."""
-    least: int = 0
+    expected_remaining: int = 0
     """What would be left if nobody else used the key; when less is left, somebody does."""
-    company_until: float = 0.0
-    silent_until: float = 0.0
-    refusals: int = 0
-    ahead_since: float | None = None
+    contended_until: float = 0.0
+    unmetered_until: float = 0.0
+    rejections: int = 0
+    probing_since: float | None = None
     """Since when those who went ahead have had no answer at all."""
-    is_cut: bool = False
+    is_reset_rounded: bool = False
     """Whether the service was seen to tell the end of a window too early."""
-    flights: dict[str, Flight] = field(default_factory=dict)
+    in_flight: dict[str, InFlight] = field(default_factory=dict)
     queue: dict[str, float] = field(default_factory=dict)
     """Who waits, in order, and when they look again at the latest."""
 
     # Before a request
 
-    def ask(self, who: str, now: float, answer_by: float) -> float:
+    def acquire(self, who: str, now: float, answer_by: float) -> float:
         """Seconds after which ``who`` must ask again; 0 when it may send, which it then must report.
 
         ``answer_by``: when its answer must have come.
         """
-        self._forget(now)
+        self._expire(now)
         waiting = list(self.queue)
         place = waiting.index(who) if who in self.queue else len(waiting)
-        pause = self._pause(place, now)
+        pause = self._delay(place, now)
         if pause > 0:
-            self.queue[who] = now + pause + PATIENCE
+            self.queue[who] = now + pause + PROBE_TIMEOUT
         else:
-            self.depart(who, now, answer_by)
+            self.mark_sent(who, now, answer_by)
         return pause
 
-    def depart(self, who: str, now: float, answer_by: float) -> None:
+    def mark_sent(self, who: str, now: float, answer_by: float) -> None:
         """Notes that ``who`` sends, allowed or not."""
         self.queue.pop(who, None)
-        ahead = not self._knows(now)
-        if ahead and self.ahead_since is None:
-            self.ahead_since = now
-        self.flights[who] = Flight(now, answer_by, ahead)
-        self.least -= 1
+        is_probe = not self._is_known(now)
+        if is_probe and self.probing_since is None:
+            self.probing_since = now
+        self.in_flight[who] = InFlight(now, answer_by, is_probe)
+        self.expected_remaining -= 1
 
-    def _pause(self, place: int, now: float) -> float:
-        if now < self.silent_until:
+    def _delay(self, place: int, now: float) -> float:
+        if now < self.unmetered_until:
             return 0.0
-        if not self._knows(now):
-            return self._pause_ahead(place, now)
+        if not self._is_known(now):
+            return self._probe_delay(place, now)
         left = t.cast("int", self.remaining)
         # Half of what is left, so that two who know nothing of each other do not take the same requests; who has
         # been seen to have company lets it have the odd one, but for the last.
-        room = max(left // 2, min(left, 1)) if now < self.company_until else (left + 1) // 2
-        under_way = len(self.flights) + place
+        room = max(left // 2, min(left, 1)) if now < self.contended_until else (left + 1) // 2
+        under_way = len(self.in_flight) + place
         if under_way < room:
             return 0.0
-        if left > 1 or (left and self.flights):
-            return _glance(place)  # those before go any moment, or an answer comes that makes room
-        return min(self.closes_at - now + place * STAGGER, LONGEST_SLEEP)
+        if left > 1 or (left and self.in_flight):
+            return _poll_delay(place)  # those before go any moment, or an answer comes that makes room
+        return min(self.resets_at - now + place * QUEUE_STAGGER, MAX_SLEEP)
 
-    def _pause_ahead(self, place: int, now: float) -> float:
+    def _probe_delay(self, place: int, now: float) -> float:
         """Nothing is known: one goes ahead. More do when it gets no answer, so that a slow service is no dead end."""
-        ahead = self._ahead()
-        allowed = 2 ** min(int((now - self.ahead_since) / PATIENCE), 10) if self.ahead_since is not None else 1
-        return 0.0 if ahead + place < allowed else _glance(place)
+        is_probe = self._probes()
+        allowed = 2 ** min(int((now - self.probing_since) / PROBE_TIMEOUT), 10) if self.probing_since is not None else 1
+        return 0.0 if is_probe + place < allowed else _poll_delay(place)
 
-    def _ahead(self) -> int:
-        return sum(flight.ahead for flight in self.flights.values())
+    def _probes(self) -> int:
+        return sum(request.is_probe for request in self.in_flight.values())
 
-    def _knows(self, now: float) -> bool:
-        return self.remaining is not None and now < self.closes_at
+    def _is_known(self, now: float) -> bool:
+        return self.remaining is not None and now < self.resets_at
 
-    def _forget(self, now: float) -> None:
+    def _expire(self, now: float) -> None:
         """Lets go of whoever does not come back, and of what a clock that jumped has made nonsense."""
         latest = now + 1
-        if self.ahead_since is not None and not now - SILENCE <= self.ahead_since <= latest and not self._ahead():
-            self.ahead_since = None
-        if self.told_at > latest or self.closes_at > now + LONGEST_WAIT + ROUNDING + 1:
+        if (
+            self.probing_since is not None
+            and not now - UNMETERED_TTL <= self.probing_since <= latest
+            and not self._probes()
+        ):
+            self.probing_since = None
+        if self.updated_at > latest or self.resets_at > now + MAX_DELAY + RESET_ROUNDING + 1:
             self.remaining = None
-        self.silent_until = self.silent_until if self.silent_until <= now + SILENCE + 1 else 0.0
-        self.company_until = self.company_until if self.company_until <= now + COMPANY + 1 else 0.0
-        for who, flight in list(self.flights.items()):
-            if not (flight.since <= latest and now < flight.until):
-                self.lose(who)
+        self.unmetered_until = self.unmetered_until if self.unmetered_until <= now + UNMETERED_TTL + 1 else 0.0
+        self.contended_until = self.contended_until if self.contended_until <= now + CONTENTION_TTL + 1 else 0.0
+        for who, request in list(self.in_flight.items()):
+            if not (request.since <= latest and now < request.until):
+                self.mark_lost(who)
         self.queue = {
             who: looks_by
             for who, looks_by in self.queue.items()
-            if now <= looks_by <= latest + LONGEST_SLEEP + PATIENCE
+            if now <= looks_by <= latest + MAX_SLEEP + PROBE_TIMEOUT
         }
 
     # After a request
 
-    def never_sent(self, who: str) -> None:
+    def mark_unsent(self, who: str) -> None:
         """It did not reach the service."""
-        self.flights.pop(who, None)
-        self.least += 1
+        self.in_flight.pop(who, None)
+        self.expected_remaining += 1
 
-    def lose(self, who: str) -> None:
+    def mark_lost(self, who: str) -> None:
         """It may have been counted, and its answer will not come."""
-        if self.flights.pop(who, None):
-            self._count_one()
+        if self.in_flight.pop(who, None):
+            self._decrement()
 
-    def _count_one(self) -> None:
+    def _decrement(self) -> None:
         """One more was used, for all that is known; but the last one is left, so that somebody can go and ask."""
         if self.remaining is not None:
             self.remaining = max(self.remaining - 1, min(self.remaining, 1))
 
-    def refused(self, who: str, now: float, wait: float | None) -> None:
+    def on_429(self, who: str, now: float, wait: float | None) -> None:
         """It was answered with 429, ``wait``: the seconds that the service asks for, None when it does not say."""
-        flight = self.flights.pop(who, None)
-        self.ahead_since = None
-        is_alone = now >= self.company_until and not self.refusals
-        if is_alone and flight and flight.ahead and 0 <= flight.since - self.closes_at < ROUNDING:
-            self.is_cut = True
+        request = self.in_flight.pop(who, None)
+        self.probing_since = None
+        is_alone = now >= self.contended_until and not self.rejections
+        if is_alone and request and request.is_probe and 0 <= request.since - self.resets_at < RESET_ROUNDING:
+            self.is_reset_rounded = True
         if wait is None:
-            wait = UNTOLD_PAUSES[min(self.refusals, len(UNTOLD_PAUSES) - 1)]
-        if flight is None or flight.since >= self.told_at:
+            wait = DEFAULT_DELAYS[min(self.rejections, len(DEFAULT_DELAYS) - 1)]
+        if request is None or request.since >= self.updated_at:
             # Those that were sent together are refused together: that is one refusal.
-            self.refusals += 1
-        self.remaining, self.told_at, self.silent_until = 0, now, 0.0
-        self.closes_at = now + wait
+            self.rejections += 1
+        self.remaining, self.updated_at, self.unmetered_until = 0, now, 0.0
+        self.resets_at = now + wait
 
-    def answered(self, who: str, now: float, window: Window | None, *, is_success: bool) -> None:
+    def on_response(self, who: str, now: float, window: Window | None, *, is_success: bool) -> None:
         """It was answered, with what the headers say of the ``window``; None when they say nothing usable."""
-        flight = self.flights.pop(who, None)
-        self.refusals, self.ahead_since = 0, None
+        request = self.in_flight.pop(who, None)
+        self.rejections, self.probing_since = 0, None
         if window is None:
-            if self._knows(now):
-                self._count_one()
+            if self._is_known(now):
+                self._decrement()
             else:
                 # Perhaps only errors keep silent about it: then the next one is asked before long.
-                self.silent_until = now + (SILENCE if is_success else PATIENCE)
+                self.unmetered_until = now + (UNMETERED_TTL if is_success else PROBE_TIMEOUT)
             return
-        self.silent_until = 0.0
-        sent_at = flight.since if flight else now
-        knew = self._knows(now)
+        self.unmetered_until = 0.0
+        sent_at = request.since if request else now
+        knew = self._is_known(now)
         # A window that is new here should be new to the service too.
-        is_first = window.limit is None or window.remaining + 1 + len(self.flights) >= window.limit
-        if window.remaining < self.least if knew else not is_first:
-            self.company_until = now + COMPANY
-        if not knew or sent_at >= self.told_at:
+        is_first = window.limit is None or window.remaining + 1 + len(self.in_flight) >= window.limit
+        if window.remaining < self.expected_remaining if knew else not is_first:
+            self.contended_until = now + CONTENTION_TTL
+        if not knew or sent_at >= self.updated_at:
             # Newer than all that is known; those still under way may not be counted in it.
-            self._learn(now, window)
-            self.least = window.remaining - len(self.flights)
+            self._update(now, window)
+            self.expected_remaining = window.remaining - len(self.in_flight)
         elif window.remaining < t.cast("int", self.remaining):
-            self._learn(now, window)
+            self._update(now, window)
 
-    def _learn(self, now: float, window: Window) -> None:
-        self.remaining, self.told_at = window.remaining, now
-        self.closes_at = window.closes_at + (ROUNDING if self.is_cut else 0.0)
+    def _update(self, now: float, window: Window) -> None:
+        self.remaining, self.updated_at = window.remaining, now
+        self.resets_at = window.resets_at + (RESET_ROUNDING if self.is_reset_rounded else 0.0)
 
     # Between processes
 
     def as_dict(self) -> dict[str, t.Any]:
-        """What is kept of it, as JSON can."""
-        return vars(self)
+        """Returns the state as JSON can hold it, under the names of the file format."""
+        return {in_file: getattr(self, name) for name, in_file in _NAMES_IN_FILE.items()}
 
     @classmethod
-    def from_dict(cls, kept: t.Any) -> Ledger:
-        """What was kept. Raises ValueError, TypeError or KeyError for what this can't have been."""
-        numbers = {name: _number(kept[name]) for name in ("told_at", "closes_at", "company_until", "silent_until")}
+    def from_dict(cls, content: t.Any) -> RateLimiter:
+        """Parses what :meth:`as_dict` returned. Raises ValueError, TypeError or KeyError for anything else."""
+        kept = {name: content[in_file] for name, in_file in _NAMES_IN_FILE.items()}
+        moments = ("updated_at", "resets_at", "contended_until", "unmetered_until")
         return cls(
-            **numbers,
+            **{name: _number(kept[name]) for name in moments},
             remaining=None if kept["remaining"] is None else int(_number(kept["remaining"])),
-            least=int(_number(kept["least"])),
-            ahead_since=None if kept["ahead_since"] is None else _number(kept["ahead_since"]),
-            refusals=max(int(_number(kept["refusals"])), 0),
-            is_cut=kept["is_cut"] is True,
-            flights={
-                str(who): Flight(_number(since), _number(until), ahead is True)
-                for who, (since, until, ahead) in dict(kept["flights"]).items()
+            expected_remaining=int(_number(kept["expected_remaining"])),
+            probing_since=None if kept["probing_since"] is None else _number(kept["probing_since"]),
+            rejections=max(int(_number(kept["rejections"])), 0),
+            is_reset_rounded=kept["is_reset_rounded"] is True,
+            in_flight={
+                str(who): InFlight(_number(since), _number(until), is_probe is True)
+                for who, (since, until, is_probe) in dict(kept["in_flight"]).items()
             },
             queue={str(who): _number(looks_by) for who, looks_by in dict(kept["queue"]).items()},
         )
 
 
-def _glance(place: int) -> float:
+def _poll_delay(place: int) -> float:
     """Seconds until who is at this place of the queue looks again when things may change any moment."""
-    return GLANCE + place * STAGGER
+    return POLL_INTERVAL + place * QUEUE_STAGGER
 
 
 def _number(value: t.Any) -> float:

@@ -19,12 +19,12 @@ import platform
 import typing as t
 
 from .._errors import MESSAGE_LIMIT, ClawHostersError, one_line
-from .._http.transport import WireOutcome
+from .._http.transport import RequestOutcome
 from .._state.folder import StateFolder, UntrustedError
-from .headers import asked_wait, window_of
-from .limiter import Ledger
+from .headers import parse_window, requested_delay
+from .limiter import RateLimiter
 
-LOCK_PATIENCE = 2.0
+LOCK_TIMEOUT = 2.0
 """Seconds to wait for the file, which nobody needs for more than a moment."""
 FILE_LIMIT = 1_000_000
 """Bytes. No ledger is as long."""
@@ -32,7 +32,7 @@ FILE_LIMIT = 1_000_000
 _numbers = itertools.count()
 
 
-class RateBudget:
+class SharedRateBudget:
     """The budget of one key at one service. ``clock`` tells Unix time.
 
     ``warn`` is called with the reason if the budget can't be shared. Without ``may_create``, a missing folder means
@@ -53,7 +53,7 @@ class RateBudget:
         self._name = f"budget-{subject}.json"
         self._clock = clock
         self._warn = warn
-        self._folder = self._usable(state_dir, may_create=may_create)
+        self._folder = self._open_folder(state_dir, may_create=may_create)
 
     def reserve(self, timeout: float, seconds_left: float, sleep: t.Callable[[float], None]) -> str:
         """Returns when a request may be sent that lasts ``timeout`` seconds at most; what it returns names it.
@@ -62,46 +62,46 @@ class RateBudget:
         """
         who = f"{platform.node()}:{os.getpid()}:{next(_numbers)}"
         while True:
-            pause = self._change(lambda ledger, now: ledger.ask(who, now, now + timeout))
+            pause = self._update(lambda limiter, now: limiter.acquire(who, now, now + timeout))
             if not pause:
                 return who
             if pause > seconds_left:
-                self._change(lambda ledger, now: ledger.depart(who, now, now + timeout))
+                self._update(lambda limiter, now: limiter.mark_sent(who, now, now + timeout))
                 return who
             sleep(pause)
             seconds_left -= pause
 
-    def report(self, who: str, outcome: WireOutcome) -> None:
+    def report(self, who: str, outcome: RequestOutcome) -> None:
         """Takes in what became of the request that ``who`` names."""
-        self._change(lambda ledger, now: _enter(ledger, who, outcome, now))
+        self._update(lambda limiter, now: _apply_outcome(limiter, who, outcome, now))
 
-    def _change(self, change: t.Callable[[Ledger, float], float | None]) -> float | None:
+    def _update(self, change: t.Callable[[RateLimiter, float], float | None]) -> float | None:
         """What ``change`` makes of the ledger, as long as it is held; None where there is none to be had."""
         if self._folder is None:
             return None
         try:
-            with self._folder.locked(self._name, within=LOCK_PATIENCE) as file:
-                ledger = _read(file)
-                _drop_dead(ledger)
-                outcome = change(ledger, self._clock())
-                _write(file, ledger)
+            with self._folder.locked(self._name, timeout=LOCK_TIMEOUT) as file:
+                limiter = _read(file)
+                _drop_dead(limiter)
+                outcome = change(limiter, self._clock())
+                _write(file, limiter)
                 return outcome
         except OSError as error:
-            self._go_alone(str(self._folder.path), error)
+            self._warn_not_shared(str(self._folder.path), error)
             self._folder = None
             return None
 
-    def _usable(self, state_dir: str, *, may_create: bool) -> StateFolder | None:
+    def _open_folder(self, state_dir: str, *, may_create: bool) -> StateFolder | None:
         try:
             folder = StateFolder(state_dir)
             if may_create:
                 folder.make()
             return folder if folder.path.exists() else None
         except (OSError, ClawHostersError) as error:
-            self._go_alone(state_dir, error)
+            self._warn_not_shared(state_dir, error)
             return None
 
-    def _go_alone(self, place: str, error: Exception) -> None:
+    def _warn_not_shared(self, place: str, error: Exception) -> None:
         """Warns that from here on this client waits out answers of 429 by itself."""
         reason = str(error)
         if isinstance(error, OSError) and not isinstance(error, UntrustedError):
@@ -112,44 +112,44 @@ class RateBudget:
         )
 
 
-def _enter(ledger: Ledger, who: str, outcome: WireOutcome, now: float) -> None:
+def _apply_outcome(limiter: RateLimiter, who: str, outcome: RequestOutcome, now: float) -> None:
     if not outcome.sent:
-        ledger.never_sent(who)
+        limiter.mark_unsent(who)
     elif outcome.status is None:
-        ledger.lose(who)
+        limiter.mark_lost(who)
     elif outcome.status == 429:
-        ledger.refused(who, now, asked_wait(outcome.headers, now, limited=True))
+        limiter.on_429(who, now, requested_delay(outcome.headers, now, limited=True))
     else:
-        window = window_of(outcome.headers, now)
-        ledger.answered(who, now, window, is_success=200 <= outcome.status < 300)
+        window = parse_window(outcome.headers, now)
+        limiter.on_response(who, now, window, is_success=200 <= outcome.status < 300)
 
 
-def _read(file: int) -> Ledger:
+def _read(file: int) -> RateLimiter:
     """The ledger in ``file``; a new one when it holds none."""
     try:
-        return Ledger.from_dict(json.loads(os.pread(file, FILE_LIMIT, 0)))
+        return RateLimiter.from_dict(json.loads(os.pread(file, FILE_LIMIT, 0)))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        return Ledger()
+        return RateLimiter()
 
 
-def _write(file: int, ledger: Ledger) -> None:
-    data = json.dumps(ledger.as_dict()).encode()
+def _write(file: int, limiter: RateLimiter) -> None:
+    data = json.dumps(limiter.as_dict()).encode()
     os.pwrite(file, data, 0)
     os.ftruncate(file, len(data))
 
 
-def _drop_dead(ledger: Ledger) -> None:
+def _drop_dead(limiter: RateLimiter) -> None:
     """Lets go of those whose process is no more, as far as it was one of this machine."""
     here = platform.node()
     is_dead: dict[str, bool] = {}
-    for who in [*ledger.flights, *ledger.queue]:
+    for who in [*limiter.in_flight, *limiter.queue]:
         process = who.rpartition(":")[0]
         node, _colon, number = process.rpartition(":")
         if process not in is_dead:
             is_dead[process] = node == here and number.isdecimal() and len(number) < 10 and not _is_alive(int(number))
         if is_dead[process]:
-            ledger.queue.pop(who, None)
-            ledger.lose(who)
+            limiter.queue.pop(who, None)
+            limiter.mark_lost(who)
 
 
 def _is_alive(process: int) -> bool:

@@ -15,25 +15,25 @@ from dataclasses import dataclass, replace
 
 from .._errors import (
     MASK,
-    AnswerError,
     ApiError,
     ClawHostersError,
     NotFoundError,
     PartialError,
     RefusedError,
+    ResponseError,
     ServerError,
     TransportError,
     details_text,
-    some_of,
-    with_guess,
+    format_list,
+    with_suggestion,
 )
 from .._http.client import Client
-from .._http.pagination import Item
-from .._http.responses import resource_path, with_id
-from .._model.compare import Config, differing, in_type_of, is_same, merged, not_taken_text
-from .._module.arguments import Concealed, Options
-from .._secret_fields import masked, secrets_in
-from .instances import normal
+from .._http.pagination import Resource
+from .._http.responses import require_id, resource_path
+from .._model.compare import Config, convert_like, find_differences, format_unchanged, is_same, merge
+from .._module.arguments import Options, RedactedOptions
+from .._secret_fields import find_secrets, redact
+from .instances import normalize
 from .ownership import belonging, instance_of, owner_label, require_names, shows_instance
 
 _NAMED_AT_MOST = 10
@@ -67,9 +67,9 @@ class Outcome:
     """What came of it, with all secrets hidden."""
 
     changed: bool
-    addon: Item
-    before: Item
-    after: Item
+    addon: Resource
+    before: Resource
+    after: Resource
 
 
 # Finding
@@ -80,18 +80,18 @@ def path_of(addon_id: object) -> str:
     return resource_path("addons", addon_id)
 
 
-def label(addon: Item) -> str:
+def label(addon: Resource) -> str:
     """How messages name an add-on."""
     kind = f"{addon['addon_type']} add-on" if addon.get("addon_type") else "add-on"
     return f"{kind} {addon.get('id')}" + (f" of {owner_label(addon)}" if shows_instance(addon) else "")
 
 
-def fetch(client: Client, addon_id: object) -> Item:
+def fetch(client: Client, addon_id: object) -> Resource:
     """The add-on with this id, as its own page shows it. Raises NotFoundError."""
-    return with_id(client.fetch(path_of(addon_id)), addon_id, "Add-on")
+    return require_id(client.fetch(path_of(addon_id)), addon_id, "Add-on")
 
 
-def read(client: Client, wanted: Wanted) -> list[Item]:
+def read(client: Client, wanted: Wanted) -> list[Resource]:
     """The add-ons that are meant, sorted by id; one by its id costs one request, others the pages of the list."""
     if wanted.id is None:
         return fitting(client, client.fetch_all("/addons"), wanted)
@@ -101,7 +101,7 @@ def read(client: Client, wanted: Wanted) -> list[Item]:
         return []
 
 
-def find(client: Client, wanted: Wanted) -> Item:
+def find(client: Client, wanted: Wanted) -> Resource:
     """The one add-on that is meant, as its own page shows it. Raises RefusedError for none and for several."""
     if wanted.id is not None:
         addon = fetch(client, wanted.id)
@@ -111,7 +111,7 @@ def find(client: Client, wanted: Wanted) -> Item:
     addons = client.fetch_all("/addons")
     found = fitting(client, addons, wanted)
     if len(found) > 1:
-        shown = some_of((f"{addon['id']} of {owner_label(addon)}" for addon in found), _NAMED_AT_MOST)
+        shown = format_list((f"{addon['id']} of {owner_label(addon)}" for addon in found), _NAMED_AT_MOST)
         raise RefusedError(f"{len(found)} add-ons are the {wanted} (ids {shown}): say which one is meant with id.")
     if not found:
         raise RefusedError(
@@ -121,7 +121,7 @@ def find(client: Client, wanted: Wanted) -> Item:
     return fetch(client, found[0]["id"])
 
 
-def fitting(client: Client, addons: list[Item], wanted: Wanted) -> list[Item]:
+def fitting(client: Client, addons: list[Resource], wanted: Wanted) -> list[Resource]:
     """Those of ``addons`` that are meant.
 
     What an add-on does not say of its type or its instance, the usage says (contract 5.2), at one more request.
@@ -141,16 +141,16 @@ def fitting(client: Client, addons: list[Item], wanted: Wanted) -> list[Item]:
     return [addon for addon in addons if str(addon["id"]) in ids]
 
 
-def _has_type(addon: Item, addon_type: str) -> bool:
+def _has_type(addon: Resource, addon_type: str) -> bool:
     if not addon.get("addon_type"):
-        raise AnswerError(
+        raise ResponseError(
             f"The service does not say of which type add-on {addon.get('id')} is (addon_type), and nothing is guessed. "
             "See the dashboard, and name the add-on by its id."
         )
-    return normal(addon["addon_type"]) == normal(addon_type)
+    return normalize(addon["addon_type"]) == normalize(addon_type)
 
 
-def _told_by_usage(client: Client, addons: list[Item]) -> list[Item]:
+def _told_by_usage(client: Client, addons: list[Resource]) -> list[Resource]:
     """The add-ons with what the usage knows besides: its entries show at least id, type and instance name."""
     entries = client.fetch_object("/billing/usage").get("addons")
     known = {str(entry.get("id")): entry for entry in entries or [] if isinstance(entry, dict)}
@@ -165,94 +165,94 @@ def _told_by_usage(client: Client, addons: list[Item]) -> list[Item]:
     return told
 
 
-def _what_there_is(addons: list[Item], wanted: Wanted) -> str:
+def _what_there_is(addons: list[Resource], wanted: Wanted) -> str:
     """The add-ons nearest to what is meant: of that instance, else of that type, else all of them."""
     named = {str(wanted.instance_id), wanted.instance_name} - {"None", None}
     same_instance = [addon for addon in addons if named & set(instance_of(addon))]
-    same_type = [addon for addon in addons if normal(addon.get("addon_type")) == normal(wanted.addon_type)]
+    same_type = [addon for addon in addons if normalize(addon.get("addon_type")) == normalize(wanted.addon_type)]
     shown = same_instance or same_type or addons
     if not shown:
         return "the account has no add-on at all"
-    return f"there are: {some_of(map(label, shown), _NAMED_AT_MOST)}"
+    return f"there are: {format_list(map(label, shown), _NAMED_AT_MOST)}"
 
 
 # Comparing
 
 
-def require_shown(addon: Item, config: Config, write_only: t.Collection[str]) -> None:
+def require_shown(addon: Resource, config: Config, write_only: t.Collection[str]) -> None:
     """Raises RefusedError for an attribute that GET does not show: nobody could tell whether it is as wanted."""
     unknown = [name for name in config if name not in addon and name not in write_only]
     if not unknown:
         return
-    guesses = ", ".join(with_guess(name, addon) for name in unknown)
+    guesses = ", ".join(with_suggestion(name, addon) for name in unknown)
     raise RefusedError(
         f"The {label(addon)} shows no attribute {guesses}; it shows {', '.join(addon)}. Nothing was sent. "
         "An attribute that the service takes and never shows must be named in write_only."
     )
 
 
-def summary(addon: Item, config: Config, write_only: t.Collection[str]) -> Item:
+def summary(addon: Resource, config: Config, write_only: t.Collection[str]) -> Resource:
     """What diffs show of an add-on: the attributes that are to be had; those that are only written, never."""
     names = ["id", "addon_type", *(name for name in config if name not in write_only)]
     return {name: addon[name] for name in names if name in addon}
 
 
-def diff(before: Item, after: Item, changes: Config) -> tuple[Item, Item]:
+def diff(before: Resource, after: Resource, changes: Config) -> tuple[Resource, Resource]:
     """Both with their secrets hidden. That a secret changes must show, although neither value does."""
-    hidden_before, hidden_after = masked(before), masked(after)
+    hidden_before, hidden_after = redact(before), redact(after)
     for name in changes:
         if hidden_before.get(name) == hidden_after.get(name):
             hidden_after[name] = _CHANGED_SECRET
     return hidden_before, hidden_after
 
 
-def conceal(params: Options) -> Concealed:
+def redact_options(params: Options) -> RedactedOptions:
     """The options without the secrets in ``config``."""
     config, names = params.get("config"), params.get("write_only")
     if not isinstance(config, dict):
-        return Concealed(params, set())
+        return RedactedOptions(params, set())
     write_only = [str(name) for name in names] if isinstance(names, list) else []
-    return Concealed({**params, "config": masked(config, write_only)}, secrets_in(config, write_only))
+    return RedactedOptions({**params, "config": redact(config, write_only)}, find_secrets(config, write_only))
 
 
 # Changing
 
 
-def ensure(client: Client, addon: Item, given: Config, write_only: t.Collection[str]) -> Outcome:
+def ensure(client: Client, addon: Resource, given: Config, write_only: t.Collection[str]) -> Outcome:
     """Brings the attributes of ``addon`` to ``given``; in check mode says what would become of them.
 
     At most one request for a change is taken by the service, and what an unclear answer left open is read back. Raises
     PartialError where it did not take, and what the client raises.
     """
     require_shown(addon, given, write_only)
-    config = in_type_of(given, addon)
-    changes = differing(addon, config, write_only)
+    config = convert_like(given, addon)
+    changes = find_differences(addon, config, write_only)
     before = summary(addon, config, write_only)
     if not changes:
-        return Outcome(False, masked(addon, write_only), masked(before), masked(before))
+        return Outcome(False, redact(addon, write_only), redact(before), redact(before))
     if client.check_mode:
-        after = summary(merged(addon, config), config, write_only)
-        return Outcome(True, masked(addon, write_only), *diff(before, after, changes))
+        after = summary(merge(addon, config), config, write_only)
+        return Outcome(True, redact(addon, write_only), *diff(before, after, changes))
     now = _changed(client, addon, changes, write_only)
     after = summary(now, config, write_only)
-    return Outcome(True, masked(now, write_only), *diff(before, after, changes))
+    return Outcome(True, redact(now, write_only), *diff(before, after, changes))
 
 
-def _changed(client: Client, addon: Item, changes: Config, write_only: t.Collection[str]) -> Item:
+def _changed(client: Client, addon: Resource, changes: Config, write_only: t.Collection[str]) -> Resource:
     """The add-on after the change, as it was read back."""
     try:
         refusal = _send(client, addon, changes)
-    except (TransportError, ServerError, AnswerError) as fault:
+    except (TransportError, ServerError, ResponseError) as fault:
         return _after_fault(client, fault, addon, changes, write_only)
     try:
         now = fetch(client, addon["id"])
     except ClawHostersError as fault:
         raise PartialError(
             f"The change of the {label(addon)} was accepted, but it can't be read back. {fault}",
-            {"changed": True, "addon": masked(addon, write_only)},
+            {"changed": True, "addon": redact(addon, write_only)},
             fault,
         ) from None
-    if not_taken := not_taken_text(now, changes, write_only):
+    if not_taken := format_unchanged(now, changes, write_only):
         if refusal is not None:
             raise refusal
         took = any(name in write_only or not is_same(now.get(name), addon.get(name)) for name in changes)
@@ -260,12 +260,12 @@ def _changed(client: Client, addon: Item, changes: Config, write_only: t.Collect
             f"The service accepted the change of the {label(addon)}, but it did not take: {not_taken}. "
             "Perhaps it can't be changed, or takes a while, or is shown in another form than it is given "
             "(then name it in write_only).",
-            {"changed": took, "addon": masked(now, write_only)},
+            {"changed": took, "addon": redact(now, write_only)},
         )
     return now
 
 
-def _send(client: Client, addon: Item, changes: Config) -> ApiError | None:
+def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
     """Asks for the changes. Returns the refusal of a plain body where they were sent wrapped after it."""
     path = path_of(addon["id"])
     try:
@@ -291,8 +291,8 @@ def wants_wrapping(refusal: ApiError, changes: Config) -> bool:
 
 
 def _after_fault(
-    client: Client, fault: ClawHostersError, addon: Item, changes: Config, write_only: t.Collection[str]
-) -> Item:
+    client: Client, fault: ClawHostersError, addon: Resource, changes: Config, write_only: t.Collection[str]
+) -> Resource:
     """No answer, or a server fault: look whether it was done (contract, end of section 11), or raise ``fault``."""
     if not getattr(fault, "sent", True):
         raise fault
@@ -305,7 +305,7 @@ def _after_fault(
         )
         raise fault from None
     unseen = [name for name in changes if name in write_only]
-    not_taken = not_taken_text(now, changes, write_only)
+    not_taken = format_unchanged(now, changes, write_only)
     if not_taken:
         fault.add(f"The {label(now)} was read back: {not_taken}. Nothing is repeated by itself; run it again.")
     elif unseen:

@@ -18,8 +18,8 @@ from .._errors import (
     TlsError,
     TransportError,
 )
-from .._http.client import Client, Witness
-from .._state.journal import Event, Journal, JournalError, Record, Subject
+from .._http.client import Client, RequestHooks
+from .._state.journal import Event, Journal, JournalError, OperationKey, OperationState
 
 Sent = t.TypeVar("Sent")
 
@@ -32,7 +32,7 @@ _WHAT_CAME = {
 }
 
 
-class UnclearError(ClawHostersError):
+class OutcomeUnknownError(ClawHostersError):
     """It was sent, and whether it was carried out is not known. ``cause``: why."""
 
     def __init__(self, cause: ClawHostersError) -> None:
@@ -42,26 +42,28 @@ class UnclearError(ClawHostersError):
 
 @dataclass
 class AtMostOnce:
-    """What is done at most once for ``subject``. It is the witness of its own request: what waits for its turn is not
+    """What is done at most once for ``operation``. It is the witness of its own request: what waits for its turn is not
     sent, and may be tried again."""
 
     journal: Journal
-    subject: Subject
+    operation: OperationKey
     warn: t.Callable[[str], None]
     _notes: dict[str, t.Any] = field(default_factory=dict)
 
-    def record(self) -> Record | None:
+    def record(self) -> OperationState | None:
         """What the journal knows of it. Raises JournalError."""
-        return self.journal.record_of(self.subject)
+        return self.journal.read_state(self.operation)
 
-    def held(self) -> t.ContextManager[bool]:
+    def lock(self) -> t.ContextManager[bool]:
         """Holds it against other processes; whether it was free. Raises JournalError."""
-        return self.journal.held(self.subject)
+        return self.journal.lock(self.operation)
 
-    def send(self, client: Client, request: t.Callable[[Witness], Sent], notes: dict[str, t.Any], free: str) -> Sent:
+    def send(
+        self, client: Client, request: t.Callable[[RequestHooks], Sent], notes: dict[str, t.Any], free: str
+    ) -> Sent:
         """What ``request`` returns, which must hand on its witness. ``notes`` are kept with the journal's entry.
 
-        Raises UnclearError where nobody knows what came of it. All else that it raises means that nothing was done, and
+        Raises OutcomeUnknownError if the outcome is unknown. Any other error means that nothing was done, and
         that it may be tried again, which ``free`` says in words; a JournalError means that it was not sent.
         """
         self._notes = notes
@@ -71,34 +73,34 @@ class AtMostOnce:
         except JournalError:
             raise
         except ClawHostersError as error:
-            if was_surely_not_done(error, sent=client.usage.requests > sent_before):
-                self.note(Event.REFUSED, reason=str(error))
+            if not_executed(error, sent=client.usage.requests > sent_before):
+                self.record_event(Event.REFUSED, reason=str(error))
                 error.add(free)
                 raise
-            self.note(Event.UNCLEAR, reason=str(error))
-            raise UnclearError(error) from None
+            self.record_event(Event.UNCLEAR, reason=str(error))
+            raise OutcomeUnknownError(error) from None
 
-    def note(self, event: Event, **notes: object) -> None:
+    def record_event(self, event: Event, **notes: object) -> None:
         """Writes down what came of it; what is known now is not lost when that fails."""
         try:
-            self.journal.write(self.subject, event, **notes)
+            self.journal.write(self.operation, event, **notes)
         except JournalError as error:
             self.warn(f"{_WHAT_CAME[event]}, but that could not be written down. {error}")
 
     # As the witness of the request
 
-    def sending(self) -> None:
+    def before_send(self) -> None:
         """Raises JournalError, and then nothing may be sent."""
         try:
-            self.journal.write(self.subject, Event.INTENDED, **self._notes)
+            self.journal.write(self.operation, Event.INTENDED, **self._notes)
         except JournalError as error:
             error.add("Nothing was sent.")
             raise
 
-    def refused(self) -> None:
+    def on_rejected(self) -> None:
         """The service said 429. Where that can't be written down the request counts as sent, which is safe."""
         with contextlib.suppress(JournalError):
-            self.journal.write(self.subject, Event.REFUSED, reason="rate limit")
+            self.journal.write(self.operation, Event.REFUSED, reason="rate limit")
 
 
 def checked_name(option: str, name: str) -> str:
@@ -109,7 +111,7 @@ def checked_name(option: str, name: str) -> str:
     return name
 
 
-def was_surely_not_done(error: ClawHostersError, *, sent: bool) -> bool:
+def not_executed(error: ClawHostersError, *, sent: bool) -> bool:
     """Whether the service refused it or never saw it, so that it may be tried again.
 
     ``sent``: a request was counted, so that whatever the error is, something went out.

@@ -13,12 +13,12 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime
 
-from .._errors import NotFoundError, one_line, some_of
+from .._errors import NotFoundError, format_list, one_line
 from .._http.client import Client
-from .._http.pagination import Item, by_id
-from .._http.responses import resource_path, with_id
-from .._times import time_of
-from .instances import normal
+from .._http.pagination import Resource, id_sort_key
+from .._http.responses import require_id, resource_path
+from .._times import parse_time
+from .instances import normalize
 from .ownership import Owner, belonging, instance_of, owner_label, require_instances, require_names, shows_instance
 
 TIME_FIELDS = ("created_at", "completed_at", "taken_at", "timestamp")
@@ -38,47 +38,47 @@ def path_of(backup_id: object) -> str:
     return resource_path("backups", backup_id)
 
 
-def fetch(client: Client, backup_id: object) -> Item:
+def fetch(client: Client, backup_id: object) -> Resource:
     """The backup with this id. Raises NotFoundError."""
-    return with_id(client.fetch(path_of(backup_id)), backup_id, "Backup")
+    return require_id(client.fetch(path_of(backup_id)), backup_id, "Backup")
 
 
-def taken_at(backup: Item) -> datetime | None:
+def taken_at(backup: Resource) -> datetime | None:
     """When it was taken, in UTC; None when it does not say, or not so that it can be read."""
     value = next((backup[field] for field in TIME_FIELDS if backup.get(field) not in (None, "")), None)
-    return time_of(value)
+    return parse_time(value)
 
 
-def unfit_because(backup: Item) -> str:
+def unfit_because(backup: Resource) -> str:
     """Why a backup is not fit for a restore that nobody chose it for; empty when it is."""
     status = backup.get("status")
-    if status not in (None, "") and normal(status) not in GOOD_STATUSES:
+    if status not in (None, "") and normalize(status) not in GOOD_STATUSES:
         return f"its status is {one_line(status)}"
     return "" if taken_at(backup) else _NO_TIME
 
 
-def is_usable(backup: Item) -> bool:
+def is_usable(backup: Resource) -> bool:
     """Whether it is fit for a restore: a good status or none at all, and a time that can be read."""
     return not unfit_because(backup)
 
 
-def is_before(backup: Item, before: datetime | None) -> bool:
+def is_before(backup: Resource, before: datetime | None) -> bool:
     """Whether it was taken before that moment; one without a readable time surely not, unless none was given."""
     taken = taken_at(backup)
     return before is None or (taken is not None and taken < before)
 
 
-def newest_first(backups: t.Iterable[Item]) -> list[Item]:
+def newest_first(backups: t.Iterable[Resource]) -> list[Resource]:
     """Sorted, the newest first; those without a readable time are last. Of one time, the higher id comes first."""
     beginning = datetime.min.replace(tzinfo=UTC)
     return sorted(
         backups,
-        key=lambda backup: (taken_at(backup) is not None, taken_at(backup) or beginning, by_id(backup)),
+        key=lambda backup: (taken_at(backup) is not None, taken_at(backup) or beginning, id_sort_key(backup)),
         reverse=True,
     )
 
 
-def read(client: Client, backup_id: int | None, instance_id: int | None, instance_name: str | None) -> list[Item]:
+def read(client: Client, backup_id: int | None, instance_id: int | None, instance_name: str | None) -> list[Resource]:
     """The backups of an instance, or all: one by its id costs one request, others the pages of the list."""
     require_names(instance_name=instance_name)
     if backup_id is None:
@@ -94,11 +94,11 @@ def read(client: Client, backup_id: int | None, instance_id: int | None, instanc
 class Selection(t.NamedTuple):
     """The backups that were asked for, newest first, and those that nobody can say whether they were."""
 
-    chosen: list[Item]
-    left_out: list[Item]
+    chosen: list[Resource]
+    left_out: list[Resource]
 
 
-def select(backups: list[Item], before: datetime | None, *, usable: bool, newest: bool) -> Selection:
+def select(backups: list[Resource], before: datetime | None, *, usable: bool, newest: bool) -> Selection:
     """Those taken before that moment; only those fit for a restore, only the newest of each instance, where asked.
 
     What has no readable time is left out where time matters. Of the newest only what might have been newer is told.
@@ -106,7 +106,7 @@ def select(backups: list[Item], before: datetime | None, *, usable: bool, newest
     needs_time = newest or before is not None
     in_time = [backup for backup in newest_first(backups) if taken_at(backup) is None or is_before(backup, before)]
 
-    def is_doubtful(backup: Item) -> bool:
+    def is_doubtful(backup: Resource) -> bool:
         return (usable and not is_usable(backup)) or (needs_time and taken_at(backup) is None)
 
     left_out = [backup for backup in in_time if is_doubtful(backup)]
@@ -118,20 +118,20 @@ def select(backups: list[Item], before: datetime | None, *, usable: bool, newest
     return Selection(chosen, [it for it in left_out if not _is_older(it, times.get(_owner_key(it)))])
 
 
-def newest_per_instance(backups: list[Item]) -> list[Item]:
+def newest_per_instance(backups: list[Resource]) -> list[Resource]:
     """The newest of each instance, the newest of all first; one without a readable time is nobody's newest.
 
-    Raises AnswerError when a backup does not say whose it is.
+    Raises ResponseError when a backup does not say whose it is.
     """
     require_instances(backups, "backup")
-    newest: dict[Owner, Item] = {}
+    newest: dict[Owner, Resource] = {}
     for backup in newest_first(backups):
         if taken_at(backup):
             newest.setdefault(_owner_key(backup), backup)
     return list(newest.values())
 
 
-def left_out_text(left_out: list[Item], *, usable: bool = True, whose: bool = False) -> str:
+def left_out_text(left_out: list[Resource], *, usable: bool = True, whose: bool = False) -> str:
     """Says what was left out, and why, in a line; empty when nothing was. ``usable``: its status was a reason;
     ``whose``: they may be of several instances."""
     if not left_out:
@@ -140,19 +140,19 @@ def left_out_text(left_out: list[Item], *, usable: bool = True, whose: bool = Fa
         f"id {backup.get('id')}{_of(backup) if whose else ''} ({unfit_because(backup) if usable else _NO_TIME})"
         for backup in left_out
     )
-    return f"{len(left_out)} backup{'s' if len(left_out) > 1 else ''} left out: {some_of(each, _SHOWN_AT_MOST)}."
+    return f"{len(left_out)} backup{'s' if len(left_out) > 1 else ''} left out: {format_list(each, _SHOWN_AT_MOST)}."
 
 
-def _of(backup: Item) -> str:
+def _of(backup: Resource) -> str:
     return f" of {one_line(owner_label(backup))}" if shows_instance(backup) else ""
 
 
-def _owner_key(backup: Item) -> Owner:
+def _owner_key(backup: Resource) -> Owner:
     """By id where it is shown: a name may be several's, or have been changed."""
     instance_id, name = instance_of(backup)
     return (None, name) if instance_id is None else (instance_id, None)
 
 
-def _is_older(backup: Item, than: datetime | None) -> bool:
+def _is_older(backup: Resource, than: datetime | None) -> bool:
     taken = taken_at(backup)
     return taken is not None and than is not None and taken < than

@@ -21,7 +21,7 @@ def read(client: Client, parts: t.Iterable[str], max_pages: int) -> dict[str, t.
     readers: dict[str, t.Callable[[], t.Any]] = {
         "summary": lambda: client.fetch_object("/billing/summary"),
         "usage": lambda: client.fetch_object("/billing/usage"),
-        "transactions": lambda: client.fetch_entries("/billing/transactions", max_pages),
-        "packages": lambda: client.fetch_entries("/billing/packages"),
+        "transactions": lambda: client.fetch_list("/billing/transactions", max_pages),
+        "packages": lambda: client.fetch_list("/billing/packages"),
     }
     return {part: readers[part]() for part in dict.fromkeys(parts)}

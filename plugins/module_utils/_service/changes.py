@@ -10,17 +10,17 @@ import enum
 import typing as t
 
 from .._errors import (
-    AnswerError,
     ApiError,
     ClawHostersError,
     NotFoundError,
     RedirectedError,
+    ResponseError,
     ServerError,
     TransportError,
     UnprocessableError,
 )
 from .._http.client import Client
-from .._http.pagination import Item
+from .._http.pagination import Resource
 from .instances import Action, decide, fetch_or_none, is_busy, label, path_of, status_of
 
 LOST_BEFORE = "The answer to a request before that was lost, and whether that was carried out is not known."
@@ -32,8 +32,8 @@ class Effect(enum.Enum):
 
     DONE = "done"
     ALREADY = "already"  # refused, since the wanted state is there: somebody else was faster
-    AGAIN = "again"  # refused, since the instance was busy: decide once more
-    REPEAT = "repeat"  # no answer, and nothing to be seen of an effect: it may still come
+    REDECIDE = "again"  # refused, since the instance was busy: decide once more
+    RESEND = "repeat"  # no answer, and nothing to be seen of an effect: it may still come
 
 
 class Change(t.NamedTuple):
@@ -43,24 +43,24 @@ class Change(t.NamedTuple):
     """
 
     effect: Effect
-    instance: Item | None
+    instance: Resource | None
     refusal: ApiError | None = None
     is_lost: bool = False
 
 
-def ask(
-    client: Client, current: Item, wanted: str, action: Action, *, may_repeat: bool, is_repeat: bool = False
+def request_change(
+    client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool, is_retry: bool = False
 ) -> Change:
     """Asks once for ``action``, which is to bring ``current`` to the state ``wanted``.
 
-    ``may_repeat`` says whether the caller would ask a second time; where not, AGAIN and REPEAT are errors.
-    ``is_repeat``: this is the second time after REPEAT. Raises what the client raises, with what was read back in its
+    ``may_repeat`` says whether the caller would ask a second time; where not, AGAIN and RESEND are errors.
+    ``is_retry``: this is the second time after RESEND. Raises what the client raises, with what was read back in its
     message.
     """
     path = path_of(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = client.act(*request, is_repeat=is_repeat)
+        answer = client.act(*request, is_retry=is_retry)
     except NotFoundError as refusal:
         if action is Action.DELETE:
             # It is gone when it can't be read any more (contract 4.7).
@@ -71,13 +71,15 @@ def ask(
     except RedirectedError as fault:
         # It would only be redirected again.
         return _after_fault(client, fault, current, wanted, action, may_repeat=False)
-    except (TransportError, ServerError, AnswerError) as fault:
+    except (TransportError, ServerError, ResponseError) as fault:
         return _after_fault(client, fault, current, wanted, action, may_repeat)
     # An action answers with a part of the fields (contract 0.3); the others are as they were read.
     return Change(Effect.DONE, {**current, **(answer or {})})
 
 
-def _after_refusal(client: Client, refusal: UnprocessableError, current: Item, wanted: str, may_repeat: bool) -> Change:
+def _after_refusal(
+    client: Client, refusal: UnprocessableError, current: Resource, wanted: str, may_repeat: bool
+) -> Change:
     """A 422: the state was another than the one read. Raises ``refusal`` where that explains nothing."""
     try:
         now = fetch_or_none(client, current["id"])
@@ -87,10 +89,10 @@ def _after_refusal(client: Client, refusal: UnprocessableError, current: Item, w
         raise refusal from None
     if now is None and wanted == "absent":
         return Change(Effect.ALREADY, None)
-    if now is not None and decide(now, wanted).action is Action.KEEP:
+    if now is not None and decide(now, wanted).action is Action.NONE:
         return Change(Effect.ALREADY, now)
     if now is not None and may_repeat and is_busy(now):
-        return Change(Effect.AGAIN, now, refusal)
+        return Change(Effect.REDECIDE, now, refusal)
     if now is not None:
         refusal.add(f"{label(now)} is {now.get('status')}.")
         if wanted == "absent" and now.get("billing_mode") == "monthly":
@@ -101,7 +103,7 @@ def _after_refusal(client: Client, refusal: UnprocessableError, current: Item, w
 
 
 def _after_fault(
-    client: Client, fault: ClawHostersError, current: Item, wanted: str, action: Action, may_repeat: bool
+    client: Client, fault: ClawHostersError, current: Resource, wanted: str, action: Action, may_repeat: bool
 ) -> Change:
     """No answer, or a server fault: look whether it was done, or raise ``fault``."""
     try:
@@ -120,10 +122,10 @@ def _after_fault(
         raise fault
     if action in (Action.START, Action.STOP):
         next_action = decide(now, wanted).action
-        if next_action in (Action.KEEP, Action.SETTLE):
+        if next_action in (Action.NONE, Action.WAIT):
             return Change(Effect.DONE, now)
         if next_action is action and may_repeat:
-            return Change(Effect.REPEAT, now, is_lost=getattr(fault, "sent", True))
+            return Change(Effect.RESEND, now, is_lost=getattr(fault, "sent", True))
     if action is Action.RESTART and getattr(fault, "sent", True):
         fault.add(
             f"{label(now)} is {now.get('status')}; whether it was restarted can't be seen, so it is not repeated."

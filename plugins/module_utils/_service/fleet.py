@@ -13,7 +13,7 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from .._concurrency import in_order
+from .._concurrency import map_ordered
 from .._errors import (
     MESSAGE_LIMIT,
     ApiError,
@@ -21,16 +21,16 @@ from .._errors import (
     RefusedError,
     SettingsError,
     WaitTimeoutError,
+    format_list,
     one_line,
-    some_of,
 )
 from .._http.client import Client
-from .._http.pagination import Item
+from .._http.pagination import Resource
 from .._waiter import Waiter
-from .changes import LOST_BEFORE, Effect, ask
+from .changes import LOST_BEFORE, Effect, request_change
 from .instances import (
     Action,
-    Listing,
+    InstanceIndex,
     decide,
     fetch_or_none,
     is_busy,
@@ -39,7 +39,7 @@ from .instances import (
     predicted,
     status_of,
 )
-from .power import PAUSED, Arrival, describe
+from .power import PAUSED, StateReached, describe
 
 
 class Phase(enum.Enum):
@@ -65,10 +65,10 @@ class Job:
     """One instance on its way to one state. ``error`` says why it failed; ``seen`` is None once it is gone."""
 
     wanted: str
-    found: Item | None = None
-    seen: Item | None = None
+    found: Resource | None = None
+    seen: Resource | None = None
     phase: Phase = Phase.ENDED
-    action: Action = Action.KEEP
+    action: Action = Action.NONE
     error: str | None = None
     changed: bool = False
     is_lost: bool = False
@@ -77,12 +77,12 @@ class Job:
     refusal: ApiError | None = field(default=None, repr=False)
     cause: ApiError | None = field(default=None, repr=False)
     """The service's answer that made it fail, where it was one."""
-    arrival: Arrival | None = field(default=None, repr=False)
+    arrival: StateReached | None = field(default=None, repr=False)
 
     @property
-    def instance(self) -> Item:
+    def instance(self) -> Resource:
         """The instance as it was seen last; only of jobs that have not ended."""
-        return t.cast("Item", self.seen)
+        return t.cast("Resource", self.seen)
 
     def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
         """Ends it as failed. Why a request was refused is told with what went wrong after it."""
@@ -91,37 +91,37 @@ class Job:
         lost = f" {LOST_BEFORE}" if self.is_lost else ""
         self.error, self.phase = one_line(f"{reason}{before}{lost}", MESSAGE_LIMIT), Phase.ENDED
 
-    def end(self, seen: Item | None) -> None:
+    def end(self, seen: Resource | None) -> None:
         """Ends it as reached."""
         self.seen, self.phase = seen, Phase.ENDED
 
-    def decide(self, instance: Item) -> None:
+    def decide(self, instance: Resource) -> None:
         """What ``instance``, as it is now, takes to be as wanted."""
         self.seen = instance
         decision = decide(instance, self.wanted)
         self.action = decision.action
-        if decision.action is Action.REFUSE:
+        if decision.action is Action.REJECT:
             self.fail(f"It has the status {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
-        elif decision.action is Action.KEEP:
+        elif decision.action is Action.NONE:
             self.end(instance)
         else:
-            self.phase = Phase.SETTLING if decision.action is Action.SETTLE else Phase.READY
+            self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY
 
     def would_change(self) -> bool:
         """Whether a change is to be expected; one that is busy counts as if it came to run."""
         if self.phase is Phase.SETTLING:
-            return decide({**self.instance, "status": "running"}, self.wanted).action is not Action.KEEP
+            return decide({**self.instance, "status": "running"}, self.wanted).action is not Action.NONE
         return self.phase is Phase.READY
 
 
-def plan(entries: list[Entry], listing: list[Item]) -> list[Job]:
+def plan(entries: list[Entry], listing: list[Resource]) -> list[Job]:
     """The job of each entry, in order; entries that want the same of one instance share theirs. Pure."""
-    there = Listing(listing)
+    there = InstanceIndex(listing)
     jobs: dict[str, Job] = {}
     planned = []
     for entry in entries:
         try:
-            found = there.pick(entry.instance_id, entry.name)
+            found = there.resolve(entry.instance_id, entry.name)
         except (RefusedError, SettingsError) as error:
             planned.append(Job(entry.wanted, error=str(error)))
             continue
@@ -136,7 +136,7 @@ def plan(entries: list[Entry], listing: list[Item]) -> list[Job]:
         elif job.wanted != entry.wanted:
             contradiction = f"It is declared twice, to be {job.wanted} and {entry.wanted}."
             job.fail(contradiction)
-            job.action = Action.KEEP
+            job.action = Action.NONE
             job = Job(entry.wanted, found, found, error=contradiction)
         planned.append(job)
     return planned
@@ -162,7 +162,7 @@ class Fleet:
             self.waiter.requests_per_look = self.client.usage.requests
         jobs = list({id(job): job for job in planned}.values())
         for job in jobs:
-            if job.wanted == "stopped" and job.action is Action.KEEP and job.seen and status_of(job.seen) == "paused":
+            if job.wanted == "stopped" and job.action is Action.NONE and job.seen and status_of(job.seen) == "paused":
                 self.warn(PAUSED.format(label(job.seen)))
             self._look_closer(job)
         expected = sum(job.would_change() for job in jobs)
@@ -179,7 +179,7 @@ class Fleet:
 
     def _look_closer(self, job: Job) -> None:
         """Where the table says no, a flag may say yes, and only the detail shows flags (contract 0.2)."""
-        if job.action is not Action.REFUSE or job.found is None or status_of(job.found) == "deleting":
+        if job.action is not Action.REJECT or job.found is None or status_of(job.found) == "deleting":
             return
         try:
             detail = fetch_or_none(self.client, job.found["id"])
@@ -203,26 +203,26 @@ class Fleet:
                 job.changed = True
                 job.end(_foreseen(job))
         elif ready:
-            list(in_order(self._change_one, ready))
+            list(map_ordered(self._change_one, ready))
 
     def _change_one(self, job: Job) -> None:
         """Asks for one change, at most twice in all where contract 11 allows it."""
-        before, is_repeat = job.instance, False
+        before, is_retry = job.instance, False
         try:
             while True:
                 job.requests += 1
-                change = ask(
-                    self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2, is_repeat=is_repeat
+                change = request_change(
+                    self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2, is_retry=is_retry
                 )
                 job.seen = change.instance
-                if change.effect is not Effect.REPEAT:
+                if change.effect is not Effect.RESEND:
                     break
-                job.is_lost, is_repeat = change.is_lost, True
+                job.is_lost, is_retry = change.is_lost, True
         except ClawHostersError as error:
             job.fail(error, error)
             return
         job.refusal = change.refusal
-        if change.effect is Effect.AGAIN:
+        if change.effect is Effect.REDECIDE:
             job.phase = Phase.SETTLING
             return
         # The state is there: by this request, or by the one before it that was lost.
@@ -233,9 +233,9 @@ class Fleet:
         else:
             self._arrive(job, before)
 
-    def _arrive(self, job: Job, before: Item) -> None:
+    def _arrive(self, job: Job, before: Resource) -> None:
         job.phase = Phase.ARRIVING
-        job.arrival = Arrival(job.wanted, status_of(before), self.wait_healthy)
+        job.arrival = StateReached(job.wanted, status_of(before), self.wait_healthy)
 
     # Waiting
 
@@ -256,17 +256,17 @@ class Fleet:
         if not watched:
             return
 
-        def is_done(listing: list[Item]) -> bool:
-            by_id = Listing(listing).by_id
+        def is_done(listing: list[Resource]) -> bool:
+            id_sort_key = InstanceIndex(listing).id_sort_key
             for job in watched:
                 if job.phase is not Phase.ENDED:
-                    self._observe(job, by_id.get(str(job.instance["id"])))
+                    self._observe(job, id_sort_key.get(str(job.instance["id"])))
             self._change(watched)
             return all(job.phase is Phase.ENDED for job in watched)
 
         try:
             waiter.until(
-                lambda seconds: self.client.fetch_all("/instances", within=seconds),
+                lambda seconds: self.client.fetch_all("/instances", retry_timeout=seconds),
                 is_done,
                 lambda _listing: _describe(watched),
                 "all as declared",
@@ -276,7 +276,7 @@ class Fleet:
                 if job.phase is not Phase.ENDED:
                     job.fail(_why_not(job, error, waiter.timeout), error)
 
-    def _observe(self, job: Job, now: Item | None) -> None:
+    def _observe(self, job: Job, now: Resource | None) -> None:
         """Takes in what the list shows of a job's instance, which may be the end of it."""
         if now is None and job.wanted == "absent":
             job.end(None)
@@ -290,7 +290,7 @@ class Fleet:
         else:
             job.seen = now
             try:
-                if job.wanted != "absent" and t.cast("Arrival", job.arrival)(now):
+                if job.wanted != "absent" and t.cast("StateReached", job.arrival)(now):
                     job.end(now)
             except RefusedError as error:
                 job.fail(error)
@@ -342,12 +342,12 @@ def report(entries: list[Entry], jobs: list[Job]) -> dict[str, t.Any]:
 def _status_after(job: Job) -> object:
     """The status that a diff shows after a job: what was reached, or what it was if that failed."""
     if job.error is not None or not job.changed:
-        return t.cast("Item", job.found).get("status")
-    after = predicted(t.cast("Item", job.found), job.wanted, job.action)
+        return t.cast("Resource", job.found).get("status")
+    after = predicted(t.cast("Resource", job.found), job.wanted, job.action)
     return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")
 
 
-def _foreseen(job: Job) -> Item | None:
+def _foreseen(job: Job) -> Resource | None:
     """The instance as it will be once what was asked for is done."""
     after = predicted(job.instance, job.wanted, job.action)
     return {**job.instance, "status": after["status"]} if after else None
@@ -356,7 +356,7 @@ def _foreseen(job: Job) -> Item | None:
 def _describe(jobs: list[Job]) -> str:
     """What the person who waits is told: ``5 to go: web-bot: deploying, ... and 2 more``."""
     waiting = [job.instance for job in jobs if job.phase is not Phase.ENDED]
-    return f"{len(waiting)} to go: {some_of(map(describe, waiting), 3)}"
+    return f"{len(waiting)} to go: {format_list(map(describe, waiting), 3)}"
 
 
 def _why_not(job: Job, error: ClawHostersError, timeout: float) -> str:

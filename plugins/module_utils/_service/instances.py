@@ -13,11 +13,11 @@ import enum
 import typing as t
 from dataclasses import dataclass
 
-from .._concurrency import in_order
-from .._errors import NotFoundError, RefusedError, one_line, some_of
+from .._concurrency import map_ordered
+from .._errors import NotFoundError, RefusedError, format_list, one_line
 from .._http.client import Client
-from .._http.pagination import Item
-from .._http.responses import resource_path, with_id
+from .._http.pagination import Resource
+from .._http.responses import require_id, resource_path
 from .ownership import instance_of, require_names
 
 NAME_LIMIT = 80
@@ -28,16 +28,16 @@ STATES = ("started", "stopped", "restarted", "absent")
 class Action(enum.Enum):
     """What a decision comes to. The values of the last four are the service's words."""
 
-    KEEP = "keep"
-    SETTLE = "settle"
-    REFUSE = "refuse"
+    NONE = "keep"
+    WAIT = "settle"
+    REJECT = "refuse"
     START = "start"
     STOP = "stop"
     RESTART = "restart"
     DELETE = "delete"
 
 
-_KEEP, _SETTLE, _REFUSE = Action.KEEP, Action.SETTLE, Action.REFUSE
+_KEEP, _SETTLE, _REFUSE = Action.NONE, Action.WAIT, Action.REJECT
 _START, _STOP, _RESTART, _DELETE = Action.START, Action.STOP, Action.RESTART, Action.DELETE
 
 _TABLE: dict[str, tuple[Action, Action, Action, Action]] = {
@@ -68,7 +68,7 @@ _REMEDY = {
 END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"}
 """The status that each wanted state ends in."""
 
-TROUBLED = frozenset(_REMEDY)
+FAILURE_STATUSES = frozenset(_REMEDY)
 """Statuses that no waiting leads out of."""
 
 _FILTERS = {
@@ -84,68 +84,68 @@ Words: t.TypeAlias = "t.Mapping[str, t.Collection[str] | None]"
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do; with REFUSE, ``reason`` says why not."""
+    """What to do; with REJECT, ``reason`` says why not."""
 
     action: Action
     reason: str = ""
 
 
-def normal(word: object) -> str:
+def normalize(word: object) -> str:
     """A word of the service in the form of the table: five of the nine spellings of statuses are inferred
     (contract 4.2), so neither case nor blanks count."""
     return str(word or "").strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def status_of(instance: Item) -> str:
+def status_of(instance: Resource) -> str:
     """The status, in the form of the table."""
-    return normal(instance.get("status"))
+    return normalize(instance.get("status"))
 
 
-def is_healthy(instance: Item) -> bool:
+def is_healthy(instance: Resource) -> bool:
     """Whether the service calls it healthy; that can lag the status by a minute or more (contract 4.3)."""
-    return normal(instance.get("health_status")) == "healthy"
+    return normalize(instance.get("health_status")) == "healthy"
 
 
-def is_busy(instance: Item) -> bool:
+def is_busy(instance: Resource) -> bool:
     """Whether its status will change by itself."""
-    return _TABLE.get(status_of(instance), _UNKNOWN_STATUS)[0] is Action.SETTLE
+    return _TABLE.get(status_of(instance), _UNKNOWN_STATUS)[0] is Action.WAIT
 
 
-def label(instance: Item) -> str:
+def label(instance: Resource) -> str:
     """How messages name an instance."""
     return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)} (id {instance.get('id')})")
 
 
-def decide(instance: Item, wanted: str) -> Decision:
+def decide(instance: Resource, wanted: str) -> Decision:
     """What brings ``instance`` to the state ``wanted``: the table, overruled by the flags where they are shown.
 
     Of the flags only a plain true or false counts; list items have none (contract 4.1).
     """
     status = status_of(instance)
     by_table = _TABLE.get(status, _UNKNOWN_STATUS)[STATES.index(wanted)]
-    if by_table in (Action.KEEP, Action.DELETE):
+    if by_table in (Action.NONE, Action.DELETE):
         return Decision(by_table)
     power = by_table if by_table in _POWER_ACTION.values() else _POWER_ACTION[wanted]
     allowed = instance.get(f"can_{power.value}")
     if allowed is True:
         return Decision(power)
-    if by_table is Action.REFUSE:
-        return Decision(Action.REFUSE, f"{_REMEDY[status]}.")
+    if by_table is Action.REJECT:
+        return Decision(Action.REJECT, f"{_REMEDY[status]}.")
     if allowed is False and by_table is power:
         return Decision(
-            Action.REFUSE, f"the service says that it can't {power.value} now (can_{power.value} is false)."
+            Action.REJECT, f"the service says that it can't {power.value} now (can_{power.value} is false)."
         )
     return Decision(by_table)
 
 
-def summary(instance: Item | None) -> dict[str, t.Any]:
+def summary(instance: Resource | None) -> dict[str, t.Any]:
     """What diffs show of an instance; empty when there is none."""
     return {} if instance is None else {key: instance.get(key) for key in ("id", "name", "status")}
 
 
-def predicted(instance: Item, wanted: str, action: Action) -> dict[str, t.Any]:
+def predicted(instance: Resource, wanted: str, action: Action) -> dict[str, t.Any]:
     """The ``after`` of a diff once ``action`` is done, known before it is."""
-    if action is Action.KEEP:
+    if action is Action.NONE:
         return summary(instance)
     if action is Action.DELETE:
         return {}
@@ -154,29 +154,29 @@ def predicted(instance: Item, wanted: str, action: Action) -> dict[str, t.Any]:
     return {**after, "restarted": True} if action is Action.RESTART else after
 
 
-class Listing:
+class InstanceIndex:
     """Instances by id, as text since whether ids are numbers is not sure (contract U24), and by name, of which several
     may have the same (contract U22)."""
 
-    def __init__(self, instances: t.Iterable[Item]) -> None:
-        self.by_id: dict[str, Item] = {}
-        self.by_name: dict[str, list[Item]] = {}
+    def __init__(self, instances: t.Iterable[Resource]) -> None:
+        self.id_sort_key: dict[str, Resource] = {}
+        self.by_name: dict[str, list[Resource]] = {}
         for instance in instances:
-            self.by_id[str(instance["id"])] = instance
+            self.id_sort_key[str(instance["id"])] = instance
             if instance.get("name") is not None:
                 self.by_name.setdefault(str(instance["name"]), []).append(instance)
 
-    def only(self, name: object) -> Item | None:
+    def unique_by_name(self, name: object) -> Resource | None:
         """The instance of this name; None where there is none, or more than one."""
         named = self.by_name.get(str(name), [])
         return named[0] if len(named) == 1 else None
 
-    def owner_of(self, item: Item) -> Item | None:
+    def owner_of(self, item: Resource) -> Resource | None:
         """The instance that ``item`` is of, such as a backup; by its name where that is only one's."""
         instance_id, name = instance_of(item)
-        return self.by_id.get(instance_id) if instance_id is not None else self.only(name)
+        return self.id_sort_key.get(instance_id) if instance_id is not None else self.unique_by_name(name)
 
-    def pick(self, instance_id: int | None, name: str | None) -> Item | None:
+    def resolve(self, instance_id: int | None, name: str | None) -> Resource | None:
         """The instance that a user means, by id or else by its exact name; None when there is none.
 
         Raises RefusedError when the name fits several, or is not that of the id, and SettingsError when it is empty.
@@ -191,7 +191,7 @@ class Listing:
                     "say which one is meant with id."
                 )
             return named[0] if named else None
-        instance = self.by_id.get(str(instance_id))
+        instance = self.id_sort_key.get(str(instance_id))
         if instance is not None and name not in (None, str(instance.get("name"))):
             raise RefusedError(
                 f"The instance with id {instance_id} is named {one_line(instance.get('name'), NAME_LIMIT)}, not "
@@ -205,27 +205,27 @@ def path_of(instance_id: object) -> str:
     return resource_path("instances", instance_id)
 
 
-def find(client: Client, instance_id: int | None, name: str | None) -> Item | None:
-    """The instance that a user means, with its detail fields; raises what :meth:`Listing.pick` does."""
+def find(client: Client, instance_id: int | None, name: str | None) -> Resource | None:
+    """The instance that a user means, with its detail fields; raises what :meth:`InstanceIndex.resolve` does."""
     require_names(name=name)
     if instance_id is not None:
         instance = fetch_or_none(client, instance_id)
-        return Listing([] if instance is None else [instance]).pick(instance_id, name)
-    listed = Listing(client.fetch_all("/instances")).pick(None, name)
+        return InstanceIndex([] if instance is None else [instance]).resolve(instance_id, name)
+    listed = InstanceIndex(client.fetch_all("/instances")).resolve(None, name)
     return None if listed is None else fetch_or_none(client, listed["id"])
 
 
-def fetch_or_none(client: Client, instance_id: object, within: float | None = None) -> Item | None:
+def fetch_or_none(client: Client, instance_id: object, retry_timeout: float | None = None) -> Resource | None:
     """The instance with its detail fields, None when it does not exist."""
     try:
-        return with_id(client.fetch(path_of(instance_id), within=within), instance_id, "Instance")
+        return require_id(client.fetch(path_of(instance_id), retry_timeout=retry_timeout), instance_id, "Instance")
     except NotFoundError:
         return None
 
 
-def fetch_again(client: Client, instance: Item, within: float | None = None) -> Item:
+def fetch_again(client: Client, instance: Resource, retry_timeout: float | None = None) -> Resource:
     """The instance as it is now. Raises RefusedError when it is gone."""
-    now = fetch_or_none(client, instance["id"], within=within)
+    now = fetch_or_none(client, instance["id"], retry_timeout=retry_timeout)
     if now is None:
         raise RefusedError(f"{label(instance)} does not exist any more: it was deleted while this task worked on it.")
     return now
@@ -239,7 +239,7 @@ def read(
     *,
     details: bool,
     warn: t.Callable[[str], None],
-) -> list[Item]:
+) -> list[Resource]:
     """The instances that fit, sorted by id. Warns of words in ``wanted`` that fit nothing because nobody knows them.
 
     One by id comes with its detail fields; others only with ``details``, at one request each. Raises SettingsError.
@@ -258,14 +258,16 @@ def read(
     return [instance for instance in with_details(client, fitting) if fits(instance, wanted)]
 
 
-def fits(instance: Item, wanted: Words) -> bool:
+def fits(instance: Resource, wanted: Words) -> bool:
     """Whether each field of ``wanted`` has one of its words."""
-    return all(words is None or normal(instance.get(field)) in map(normal, words) for field, words in wanted.items())
+    return all(
+        words is None or normalize(instance.get(field)) in map(normalize, words) for field, words in wanted.items()
+    )
 
 
-def words_in(instances: list[Item], fields: t.Iterable[str]) -> dict[str, list[str]]:
+def words_in(instances: list[Resource], fields: t.Iterable[str]) -> dict[str, list[str]]:
     """Returns the words that the instances have in each of ``fields``, sorted, in the form of the table."""
-    return {field: sorted({normal(instance.get(field)) for instance in instances}) for field in fields}
+    return {field: sorted({normalize(instance.get(field)) for instance in instances}) for field in fields}
 
 
 def unknown_words(wanted: Words, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
@@ -276,20 +278,20 @@ def unknown_words(wanted: Words, seen: t.Mapping[str, t.Collection[str]]) -> lis
     warnings = []
     for field, words in wanted.items():
         option, documented = _FILTERS[field]
-        unknown = [word for word in words or () if normal(word) not in {*documented, *seen[field]}]
+        unknown = [word for word in words or () if normalize(word) not in {*documented, *seen[field]}]
         if unknown:
-            found = some_of((one_line(word, NAME_LIMIT) for word in seen[field] if word), 10)
+            found = format_list((one_line(word, NAME_LIMIT) for word in seen[field] if word), 10)
             warnings.append(
-                f"{option}: no instance has {some_of((one_line(word, NAME_LIMIT) for word in unknown), 10)}, and it is "
-                f"no word that the service documents. Seen: {found or 'none'}."
+                f"{option}: no instance has {format_list((one_line(word, NAME_LIMIT) for word in unknown), 10)}, "
+                f"and it is no word that the service documents. Seen: {found or 'none'}."
             )
     return warnings
 
 
-def with_details(client: Client, instances: list[Item]) -> list[Item]:
+def with_details(client: Client, instances: list[Resource]) -> list[Resource]:
     """The same instances with their detail fields; those that were deleted meanwhile are left out.
 
     What the detail does not show is as the list showed it (contract U23).
     """
-    details = in_order(lambda instance: fetch_or_none(client, instance["id"]), instances)
+    details = map_ordered(lambda instance: fetch_or_none(client, instance["id"]), instances)
     return [{**listed, **detail} for listed, detail in zip(instances, details, strict=True) if detail is not None]

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import AnswerError, RefusedError, SettingsError, some_of
+from .._errors import RefusedError, ResponseError, SettingsError, format_list
 from .._http.client import Client
-from .._http.pagination import Item
+from .._http.pagination import Resource
 
 FIELDS = "instance_id, instance.id, instance_name, instance.name"
 
@@ -22,7 +22,7 @@ Owner: t.TypeAlias = "tuple[str | None, str | None]"
 """The id, as text, and the name of an instance; None for what is not known."""
 
 
-def instance_of(item: Item) -> Owner:
+def instance_of(item: Resource) -> Owner:
     """What ``item`` shows of its instance. Ids are compared as text (U24)."""
     nested = item.get("instance")
     inner: t.Mapping[str, t.Any] = nested if isinstance(nested, dict) else {}
@@ -32,15 +32,15 @@ def instance_of(item: Item) -> Owner:
     )
 
 
-def shows_instance(item: Item) -> bool:
+def shows_instance(item: Resource) -> bool:
     """Whether the item says in any way whose it is."""
     return instance_of(item) != (None, None)
 
 
-def require_instances(items: list[Item], kind: str) -> None:
-    """Raises AnswerError when an item does not say whose it is."""
+def require_instances(items: list[Resource], kind: str) -> None:
+    """Raises ResponseError when an item does not say whose it is."""
     if silent := [item for item in items if not shows_instance(item)]:
-        raise AnswerError(_not_shown(kind, silent))
+        raise ResponseError(_not_shown(kind, silent))
 
 
 def require_names(**options: str | None) -> None:
@@ -51,12 +51,12 @@ def require_names(**options: str | None) -> None:
 
 
 def belonging(
-    client: Client, items: list[Item], instance_id: int | None, instance_name: str | None, kind: str
-) -> list[Item]:
+    client: Client, items: list[Resource], instance_id: int | None, instance_name: str | None, kind: str
+) -> list[Resource]:
     """Those of ``items`` that are of the instance asked for, in their order; all of them when none is asked for.
 
     With both an id and a name, both must fit. No request where the items show what was given; else one listing of
-    the instances, since a name may be several's. Raises AnswerError and RefusedError rather than guess.
+    the instances, since a name may be several's. Raises ResponseError and RefusedError rather than guess.
     """
     wanted = (None if instance_id is None else str(instance_id), instance_name)
     if wanted == (None, None):
@@ -69,7 +69,7 @@ def belonging(
     return [item for item, owner in zip(items, owners, strict=True) if _fits(wanted, owner)]
 
 
-def owner_label(item: Item) -> str:
+def owner_label(item: Resource) -> str:
     """How messages name the instance of an item."""
     shown_id, shown_name = instance_of(item)
     if shown_name is None:
@@ -85,7 +85,7 @@ def _fits(wanted: Owner, owner: Owner) -> bool:
     return all(given in (None, shown) for given, shown in zip(wanted, owner, strict=True))
 
 
-def _completed(owner: Owner, instances: list[Item], wanted_id: str | None, kind: str) -> Owner:
+def _completed(owner: Owner, instances: list[Resource], wanted_id: str | None, kind: str) -> Owner:
     """``owner`` with the id and the name of the one instance that it can mean."""
     shown_id, shown_name = owner
     if shown_id is not None:
@@ -105,8 +105,8 @@ def _completed(owner: Owner, instances: list[Item], wanted_id: str | None, kind:
     return (ids[0] if len(ids) == 1 else None), shown_name
 
 
-def _not_shown(kind: str, items: list[Item]) -> str:
-    ids = some_of((str(item.get("id")) for item in items), 5)
+def _not_shown(kind: str, items: list[Resource]) -> str:
+    ids = format_list((str(item.get("id")) for item in items), 5)
     return (
         f"The service does not say whose {kind} this is (id {ids}; looked at: {FIELDS}), and nothing is guessed. "
         f"See the dashboard, and name the {kind} by its own id, without an instance."

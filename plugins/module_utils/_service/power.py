@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 
 from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, WaitTimeoutError, one_line
 from .._http.client import Client
-from .._http.pagination import Item
+from .._http.pagination import Resource
 from .._waiter import Waiter
-from .changes import LOST_BEFORE, Change, Effect, ask
+from .changes import LOST_BEFORE, Change, Effect, request_change
 from .instances import (
     END_STATUS,
+    FAILURE_STATUSES,
     NAME_LIMIT,
-    TROUBLED,
     Action,
-    Listing,
+    InstanceIndex,
     decide,
     fetch_again,
     fetch_or_none,
@@ -41,7 +41,7 @@ class Outcome:
     """What came of it. ``instance`` is the last one seen, None when there was none."""
 
     changed: bool
-    instance: Item | None
+    instance: Resource | None
     before: dict[str, t.Any]
     after: dict[str, t.Any]
 
@@ -52,7 +52,7 @@ class Outcome:
 
 
 @dataclass
-class Power:
+class InstanceManager:
     """Changes one instance. Without a ``waiter`` nothing is waited for."""
 
     client: Client
@@ -60,7 +60,7 @@ class Power:
     wait_healthy: bool
     warn: t.Callable[[str], None]
 
-    def ensure(self, found: Item | None, wanted: str, sought: str = "that was asked for") -> Outcome:
+    def ensure_state(self, found: Resource | None, wanted: str, sought: str = "that was asked for") -> Outcome:
         """Brings ``found`` to the state ``wanted``; in check mode says what would become of it.
 
         ``sought`` is how the user named the instance. Raises RefusedError where the state table says no,
@@ -84,27 +84,27 @@ class Power:
             may_have_changed = first is not None and first.is_lost
             with _telling_of(first):
                 if first is not None:
-                    seen = t.cast("Item", first.instance)
+                    seen = t.cast("Resource", first.instance)
                     current = self._waited_until(lambda seen: not is_busy(seen), seen, "settled")
                 decision = decide(current, wanted)
-                if decision.action is Action.REFUSE:
+                if decision.action is Action.REJECT:
                     raise RefusedError(
                         f"{label(current)} has the status {current.get('status')} and can't be {wanted}: "
                         f"{decision.reason}"
                     )
-                if decision.action is Action.KEEP:
+                if decision.action is Action.NONE:
                     kept = self._kept(current, wanted)
                     reached = after if may_have_changed else summary(before)
                     return Outcome(may_have_changed, kept, summary(before), reached)
                 if self.client.check_mode:
                     return Outcome(True, current, summary(before), after)
-                change = ask(
+                change = request_change(
                     self.client,
                     current,
                     wanted,
                     decision.action,
                     may_repeat=first is None,
-                    is_repeat=first is not None and first.effect is Effect.REPEAT,
+                    is_retry=first is not None and first.effect is Effect.RESEND,
                 )
             if change.effect in (Effect.DONE, Effect.ALREADY):
                 changed = may_have_changed or change.effect is Effect.DONE
@@ -113,7 +113,7 @@ class Power:
                     return self._arrived(outcome, wanted, current, decision.action)
             first = change
 
-    def _arrived(self, outcome: Outcome, wanted: str, before: Item, action: Action) -> Outcome:
+    def _arrived(self, outcome: Outcome, wanted: str, before: Resource, action: Action) -> Outcome:
         """``outcome`` with the instance as it has arrived. What was accepted is not forgotten when waiting fails."""
         try:
             return replace(outcome, instance=self._reached(wanted, before, outcome.instance))
@@ -125,11 +125,11 @@ class Power:
             message = f"The {action.value} of {label(before)} was accepted. {error}{more}"
             raise PartialError(message, replace(outcome, instance=seen).as_result(), error) from None
 
-    def _settled(self, current: Item, wanted: str) -> Item:
+    def _settled(self, current: Resource, wanted: str) -> Resource:
         """``current``, or what it is once the state table can decide."""
-        return self._waited_until(lambda seen: decide(seen, wanted).action is not Action.SETTLE, current, "settled")
+        return self._waited_until(lambda seen: decide(seen, wanted).action is not Action.WAIT, current, "settled")
 
-    def _waited_until(self, is_done: t.Callable[[Item], bool], current: Item, goal: str) -> Item:
+    def _waited_until(self, is_done: t.Callable[[Resource], bool], current: Resource, goal: str) -> Resource:
         if is_done(current):
             return current
         if self.waiter is None:
@@ -139,7 +139,7 @@ class Power:
             )
         return self.waiter.until(lambda seconds: fetch_again(self.client, current, seconds), is_done, describe, goal)
 
-    def _kept(self, current: Item, wanted: str) -> Item | None:
+    def _kept(self, current: Resource, wanted: str) -> Resource | None:
         """An instance that is as wanted, after the waiting that is due even so."""
         if wanted == "stopped" and status_of(current) == "paused":
             self.warn(PAUSED.format(label(current)))
@@ -148,25 +148,25 @@ class Power:
             return current
         return self._reached(wanted, current, current)
 
-    def _reached(self, wanted: str, before: Item, seen: Item | None) -> Item | None:
+    def _reached(self, wanted: str, before: Resource, seen: Resource | None) -> Resource | None:
         """The instance once it is as wanted; ``seen`` at once where nothing is to be waited for."""
         if self.waiter is None or (wanted == "absent" and seen is None):
             return seen or before
         if wanted == "absent":
-            return self._gone(t.cast("Item", seen))
+            return self._gone(t.cast("Resource", seen))
         return self.waiter.until(
             lambda seconds: fetch_again(self.client, before, seconds),
-            Arrival(wanted, status_of(before), self.wait_healthy),
+            StateReached(wanted, status_of(before), self.wait_healthy),
             describe,
             "healthy" if self.wait_healthy else END_STATUS[wanted],
         )
 
-    def _gone(self, last: Item) -> Item:
+    def _gone(self, last: Resource) -> Resource:
         """The last one seen of an instance that is gone now."""
         seen = [last]
 
-        def read(seconds: float) -> Item | None:
-            now = fetch_or_none(self.client, last["id"], within=seconds)
+        def read(seconds: float) -> Resource | None:
+            now = fetch_or_none(self.client, last["id"], retry_timeout=seconds)
             seen.append(now or seen[-1])
             return now
 
@@ -176,12 +176,12 @@ class Power:
             )
         except WaitTimeoutError:
             # A deleted record may stay readable and yet have left the account (contract 4.7).
-            if str(last["id"]) in Listing(self.client.fetch_all("/instances", within=0.0)).by_id:
+            if str(last["id"]) in InstanceIndex(self.client.fetch_all("/instances", retry_timeout=0.0)).id_sort_key:
                 raise
         return seen[-1]
 
 
-class Arrival:
+class StateReached:
     """Whether a started, stopped or restarted instance has arrived; raises when it never will."""
 
     def __init__(self, wanted: str, status_before: str, healthy: bool) -> None:
@@ -191,9 +191,9 @@ class Arrival:
         self._end_seen = 0
         self._left = wanted != "restarted" or status_before != "running"
 
-    def __call__(self, instance: Item) -> bool:
+    def __call__(self, instance: Resource) -> bool:
         status = status_of(instance)
-        if status in TROUBLED and status != self._before:
+        if status in FAILURE_STATUSES and status != self._before:
             raise RefusedError(
                 f"{label(instance)} was to be {self._wanted}, but is {instance.get('status')} now. See the dashboard."
             )
@@ -219,5 +219,5 @@ def _telling_of(first: Change | None) -> t.Iterator[None]:
         raise PartialError(f"{error} {before}", {"changed": False}, cause) from None
 
 
-def describe(instance: Item) -> str:
+def describe(instance: Resource) -> str:
     return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)}: {one_line(instance.get('status'), NAME_LIMIT)}")

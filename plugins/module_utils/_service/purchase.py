@@ -15,24 +15,24 @@ from dataclasses import dataclass
 
 from .._errors import MASK, ClawHostersError, PartialError, RefusedError
 from .._http.client import Client
-from .._module.arguments import Concealed, Options
-from .._secret_fields import PAYMENT_WORD, secrets_in, texts_in
-from .._state.journal import Event, Journal, Record, Subject
-from .at_most_once import AtMostOnce, UnclearError
+from .._module.arguments import Options, RedactedOptions
+from .._secret_fields import PAYMENT_WORD, find_secrets, find_texts
+from .._state.journal import Event, Journal, OperationKey, OperationState
+from .at_most_once import AtMostOnce, OutcomeUnknownError
 
 Result = dict[str, t.Any]
 
 
-def conceal(params: Options) -> Concealed:
+def redact_options(params: Options) -> RedactedOptions:
     """Returns the options without ``request``, of which nobody knows what in it is secret."""
     request = params.get("request")
     if not request:
-        return Concealed(params, set())
+        return RedactedOptions(params, set())
     shown = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
-    return Concealed({**params, "request": shown}, secrets_in(request, word=PAYMENT_WORD))
+    return RedactedOptions({**params, "request": shown}, find_secrets(request, word=PAYMENT_WORD))
 
 
-def body_of(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
+def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
     """The body of the request. Ids are numbers as far as is known; one that was written as text is sent as a number."""
     is_number = isinstance(package_id, str) and package_id.isascii() and package_id.isdigit() and len(package_id) < 20
     return {**request, "package_id": int(str(package_id)) if is_number else package_id}
@@ -53,12 +53,12 @@ class Purchase:
         Raises RefusedError when another run is at the same order, ApiError when the service refused, and PartialError
         when it is not known whether the purchase was made.
         """
-        self.client.payment_texts = frozenset(texts_in({**body, "package_id": None}))
-        subject = Subject("purchase", self.client.settings.api_url, self.order)
-        once = AtMostOnce(self.journal, subject, self.warn)
+        self.client.payment_texts = frozenset(find_texts({**body, "package_id": None}))
+        operation = OperationKey("purchase", self.client.settings.api_url, self.order)
+        once = AtMostOnce(self.journal, operation, self.warn)
         if self.client.check_mode:
             return self._run(once, body, balance_below)
-        with once.held() as is_free:
+        with once.lock() as is_free:
             if not is_free:
                 raise RefusedError(
                     f"Another run is working on order {self.order} now: nothing was sent. Run this again."
@@ -78,16 +78,16 @@ class Purchase:
         try:
             answer = once.send(
                 self.client,
-                lambda witness: self.client.buy("/billing/buy_claws", body, witness),
+                lambda hooks: self.client.buy("/billing/buy_claws", body, hooks),
                 notes,
                 "Nothing was bought; the same order may be run again.",
             )
-        except UnclearError as unclear:
+        except OutcomeUnknownError as unclear:
             raise self._unknown(str(unclear), unclear.cause, balance) from None
-        once.note(Event.COMPLETED)
+        once.record_event(Event.COMPLETED)
         return self._result(answer, self._balance_after(balance), bought=body)
 
-    def _already(self, record: Record, balance: int) -> Result:
+    def _already(self, record: OperationState, balance: int) -> Result:
         """What an earlier run of the order came to: nothing is bought again."""
         if record.event is Event.COMPLETED:
             return self._result(None, balance)

@@ -16,13 +16,13 @@ from datetime import UTC, datetime, timedelta
 
 from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError, WaitTimeoutError, one_line
 from .._http.client import Client
-from .._http.pagination import Item
-from .._state.journal import Event, Journal, Record, Subject, service_name
-from .._times import span
+from .._http.pagination import Resource
+from .._state.journal import Event, Journal, OperationKey, OperationState, service_name
+from .._times import format_duration
 from .._waiter import Waiter
-from .at_most_once import AtMostOnce, UnclearError
+from .at_most_once import AtMostOnce, OutcomeUnknownError
 from .backups import fetch, is_before, is_usable, left_out_text, newest_first, path_of, taken_at
-from .instances import TROUBLED, fetch_again, fetch_or_none, find, is_busy, is_healthy, label, status_of
+from .instances import FAILURE_STATUSES, fetch_again, fetch_or_none, find, is_busy, is_healthy, label, status_of
 from .ownership import belonging, instance_of, owner_label, shows_instance
 from .power import describe
 
@@ -30,7 +30,7 @@ Result = dict[str, t.Any]
 
 RESTORABLE = ("running", "stopped")
 ARRIVED = ("running", "stopped", "pending_configuration")
-FAILED = TROUBLED - set(ARRIVED)
+FAILED = FAILURE_STATUSES - set(ARRIVED)
 """Statuses that no waiting leads out of."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far in the future a backup may be dated: clocks are never quite the same."""
@@ -79,14 +79,16 @@ class Restore:
             once = self._once(instance)
             if self.client.check_mode:
                 return self._run(choice, instance, backup, once)
-            with once.held() as is_free:
+            with once.lock() as is_free:
                 if is_free:
                     return self._run(choice, instance, backup, once)
             if self.waiter is None:
                 return self._result("in_flight", once.record(), instance, backup)
             self._wait_for_other_run(self.waiter, once, instance, backup)
 
-    def _wait_for_other_run(self, waiter: Waiter, once: AtMostOnce, instance: Item, backup: Item | None) -> None:
+    def _wait_for_other_run(
+        self, waiter: Waiter, once: AtMostOnce, instance: Resource, backup: Resource | None
+    ) -> None:
         """Returns when no other run works on this restore any more. Raises PartialError when that takes too long."""
         try:
             waiter.until(
@@ -101,12 +103,12 @@ class Restore:
                 self._result("in_flight", once.record(), instance, backup),
             ) from None
 
-    def _once(self, instance: Item) -> AtMostOnce:
+    def _once(self, instance: Resource) -> AtMostOnce:
         service = service_name(self.client.settings.api_url)
-        subject = Subject("restore", service, self.incident, str(instance["id"]))
-        return AtMostOnce(self.journal, subject, self.warn)
+        operation = OperationKey("restore", service, self.incident, str(instance["id"]))
+        return AtMostOnce(self.journal, operation, self.warn)
 
-    def _run(self, choice: Choice, instance: Item, backup: Item | None, once: AtMostOnce) -> Result:
+    def _run(self, choice: Choice, instance: Resource, backup: Resource | None, once: AtMostOnce) -> Result:
         """Goes on with what the journal holds, or begins. No other process is at the same subject meanwhile."""
         record = once.record()
         is_expected = choice.expected_sent_at in (None, record.sent_at if record else "")
@@ -130,7 +132,7 @@ class Restore:
 
     # What is to be restored, and may it be?
 
-    def _named(self, choice: Choice) -> tuple[Item, Item | None]:
+    def _named(self, choice: Choice) -> tuple[Resource, Resource | None]:
         """The instance, and the backup where it was named by its id."""
         try:
             backup = None if choice.backup_id is None else fetch(self.client, choice.backup_id)
@@ -148,20 +150,20 @@ class Restore:
             self._require_own(backup, instance)
         return instance, backup
 
-    def _restored_before(self, choice: Choice) -> Item | None:
+    def _restored_before(self, choice: Choice) -> Resource | None:
         """The instance, where this incident has restored it before: a backup may have expired since."""
         if self.force:
             return None
         if choice.names_instance:
             instance = find(self.client, choice.instance_id, choice.instance_name)
             return None if instance is None or self._once(instance).record() is None else instance
-        for subject, record in self.journal.records().items():
-            is_of_incident = subject == self._once({"id": subject.instance_id}).subject
+        for operation, record in self.journal.records().items():
+            is_of_incident = operation == self._once({"id": operation.instance_id}).operation
             if is_of_incident and str(record.notes.get("backup_id")) == str(choice.backup_id):
-                return fetch_or_none(self.client, subject.instance_id)
+                return fetch_or_none(self.client, operation.instance_id)
         return None
 
-    def _owner(self, backup: Item) -> Item:
+    def _owner(self, backup: Resource) -> Resource:
         """The instance that a backup shows as its own."""
         if not shows_instance(backup):
             raise RefusedError(
@@ -177,7 +179,7 @@ class Restore:
         self._require_own(backup, instance)
         return instance
 
-    def _require_own(self, backup: Item, instance: Item) -> None:
+    def _require_own(self, backup: Resource, instance: Resource) -> None:
         """Raises RefusedError when the backup shows another instance."""
         if not shows_instance(backup):
             self.warn(
@@ -188,7 +190,7 @@ class Restore:
                 f"Backup {backup['id']} is of {owner_label(backup)}, not of {label(instance)}: nothing was sent."
             )
 
-    def _newest(self, choice: Choice, instance: Item) -> Item:
+    def _newest(self, choice: Choice, instance: Resource) -> Resource:
         """The newest backup of the instance that is fit for a restore, taken before the moment asked for."""
         backups = belonging(self.client, self.client.fetch_all("/backups"), instance["id"], None, "backup")
         in_time = [backup for backup in newest_first(backups) if is_before(backup, choice.before)]
@@ -205,7 +207,7 @@ class Restore:
             )
         return usable[0]
 
-    def _preflight(self, choice: Choice, instance: Item, backup: Item) -> None:
+    def _preflight(self, choice: Choice, instance: Resource, backup: Resource) -> None:
         if status_of(instance) not in RESTORABLE and not self.force:
             raise RefusedError(
                 f"The status of {label(instance)} is {instance.get('status')}, and a restore begins from running or "
@@ -220,18 +222,18 @@ class Restore:
         if age < -CLOCK_TOLERANCE:
             raise RefusedError(
                 f"Backup {backup['id']} of {label(instance)} is dated {taken.isoformat()}, which by the clock here is "
-                f"{span(-age)} from now: how old it is can't be told, and max_age is set, so nothing was sent. "
-                "Set the clock right, or leave out max_age."
+                f"{format_duration(-age)} from now: how old it is can't be told, and max_age is set, so nothing was "
+                "sent. Set the clock right, or leave out max_age."
             )
         if age > choice.max_age:
             raise RefusedError(
-                f"Backup {backup['id']} of {label(instance)} was taken at {taken.isoformat()}, {span(age)} ago, "
-                f"which is more than max_age ({span(choice.max_age)}): nothing was sent."
+                f"Backup {backup['id']} of {label(instance)} was taken at {taken.isoformat()}, {format_duration(age)} "
+                f"ago, which is more than max_age ({format_duration(choice.max_age)}): nothing was sent."
             )
 
     # Sending
 
-    def _begin(self, instance: Item, backup: Item, once: AtMostOnce) -> Result:
+    def _begin(self, instance: Resource, backup: Resource, once: AtMostOnce) -> Result:
         """Sends it, and waits for what comes of it."""
         taken = taken_at(backup)
         notes = {
@@ -242,16 +244,16 @@ class Restore:
         try:
             once.send(
                 self.client,
-                lambda witness: self.client.act("POST", f"{path_of(backup['id'])}/restore", witness=witness),
+                lambda hooks: self.client.act("POST", f"{path_of(backup['id'])}/restore", hooks=hooks),
                 notes,
                 "Nothing was restored, and the incident is free to be tried again.",
             )
-        except UnclearError as unclear:
+        except OutcomeUnknownError as unclear:
             return self._read_back(unclear.cause, instance, backup, once)
-        once.note(Event.ACCEPTED)
+        once.record_event(Event.ACCEPTED)
         return self._wait(once, instance, backup, changed=True)
 
-    def _read_back(self, error: ClawHostersError, instance: Item, backup: Item, once: AtMostOnce) -> Result:
+    def _read_back(self, error: ClawHostersError, instance: Resource, backup: Resource, once: AtMostOnce) -> Result:
         """The answer was lost. An instance that is busy right after being settled is being restored."""
         try:
             now = fetch_or_none(self.client, instance["id"])
@@ -259,12 +261,18 @@ class Restore:
             now = None
         if now is not None and is_busy(now) and not is_busy(instance):
             self.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
-            once.note(Event.ACCEPTED)
+            once.record_event(Event.ACCEPTED)
             return self._wait(once, now, backup, changed=True)
         raise self._unknown(str(error), once, now or instance, backup, error)
 
     def _go_on(
-        self, record: Record, instance: Item, backup: Item | None, once: AtMostOnce, *, is_under_way: bool
+        self,
+        record: OperationState,
+        instance: Resource,
+        backup: Resource | None,
+        once: AtMostOnce,
+        *,
+        is_under_way: bool,
     ) -> Result:
         """What an earlier run for the incident has begun or done: nothing is sent again."""
         asked_for, backup = backup, self._backup_of(record, backup)
@@ -288,7 +296,7 @@ class Restore:
         raise self._unknown(f"Incident {self.incident}: {_what_is_known(record)}", once, instance, backup)
 
     def _unknown(
-        self, what: str, once: AtMostOnce, instance: Item, backup: Item, cause: ClawHostersError | None = None
+        self, what: str, once: AtMostOnce, instance: Resource, backup: Resource, cause: ClawHostersError | None = None
     ) -> PartialError:
         return PartialError(
             f"{what} Whether the restore of {label(instance)} was carried out is not known: the instance is "
@@ -299,12 +307,12 @@ class Restore:
 
     # Waiting
 
-    def _wait(self, once: AtMostOnce, instance: Item, backup: Item, *, changed: bool) -> Result:
+    def _wait(self, once: AtMostOnce, instance: Resource, backup: Resource, *, changed: bool) -> Result:
         """Waits for an accepted restore where that is wanted, and writes down how it ended."""
         record = once.record()
         if self.waiter is None:
             return self._result("in_flight", record, instance, backup, changed=changed)
-        arrival = _Arrival(instance, self.client.progress.clock, _seconds_since(record), self.wait_healthy)
+        arrival = _RestoreFinished(instance, self.client.progress.clock, _seconds_since(record), self.wait_healthy)
         try:
             now = self.waiter.until(
                 lambda seconds: fetch_again(self.client, instance, seconds), arrival, describe, "restored"
@@ -315,7 +323,7 @@ class Restore:
                 self._result("in_flight", record, timeout.last or instance, backup, changed=changed),
             ) from None
         except _WentWrongError as wrong:
-            once.note(Event.FAILED, status=wrong.instance.get("status"))
+            once.record_event(Event.FAILED, status=wrong.instance.get("status"))
             raise PartialError(
                 f"The restore of backup {backup['id']} was accepted, but {label(wrong.instance)} is "
                 f"{wrong.instance.get('status')} now. See what the dashboard says of it; another backup can be "
@@ -329,12 +337,12 @@ class Restore:
                 self._result("in_flight", record, instance, backup, changed=changed),
                 error,
             ) from None
-        once.note(Event.COMPLETED, status=now.get("status"))
+        once.record_event(Event.COMPLETED, status=now.get("status"))
         return self._result("completed", once.record(), now, backup, changed=changed)
 
     # Results
 
-    def _backup_of(self, record: Record, backup: Item | None) -> Item:
+    def _backup_of(self, record: OperationState, backup: Resource | None) -> Resource:
         """The backup that the journal names; it may be gone by now."""
         backup_id = record.notes.get("backup_id")
         if backup is not None and str(backup["id"]) == str(backup_id):
@@ -345,7 +353,13 @@ class Restore:
             return {"id": backup_id}
 
     def _result(
-        self, outcome: str, record: Record | None, instance: Item, backup: Item | None, *, changed: bool = False
+        self,
+        outcome: str,
+        record: OperationState | None,
+        instance: Resource,
+        backup: Resource | None,
+        *,
+        changed: bool = False,
     ) -> Result:
         before = {"id": instance["id"], "name": instance.get("name"), "restored_from": None}
         taken = taken_at(backup) if backup else None
@@ -369,18 +383,18 @@ class Restore:
 class _WentWrongError(ClawHostersError):
     """A restore that was accepted ended badly."""
 
-    def __init__(self, instance: Item) -> None:
+    def __init__(self, instance: Resource) -> None:
         super().__init__(f"{label(instance)} is {instance.get('status')}")
         self.instance = instance
 
 
-class _Arrival:
+class _RestoreFinished:
     """Whether a restored instance has come back: settled twice in a row, and either busy before or some time after.
 
     How a restore shows is unknown (contract 7); it may not show at all.
     """
 
-    def __init__(self, before: Item, clock: t.Callable[[], float], seconds_since: float, healthy: bool) -> None:
+    def __init__(self, before: Resource, clock: t.Callable[[], float], seconds_since: float, healthy: bool) -> None:
         self._status_before = status_of(before)
         self._clock = clock
         self._earliest = clock() + SHORTEST_RESTORE - seconds_since
@@ -388,7 +402,7 @@ class _Arrival:
         self._was_busy = False
         self._settled = 0
 
-    def __call__(self, instance: Item) -> bool:
+    def __call__(self, instance: Resource) -> bool:
         status = status_of(instance)
         is_over = self._was_busy or self._clock() >= self._earliest
         if status in FAILED and (is_over or status != self._status_before):
@@ -401,24 +415,24 @@ class _Arrival:
         return self._settled > 1 and is_over and (not self._healthy or is_healthy(instance))
 
 
-def _require_same_name(before: Item, now: Item) -> None:
+def _require_same_name(before: Resource, now: Resource) -> None:
     """Raises RefusedError where an id names another instance than it did a moment ago."""
     if now.get("name") != before.get("name"):
         raise RefusedError(f"{label(before)} is named {one_line(now.get('name'))} now: nothing was sent.")
 
 
-def _what_is_known(record: Record) -> str:
+def _what_is_known(record: OperationState) -> str:
     if record.event is Event.UNCLEAR:
         return f"a restore was sent at {record.sent_at} and its answer was lost."
     return f"a restore was about to be sent at {record.sent_at}, and the run ended there."
 
 
-def _seconds_since(record: Record | None) -> float:
+def _seconds_since(record: OperationState | None) -> float:
     """How long ago the restore was sent, between 0 and SHORTEST_RESTORE whatever the clock did meanwhile."""
     sent = datetime.fromisoformat(record.sent_at) if record and record.sent_at else datetime.now(UTC)
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
 
 
 def _is_free(once: AtMostOnce) -> bool:
-    with once.held() as is_free:
+    with once.lock() as is_free:
         return is_free

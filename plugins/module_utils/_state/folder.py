@@ -70,16 +70,16 @@ class StateFolder:
             os.close(file)
 
     @contextlib.contextmanager
-    def locked(self, name: str, *, within: float | None = None) -> t.Iterator[int]:
+    def locked(self, name: str, *, timeout: float | None = None) -> t.Iterator[int]:
         """The same, made if need be, and held by nobody else meanwhile; the system frees it when a process dies.
 
-        Raises TimeoutError when it is held for more than ``within`` seconds.
+        Raises TimeoutError when it is held for more than ``timeout`` seconds.
         """
         with self.opened(name, os.O_RDWR | os.O_CREAT) as file:
-            if within is None:
+            if timeout is None:
                 fcntl.flock(file, fcntl.LOCK_EX)
             else:
-                lock_within(file, within)
+                lock_within(file, timeout)
             yield file
 
     def replace(self, name: str, data: bytes) -> None:

@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from .._errors import MESSAGE_LIMIT, ClawHostersError, one_line
-from .._times import iso
+from .._times import format_iso
 from .folder import StateFolder, UntrustedError
 
 Line = t.Mapping[str, t.Any]
@@ -53,7 +53,7 @@ class Event(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Subject:
+class OperationKey:
     """What is done at most once: one restore for an incident and an instance, or one purchase for an order.
 
     ``service`` is its URL. The account is no part of it: with another key, as after a change of keys, it is still the
@@ -75,11 +75,11 @@ class Subject:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:24] + ".lock"
 
 
-_SUBJECT = tuple(field.name for field in fields(Subject))
+_SUBJECT = tuple(field.name for field in fields(OperationKey))
 
 
 @dataclass(frozen=True)
-class Record:
+class OperationState:
     """What the journal holds of a subject: its last event, and what was noted since it was intended last."""
 
     event: Event
@@ -104,14 +104,14 @@ class Journal:
         self._now = now
         self._has_intent = False
 
-    def record_of(self, subject: Subject) -> Record | None:
+    def read_state(self, subject: OperationKey) -> OperationState | None:
         """What is known of ``subject``, None when nothing is; an attempt that was refused does not count.
 
         Reads only, so that check mode can. Raises JournalError.
         """
         return self.records().get(_normal(subject))
 
-    def records(self) -> dict[Subject, Record]:
+    def records(self) -> dict[OperationKey, OperationState]:
         """What is known of each subject. Raises JournalError."""
         with self._before_sending():
             return records(self.lines())
@@ -126,9 +126,9 @@ class Journal:
         """Returns the content of the journal, damaged or not; empty where there is no journal. Raises JournalError."""
         return (self._content() or b"").decode(errors="replace")
 
-    def write(self, subject: Subject, event: Event, **notes: t.Any) -> None:
+    def write(self, subject: OperationKey, event: Event, **notes: t.Any) -> None:
         """Adds a line and syncs it to the disk. Raises JournalError, and then no line was added."""
-        line = {"at": iso(self._now()), **subject.as_dict(), "event": event.value, **notes}
+        line = {"at": format_iso(self._now()), **subject.as_dict(), "event": event.value, **notes}
         data = (json.dumps(line) + "\n").encode()
         try:
             self._folder.make()
@@ -150,7 +150,7 @@ class Journal:
         self._has_intent = self._has_intent or event is Event.INTENDED
 
     @contextlib.contextmanager
-    def held(self, subject: Subject) -> t.Iterator[bool]:
+    def lock(self, subject: OperationKey) -> t.Iterator[bool]:
         """Holds the subject's lock, and tells whether it was free; False means that another process is at it.
 
         Raises JournalError when there can be no lock.
@@ -160,7 +160,7 @@ class Journal:
                 is_free = self._hold(subject, stack)
             yield is_free
 
-    def _hold(self, subject: Subject, stack: contextlib.ExitStack) -> bool:
+    def _hold(self, subject: OperationKey, stack: contextlib.ExitStack) -> bool:
         try:
             self._folder.make()
             file = stack.enter_context(self._folder.opened(subject.lock_name, os.O_RDWR | os.O_CREAT))
@@ -266,29 +266,29 @@ def line_of(text: str | bytes) -> Line:
     return line
 
 
-def records(lines: t.Iterable[Line]) -> dict[Subject, Record]:
+def records(lines: t.Iterable[Line]) -> dict[OperationKey, OperationState]:
     """What the lines of a journal, oldest first, come to for each subject. A subject's ``service`` is its one name."""
-    found: dict[Subject, Record] = {}
-    before_intent: dict[Subject, Record | None] = {}
+    found: dict[OperationKey, OperationState] = {}
+    before_intent: dict[OperationKey, OperationState | None] = {}
     for line in lines:
-        subject = _normal(Subject(**{name: line[name] for name in _SUBJECT}))
+        subject = _normal(OperationKey(**{name: line[name] for name in _SUBJECT}))
         event, at = Event(line["event"]), line["at"]
         notes = {name: value for name, value in line.items() if name not in (*_SUBJECT, "event", "at")}
         record = found.get(subject)
         if event is Event.INTENDED:
             before_intent[subject] = record
-            found[subject] = Record(event, at, at, notes)
+            found[subject] = OperationState(event, at, at, notes)
         elif event is Event.REFUSED:
             # As if it had not been tried; an earlier attempt still counts.
             found.pop(subject, None)
             if earlier := before_intent.get(subject):
                 found[subject] = earlier
         elif record is not None:
-            found[subject] = Record(event, record.sent_at, at, {**record.notes, **notes})
+            found[subject] = OperationState(event, record.sent_at, at, {**record.notes, **notes})
     return found
 
 
-def _normal(subject: Subject) -> Subject:
+def _normal(subject: OperationKey) -> OperationKey:
     return replace(subject, service=service_name(str(subject.service)))
 
 

@@ -15,14 +15,16 @@ import typing as t
 from collections import Counter
 
 from ...module_utils._errors import RefusedError, one_line
-from ...module_utils._http.pagination import Item
-from ...module_utils._service.instances import Listing, status_of
+from ...module_utils._http.pagination import Resource
+from ...module_utils._service.instances import InstanceIndex, status_of
 from .._formatting import label
 
 Data = dict[str, t.Any]
 
 
-def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int, rounds: t.Sequence[Data] = ()) -> Data:
+def build_plan(
+    billing: Data, instances: list[Resource], order: t.Any, min_days: int, rounds: t.Sequence[Data] = ()
+) -> Data:
     """What to stop, what each stop buys, and what is left alone and why, with ``lines`` that say it to people.
 
     Each of the ``rounds`` before holds the ``cost`` and ``stops`` of its plan, and the ids that it really ``stopped``.
@@ -35,7 +37,7 @@ def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int, r
     named = _instances_named(order, instances)
     summary = as_dict(billing.get("summary"))
     usage = as_dict(billing.get("usage"))
-    balance, cost, days = forecast_of(summary, usage)
+    balance, cost, days = build_forecast(summary, usage)
     is_endless = cost is not None and cost <= 0
     plan: Data = {
         "balance": balance,
@@ -63,7 +65,9 @@ def plan_of(billing: Data, instances: list[Item], order: t.Any, min_days: int, r
     return plan
 
 
-def _why_none_is_stopped(balance: int | None, cost: int | None, instances: list[Item], rounds: t.Sequence[Data]) -> str:
+def _why_none_is_stopped(
+    balance: int | None, cost: int | None, instances: list[Resource], rounds: t.Sequence[Data]
+) -> str:
     """Why the numbers are no ground to stop anything on; empty where they are."""
     if balance is None or cost is None:
         return (
@@ -78,7 +82,7 @@ def _why_none_is_stopped(balance: int | None, cost: int | None, instances: list[
     return ""
 
 
-def _is_counted(last: Data, cost: int, instances: list[Item]) -> bool:
+def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
     """Whether the cost of a day shows what the last round stopped; until then nobody can tell if more is needed."""
     if not last["stopped"]:
         return True
@@ -87,7 +91,7 @@ def _is_counted(last: Data, cost: int, instances: list[Item]) -> bool:
 
 
 def _choose(
-    plan: Data, named: list[Item], savings: dict[str, int | None], balance: int, cost: int, min_days: int
+    plan: Data, named: list[Resource], savings: dict[str, int | None], balance: int, cost: int, min_days: int
 ) -> None:
     """Takes instances from the order until the forecast holds."""
     for instance in named:
@@ -102,7 +106,7 @@ def _choose(
             continue
         saved = t.cast("int", savings[str(instance["id"])])
         cost = max(cost - saved, 0)
-        days = days_of(balance, cost)
+        days = days_left(balance, cost)
         plan["stops"].append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
         # The name is a safety catch: the id must still be called so.
         plan["declared"].append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
@@ -117,7 +121,7 @@ def _choose(
         )
 
 
-def _instances_named(order: t.Any, instances: list[Item]) -> list[Item]:
+def _instances_named(order: t.Any, instances: list[Resource]) -> list[Resource]:
     """The instances that the order names. Anything that is not clear is an error before anything is sent."""
     is_text = isinstance(order, str)
     names = [name.strip() for name in order.split(",")] if is_text else [str(name) for name in order or []]
@@ -125,7 +129,7 @@ def _instances_named(order: t.Any, instances: list[Item]) -> list[Item]:
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise RefusedError(f"balance_guard_stop_order names {one_line(', '.join(twice))} more than once.")
-    by_name = Listing(instances).by_name
+    by_name = InstanceIndex(instances).by_name
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise RefusedError(f"balance_guard_stop_order names what there is not: {one_line(', '.join(unknown))}.")
@@ -138,14 +142,14 @@ def _instances_named(order: t.Any, instances: list[Item]) -> list[Item]:
     return [by_name[name][0] for name in names]
 
 
-def _savings(usage: Data, instances: list[Item]) -> dict[str, int | None]:
+def _savings(usage: Data, instances: list[Resource]) -> dict[str, int | None]:
     """What each instance costs a day with its add-ons, which name it by its name; None where it is not told."""
     savings: dict[str, int | None] = {
         str(entry["id"]): number(entry.get("daily_claws"))
         for entry in as_dicts(usage.get("instances"))
         if "id" in entry
     }
-    there = Listing(instances)
+    there = InstanceIndex(instances)
     for addon in as_dicts(usage.get("addons")):
         owner, claws = there.owner_of(addon), number(addon.get("daily_claws"))
         saved = savings.get(str(owner["id"])) if owner is not None else None
@@ -154,7 +158,7 @@ def _savings(usage: Data, instances: list[Item]) -> dict[str, int | None]:
     return savings
 
 
-def _kept_because(instance: Item, savings: dict[str, int | None]) -> str:
+def _kept_because(instance: Resource, savings: dict[str, int | None]) -> str:
     status = status_of(instance)
     if status != "running":
         return f"it is {one_line(instance.get('status'), 40)}"
@@ -174,12 +178,12 @@ class Forecast(t.NamedTuple):
     days: int | None
 
 
-def forecast_of(summary: Data, usage: Data) -> Forecast:
+def build_forecast(summary: Data, usage: Data) -> Forecast:
     """How long the balance lasts: as the service says, or else by what a day costs (contract 5.1, 5.2)."""
     balance, cost = number(summary.get("claws_balance")), number(summary.get("daily_claw_cost"))
     cost = number(usage.get("daily_total")) if cost is None else cost
     days = number(summary.get("days_remaining"))
-    return Forecast(balance, cost, days_of(balance, cost) if days is None else days)
+    return Forecast(balance, cost, days_left(balance, cost) if days is None else days)
 
 
 def forecast_text(balance: int | None, cost: int | None, days: int | None) -> str:
@@ -192,7 +196,7 @@ def forecast_text(balance: int | None, cost: int | None, days: int | None) -> st
     return f"{balance} Claws at {cost} a day last {_days(days)}."
 
 
-def days_of(balance: int | None, cost: int | None) -> int | None:
+def days_left(balance: int | None, cost: int | None) -> int | None:
     """Whole days that the balance lasts; None when that is for ever or not known."""
     if balance is None or cost is None or cost <= 0:
         return None

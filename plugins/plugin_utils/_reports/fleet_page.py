@@ -18,13 +18,13 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import MESSAGE_LIMIT, one_line
-from ...module_utils._http.pagination import Item
+from ...module_utils._http.pagination import Resource
 from ...module_utils._service.backups import newest_first, taken_at
-from ...module_utils._service.instances import TROUBLED, Listing, is_busy, normal
-from ...module_utils._state.journal import Event, Line, Record, Subject, line_of, records
-from ...module_utils._times import span, time_of
-from .._formatting import NONE, clock, label, shown
-from .balance import as_dict, as_dicts, forecast_of, number
+from ...module_utils._service.instances import FAILURE_STATUSES, InstanceIndex, is_busy, normalize
+from ...module_utils._state.journal import Event, Line, OperationKey, OperationState, line_of, records
+from ...module_utils._times import format_duration, parse_time
+from .._formatting import NONE, format_clock, format_value, label
+from .balance import as_dict, as_dicts, build_forecast, number
 
 Data = dict[str, t.Any]
 
@@ -52,7 +52,7 @@ _OUTCOMES = {
 
 
 def page(
-    instances: list[Item], billing: Data, backups: list[Item] | None, journal: str, options: Data, now: datetime
+    instances: list[Resource], billing: Data, backups: list[Resource] | None, journal: str, options: Data, now: datetime
 ) -> Data:
     """Everything on the page. ``billing`` and ``backups`` may be missing, which the page then says.
 
@@ -75,14 +75,14 @@ def page(
         "headline": _headline(counts, is_low=money["low"]),
         "money": money,
         "has_backups": backups is not None,
-        "max_age": span(max_age),
+        "max_age": format_duration(max_age),
         "restores": {**_restores(journal), "problem": one_line(options.get("journal_problem", ""), MESSAGE_LIMIT)},
-        "notices": [shown(text, 300) for text in options.get("notices", [])],
-        "title": shown(options.get("title") or "ClawHosters fleet"),
+        "notices": [format_value(text, 300) for text in options.get("notices", [])],
+        "title": format_value(options.get("title") or "ClawHosters fleet"),
     }
     return {
         **facts,
-        "as_of": clock(now),
+        "as_of": format_clock(now),
         "as_of_iso": now.isoformat(timespec="seconds"),
         "fingerprint": _fingerprint(facts),
         "script_hash": base64.b64encode(hashlib.sha256(str(options.get("script", "")).encode()).digest()).decode(),
@@ -102,30 +102,35 @@ def _fingerprint(facts: Data) -> str:
 
 
 def _row(
-    one: Item, costs: dict[str, int | None], newest: dict[str, Item], known: bool, max_age: timedelta, now: datetime
+    one: Resource,
+    costs: dict[str, int | None],
+    newest: dict[str, Resource],
+    known: bool,
+    max_age: timedelta,
+    now: datetime,
 ) -> Data:
-    status, health = normal(one.get("status")), normal(one.get("health_status"))
+    status, health = normalize(one.get("status")), normalize(one.get("health_status"))
     taken = taken_at(newest[str(one["id"])]) if str(one["id"]) in newest else None
     age = max(now - taken, timedelta(0)) if taken else None
     cost = costs.get(str(one["id"]))
     is_sick = status == "running" and health == "unhealthy"
     return {
-        "name": shown(one.get("name")),
-        "id": shown(one["id"], 20),
+        "name": format_value(one.get("name")),
+        "id": format_value(one["id"], 20),
         "sort_id": str(one["id"])[:20].rjust(20, "0"),
-        "status": shown(one.get("status"), 40).replace("_", " "),
+        "status": format_value(one.get("status"), 40).replace("_", " "),
         "status_tone": _tone(status),
-        "health": shown(one.get("health_status"), 40) if status == "running" else NONE,
+        "health": format_value(one.get("health_status"), 40) if status == "running" else NONE,
         "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet") if status == "running" else "quiet",
-        "tier": shown(one.get("tier"), 40),
-        "billing": shown(one.get("billing_mode"), 40),
+        "tier": format_value(one.get("tier"), 40),
+        "billing": format_value(one.get("billing_mode"), 40),
         "cost": cost,
         "cost_text": NONE if cost is None else _grouped(cost),
-        "created": clock(time_of(one.get("created_at")))[:10],
-        "trouble": status in TROUBLED or is_sick,
+        "created": format_clock(parse_time(one.get("created_at")))[:10],
+        "trouble": status in FAILURE_STATUSES or is_sick,
         "backup": {
-            "taken": clock(taken),
-            "age": span(age) if age is not None else ("none" if known else "unknown"),
+            "taken": format_clock(taken),
+            "age": format_duration(age) if age is not None else ("none" if known else "unknown"),
             "sort": int(age.total_seconds()) if age is not None else 10**12,
             "late": known and (age is None or age > max_age),
             "word": ""
@@ -147,10 +152,10 @@ def _tone(status: str) -> str:
     return "busy" if is_busy({"status": status}) else "warn"
 
 
-def _newest(instances: list[Item], backups: list[Item] | None) -> dict[str, Item]:
+def _newest(instances: list[Resource], backups: list[Resource] | None) -> dict[str, Resource]:
     """The newest backup of each instance, by its id; where only names are shown, by a name that one instance has."""
-    there = Listing(instances)
-    newest: dict[str, Item] = {}
+    there = InstanceIndex(instances)
+    newest: dict[str, Resource] = {}
     for backup in newest_first(backups or []):
         owner = there.owner_of(backup)
         if owner is not None and taken_at(backup):
@@ -200,13 +205,13 @@ def _statuses(rows: list[Data]) -> list[Data]:
 
 
 def _money(summary: Data, usage: Data, rows: list[Data]) -> Data:
-    balance, cost, days = forecast_of(summary, usage)
+    balance, cost, days = build_forecast(summary, usage)
     return {
         "balance": _text(balance),
         "cost": _text(cost),
         "days": _text(days),
         "low": summary.get("low_balance") is True or (days is not None and days < 1),
-        "subscription": shown(summary.get("subscription_status"), 40),
+        "subscription": format_value(summary.get("subscription_status"), 40),
         "chart": _runway(balance, cost, days),
         "tiers": _tiers(rows),
     }
@@ -276,20 +281,20 @@ def _restores(journal: str) -> Data:
     }
 
 
-def _restore(subject: Subject, one: Record, *, several: bool) -> Data:
+def _restore(subject: OperationKey, one: OperationState, *, several: bool) -> Data:
     outcome = _OUTCOMES[one.event]
-    sent, last = time_of(one.sent_at), time_of(one.at)
-    took = span(last - sent) if sent and last and one.event in (Event.COMPLETED, Event.FAILED) else NONE
+    sent, last = parse_time(one.sent_at), parse_time(one.at)
+    took = format_duration(last - sent) if sent and last and one.event in (Event.COMPLETED, Event.FAILED) else NONE
     return {
-        "incident": shown(subject.name),
+        "incident": format_value(subject.name),
         "instance": label(one.notes.get("instance_name"), subject.instance_id),
-        "backup": shown(one.notes.get("backup_id"), 20),
-        "taken": clock(time_of(one.notes.get("taken_at"))),
-        "sent": clock(sent),
+        "backup": format_value(one.notes.get("backup_id"), 20),
+        "taken": format_clock(parse_time(one.notes.get("taken_at"))),
+        "sent": format_clock(sent),
         "took": took,
         "outcome": outcome,
         "tone": {"completed": "good", "failed": "bad", "under way": "busy"}.get(outcome, "warn"),
-        "service": shown(subject.service) if several else "",
+        "service": format_value(subject.service) if several else "",
     }
 
 

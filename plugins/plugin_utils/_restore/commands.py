@@ -50,7 +50,7 @@ _CONFIRM_BY_ID = (
 )
 
 
-def advice_for(kind: str, plan: Data, settings: Data) -> tuple[str, Data, bool]:
+def build_advice(kind: str, plan: Data, settings: Data) -> tuple[str, Data, bool]:
     """What to do, the variables that the next command changes, and whether it is to be tried with --check."""
     older = plan.get("older_backup")
     forced = {"restore_force": True}

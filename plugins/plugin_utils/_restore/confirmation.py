@@ -10,7 +10,7 @@ import functools
 import typing as t
 import unicodedata
 
-from ...module_utils._http.pagination import Item
+from ...module_utils._http.pagination import Resource
 
 Data = dict[str, t.Any]
 
@@ -30,7 +30,9 @@ class Confirmation(t.NamedTuple):
     why_id: str
 
 
-def confirmation_of(instance: Item, instances: t.Iterable[Item], *, is_only_one: bool = True) -> Confirmation:
+def build_confirmation(
+    instance: Resource, instances: t.Iterable[Resource], *, is_only_one: bool = True
+) -> Confirmation:
     """Returns what confirms the restore of ``instance``, so that no other of all ``instances`` can be meant.
 
     With ``is_only_one=False`` it is one answer of several, which are joined by commas.
@@ -40,7 +42,7 @@ def confirmation_of(instance: Item, instances: t.Iterable[Item], *, is_only_one:
     return Confirmation(str(instance["id"]) if why_id else name.strip(), why_id)
 
 
-def _why_id(name: str, own_id: str, instances: t.Iterable[Item], *, is_only_one: bool) -> str:
+def _why_id(name: str, own_id: str, instances: t.Iterable[Resource], *, is_only_one: bool) -> str:
     if not _is_typable(name):
         return "Its name can't be typed"
     if "," in name and not is_only_one:

@@ -10,31 +10,31 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, one_line
-from ...module_utils._http.pagination import Item
+from ...module_utils._http.pagination import Resource
 from ...module_utils._service.backups import newest_first, taken_at
-from ...module_utils._service.instances import Listing, status_of
-from ...module_utils._times import duration_of, span, time_of
-from .._formatting import clock, label, shown
-from .confirmation import Confirmation, confirmation_of
+from ...module_utils._service.instances import InstanceIndex, status_of
+from ...module_utils._times import format_duration, parse_duration, parse_time
+from .._formatting import format_clock, format_value, label
+from .confirmation import Confirmation, build_confirmation
 
 Data = dict[str, t.Any]
 
 MESSAGE_LIMIT = 600
 
 
-def targets_of(names: t.Any, ids: t.Any) -> list[Data]:
+def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
     """The instances that a user named, each ``{name, id}`` with one of both. Raises RefusedError for what can't be."""
-    by_name, by_id = _as_list(names), [one.strip() for one in _as_list(ids)]
-    if bool(by_name) == bool(by_id):
+    by_name, id_sort_key = _as_list(names), [one.strip() for one in _as_list(ids)]
+    if bool(by_name) == bool(id_sort_key):
         raise RefusedError("Say what to restore with restore_instances or with restore_instance_ids, one of both.")
-    if not all(one.isascii() and one.isdigit() and len(one) < 20 for one in by_id):
-        raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(by_id))}.")
-    wanted = by_name or [str(int(one)) for one in by_id]
+    if not all(one.isascii() and one.isdigit() and len(one) < 20 for one in id_sort_key):
+        raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(id_sort_key))}.")
+    wanted = by_name or [str(int(one)) for one in id_sort_key]
     if len(set(wanted)) != len(wanted):
         raise RefusedError(f"An instance is named twice: {one_line(', '.join(wanted))}.")
     if by_name:
         return [{"name": name, "id": None} for name in by_name]
-    return [{"name": None, "id": int(one)} for one in by_id]
+    return [{"name": None, "id": int(one)} for one in id_sort_key]
 
 
 def _as_list(value: t.Any) -> list[str]:
@@ -48,19 +48,21 @@ def _as_list(value: t.Any) -> list[str]:
     return [text for text in texts if text]
 
 
-def matching(target: Data, there: Listing) -> list[Item]:
+def matching(target: Data, there: InstanceIndex) -> list[Resource]:
     """The instances that a target may mean; more than one where they share its name."""
     if target["id"] is None:
         return there.by_name.get(target["name"], [])
-    return [there.by_id[str(target["id"])]] if str(target["id"]) in there.by_id else []
+    return [there.id_sort_key[str(target["id"])]] if str(target["id"]) in there.id_sort_key else []
 
 
-def found(targets: list[Data], instances: list[Item], backups: list[Item], backup_id: int | None = None) -> list[Data]:
+def match_backups(
+    targets: list[Data], instances: list[Resource], backups: list[Resource], backup_id: int | None = None
+) -> list[Data]:
     """Each target with its instance and the newest of ``backups`` that is its own; ``problem`` says what is missing.
 
     With ``backup_id`` it is that one, and the module judges whether it can be restored.
     """
-    there = Listing(instances)
+    there = InstanceIndex(instances)
     result = []
     for target in targets:
         candidates = matching(target, there)
@@ -79,7 +81,7 @@ def found(targets: list[Data], instances: list[Item], backups: list[Item], backu
     return result
 
 
-def _missing(target: Data, candidates: list[Item]) -> Data:
+def _missing(target: Data, candidates: list[Resource]) -> Data:
     if not candidates:
         return {"kind": "no_instance", "problem": "There is no such instance"}
     ids = ", ".join(str(instance["id"]) for instance in candidates)
@@ -90,14 +92,14 @@ def _missing(target: Data, candidates: list[Item]) -> Data:
     }
 
 
-def planned(
-    candidates: list[Data], results: list[Data], settings: Data, instances: list[Item], now: datetime
+def build_plans(
+    candidates: list[Data], results: list[Data], settings: Data, instances: list[Resource], now: datetime
 ) -> list[Data]:
     """Returns a plan for each candidate, from what the journal and the service say of it (``results``).
 
     ``instances`` are all of the account: a name that could be taken for another's does not confirm a restore.
     """
-    limit = duration_of("restore_max_age", str(settings.get("restore_max_age") or "").strip() or None)
+    limit = parse_duration("restore_max_age", str(settings.get("restore_max_age") or "").strip() or None)
     said = {str(result["item"]["instance"]["id"]): result for result in results if result.get("item")}
     plans = []
     for one in candidates:
@@ -122,7 +124,7 @@ def _plan(one: Data, result: Data | None, limit: timedelta | None, now: datetime
         "instance": {key: instance.get(key) for key in ("id", "name", "status", "health_status")} if instance else None,
         "backup": {"id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None,
         "age_seconds": age.total_seconds() if age is not None else None,
-        "age": span(age) if age is not None else None,
+        "age": format_duration(age) if age is not None else None,
         "outcome": outcome,
         "sent_at": ((result or {}).get("restore") or {}).get("sent_at"),
         "completed_at": ((result or {}).get("restore") or {}).get("completed_at"),
@@ -147,16 +149,16 @@ def _plan(one: Data, result: Data | None, limit: timedelta | None, now: datetime
     return plan
 
 
-def _confirmation(plan: Data, instances: list[Item], *, is_only_one: bool) -> Data:
+def _confirmation(plan: Data, instances: list[Resource], *, is_only_one: bool) -> Data:
     """Returns what must be typed to confirm this restore; for a target that was not found, the name that was given."""
     if plan["instance"]:
-        typed = confirmation_of(plan["instance"], instances, is_only_one=is_only_one)
+        typed = build_confirmation(plan["instance"], instances, is_only_one=is_only_one)
     else:
         typed = Confirmation(one_line(plan["name"]), "")
     return {"to_type": typed.answer, "why_id": typed.why_id}
 
 
-def _older(backups: list[Item], backup: Item | None) -> t.Any:
+def _older(backups: list[Resource], backup: Resource | None) -> t.Any:
     """The id of the newest backup that is older than ``backup``, which is the one to try when that one is no good."""
     ids = [str(one["id"]) for one in backups]
     if backup is None or str(backup["id"]) not in ids:
@@ -169,17 +171,18 @@ def _said(result: Data | None) -> str:
     return one_line((result or {}).get("msg") or "It failed without a message.", MESSAGE_LIMIT)
 
 
-def _too_old(backup: Item | None, age: timedelta | None, limit: timedelta) -> str:
+def _too_old(backup: Resource | None, age: timedelta | None, limit: timedelta) -> str:
     number = (backup or {}).get("id")
     if age is None:
         return f"How old backup {number} is can't be told, and restore_max_age is set"
-    return f"Backup {number} was taken {span(age)} ago, which is more than restore_max_age ({span(limit)})"
+    allowed = format_duration(limit)
+    return f"Backup {number} was taken {format_duration(age)} ago, which is more than restore_max_age ({allowed})"
 
 
 def _plan_lines(plan: Data) -> list[str]:
     """The plan of one instance, as it is shown before anything is asked."""
-    taken = time_of((plan["backup"] or {}).get("taken_at"))
-    status = shown((plan["instance"] or {}).get("status"))
+    taken = parse_time((plan["backup"] or {}).get("taken_at"))
+    status = format_value((plan["instance"] or {}).get("status"))
     if plan["kind"]:
         return [f"{plan['label']}: CAN'T BE RESTORED. {plan['message'].rstrip('.')}."]
     number = (plan["backup"] or {}).get("id")
@@ -193,9 +196,9 @@ def _plan_lines(plan: Data) -> list[str]:
             f"{plan['label']}: a restore of backup {number}, sent at {plan['sent_at']}, is under way; it is waited for."
         ]
     age = f"{plan['age']} old" if plan["age"] else "of unknown age"
-    lines = [f"{plan['label']}, {status} now: restore backup {number}, taken {clock(taken)}, {age}."]
+    lines = [f"{plan['label']}, {status} now: restore backup {number}, taken {format_clock(taken)}, {age}."]
     if plan["age"]:
-        lines.append(f"LOST for good: everything on it since {clock(taken)}, that is the last {plan['age']}.")
+        lines.append(f"LOST for good: everything on it since {format_clock(taken)}, that is the last {plan['age']}.")
     else:
         lines.append("LOST for good: everything on it since that backup was taken, whenever that was.")
     if plan["sent_at"]:
@@ -210,5 +213,5 @@ def _plan_lines(plan: Data) -> list[str]:
 
 def when_restored(sent_at: t.Any, completed_at: t.Any) -> str:
     """When a restore was sent and completed, as far as that is known."""
-    told = (("sent", time_of(sent_at)), ("completed", time_of(completed_at)))
-    return "".join(f", {what} at {clock(time)}" for what, time in told if time)
+    told = (("sent", parse_time(sent_at)), ("completed", parse_time(completed_at)))
+    return "".join(f", {what} at {format_clock(time)}" for what, time in told if time)

@@ -11,10 +11,10 @@ import typing as t
 from datetime import datetime
 
 from ...module_utils._errors import one_line
-from ...module_utils._service.instances import Listing
-from ...module_utils._times import iso, time_of
-from .._formatting import label, shown
-from .commands import SAME_AGAIN, advice_for, command, named
+from ...module_utils._service.instances import InstanceIndex
+from ...module_utils._times import format_iso, parse_time
+from .._formatting import format_value, label
+from .commands import SAME_AGAIN, build_advice, command, named
 from .confirmation import answers_to
 from .plan import MESSAGE_LIMIT, Data, matching, when_restored
 
@@ -60,13 +60,13 @@ def step(result: Data, earlier: list[Data], now: datetime, **facts: t.Any) -> Da
         "step": name,
         "title": STEPS[name],
         "instance": facts.get("about"),
-        "began_at": began or iso(now),
-        "ended_at": iso(now),
-        "seconds": round(max((now - (time_of(began) or now)).total_seconds(), 0.0), 1),
+        "began_at": began or format_iso(now),
+        "ended_at": format_iso(now),
+        "seconds": round(max((now - (parse_time(began) or now)).total_seconds(), 0.0), 1),
         "ok": ok,
         "message": one_line(facts.get("message") or (result.get("msg") if not ok else "") or "", MESSAGE_LIMIT),
         "requests": api.get("requests", 0),
-        "request_id": shown(error.get("request_id"), 100) if error.get("request_id") else None,
+        "request_id": format_value(error.get("request_id"), 100) if error.get("request_id") else None,
         "status": error.get("status"),
         "changed": bool(result.get("changed")),
         "sent_at": restore.get("sent_at"),
@@ -82,7 +82,7 @@ def _object(value: t.Any) -> Data:
 
 def _status_in(result: Data) -> str | None:
     status = _object(result.get("instance")).get("status")
-    return shown(status, 40) if status else None
+    return format_value(status, 40) if status else None
 
 
 def report(steps: list[Data], plans: list[Data], settings: Data, run: Data, now: datetime) -> Data:
@@ -92,7 +92,7 @@ def report(steps: list[Data], plans: list[Data], settings: Data, run: Data, now:
     is_over = bool(run.get("is_over"))
     verdicts = [_verdict(plan, steps, failed_run, settings, check=check) for plan in plans]
     if failed_run and not verdicts:
-        there = Listing(run.get("instances") or [])
+        there = InstanceIndex(run.get("instances") or [])
         verdicts = [_run_verdict(failed_run, target, there) for target in run["targets"]]
     _same_for_all(verdicts, run["targets"], plans, settings)
     bad = [verdict for verdict in verdicts if verdict["outcome"] != "ok"]
@@ -104,7 +104,7 @@ def report(steps: list[Data], plans: list[Data], settings: Data, run: Data, now:
         "id": run["id"],
         "incident": str(settings["restore_incident"]),
         "began_at": run["began"],
-        "ended_at": iso(now),
+        "ended_at": format_iso(now),
         "check_mode": check,
         "outcome": _outcome(bad, check, is_over=is_over),
         "headline": headline,
@@ -174,7 +174,7 @@ def _verdict(plan: Data, steps: list[Data], failed_run: Data | None, settings: D
         kind, step_name, message = "unfinished", "run", _known_of(plan)
     facts: Data = {
         "label": plan["label"],
-        "name": shown(plan["name"]),
+        "name": format_value(plan["name"]),
         "id": (plan["instance"] or {}).get("id"),
         "backup": plan["backup"],
         "age": plan["age"],
@@ -185,7 +185,7 @@ def _verdict(plan: Data, steps: list[Data], failed_run: Data | None, settings: D
         return {**facts, "outcome": "ok", **_good(plan, own), "advice": "", "command": ""}
     last_seen = next((one["found"] for one in reversed(own) if one["found"]), None)
     state = _state(kind, message, last_seen or (plan["instance"] or {}).get("status"))
-    advice, changes, with_check = advice_for(kind, plan, settings)
+    advice, changes, with_check = build_advice(kind, plan, settings)
     line = command(named(plan), plan["to_type"], settings, changes, check=with_check)
     tag = _tag(kind)
     outcome = "unfinished" if kind == "unfinished" else "failed"
@@ -218,7 +218,7 @@ def _good(plan: Data, own: list[Data]) -> Data:
     return {"tag": ALREADY, "state": f"Restored already{when}. This run sent no restore. It is started and healthy."}
 
 
-def _run_verdict(failure: Data, target: Data, there: Listing) -> Data:
+def _run_verdict(failure: Data, target: Data, there: InstanceIndex) -> Data:
     """When the run ended before there was a plan; the instances may have been read by then."""
     kind = _kind_of(failure)
     candidates = matching(target, there)
@@ -226,7 +226,7 @@ def _run_verdict(failure: Data, target: Data, there: Listing) -> Data:
     name = target["name"] if target["name"] is not None else instance.get("name")
     return {
         "label": label(name, instance["id"]),
-        "name": shown(name if name is not None else target["id"]),
+        "name": format_value(name if name is not None else target["id"]),
         "id": instance["id"],
         "backup": None,
         "age": None,
@@ -278,7 +278,7 @@ def _state(kind: str, message: str, status: t.Any) -> str:
     """The state found, in words."""
     said = f"{message.rstrip('.')}." if message else ""
     seen = "The instance was {} when this was planned." if kind == "unfinished" else "The instance is {}."
-    now = seen.format(shown(status, 40)) if status else ""
+    now = seen.format(format_value(status, 40)) if status else ""
     begin = {
         "service_down": "The service is down; nothing was sent.",
         "bad_key": "The API key is not accepted; nothing was sent.",

@@ -11,8 +11,8 @@ import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ...module_utils._http.pagination import Item, by_id
-from ...module_utils._service.instances import normal
+from ...module_utils._http.pagination import Resource, id_sort_key
+from ...module_utils._service.instances import normalize
 
 Event = dict[str, t.Any]
 
@@ -24,7 +24,7 @@ WATCHED = ("status", "health_status")
 class Waiting:
     """A change of health that has not stayed long enough to be told. Times are Unix seconds."""
 
-    before: Item
+    before: Resource
     """The instance when it last had the health that was told."""
     since: float
     """When the present health was seen first."""
@@ -36,7 +36,7 @@ class Waiting:
 class Seen:
     """An instance as it was at the last look."""
 
-    item: Item
+    item: Resource
     waiting: Waiting | None = None
 
 
@@ -44,13 +44,13 @@ Known = dict[str, Seen]
 """What is known of the fleet, by id as text."""
 
 
-def baseline(look: list[Item]) -> Known:
+def baseline(look: list[Resource]) -> Known:
     """What is known after the first look. It tells nothing: there is nothing that it could differ from."""
     return {str(item["id"]): Seen(item) for item in look}
 
 
 def transitions(
-    known: Known, look: list[Item], now: float, *, health_stays_for: float = 0.0, longest_gap: float = math.inf
+    known: Known, look: list[Resource], now: float, *, health_stays_for: float = 0.0, longest_gap: float = math.inf
 ) -> tuple[list[Event], Known]:
     """The events between what was known and a whole list of the fleet, in order of ids, and what is known then.
 
@@ -60,7 +60,7 @@ def transitions(
     found = {str(item["id"]): item for item in look}
     events: list[Event] = []
     after: Known = {}
-    for key in sorted({*known, *found}, key=lambda key: by_id({"id": key})):
+    for key in sorted({*known, *found}, key=lambda key: id_sort_key({"id": key})):
         before = known.get(key)
         if before is None:
             events.append(_event("appeared", found[key], None, now))
@@ -75,7 +75,9 @@ def transitions(
     return events, after
 
 
-def _health(before: Seen, item: Item, now: float, stays_for: float, longest_gap: float, events: list[Event]) -> Seen:
+def _health(
+    before: Seen, item: Resource, now: float, stays_for: float, longest_gap: float, events: list[Event]
+) -> Seen:
     """What is known of an instance that is still there; adds an event if its health is another, and has stayed."""
     told = before.waiting.before if before.waiting else before.item
     if not _differ(told, item, "health_status"):
@@ -91,16 +93,16 @@ def _health(before: Seen, item: Item, now: float, stays_for: float, longest_gap:
     return Seen(item)
 
 
-def _completed(item: Item, before: Item) -> Item:
+def _completed(item: Resource, before: Resource) -> Resource:
     """What a look does not say of a watched field is as it was (U23): no news is no change."""
     return {**item, **{field: before[field] for field in WATCHED if item.get(field) is None and field in before}}
 
 
-def _differ(one: Item, other: Item, field: str) -> bool:
-    return normal(one.get(field)) != normal(other.get(field))
+def _differ(one: Resource, other: Resource, field: str) -> bool:
+    return normalize(one.get(field)) != normalize(other.get(field))
 
 
-def _event(kind: str, instance: Item, previous: Item | None, at: float) -> Event:
+def _event(kind: str, instance: Resource, previous: Resource | None, at: float) -> Event:
     return {"clawhosters": {"event": kind, "instance": instance, "previous": previous, "at": moment(at)}}
 
 

@@ -21,15 +21,15 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError, one_line
 from ...module_utils._http.client import Client
-from ...module_utils._http.pagination import Item
-from ...module_utils._http.settings import Settings, checked_seconds, settings_from
+from ...module_utils._http.pagination import Resource
+from ...module_utils._http.settings import Settings, parse_settings, validate_seconds
 from ...module_utils._http.transport import require_library
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._progress import Progress
 from .state import State, StateError, StateFile
 from .transitions import Event, baseline, transitions
 
-SPEC = API.plus(
+SPEC = API.merge(
     ArgumentSpec(
         {
             "interval": {"type": "float", "default": 30.0},
@@ -52,7 +52,7 @@ class Queue(t.Protocol):
         """Returns when the rulebook has taken the event."""
 
 
-class Cancelled(Exception):
+class WatchStopped(Exception):
     """Nobody waits for the look any more."""
 
 
@@ -71,7 +71,7 @@ class Arguments:
         return max(self.health_stays_for, 2 * self.interval + self.settings.timeout)
 
 
-def arguments_from(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> Arguments:
+def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> Arguments:
     """The arguments of a rulebook, checked like the options of a module; those that are empty count as not given.
 
     Raises SettingsError, and ClawHostersError where ``requests`` is missing.
@@ -85,9 +85,9 @@ def arguments_from(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) 
     params = validation.validated_parameters
     require_library()
     return Arguments(
-        settings_from(params, warn),
-        checked_seconds("interval", params["interval"], above=0.0),
-        checked_seconds("health_stays_for", params["health_stays_for"]),
+        parse_settings(params, warn),
+        validate_seconds("interval", params["interval"], above=0.0),
+        validate_seconds("health_stays_for", params["health_stays_for"]),
         params["state_file"],
     )
 
@@ -141,7 +141,7 @@ class Watch:
                 await self._tell()
             await asyncio.sleep(self.arguments.interval)
 
-    def _look(self, cancelled: threading.Event) -> list[Item]:
+    def _look(self, cancelled: threading.Event) -> list[Resource]:
         """The fleet as it is now, by a client with a clock of its own: a watch may outlive a suspended machine."""
         progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
         return Client(self.arguments.settings, progress=progress, warn=self._warn_once).fetch_all("/instances")
@@ -152,7 +152,7 @@ class Watch:
             self.log.warning("%s", text)
         self.warned.add(text)
 
-    def _take(self, look: list[Item], now: float) -> None:
+    def _take(self, look: list[Resource], now: float) -> None:
         """Takes in a whole list of the fleet. Raises StateError, and then it is as if there had been no look."""
         events: list[Event] = []
         if self.state.known is None:
@@ -246,4 +246,4 @@ async def _in_thread(work: t.Callable[[], Done], cancelled: threading.Event) -> 
 
 def _sleep(seconds: float, cancelled: threading.Event) -> None:
     if cancelled.wait(seconds):
-        raise Cancelled
+        raise WatchStopped

@@ -128,7 +128,7 @@ if f"{COLLECTIONS}/ansible_collections" not in package_path:
     package_path.append(f"{COLLECTIONS}/ansible_collections")
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Queue, arguments_from, watch
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Queue, parse_arguments, watch
 
 log = logging.getLogger("clawhosters.cloud.instances")
 
@@ -136,7 +136,7 @@ log = logging.getLogger("clawhosters.cloud.instances")
 async def main(queue: Queue, args: dict[str, t.Any]) -> None:
     """What ansible-rulebook runs, until it is cancelled or there is nothing to go on with."""
     try:
-        await watch(queue, arguments_from(args, log.warning), log)
+        await watch(queue, parse_arguments(args, log.warning), log)
     except ClawHostersError as error:
         # To raise it would bury the line under the frames that ansible-rulebook prints of every exception.
         log.error("%s This source ends.", error)

@@ -12,12 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import check_wanted, in_order, sleep
+from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import (
+    map_ordered,
+    raise_if_cancelled,
+    sleep,
+)
 
 
 @given(st.lists(st.integers(), max_size=30), st.integers(1, 8))
-def test_results_come_in_the_order_of_what_was_given(given_numbers, at_once):
-    assert list(in_order(lambda number: -number, given_numbers, at_once)) == [-number for number in given_numbers]
+def test_results_come_in_the_order_of_what_was_given(given_numbers, max_workers):
+    assert list(map_ordered(lambda number: -number, given_numbers, max_workers)) == [
+        -number for number in given_numbers
+    ]
 
 
 def test_no_more_calls_than_allowed_are_under_way():
@@ -32,7 +38,7 @@ def test_no_more_calls_than_allowed_are_under_way():
         gate.wait()
         return number
 
-    assert list(in_order(call, range(8), at_once=4)) == list(range(8))
+    assert list(map_ordered(call, range(8), max_workers=4)) == list(range(8))
     assert max(most) == 4
 
 
@@ -45,14 +51,14 @@ def test_what_a_call_raises_comes_in_its_turn_and_no_more_are_begun():
             raise ValueError(number)
         return number
 
-    results = in_order(call, range(100), at_once=2)
+    results = map_ordered(call, range(100), max_workers=2)
     assert next(results) == 0
     with pytest.raises(ValueError, match="1"):
         next(results)
     assert len(begun) < 10
 
 
-@pytest.mark.parametrize("wait", [lambda: sleep(600), lambda: (sleep(600), check_wanted())])
+@pytest.mark.parametrize("wait", [lambda: sleep(600), lambda: (sleep(600), raise_if_cancelled())])
 def test_who_stops_early_does_not_wait_for_those_that_sleep(wait):
     """Were they to sleep on, they would send their changes after the task has failed, and nobody would know."""
     went_on = []
@@ -63,11 +69,11 @@ def test_who_stops_early_does_not_wait_for_those_that_sleep(wait):
             went_on.append(number)
         return number
 
-    for _first in in_order(call, range(16)):
+    for _first in map_ordered(call, range(16)):
         break
     assert went_on == []
 
 
 def test_outside_of_a_call_all_is_wanted():
-    check_wanted()
+    raise_if_cancelled()
     sleep(0.001)

@@ -19,8 +19,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     details_text,
     one_line,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import api_error, excerpt, parsed_json
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Answer
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import (
+    build_api_error,
+    excerpt,
+    parse_json,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
@@ -59,15 +63,17 @@ def test_details_of_any_kind_never_raise(details):
 
 @given(status=st.sampled_from([400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503]), body=json_values)
 def test_an_error_of_any_shape_is_one_line_and_keeps_its_status(status, body):
-    error = api_error("GET /instances", Answer(status, {}, ""), body)
+    error = build_api_error("GET /instances", Response(status, {}, ""), body)
     assert error.as_dict()["status"] == status
     assert str(error).isprintable()
     assert str(status) in str(error)
 
 
 def test_an_error_says_what_was_asked_what_the_service_said_and_what_to_do():
-    answer = Answer(404, {"X-Request-Id": "4b7c"}, "")
-    error = api_error("GET /instances/9", answer, {"error": {"code": "not_found", "message": "No such instance."}})
+    answer = Response(404, {"X-Request-Id": "4b7c"}, "")
+    error = build_api_error(
+        "GET /instances/9", answer, {"error": {"code": "not_found", "message": "No such instance."}}
+    )
     assert isinstance(error, NotFoundError)
     assert str(error) == (
         "GET /instances/9 was answered with 404 not_found: No such instance. "
@@ -84,7 +90,7 @@ def test_an_error_says_what_was_asked_what_the_service_said_and_what_to_do():
 
 def test_details_of_a_validation_error_are_in_its_message():
     body = {"error": {"code": "unprocessable_entity", "message": "Invalid", "details": {"tier": "is unknown"}}}
-    error = api_error("PATCH /addons/1", Answer(422, {}, ""), body)
+    error = build_api_error("PATCH /addons/1", Response(422, {}, ""), body)
     assert isinstance(error, UnprocessableError)
     assert "Invalid (tier: is unknown)" in str(error)
 
@@ -98,23 +104,23 @@ def test_a_web_page_is_told_by_its_words():
 
 @pytest.mark.parametrize("text", ["", "{", '{"data": [1, 2', "[" * 100_000, "<html>"])
 def test_what_is_no_json_is_told_apart_and_never_raises(text):
-    assert parsed_json(text) == (None, False)
+    assert parse_json(text) == (None, False)
 
 
 def test_half_surrogates_and_infinities_become_harmless():
-    parsed, readable = parsed_json('{"name": "a\\ud800b", "size": Infinity}')
+    parsed, readable = parse_json('{"name": "a\\ud800b", "size": Infinity}')
     assert readable
     assert parsed == {"name": "a?b", "size": None}
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 309, "-" + "9" * 5000, "NaN", "Infinity"])
 def test_a_number_that_fits_no_float_becomes_null(number):
-    assert parsed_json(f'{{"id": 1, "list": [{number}]}}') == ({"id": 1, "list": [None]}, True)
+    assert parse_json(f'{{"id": 1, "list": [{number}]}}') == ({"id": 1, "list": [None]}, True)
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, 2**63, int("9" * 308), 1e308])
 def test_other_numbers_stay_as_they_are(number):
-    assert parsed_json(json.dumps([number])) == ([number], True)
+    assert parse_json(json.dumps([number])) == ([number], True)
 
 
 def test_a_sentence_can_be_added():

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import MASK
-from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor, redacted, without_links
+from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor, redact_text, without_links
 
 KEY = "oc_live_very+secret/0123456789"
 
@@ -75,7 +75,7 @@ def test_other_text_stays_as_it_is(text):
 
 def test_json_stays_json():
     key = 'oc_live_"\\/0123'
-    shown = redacted(json.loads(Redactor([key])(json.dumps({key: [f"a {key}."], "b": 1}))), str.upper)
+    shown = redact_text(json.loads(Redactor([key])(json.dumps({key: [f"a {key}."], "b": 1}))), str.upper)
     assert shown == {MASK: [f"A {MASK}."], "B": 1}
 
 

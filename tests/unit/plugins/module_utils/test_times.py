@@ -14,7 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import duration_of, iso, moment_of, span, time_of
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import (
+    format_duration,
+    format_iso,
+    parse_duration,
+    parse_time,
+    parse_timestamp,
+)
 
 TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
 
@@ -36,7 +42,7 @@ TEN = datetime(2026, 2, 1, 10, tzinfo=UTC)
     ],
 )
 def test_a_time_in_any_form(text):
-    assert time_of(text) == TEN
+    assert parse_time(text) == TEN
 
 
 @pytest.mark.parametrize(
@@ -45,44 +51,44 @@ def test_a_time_in_any_form(text):
      "0001-01-01T00:00:00+01:00", float("inf"), float("nan"), -1e20],
 )  # fmt: skip
 def test_what_is_no_time_is_none_and_no_error(value):
-    assert time_of(value) is None
+    assert parse_time(value) is None
 
 
 @given(st.one_of(st.text(), st.integers(), st.floats(), st.datetimes().map(str), st.none(), st.lists(st.integers())))
 def test_no_value_raises_and_every_time_can_be_compared(value):
-    moment = time_of(value)
+    moment = parse_time(value)
     assert moment is None or moment < TEN or moment >= TEN
 
 
 @given(st.datetimes(min_value=datetime(2, 1, 1), max_value=datetime(9998, 1, 1)), st.integers(-23, 23))
 def test_a_time_with_an_offset_is_the_same_moment(moment, hours):
     utc = moment.replace(tzinfo=UTC)
-    assert time_of((utc + timedelta(hours=hours)).isoformat()[:-6] + f"{hours:+03}:00") == utc
+    assert parse_time((utc + timedelta(hours=hours)).isoformat()[:-6] + f"{hours:+03}:00") == utc
 
 
 @pytest.mark.parametrize(
     "text", ["2026-02-01T10:00:00Z", "2026-02-01 10:00:00+00:00", "2026-02-01T10:00", "2026-02-01T12:00:00.5+02"]
 )
 def test_a_moment_of_a_user(text):
-    assert abs(moment_of("before", text) - TEN) < timedelta(seconds=1)
+    assert abs(parse_timestamp("before", text) - TEN) < timedelta(seconds=1)
 
 
 def test_no_moment_is_none_and_a_day_begins_at_midnight():
-    assert moment_of("before", None) is None
-    assert moment_of("before", "2026-02-01") == datetime(2026, 2, 1, tzinfo=UTC)
+    assert parse_timestamp("before", None) is None
+    assert parse_timestamp("before", "2026-02-01") == datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["", "once", "20260201", "2026-W05", "2026-02-30", "2026-02-01T10", "1769940000"])
 def test_what_a_user_gives_is_read_strictly(text):
     with pytest.raises(SettingsError, match=r"before is .*must be a moment in ISO 8601"):
-        moment_of("before", text)
+        parse_timestamp("before", text)
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(-5, "0 s"), (40, "40 s"), (720, "12 min"), (19200, "5 h 20 min"), (273600, "3 d 4 h")]
 )
 def test_spans(seconds, text):
-    assert span(timedelta(seconds=seconds)) == text
+    assert format_duration(timedelta(seconds=seconds)) == text
 
 
 @pytest.mark.parametrize(
@@ -97,15 +103,15 @@ def test_spans(seconds, text):
     ],
 )
 def test_a_duration_of_a_user(text, duration):
-    assert duration_of("max_age", text) == duration
-    assert duration_of("max_age", None) is None
+    assert parse_duration("max_age", text) == duration
+    assert parse_duration("max_age", None) is None
 
 
 @pytest.mark.parametrize("text", ["", "36", "h", "-1h", "1.5h", "1y", "1h30m", "1234567s"])
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(SettingsError, match=r"max_age is .*must be a number and a unit"):
-        duration_of("max_age", text)
+        parse_duration("max_age", text)
 
 
 def test_a_moment_of_a_journal_is_utc_to_the_millisecond():
-    assert iso(datetime.fromisoformat("2026-02-01T11:00:00.123987+01:00")) == "2026-02-01T10:00:00.123+00:00"
+    assert format_iso(datetime.fromisoformat("2026-02-01T11:00:00.123987+01:00")) == "2026-02-01T10:00:00.123+00:00"

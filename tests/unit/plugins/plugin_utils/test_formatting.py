@@ -19,16 +19,16 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import (
     NONE,
     extra_variable,
+    format_value,
     label,
-    shown,
-    slug,
+    slugify,
 )
 from support.restores import TRICKY_NAMES
 
 
 @given(st.text(max_size=300))
 def test_a_slug_is_one_plain_name(text):
-    name = slug(text)
+    name = slugify(text)
     assert Path(name).name == name
     assert name not in ("", ".", "..")
     assert name.isascii()
@@ -36,17 +36,17 @@ def test_a_slug_is_one_plain_name(text):
 
 
 def test_plain_names_stay_and_others_differ():
-    assert slug("INC-2041.b") == "INC-2041.b"
-    assert slug("../../etc/passwd") != slug(".. .. etc passwd")
-    assert "/" not in slug("../../etc/passwd")
-    assert slug("..").startswith("unnamed-")
+    assert slugify("INC-2041.b") == "INC-2041.b"
+    assert slugify("../../etc/passwd") != slugify(".. .. etc passwd")
+    assert "/" not in slugify("../../etc/passwd")
+    assert slugify("..").startswith("unnamed-")
 
 
 @given(st.text(st.characters(max_codepoint=0x2FF), max_size=70))
 def test_no_two_texts_have_the_same_slug(text):
-    assert slug(slug(text)) != slug(text) or slug(text) == text
-    assert slug(text + "\ud800") != slug(text + "?")
-    assert slug("disk full") != slug("disk-full-8c96d76f") == "disk-full-8c96d76f"
+    assert slugify(slugify(text)) != slugify(text) or slugify(text) == text
+    assert slugify(text + "\ud800") != slugify(text + "?")
+    assert slugify("disk full") != slugify("disk-full-8c96d76f") == "disk-full-8c96d76f"
 
 
 @given(st.text(max_size=40), st.integers())
@@ -55,9 +55,9 @@ def test_labels_are_one_printable_line(name, identity):
 
 
 def test_what_is_not_there_is_a_dash():
-    assert shown(None) == shown("") == NONE
-    assert shown(0) == "0"
-    assert len(shown("x" * 1_000_000)) <= 80
+    assert format_value(None) == format_value("") == NONE
+    assert format_value(0) == "0"
+    assert len(format_value("x" * 1_000_000)) <= 80
 
 
 def loaded(text: str) -> t.Any:

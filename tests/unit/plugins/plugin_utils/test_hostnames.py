@@ -14,36 +14,36 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
     DuplicateNames,
+    make_unique,
     safe_name,
-    unique_names,
 )
 
 
 def test_names_that_are_unique_stay():
-    assert unique_names([("1", "web"), ("2", "db")], may_rename=True, warn=pytest.fail) == {"1": "web", "2": "db"}
+    assert make_unique([("1", "web"), ("2", "db")], may_rename=True, warn=pytest.fail) == {"1": "web", "2": "db"}
 
 
 def test_all_that_share_a_name_get_their_id_with_a_warning():
     warnings = []
-    names = unique_names([("1", "web"), ("2", "web"), ("3", "db")], may_rename=True, warn=warnings.append)
+    names = make_unique([("1", "web"), ("2", "web"), ("3", "db")], may_rename=True, warn=warnings.append)
     assert names == {"1": "web-1", "2": "web-2", "3": "db"}
     assert len(warnings) == 1
 
 
 def test_one_that_such_a_name_would_hide_gets_its_id_too():
-    names = unique_names([("1", "web"), ("2", "web"), ("3", "web-1")], may_rename=True, warn=lambda warning: None)
+    names = make_unique([("1", "web"), ("2", "web"), ("3", "web-1")], may_rename=True, warn=lambda warning: None)
     assert names == {"1": "web-1", "2": "web-2", "3": "web-1-3"}
 
 
 def test_sharing_can_be_an_error_that_lists_the_ids():
     with pytest.raises(DuplicateNames, match=r"ids 1, 2 .* web"):
-        unique_names([("1", "web"), ("2", "web")], may_rename=False, warn=pytest.fail)
+        make_unique([("1", "web"), ("2", "web")], may_rename=False, warn=pytest.fail)
 
 
 @given(st.lists(st.sampled_from(["a", "a-1", "a-2", "a-1-2", "b", "b-3"]), max_size=12))
 def test_every_instance_has_a_name_of_its_own_that_begins_with_the_wanted_one(wanted):
     named = [(str(number), name) for number, name in enumerate(wanted, start=1)]
-    names = unique_names(named, may_rename=True, warn=lambda warning: None)
+    names = make_unique(named, may_rename=True, warn=lambda warning: None)
     assert len(set(names.values())) == len(named)
     for instance_id, name in named:
         assert names[instance_id] in (name, f"{name}-{instance_id}")
@@ -91,7 +91,7 @@ def test_a_safe_name_is_a_file_name_in_its_folder_and_no_option(text):
 def test_a_change_of_ten_thousand_names_is_one_short_warning_of_each_kind():
     numbers = range(1, 10_001)
     warnings = []
-    unique_names(
+    make_unique(
         [(str(number), f"bot/{number}") for number in numbers]
         + [(f"r{number}", "all") for number in numbers]
         + [(f"s{number}", "web") for number in numbers],
@@ -102,9 +102,9 @@ def test_a_change_of_ten_thousand_names_is_one_short_warning_of_each_kind():
     assert len(warnings) == 3
     assert all(len(warning) < 500 and "and 9990 more" in warning for warning in warnings)
     with pytest.raises(DuplicateNames, match="and 9990 more"):
-        unique_names([(str(number), "web") for number in numbers], may_rename=False, warn=pytest.fail)
+        make_unique([(str(number), "web") for number in numbers], may_rename=False, warn=pytest.fail)
 
 
 def test_an_id_that_is_a_path_leads_nowhere_either():
-    names = unique_names([("../x", "web"), ("$HOME", "web")], may_rename=True, warn=lambda warning: None)
+    names = make_unique([("../x", "web"), ("$HOME", "web")], may_rename=True, warn=lambda warning: None)
     assert names == {"../x": "web-_._x", "$HOME": "web-_HOME"}

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination import (
     MAX_LIST_CHARACTERS,
     MAX_PAGES,
-    ListShifted,
-    ListTooLong,
-    PageCollector,
-    by_id,
-    pagination_of,
+    ListChangedError,
+    ListTooLongError,
+    Paginator,
+    id_sort_key,
+    parse_pagination,
 )
 
 
 def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], int]:
     """What a reader gets who asks for the pages, and how many it asked for."""
-    collector = PageCollector()
+    collector = Paginator()
     asked = 0
     while collector.next_page:
         items, pagination = pages[collector.next_page - 1]
@@ -64,7 +64,7 @@ def test_a_list_that_lost_an_entry_between_pages_is_noticed(count, size, data):
     after = split([number for number in range(count) if number != gone], size)
     pages = before[:turn] + after[turn:]
     if turn < len(before):
-        with pytest.raises((ListShifted, IndexError)):
+        with pytest.raises((ListChangedError, IndexError)):
             collect(pages)
 
 
@@ -75,7 +75,7 @@ def test_a_list_that_gained_an_entry_between_pages_is_noticed(count, size, data)
     place = data.draw(st.integers(0, count))
     after = split([*range(place), 999, *range(place, count)], size)
     if turn < len(before):
-        with pytest.raises(ListShifted):
+        with pytest.raises(ListChangedError):
             collect(before[:turn] + after[turn:])
 
 
@@ -92,7 +92,7 @@ def test_an_id_twice_in_one_answer_is_kept_once():
 
 def test_a_service_that_ignores_the_page_parameter_is_no_short_list():
     first = ([{"id": number} for number in range(25)], {"current_page": 1, "total_pages": 3, "total_count": 60})
-    with pytest.raises(ListShifted, match="page 2 was asked for and page 1 came"):
+    with pytest.raises(ListChangedError, match="page 2 was asked for and page 1 came"):
         collect([first, first, first])
 
 
@@ -106,21 +106,21 @@ def test_all_entries_on_one_page_are_enough_whatever_the_page_count_says():
 def test_pages_that_repeat_an_id_are_refused():
     pages = split([1, 2, 3, 4], 2)
     pages[1] = ([{"id": 2}, {"id": 1}], pages[1][1])
-    with pytest.raises(ListShifted, match="id 2 came twice"):
+    with pytest.raises(ListChangedError, match="id 2 came twice"):
         collect(pages)
 
 
 def test_a_page_in_the_middle_that_is_shorter_is_refused():
     pages = split([1, 2, 3, 4, 5, 6], 2)
     pages[1] = ([{"id": 3}], pages[1][1])
-    with pytest.raises(ListShifted, match="page 2 has 1 entries, the first one 2"):
+    with pytest.raises(ListChangedError, match="page 2 has 1 entries, the first one 2"):
         collect(pages)
 
 
 def test_too_few_entries_at_the_end_are_refused():
     pages = split([1, 2, 3, 4], 2)
     pages[1] = ([{"id": 3}], pages[1][1])
-    with pytest.raises(ListShifted, match="3 of 4 came"):
+    with pytest.raises(ListChangedError, match="3 of 4 came"):
         collect(pages)
 
 
@@ -156,18 +156,18 @@ def test_counts_may_come_as_text():
     ],
 )
 def test_where_pagination_may_stand(body, expected):
-    assert pagination_of(body) == expected
+    assert parse_pagination(body) == expected
 
 
 def test_ids_sort_as_numbers_and_other_ids_behind_them():
     largest, beyond = 2**63 - 1, "1" + 19 * "0"
     items = [{"id": "b"}, {"id": beyond}, {"id": largest}, {"id": 10}, {"id": "9"}, {"id": "a"}]
-    assert [item["id"] for item in sorted(items, key=by_id)] == ["9", 10, largest, beyond, "a", "b"]
+    assert [item["id"] for item in sorted(items, key=id_sort_key)] == ["9", 10, largest, beyond, "a", "b"]
 
 
 def test_reading_ends_where_it_should_and_does_not_miss_the_rest():
     pages = split(list(range(1, 8)), 2)
-    collector = PageCollector(max_pages=2)
+    collector = Paginator(max_pages=2)
     while collector.next_page:
         collector.add(*pages[collector.next_page - 1])
     assert [item["id"] for item in collector.items] == [1, 2, 3, 4]
@@ -188,20 +188,20 @@ def test_entries_without_an_id_are_counted_one_by_one():
 
 
 def test_an_entry_without_an_id_that_comes_again_on_another_page_is_a_shift():
-    with pytest.raises(ListShifted, match=r'an entry without id \{"amount": 5\} came twice'):
+    with pytest.raises(ListChangedError, match=r'an entry without id \{"amount": 5\} came twice'):
         collect(without_ids([4, 5], [5, 6]))
 
 
 def test_an_entry_without_an_id_is_the_same_in_whatever_order_its_fields_come():
     pagination = {"total_pages": 2, "total_count": 2}
-    with pytest.raises(ListShifted, match="came twice"):
+    with pytest.raises(ListChangedError, match="came twice"):
         collect([([{"amount": 5, "day": 1}], pagination), ([{"day": 1, "amount": 5}], pagination)])
 
 
 @given(count=st.integers(0, 60), size=st.integers(1, 20), limit=st.integers(0, 5))
 def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size, limit):
     pages = split(list(range(count)), size)
-    collector = PageCollector(limit)
+    collector = Paginator(limit)
     collector.add(*pages[0])
     expected = list(collector.expected())
     asked = []
@@ -213,7 +213,7 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
 
 @pytest.mark.parametrize("pagination", [None, {}, {"total_count": 9}])
 def test_who_does_not_tell_how_many_pages_there_are_is_asked_for_one_at_a_time(pagination):
-    collector = PageCollector()
+    collector = Paginator()
     collector.add([{"id": 1}], pagination)
     assert list(collector.expected()) == []
 
@@ -221,12 +221,12 @@ def test_who_does_not_tell_how_many_pages_there_are_is_asked_for_one_at_a_time(p
 @given(count=st.integers(1, 40), size=st.integers(1, 10), chance=st.randoms(use_true_random=False))
 def test_a_list_in_another_order_at_every_request_is_whole_or_an_error(count, size, chance):
     ids = list(range(count))
-    collector = PageCollector()
+    collector = Paginator()
     try:
         while collector.next_page:
             chance.shuffle(ids)
             collector.add(*split(ids, size)[collector.next_page - 1])
-    except ListShifted:
+    except ListChangedError:
         return
     assert sorted(item["id"] for item in collector.items) == list(range(count))
 
@@ -240,7 +240,7 @@ def test_a_list_in_another_order_at_every_request_is_whole_or_an_error(count, si
 def test_a_list_that_grows_and_shrinks_is_whole_or_an_error_at_every_length(count, size, changes, chance):
     ids = list(range(count))
     fresh = iter(range(1000, 2000))
-    collector = PageCollector()
+    collector = Paginator()
     lengths = set()
     try:
         for change in changes:
@@ -254,7 +254,7 @@ def test_a_list_that_grows_and_shrinks_is_whole_or_an_error_at_every_length(coun
                     ids.insert(chance.randint(0, len(ids)), next(fresh))
                 elif ids:
                     ids.remove(chance.choice(ids))
-    except ListShifted:
+    except ListChangedError:
         return
     assert collector.next_page is None
     # The count was the same at every page, so nothing that is counted is missing.
@@ -275,12 +275,12 @@ json_values = st.recursive(
     page=st.lists(st.fixed_dictionaries({"id": json_values}, optional={"name": json_values}), max_size=5),
 )
 def test_a_service_that_says_the_same_for_ever_comes_to_an_end_whatever_it_says(pagination, page):
-    collector = PageCollector()
+    collector = Paginator()
     try:
         for _turn in range(5):
             if collector.next_page:
                 collector.add(page, pagination)
-    except ListShifted:
+    except ListChangedError:
         return
     assert collector.next_page is None
 
@@ -290,22 +290,22 @@ HUGE = 10**12
 
 @pytest.mark.parametrize("pagination", [{"total_pages": HUGE}, {"total_count": HUGE}, {"total_pages": 10**300}])
 def test_a_list_that_says_that_it_is_too_long_is_not_begun(pagination):
-    with pytest.raises(ListTooLong, match=rf"more than {MAX_PAGES} pages, \d+\S* by its own count"):
-        PageCollector().add([{"id": 1}], pagination)
+    with pytest.raises(ListTooLongError, match=rf"more than {MAX_PAGES} pages, \d+\S* by its own count"):
+        Paginator().add([{"id": 1}], pagination)
 
 
 @pytest.mark.parametrize("pagination", [{}, {"per_page": 1}])
 def test_a_list_with_new_ids_for_ever_ends_in_an_error(pagination):
-    collector = PageCollector()
+    collector = Paginator()
     for number in range(1, MAX_PAGES):
         collector.add([{"id": number}], pagination)
-    with pytest.raises(ListTooLong, match=rf"more than {MAX_PAGES} pages$"):
+    with pytest.raises(ListTooLongError, match=rf"more than {MAX_PAGES} pages$"):
         collector.add([{"id": MAX_PAGES}], pagination)
     assert len(collector.items) == MAX_PAGES
 
 
 def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
-    collector = PageCollector()
+    collector = Paginator()
     ids = iter(range(100))
     asked = []
     while collector.next_page:
@@ -318,15 +318,15 @@ def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
 
 
 def test_pages_that_hold_more_than_the_count_says_are_refused():
-    collector = PageCollector()
+    collector = Paginator()
     pagination = {"total_pages": HUGE, "total_count": 3}
     collector.add([{"id": 1}, {"id": 2}], pagination)
-    with pytest.raises(ListShifted, match="4 of 3 came"):
+    with pytest.raises(ListChangedError, match="4 of 3 came"):
         collector.add([{"id": 3}, {"id": 4}], pagination)
 
 
 def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
-    collector = PageCollector(max_pages=2)
+    collector = Paginator(max_pages=2)
     collector.add([{"id": 1}], {"total_pages": HUGE})
     assert list(collector.expected()) == [2]
     collector.add([{"id": 2}], {"total_pages": HUGE})
@@ -334,7 +334,7 @@ def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
 
 
 def test_what_all_pages_hold_is_bounded_too():
-    collector = PageCollector()
+    collector = Paginator()
     collector.add([{"id": 1}], {}, MAX_LIST_CHARACTERS)
-    with pytest.raises(ListTooLong, match="its first 2 pages have more than 64 MiB"):
+    with pytest.raises(ListTooLongError, match="its first 2 pages have more than 64 MiB"):
         collector.add([{"id": 2}], {}, 1)

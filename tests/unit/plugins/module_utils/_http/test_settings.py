@@ -10,14 +10,18 @@ import certifi
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import NO_KEY, checked_url, settings_from
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
+    NO_KEY_MESSAGE,
+    parse_settings,
+    validate_url,
+)
 
 KEY = "oc_live_0123456789"
 
 
 def settings(warnings=None, **params):
     """Settings made of ``params``; warnings go to the list given."""
-    return settings_from(params, (warnings if warnings is not None else []).append)
+    return parse_settings(params, (warnings if warnings is not None else []).append)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +37,7 @@ def settings(warnings=None, **params):
     ],
 )
 def test_urls_that_can_be_used(url, expected):
-    assert checked_url(url) == expected
+    assert validate_url(url) == expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,7 @@ def test_urls_that_can_be_used(url, expected):
 )
 def test_urls_that_are_refused(url):
     with pytest.raises(SettingsError) as refusal:
-        checked_url(url)
+        validate_url(url)
     assert "\n" not in str(refusal.value)
     assert "secret" not in str(refusal.value)
 
@@ -71,8 +75,8 @@ def test_urls_that_are_refused(url):
 def test_no_key_names_the_three_ways_to_give_one():
     with pytest.raises(SettingsError) as refusal:
         settings()
-    assert str(refusal.value) == NO_KEY
-    assert all(way in NO_KEY for way in ("api_key", "api_key_file", "CLAWHOSTERS_API_KEY"))
+    assert str(refusal.value) == NO_KEY_MESSAGE
+    assert all(way in NO_KEY_MESSAGE for way in ("api_key", "api_key_file", "CLAWHOSTERS_API_KEY"))
 
 
 def test_white_space_around_a_key_is_stripped():

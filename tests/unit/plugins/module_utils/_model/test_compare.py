@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.compare import (
-    differing,
-    in_type_of,
+    convert_like,
+    find_differences,
+    format_unchanged,
     is_same,
-    merged,
-    not_taken_text,
+    merge,
 )
 
 JSON = st.recursive(
@@ -32,8 +32,8 @@ def test_everything_is_the_same_as_itself(value):
 
 @given(JSON, JSON)
 def test_what_was_taken_is_the_same_and_needs_no_second_sending(shown, given_value):
-    assert is_same(given_value, merged(shown, given_value))
-    assert differing({"x": merged(shown, given_value)}, {"x": given_value}, ()) == {}
+    assert is_same(given_value, merge(shown, given_value))
+    assert find_differences({"x": merge(shown, given_value)}, {"x": given_value}, ()) == {}
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_is_the_same(given_value, shown, same):
     ],
 )
 def test_a_text_takes_the_type_of_what_is_shown_where_it_stands_for_one(given_value, shown, typed):
-    result = in_type_of(given_value, shown)
+    result = convert_like(given_value, shown)
     assert result == typed
     assert type(result) is type(typed)
 
@@ -88,13 +88,13 @@ def test_a_text_takes_the_type_of_what_is_shown_where_it_stands_for_one(given_va
 def test_only_what_differs_is_sent_and_what_can_only_be_written_always():
     shown = {"tier": "eco", "limit": 5, "seen": "x"}
     config = {"tier": "eco", "limit": 6, "new": None, "seen": "x", "key": "k"}
-    assert differing(shown, config, ["seen", "key"]) == {"limit": 6, "new": None, "seen": "x", "key": "k"}
+    assert find_differences(shown, config, ["seen", "key"]) == {"limit": 6, "new": None, "seen": "x", "key": "k"}
 
 
 def test_what_did_not_take_is_told_without_secrets():
     changes = {"tier": "eco", "api_key": "sk-new", "gone": 1, "hidden": "h", "limit": 5}
     now = {"tier": "x" * 99, "api_key": "sk-old", "limit": 5}
-    text = not_taken_text(now, changes, ["hidden"])
+    text = format_unchanged(now, changes, ["hidden"])
     assert text.startswith('tier is "xxxxx')
     assert text.endswith('… instead of "eco", api_key is "********" instead of "********", gone is not shown')
-    assert not_taken_text({"limit": 5}, {"limit": 5}, ()) == ""
+    assert format_unchanged({"limit": 5}, {"limit": 5}, ()) == ""

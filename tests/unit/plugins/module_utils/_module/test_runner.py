@@ -16,7 +16,7 @@ from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import Execution
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_instance
 
 SECRET = "sk-very-secret-1234567"
@@ -84,7 +84,7 @@ def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, installed
     monkeypatch.setattr(transport, "REQUESTS_IMPORT_ERROR", fault)
     monkeypatch.setattr(transport, "_installed", lambda library: installed.get(library, ""))
     monkeypatch.setattr(transport.requests, "__version__", installed.get("requests", ""))
-    result = Execution({}, False).result_of(claw_instance.work)
+    result = ModuleRunner({}, False).run(claw_instance.run)
     assert result["failed"] is True
     assert result["msg"].startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed")
     assert found in result["msg"]

@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import (
-    LONGEST_WAIT,
-    SHORTEST_WAIT,
+    MAX_DELAY,
+    MIN_DELAY,
     Window,
-    asked_wait,
     http_date,
+    parse_window,
     remaining,
-    window_of,
+    requested_delay,
 )
 
 SERVER_NOW = 1_800_000_000.0
@@ -40,13 +40,13 @@ def headers(**named: str) -> dict[str, str]:
         (headers(Retry_After="7"), 7),
         (headers(Retry_After="7.5"), 7.5),
         (headers(Retry_After=formatdate(SERVER_NOW + 9, usegmt=True)), 9),
-        (headers(Retry_After="0"), SHORTEST_WAIT),
-        (headers(Retry_After="-3"), SHORTEST_WAIT),
-        (headers(Retry_After="86400"), LONGEST_WAIT),
+        (headers(Retry_After="0"), MIN_DELAY),
+        (headers(Retry_After="-3"), MIN_DELAY),
+        (headers(Retry_After="86400"), MAX_DELAY),
         (headers(X_RateLimit_Reset=str(int(SERVER_NOW + 30))), 30),
         (headers(X_RateLimit_Reset=str(int((SERVER_NOW + 30) * 1000))), 30),
         (headers(X_RateLimit_Reset="12"), 12),
-        (headers(X_RateLimit_Reset=str(int(SERVER_NOW - 30))), SHORTEST_WAIT),
+        (headers(X_RateLimit_Reset=str(int(SERVER_NOW - 30))), MIN_DELAY),
         (headers(Retry_After="5", X_RateLimit_Reset=str(int(SERVER_NOW + 30))), 5),
         (headers(Retry_After="soon", X_RateLimit_Reset="12"), 12),
         (headers(Retry_After="soon"), None),
@@ -56,11 +56,11 @@ def headers(**named: str) -> dict[str, str]:
 )
 @pytest.mark.parametrize("local_clock_is_off_by", [0, 3600, -3600])
 def test_the_wait_that_headers_ask_for_whatever_the_local_clock(given_headers, expected, local_clock_is_off_by):
-    assert asked_wait(given_headers, SERVER_NOW + local_clock_is_off_by, limited=True) == expected
+    assert requested_delay(given_headers, SERVER_NOW + local_clock_is_off_by, limited=True) == expected
 
 
 def test_without_a_date_the_local_clock_serves():
-    assert asked_wait({"X-RateLimit-Reset": str(int(SERVER_NOW + 30))}, SERVER_NOW, limited=True) == 30
+    assert requested_delay({"X-RateLimit-Reset": str(int(SERVER_NOW + 30))}, SERVER_NOW, limited=True) == 30
 
 
 def test_a_date_that_names_no_zone_is_in_gmt_wherever_this_runs(monkeypatch):
@@ -75,8 +75,8 @@ def test_a_date_that_names_no_zone_is_in_gmt_wherever_this_runs(monkeypatch):
 
 
 def test_only_a_429_waits_for_the_reset():
-    assert asked_wait(headers(X_RateLimit_Reset="12"), SERVER_NOW, limited=False) is None
-    assert asked_wait(headers(Retry_After="3"), SERVER_NOW, limited=False) == 3
+    assert requested_delay(headers(X_RateLimit_Reset="12"), SERVER_NOW, limited=False) is None
+    assert requested_delay(headers(Retry_After="3"), SERVER_NOW, limited=False) == 3
 
 
 @pytest.mark.parametrize("limit", ["100", None, "many"])
@@ -88,42 +88,42 @@ def test_a_window_ends_by_the_clock_here_however_wrong_that_is(limit, local_cloc
         told["X-RateLimit-Limit"] = limit
     # Clocks that agree as far as whole seconds can tell are not corrected by a Date that is cut to them.
     ends = SERVER_NOW + 30 if abs(local_clock_is_off_by) < 1 else now + 30
-    assert window_of(told, now) == Window(7, ends, 100 if limit == "100" else None)
+    assert parse_window(told, now) == Window(7, ends, 100 if limit == "100" else None)
 
 
 def test_a_window_without_a_date_or_with_a_delta_begins_now():
     left = {"X-RateLimit-Remaining": "0"}
-    assert window_of({**left, "X-RateLimit-Reset": str(int(SERVER_NOW + 9))}, SERVER_NOW) == Window(
+    assert parse_window({**left, "X-RateLimit-Reset": str(int(SERVER_NOW + 9))}, SERVER_NOW) == Window(
         0, SERVER_NOW + 9, None
     )
-    assert window_of({**left, "X-RateLimit-Reset": "9"}, SERVER_NOW) == Window(0, SERVER_NOW + 9, None)
-    assert window_of({**left, "X-RateLimit-Reset": "9999"}, SERVER_NOW) == Window(0, SERVER_NOW + LONGEST_WAIT, None)
+    assert parse_window({**left, "X-RateLimit-Reset": "9"}, SERVER_NOW) == Window(0, SERVER_NOW + 9, None)
+    assert parse_window({**left, "X-RateLimit-Reset": "9999"}, SERVER_NOW) == Window(0, SERVER_NOW + MAX_DELAY, None)
 
 
 @pytest.mark.parametrize("reset", ["-5", "-1", str(int(SERVER_NOW - 1)), str(int(SERVER_NOW - 30)), "soon", ""])
 def test_an_end_that_is_over_or_unreadable_tells_of_no_window(reset):
-    assert window_of(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW) is None
+    assert parse_window(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW) is None
 
 
 @pytest.mark.parametrize("reset", ["0", "-0.9", str(int(SERVER_NOW))])
 def test_an_end_that_is_told_as_now_is_still_to_come(reset):
     """In the last second of a window, its end in whole seconds may be the present one."""
-    window = window_of(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW)
+    window = parse_window(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW)
     assert window is not None
-    assert SERVER_NOW < window.closes_at < SERVER_NOW + 1
+    assert SERVER_NOW < window.resets_at < SERVER_NOW + 1
 
 
 @pytest.mark.parametrize("remaining", [{"X_RateLimit_Remaining": "-1"}, {}])
 def test_less_than_nothing_says_nothing(remaining):
-    assert window_of(headers(**remaining, X_RateLimit_Reset="9"), SERVER_NOW) is None
+    assert parse_window(headers(**remaining, X_RateLimit_Reset="9"), SERVER_NOW) is None
 
 
 any_value = st.one_of(st.text(max_size=30), st.integers().map(str), st.floats().map(str), st.just("9" * 5000))
 
 
-@given(date=any_value, retry_after=any_value, reset=any_value, left=any_value, now=st.floats(0, 4e9))
-def test_no_header_makes_a_wait_too_long_or_too_short_or_raises(date, retry_after, reset, left, now):
-    odd = {"Date": date, "Retry-After": retry_after, "X-RateLimit-Reset": reset, "X-RateLimit-Remaining": left}
-    wait = asked_wait(odd, now, limited=True)
-    assert wait is None or SHORTEST_WAIT <= wait <= LONGEST_WAIT
+@given(date=any_value, parse_retry_after=any_value, reset=any_value, left=any_value, now=st.floats(0, 4e9))
+def test_no_header_makes_a_wait_too_long_or_too_short_or_raises(date, parse_retry_after, reset, left, now):
+    odd = {"Date": date, "Retry-After": parse_retry_after, "X-RateLimit-Reset": reset, "X-RateLimit-Remaining": left}
+    wait = requested_delay(odd, now, limited=True)
+    assert wait is None or MIN_DELAY <= wait <= MAX_DELAY
     assert remaining(odd) is None or isinstance(remaining(odd), int)

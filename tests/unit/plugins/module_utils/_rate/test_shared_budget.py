@@ -11,8 +11,8 @@ import platform
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import WireOutcome
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import RateBudget
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import RequestOutcome
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from support.sleeper import Sleeper
 
 URL = "https://clawhosters.com/api/v1"
@@ -27,7 +27,7 @@ def sleeper():
 
 @pytest.fixture
 def budget(tmp_path, sleeper):
-    return RateBudget(str(tmp_path / "state"), URL, "oc_live_0123456789", lambda: sleeper.now)
+    return SharedRateBudget(str(tmp_path / "state"), URL, "oc_live_0123456789", lambda: sleeper.now)
 
 
 def waited(budget, sleeper, patience=100.0):
@@ -39,7 +39,7 @@ def waited(budget, sleeper, patience=100.0):
 
 def report(budget, sleeper, **outcome):
     _seconds, who = waited(budget, sleeper)
-    budget.report(who, WireOutcome(**{"sent": True, **outcome}))
+    budget.report(who, RequestOutcome(**{"sent": True, **outcome}))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_only_a_success_that_tells_nothing_says_that_nothing_is_told(budget, sle
 def test_one_that_waits_no_more_holds_no_place(budget, sleeper, tmp_path, process, is_dead):
     report(budget, sleeper, status=200, headers=ONE_LEFT)
     (path,) = (tmp_path / "state").iterdir()
-    ledger = json.loads(path.read_text())
-    ledger["queue"] = {f"{platform.node()}:{process}:0": sleeper.now + 5}
-    path.write_text(json.dumps(ledger))
+    limiter = json.loads(path.read_text())
+    limiter["queue"] = {f"{platform.node()}:{process}:0": sleeper.now + 5}
+    path.write_text(json.dumps(limiter))
     assert (waited(budget, sleeper, patience=10)[0] == 0) is is_dead

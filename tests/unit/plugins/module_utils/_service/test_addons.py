@@ -11,9 +11,9 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import (
     Wanted,
-    conceal,
     diff,
     label,
+    redact_options,
     require_shown,
     wants_wrapping,
 )
@@ -53,11 +53,11 @@ def test_that_a_secret_changes_shows_although_it_does_not():
 
 def test_options_are_concealed_whatever_was_given():
     params = {"id": 1, "config": {"tier": "eco", "api_key": "sk-1234"}, "write_only": ["tier"]}
-    concealed = conceal(params)
+    concealed = redact_options(params)
     assert concealed.params == {**params, "config": {"tier": "********", "api_key": "********"}}
     assert concealed.secrets == {"sk-1234"}
     for odd in ({}, {"config": None}, {"config": "text"}, {"config": {"tier": 1}, "write_only": None}):
-        assert conceal(odd).params == odd
+        assert redact_options(odd).params == odd
 
 
 @pytest.mark.parametrize(

@@ -12,25 +12,25 @@ from types import SimpleNamespace
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    AnswerError,
     ApiError,
     ClawHostersError,
     RedirectedError,
+    ResponseError,
     SettingsError,
     TlsError,
     TransportError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
     AtMostOnce,
-    UnclearError,
+    OutcomeUnknownError,
     checked_name,
-    was_surely_not_done,
+    not_executed,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Event,
     Journal,
     JournalError,
-    Subject,
+    OperationKey,
 )
 
 FREE = "It may be tried again."
@@ -44,10 +44,10 @@ class Sender:
         self.outcome, self.goes_out = outcome, goes_out
         self.seen = None
 
-    def request(self, witness):
+    def request(self, hooks):
         if self.goes_out:
-            witness.sending()
-            self.seen = witness.record()
+            hooks.before_send()
+            self.seen = hooks.record()
             self.usage.requests += 1
         if isinstance(self.outcome, Exception):
             raise self.outcome
@@ -61,7 +61,7 @@ def warnings():
 
 @pytest.fixture
 def once(tmp_path, warnings):
-    subject = Subject("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
+    subject = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
     return AtMostOnce(Journal(str(tmp_path / "state")), subject, warnings.append)
 
 
@@ -74,7 +74,7 @@ def test_it_is_written_down_before_it_goes_out(once):
     assert send(once, sender) == "done"
     assert sender.seen.event is Event.INTENDED
     assert sender.seen.notes == {"backup_id": 31}
-    once.note(Event.ACCEPTED)
+    once.record_event(Event.ACCEPTED)
     assert once.record().event is Event.ACCEPTED
     assert once.record().notes["backup_id"] == 31
 
@@ -87,7 +87,7 @@ def test_what_was_refused_is_free_to_be_tried_again(once):
 
 def test_what_nobody_knows_is_unclear_and_stays_so(once):
     fault = TransportError("the answer was lost", sent=True)
-    with pytest.raises(UnclearError, match="the answer was lost") as caught:
+    with pytest.raises(OutcomeUnknownError, match="the answer was lost") as caught:
         send(once, Sender(fault))
     assert caught.value.cause is fault
     assert once.record().event is Event.UNCLEAR
@@ -101,8 +101,8 @@ def test_what_failed_before_it_went_out_leaves_nothing_behind(once):
 
 
 def test_what_waits_after_a_429_counts_as_not_sent(once):
-    once.sending()
-    once.refused()
+    once.before_send()
+    once.on_rejected()
     assert once.record() is None
 
 
@@ -128,7 +128,7 @@ def test_without_a_journal_nothing_goes_out(once, tmp_path):
 def test_what_came_of_it_is_told_where_it_can_not_be_written_down(once, tmp_path, warnings, event, words):
     (tmp_path / "state").mkdir()
     (tmp_path / "state").chmod(0o777)
-    once.note(event)
+    once.record_event(event)
     (warning,) = warnings
     assert words in warning
     assert "Others can write to" in warning
@@ -157,11 +157,11 @@ def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
         (TransportError("", sent=True), False),
         (TransportError("", sent=False), True),
         (TlsError(""), True),
-        (AnswerError(""), False),
+        (ResponseError(""), False),
         (ClawHostersError("something new"), False),
     ],
 )
 def test_what_was_surely_not_done(error, expected):
-    assert was_surely_not_done(error, sent=True) is expected
+    assert not_executed(error, sent=True) is expected
     # What went wrong before anything was sent has done nothing, whatever it is.
-    assert was_surely_not_done(error, sent=False) is True
+    assert not_executed(error, sent=False) is True

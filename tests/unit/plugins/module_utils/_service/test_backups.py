@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import AnswerError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import (
     GOOD_STATUSES,
     is_before,
@@ -73,7 +73,7 @@ def test_instances_are_told_apart_by_id_else_by_name():
     assert [item["id"] for item in newest_per_instance(twins)] == [3, 2]
     named = [backup(1, 1, None, instance_name="x"), {**backup(2, 2, None), "instance": {"name": "x"}}]
     assert [item["id"] for item in newest_per_instance(named)] == [2]
-    with pytest.raises(AnswerError, match="nothing is guessed"):
+    with pytest.raises(ResponseError, match="nothing is guessed"):
         newest_per_instance([backup(1, 1, None)])
 
 

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Answer
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import clock_skew, fault_in, said_in
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import (
+    clock_skew,
+    describe_fault,
+    said_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,21 +30,21 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health 
     ],
 )
 def test_what_the_service_said(text, said):
-    assert said_in(Answer(200, {}, text)) == said
+    assert said_in(Response(200, {}, text)) == said
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_any_success_is_up(status):
-    assert fault_in(Answer(status, {}, "")) is None
+    assert describe_fault(Response(status, {}, "")) is None
 
 
 @pytest.mark.parametrize("status", [301, 401, 404, 429, 500, 503])
 def test_anything_else_is_not(status):
-    assert f"answered with {status}" in fault_in(Answer(status, {}, ""))
+    assert f"answered with {status}" in describe_fault(Response(status, {}, ""))
 
 
 def test_the_clocks():
     headers = {"Date": "Sun, 01 Feb 2026 10:00:00 GMT"}
-    assert clock_skew(Answer(200, headers, ""), 1769940000.0 + 90.26) == -90.3
-    assert clock_skew(Answer(200, {}, ""), 0) is None
-    assert clock_skew(Answer(200, {"Date": "now"}, ""), 0) is None
+    assert clock_skew(Response(200, headers, ""), 1769940000.0 + 90.26) == -90.3
+    assert clock_skew(Response(200, {}, ""), 0) is None
+    assert clock_skew(Response(200, {"Date": "now"}, ""), 0) is None

@@ -16,7 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import C
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import (
     STATES,
     Action,
-    Listing,
+    InstanceIndex,
     decide,
     is_busy,
     predicted,
@@ -60,8 +60,8 @@ def test_busy_is_what_the_table_lets_settle(status, state, action):
 
 @pytest.mark.parametrize("spelling", ["RUNNING", "Running", " running "])
 def test_the_spelling_of_a_status_does_not_matter(spelling):
-    assert decide(instance(spelling), "started").action is Action.KEEP
-    assert decide(instance("Deploy Failed"), "started").action is Action.REFUSE
+    assert decide(instance(spelling), "started").action is Action.NONE
+    assert decide(instance("Deploy Failed"), "started").action is Action.REJECT
 
 
 @pytest.mark.parametrize(("state", "power"), [("started", "start"), ("stopped", "stop"), ("restarted", "restart")])
@@ -71,7 +71,7 @@ def test_a_flag_that_is_true_allows_what_the_table_does_not(status, state, power
 
 
 def test_paused_is_left_alone_when_stopped_is_wanted_and_started_where_the_flag_says_so():
-    assert decide(instance("paused", can_stop=True), "stopped").action is Action.KEEP
+    assert decide(instance("paused", can_stop=True), "stopped").action is Action.NONE
     assert decide(instance("paused", can_start=True), "started").action is Action.START
 
 
@@ -86,18 +86,18 @@ def test_paused_is_left_alone_when_stopped_is_wanted_and_started_where_the_flag_
 )
 def test_a_flag_that_is_false_forbids_what_the_table_allows(status, state, flag):
     decision = decide(instance(status, **{flag: False}), state)
-    assert decision.action is Action.REFUSE
+    assert decision.action is Action.REJECT
     assert flag in decision.reason
 
 
 def test_flags_that_are_neither_true_nor_false_do_not_count():
     assert decide(instance("stopped", can_start=None), "started").action is Action.START
-    assert decide(instance("error", can_stop="yes"), "stopped").action is Action.REFUSE
+    assert decide(instance("error", can_stop="yes"), "stopped").action is Action.REJECT
 
 
 def test_a_state_that_is_reached_needs_no_flag():
-    assert decide(instance("running", can_start=False), "started").action is Action.KEEP
-    assert decide(instance("stopped", can_stop=False), "stopped").action is Action.KEEP
+    assert decide(instance("running", can_start=False), "started").action is Action.NONE
+    assert decide(instance("stopped", can_stop=False), "stopped").action is Action.NONE
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state)
         assert after == {}
     else:
         again = decide(instance(after["status"]), state).action
-        assert again is (Action.RESTART if state == "restarted" else Action.KEEP)
+        assert again is (Action.RESTART if state == "restarted" else Action.NONE)
 
 
 def test_a_diff_shows_a_restart_although_the_status_is_the_same():
@@ -133,8 +133,8 @@ statuses = st.sampled_from([line.split()[0] for line in FOUND.strip().splitlines
 def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, shown, state):
     found = instance(status, **shown)
     decision = decide(found, state)
-    assert (decision.action is Action.REFUSE) == bool(decision.reason)
-    if decision.action in (Action.REFUSE, Action.SETTLE, Action.KEEP):
+    assert (decision.action is Action.REJECT) == bool(decision.reason)
+    if decision.action in (Action.REJECT, Action.WAIT, Action.NONE):
         return
     after = predicted(found, state, decision.action)
     if decision.action is Action.DELETE:
@@ -142,17 +142,17 @@ def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, sh
         return
     # The flags that were seen before say nothing of the state after.
     again = decide(instance(after["status"]), state).action
-    assert again is (Action.RESTART if state == "restarted" else Action.KEEP)
+    assert again is (Action.RESTART if state == "restarted" else Action.NONE)
 
 
-TWINS = Listing([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
+TWINS = InstanceIndex([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
 
 
 def test_a_name_stands_for_an_instance_where_it_is_only_one_s():
-    assert TWINS.only("web") == {"id": 1, "name": "web"}
-    assert TWINS.only("twin") is None
-    assert TWINS.only("nobody") is None
-    assert TWINS.only(None) is None
+    assert TWINS.unique_by_name("web") == {"id": 1, "name": "web"}
+    assert TWINS.unique_by_name("twin") is None
+    assert TWINS.unique_by_name("nobody") is None
+    assert TWINS.unique_by_name(None) is None
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_whose_something_is(item, owner):
     [(2, None, "2"), (2, "twin", "2"), (None, "web", 1), (9, "x", None), (None, "x", None)],
 )
 def test_which_instance_is_meant(instance_id, name, found):
-    assert (TWINS.pick(instance_id, name) or {}).get("id") == found
+    assert (TWINS.resolve(instance_id, name) or {}).get("id") == found
 
 
 @pytest.mark.parametrize(
@@ -189,4 +189,4 @@ def test_which_instance_is_meant(instance_id, name, found):
 )
 def test_what_is_not_clear_is_refused(instance_id, name, words):
     with pytest.raises(ClawHostersError, match=words):
-        TWINS.pick(instance_id, name)
+        TWINS.resolve(instance_id, name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import AnswerError, SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.ownership import (
     instance_of,
     owner_label,
@@ -38,7 +38,7 @@ def test_what_an_item_shows_of_its_instance(item, owner):
 @pytest.mark.parametrize("item", NOTHING)
 def test_what_shows_nothing_is_never_guessed(item):
     assert not shows_instance(item)
-    with pytest.raises(AnswerError, match="does not say whose backup this is"):
+    with pytest.raises(ResponseError, match="does not say whose backup this is"):
         require_instances([{"id": 1, "instance_id": 7}, {"id": 2, **item}], "backup")
 
 

@@ -21,13 +21,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     Event,
     Journal,
     JournalError,
-    Subject,
+    OperationKey,
     service_name,
 )
 from support.users import FORK, STRANGER, Owners, as_ordinary_user
 
 URL = "https://clawhosters.com/api/v1"
-SUBJECT = Subject("restore", URL, "INC-1", "7")
+SUBJECT = OperationKey("restore", URL, "INC-1", "7")
 LINE = {**SUBJECT.as_dict(), "at": "2026-02-01T10:00:00.000+00:00", "event": "intended"}
 
 
@@ -41,8 +41,8 @@ LINE = {**SUBJECT.as_dict(), "at": "2026-02-01T10:00:00.000+00:00", "event": "in
 )
 def test_a_service_is_one_however_its_url_is_written(tmp_path, spelling):
     Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
-    other = Subject("restore", spelling, "INC-1", "7")
-    assert Journal(str(tmp_path)).record_of(other).event is Event.INTENDED
+    other = OperationKey("restore", spelling, "INC-1", "7")
+    assert Journal(str(tmp_path)).read_state(other).event is Event.INTENDED
     assert other.lock_name == SUBJECT.lock_name
 
 
@@ -57,7 +57,7 @@ def test_a_service_is_one_however_its_url_is_written(tmp_path, spelling):
 )
 def test_another_service_is_another(tmp_path, other):
     Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
-    assert Journal(str(tmp_path)).record_of(Subject("restore", other, "INC-1", "7")) is None
+    assert Journal(str(tmp_path)).read_state(OperationKey("restore", other, "INC-1", "7")) is None
 
 
 def test_only_the_default_port_of_the_scheme_is_dropped():
@@ -70,7 +70,7 @@ def test_a_line_that_an_earlier_version_wrote_with_another_spelling_still_counts
     (tmp_path / "journal.jsonl").write_text(
         json.dumps({**LINE, "service": URL.upper().replace("API/V1", "api/v1")}) + "\n"
     )
-    assert Journal(str(tmp_path)).record_of(SUBJECT).event is Event.INTENDED
+    assert Journal(str(tmp_path)).read_state(SUBJECT).event is Event.INTENDED
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_a_line_that_an_earlier_version_wrote_with_another_spelling_still_counts
 def test_a_line_that_does_not_say_what_happened_when_stops_everything(tmp_path, line):
     (tmp_path / "journal.jsonl").write_text(json.dumps(line) + "\n")
     with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read"):
-        Journal(str(tmp_path)).record_of(SUBJECT)
+        Journal(str(tmp_path)).read_state(SUBJECT)
 
 
 def test_the_line_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n\n{json.dumps(LINE)}\n")
     with pytest.raises(JournalError, match=r"Line 2 of the journal .* can't be read"):
-        Journal(str(tmp_path)).record_of(SUBJECT)
+        Journal(str(tmp_path)).read_state(SUBJECT)
 
 
 STARTED = datetime(2026, 2, 1, 10, tzinfo=UTC)
@@ -131,8 +131,8 @@ def test_what_the_lines_of_a_subject_come_to(
     journal = Journal(str(tmp_path), lambda: STARTED + timedelta(minutes=next(minutes)))
     for number, event in enumerate(events.split()):
         journal.write(SUBJECT, Event[event], **{f"note {number}": event})
-        journal.write(Subject("restore", URL, "INC-2", "7"), Event.INTENDED)
-    record = journal.record_of(SUBJECT)
+        journal.write(OperationKey("restore", URL, "INC-2", "7"), Event.INTENDED)
+    record = journal.read_state(SUBJECT)
     if last is None or attempt is None:
         assert record is None
         return
@@ -152,12 +152,12 @@ def test_what_the_lines_of_a_subject_come_to(
 
 def test_who_works_on_a_subject_holds_it_until_done(tmp_path: Path) -> None:
     mine, yours = Journal(str(tmp_path)), Journal(str(tmp_path))
-    with mine.held(SUBJECT) as is_mine:
+    with mine.lock(SUBJECT) as is_mine:
         assert is_mine is True
-        with yours.held(SUBJECT) as is_yours, yours.held(Subject("restore", URL, "INC-2", "7")) as is_another:
+        with yours.lock(SUBJECT) as is_yours, yours.lock(OperationKey("restore", URL, "INC-2", "7")) as is_another:
             assert is_yours is False
             assert is_another is True
-    with yours.held(SUBJECT) as is_yours:
+    with yours.lock(SUBJECT) as is_yours:
         assert is_yours is True
 
 
@@ -178,7 +178,7 @@ def test_a_disk_that_takes_a_line_in_pieces_gets_all_of_it(tmp_path: Path, monke
     journal = Journal(str(tmp_path))
     journal.write(SUBJECT, Event.INTENDED)
     journal.write(SUBJECT, Event.COMPLETED)
-    record = journal.record_of(SUBJECT)
+    record = journal.read_state(SUBJECT)
     assert record is not None
     assert record.event is Event.COMPLETED
 
@@ -186,21 +186,21 @@ def test_a_disk_that_takes_a_line_in_pieces_gets_all_of_it(tmp_path: Path, monke
 def test_a_journal_that_can_not_be_read_stops_everything(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").mkdir()
     with pytest.raises(JournalError, match=r"can't be used \(Is a directory\)"):
-        Journal(str(tmp_path)).record_of(SUBJECT)
+        Journal(str(tmp_path)).read_state(SUBJECT)
 
 
 @pytest.mark.parametrize("name", ["Störung 7", "a\nb", "\ud83d", '"', "\0"])
 def test_a_name_may_be_any_text(tmp_path: Path, name: str) -> None:
     journal = Journal(str(tmp_path))
-    subject = Subject("restore", URL, name, "7")
+    subject = OperationKey("restore", URL, name, "7")
     journal.write(subject, Event.INTENDED)
-    with journal.held(subject) as is_free:
+    with journal.lock(subject) as is_free:
         assert is_free
-    assert journal.record_of(subject) is not None
-    assert journal.record_of(SUBJECT) is None
+    assert journal.read_state(subject) is not None
+    assert journal.read_state(SUBJECT) is None
 
 
-OTHER = Subject("restore", URL, "INC-2", "7")
+OTHER = OperationKey("restore", URL, "INC-2", "7")
 DAMAGES = {
     "emptied": (lambda lines: b"", "is empty"),
     "a line break": (lambda lines: b"\n", "Line 1 "),
@@ -223,7 +223,7 @@ def test_a_damaged_journal_is_never_an_empty_one(tmp_path, damaged, words):
     left = damaged(path.read_bytes().splitlines(keepends=True))
     path.write_bytes(left)
     with pytest.raises(JournalError, match=words) as caught:
-        Journal(str(tmp_path)).record_of(OTHER)
+        Journal(str(tmp_path)).read_state(OTHER)
     assert str(path) in str(caught.value)
     assert "if nothing is under way" in str(caught.value)
     assert str(caught.value).endswith("Nothing was sent.")
@@ -261,7 +261,7 @@ def test_a_count_that_is_not_there_or_was_written_before_a_crash_is_no_damage(tm
     (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n" * 2)
     (tmp_path / "journal.lock").write_bytes(count)
     journal = Journal(str(tmp_path))
-    assert journal.record_of(SUBJECT) is not None
+    assert journal.read_state(SUBJECT) is not None
     journal.write(OTHER, Event.INTENDED)
     assert set(journal.records()) == {SUBJECT, OTHER}
     assert (tmp_path / "journal.lock").read_bytes().startswith(b"3\n")
@@ -293,7 +293,7 @@ def test_processes_that_begin_a_journal_together_lose_no_line(tmp_path):
     def write(number: int) -> None:
         journal = Journal(str(tmp_path / "state"))
         for line in range(5):
-            journal.write(Subject("restore", URL, f"INC-{number}-{line}", "7"), Event.INTENDED)
+            journal.write(OperationKey("restore", URL, f"INC-{number}-{line}", "7"), Event.INTENDED)
             assert len(journal.records()) > line
 
     processes = [FORK.Process(target=write, args=(number,)) for number in range(4)]
@@ -310,16 +310,16 @@ def test_a_whole_line_counts_though_an_editor_took_its_end(tmp_path):
     journal.write(SUBJECT, Event.INTENDED)
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
-    assert journal.record_of(SUBJECT).event is Event.INTENDED
+    assert journal.read_state(SUBJECT).event is Event.INTENDED
     journal.write(SUBJECT, Event.UNCLEAR)
-    assert journal.record_of(SUBJECT).event is Event.UNCLEAR
+    assert journal.read_state(SUBJECT).event is Event.UNCLEAR
     assert path.read_bytes().count(b"\n") == 2
 
 
 def test_files_and_folder_are_the_owners_alone(tmp_path):
     journal = Journal(str(tmp_path / "deep" / "state"))
     journal.write(SUBJECT, Event.INTENDED)
-    with journal.held(SUBJECT):
+    with journal.lock(SUBJECT):
         pass
     assert stat.S_IMODE((tmp_path / "deep/state").stat().st_mode) == 0o700
     paths = list((tmp_path / "deep/state").iterdir())
@@ -334,7 +334,7 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
     state.chmod(mode)
     with pytest.raises(JournalError, match="Others can write to"):
         Journal(str(state)).write(SUBJECT, Event.INTENDED)
-    with pytest.raises(JournalError, match="Others can write to"), Journal(str(state)).held(SUBJECT):
+    with pytest.raises(JournalError, match="Others can write to"), Journal(str(state)).lock(SUBJECT):
         pass
     assert list(state.iterdir()) == []
 
@@ -347,7 +347,7 @@ def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
     state.mkdir(mode=0o700)
     (state / name).symlink_to(target)
     journal = Journal(str(state))
-    with pytest.raises(JournalError, match="can't be used"), journal.held(SUBJECT):
+    with pytest.raises(JournalError, match="can't be used"), journal.lock(SUBJECT):
         journal.write(SUBJECT, Event.INTENDED)
     assert target.read_text() == "untouched"
 
@@ -362,7 +362,7 @@ def test_a_folder_of_another_user_is_not_believed(tmp_path: Path, owners: Owners
     before = sorted(path.name for path in state.iterdir())
     journal = Journal(str(state))
     words = r"state belongs to another user \(uid \d+\), so no journal is kept there\. Set state_dir"
-    for use in (journal.records, lambda: journal.record_of(OTHER), journal.held(OTHER).__enter__):
+    for use in (journal.records, lambda: journal.read_state(OTHER), journal.lock(OTHER).__enter__):
         with pytest.raises(JournalError, match=rf"{words}.* Nothing was sent\."):
             use()
     with pytest.raises(JournalError, match=words):
@@ -375,12 +375,12 @@ def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
     tmp_path: Path, owners: Owners, name: str
 ) -> None:
     journal = Journal(str(tmp_path / "state"))
-    with journal.held(SUBJECT):
+    with journal.lock(SUBJECT):
         journal.write(SUBJECT, Event.INTENDED)
     path = tmp_path / "state" / name
 
     def refused(words: str) -> None:
-        with pytest.raises(JournalError, match=f"{words}, so no journal is kept there"), journal.held(SUBJECT):
+        with pytest.raises(JournalError, match=f"{words}, so no journal is kept there"), journal.lock(SUBJECT):
             journal.write(OTHER, Event.INTENDED)
 
     owners.give(path)
@@ -393,7 +393,7 @@ def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
     (tmp_path / "second").hardlink_to(path)
     refused(r"has another name elsewhere \(a hard link\)")
     (tmp_path / "second").unlink()
-    with journal.held(SUBJECT):
+    with journal.lock(SUBJECT):
         journal.write(OTHER, Event.INTENDED)
 
 
@@ -410,7 +410,7 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
         above.chmod(mode)
         journal.write(SUBJECT, Event.INTENDED)
     above.chmod(0o777)
-    for use in (journal.records, journal.held(SUBJECT).__enter__):
+    for use in (journal.records, journal.lock(SUBJECT).__enter__):
         with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or may write .*above,"):
             use()
     above.chmod(0o755)
@@ -432,7 +432,7 @@ def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, 
     journal = Journal(str(place / ("above/state" if link != "state" else "state")))
     journal.write(SUBJECT, Event.INTENDED)
     owners.give(place / link)
-    for use in (journal.records, journal.held(SUBJECT).__enter__):
+    for use in (journal.records, journal.lock(SUBJECT).__enter__):
         with pytest.raises(JournalError, match="is a link of another user"):
             use()
 

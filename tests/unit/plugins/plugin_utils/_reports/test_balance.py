@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.balance import plan_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.balance import build_plan
 
 FLEET = [
     {"id": number, "name": f"bot-{number}", "status": "running", "billing_mode": "daily"} for number in range(1, 5)
@@ -33,51 +33,51 @@ def stopped(plan):
     ("days", "expected"), [(4, []), (5, ["3"]), (6, ["3", "1"]), (11, ["3", "1"]), (12, ["3", "1", "2"])]
 )
 def test_as_far_as_needed_in_order(days, expected):
-    plan = plan_of(billing(), FLEET, ORDER, days)
+    plan = build_plan(billing(), FLEET, ORDER, days)
     assert stopped(plan) == expected
     assert plan["holds_after"]
 
 
 def test_addons_of_an_instance_go_with_it():
     addons = [{"instance_name": "bot-3", "daily_claws": 30}, {"instance_name": None}, "odd"]
-    assert plan_of(billing(addons=addons), FLEET, ["bot-3"], 5)["stops"][0]["saves"] == 90
+    assert build_plan(billing(addons=addons), FLEET, ["bot-3"], 5)["stops"][0]["saves"] == 90
 
 
 def test_what_is_not_told_is_left_alone():
-    plan = plan_of(billing(costs=(100, 40, None, 50)), FLEET, ["bot-3"], 7)
+    plan = build_plan(billing(costs=(100, 40, None, 50)), FLEET, ["bot-3"], 7)
     assert stopped(plan) == []
     assert "does not tell what it costs" in plan["lines"][1]
     assert not plan["holds_after"]
 
 
 def test_nothing_costs_anything():
-    assert plan_of(billing(cost=0, days=None), FLEET, ORDER, 7)["holds"]
+    assert build_plan(billing(cost=0, days=None), FLEET, ORDER, 7)["holds"]
 
 
 @pytest.mark.parametrize("order", [["nobody"], ["bot-1", "bot-1"]])
 def test_an_order_that_is_not_clear(order):
     with pytest.raises(RefusedError):
-        plan_of(billing(), FLEET, order, 0)
+        build_plan(billing(), FLEET, order, 0)
 
 
 @pytest.mark.parametrize("order", [[" bot-1"], "bot-1", " bot-1 , ,bot-3"])
 def test_only_in_a_text_are_blanks_around_names_left_out(order):
     fleet = [*FLEET, {"id": 5, "name": " bot-1", "status": "running"}]
     billed = billing(costs=(100, 40, 60, 50, 100))
-    assert stopped(plan_of(billed, fleet, order, 5)) == ["5" if isinstance(order, list) else "1"]
+    assert stopped(build_plan(billed, fleet, order, 5)) == ["5" if isinstance(order, list) else "1"]
 
 
 @pytest.mark.parametrize("order", [["bot-1 "], ["bot-1,bot-3"]])
 def test_a_name_in_a_list_is_exact(order):
     with pytest.raises(RefusedError, match="names what there is not"):
-        plan_of(billing(), FLEET, order, 5)
+        build_plan(billing(), FLEET, order, 5)
 
 
 def plan_after(*, cost, running=(), really_stopped=("3",), days=5):
     """The plan after a round in which bot-3 and bot-1 were told to stop, of which ``running`` still run."""
     fleet = [bot if bot["id"] not in (1, 3) or bot["id"] in running else {**bot, "status": "stopped"} for bot in FLEET]
     last = {"cost": 250, "stops": [{"id": "3"}, {"id": "1"}], "stopped": list(really_stopped)}
-    return plan_of(billing(cost=cost), fleet, ORDER, days, [last])
+    return build_plan(billing(cost=cost), fleet, ORDER, days, [last])
 
 
 def test_a_round_that_bought_too_little_is_followed_by_the_next():
@@ -99,7 +99,7 @@ def test_stops_that_do_not_count_yet_are_not_followed_by_more(cost, running):
 
 
 def test_what_was_tried_is_not_tried_again():
-    plan = plan_of(billing(), FLEET, ["bot-3"], 5, [{"cost": 250, "stops": [{"id": "3"}], "stopped": []}])
+    plan = build_plan(billing(), FLEET, ["bot-3"], 5, [{"cost": 250, "stops": [{"id": "3"}], "stopped": []}])
     assert stopped(plan) == []
     assert plan["lines"][-1].startswith("That is not enough")
 
@@ -111,11 +111,11 @@ ANYTHING = (
 
 @given(ANYTHING, ANYTHING, ANYTHING, st.lists(ANYTHING, min_size=4, max_size=4), st.integers(0, 100))
 def test_no_value_crashes_it_and_nothing_unnamed_is_stopped(balance, cost, days, costs, min_days):
-    plan = plan_of(billing(balance, cost, days, costs), FLEET, ORDER, min_days)
+    plan = build_plan(billing(balance, cost, days, costs), FLEET, ORDER, min_days)
     assert set(stopped(plan)) <= {"1", "2", "3"}
     assert plan["lines"]
 
 
 @given(ANYTHING, ANYTHING)
 def test_billing_of_any_shape(summary, usage):
-    assert plan_of({"summary": summary, "usage": usage}, FLEET, ORDER, 7)["stops"] == []
+    assert build_plan({"summary": summary, "usage": usage}, FLEET, ORDER, 7)["stops"] == []

@@ -12,7 +12,11 @@ import pytest
 import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import found, planned, targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
+    build_plans,
+    match_backups,
+    parse_targets,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import report
 from support.restores import NOW, SETTINGS, WEB, plan
 
@@ -33,7 +37,7 @@ def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
         run = {
             "id": "run-1",
             "began": "2026-02-03T10:00:00+00:00",
-            "targets": targets_of("web-bot", None),
+            "targets": parse_targets("web-bot", None),
             "is_over": True,
         }
         return report([], [plan(refused)], SETTINGS, run, NOW)["instances"][0]["command"]
@@ -57,7 +61,7 @@ def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
 )
 def test_the_next_command_names_an_instance_as_the_user_did_where_that_is_safe(names, ids, named_as):
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
-    plans = planned(found(targets_of(names, ids), instances, []), [], SETTINGS, instances, NOW)
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets_of(names, ids), "is_over": True}
+    plans = build_plans(match_backups(parse_targets(names, ids), instances, []), [], SETTINGS, instances, NOW)
+    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": parse_targets(names, ids), "is_over": True}
     (verdict,) = report([], plans, SETTINGS, run, NOW)["instances"]
     assert f" -e {named_as} " in verdict["command"]

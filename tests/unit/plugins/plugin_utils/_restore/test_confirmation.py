@@ -14,10 +14,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     answers_to,
-    confirmation_of,
+    build_confirmation,
     is_confirmed,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import found, planned, targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
+    build_plans,
+    match_backups,
+    parse_targets,
+)
 from support.restores import BACKUPS, NOW, SETTINGS, WEB
 
 
@@ -25,7 +29,7 @@ def answer(name, *others, ids=None):
     """What confirms an instance with id 1; the others have the ids 2, 3, and so on, unless ``ids`` says otherwise."""
     instances = [{"id": 1, "name": name}]
     instances += [{"id": one, "name": other} for one, other in zip(ids or range(2, 99), others, strict=False)]
-    return confirmation_of(instances[0], instances).answer
+    return build_confirmation(instances[0], instances).answer
 
 
 def plans_of(*names, unsent=()):
@@ -33,13 +37,13 @@ def plans_of(*names, unsent=()):
     instances = [{"id": number, "name": name, "status": "running"} for number, name in enumerate(names, 1)]
     backups = [{**BACKUPS[0], "id": 10 + one["id"], "instance_id": one["id"]} for one in instances]
     backups = [one for one in backups if one["instance_id"] not in unsent]
-    candidates = found(targets_of(None, [one["id"] for one in instances]), instances, backups)
+    candidates = match_backups(parse_targets(None, [one["id"] for one in instances]), instances, backups)
     results = [
         {"item": one, "instance": one["instance"], "backup": one["backup"], "restore": {"outcome": "planned"}}
         for one in candidates
         if one["backup"]
     ]
-    return planned(candidates, results, SETTINGS, instances, NOW)
+    return build_plans(candidates, results, SETTINGS, instances, NOW)
 
 
 @pytest.mark.parametrize("name", ["web-bot", "web bot", "<b>{{ x }}</b>", "B\xfcro", "a,b", "true", "1"])
@@ -114,7 +118,7 @@ def test_names_that_differ_for_everybody_do(other):
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_no_answer_confirms_two_instances(one, other):
     instances = [{"id": 1, "name": one}, {"id": 2, "name": other}]
-    answers = [confirmation_of(instance, instances).answer for instance in instances]
+    answers = [build_confirmation(instance, instances).answer for instance in instances]
     assert answers[0] != answers[1]
     assert all(text.isprintable() and text == text.strip() != "" for text in answers)
 
@@ -168,6 +172,6 @@ def test_where_nothing_is_sent_a_wrong_name_is_still_no_name_of_the_plan():
     plans = plans_of("bare-bot", unsent=[1])
     assert is_confirmed("bare-bot", plans)
     assert not is_confirmed("web-bot", plans)
-    nobody = planned(found(targets_of("nobody", None), [WEB], []), [], SETTINGS, [WEB], NOW)
+    nobody = build_plans(match_backups(parse_targets("nobody", None), [WEB], []), [], SETTINGS, [WEB], NOW)
     assert is_confirmed("nobody", nobody)
     assert not is_confirmed("None", nobody)

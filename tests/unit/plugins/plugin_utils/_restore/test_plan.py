@@ -9,16 +9,18 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import found, targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import match_backups, parse_targets
 from support.restores import BACKUPS, WEB, plan
 
 
 def test_targets():
     assert (
-        targets_of("a, b", None) == targets_of(["a", "b"], []) == [{"name": "a", "id": None}, {"name": "b", "id": None}]
+        parse_targets("a, b", None)
+        == parse_targets(["a", "b"], [])
+        == [{"name": "a", "id": None}, {"name": "b", "id": None}]
     )
-    assert targets_of([" a, b "], None) == [{"name": " a, b ", "id": None}]
-    assert targets_of(None, [" 7"]) == targets_of(None, "7") == [{"name": None, "id": 7}]
+    assert parse_targets([" a, b "], None) == [{"name": " a, b ", "id": None}]
+    assert parse_targets(None, [" 7"]) == parse_targets(None, "7") == [{"name": None, "id": 7}]
 
 
 @pytest.mark.parametrize(
@@ -27,16 +29,16 @@ def test_targets():
 )
 def test_targets_that_can_not_be(names, ids):
     with pytest.raises(RefusedError):
-        targets_of(names, ids)
+        parse_targets(names, ids)
 
 
 def test_the_newest_of_its_own_backups_is_found_and_a_name_of_two_is_not_guessed():
-    assert found(targets_of("web-bot", None), [WEB], BACKUPS)[0]["backup"]["id"] == 12
-    twins = found(targets_of("web-bot", None), [WEB, {**WEB, "id": 3}], BACKUPS)[0]
+    assert match_backups(parse_targets("web-bot", None), [WEB], BACKUPS)[0]["backup"]["id"] == 12
+    twins = match_backups(parse_targets("web-bot", None), [WEB, {**WEB, "id": 3}], BACKUPS)[0]
     assert twins["kind"] == "ambiguous"
     nameless = [{"id": 9, "instance_name": "web-bot", "created_at": "2026-02-02T10:00:00Z"}]
-    assert found(targets_of(None, [1]), [WEB, {**WEB, "id": 3}], nameless)[0]["kind"] == "no_backup"
-    assert found(targets_of(None, [1]), [WEB], nameless)[0]["backup"]["id"] == 9
+    assert match_backups(parse_targets(None, [1]), [WEB, {**WEB, "id": 3}], nameless)[0]["kind"] == "no_backup"
+    assert match_backups(parse_targets(None, [1]), [WEB], nameless)[0]["backup"]["id"] == 9
 
 
 def test_a_plan_says_what_is_lost():

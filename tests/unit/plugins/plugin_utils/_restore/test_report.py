@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import targets_of
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import (
     earlier_runs,
     record_text,
@@ -28,7 +28,12 @@ def report_of(restores, changed):
     for one, new in zip(plans, changed, strict=True):
         steps.append(step({"changed": new, "restore": restores}, steps, NOW, step="restore", about=one["label"]))
         steps.append(step({}, steps, NOW, step="healthy", about=one["label"]))
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None), "is_over": True}
+    run = {
+        "id": "run-1",
+        "began": "2026-02-03T10:00:00+00:00",
+        "targets": parse_targets("web-bot", None),
+        "is_over": True,
+    }
     return report(steps, plans, SETTINGS, run, NOW)
 
 
@@ -36,7 +41,7 @@ def test_a_plan_counts_what_it_would_send():
     run = {
         "id": "run-1",
         "began": "2026-02-03T10:00:00+00:00",
-        "targets": targets_of("web-bot", None),
+        "targets": parse_targets("web-bot", None),
         "is_over": True,
         "check": True,
     }
@@ -133,7 +138,7 @@ def test_a_run_takes_the_place_of_what_was_recorded_of_it_before_and_no_other_s(
     ],
 )
 def test_what_was_not_seen_is_not_claimed(restores, known):
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets_of("web-bot", None)}
+    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": parse_targets("web-bot", None)}
     so_far = report([], [plan({"restore": restores})], SETTINGS, run, NOW)
     assert so_far["outcome"] == "unfinished"
     assert so_far["headline"].startswith("0 of 1 instance restored so far")
