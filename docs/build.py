@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the site: python docs/build.py FOLDER. A warning, or a link within the site that leads nowhere, is an error.
+"""Builds the documentation site: python docs/build.py FOLDER. Fails on a warning or a broken internal link.
 
-The pages of plugins come from their own documentation, by antsibull-docs; the guides from this folder, as they are. It
-needs no network.
+antsibull-docs generates the reference of the plugins from their documentation. The guides come from this folder. Needs
+no network.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from urllib.parse import unquote, urlsplit
 
 DOCS = Path(__file__).resolve().parent
 REPOSITORY = DOCS.parent
-BESIDE = ("examples", "playbooks", "roles", "tests/simulator")
-"""What guides link to outside of their folder."""
+LINKED_FOLDERS = ("examples", "playbooks", "roles", "tests/simulator")
+"""Folders outside docs/ that guides link to."""
 
 
-def lay_out(source: Path) -> None:
-    """The guides, what they link to, and the pages of the plugins, as one folder for Sphinx."""
+def prepare_source(source: Path) -> None:
+    """Copies the guides and the files they link to into one folder for Sphinx, and generates the plugin reference."""
     shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(REPOSITORY / "galaxy.yml", source)
-    for name in BESIDE:
+    for name in LINKED_FOLDERS:
         shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     (source / "reference").mkdir(mode=0o700)
     command = ["antsibull-docs", "collection", "--use-current", "--squash-hierarchy", "--dest-dir", "reference"]
@@ -36,7 +36,7 @@ def lay_out(source: Path) -> None:
 
 
 class Page(HTMLParser):
-    """Where a page can be jumped to, and where its links and pictures lead."""
+    """Collects the anchors of a page, and the targets of its links and pictures."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -50,8 +50,8 @@ class Page(HTMLParser):
         self.links += [given[name] for name in ("href", "src") if name in given and tag != "use"]
 
 
-def dead_links(site: Path) -> t.Iterator[str]:
-    """Each link within the site that leads nowhere."""
+def find_broken_links(site: Path) -> t.Iterator[str]:
+    """Yields a message for each broken internal link."""
     pages = {path.resolve(): Page(path) for path in site.rglob("*.html")}
     for path, page in pages.items():
         for link in page.links:
@@ -62,21 +62,21 @@ def dead_links(site: Path) -> t.Iterator[str]:
             anchor = unquote(parts.fragment)
             known = target in pages and (not anchor or anchor in pages[target].anchors)
             if not known and (target in pages or not target.is_file()):
-                yield f"{path.relative_to(site.resolve())}: {link} leads nowhere"
+                yield f"{path.relative_to(site.resolve())}: broken link {link}"
 
 
 def main(folder: Path) -> int:
-    """Returns the exit code."""
+    """Builds the site and returns the exit code."""
     shutil.rmtree(folder, ignore_errors=True)
-    lay_out(folder / "source")
+    prepare_source(folder / "source")
     site = folder / "html"
     sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html"]
     built = subprocess.run([*sphinx, "-d", folder / "doctrees", folder / "source", site], check=False)
     if built.returncode:
         return built.returncode
-    dead = sorted(dead_links(site))
-    print("\n".join(dead) or f"The site is at {site}/index.html")
-    return bool(dead)
+    broken = sorted(find_broken_links(site))
+    print("\n".join(broken) or f"The site is at {site}/index.html")
+    return bool(broken)
 
 
 if __name__ == "__main__":

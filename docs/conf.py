@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Sphinx makes the site (`make docs`). The guides are plain Markdown that reads on a code host, too: what only the
-site needs, its table of contents and its links to the pages of plugins, is added here."""
+"""Sphinx configuration of the site (`make docs`). The guides are plain Markdown, also readable on a code host. This file
+adds the parts that only the site needs: the table of contents and the links to the plugin reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sphinx.transforms import SphinxTransform
 
 HERE = Path(__file__).parent
 GUIDES = ("getting-started", "fleet", "restore", "event-driven", "rate-limits", "controller", "troubleshooting")
-"""The order for those who read from the first to the last; a guide that is not named here comes after them."""
+"""Order of the guides in the side bar. Guides not listed here follow."""
 REFERENCE = ("endpoints", "contract", "interface", "tests/simulator/README")
 
 galaxy = yaml.safe_load((HERE / "galaxy.yml").read_text(encoding="utf-8"))
@@ -35,8 +35,7 @@ myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 highlight_language = "yaml+jinja"
 
-# Whoever builds this needs no network: names of other projects' documents stay text. They, and only they, may lead
-# nowhere.
+# The build needs no network, so references to other projects stay plain text. Only those may be unresolved.
 nitpicky = True
 nitpick_ignore_regex = [
     ("std:ref", "action_plugins|common_return_values|ansible_configuration_settings"),
@@ -54,21 +53,21 @@ html_theme_options = {"navigation_with_keys": True}
 
 
 def guides() -> list[str]:
-    """All guides, in their order."""
+    """Returns all guides in the order of the side bar."""
     found = {path.stem for path in HERE.glob("*.md")} - {"index", *REFERENCE}
     return [name for name in GUIDES if name in found] + sorted(found - set(GUIDES))
 
 
 def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
-    """The front page lists the guides for people; this lists them for the side bar.
+    """Adds the side bar's table of contents to the front page, and adapts links.
 
-    build.py lays what stands beside this folder into it, so links lead there without the step up.
+    build.py copies the folders beside docs/ into it, so links to ``../`` lose that prefix.
     """
     if name.startswith("reference/"):
-        # The theme has a table of contents of its own beside each page.
+        # The theme shows its own table of contents beside each page.
         source[0] = re.sub(r"^\.\. contents::\n(?: +:.*\n)*", "", source[0], flags=re.MULTILINE)
     if name == "reference/index":
-        # antsibull-docs writes the name as a title; it is what users type.
+        # antsibull-docs capitalises the name, but users type it in lower case.
         source[0] = source[0].replace("Clawhosters.Cloud", project)
     source[0] = source[0].replace("](../", "](")
     if name != "index":
@@ -81,13 +80,13 @@ def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
 
 
 class LinkModules(SphinxTransform):
-    """The name of a module, set as code in a guide, becomes a link to its page."""
+    """Turns a module name in code style into a link to the module's page."""
 
     default_priority = 5
 
     def apply(self, **_options: t.Any) -> None:
         if self.env.docname.startswith("reference/"):
-            return  # antsibull-docs makes links of its own
+            return  # antsibull-docs adds its own links
         for literal in list(self.document.findall(nodes.literal)):
             name = literal.astext()
             if isinstance(literal.parent, (nodes.reference, nodes.title)) or not re.fullmatch(r"claw_\w+", name):
@@ -108,6 +107,6 @@ class LinkModules(SphinxTransform):
 
 
 def setup(app: Sphinx) -> None:
-    """Sphinx calls this."""
+    """Registers the hooks above; called by Sphinx."""
     app.connect("source-read", add_contents)
     app.add_transform(LinkModules)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Takes the pictures of the README: python docs/pictures.py
+"""Renders the pictures of the README: python docs/pictures.py
 
-The demo is run in a terminal of its own, and what it really printed is drawn, as an SVG; left out lines show as dots.
-The report that the demo wrote is photographed in a Chromium.
+Runs the demo in a pseudo-terminal and draws its output as an SVG, with dots for omitted lines. Takes a screenshot of the
+demo's report in Chromium.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from rich.text import Text
 IMAGES = Path(__file__).resolve().parent / "images"
 REPOSITORY = IMAGES.parents[1]
 COLUMNS = 60
-"""Few enough that a phone shows them in a type that can be read."""
+"""Narrow enough to be legible on a phone."""
 SCREEN = (1280, 860)
 
-SHOWN: list[tuple[str, int]] = [
+EXCERPTS: list[tuple[str, int]] = [
     (r"^A simulated ClawHosters account", 1),
-    (r"^What runs, as an inventory", 7),
-    (r"^The plan: what would change", 2),
+    (r"^List the running instances", 7),
+    (r"^Plan the changes", 2),
     (r"^--- before", 14),
     (r'"msg": ".* would change', 1),
-    (r"^The plan carried out", 2),
+    (r"^Apply the plan", 2),
     (r'"msg": ".* changed; ', 1),
-    (r"^Now web-bot breaks", 1),
-    (r"^The incident runbook", 2),
+    (r"^Break web-bot", 1),
+    (r"^Run the restore runbook", 2),
     (r"^TASK \[.*THE PLAN", 6),
     (r"^TASK \[.*Restore the backup", 2),
     (r"^TASK \[.* restored and healthy", 1),
 ]
-"""What is drawn: from the next line that fits the pattern on, so many lines."""
+"""Lines to draw: (pattern, number of lines, from the next line that matches the pattern)."""
 
 NORMAL = [(72, 79, 88), (255, 123, 114), (63, 185, 80), (210, 153, 34), (88, 166, 255), (188, 140, 255)]
 NORMAL += [(57, 197, 207), (177, 186, 196)]
@@ -58,7 +58,7 @@ THEME = TerminalTheme(
     BRIGHT,
 )
 
-# No font is fetched: the reader's own is taken, and every piece of text has the length that it must have.
+# Uses the reader's own fonts instead of a web font. textLength keeps the width of each text.
 SVG = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
 <title>make demo</title>
 <style>
@@ -78,8 +78,8 @@ SVG = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" 
 """
 
 
-def demo() -> list[str]:
-    """What the demo prints into a terminal, line by line, with its colours."""
+def run_demo() -> list[str]:
+    """Returns the lines that the demo prints to a terminal, with colour codes."""
     primary, secondary = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
     with subprocess.Popen(
@@ -95,7 +95,7 @@ def demo() -> list[str]:
         while True:
             try:
                 piece = os.read(primary, 65536)
-            except OSError:  # Linux says so when the other side is closed.
+            except OSError:  # Linux raises EIO when the other side is closed.
                 break
             if not piece:
                 break
@@ -107,14 +107,14 @@ def demo() -> list[str]:
     return output.replace("\r\n", "\n").split("\n")
 
 
-def chosen(lines: t.Sequence[str]) -> t.Iterator[Text]:
-    """The lines to draw, and dots for those between."""
+def select_lines(lines: t.Sequence[str]) -> t.Iterator[Text]:
+    """Yields the lines to draw, and dots for omitted lines."""
     texts = [Text.from_ansi(line) for line in lines]
     position = 0
-    for pattern, count in SHOWN:
-        fitting = [n for n in range(position, len(texts)) if re.search(pattern, texts[n].plain)]
-        assert fitting, f"the demo prints nothing more like {pattern}"
-        start = fitting[0]
+    for pattern, count in EXCERPTS:
+        matches = [n for n in range(position, len(texts)) if re.search(pattern, texts[n].plain)]
+        assert matches, f"the demo prints no further line that matches {pattern}"
+        start = matches[0]
         if any(text.plain.strip() for text in texts[position:start]):
             yield Text("  ⋮", style="bright_black")
         if position and re.match(r"\^[A-Z][a-z]", pattern):  # a heading of the demo
@@ -123,29 +123,29 @@ def chosen(lines: t.Sequence[str]) -> t.Iterator[Text]:
         position = start + count
 
 
-def fitting(text: Text) -> Text:
-    """The line with as many of Ansible's stars behind it as there is room for; what is longer is wrapped by rich."""
+def fit_line(text: Text) -> Text:
+    """Cuts the stars after Ansible's headings to the width of the picture. Rich wraps other long lines."""
     stars = re.search(r" \*+$", text.plain)
     return text[: max(stars.start(), min(len(text), COLUMNS))] if stars else text
 
 
-def draw(lines: t.Sequence[str]) -> None:
+def draw_terminal(lines: t.Sequence[str]) -> None:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    for text in chosen(lines):
-        console.print(fitting(text), overflow="fold", highlight=False)
+    for text in select_lines(lines):
+        console.print(fit_line(text), overflow="fold", highlight=False)
     svg = console.export_svg(title="", theme=THEME, code_format=SVG, unique_id="demo")
     for path in (str(REPOSITORY), os.path.expanduser("~")):
-        assert path not in svg, "a path of this machine is in the picture"
+        assert path not in svg, "the picture contains a path of this machine"
     (IMAGES / "demo.svg").write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")
 
 
-def photograph(page: Path, picture: Path) -> None:
+def take_screenshot(page: Path, picture: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
     chromium = next(filter(None, map(shutil.which, names)), None)
     if chromium is None:
-        raise SystemExit("There is no Chromium to photograph the report with (Debian: apt-get install chromium).")
+        raise SystemExit("Chromium is not installed (Debian: apt-get install chromium).")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         opened = browser.new_page(viewport={"width": SCREEN[0], "height": SCREEN[1]}, color_scheme="light")
@@ -161,8 +161,8 @@ def photograph(page: Path, picture: Path) -> None:
 def main() -> int:
     """Returns the exit code."""
     IMAGES.mkdir(exist_ok=True)
-    draw(demo())
-    photograph(REPOSITORY / "build/demo/fleet.html", IMAGES / "fleet-report.png")
+    draw_terminal(run_demo())
+    take_screenshot(REPOSITORY / "build/demo/fleet.html", IMAGES / "fleet-report.png")
     for picture in sorted(IMAGES.iterdir()):
         print(f"{picture.relative_to(REPOSITORY)}: {picture.stat().st_size // 1000} kB")
     return 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The collection at work on a simulated service: a fleet is seen, declared and changed, breaks, and is restored.
-# `make demo` runs this with everything it needs. Nothing of it reaches the real service.
+# Shows the collection with a simulated service: lists, declares and changes a fleet, and restores a broken instance.
+# `make demo` runs it with all dependencies. It never contacts the real service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ if [[ ! -t 1 || -n ${NO_COLOR:-} ]]; then
 fi
 export ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false ANSIBLE_DISPLAY_SKIPPED_HOSTS=false
 
-# Prints a heading and a command, and runs it.
+# Prints a heading and a command, then runs the command.
 step() {
   local heading=$1
   shift
@@ -20,27 +20,27 @@ step() {
   "$@"
 }
 
-# The simulator prints its address as soon as it answers, and ends when this script does.
+# The simulator prints its URL when it is ready, and exits with this script.
 coproc SIMULATOR { PYTHONPATH=tests exec python -m simulator --instances 60 --exit-with-parent; }
 simulator=$SIMULATOR_PID
 trap 'kill "$simulator" 2>/dev/null; wait "$simulator" 2>/dev/null || true' EXIT
 if ! read -r -t 30 url <&"${SIMULATOR[0]}"; then
-  echo 'The simulator did not start; what it said is above.' >&2
+  echo 'The simulator did not start; its output is above.' >&2
   exit 1
 fi
 export CLAWHOSTERS_API_URL=$url CLAWHOSTERS_API_KEY=oc_live_rehearsal_0000 CLAWHOSTERS_STATE_DIR=$PWD/build/demo/state
-printf '%sA simulated ClawHosters account with 60 instances answers at%s %s\n' "$bold" "$plain" "$url"
+printf '%sA simulated ClawHosters account with 60 instances runs at%s %s\n' "$bold" "$plain" "$url"
 
 fleet=(ansible-playbook clawhosters.cloud.fleet -e @examples/fleet_vars.yml)
 reports=build/demo
 mkdir -p "$reports"
 
-step 'What runs, as an inventory' ansible-inventory -i examples/fleet.clawhosters.yml --graph
-step 'The plan: what would change. Nothing is sent but reads' "${fleet[@]}" --check --diff
-step 'The plan carried out' "${fleet[@]}"
-step 'Once more: everything is as declared, so nothing changes' "${fleet[@]}"
+step 'List the running instances as an inventory' ansible-inventory -i examples/fleet.clawhosters.yml --graph
+step 'Plan the changes: check mode sends only GET requests' "${fleet[@]}" --check --diff
+step 'Apply the plan' "${fleet[@]}"
+step 'Apply it again: nothing changes' "${fleet[@]}"
 
-printf '\n%sNow web-bot breaks%s (the simulator makes it so), and the incident runbook restores it\n' "$bold" "$plain"
+printf '\n%sBreak web-bot%s in the simulator; the next step restores it\n' "$bold" "$plain"
 python - "${url%/api/v1}/_sim/instances/1" <<'PYTHON'
 import sys, requests
 requests.patch(sys.argv[1], json={"health_status": "unhealthy"}, timeout=10).raise_for_status()
@@ -48,9 +48,9 @@ PYTHON
 incident=DEMO-$(date +%s)
 restore=(ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot -e "restore_incident=$incident"
   -e restore_confirm=web-bot -e "restore_report_dir=$reports")
-step 'The incident runbook' "${restore[@]}"
-step 'A page about the whole fleet' ansible-playbook clawhosters.cloud.fleet_report -e "fleet_report_path=$reports/fleet.html"
+step 'Run the restore runbook' "${restore[@]}"
+step 'Write a report of the whole fleet' ansible-playbook clawhosters.cloud.fleet_report -e "fleet_report_path=$reports/fleet.html"
 
-printf '\n%sDone.%s The same works for your account: install the collection (README, "Use it"), export\n' "$bold" "$plain"
-printf 'CLAWHOSTERS_API_KEY, and name your instances in examples/fleet_vars.yml. The reports, to open in a browser:\n'
+printf '\n%sDone.%s To use your own account, install the collection (README, "Use it"), export\n' "$bold" "$plain"
+printf 'CLAWHOSTERS_API_KEY, and list your instances in examples/fleet_vars.yml. Open the reports in a browser:\n'
 printf '  %s\n' "$PWD/$reports/$incident.html" "$PWD/$reports/fleet.html"
