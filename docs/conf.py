@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sphinx configuration of the site (`make docs`). The guides are plain Markdown, also readable on a code host. This file
+"""Sphinx configuration of the site (`make docs`). The guides are plain Markdown, readable on a code host too. It
 adds the parts that only the site needs: the table of contents and the links to the plugin reference."""
 
 from __future__ import annotations

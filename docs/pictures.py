@@ -4,8 +4,8 @@
 
 """Renders the pictures of the README: python docs/pictures.py
 
-Runs the demo in a pseudo-terminal and draws its output as an SVG, with dots for omitted lines. Takes a screenshot of the
-demo's report in Chromium.
+Runs the demo in a pseudo-terminal and draws its output as an SVG, with dots for omitted lines. Takes a screenshot of
+the demo's report in Chromium.
 """
 
 from __future__ import annotations

@@ -1240,7 +1240,7 @@ def test_a_state_needs_little_and_fills_in_the_rest(api: Api) -> None:
         ({"instances": [{"name": "a", "stauts": "running"}]}, "no field 'stauts'; did you mean 'status'"),
         ({"instances": [{"name": "a", "id": 1}, {"name": "b", "id": 1}]}, "the id 1 is taken"),
         ({"instances": [{"name": "a", "id": "1"}]}, "an id is a whole number"),
-        ({"instances": [{"name": "a", "created_at": "yesterday"}]}, "'yesterday' is no time"),
+        ({"instances": [{"name": "a", "created_at": "yesterday"}]}, "'yesterday' is not a time"),
         ({"instances": [{"name": "a", "settles_after_reads": 1}]}, "need a settles_to"),
         ({"instances": ["a"]}, "a list of mappings"),
         ({"backups": [{"instance": "nobody"}]}, "needs the instance_id or instance_name"),
@@ -1401,7 +1401,7 @@ def test_options_of_the_command_line_take_hold(tmp_path: Path) -> None:
         (["--state", "no/such/file.yml"], "No such file"),
         (["--switch", "redirct=none"], "did you mean 'redirect'"),
         (["--switch", "redirect"], "NAME=VALUE"),
-        (["--switch", "redirect=[1"], "no YAML"),
+        (["--switch", "redirect=[1"], "invalid YAML"),
         (["--port", "70000"], "can't listen"),
     ],
 )

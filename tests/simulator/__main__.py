@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command line: `python -m simulator`."""
+"""Command line: `python -m simulator`."""
 
 from __future__ import annotations
 
@@ -27,29 +27,33 @@ USAGE_ERROR = 2
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The options, as README.md lists them."""
+    """Parses the options that README.md lists."""
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
-        description="The ClawHosters API, simulated. The first line on standard output is its base URL.",
-        epilog=f"Any key that begins with oc_live_ is good, such as {REHEARSAL_KEY}. Control is under /_sim/.",
+        description="Simulates the ClawHosters API. The first line on standard output is its base URL.",
+        epilog=f"Any key that begins with oc_live_ is valid, such as {REHEARSAL_KEY}. The control API is under /_sim/.",
     )
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
-    parser.add_argument("--host", default="127.0.0.1", help="default %(default)s; control has no key, so keep to it")
+    parser.add_argument("--port", type=int, default=0, help="default 0: any free port")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="default %(default)s; the control API needs no key, so don't expose it"
+    )
     world = parser.add_mutually_exclusive_group()
-    world.add_argument("--instances", type=int, default=60, metavar="N", help="generate so many (default %(default)s)")
-    world.add_argument("--state", type=Path, metavar="FILE.yml", help="or begin with what this file says")
+    world.add_argument(
+        "--instances", type=int, default=60, metavar="N", help="number of instances to generate (default %(default)s)"
+    )
+    world.add_argument("--state", type=Path, metavar="FILE.yml", help="load the initial state from this file")
     parser.add_argument("--rate-limit", type=int, metavar="N", help="requests per key and window (default 100)")
     parser.add_argument("--rate-window", type=float, metavar="SECONDS", help="default 60")
-    parser.add_argument("--transition-seconds", type=float, metavar="SECONDS", help="time an action takes (default 2)")
-    parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="any switch; repeatable")
-    parser.add_argument("--key", action="append", default=[], help="accept this key and no other; repeatable")
-    parser.add_argument("--verbose", action="store_true", help="a line per request on standard error")
-    parser.add_argument("--exit-with-parent", action="store_true", help="leave when standard input ends")
+    parser.add_argument("--transition-seconds", type=float, metavar="SECONDS", help="duration of an action (default 2)")
+    parser.add_argument("--switch", action="append", default=[], metavar="NAME=VALUE", help="set a switch; repeatable")
+    parser.add_argument("--key", action="append", default=[], help="accept only this key; repeatable")
+    parser.add_argument("--verbose", action="store_true", help="log each request to standard error")
+    parser.add_argument("--exit-with-parent", action="store_true", help="exit when standard input is closed")
     return parser.parse_args(arguments)
 
 
 def seed_from(options: argparse.Namespace) -> Seed:
-    """What to begin with; raises BadControl."""
+    """Returns the initial state. Raises BadControl."""
     switches: dict[str, Any] = {}
     for setting in options.switch:
         name, equals, value = setting.partition("=")
@@ -80,11 +84,11 @@ def _yaml(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadControl(f"{where}: no YAML: {' '.join(str(error).split())}") from error
+        raise BadControl(f"{where}: invalid YAML: {' '.join(str(error).split())}") from error
 
 
 def main() -> int:
-    """Begin, serve, leave."""
+    """Serves until it is stopped and returns the exit code."""
     options = parse()
     try:
         service = Service(seed_from(options))

@@ -20,7 +20,7 @@ from simulator.views import acted, detailed, dressed, listed, page_of, renames_o
 
 
 class NumberConvertor(Convertor[int]):
-    """An id in a path; anything else is no address of the service (contract 4.5: assume 404)."""
+    """Matches an id in a path; anything else is 404 (assumed, contract 4.5)."""
 
     regex = "0|[1-9][0-9]{0,17}"
 
@@ -43,35 +43,35 @@ Call = Annotated[Exchange, Depends(_exchange)]
 
 
 def one(kind: str, record: dict[str, Any], call: Exchange, status: int = 200) -> Response:
-    """The answer with one resource."""
+    """Returns the response with one object."""
     return JSONResponse({"data": dressed(kind, record, call.switches)}, status)
 
 
 def many(data: list[dict[str, Any]], pagination: dict[str, int] | None) -> Response:
-    """The answer with a collection, or a page of it (contract 1)."""
+    """Returns the response with a list, or a page of it (contract 1)."""
     return JSONResponse({"data": data} | ({"pagination": pagination} if pagination else {}))
 
 
 def history(kind: str, records: Sequence[dict[str, Any]], collection: str, call: Exchange) -> Response:
-    """A list of billing."""
+    """Returns the response with a list of billing."""
     part, pagination = page_of(records, collection, call)
     return many([dressed(kind, record, call.switches) for record in part], pagination)
 
 
 def records(kind: str, collection: str, call: Exchange) -> Response:
-    """The list of add-ons or of backups."""
+    """Returns the response with the list of add-ons or backups."""
     numbers, pagination = page_of(call.world.order(collection), collection, call)
     found = getattr(call.world, collection)
     return many([dressed(kind, found[number], call.switches) for number in numbers], pagination)
 
 
 def build_api() -> FastAPI:
-    """All routes; paths are those behind the prefix."""
+    """Builds all routes, without the prefix."""
     api = FastAPI(
         title="ClawHosters API, simulated",
         version="1",
         description="The simulator with no switch turned. Objects that the vendor hasn't documented are guesses.",
-        openapi_url=None,  # document.py completes the document
+        openapi_url=None,  # document.py builds the document
         redirect_slashes=False,
     )
     _add_account(api)

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The ASGI application: it turns requests into exchanges, sends them through the layers, and puts the answers out.
+"""The ASGI application: converts requests to exchanges, passes them through the layers, and sends the responses.
 
-Layers, from the outside in: faults on the wire, redirects, rate limit, faults of the service, keys, rules about
-requests, the API itself.
+Layers, from the outside in: network faults, redirects, rate limit, service faults, keys, rules for requests, the API.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from simulator.exchange import Answer, Ending, Exchange, error_answer, refusal
 from simulator.service import Service
 
 PREFIX = "/api/v1"
-MOVED = f"/moved{PREFIX}"  # the same API, where redirects lead to
+MOVED = f"/moved{PREFIX}"  # target of redirects: the same API
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -45,7 +44,7 @@ Transports = dict[tuple[str, int], asyncio.Transport]
 
 
 class Application:
-    """What the server calls for every request."""
+    """Called by the server for each request."""
 
     def __init__(self, service: Service, transports: Transports, verbose: bool = False) -> None:
         self.service = service
@@ -59,7 +58,7 @@ class Application:
         self.document = openapi_document(self.api, PREFIX)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Handles one ASGI request."""
         path: str = scope["path"]
         if path == "/_sim" or path.startswith("/_sim/"):
             await self.control(scope, receive, send)
@@ -71,18 +70,18 @@ class Application:
             return
         body = await _body(receive)
         if body is None:
-            return  # the client hung up while it was still talking
+            return  # the client disconnected while sending
         exchange = self._exchange(scope, path.removeprefix(prefix), body, receive)
         self.service.log.append(exchange)
         try:
             answer = await self.service.faults.on_the_wire(exchange, self._redirect)
-        except Exception:  # a fault of the simulator itself: tell its user, and go on
+        except Exception:  # a bug of the simulator: report it and continue
             traceback.print_exc()
-            answer = error_answer(500, "internal_server_error", "The simulator has a fault; see its standard error.")
+            answer = error_answer(500, "internal_server_error", "The simulator has a bug; see its standard error.")
         if exchange.switches.compression == "gzip" and "gzip" in exchange.headers.get("accept-encoding", ""):
             _compress(answer)
         exchange.status = answer.status or None
-        exchange.scope = None  # the log may grow long, and needs no more of it
+        exchange.scope = None  # not needed by the log, which may grow long
         if self.verbose:
             self._tell(exchange)
         await self._deliver(answer, scope, receive, send)
@@ -107,7 +106,7 @@ class Application:
             body=body,
             client=":".join(map(str, scope["client"] or ())),
             scope=scope,
-            world=service.world,  # that of its arrival: a late request doesn't touch the world after a reset
+            world=service.world,  # the current one: a late request must not change the world after a reset
             switches=service.switches,
             pause=pause,
         )
@@ -118,7 +117,7 @@ class Application:
     # --- Layers -----------------------------------------------------------------------------------------------------
 
     async def _redirect(self, exchange: Exchange) -> Answer:
-        """Contract 11, U14: everything has moved, to this host or to its other name."""
+        """Redirects every request to this host or to its other name (contract 11, U14)."""
         switches = exchange.switches
         if switches.redirect == "none" or exchange.scope["path"].startswith(MOVED):
             return await self._limit(exchange)
@@ -140,7 +139,7 @@ class Application:
         return await self.service.faults.in_the_service(exchange, self._let_in)
 
     async def _let_in(self, exchange: Exchange) -> Answer:
-        """Keys, then rules about requests, then the API."""
+        """Checks the key and the rules for requests, then calls the API."""
         switches = exchange.switches
         try:
             if exchange.path != "/health" and self.service.keys.judge(exchange.key, switches) == "foreign":
@@ -152,11 +151,11 @@ class Application:
         return await self._call_api(exchange)
 
     def _check(self, exchange: Exchange) -> None:
-        """Rules that hold for whole groups of requests."""
+        """Applies rules that are not specific to one endpoint."""
         switches = exchange.switches
         call = f"{exchange.method} {exchange.path}"
         if any(fnmatchcase(call, rule) or fnmatchcase(exchange.path, rule) for rule in switches.forbidden):
-            raise Refused(403, "forbidden", "This key may not do that.")
+            raise Refused(403, "forbidden", "This key lacks permission for this.")
         if call == "POST /instances" and switches.create_instance == 404:
             raise not_found()
         media_type = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -206,7 +205,7 @@ class Application:
         return Response(answer.body, answer.status, answer.headers)
 
     async def _no_route(self, request: Request, error: Exception) -> Response:
-        """404, or 405 with all the methods that the path has."""
+        """Returns 404, or 405 with all methods of the path."""
         allowed = sorted(
             method
             for route in self.routes
@@ -216,7 +215,7 @@ class Application:
         if not allowed:
             answer = refusal(not_found(), "object")
         else:
-            answer = error_answer(405, "method_not_allowed", "That can't be done with this address.")
+            answer = error_answer(405, "method_not_allowed", "This method is not allowed for this path.")
             answer.headers["allow"] = ", ".join(allowed)
         return Response(answer.body, answer.status, answer.headers)
 
@@ -288,7 +287,7 @@ def _compress(answer: Answer) -> None:
 
 def _cut(transport: asyncio.Transport, reset: bool) -> None:
     if reset:
-        # Not lingering makes the kernel send RST instead of FIN.
+        # Without lingering, the kernel sends RST instead of FIN.
         linger = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an account is charged: GET /billing/summary and GET /billing/usage (contract 5.1, 5.2)."""
+"""Costs of an account: GET /billing/summary and GET /billing/usage (contract 5.1, 5.2)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simulator.world import World
 
 
 def summary(world: World) -> dict[str, Any]:
-    """The eight fields of contract 5.1; `days_remaining` is rounded down, as in the sample."""
+    """Returns the eight fields of contract 5.1; `days_remaining` is rounded down."""
     switches = world.switches
     cost = _instances_cost(world) + _addons_cost(world)
     days = world.balance // cost if cost else switches.days_remaining_at_no_cost
@@ -32,7 +32,7 @@ def summary(world: World) -> dict[str, Any]:
 
 
 def usage(world: World) -> dict[str, Any]:
-    """Contract 5.2: every instance and add-on that costs something now; an add-on names its instance by name."""
+    """Returns every instance and add-on that is charged now. Add-ons refer to instances by name (contract 5.2)."""
     addon_fields = ["id", "addon_type", "instance_name", "tier", "current_usage", "usage_limit"]
     if world.switches.usage_addon_daily_claws:
         addon_fields.append("daily_claws")
@@ -55,7 +55,7 @@ def usage(world: World) -> dict[str, Any]:
 
 
 def transactions(world: World) -> list[dict[str, Any]]:
-    """Contract 5.3, in the order and with the signs of contract 11, U16."""
+    """Returns the transactions, in the order and with the signs of U16 (contract 5.3)."""
     history = world.transactions
     if world.switches.transaction_sign == "unsigned":
         history = [transaction | {"amount": abs(transaction["amount"])} for transaction in history]
@@ -63,7 +63,7 @@ def transactions(world: World) -> list[dict[str, Any]]:
 
 
 def _is_charged(instance: Instance) -> bool:
-    """Contract 4.2: Claws are taken while it runs; a monthly instance is paid by its subscription."""
+    """True if the instance costs Claws: it runs and has no subscription (contract 4.2)."""
     return instance.status == "running" and instance.billing_mode == "daily"
 
 
@@ -72,7 +72,7 @@ def _instances_cost(world: World) -> int:
 
 
 def _charged_addons(world: World) -> list[dict[str, Any]]:
-    """Contract 5.1: the add-ons of running instances."""
+    """Returns the add-ons of running instances (contract 5.1)."""
     running = {instance.id for instance in world.instances.values() if instance.status == "running"}
     return [addon for addon in world.addons.values() if addon["instance_id"] in running]
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The control side under /_sim: log, state, switches, faults, clock. No key, no limit, never in the log."""
+"""The control API under /_sim: log, state, switches, faults, clock. Needs no key, has no limit, is not logged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build_control(service: Service) -> Starlette:
-    """All routes under /_sim."""
+    """Builds all routes under /_sim."""
     control = _Control(service)
     routes: list[tuple[str, dict[str, Work]]] = [
         ("/_sim", {"GET": control.index}),
@@ -49,7 +49,7 @@ def build_control(service: Service) -> Starlette:
 
 
 def _endpoint(work: Work) -> Endpoint:
-    """The work gets the parts of the path and the JSON body; what it can't do becomes 422 with a text that helps."""
+    """Calls the handler with the path parameters and the JSON body. BadControl becomes 422 with its message."""
 
     async def endpoint(request: Request) -> Response:
         body = await request.body()
@@ -69,70 +69,70 @@ def _endpoint(work: Work) -> Endpoint:
 
 
 class _Control:
-    """What the routes do."""
+    """Handlers of the routes."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
 
     def index(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Where to go."""
+        """Returns the available routes."""
         return {"log": "/_sim/log", "state": "/_sim/state", "switches": "/_sim/switches", "faults": "/_sim/faults"}
 
     def get_log(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Every request to the API, in the order of arrival."""
+        """Returns all requests to the API, in order of arrival."""
         return {"requests": [exchange.for_log() for exchange in self.service.log]}
 
     def clear_log(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Forget them; the numbers go on."""
+        """Clears the log; numbering continues."""
         self.service.log = []
         return {"requests": []}
 
     def get_state(self, _path: dict[str, Any], _body: Any) -> Any:
-        """The whole world with its hidden marks."""
+        """Returns the whole world with its hidden fields."""
         return self.service.as_state()
 
     def put_state(self, _path: dict[str, Any], body: Any) -> Any:
-        """Another world."""
+        """Replaces the world."""
         self.service.replace_world(body)
         return self.service.as_state()
 
     def patch_state(self, _path: dict[str, Any], body: Any) -> Any:
-        """Balance, account, subscription, transactions, packages, keys."""
+        """Changes balance, account, subscription, transactions, packages or keys."""
         self.service.change(body)
         return {name: self.service.as_state()[name] for name in body}
 
     def get_switches(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Values, and what they mean."""
+        """Returns values and descriptions."""
         return {
             "switches": self.service.switches.model_dump(),
             "descriptions": {name: field.description for name, field in Switches.model_fields.items()},
         }
 
     def patch_switches(self, _path: dict[str, Any], body: Any) -> Any:
-        """Turn some."""
+        """Changes switches."""
         self.service.switches.change(body)
         return {"switches": self.service.switches.model_dump()}
 
     def get_faults(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Those in wait."""
+        """Returns the pending faults."""
         return {"faults": [fault.describe() for fault in self.service.faults.waiting]}
 
     def add_fault(self, _path: dict[str, Any], body: Any) -> Any:
-        """Lay one out."""
+        """Adds a fault."""
         return self.service.faults.add(body).describe()
 
     def clear_faults(self, _path: dict[str, Any], _body: Any) -> Any:
-        """Take all away."""
+        """Removes all faults."""
         self.service.faults.clear()
         return {"faults": []}
 
     def remove_fault(self, path: dict[str, Any], _body: Any) -> Any:
-        """Take one away."""
+        """Removes one fault."""
         self.service.faults.clear(path["id"])
         return self.get_faults(path, None)
 
     def reset(self, _path: dict[str, Any], body: Any) -> Any:
-        """Begin anew."""
+        """Resets the simulator."""
         unknown = [name for name in body if name not in ("instances", "switches", "state")]
         if unknown:
             raise BadControl(f"reset takes instances or state, and switches; not {unknown[0]!r}")
@@ -140,12 +140,12 @@ class _Control:
         return {"instances": len(self.service.world.instances)}
 
     def set_clock(self, _path: dict[str, Any], body: Any) -> Any:
-        """Put the server's clock wrong."""
+        """Sets the skew of the server's clock."""
         self.service.set_skew(float(body.get("skew_seconds", 0)))
         return {"skew_seconds": self.service.skew}
 
     def add_record(self, path: dict[str, Any], body: Any) -> Any:
-        """One more instance, add-on or backup."""
+        """Adds an instance, add-on or backup."""
         world = self.service.world
         if path["collection"] == "instances":
             return world.as_entry(world.add_instance(body))
@@ -156,7 +156,7 @@ class _Control:
         raise _no_collection(path)
 
     def get_record(self, path: dict[str, Any], _body: Any) -> Any:
-        """One record with its hidden marks, without counting as a read."""
+        """Returns one record with its hidden fields. Does not count as a read."""
         world = self.service.world
         world.progress.tick()
         if path["collection"] == "instances":
@@ -164,7 +164,7 @@ class _Control:
         return world.addon(path["id"]) if self._records(path) is world.addons else world.backup(path["id"])
 
     def patch_record(self, path: dict[str, Any], body: Any) -> Any:
-        """Any fields of one record."""
+        """Sets any fields of one record."""
         world = self.service.world
         world.progress.tick()
         if path["collection"] == "instances":
@@ -172,7 +172,7 @@ class _Control:
         return world.set_record(self._records(path), path["id"], body)
 
     def remove_record(self, path: dict[str, Any], _body: Any) -> Any:
-        """A record less."""
+        """Removes a record."""
         world = self.service.world
         if path["collection"] == "instances":
             world.remove_instance(path["id"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The OpenAPI document: what FastAPI derives from the models, plus keys, errors, pages, bodies and headers."""
+"""The OpenAPI document: derived from the models by FastAPI, plus keys, errors, pages, bodies and headers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Document = dict[str, Any]
 ERRORS = {
     400: "The body is not JSON",
     401: "The key is missing, wrong, revoked or expired",
-    403: "The key may not do that",
-    404: "Absent, or of another account",
-    415: "The body has another content type",
-    422: "Wrong values, or not possible in the present state",
+    403: "The key lacks permission",
+    404: "Doesn't exist, or belongs to another account",
+    415: "Wrong content type",
+    422: "Invalid values, or not possible in the current state",
     429: "Too many requests with this key",
-    500: "A fault of the service",
+    500: "An error of the service",
 }
 HEADERS = {
-    "X-RateLimit-Limit": "Requests a key has in one window",
-    "X-RateLimit-Remaining": "Requests it has left",
-    "X-RateLimit-Reset": "When the window ends, in Unix time",
+    "X-RateLimit-Limit": "Requests per key and window",
+    "X-RateLimit-Remaining": "Requests left",
+    "X-RateLimit-Reset": "End of the window, in Unix time",
 }
 BODIES: dict[tuple[str, str], Document] = {
     ("/addons/{id}", "patch"): {
@@ -50,7 +50,7 @@ BODIES: dict[tuple[str, str], Document] = {
 
 
 def openapi_document(api: FastAPI, prefix: str) -> Document:
-    """The whole document, with the paths behind the prefix."""
+    """Returns the document; the prefix is in `servers`."""
     document = get_openapi(
         title=api.title, version=api.version, description=api.description, routes=api.routes, tags=api.openapi_tags
     )
@@ -62,7 +62,7 @@ def openapi_document(api: FastAPI, prefix: str) -> Document:
         name: {"description": text, "required": True, "schema": {"type": "integer"}} for name, text in HEADERS.items()
     }
     components["schemas"] |= _error_schemas()
-    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; this service has another envelope
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; the service has another envelope
         components["schemas"].pop(name, None)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Records from what people write: an instance needs only a name, a backup or an add-on only its instance.
+"""Creates records from user input: an instance needs only a name, a backup or an add-on only its instance.
 
-The same entries stand in state files and in control requests. A field that nobody documented is taken as an extra one
-(contract 11, U23), unless it looks like a slip of the pen.
+State files and control requests use the same entries. An unknown field is accepted as an extra one (contract 11, U23),
+unless it looks like a misspelt one.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from simulator.instances import DAILY_CLAWS, DETAILED, FLAGS, Instance
 from simulator.times import DAY, iso, seed_time, unix
 
 SETTLING = ("settles_to", "settles_after_seconds", "settles_after_reads")
-# `_transition` comes with a copy of `/_sim/state`; what was under way is not resumed.
+# `_transition` is part of a copy of `/_sim/state`, but transitions are not resumed.
 HIDDEN = ("health_after", "_restored_from", "_transition", *SETTLING)
 KNOWN = (*DETAILED, *HIDDEN)
 
-# Contract 4.1: no address before provisioning and once deleting; contract 4.2: a paused instance has no server.
+# No address before provisioning and while deleting (contract 4.1); a paused instance has no server (contract 4.2).
 NO_ADDRESS = ("provisioning", "deleting", "paused")
 NEVER_RAN = ("provisioning", "deploying", "pending_configuration", "deploy_failed")
 
-KEPT_DAYS = 14  # contract 7: how long a backup is kept
+KEPT_DAYS = 14  # retention of backups (contract 7)
 
 
 def new_instance(entry: Mapping[str, Any], number: int, now: float) -> Instance:
-    """An instance from an entry that needs nothing but a name."""
+    """Creates an instance from an entry that needs only a name."""
     name = entry.get("name")
     if not isinstance(name, str) or not name:
         raise BadControl(f"an instance needs a name: {dict(entry)!r}")
@@ -58,7 +58,7 @@ def new_instance(entry: Mapping[str, Any], number: int, now: float) -> Instance:
 
 
 def change_instance(instance: Instance, fields: Mapping[str, Any], now: float) -> None:
-    """Set any fields of an instance; its health goes with its status unless given too."""
+    """Sets any fields of an instance. Its health follows its status unless given."""
     _refuse_slips(fields, KNOWN)
     instance.health_after = fields.get("health_after", instance.health_after)
     if "status" in fields and "health_status" not in fields:
@@ -78,7 +78,7 @@ def change_instance(instance: Instance, fields: Mapping[str, Any], now: float) -
 
 
 def new_backup(entry: Mapping[str, Any], number: int, instance: Instance, now: float) -> dict[str, Any]:
-    """A backup as the simulator's guess has it (contract 7); an open object, since no field is documented."""
+    """Creates a backup. No field is documented, so all are assumed (contract 7)."""
     created_at = seed_time(entry.get("created_at", iso(now - 12 * 3600)), now)
     record = {
         "id": number,
@@ -95,7 +95,7 @@ def new_backup(entry: Mapping[str, Any], number: int, instance: Instance, now: f
 
 
 def new_addon(entry: Mapping[str, Any], number: int, instance: Instance, now: float) -> dict[str, Any]:
-    """An add-on as the simulator's guess has it (contract 6)."""
+    """Creates an add-on; its fields are assumed (contract 6)."""
     kind = entry.get("addon_type", "llm")
     tier = entry.get("tier", "standard")
     record = {
@@ -115,21 +115,21 @@ def new_addon(entry: Mapping[str, Any], number: int, instance: Instance, now: fl
 
 
 def change_record(record: dict[str, Any], fields: Mapping[str, Any], now: float) -> None:
-    """Set any fields of an add-on or a backup."""
+    """Sets any fields of an add-on or a backup."""
     _refuse_slips(fields, tuple(record))
     for name, value in fields.items():
         record[name] = seed_time(value, now) if name.endswith("_at") else value
 
 
 def addon_claws(kind: str, tier: Any) -> int:
-    """Invented prices; contract 10: there is no number to rely on."""
+    """Returns an invented price (contract 10)."""
     if kind == "llm":
         return {"eco": 15, "standard": 45, "premium": 90}.get(str(tier), 45)
     return {"backup": 20, "embedding": 10}.get(kind, 10)
 
 
 def address(number: int) -> str:
-    """An IPv6 address of the range for documentation."""
+    """Returns an IPv6 address of the documentation range."""
     return f"2001:db8:{number >> 16:x}::{number & 0xFFFF:x}"
 
 

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The two ways to be refused: by the service (what a client sees) and by the control side (what a tester sees)."""
+"""Errors of the service, seen by clients, and errors of the control API, seen by testers."""
 
 from __future__ import annotations
 
 
 class Refused(Exception):
-    """The service says no; becomes the error envelope of contract 1."""
+    """An error response of the service, in the envelope of contract 1."""
 
     def __init__(self, status: int, code: str | None, message: str, details: dict[str, str] | None = None) -> None:
         super().__init__(message)
@@ -19,14 +19,14 @@ class Refused(Exception):
 
 
 class BadControl(Exception):
-    """A state file, switch, fault or control request that makes no sense; the text says what to write instead."""
+    """An invalid state file, switch, fault or control request. The message says what to write instead."""
 
 
 def not_found() -> Refused:
-    """Absent, or of another account: the service doesn't tell which (contract 1)."""
-    return Refused(404, "not_found", "There is nothing here under that address.")
+    """Returns 404: the object doesn't exist or belongs to another account (contract 1)."""
+    return Refused(404, "not_found", "Nothing found at this path.")
 
 
 def refused_now(message: str, details: dict[str, str] | None = None) -> Refused:
-    """422: a validation error, or an action that the present state forbids (contract 1)."""
+    """Returns 422: a validation error, or an action that the current state forbids (contract 1)."""
     return Refused(422, "unprocessable_entity", message, details)

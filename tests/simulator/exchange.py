@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One request and its answer, as they pass through the layers of the simulator."""
+"""A request and its response, as they pass through the layers of the simulator."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 class Ending(enum.Enum):
-    """How an answer goes over the wire."""
+    """How a response is sent."""
 
     COMPLETE = "complete"
-    RESET = "reset"  # no answer; the connection is reset
-    CLOSE = "close"  # no answer; the connection is closed in order
+    RESET = "reset"  # no response; the connection is reset
+    CLOSE = "close"  # no response; the connection is closed normally
     TRUNCATED = "truncated"  # half of the body, then the connection is closed
 
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back; header names in lower case."""
+    """A response; header names are lower case."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -41,13 +41,13 @@ class Answer:
 
     @classmethod
     def of_json(cls, content: Any, status: int = 200) -> Answer:
-        """Any JSON."""
+        """Returns a response with a JSON body."""
         return cls(status, {"content-type": "application/json"}, to_json(content))
 
 
 @dataclass(slots=True)
 class Exchange:
-    """One request under way, and what the log will tell about it."""
+    """One request and its log entry."""
 
     number: int
     at: float
@@ -58,22 +58,22 @@ class Exchange:
     headers: dict[str, str]
     body: bytes
     client: str  # address and port: requests of one connection share them
-    scope: Any  # that of ASGI, while it is under way
+    scope: Any  # ASGI scope, until the response is sent
     world: World
     switches: Switches
-    pause: Callable[[float], Awaitable[None]]  # ends early when the client hangs up
+    pause: Callable[[float], Awaitable[None]]  # ends early when the client disconnects
     fault: Fault | None = None
     status: int | None = None
     effect: bool = False
 
     @property
     def key(self) -> str | None:
-        """The Bearer key, if there is one."""
+        """The Bearer key, or None."""
         scheme, _space, key = self.headers.get("authorization", "").partition(" ")
         return key.strip() or None if scheme.lower() == "bearer" else None
 
     def json_object(self) -> dict[str, Any]:
-        """The body of a PATCH or of buy_claws."""
+        """Returns the JSON body of a PATCH or of buy_claws. Raises Refused."""
         if not self.body:
             raise refused_now("The body is missing.", {"body": "is missing"})
         media_type = self.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
@@ -88,7 +88,7 @@ class Exchange:
         return content
 
     def for_log(self) -> dict[str, Any]:
-        """The entry of `/_sim/log`."""
+        """Returns the entry for `/_sim/log`."""
         return {
             "number": self.number,
             "at": self.at,
@@ -113,17 +113,17 @@ Handler = Callable[[Exchange], Awaitable[Answer]]
 
 
 def to_json(content: Any) -> bytes:
-    """Compact JSON in UTF-8."""
+    """Returns compact JSON in UTF-8."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def error_answer(status: int, code: str | None, message: str, **details: Any) -> Answer:
-    """The error envelope of contract 1, with `details` if that is given at all."""
+    """Returns the error envelope of contract 1, with `details` if given."""
     return Answer.of_json({"error": {"code": code, "message": message, **details}}, status)
 
 
 def refusal(refused: Refused, shape: str) -> Answer:
-    """The answer to what was refused; its `details` in one of the forms of contract 11, U12."""
+    """Returns the error response, with `details` in one of the forms of contract 11, U12."""
     details = refused.details
     if not details:
         return error_answer(refused.status, refused.code, refused.message)
@@ -138,7 +138,7 @@ def refusal(refused: Refused, shape: str) -> Answer:
 
 
 def fingerprint(key: str) -> str:
-    """A key as the log shows it."""
+    """Returns the fingerprint of a key for the log."""
     return f"sha256:{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
@@ -152,7 +152,7 @@ def _for_reading(body: bytes) -> Any:
 
 
 def _parse(body: bytes) -> Any:
-    """Strict JSON: no NaN, no half of a surrogate pair, nothing that couldn't be sent back; else ValueError."""
+    """Parses strict JSON. Raises ValueError for NaN, unpaired surrogates, or other values that can't be encoded."""
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)

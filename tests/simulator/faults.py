@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults on demand: what networks, proxies and tired services do, to the requests that a tester picks.
+"""Faults on demand: errors of networks, proxies and the service, for the requests that a tester selects.
 
-Two layers. `on_the_wire` is the outermost: a cut or silent connection, or a proxy in front of the service, which
-knows neither rate limit nor keys. `in_the_service` sits behind the rate limit, so those answers count and carry its
+Two layers. `on_the_wire` is the outermost: a closed or silent connection, or a proxy in front of the service, which
+knows neither rate limit nor keys. `in_the_service` is behind the rate limit, so its responses count and have its
 headers.
 """
 
@@ -64,13 +64,13 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 SECONDS = {"hang": 60.0, "hang_after": 60.0}
 
-# Status, code and message of the answers that the service itself would give.
+# Status, code and message of the error responses of the service.
 SERVICE_ERRORS: dict[str, tuple[int, str, str]] = {
     "json_500": (500, "internal_server_error", "Something went wrong on our side."),
-    "json_503": (503, "service_unavailable", "The service is being worked on."),
+    "json_503": (503, "service_unavailable", "The service is under maintenance."),
     "unauthorized": (401, "unauthorized", "The key is wrong."),
-    "forbidden": (403, "forbidden", "This key may not do that."),
-    "not_found": (404, "not_found", "There is nothing here under that address."),
+    "forbidden": (403, "forbidden", "This key lacks permission for this."),
+    "not_found": (404, "not_found", "Nothing found at this path."),
 }
 PAGES = {
     "html_200": (200, "Please log in to the guest network"),
@@ -84,7 +84,7 @@ def _option(default: Any, description: str, **limits: Any) -> Any:
 
 
 class Fault(BaseModel):
-    """One fault: its kind, the requests it waits for, how often it strikes, and what it then does."""
+    """One fault: its kind, the requests it applies to, how often it applies, and its effect."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -92,19 +92,21 @@ class Fault(BaseModel):
     method: str | None = _option(None, "only requests with this method")
     path: str | None = _option(None, "only these paths: a glob without /api/v1, in which * crosses slashes")
     skip: NonNegativeInt = _option(0, "matching requests to let through first")
-    times: PositiveInt | None = _option(1, "how often it strikes; null is for ever")
-    seconds: NonNegativeFloat | None = _option(None, "hang, slow: how long; rate_limited: wait announced")
-    after_effect: bool = _option(False, "the request is carried out before it gets this answer")
+    times: PositiveInt | None = _option(1, "how often it applies; null is unlimited")
+    seconds: NonNegativeFloat | None = _option(None, "hang, slow: duration; rate_limited: announced wait")
+    after_effect: bool = _option(False, "execute the request before this response")
     status: int | None = _option(None, "status, redirect: the HTTP status", ge=200, le=599)
     code: str | None = _option(None, "error.code")
     message: str | None = _option(None, "error.message")
-    details: Any = _option(None, "error.details, of any form")
+    details: Any = _option(None, "error.details, any JSON")
     body: Any = _option(None, "wrong_type: the JSON to send instead")
-    headers: dict[str, str] = _option({}, "further headers of the answer")
+    headers: dict[str, str] = _option({}, "additional headers of the response")
     retry_after: str = _option("none", "rate_limited: none, seconds, http_date, or any text to send")
     reset: str = _option("unix", "rate_limited: unix, delta, milliseconds, past, none, or any text to send")
-    location: str | None = _option(None, "redirect: where to")
-    id: int | None = _option(None, "vanish, insert: which instance; else the first one shown, or the smallest free id")
+    location: str | None = _option(None, "redirect: the target")
+    id: int | None = _option(
+        None, "vanish, insert: the instance; default: the first one shown, or the smallest free id"
+    )
 
     _number: int = PrivateAttr(0)
     _matched: int = PrivateAttr(0)
@@ -120,11 +122,11 @@ class Fault(BaseModel):
 
     @property
     def is_over(self) -> bool:
-        """Whether it has struck often enough."""
+        """True if it has been applied `times` times."""
         return self.times is not None and self._struck >= self.times
 
     def strikes(self, exchange: Exchange) -> bool:
-        """Whether it is this request's turn."""
+        """Returns True if the fault applies to this request."""
         if self.is_over or (self.method and self.method.upper() != exchange.method):
             return False
         if self.path and not fnmatchcase(exchange.path, self.path):
@@ -136,13 +138,13 @@ class Fault(BaseModel):
         return True
 
     def describe(self) -> dict[str, Any]:
-        """For `/_sim/faults`."""
+        """Returns the entry for `/_sim/faults`."""
         counters = {"number": self._number, "matched": self._matched, "struck": self._struck}
         return counters | self.model_dump(exclude_defaults=True)
 
 
 class Faults:
-    """The faults in wait; each request meets at most one, the oldest that fits."""
+    """The pending faults; at most one applies to each request, the oldest that matches."""
 
     def __init__(self, limiter: RateLimiter) -> None:
         self.limiter = limiter
@@ -150,7 +152,7 @@ class Faults:
         self._added = 0
 
     def add(self, wanted: Mapping[str, Any]) -> Fault:
-        """Lay one out."""
+        """Adds a fault. Raises BadControl."""
         kind = wanted.get("kind")
         if kind not in KINDS:
             raise BadControl(f"there is no fault {kind!r}{nearest(str(kind), KINDS)}")
@@ -167,7 +169,7 @@ class Faults:
         return fault
 
     def clear(self, number: int | None = None) -> None:
-        """Take all away, or one."""
+        """Removes all faults, or one."""
         self.waiting = [fault for fault in self.waiting if number is not None and fault._number != number]
 
     def _take(self, exchange: Exchange) -> Fault | None:
@@ -177,7 +179,7 @@ class Faults:
         return struck
 
     async def on_the_wire(self, exchange: Exchange, inner: Handler) -> Answer:
-        """The outermost layer."""
+        """Applies network faults; the outermost layer."""
         fault = exchange.fault = self._take(exchange)
         if fault is None:
             return await inner(exchange)
@@ -196,7 +198,7 @@ class Faults:
                 await exchange.pause(seconds)
                 return _cut(fault)
             case "slow":
-                # The work is done even if the client has gone by then.
+                # The request is executed even if the client has disconnected.
                 answer = await inner(exchange) if fault.after_effect else None
                 await asyncio.sleep(seconds)
                 return answer or await inner(exchange)
@@ -222,7 +224,7 @@ class Faults:
         return await inner(exchange)
 
     async def in_the_service(self, exchange: Exchange, inner: Handler) -> Answer:
-        """The layer behind the rate limit."""
+        """Applies service faults; the layer behind the rate limit."""
         fault = exchange.fault
         if fault is None or fault.kind not in (*SERVICE_ERRORS, "status", "wrong_type", "empty"):
             return await inner(exchange)
@@ -233,14 +235,14 @@ class Faults:
         elif fault.kind == "empty":
             answer = Answer(200)
         else:
-            status, code, message = SERVICE_ERRORS.get(fault.kind, (fault.status or 500, "error", "Not this time."))
+            status, code, message = SERVICE_ERRORS.get(fault.kind, (fault.status or 500, "error", "Injected error."))
             details = {"details": fault.details} if "details" in fault.model_fields_set else {}
             answer = error_answer(status, _or(fault, "code", code), _or(fault, "message", message), **details)
         answer.headers |= _lower(fault.headers)
         return answer
 
     def _in_front(self, fault: Fault, seconds: float) -> Answer:
-        """What a proxy says, or the guard of the rate limit."""
+        """Returns the response of a proxy or of the rate limit."""
         if fault.kind == "redirect":
             return Answer(fault.status or 302, {"location": fault.location or "/"})
         if fault.kind == "rate_limited":
@@ -259,7 +261,7 @@ def _cut(fault: Fault) -> Answer:
 
 
 def _or(fault: Fault, name: str, default: Any) -> Any:
-    """What the tester said, null included, or else the default."""
+    """Returns the value set by the tester, which may be null, or the default."""
     return getattr(fault, name) if name in fault.model_fields_set else default
 
 
@@ -268,7 +270,7 @@ def _lower(headers: dict[str, str]) -> dict[str, str]:
 
 
 def _shift(fault: Fault, exchange: Exchange, answer: Answer) -> None:
-    """Move the list under a client that reads it page by page."""
+    """Changes the list while a client reads its pages."""
     world = exchange.world
     if fault.kind == "vanish_between_pages":
         data = json.loads(answer.body)["data"]
@@ -277,7 +279,7 @@ def _shift(fault: Fault, exchange: Exchange, answer: Answer) -> None:
         if number in world.instances:
             world.remove_instance(number)
     else:
-        # The smallest free id, so that in the order of ids a gap that was read already fills up.
+        # The smallest free id, so that the new instance belongs to a page that was read already.
         free = next(number for number in range(1, len(world.instances) + 2) if number not in world.instances)
         number = fault.id if fault.id is not None else free
         world.add_instance({"id": number, "name": f"newcomer-{number}"})

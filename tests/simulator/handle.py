@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A simulator in a process of its own, driven from Python: for tests, benchmarks and demos.
+"""Runs a simulator in its own process, for tests, benchmarks and demos.
 
     with Simulator(instances=3) as simulator:
         simulator.fault("reset_after", method="POST", path="/instances/*/start")
         ...
         assert simulator.calls() == ["GET /instances/1", "POST /instances/1/start"]
 
-Needs `urllib3`; what the simulator itself needs must be installed for the Python that runs this.
+Needs `urllib3`. The dependencies of the simulator must be installed in the same Python.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from typing import Any
 import urllib3
 
 HOME = Path(__file__).resolve().parent.parent
-KEY = "oc_live_rehearsal_0000"  # keys.py says the same; it isn't imported, so that a handle needs urllib3 alone
+KEY = "oc_live_rehearsal_0000"  # as in keys.py, which is not imported so that only urllib3 is needed
 
 
 class SimulatorError(Exception):
-    """The simulator didn't start, or refused what it was told; the text is its own."""
+    """The simulator didn't start, or rejected a control request; the message is its own."""
 
 
 class Simulator:
-    """A running simulator; it ends with `stop`, with the `with` block, or with this process, whatever comes first."""
+    """A running simulator; it ends with `stop`, with the `with` block, or with this process."""
 
     key = KEY
 
@@ -76,7 +76,7 @@ class Simulator:
             self.url = self.process.stdout.readline().strip()
         if not self.url:
             self.process.wait()
-            raise SimulatorError("the simulator didn't start; what it said is above, on standard error")
+            raise SimulatorError("the simulator didn't start; see its output on standard error above")
         self.origin = self.url.removesuffix("/api/v1")
         self._connections = urllib3.connection_from_url(self.origin)
 
@@ -89,7 +89,7 @@ class Simulator:
         self.stop()
 
     def stop(self) -> None:
-        """End the process, surely."""
+        """Stops the process; kills it if necessary."""
         self._connections.close()
         for stream in (self.process.stdin, self.process.stdout):
             if stream is not None:
@@ -102,15 +102,15 @@ class Simulator:
             self.process.kill()
             self.process.wait()
 
-    # --- What happened ----------------------------------------------------------------------------------------------
+    # --- Observing ----------------------------------------------------------------------------------------------------
 
     def log(self) -> list[dict[str, Any]]:
-        """Every request to the API since the last reset or `clear_log`, in the order of arrival."""
+        """Returns all requests to the API since the last reset or `clear_log`, in order of arrival."""
         log: list[dict[str, Any]] = self.control("GET", "/log")["requests"]
         return log
 
     def calls(self, wanted: str = "*") -> list[str]:
-        """The log as `METHOD /path`; only one route, `"GET /instances/{id}"`, or what fits a glob, `"POST *"`."""
+        """Returns the log as `METHOD /path`, filtered by a route (`"GET /instances/{id}"`) or a glob (`"POST *"`)."""
         calls = []
         for request in self.log():
             call, route = (f"{request['method']} {request[part]}" for part in ("path", "route"))
@@ -119,24 +119,24 @@ class Simulator:
         return calls
 
     def clear_log(self) -> None:
-        """Forget the requests so far."""
+        """Clears the log."""
         self.control("DELETE", "/log")
 
     def state(self) -> dict[str, Any]:
-        """The whole world, hidden marks and counts of effects included."""
+        """Returns the whole world, with hidden fields and counts of effects."""
         state: dict[str, Any] = self.control("GET", "/state")
         return state
 
     def effects(self) -> dict[str, int]:
-        """How often the world was really changed: `{"starts": 1, ...}`, only what is not zero."""
+        """Returns the counts of executed changes that are not zero: `{"starts": 1, ...}`."""
         return {name: count for name, count in self.state()["effects"].items() if count}
 
     def instance(self, number: int) -> dict[str, Any]:
-        """One instance as the simulator holds it; doesn't count as a read."""
+        """Returns one instance with its hidden fields; doesn't count as a read."""
         instance: dict[str, Any] = self.control("GET", f"/instances/{number}")
         return instance
 
-    # --- What shall happen ------------------------------------------------------------------------------------------
+    # --- Controlling --------------------------------------------------------------------------------------------------
 
     def reset(
         self,
@@ -145,66 +145,66 @@ class Simulator:
         switches: Mapping[str, Any] | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> None:
-        """As at start; or with another fleet or state, and with these switches on top of those of the start."""
+        """Restores the initial state, optionally with another fleet or state and additional switches."""
         wanted = {"instances": instances, "switches": switches, "state": state}
         self.control("POST", "/reset", {name: value for name, value in wanted.items() if value is not None})
 
     def switch(self, **switches: Any) -> None:
-        """Turn switches."""
+        """Sets switches."""
         self.control("PATCH", "/switches", switches)
 
     def fault(self, kind: str, **options: Any) -> int:
-        """Lay out a fault; returns its number."""
+        """Adds a fault and returns its number."""
         number: int = self.control("POST", "/faults", {"kind": kind, **options})["number"]
         return number
 
     def faults(self) -> list[dict[str, Any]]:
-        """The faults still in wait."""
+        """Returns the pending faults."""
         faults: list[dict[str, Any]] = self.control("GET", "/faults")["faults"]
         return faults
 
     def clear_faults(self) -> None:
-        """Take all faults away."""
+        """Removes all faults."""
         self.control("DELETE", "/faults")
 
     def put_state(self, state: Mapping[str, Any]) -> None:
-        """Another world, under the switches as they are."""
+        """Replaces the world and keeps the switches."""
         self.control("PUT", "/state", state)
 
     def set_state(self, **parts: Any) -> None:
-        """Set parts of the world: balance, account, subscription, transactions, packages, keys."""
+        """Sets account data: balance, account, subscription, transactions, packages, keys."""
         self.control("PATCH", "/state", parts)
 
     def add_instance(self, **fields: Any) -> dict[str, Any]:
-        """One more instance; needs a name."""
+        """Adds an instance; needs a name."""
         return self._record("POST", "/instances", fields)
 
     def set_instance(self, number: int, **fields: Any) -> dict[str, Any]:
-        """Any fields of an instance."""
+        """Sets any fields of an instance."""
         return self._record("PATCH", f"/instances/{number}", fields)
 
     def remove_instance(self, number: int) -> None:
-        """Take an instance away, as if it had never been."""
+        """Removes an instance at once."""
         self.control("DELETE", f"/instances/{number}")
 
     def add_backup(self, **fields: Any) -> dict[str, Any]:
-        """One more backup; needs instance_id or instance_name."""
+        """Adds a backup; needs instance_id or instance_name."""
         return self._record("POST", "/backups", fields)
 
     def set_backup(self, number: int, **fields: Any) -> dict[str, Any]:
-        """Any fields of a backup."""
+        """Sets any fields of a backup."""
         return self._record("PATCH", f"/backups/{number}", fields)
 
     def add_addon(self, **fields: Any) -> dict[str, Any]:
-        """One more add-on; needs instance_id or instance_name."""
+        """Adds an add-on; needs instance_id or instance_name."""
         return self._record("POST", "/addons", fields)
 
     def set_addon(self, number: int, **fields: Any) -> dict[str, Any]:
-        """Any fields of an add-on."""
+        """Sets any fields of an add-on."""
         return self._record("PATCH", f"/addons/{number}", fields)
 
     def set_clock(self, skew_seconds: float) -> None:
-        """Put the server's clock wrong."""
+        """Sets the skew of the server's clock."""
         self.control("POST", "/clock", {"skew_seconds": skew_seconds})
 
     def _record(self, method: str, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,7 +212,7 @@ class Simulator:
         return record
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """Any call under /_sim."""
+        """Sends any request under /_sim."""
         answer = self._connections.urlopen(
             method,
             f"/_sim{path}",
@@ -228,7 +228,7 @@ class Simulator:
 
 
 def _start(arguments: Sequence[str]) -> subprocess.Popen[str]:
-    """Its standard input is a pipe of this process: when this process dies, the pipe ends, and so does the child."""
+    """Starts the child with a pipe as standard input: if this process dies, the pipe closes and the child exits."""
     path = os.pathsep.join(filter(None, (str(HOME), os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
         [sys.executable, "-m", "simulator", "--exit-with-parent", *arguments],
@@ -241,7 +241,7 @@ def _start(arguments: Sequence[str]) -> subprocess.Popen[str]:
 
 @contextmanager
 def _state_file(state: Mapping[str, Any] | Path | str | None) -> Iterator[str | None]:
-    """A file that holds the state for as long as the start takes; JSON is YAML too."""
+    """Yields the path of a temporary file with the state; JSON is valid YAML."""
     if state is None or isinstance(state, str | Path):
         yield None if state is None else str(state)
         return

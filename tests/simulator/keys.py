@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who may come in: keys, and what each one is worth (contract 1, 11 U30)."""
+"""API keys and their validity (contract 1, 11 U30)."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ Verdict = Literal["valid", "revoked", "expired", "foreign"]
 
 @dataclass(slots=True)
 class Keys:
-    """The keys that somebody listed; any other is judged by its look."""
+    """The listed keys; any other key is checked by its format."""
 
     listed: dict[str, str] = field(default_factory=dict)
 
     def add(self, keys: Mapping[Any, Any]) -> None:
-        """Take up keys from a state file or the command line."""
+        """Adds keys from a state file or the command line."""
         for key, verdict in keys.items():
             if verdict not in get_args(Verdict):
                 raise BadControl(f"a key is one of {', '.join(get_args(Verdict))}, not {verdict!r}")
             self.listed[str(key)] = verdict
 
     def judge(self, key: str | None, switches: Switches) -> str:
-        """`valid` or `foreign`; the rest is 401."""
+        """Returns `valid` or `foreign`. Raises 401 for other keys."""
         if key is None:
             raise _unauthorized("There is no key.")
         verdict = self.listed.get(key)

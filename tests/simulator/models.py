@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The answers as models, for the OpenAPI document; what a field means stands in the contract, sections 1 to 7.
+"""Models of the responses for the OpenAPI document. Sections 1 to 7 of the contract describe the fields.
 
-They describe the service with no switch turned. Objects that nobody documented (account, transactions, packages,
-add-ons, backups) are described as the simulator guesses them.
+They describe the service with default switches. Undocumented objects (account, transactions, packages, add-ons,
+backups) are described as the simulator assumes them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Documented(BaseModel):
-    """An object whose fields are all known."""
+    """An object with a fixed set of fields."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,7 +50,7 @@ class Instance(ListedInstance):
 
 
 class ActedInstance(Documented):
-    """Contract 4.6: the answer to start, stop and restart, seven fields."""
+    """Contract 4.6: the response to start, stop and restart, seven fields."""
 
     id: int
     name: str
@@ -175,13 +175,13 @@ class Backup(BaseModel):
 
 
 class One(Documented, Generic[T]):
-    """Contract 1: the envelope of one resource."""
+    """Contract 1: the envelope of one object."""
 
     data: T
 
 
 class Everything(Documented, Generic[T]):
-    """Contract 1: the envelope of a collection that comes whole."""
+    """Contract 1: the envelope of a complete list."""
 
     data: list[T]
 
@@ -196,7 +196,7 @@ class Pagination(Documented):
 
 
 class Page(Documented, Generic[T]):
-    """Contract 1: the envelope of a collection that comes in pages."""
+    """Contract 1: the envelope of a page of a list."""
 
     data: list[T]
     pagination: Pagination

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is under way: the transitions of all instances, moved on by the clock and by the reads that show them."""
+"""The transitions in progress, advanced by the clock and by reads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simulator.transitions import Transition
 
 
 class Progress:
-    """At most one transition for each instance. Nothing runs by itself: time takes effect when somebody looks."""
+    """At most one transition per instance. There is no background task: time takes effect at the next access."""
 
     def __init__(
         self,
@@ -24,11 +24,11 @@ class Progress:
     ) -> None:
         self._instances = instances
         self._clock = clock
-        self._finish = finish  # what the end of a transition brings, beyond the fields of the instance
+        self._finish = finish  # effects of a completed transition, besides the fields of the instance
         self._under_way: dict[int, Transition] = {}
 
     def tick(self) -> None:
-        """End the phases whose time is over, one after the other."""
+        """Ends all phases whose time is over."""
         if not self._under_way:
             return
         now = self._clock()
@@ -37,7 +37,7 @@ class Progress:
                 pass
 
     def shown(self, numbers: Iterable[int]) -> None:
-        """A GET has shown these instances."""
+        """Counts a GET that showed these instances."""
         if not self._under_way:
             return
         for number in numbers:
@@ -46,7 +46,7 @@ class Progress:
                 self._advance(number, transition, self._clock())
 
     def begin(self, instance: Instance, transition: Transition) -> None:
-        """Set an instance on its way; an action asked for twice goes on as it began, anything else takes its place."""
+        """Begins a transition. A repeated action continues the current one; another action replaces it."""
         running = self._under_way.get(instance.id)
         if running is not None and running.kind == transition.kind and transition.backup is None:
             return
@@ -55,18 +55,18 @@ class Progress:
         self._advance(instance.id, transition, self._clock())
 
     def abandon(self, number: int) -> None:
-        """Something else comes in between."""
+        """Drops the transition of an instance."""
         transition = self._under_way.pop(number, None)
         if transition is not None and transition.backup is not None:
             transition.backup["status"] = transition.backup_status
 
     def describe(self, number: int) -> dict[str, Any] | None:
-        """For `/_sim/state`."""
+        """Returns the entry for `/_sim/state`."""
         transition = self._under_way.get(number)
         return transition.describe() if transition is not None else None
 
     def _advance(self, number: int, transition: Transition, now: float) -> bool:
-        """Go into the next phase; False at the end."""
+        """Enters the next phase. Returns False at the end."""
         instance = self._instances[number]
         if transition.enter(instance, now):
             return True

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rate limit: so many requests per key in a window, and the headers that tell (contract 1, 11 U10)."""
+"""The rate limit: requests per key and window, and its headers (contract 1, 11 U10)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from simulator.switches import Switches
 
 @dataclass(slots=True)
 class Window:
-    """The requests of one key that still count."""
+    """The requests of one key that count for the limit."""
 
     times: deque[float] = field(default_factory=deque)
 
     def forget(self, now: float, switches: Switches) -> None:
-        """Let go of what has left the window.
+        """Drops requests that are no longer in the window.
 
-        A fixed window begins with its first request and ends all at once; so does one that goes by the clock, but it
-        begins at a multiple of its length.
+        A fixed window begins with its first request and ends as a whole. A window by the clock does too, but begins at
+        a multiple of its length.
         """
         length = switches.rate_window_seconds
         if switches.rate_window == "clock":
@@ -40,7 +40,7 @@ class Window:
                 self.times.popleft()
 
     def resets_at(self, now: float, switches: Switches) -> float:
-        """When there is room again."""
+        """Returns the time when the window has room again."""
         if switches.rate_window == "clock":
             return (now // switches.rate_window_seconds + 1) * switches.rate_window_seconds
         return (self.times[0] if self.times else now) + switches.rate_window_seconds
@@ -51,15 +51,15 @@ class RateLimiter:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.clock = clock
-        self.skew = 0.0  # how far the server's clock is off
+        self.skew = 0.0  # skew of the server's clock
         self._windows: dict[str, Window] = {}
 
     def clear(self) -> None:
-        """Nobody has asked for anything yet."""
+        """Forgets all requests."""
         self._windows.clear()
 
     async def limit(self, exchange: Exchange, inner: Handler) -> Answer:
-        """Refuse what is too much; count and mark the rest."""
+        """Responds with 429 above the limit. Counts other requests and adds the headers."""
         switches = exchange.switches
         if switches.rate_limit == 0:
             return await inner(exchange)
@@ -84,7 +84,7 @@ class RateLimiter:
         return answer
 
     def refusal(self, resets_at: float, reset: str, retry_after: str, code: str | None) -> Answer:
-        """A 429 that announces its end in the forms asked for."""
+        """Returns a 429 with the reset time in the given forms."""
         answer = error_answer(429, code, "Too many requests were made with this key.")
         answer.headers |= self._reset_header(resets_at, reset)
         seconds = max(1, math.ceil(resets_at - self.clock()))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The worlds to begin with: a generated fleet of any size, the same at every start, or what a state file says."""
+"""Initial worlds: a generated fleet of any size, the same at every start, or the content of a state file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STATE_KEYS = (
     "subscription",
     "keys",
     "switches",
-    "effects",  # what `/_sim/state` shows; not read back
+    "effects",  # shown by `/_sim/state`; ignored here
 )
 BACKUP_DAYS = 5
 PURPOSES = (
@@ -42,7 +42,7 @@ PACKAGES = [
 
 
 def empty_world(switches: Switches, clock: Callable[[], float]) -> World:
-    """An account with nothing in it; also what a key of another account sees."""
+    """Returns an empty account, also visible to a key of another account."""
     world = World(switches, clock)
     world.account = {"id": 2, "email": "other@example.com", "created_at": iso(clock() - 100 * DAY)}
     world.packages = [dict(package) for package in PACKAGES]
@@ -50,7 +50,7 @@ def empty_world(switches: Switches, clock: Callable[[], float]) -> World:
 
 
 def world_from_state(state: Mapping[str, Any], switches: Switches, clock: Callable[[], float]) -> World:
-    """A world as a state file describes it; `instances` may also be the number of them to generate."""
+    """Returns the world of a state file; `instances` may also be a number of instances to generate."""
     for name in state:
         if name not in STATE_KEYS:
             raise BadControl(f"a state has no {name!r}{nearest(str(name), STATE_KEYS)}")
@@ -74,7 +74,7 @@ def world_from_state(state: Mapping[str, Any], switches: Switches, clock: Callab
 
 
 def change_account(world: World, state: Mapping[str, Any]) -> None:
-    """The parts of a state that are one value each, as far as given."""
+    """Sets the account data that the state contains."""
     if "account" in state:
         world.account = dict(state["account"] or {})
     if "balance" in state:
@@ -96,7 +96,7 @@ def _entries(collection: Any) -> list[Mapping[str, Any]]:
 
 
 def _generate(world: World, count: int) -> None:
-    """A fleet with ids from 1 up, the oldest first: mostly running, some stopped, a few in every other state."""
+    """Generates a fleet with ids from 1, oldest first: mostly running, some stopped, a few in every other status."""
     now = world.clock()
     for number in range(1, count + 1):
         world.add_instance(
@@ -121,7 +121,7 @@ def _generate(world: World, count: int) -> None:
             world.add_addon({"instance_id": instance.id, "addon_type": "embedding"})
     for days in reversed(range(BACKUP_DAYS)):
         for instance in world.instances.values():
-            # Contract 7: no backup add-on, no backups; the newest one of a few instances failed.
+            # Contract 7: without the backup add-on there are no backups. The newest one of a few instances failed.
             if instance.id % 4 == 3 or instance.status in ("provisioning", "deploying", "deploy_failed"):
                 continue
             failed = days == 0 and instance.id % 50 == 2
@@ -159,7 +159,7 @@ def _health(number: int) -> str:
 
 
 def _history(balance: int, spent: int, now: float) -> list[Record]:
-    """Forty days of deductions with a purchase every ten days, so that there is a second page."""
+    """Returns forty days of deductions with a purchase every ten days, enough for a second page."""
     history: list[Record] = []
     for days in range(40):
         bought = days % 10 == 9

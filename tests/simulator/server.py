@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The process: one listening socket, the line that says where, and a prompt end."""
+"""The server process: listens on one socket, prints its URL, and exits promptly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRANSPORTS: Transports = {}
 
 
 class Connection(H11Protocol):
-    """One that the application can cut off: uvicorn itself gives no access to the transport."""
+    """A connection that the application can close: uvicorn itself gives no access to the transport."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -40,33 +40,33 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """A server that tells its URL once it answers, and leaves at once when told to, whatever hangs."""
+    """A server that prints its URL when ready, and exits at once even if requests are pending."""
 
     def __init__(self, config: uvicorn.Config, url: str) -> None:
         super().__init__(config)
         self.url = url
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, then tell."""
+        """Listens, then prints the URL."""
         await super().startup(sockets)
         print(self.url, flush=True)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave with exit code 0; uvicorn would raise the signal again."""
+        """Exits with code 0; uvicorn would raise the signal again."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.leave)
         yield
 
     def leave(self) -> None:
-        """Hang up on everybody and go."""
+        """Closes all connections and exits."""
         self.should_exit = self.force_exit = True
         for transport in list(TRANSPORTS.values()):
             transport.abort()
 
     def leave_with_parent(self) -> None:
-        """Go when standard input ends: whoever started this process has gone, or wants it to."""
+        """Exits when standard input is closed, which means that the parent process ended."""
         loop = asyncio.get_running_loop()
 
         def watch() -> None:
@@ -78,9 +78,9 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; OSError if there is none to be had."""
+    """Returns a listening socket. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio sends small packets at once; without, each answer waits 40 ms for an ACK.
+    # With an explicit protocol, asyncio sets TCP_NODELAY; otherwise each response waits 40 ms for an ACK.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -93,7 +93,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(service: Service, listener: socket.socket, host: str, verbose: bool, exit_with_parent: bool) -> None:
-    """Serve until told to leave."""
+    """Serves until it is stopped."""
     logging.getLogger("uvicorn").disabled = True
     logging.getLogger("uvicorn.error").disabled = True
     config = uvicorn.Config(
@@ -105,7 +105,7 @@ def serve(service: Service, listener: socket.socket, host: str, verbose: bool, e
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=False,  # the application's, since the clock may be put wrong
+        date_header=False,  # set by the application, since the clock may be skewed
         timeout_keep_alive=75,
         timeout_graceful_shutdown=0,
     )

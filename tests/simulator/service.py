@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulated service as a whole: its world, switches, faults, keys, rate limit and log, and how they begin."""
+"""The simulated service: world, switches, faults, keys, rate limit and log, and their initial state."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from simulator.world import World
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """What the command line asked for; `/_sim/reset` comes back to it."""
+    """Initial state from the command line; `/_sim/reset` restores it."""
 
     state: Mapping[str, Any]
     switches: Mapping[str, Any] = field(default_factory=dict)
-    keys: tuple[str, ...] = ()  # if any, these are the only good ones
+    keys: tuple[str, ...] = ()  # if given, only these are valid
 
 
 class Service:
-    """Everything that lives as long as the process, and can be reset."""
+    """State of the process, which can be reset."""
 
     switches: Switches
     keys: Keys
     world: World
-    foreign_world: World  # what a key of another account sees
+    foreign_world: World  # visible to a key of another account
 
     def __init__(self, seed: Seed, clock: Callable[[], float] = time.time) -> None:
         self.seed = seed
@@ -54,7 +54,7 @@ class Service:
         switches: Mapping[str, Any] | None = None,
         state: Mapping[str, Any] | None = None,
     ) -> None:
-        """Begin anew: as at start, or with another fleet, other switches on top, or another state."""
+        """Restores the initial state, optionally with another fleet or state, and with additional switches."""
         if state is not None and instances is not None:
             raise BadControl("either a number of instances or a state, not both")
         wanted = {**_switches_of(self.seed.state), **self.seed.switches}
@@ -70,7 +70,7 @@ class Service:
         self.requests = 0
 
     def replace_world(self, state: Mapping[str, Any]) -> None:
-        """Another world under the switches as they are, unless the state turns some."""
+        """Replaces the world and keeps the switches, except those that the state sets."""
         self._begin(state, self.switches.non_default() | _switches_of(state))
 
     def _begin(self, state: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -85,29 +85,29 @@ class Service:
         if self.seed.keys:
             switches.accept_any_key = False
             keys.add(dict.fromkeys(self.seed.keys, "valid"))
-        # Nothing is touched before all of it has turned out to make sense.
+        # Assign only after everything has been validated.
         self.switches, self.keys, self.world = switches, keys, world
         self.foreign_world = empty_world(switches, self.clock)
 
     def change(self, state: Mapping[str, Any]) -> None:
-        """Set the parts of the world that are one value each, and add keys."""
+        """Sets account data of the world, and adds keys."""
         for name in state:
             if name not in ("account", "balance", "subscription", "transactions", "packages", "keys"):
-                raise BadControl(f"{name!r} can't be changed so; PUT a whole state or PATCH the one record")
+                raise BadControl(f"{name!r} can't be changed this way; PUT a whole state or PATCH the one record")
         self.keys.add(state.get("keys") or {})
         change_account(self.world, state)
 
     def set_skew(self, seconds: float) -> None:
-        """Let the server's clock be wrong by so much."""
+        """Sets the skew of the server's clock."""
         self.skew = self.limiter.skew = seconds
 
     def as_state(self) -> dict[str, Any]:
-        """The world in the form of a state file, with keys and switches."""
+        """Returns the world as a state file, with keys and switches."""
         return self.world.as_state() | {"keys": self.keys.listed, "switches": self.switches.non_default()}
 
 
 def _switches_of(state: Any) -> dict[str, Any]:
     switches = state.get("switches") or {} if isinstance(state, Mapping) else None
     if not isinstance(switches, Mapping):
-        raise BadControl("a state is a mapping, and so are its switches")
+        raise BadControl("a state and its switches must be mappings")
     return dict(switches)

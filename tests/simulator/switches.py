@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every behaviour of the service that nobody has documented, as a switch.
+"""A switch for every undocumented behaviour of the service.
 
-The numbers U1 to U30 are those of the contract, section 11. A default is the contract's best guess; the other values
-are what a client has to survive. The switches can be set at start, in a state file and at run time.
+U1 to U30 refer to section 11 of the contract. A default is the contract's best assumption; a client must handle the
+other values too. Switches can be set at start, in a state file and at run time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Collection = Literal["instances", "addons", "backups", "transactions", "packages
 
 
 def _spell_null(value: object) -> object:
-    """YAML reads a bare `null` as None, where a switch means the JSON word."""
+    """Converts None to "null": YAML reads the value `null` as None."""
     return "null" if value is None else value
 
 
@@ -41,141 +41,137 @@ def _regular_expression(text: str) -> str:
     try:
         re.compile(text)
     except re.error as error:
-        raise ValueError(f"no regular expression: {error}") from error
+        raise ValueError(f"invalid regular expression: {error}") from error
     return text
 
 
 def switch(default: Any, description: str, **limits: Any) -> Any:
-    """One switch."""
+    """Declares a switch."""
     return Field(default=default, description=description, **limits)
 
 
 class Switches(BaseModel):
-    """All switches with their defaults; the descriptions are what `README.md` and `/_sim/switches` show."""
+    """All switches with their defaults. `README.md` and `/_sim/switches` show the descriptions."""
 
     model_config = ConfigDict(extra="forbid")
 
-    # --- Time: how the real state follows an accepted action -------------------------------------------------------
-    transition_seconds: NonNegativeFloat = switch(
-        2.0, "U3: seconds until the real state has followed an action; 0 is at once"
-    )
+    # --- Time: the duration of accepted actions -----------------------------------------------------------------------
+    transition_seconds: NonNegativeFloat = switch(2.0, "U3: seconds until an action has completed; 0 is at once")
     transition_reads: NonNegativeInt | None = switch(
-        None, "U3: instead of seconds, the number of GETs that still show the state before"
+        None, "U3: instead of seconds, the number of GETs that still show the old state"
     )
     transition_shows: Literal["old", "busy", "end"] = switch(
         "old",
-        "U3: what GET shows meanwhile: the old status, `deploying`, or already the end status",
+        "U3: the status that GET shows meanwhile: the old one, `deploying`, or the final one",
     )
     action_answer: Literal["end", "old", "busy"] = switch(
         "end",
-        "U3: the status in the answer to start, stop and restart (contract 4.3 samples: the end)",
+        "U3: the status in the response to start, stop and restart (final in the samples of contract 4.3)",
     )
-    health_lag_seconds: NonNegativeFloat = switch(
-        0.0, "Contract 4.3: seconds by which `healthy` follows the status `running`"
-    )
+    health_lag_seconds: NonNegativeFloat = switch(0.0, "Contract 4.3: seconds from the status `running` to `healthy`")
     health_lag_reads: NonNegativeInt | None = switch(
         None,
         "Contract 4.3: instead of seconds, the number of GETs that still show health `unknown`",
     )
 
     # --- Instances --------------------------------------------------------------------------------------------------
-    uppercase_statuses: bool = switch(False, "U1: instance statuses are shown in capitals")
+    uppercase_statuses: bool = switch(False, "U1: instance statuses are upper case")
     can_flags: Literal["default", "absent", "all_true", "all_false"] = switch(
-        "default", "U2: the can_start, can_stop, can_restart shown (what is allowed stays the same)"
+        "default", "U2: the flags can_start, can_stop, can_restart that are shown (allowed actions stay the same)"
     )
     start_paused: Literal["refused", "resumes"] = switch(
         "refused",
         "U4: start of a paused instance: 422, or 200 and provisioning, deploying, running",
     )
     start_without_balance: Literal[402, 403, 422] = switch(
-        422, "U5: the refusal to start a daily-billed instance on an empty balance"
+        422, "U5: the response to starting a daily-billed instance with an empty balance"
     )
     delete_refused: list[str] = switch(
-        ["deleting", "provisioning", "deploying"], "U6: statuses in which a delete is answered 422"
+        ["deleting", "provisioning", "deploying"], "U6: statuses in which a delete gets 422"
     )
     monthly_delete_blocked: bool = switch(
         True, "U6: a monthly instance can't be deleted while the subscription is active"
     )
-    delete_answer: Literal[200, 204] = switch(200, "U7: delete answers with the object, or with nothing")
+    delete_answer: Literal[200, 204] = switch(200, "U7: delete responds with the object, or without a body")
     delete_lingers: Literal["nowhere", "detail", "everywhere"] = switch(
-        "nowhere", "U7: where a deleted record goes on being shown as `deleting`, for ever"
+        "nowhere", "U7: where a deleted record is still shown as `deleting`, permanently"
     )
-    deleting_in_list: bool = switch(True, "Contract 4.4: an instance being deleted is still in the list")
+    deleting_in_list: bool = switch(True, "Contract 4.4: the list includes instances being deleted")
 
     # --- Lists ------------------------------------------------------------------------------------------------------
     pagination: Literal["honoured", "page_only", "ignored", "none"] = switch(
         "honoured",
-        "U8: `page` and `per_page` work; only `page` does; both are ignored (always page 1); no paging",
+        "U8: `page` and `per_page` work; only `page` works; both are ignored (always page 1); no pagination",
     )
     paginated: list[Collection] = switch(
-        ["instances", "addons", "backups", "transactions"], "U8: the collections that come in pages"
+        ["instances", "addons", "backups", "transactions"], "U8: the paginated collections"
     )
-    per_page_default: PositiveInt = switch(25, "U8: page size when none is asked for")
-    per_page_max: PositiveInt = switch(100, "U8: a larger `per_page` is cut to this")
-    per_page_refused: Literal[400, 422] | None = switch(None, "U8: any `per_page` is answered so")
+    per_page_default: PositiveInt = switch(25, "U8: default page size")
+    per_page_max: PositiveInt = switch(100, "U8: maximum page size; a larger `per_page` is reduced to it")
+    per_page_refused: Literal[400, 422] | None = switch(None, "U8: the response to any `per_page`")
     list_order: Literal["id", "reversed", "shuffled", "reshuffled"] = switch(
-        "id", "U9: order of lists: by id, newest first, one fixed mix, another mix at every request"
+        "id", "U9: order of lists: by id, newest first, shuffled once, shuffled for every request"
     )
 
     # --- Rate limit and keys ----------------------------------------------------------------------------------------
-    rate_limit: NonNegativeInt = switch(100, "Contract 1: requests per key in one window; 0 is no limit")
+    rate_limit: NonNegativeInt = switch(100, "Contract 1: requests per key and window; 0 is no limit")
     rate_window_seconds: float = switch(60.0, "Contract 1: length of the window", gt=0)
     rate_window: Literal["fixed", "clock", "sliding"] = switch(
-        "fixed", "U10: kind of window: from its first request on, by the clock, or the last so many seconds"
+        "fixed", "U10: kind of window: from its first request, by the clock, or sliding"
     )
     rate_limit_code: str | None = switch("rate_limit_exceeded", "U10: `error.code` of a 429")
     rate_headers: Literal["all", "counted", "none"] = switch(
-        "all", "U10: X-RateLimit-* on every answer, only on those that counted, or on none"
+        "all", "U10: X-RateLimit-* in every response, only in responses to counted requests, or in none"
     )
     rate_reset: Literal["unix", "delta", "milliseconds", "past", "garbage", "missing"] = switch(
-        "unix", "U10: form of X-RateLimit-Reset"
+        "unix", "U10: format of X-RateLimit-Reset"
     )
     retry_after: Literal["none", "seconds", "http_date", "garbage"] = switch(
-        "none", "U10: form of Retry-After on a 429"
+        "none", "U10: format of Retry-After in a 429"
     )
     rate_counts_health: bool = switch(True, "U10: GET /health counts")
-    rate_counts_unauthorized: bool = switch(True, "U10: calls answered 401 count")
-    accept_any_key: bool = switch(True, "U30: a key that nobody listed is good if it fits `key_format`")
+    rate_counts_unauthorized: bool = switch(True, "U10: requests that get 401 count")
+    accept_any_key: bool = switch(True, "U30: an unlisted key is valid if it matches `key_format`")
     key_format: Annotated[str, AfterValidator(_regular_expression)] = switch(
-        "oc_live_.{8,}", "U30: regular expression for a key that nobody listed"
+        "oc_live_.{8,}", "U30: regular expression for unlisted keys"
     )
     forbidden: list[str] = switch(
         [],
-        'U13: answered 403: globs over "METHOD /path" or "/path", as in "POST /instances/*/start"',
+        'U13: requests that get 403: globs over "METHOD /path" or "/path", as in "POST /instances/*/start"',
     )
 
     # --- Errors and transport ---------------------------------------------------------------------------------------
     details_shape: Annotated[
         Literal["object", "object_of_arrays", "array", "text", "null"], BeforeValidator(_spell_null)
-    ] = switch("object", "U12: form of `error.details`")
+    ] = switch("object", "U12: shape of `error.details`")
     redirect: Literal["none", "same_host", "other_host"] = switch(
         "none",
-        "U14: every call is sent on, to this host or to its other name (localhost or 127.0.0.1)",
+        "U14: every request is redirected, to this host or to its other name (localhost or 127.0.0.1)",
     )
-    redirect_status: Literal[301, 302, 303, 307, 308] = switch(302, "U14: status of that redirect")
+    redirect_status: Literal[301, 302, 303, 307, 308] = switch(302, "U14: status of the redirect")
     content_type_required: Literal[400, 415] | None = switch(
-        None, "U26: answer to a POST, PATCH or DELETE without a JSON Content-Type"
+        None, "U26: the response to a POST, PATCH or DELETE without a JSON Content-Type"
     )
     trailing_slash: Literal["not_found", "redirect", "accepted"] = switch(
-        "not_found", "U27: a path that ends in a slash"
+        "not_found", "U27: the response to a path that ends in a slash"
     )
-    head_allowed: bool = switch(False, "U27: HEAD is answered as GET without the body, else 405")
-    compression: Literal["none", "gzip"] = switch("none", "U27: answers are compressed if the client can")
-    request_id: bool = switch(True, "U28: answers carry X-Request-Id")
-    create_instance: Literal[404, 405] = switch(404, "U29: the answer to POST /instances")
+    head_allowed: bool = switch(False, "U27: HEAD responds as GET without the body, else 405")
+    compression: Literal["none", "gzip"] = switch("none", "U27: responses are compressed if the client accepts it")
+    request_id: bool = switch(True, "U28: responses have X-Request-Id")
+    create_instance: Literal[404, 405] = switch(404, "U29: the response to POST /instances")
 
     # --- Shapes of objects ------------------------------------------------------------------------------------------
     drop_fields: list[str] = switch(
         [],
-        'U23, U20: fields left out, as "instance.tier" or, in every kind of object, "tier"; kinds: '
+        'U23, U20: omitted fields, as "instance.tier" or, for every kind of object, "tier"; kinds: '
         "instance, addon, backup, account, summary, usage, transaction, package, health",
     )
-    add_fields: dict[str, Any] = switch({}, 'U23: further fields, as {"instance.region": "moon"}')
+    add_fields: dict[str, Any] = switch({}, 'U23: additional fields, as {"instance.region": "moon"}')
     rename_fields: dict[str, str] = switch(
         {},
-        'U15, U16, U19, U20: other names, as {"backup.instance_id": "instance.id"} (a dot nests)',
+        'U15, U16, U19, U20: renamed fields, as {"backup.instance_id": "instance.id"} (a dot nests)',
     )
-    id_as_string: bool = switch(False, "U23, U24: ids are text")
+    id_as_string: bool = switch(False, "U23, U24: ids are strings")
     timestamps: Literal["plain", "fraction", "offset"] = switch(
         "plain", "U25: whole seconds with Z, `.123Z`, or `+01:00`"
     )
@@ -184,37 +180,37 @@ class Switches(BaseModel):
     )
 
     # --- Billing ----------------------------------------------------------------------------------------------------
-    low_balance_days: NonNegativeInt = switch(7, "Contract 5.1: `low_balance` below so many days")
+    low_balance_days: NonNegativeInt = switch(7, "Contract 5.1: days below which `low_balance` is true")
     days_remaining_at_no_cost: int | None = switch(None, "Contract 5.1: `days_remaining` at zero cost")
-    usage_addon_daily_claws: bool = switch(True, "U18: the usage entry of an add-on ends with daily_claws")
+    usage_addon_daily_claws: bool = switch(True, "U18: the usage entry of an add-on has daily_claws")
     transactions_order: Literal["newest_first", "oldest_first"] = switch("newest_first", "U16: order")
-    transaction_sign: Literal["signed", "unsigned"] = switch("signed", "U16: what is spent is negative")
+    transaction_sign: Literal["signed", "unsigned"] = switch("signed", "U16: whether amounts spent are negative")
     purchase_answer: Literal["checkout", "credit"] = switch(
-        "checkout", "U17: buying answers with a checkout link, or credits the Claws at once"
+        "checkout", "U17: a purchase returns a checkout link, or credits the Claws at once"
     )
-    purchase_status: Literal[200, 201] = switch(201, "U17: success code of buying")
+    purchase_status: Literal[200, 201] = switch(201, "U17: status of a successful purchase")
 
     # --- Add-ons and backups ----------------------------------------------------------------------------------------
-    addon_writable: list[str] = switch(["tier", "usage_limit"], "U19: what PATCH may change")
-    addon_unknown_keys: Literal["refused", "ignored"] = switch("refused", "U19: other keys: 422 or silence")
-    addon_body: Literal["plain", "wrapped"] = switch("plain", 'U19: PATCH wants {"addon": {...}} if wrapped')
-    addon_answer: Literal[200, 204] = switch(200, "U19: PATCH answers with the object, or with nothing")
+    addon_writable: list[str] = switch(["tier", "usage_limit"], "U19: the fields that PATCH may change")
+    addon_unknown_keys: Literal["refused", "ignored"] = switch("refused", "U19: other fields: 422, or ignored")
+    addon_body: Literal["plain", "wrapped"] = switch("plain", 'U19: PATCH requires {"addon": {...}} if wrapped')
+    addon_answer: Literal[200, 204] = switch(200, "U19: PATCH responds with the object, or without a body")
     restore_allowed: list[str] = switch(
         ["running", "stopped", "pending_configuration"],
         "U20: instance statuses that allow a restore",
     )
-    restore_status: Literal[200, 201, 202, 204] = switch(200, "U20: success code of a restore")
-    restore_answer: Literal["backup", "instance", "empty"] = switch("backup", "U20: answer to a restore")
+    restore_status: Literal[200, 201, 202, 204] = switch(200, "U20: status of a successful restore")
+    restore_answer: Literal["backup", "instance", "empty"] = switch("backup", "U20: body of the response to a restore")
     restore_shows: str | None = switch(
         "deploying",
-        "U20: instance status during a restore; null leaves it as it is (running throughout)",
+        "U20: instance status during a restore; null keeps the status",
     )
     restore_ends: str = switch("running", "U20: instance status after a restore; stopped, error, any text")
-    restore_safety_copy: bool = switch(False, "U20: a restore first adds a backup of the present state")
+    restore_safety_copy: bool = switch(False, "U20: a restore first saves a backup of the current state")
     backups_after_delete: Literal["gone", "kept"] = switch("gone", "U21: backups of a deleted instance")
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Set several switches at once, or none of them; whoever holds this object sees the new values."""
+        """Sets several switches in place, or none if one is invalid. Raises BadControl."""
         for name in changes:
             if name not in Switches.model_fields:
                 raise BadControl(f"there is no switch {name!r}{nearest(str(name), Switches.model_fields)}")
@@ -227,11 +223,11 @@ class Switches(BaseModel):
             setattr(self, name, getattr(changed, name))
 
     def non_default(self) -> dict[str, Any]:
-        """The switches that somebody has turned."""
+        """Returns the switches that differ from their defaults."""
         return self.model_dump(exclude_defaults=True)
 
 
 def nearest(name: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    """The end of an error message that offers the name which was probably meant."""
+    """Returns the end of an error message that suggests a similar name, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""

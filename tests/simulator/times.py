@@ -18,17 +18,17 @@ _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])(?:\s+ago)?")
 
 
 def iso(moment: float) -> str:
-    """Unix time as the service writes it."""
+    """Formats Unix time as the service does."""
     return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def unix(text: str) -> float:
-    """The reverse of `iso`."""
+    """Parses a time formatted by `iso`."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def seed_time(value: Any, now: float) -> Any:
-    """A time in a state file: ISO 8601, a YAML timestamp, or an age such as `36h ago`."""
+    """Converts a time of a state file: ISO 8601, a YAML timestamp, or an age such as `36h ago`."""
     if isinstance(value, datetime):
         return iso(value.replace(tzinfo=value.tzinfo or UTC).timestamp())
     if isinstance(value, str):
@@ -38,12 +38,12 @@ def seed_time(value: Any, now: float) -> Any:
         try:
             unix(value)
         except ValueError as error:
-            raise BadControl(f"{value!r} is no time; write it as 2026-02-10T08:00:00Z or 36h ago") from error
+            raise BadControl(f"{value!r} is not a time; write it as 2026-02-10T08:00:00Z or 36h ago") from error
     return value
 
 
 def in_style(text: str, style: str) -> str:
-    """The same instant in another notation (contract 11, U25)."""
+    """Returns the same time in another format (contract 11, U25)."""
     if style == "fraction":
         return text.replace("Z", ".123Z")
     if style == "offset":

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What follows an accepted action: phases, each with the fields it sets and how long it shows.
+"""Transitions after an accepted action: phases, each with the fields it sets and its duration.
 
-A phase lasts some seconds, or a number of GETs that show the instance; the latter makes tests independent of any
-clock. Nothing here knows HTTP or the world.
+A phase lasts some seconds, or a number of GETs that show the instance, which makes tests independent of the clock.
+Knows neither HTTP nor the world.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from simulator.switches import Switches
 
 @dataclass(slots=True)
 class Length:
-    """How long a phase shows: so many reads if set, else so many seconds."""
+    """Duration of a phase: a number of reads if set, else seconds."""
 
     seconds: float
     reads: int | None = None
@@ -28,7 +28,7 @@ class Length:
 
 @dataclass(slots=True)
 class Phase:
-    """One look of the instance on its way."""
+    """One step of a transition."""
 
     sets: dict[str, Any]
     length: Length
@@ -36,18 +36,18 @@ class Phase:
 
 @dataclass(slots=True)
 class Transition:
-    """The rest of the way of one instance: the phase it is in, those to come, and the fields at the end."""
+    """The transition of one instance: the current phase, the next ones, and the final fields."""
 
     kind: str
     phases: deque[Phase]
     end: dict[str, Any]
-    backup: dict[str, Any] | None = None  # the one being restored, and the status it gets back in the end
+    backup: dict[str, Any] | None = None  # the backup being restored, and its status afterwards
     backup_status: Any = None
     due: float = field(default=0.0, init=False)
     reads_left: int | None = field(default=None, init=False)
 
     def enter(self, instance: Instance, now: float) -> bool:
-        """Go into the next phase that shows at all; False once there is none left."""
+        """Enters the next phase with a duration. Returns False if none is left."""
         while self.phases:
             phase = self.phases.popleft()
             for name, value in phase.sets.items():
@@ -61,30 +61,30 @@ class Transition:
         return False
 
     def is_due(self, now: float) -> bool:
-        """Whether the clock ends the present phase."""
+        """True if the time of the current phase is over."""
         return self.reads_left is None and now >= self.due
 
     def read(self) -> bool:
-        """Count one GET that showed the instance; True if the phase ends with it."""
+        """Counts one GET that showed the instance. Returns True if the phase ends with it."""
         if self.reads_left is None:
             return False
         self.reads_left -= 1
         return self.reads_left == 0
 
     def describe(self) -> dict[str, Any]:
-        """For `/_sim/state`."""
+        """Returns the entry for `/_sim/state`."""
         to_come = [phase.sets["status"] for phase in self.phases if "status" in phase.sets]
         ends = [self.end["status"]] if "status" in self.end else []
         return {"kind": self.kind, "to_come": to_come + ends, "reads_left": self.reads_left}
 
 
 def action_length(switches: Switches) -> Length:
-    """How long an action takes."""
+    """Returns the duration of an action."""
     return Length(switches.transition_seconds, switches.transition_reads)
 
 
 def _becoming_healthy(instance: Instance, switches: Switches) -> tuple[list[Phase], dict[str, Any]]:
-    """The machine runs, and its health follows (contract 4.3: by a minute or more)."""
+    """Returns the phases from running to healthy; the health lags behind (contract 4.3)."""
     lag = Length(switches.health_lag_seconds, switches.health_lag_reads)
     return [Phase({"status": "running", "health_status": "unknown"}, lag)], {"health_status": instance.health_after}
 
@@ -108,7 +108,7 @@ def stopping(instance: Instance, switches: Switches) -> Transition:
 
 
 def restarting(instance: Instance, switches: Switches) -> Transition:
-    """`running` to `running`, with a brief downtime (contract 4.3); only a busy status or the health tells."""
+    """`running` to `running`, with a brief downtime (contract 4.3); visible only by a busy status or the health."""
     meanwhile = _shown_meanwhile("running", switches) | {"health_status": "unknown"}
     healing, end = _becoming_healthy(instance, switches)
     return Transition("restart", deque([Phase(meanwhile, action_length(switches)), *healing]), end)
@@ -132,7 +132,7 @@ def deleting(switches: Switches) -> Transition:
 
 
 def restoring(instance: Instance, switches: Switches, backup: dict[str, Any]) -> Transition:
-    """Busy for a while, then up again with the old content (contract 7)."""
+    """Busy for a while, then running with the data of the backup (contract 7)."""
     meanwhile: dict[str, Any] = {"health_status": "unknown"}
     if switches.restore_shows is not None:
         meanwhile["status"] = switches.restore_shows
@@ -145,7 +145,7 @@ def restoring(instance: Instance, switches: Switches, backup: dict[str, Any]) ->
 
 
 def settling(instance: Instance, status: str, length: Length) -> Transition:
-    """What a state file asks for with `settles_to`: the present status for a while, then that one."""
+    """`settles_to` of a state file: the current status for a while, then that one."""
     if status == "gone":
         return Transition("leave", deque([Phase({}, length)]), {})
     end = {"status": status, "health_status": instance.health_after if status == "running" else "unknown"}

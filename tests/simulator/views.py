@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Objects and lists as the switches want them to look: field names, ids, times, pages."""
+"""Formats objects and lists as the switches say: field names, ids, times, pages."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ LARGEST_NUMBER = 10**9
 
 
 def listed(instance: Instance, world: World) -> dict[str, Any]:
-    """An item of GET /instances (contract 4.4)."""
+    """Returns an item of GET /instances (contract 4.4)."""
     return _instance(instance, instance.listed(), world)
 
 
 def detailed(instance: Instance, world: World) -> dict[str, Any]:
-    """The answer to GET /instances/:id (contract 4.5) and to DELETE (contract 4.7)."""
+    """Returns the response to GET /instances/:id (contract 4.5) and to DELETE (contract 4.7)."""
     return _instance(instance, instance.detailed(world.flags(instance)), world)
 
 
 def acted(instance: Instance, world: World) -> dict[str, Any]:
-    """The answer to start, stop and restart (contract 4.6)."""
+    """Returns the response to start, stop and restart (contract 4.6)."""
     return _instance(instance, instance.acted(world.flags(instance)), world)
 
 
@@ -42,7 +42,7 @@ def _instance(instance: Instance, record: dict[str, Any], world: World) -> dict[
 
 
 def dressed(kind: str, record: dict[str, Any], switches: Switches) -> dict[str, Any]:
-    """Fields dropped, added, renamed; ids and times in another form (contract 11, U23 to U25)."""
+    """Drops, adds and renames fields; converts ids and times (contract 11, U23 to U25)."""
     if switches.id_as_string:
         record = {
             name: str(value) if (name == "id" or name.endswith("_id")) and isinstance(value, int) else value
@@ -63,12 +63,12 @@ def dressed(kind: str, record: dict[str, Any], switches: Switches) -> dict[str, 
 
 
 def renames_of(kind: str, switches: Switches) -> dict[str, str]:
-    """The new names of the fields of one kind of object, by their old ones."""
+    """Returns a mapping of old to new field names for one kind of object."""
     return _of_kind(kind, switches.rename_fields)
 
 
 def _of_kind(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
-    """`instance.name` is for instances only, `name` for all."""
+    """Returns the field names for one kind: `instance.name` applies to instances, `name` to all."""
     named = {name.rpartition("."): value for name, value in fields.items()}
     return {name: value for (of_kind, _dot, name), value in named.items() if of_kind in ("", kind)}
 
@@ -85,7 +85,7 @@ def _renamed(record: dict[str, Any], renames: dict[str, str]) -> dict[str, Any]:
 
 
 def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Sequence[T], dict[str, int] | None]:
-    """The page that was asked for, and the `pagination` of the answer, if any (contract 1, 11 U8)."""
+    """Returns the requested page and its `pagination`, or None (contract 1, 11 U8)."""
     switches = exchange.switches
     if switches.pagination == "none" or collection not in switches.paginated:
         return items, None
@@ -95,7 +95,7 @@ def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Se
     if switches.pagination == "honoured":
         if switches.per_page_refused and "per_page" in exchange.query:
             code = {400: "bad_request", 422: "unprocessable_entity"}[switches.per_page_refused]
-            raise Refused(switches.per_page_refused, code, "That parameter is not known.", {"per_page": "is unknown"})
+            raise Refused(switches.per_page_refused, code, "Unknown parameter.", {"per_page": "is unknown"})
         size = min(_number(exchange, "per_page", size), switches.per_page_max)
     pagination = {
         "current_page": page,
@@ -110,7 +110,7 @@ def _number(exchange: Exchange, name: str, default: int) -> int:
     text = exchange.query.get(name)
     if text is None:
         return default
-    # The length is looked at first: Python refuses to read a number of thousands of digits.
+    # Check the length first: Python refuses to parse a number of thousands of digits.
     if text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_NUMBER)) and 1 <= int(text) <= LARGEST_NUMBER:
         return int(text)
-    raise refused_now("The page can't be given.", {name: f"must be a whole number from 1 to {LARGEST_NUMBER}"})
+    raise refused_now("Invalid page.", {name: f"must be a whole number from 1 to {LARGEST_NUMBER}"})

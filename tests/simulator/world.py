@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state of the service: instances, add-ons, backups, billing, and what actions do to them.
+"""The state of the service: instances, add-ons, backups and billing, and the effects of actions.
 
-No HTTP in here; the clock is handed in.
+Knows no HTTP; the clock is a parameter.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ Record = dict[str, Any]
 
 EFFECTS = ("starts", "stops", "restarts", "deletes", "patches", "restores", "purchases")
 
-# Contract 7 knows no status of a backup; any other word counts as a good one.
+# Contract 7 documents no status of a backup; any other one counts as usable.
 UNFIT_BACKUPS = ("failed", "error", "pending", "creating", "in_progress", "restoring", "deleting", "expired")
 
 
 class World:
-    """One account and all that belongs to it."""
+    """One account with all its objects."""
 
     def __init__(self, switches: Switches, clock: Callable[[], float]) -> None:
         self.switches = switches
@@ -65,7 +65,7 @@ class World:
     # --- Time -------------------------------------------------------------------------------------------------------
 
     def _finished(self, instance: Instance, transition: Transition, now: float) -> None:
-        """An instance has arrived."""
+        """Completes a transition."""
         if transition.kind in ("delete", "leave"):
             self._gone(instance)
         elif transition.backup is not None:
@@ -75,7 +75,7 @@ class World:
             instance.provisioned_at = iso(now)
 
     def _gone(self, instance: Instance) -> None:
-        """The end of a delete (contract 4.7, 11 U7)."""
+        """Completes a delete (contract 4.7, 11 U7)."""
         if self.switches.delete_lingers == "nowhere":
             self.instances.pop(instance.id)
         elif self.switches.delete_lingers == "detail":
@@ -85,19 +85,19 @@ class World:
     # --- Reading ----------------------------------------------------------------------------------------------------
 
     def instance(self, number: int) -> Instance:
-        """One instance, or 404."""
+        """Returns one instance. Raises 404."""
         return _found(self.instances, number)
 
     def addon(self, number: int) -> Record:
-        """One add-on, or 404."""
+        """Returns one add-on. Raises 404."""
         return _found(self.addons, number)
 
     def backup(self, number: int) -> Record:
-        """One backup, or 404."""
+        """Returns one backup. Raises 404."""
         return _found(self.backups, number)
 
     def flags(self, instance: Instance) -> dict[str, bool]:
-        """The can_* that the service shows (contract 11, U2)."""
+        """Returns the can_* flags that the service shows (contract 11, U2)."""
         shown = self.switches.can_flags
         if shown == "absent":
             return {}
@@ -106,12 +106,12 @@ class World:
         return {flag: self._may(instance, flag) for flag in FLAGS}
 
     def shown_status(self, instance: Instance) -> str:
-        """The status as answers spell it (contract 11, U1)."""
+        """Returns the status as spelled in responses (contract 11, U1)."""
         status = instance.status
         return status.upper() if self.switches.uppercase_statuses and isinstance(status, str) else status
 
     def order(self, collection: str) -> list[int]:
-        """The ids of `instances`, `addons` or `backups` as lists show them (contract 11, U9)."""
+        """Returns the ids of `instances`, `addons` or `backups` in the order of lists (contract 11, U9)."""
         how = self.switches.list_order
         ids = self._orders.get((collection, how))
         if ids is None:
@@ -121,7 +121,7 @@ class World:
             if how == "reversed":
                 ids.reverse()
             elif how == "shuffled":
-                # By a hash of the id: a mix that stays the same when records come and go.
+                # Shuffle by a hash of the id, so that the order is stable when records are added or removed.
                 ids.sort(key=lambda number: number * 2654435761 % 2**32)
             self._orders[collection, how] = ids
         if how == "reshuffled":
@@ -133,7 +133,7 @@ class World:
     # --- Actions on instances ---------------------------------------------------------------------------------------
 
     def start(self, number: int) -> Instance:
-        """Contract 4.6; from `paused` see contract 11, U4."""
+        """Starts an instance (contract 4.6; from `paused`: contract 11, U4)."""
         instance = self.instance(number)
         self._require(instance, "can_start", "started")
         if instance.billing_mode == "daily" and self.balance <= 0:
@@ -165,10 +165,10 @@ class World:
         return self._answered(instance, before, "running")
 
     def delete(self, number: int) -> Instance:
-        """Contract 4.7; returns the record as the answer shows it."""
+        """Deletes an instance (contract 4.7). Returns the object for the response."""
         instance = self.instance(number)
         if instance.status in self.switches.delete_refused:
-            raise refused_now("This instance can't be deleted in its present state.", {"status": instance.status})
+            raise refused_now("This instance can't be deleted in its current state.", {"status": instance.status})
         subscribed = (self.subscription or {}).get("status") == "active"
         if self.switches.monthly_delete_blocked and instance.billing_mode == "monthly" and subscribed:
             raise refused_now("The subscription of this instance is still active.", {"billing_mode": "monthly"})
@@ -189,24 +189,24 @@ class World:
         return instance.may(flag, start_paused=self.switches.start_paused == "resumes")
 
     def _require(self, instance: Instance, flag: str, done: str) -> None:
-        """The service judges by the status it shows, so what is under way doesn't stand in the way (contract 4.3)."""
+        """Raises 422 unless the shown status allows the action; transitions in progress don't count (contract 4.3)."""
         if not self._may(instance, flag):
-            raise refused_now(f"This instance can't be {done} in its present state.", {"status": instance.status})
+            raise refused_now(f"This instance can't be {done} in its current state.", {"status": instance.status})
 
     def _no_balance(self) -> Refused:
-        """Contract 11, U5."""
+        """Returns the error for an empty balance (contract 11, U5)."""
         status = self.switches.start_without_balance
         code = {402: "payment_required", 403: "forbidden", 422: "unprocessable_entity"}[status]
-        return Refused(status, code, "There are not enough Claws on the account.", {"balance": str(self.balance)})
+        return Refused(status, code, "The account has not enough Claws.", {"balance": str(self.balance)})
 
     def _answered(self, instance: Instance, before: str, end: str) -> Instance:
-        """What the answer to an action shows (contract 11, U3)."""
+        """Returns the instance as shown in the response to an action (contract 11, U3)."""
         return replace(instance, status={"end": end, "old": before, "busy": "deploying"}[self.switches.action_answer])
 
     # --- Actions on the rest ----------------------------------------------------------------------------------------
 
     def patch_addon(self, number: int, changes: Mapping[str, Any]) -> Record:
-        """Contract 6: only the writable keys; a tier with a known price changes the price too."""
+        """Changes the writable fields of an add-on (contract 6). A tier with a known price changes the price too."""
         addon = self.addon(number)
         writable = self.switches.addon_writable
         if self.switches.addon_unknown_keys == "refused":
@@ -230,7 +230,7 @@ class World:
         return addon
 
     def restore(self, number: int) -> tuple[Record, Instance]:
-        """Contract 7: overwrites the instance that the backup was taken of."""
+        """Restores a backup to its instance (contract 7)."""
         backup = self.backup(number)
         instance = self.instances.get(backup["instance_id"])
         if instance is None or instance.status not in self.switches.restore_allowed:
@@ -248,7 +248,7 @@ class World:
         return backup, instance
 
     def buy(self, package_id: Any) -> Record:
-        """Contract 5.5: a checkout link that somebody must still follow, or the Claws at once (U17)."""
+        """Buys a package: returns a checkout link, or credits the Claws at once (contract 5.5, U17)."""
         package = next((package for package in self.packages if str(package["id"]) == str(package_id)), None)
         if package is None or isinstance(package_id, bool):
             raise refused_now("There is no such package.", {"package_id": "is missing or unknown"})
@@ -271,7 +271,7 @@ class World:
     # --- What testers do, past all rules ----------------------------------------------------------------------------
 
     def add_instance(self, entry: Mapping[str, Any]) -> Instance:
-        """One more instance; without an id it gets the next one."""
+        """Adds an instance; without an id it gets the next one."""
         number = self._free_id("instances", entry)
         instance = new_instance(entry, number, self.clock())
         self.instances[number] = instance
@@ -280,7 +280,7 @@ class World:
         return instance
 
     def set_instance(self, number: int, fields: Mapping[str, Any]) -> Instance:
-        """Any fields of one instance; a new status ends what was under way."""
+        """Sets any fields of one instance; a new status ends its transition."""
         instance = self.instance(number)
         if fields.get("id", number) != number:
             raise BadControl("the id of an instance can't be changed; remove it and add another")
@@ -296,7 +296,7 @@ class World:
         return instance
 
     def remove_instance(self, number: int) -> None:
-        """Gone at once, with what belongs to it."""
+        """Removes an instance at once, with its add-ons and backups."""
         self.instance(number)
         del self.instances[number]
         self.progress.abandon(number)
@@ -304,33 +304,33 @@ class World:
         self._drop_of(self.backups, number)
 
     def add_addon(self, entry: Mapping[str, Any]) -> Record:
-        """One more add-on."""
+        """Adds an add-on."""
         number = self._free_id("addons", entry)
         self.addons[number] = new_addon(entry, number, self._instance_of(entry), self.clock())
         self._orders.clear()
         return self.addons[number]
 
     def add_backup(self, entry: Mapping[str, Any]) -> Record:
-        """One more backup."""
+        """Adds a backup."""
         number = self._free_id("backups", entry)
         self.backups[number] = new_backup(entry, number, self._instance_of(entry), self.clock())
         self._orders.clear()
         return self.backups[number]
 
     def set_record(self, records: dict[int, Record], number: int, fields: Mapping[str, Any]) -> Record:
-        """Any fields of one add-on or backup."""
+        """Sets any fields of one add-on or backup."""
         record = _found(records, number)
         change_record(record, fields, self.clock())
         return record
 
     def remove_record(self, records: dict[int, Record], number: int) -> None:
-        """An add-on or backup less."""
+        """Removes an add-on or backup."""
         _found(records, number)
         del records[number]
         self._orders.clear()
 
     def _settle(self, instance: Instance, entry: Mapping[str, Any]) -> None:
-        """An instance that somebody else set in motion: `settles_to` a status, or `gone`."""
+        """Starts the transition to the status given as `settles_to`, or `gone`."""
         if "settles_to" not in entry:
             if any(name in entry for name in SETTLING):
                 raise BadControl("settles_after_seconds and settles_after_reads need a settles_to")
@@ -343,7 +343,7 @@ class World:
         self.progress.begin(instance, transitions.settling(instance, entry["settles_to"], length))
 
     def _instance_of(self, entry: Mapping[str, Any]) -> Instance:
-        """The instance that an add-on or backup names by id or by name."""
+        """Finds the instance that an add-on or backup refers to by id or name."""
         number = entry.get("instance_id")
         name = entry.get("instance_name", entry.get("instance"))
         if number in self.instances:
@@ -354,7 +354,7 @@ class World:
         raise BadControl(f"an add-on or backup needs the instance_id or instance_name of an instance: {dict(entry)!r}")
 
     def _free_id(self, collection: str, entry: Mapping[str, Any]) -> int:
-        """The id that an entry asks for, or the next one; like the service, never one that was used before."""
+        """Returns the requested id, or the next one. Ids are never reused, as in the service."""
         number: Any = entry.get("id")
         if number is None:
             number = self._last_ids[collection] + 1
@@ -366,7 +366,7 @@ class World:
         return int(number)
 
     def as_state(self) -> Record:
-        """Everything, hidden marks included, in the form of a state file."""
+        """Returns everything as a state file, with hidden fields."""
         self.progress.tick()
         return {
             "instances": [self.as_entry(instance) for instance in self.instances.values()],
@@ -381,7 +381,7 @@ class World:
         }
 
     def as_entry(self, instance: Instance) -> Record:
-        """One instance with its hidden marks."""
+        """Returns one instance with its hidden fields."""
         entry: Record = asdict(instance)
         extra, own_flags, restored_from = entry.pop("extra"), entry.pop("own_flags"), entry.pop("restored_from")
         marks = {"_restored_from": restored_from, "_transition": self.progress.describe(instance.id)}
