@@ -2,4 +2,4 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the collection costs, beside hetzner.hcloud and vultr.cloud in the same run: `make bench` prints the table."""
+"""Measures the collection beside hetzner.hcloud and vultr.cloud in the same run: `make bench` prints the table."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`make bench`, or a part of it: `make bench ARGS='inventory runs=1'`."""
+"""Runs all benchmarks (`make bench`) or some (`make bench ARGS='inventory runs=1'`)."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from pathlib import Path
 
 from benchmarks import rows_inventory, rows_rate, rows_requests, rows_tasks
 from benchmarks.contestants import ALL, OURS
-from benchmarks.measure import COLLECTIONS, BenchError, Workplace, tell
+from benchmarks.measure import COLLECTIONS, BenchError, Workplace, log_progress
 from benchmarks.table import Section, table
 
 SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
-    "requests": rows_requests.measured,
-    "rate": rows_rate.measured,
-    "inventory": rows_inventory.measured,
-    "tasks": rows_tasks.measured,
+    "requests": rows_requests.measure,
+    "rate": rows_rate.measure,
+    "inventory": rows_inventory.measure,
+    "tasks": rows_tasks.measure,
 }
 RUNS = 5
 USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}]'"
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 1 when something failed; a target that is missed is no failure, but stands in the table."""
+    """Returns the exit code: 1 if a command failed. A missed target is not a failure; the table shows it."""
     runs, names = RUNS, []
     for argument in arguments:
         name, equals, value = argument.partition("=")
@@ -43,13 +43,13 @@ def main(arguments: list[str]) -> int:
         elif name in SECTIONS and not equals:
             names.append(name)
         else:
-            tell(f"'{argument}' is none of them. {USAGE}")
+            log_progress(f"Invalid argument: '{argument}'. {USAGE}")
             return 2
     begun = time.monotonic()
     try:
         sections = [_measured(name, runs) for name in SECTIONS if name in names or not names]
     except BenchError as error:
-        tell(str(error))
+        log_progress(str(error))
         return 1
     except KeyboardInterrupt:
         return 130

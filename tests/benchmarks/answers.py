@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answers of the two other services, as bytes made beforehand: so many servers, each with the fields of its API.
+"""Prepared responses of the two other services, with the fields of their APIs and invented values.
 
-Only what their collections ask for when nothing is to be changed. Values are invented.
+Covers only the requests that their collections send when nothing changes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_FOUND = 404
 
 
 class Hetzner:
-    """Servers in pages of up to 50, by number."""
+    """Servers in pages of up to 50, by page number."""
 
     prefix = "/hcloud/v1"
     largest_page = 50
@@ -30,7 +30,7 @@ class Hetzner:
         self._servers = [_json(_hetzner_server(number)) for number in range(1, count + 1)]
 
     def reply(self, target: str) -> Reply:
-        """The answer to a GET of ``target``, which begins after the prefix."""
+        """Returns the response to a GET of ``target``, a path without the prefix."""
         url = urlsplit(target)
         if url.path == "/locations":
             return 200, self._locations
@@ -61,12 +61,12 @@ class Hetzner:
         return _json({"locations": [_hetzner_location(number) for number in range(1, 7)]})
 
     def limit_headers(self, limit: int, remaining: int, reset: int) -> str:
-        """What an answer says of the limit."""
+        """Returns the rate-limit headers of a response."""
         return f"RateLimit-Limit: {limit}\r\nRateLimit-Remaining: {remaining}\r\nRateLimit-Reset: {reset}\r\n"
 
 
 class Vultr:
-    """Instances behind cursors, in pages of 100 or as many as are asked for, by UUID."""
+    """Instances by UUID, with cursors, in pages of 100 or of the requested size."""
 
     prefix = "/vultr/v2"
     default_page, largest_page = 100, 500
@@ -79,7 +79,7 @@ class Vultr:
         self._in_order = list(self._instances.values())
 
     def reply(self, target: str) -> Reply:
-        """The answer to a GET of ``target``, which begins after the prefix."""
+        """Returns the response to a GET of ``target``, a path without the prefix."""
         url = urlsplit(target)
         parts = url.path.strip("/").split("/")
         if parts == ["instances"]:
@@ -103,7 +103,7 @@ class Vultr:
         return b'{"instances":[' + b",".join(self._in_order[start:end]) + b'],"meta":' + _json(meta) + b"}"
 
     def limit_headers(self, limit: int, remaining: int, reset: int) -> str:
-        """Nothing: its client reads no such headers."""
+        """Returns no headers: its client reads none."""
         return ""
 
 
@@ -170,7 +170,7 @@ def _hetzner_server(number: int) -> dict[str, Any]:
             "architecture": "x86",
             "included_traffic": 21990232555520,
         },
-        # Versions from 6 on read the location here, those before within the datacenter.
+        # Version 6 and newer read the location here; older ones inside the datacenter.
         "location": location,
         "datacenter": {
             "id": 4,

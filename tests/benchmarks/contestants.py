@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who is measured: this collection and its peers, each by the same two means, an inventory and a task of one instance.
+"""The measured collections: this one and its peers, each with an inventory and a task for one instance.
 
-All run as they come, with no option turned but the address, the key and what makes them do the same work.
+All run with default options, except for URL, key and the options that make the work equal.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from benchmarks.services import Service, Services
 from simulator.handle import KEY
 
 VULTR_PAGE = 100
-"""What vultr.cloud.instance finds a label in: up to version 1.13 it reads the first page of the list alone."""
+"""Number of instances in which vultr.cloud.instance finds a label: up to version 1.13 it reads only the first page."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A collection, and how it is asked for the same as the others."""
+    """A collection with an equivalent inventory and task."""
 
     name: str
     collection: str
     inventory_file: str
     inventory: dict[str, Any]
     instance: dict[str, Any]
-    """A task that finds the instance with the number NUMBER as it should be."""
+    """A task for instance NUMBER that changes nothing."""
     service: Callable[[Services], Service]
     environment: Callable[[Services], dict[str, str]]
-    """For modules, where their service is."""
+    """Environment of modules with URL and key."""
     options: Callable[[Services], dict[str, str]]
-    """For inventories, where their service is: from version 1.14 on vultr's reads no environment."""
+    """Options of inventories with URL and key: from version 1.14, vultr's ignores the environment."""
 
     def listing(self, workplace: Workplace, services: Services) -> list[str]:
-        """The command that lists the account as an inventory."""
+        """Writes the inventory file and returns the command that lists the account."""
         workplace.write(self.inventory_file, {**self.inventory, **self.options(services)})
         return ["ansible-inventory", "-i", self.inventory_file, "--list"]
 
     def task(self, number: str) -> dict[str, Any]:
-        """The task for the instance whose number the expression gives."""
-        return _filled(self.instance, number)
+        """Returns the task; ``number`` is a Jinja expression for the instance's number."""
+        return _fill_number(self.instance, number)
 
 
-def _filled(value: Any, number: str) -> Any:
+def _fill_number(value: Any, number: str) -> Any:
     if isinstance(value, dict):
-        return {name: _filled(item, number) for name, item in value.items()}
+        return {name: _fill_number(item, number) for name, item in value.items()}
     return value.replace("NUMBER", f"{{{{ {number} }}}}") if isinstance(value, str) else value
 
 
@@ -58,7 +58,7 @@ OURS = Contestant(
     name="ours",
     collection="clawhosters.cloud",
     inventory_file="fleet.clawhosters.yml",
-    # By default only what runs becomes a host.
+    # By default only running instances become hosts.
     inventory={"plugin": "clawhosters.cloud.instances", "statuses": ["all"]},
     instance={"clawhosters.cloud.claw_instance": {"id": "NUMBER", "state": "started"}},
     service=lambda services: services.simulated,
@@ -100,13 +100,13 @@ ALL = (OURS, *PEERS)
 
 LOCAL = {
     "ansible_connection": "local",
-    # What modules need is installed where Ansible is.
+    # The modules' dependencies are installed beside Ansible.
     "ansible_python_interpreter": str(BIN / "python"),
 }
 
 
 def hosts(first: int, last: int) -> dict[str, Any]:
-    """An inventory of hosts that are all this machine; ``number`` counts them, ``labelled`` up to the first page."""
+    """Returns an inventory of local hosts; ``number`` counts them, ``labelled`` counts modulo the first page."""
     names = {
         f"host-{number:04}": {"number": number, "labelled": (number - 1) % VULTR_PAGE + 1}
         for number in range(first, last + 1)
@@ -114,16 +114,16 @@ def hosts(first: int, last: int) -> dict[str, Any]:
     return {"all": {"hosts": names, "vars": LOCAL}}
 
 
-def number_of(contestant: Contestant) -> str:
-    """The host variable that names a host's instance."""
+def number_variable(contestant: Contestant) -> str:
+    """Returns the host variable with the number of the host's instance."""
     return "labelled" if contestant is VULTR else "number"
 
 
 def play(tasks: list[dict[str, Any]], where: str = "all") -> list[dict[str, Any]]:
-    """A playbook of these tasks."""
+    """Returns a playbook with these tasks."""
     return [{"hosts": where, "gather_facts": False, "tasks": tasks}]
 
 
-def shown(value: object) -> str:
-    """A task or an inventory in one line."""
+def format_one_line(value: object) -> str:
+    """Formats a task or an inventory as one line."""
     return json.dumps(value).replace('"', "")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs commands, takes their wall time, processor time and peak memory, and does it by turns."""
+"""Runs commands and measures their wall time, CPU time and peak memory."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ import yaml
 
 BIN = Path(sys.executable).parent
 COLLECTIONS = Path(__file__).resolve().parents[2] / "build" / "live"
-PATIENCE = 900.0
-"""Seconds after which a command is taken for hung, and ended."""
+TIMEOUT = 900.0
+"""Timeout of a command in seconds."""
 
 LAUNCHER = """
 import json, os, sys, time
@@ -36,21 +36,21 @@ wall = time.monotonic() - begun
 with open(sys.argv[1], "w") as report:
     json.dump([os.waitstatus_to_exitcode(status), wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss], report)
 """
-"""Starts a command and writes down what it cost: the kernel's own account, which holds the forks that it waited for.
+"""Starts a command and records the kernel's resource usage, including its forks.
 
-A process of its own, and a small one: what a command is started from counts for its peak of memory.
+This is a separate, small process, since the memory of the parent counts for the child's peak.
 """
 
 T = TypeVar("T")
 
 
 class BenchError(Exception):
-    """Something didn't do what it is measured for; the text says what."""
+    """A measured command didn't do its work; the message has the details."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One command: its exit code and output, and what it cost with all the processes that it started."""
+    """Exit code, output and resource usage of one command with all its child processes."""
 
     rc: int
     stdout: str
@@ -58,7 +58,7 @@ class Sample:
     wall: float
     cpu: float
     peak: float
-    """MB that the largest of its processes held at once."""
+    """Peak memory of its largest process in MB."""
 
     @property
     def screen(self) -> str:
@@ -66,11 +66,11 @@ class Sample:
 
 
 class Running:
-    """A command at work; `finish` waits for it."""
+    """A running command; `finish` waits for it."""
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
         with ExitStack() as stack:
-            # Files, not pipes: nobody reads while it runs.
+            # Files instead of pipes, since the output is read only at the end.
             self._output, self._errors = (
                 stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _stream in range(2)
             )
@@ -85,12 +85,12 @@ class Running:
             stderr=self._errors,
             start_new_session=True,
         )
-        self._watchdog = threading.Timer(PATIENCE, lambda: os.killpg(self._process.pid, signal.SIGKILL))
+        self._watchdog = threading.Timer(TIMEOUT, lambda: os.killpg(self._process.pid, signal.SIGKILL))
         self._watchdog.daemon = True
         self._watchdog.start()
 
     def finish(self) -> Sample:
-        """What it cost. Raises BenchError if it was ended for taking too long."""
+        """Returns the measurements. Raises BenchError after a timeout."""
         self._process.wait()
         self._watchdog.cancel()
         with self._files:
@@ -98,14 +98,14 @@ class Running:
             self._errors.seek(0)
             stdout, stderr, report = self._output.read(), self._errors.read(), self._report.read()
         if not report:
-            raise BenchError(f"A command was ended after {PATIENCE:g} s, or could not be started:\n{stderr[-3000:]}")
+            raise BenchError(f"A command timed out after {TIMEOUT:g} s, or could not be started:\n{stderr[-3000:]}")
         rc, wall, cpu, peak = json.loads(report)
-        # Kilobytes everywhere but on macOS.
+        # Kilobytes, but bytes on macOS.
         return Sample(rc, stdout, stderr, wall, cpu, peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
 class Workplace:
-    """A folder and a home of its own, from which Ansible's commands are run: nothing of the caller's gets in."""
+    """Runs Ansible's commands in their own folder and home, isolated from the caller's settings."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -120,38 +120,38 @@ class Workplace:
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true",
             "ANSIBLE_DEPRECATION_WARNINGS": "false",
-            # A peer may warn of an ansible-core newer than itself; that is no news here.
+            # A peer may warn that ansible-core is newer than it supports.
             "ANSIBLE_COLLECTIONS_ON_ANSIBLE_VERSION_MISMATCH": "ignore",
         }
 
     def write(self, name: str, content: object) -> str:
-        """A file in the folder, YAML of ``content``."""
+        """Writes ``content`` as YAML to a file in the folder and returns its name."""
         (self.folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
         return name
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> Running:
-        """The command at work, with these variables besides."""
+        """Starts a command with additional environment variables."""
         return Running(command, self.folder, {**self._environment, **environment})
 
     def run(self, command: Sequence[str], environment: Mapping[str, str], *, may_fail: bool = False) -> Sample:
-        """The command done. Raises BenchError if it failed and may not."""
+        """Runs a command. Raises BenchError if it fails and ``may_fail`` is false."""
         sample = self.start(command, environment).finish()
         if sample.rc and not may_fail:
             raise BenchError(f"{' '.join(command)} failed with {sample.rc}:\n{sample.screen[-3000:]}")
         return sample
 
 
-def rotated(entries: Sequence[T], run: int) -> list[T]:
-    """The entries in the order of this run: each run begins with another, so that none is always first."""
+def rotate(entries: Sequence[T], run: int) -> list[T]:
+    """Returns the entries rotated by the run's number, so that none is always first."""
     shift = run % len(entries)
     return [*entries[shift:], *entries[:shift]]
 
 
-def median_of(samples: Iterable[T], value: Callable[[T], float]) -> float:
-    """The median of one value of the samples."""
+def median_by(samples: Iterable[T], value: Callable[[T], float]) -> float:
+    """Returns the median of one value of the samples."""
     return statistics.median(map(value, samples))
 
 
-def tell(text: str) -> None:
-    """Progress, on standard error."""
+def log_progress(text: str) -> None:
+    """Prints progress to standard error."""
     print(text, file=sys.stderr, flush=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""ansible-inventory --list: time, processor, memory, and how they grow."""
+"""ansible-inventory --list: wall time, CPU time, peak memory, and their growth."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import math
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from benchmarks.contestants import ALL, OURS, PEERS, Contestant, shown
-from benchmarks.measure import BenchError, Sample, Workplace, median_of, rotated, tell
+from benchmarks.contestants import ALL, OURS, PEERS, Contestant, format_one_line
+from benchmarks.measure import BenchError, Sample, Workplace, log_progress, median_by, rotate
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 
 SMALL, LARGE = 1_000, 10_000
 CASES = ((0, 0.0), (SMALL, 0.0), (SMALL, 0.05), (LARGE, 0.0), (LARGE, 0.05))
-"""Instances and seconds of latency; the empty account is what growth is net of."""
+"""Instances and latency in seconds. The empty account is subtracted to compute the growth."""
 
 VALUES: dict[str, tuple[str, Callable[[float], str]]] = {
     "wall": ("wall", lambda seconds: f"{seconds:.2f} s"),
-    "cpu": ("processor", lambda seconds: f"{seconds:.2f} s"),
+    "cpu": ("CPU", lambda seconds: f"{seconds:.2f} s"),
     "peak": ("peak memory", lambda megabytes: f"{megabytes:.0f} MB"),
 }
 GOALS = {
@@ -34,8 +34,8 @@ GROWTH = 11
 Key = tuple[int, float, str]
 
 
-def measured(workplace: Workplace, runs: int) -> Section:
-    """The section."""
+def measure(workplace: Workplace, runs: int) -> Section:
+    """Measures and returns the section."""
     samples: dict[Key, list[Sample]] = {}
     costs: dict[str, list[float]] = {}
     with ExitStack() as stack:
@@ -43,40 +43,40 @@ def measured(workplace: Workplace, runs: int) -> Section:
             size: stack.enter_context(services(instances=size)) for size in sorted({size for size, _latency in CASES})
         }
         for contestant in ALL:
-            _listed(workplace, contestant, accounts[0], 0, 0.0)  # fills the caches of compiled code
+            _run_listing(workplace, contestant, accounts[0], 0, 0.0)  # warms up the bytecode caches
         for run in range(runs):
             for size, latency in CASES:
-                for contestant in rotated(ALL, run):
-                    sample, cost = _listed(workplace, contestant, accounts[size], size, latency)
+                for contestant in rotate(ALL, run):
+                    sample, cost = _run_listing(workplace, contestant, accounts[size], size, latency)
                     if size == LARGE:
                         costs.setdefault(contestant.name, []).append(cost)
                     samples.setdefault((size, latency, contestant.name), []).append(sample)
-                    tell(
+                    log_progress(
                         f"inventory, run {run + 1} of {runs}: {size:,} at {latency * 1000:.0f} ms, "
                         f"{contestant.name}: {sample.wall:.2f} s"
                     )
     return _section(samples, costs, runs)
 
 
-def _listed(
+def _run_listing(
     workplace: Workplace, contestant: Contestant, account: Services, size: int, latency: float
 ) -> tuple[Sample, float]:
-    """What the command cost, and what each answer cost the service, in seconds of processor."""
+    """Returns the command's measurements, and the service's CPU seconds per response."""
     service = contestant.service(account)
-    service.turn(latency=latency)
-    before = service.cost()
+    service.configure(latency=latency)
+    before = service.cpu_seconds()
     sample = workplace.run(contestant.listing(workplace, account), {})
     found = len(json.loads(sample.stdout)["_meta"]["hostvars"])
     if found != size:
         raise BenchError(f"{contestant.collection} found {found} hosts of {size}:\n{sample.stderr[-2000:]}")
-    return sample, (service.cost() - before) / service.counts().requests
+    return sample, (service.cpu_seconds() - before) / service.counts().requests
 
 
 def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], runs: int) -> Section:
     section = Section(f"Inventory: ansible-inventory --list, medians of {runs}")
 
     def median(size: int, latency: float, name: str, value: str) -> float:
-        return median_of(samples[size, latency, name], lambda sample: getattr(sample, value))
+        return median_by(samples[size, latency, name], lambda sample: getattr(sample, value))
 
     for size, latency in CASES[1:]:
         for value, (title, show) in VALUES.items():
@@ -110,14 +110,14 @@ def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], ru
                 )
             )
     section.notes = [
-        f"{contestant.name}: ansible-inventory -i {contestant.inventory_file} --list, the file being "
-        f"{shown(contestant.inventory)} and the address and key of its service"
+        f"{contestant.name}: ansible-inventory -i {contestant.inventory_file} --list, with "
+        f"{format_one_line(contestant.inventory)} with the URL and key of its service"
         for contestant in ALL
     ]
     section.notes.append(
-        f"Ratio: to the better peer. Processor: user and system. Growth: from {SMALL:,} to {LARGE:,} instances, net of "
-        "an empty account. Pages are of 25 (ours), 50 (hcloud), 100 (vultr), as they ask by default; the latency is "
-        "that of every answer."
+        f"Ratio: to the better peer. CPU: user and system. Growth: from {SMALL:,} to {LARGE:,} instances, less "
+        "an empty account. Default page sizes: 25 (ours), 50 (hcloud), 100 (vultr). The latency applies to every "
+        "response."
     )
     empty = ", ".join(
         f"{contestant.name} {median(0, 0.0, contestant.name, 'wall'):.2f} s wall, "
@@ -125,7 +125,7 @@ def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], ru
         for contestant in ALL
     )
     answers = ", ".join(
-        f"{1000 * median_of(costs[contestant.name], float):.1f} ms ({contestant.name})" for contestant in ALL
+        f"{1000 * median_by(costs[contestant.name], float):.1f} ms ({contestant.name})" for contestant in ALL
     )
-    section.notes.append(f"An empty account: {empty}. An answer costs the services, on the same processors, {answers}.")
+    section.notes.append(f"An empty account: {empty}. CPU time of the services per response: {answers}.")
     return section

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests sent against the fewest that can do the same, from the services' own counts, for accounts of three sizes."""
+"""Requests sent, compared with the minimum for the same work. Counted by the services, for accounts of three sizes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import requests
 
 from benchmarks.contestants import ALL, OURS, PEERS, Contestant, hosts, play
-from benchmarks.measure import Workplace, tell
+from benchmarks.measure import Workplace, log_progress
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 from simulator.handle import KEY
@@ -22,12 +22,12 @@ from simulator.handle import KEY
 SIZES = (25, 1_000, 10_000)
 PAGE = 25
 RUNNING, STOPPED, BACKED_UP = 1, 4, 2
-"""Instances of the simulator's generated fleet that are so, at every size."""
+"""Ids of such instances in the simulator's generated fleet of any size."""
 
 
 @dataclass(frozen=True)
 class Pages:
-    """Pages of each list of the account."""
+    """Number of pages of each list of the account."""
 
     instances: int
     addons: int
@@ -36,7 +36,7 @@ class Pages:
 
 @dataclass(frozen=True)
 class Job:
-    """A task, and the fewest requests that can do it."""
+    """A task, and the minimum number of requests for it."""
 
     title: str
     module: str
@@ -47,9 +47,9 @@ class Job:
 NEW = {"wait": False}
 JOBS = (
     Job("claw_instance: by id", "claw_instance", {"id": RUNNING}, lambda pages: 1),
-    # What it is, and the change.
+    # The instance, the change.
     Job("claw_instance: start", "claw_instance", {"id": STOPPED, **NEW}, lambda pages: 2),
-    # Names are found in the list; only the detail has all fields.
+    # The list to find the name; the detail, which has all fields.
     Job("claw_instance: by name", "claw_instance", {"name": "web-bot"}, lambda pages: pages.instances + 1),
     Job(
         "claw_instance: absent, by name",
@@ -72,9 +72,9 @@ JOBS = (
         lambda pages: pages.instances + 1,
     ),
     Job("claw_addon: by id, unchanged", "claw_addon", {"id": 1, "config": {}}, lambda pages: 1),
-    # What it is, the change, and whether it took.
+    # The add-on, the change, the add-on again.
     Job("claw_addon: by id, changed", "claw_addon", {"id": 1, "config": {"usage_limit": 7}}, lambda pages: 3),
-    # As with names of instances: only the detail surely has all attributes.
+    # The list to find the add-on; the detail, which has all attributes.
     Job(
         "claw_addon: by instance",
         "claw_addon",
@@ -90,7 +90,7 @@ JOBS = (
         {"instance_id": BACKED_UP, "newest": True},
         lambda pages: pages.backups,
     ),
-    # The backup, the instance that it overwrites, the restore.
+    # The backup, its instance, the restore.
     Job(
         "claw_backup_restore: by id",
         "claw_backup_restore",
@@ -109,7 +109,7 @@ JOBS = (
         {"order": "none", "package_id": 1, "balance_below": 1},
         lambda pages: 1,
     ),
-    # The balance before, the purchase, the balance after, which is a part of the result.
+    # The balance, the purchase, the new balance for the result.
     Job(
         "claw_purchase: bought",
         "claw_purchase",
@@ -122,15 +122,15 @@ JOBS = (
 )
 
 
-def measured(workplace: Workplace, runs: int) -> Section:
-    """The section. Counts don't vary, so once is enough."""
+def measure(workplace: Workplace, runs: int) -> Section:
+    """Measures and returns the section. Counts don't vary, so one run is enough."""
     sent: dict[tuple[str, str], list[int]] = {}
     fewest: dict[str, list[int]] = {}
     for size in SIZES:
         with services(instances=size) as account:
             pages = _pages(account)
             for job in JOBS:
-                tell(f"requests, {size:,} instances: {job.title}")
+                log_progress(f"requests, {size:,} instances: {job.title}")
                 fewest.setdefault(job.title, []).append(job.fewest(pages))
                 task = {f"clawhosters.cloud.{job.module}": job.options}
                 environment = {"CLAWHOSTERS_STATE_DIR": str(workplace.folder / f"state-{size}")}
@@ -149,11 +149,11 @@ def _compare(
     sent: dict[tuple[str, str], list[int]],
     fewest: dict[str, list[int]],
 ) -> None:
-    """What the peers have, too: an inventory, and a task of one instance."""
+    """Compares with the peers: an inventory, and a task for one instance."""
     workplace.write("host.yml", hosts(1, 1))
     fewest.setdefault("inventory", []).append(math.ceil(size / PAGE))
     for contestant in ALL:
-        tell(f"requests, {size:,} instances: inventory, {contestant.name}")
+        log_progress(f"requests, {size:,} instances: inventory, {contestant.name}")
         command = contestant.listing(workplace, account)
         sent.setdefault(("inventory", contestant.name), []).append(_requests(workplace, contestant, account, command))
     for peer in PEERS:
@@ -170,7 +170,7 @@ def _requests(
     environment: dict[str, str] | None = None,
 ) -> int:
     service = contestant.service(account)
-    service.turn()
+    service.configure()
     workplace.run(command, {**contestant.environment(account), **(environment or {})})
     return service.counts().requests
 
@@ -200,10 +200,10 @@ def _section(sent: dict[tuple[str, str], list[int]], fewest: dict[str, list[int]
         )
     section.notes = [
         (
-            "Each as a task of its own, on localhost: ansible-playbook TASK.yml; inventory: ansible-inventory --list. "
-            "Counted by the service. Ratio: to the fewest that do the same, the worst of the sizes: for a list "
-            f"ceil(entries / {PAGE}) pages, then 1 for each object read, changed, or read again since its answer is "
-            "no proof."
+            "Each is one task on localhost: ansible-playbook TASK.yml; inventory: ansible-inventory --list. Counted by "
+            "the service. Ratio: to the minimum, for the worst size. The minimum is "
+            f"ceil(entries / {PAGE}) pages for a list, plus 1 for each object read, changed, or read again to verify "
+            "the change."
         ),
     ]
     return section

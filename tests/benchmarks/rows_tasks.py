@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task costs: one call, fifty in a loop, fifty hosts at ten forks, fifty in one task."""
+"""Time of tasks: one call, fifty in a loop, fifty hosts with ten forks, fifty in one task."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.contestants import ALL, OURS, PEERS, Contestant, hosts, number_of, play, shown
-from benchmarks.measure import BenchError, Workplace, median_of, rotated, tell
+from benchmarks.contestants import ALL, OURS, PEERS, Contestant, format_one_line, hosts, number_variable, play
+from benchmarks.measure import BenchError, Workplace, log_progress, median_by, rotate
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 
@@ -23,7 +23,7 @@ LOOP, SPREAD, ONE, FLEET = "a loop of 50", "50 hosts at 10 forks", "one call", "
 
 @dataclass(frozen=True)
 class Job:
-    """A playbook of one contestant, beside an empty one over the same hosts."""
+    """A playbook of one contestant with its inventory."""
 
     title: str
     contestant: Contestant
@@ -31,8 +31,8 @@ class Job:
     inventory: str
 
 
-def measured(workplace: Workplace, runs: int) -> Section:
-    """The section."""
+def measure(workplace: Workplace, runs: int) -> Section:
+    """Measures and returns the section."""
     workplace.write("one.yml", hosts(1, 1))
     workplace.write("fifty.yml", hosts(1, ITEMS))
     workplace.write("nothing.yml", play([]))
@@ -40,7 +40,7 @@ def measured(workplace: Workplace, runs: int) -> Section:
         *(_job(workplace, ONE, contestant, contestant.task("number"), "one.yml") for contestant in ALL),
         *(_job(workplace, LOOP, contestant, _looped(contestant), "one.yml") for contestant in ALL),
         *(
-            _job(workplace, SPREAD, contestant, contestant.task(number_of(contestant)), "fifty.yml")
+            _job(workplace, SPREAD, contestant, contestant.task(number_variable(contestant)), "fifty.yml")
             for contestant in ALL
         ),
         _job(workplace, FLEET, OURS, _fleet(), "one.yml"),
@@ -49,21 +49,21 @@ def measured(workplace: Workplace, runs: int) -> Section:
     empties: dict[str, list[float]] = {"one.yml": [], "fifty.yml": []}
     with services(running=ACCOUNT) as account:
         asked = []
-        for job in jobs[: len(ALL)]:  # one call each, which fills the caches of compiled code
+        for job in jobs[: len(ALL)]:  # one call each warms up the bytecode caches
             service = job.contestant.service(account)
-            service.turn()
+            service.configure()
             _seconds(workplace, job.playbook, job.inventory, account, job.contestant)
             asked.append(f"{service.counts().requests} ({job.contestant.name})")
         for run in range(runs):
             for title in (ONE, LOOP, SPREAD, FLEET):
                 group = [job for job in jobs if job.title == title]
-                # The empty playbook runs in the same turn as those that it is taken off from.
+                # The empty playbook, whose time is subtracted, runs in the same round.
                 empty = _seconds(workplace, "nothing.yml", group[0].inventory, account, OURS)
                 empties[group[0].inventory].append(empty)
-                for job in rotated(group, run):
+                for job in rotate(group, run):
                     seconds = _seconds(workplace, job.playbook, job.inventory, account, job.contestant)
                     nets.setdefault((title, job.contestant.name), []).append(seconds - empty)
-                    tell(f"tasks, run {run + 1} of {runs}: {title}, {job.contestant.name}: {seconds:.2f} s")
+                    log_progress(f"tasks, run {run + 1} of {runs}: {title}, {job.contestant.name}: {seconds:.2f} s")
     return _section(nets, empties, asked, runs)
 
 
@@ -84,15 +84,15 @@ def _seconds(workplace: Workplace, playbook: str, inventory: str, account: Servi
     command = ["ansible-playbook", "-i", inventory, "--forks", str(FORKS), playbook]
     sample = workplace.run(command, contestant.environment(account))
     if re.search(r"changed=[1-9]", sample.stdout):
-        raise BenchError(f"{contestant.collection} changed what was to stay as it is:\n{sample.stdout[-2000:]}")
+        raise BenchError(f"{contestant.collection} changed an instance unexpectedly:\n{sample.stdout[-2000:]}")
     return sample.wall
 
 
 def _section(
     nets: dict[tuple[str, str], list[float]], empties: dict[str, list[float]], asked: list[str], runs: int
 ) -> Section:
-    section = Section(f"Tasks: one instance found as it should be, net of an empty playbook, medians of {runs}")
-    medians = {key: median_of(values, float) for key, values in nets.items()}
+    section = Section(f"Tasks: one unchanged instance, less the time of an empty playbook, medians of {runs}")
+    medians = {key: median_by(values, float) for key, values in nets.items()}
 
     def row(title: str, against: str, goal: float | None, times: Callable[[float], str]) -> Row:
         ours = medians[title, OURS.name]
@@ -113,16 +113,16 @@ def _section(
     ]
     section.notes = [
         f"ansible-playbook -i {{one.yml,fifty.yml}} --forks {FORKS} TASK.yml, with "
-        + "; ".join(f"{contestant.name}: {shown(contestant.instance)}" for contestant in ALL)
+        + "; ".join(f"{contestant.name}: {format_one_line(contestant.instance)}" for contestant in ALL)
         + ".",
         (
-            f"claw_fleet: {shown({'instances': [{'id': 1}, {'id': 2}]})}, and so on to {ITEMS}. An account of "
-            f"{ACCOUNT} instances, no latency, no limit. Ratio: how many times as long the better peer takes; for "
-            "claw_fleet the better peer's loop."
+            f"claw_fleet: {format_one_line({'instances': [{'id': 1}, {'id': 2}]})}, up to {ITEMS}. An account of "
+            f"{ACCOUNT} instances, no latency, no limit. Ratio: time of the better peer divided by ours; for "
+            "claw_fleet, the better peer's loop."
         ),
         (
-            f"The empty playbook: {median_of(empties['one.yml'], float):.2f} s with one host, "
-            f"{median_of(empties['fifty.yml'], float):.2f} s with {ITEMS}. Requests for one instance: "
+            f"The empty playbook: {median_by(empties['one.yml'], float):.2f} s with one host, "
+            f"{median_by(empties['fifty.yml'], float):.2f} s with {ITEMS}. Requests for one instance: "
             f"{', '.join(asked)}."
         ),
     ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The services that are asked: the simulator for this collection, a stand-in of their own API for the others."""
+"""The services: the simulator for this collection, a stand-in of their API for the others."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ from benchmarks.standin import CONTROL
 from simulator.handle import HOME, Simulator
 
 UNLIMITED = 1_000_000
-"""Requests in a window where no limit is wanted: as with the real service, its headers are on every answer."""
+"""Limit without effect. It is not zero, so that every response has the headers, as with the real service."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Requests that a service saw, and how many of them it answered with 429."""
+    """Number of requests to a service, and of 429 responses."""
 
     requests: int
     refused: int
     first_at: float
-    """When the first of them came, as Unix time."""
+    """Unix time of the first request."""
 
 
 class Service(Protocol):
-    """A service that is measured against."""
+    """A service with adjustable latency and rate limit."""
 
-    def turn(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
-        """Settings for what follows; counts begin at zero, and the limit's window is open."""
+    def configure(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
+        """Changes the settings, and resets the counts and the limit's window."""
 
     def counts(self) -> Counts:
-        """What was asked since."""
+        """Returns the counts since the last reset."""
 
-    def cost(self) -> float:
-        """Seconds of processor that the service's process took so far; nan where the system doesn't tell."""
+    def cpu_seconds(self) -> float:
+        """Returns the CPU seconds of the service's process so far, or nan if unknown."""
 
 
 class Simulated:
-    """The simulator, as a benchmark turns it."""
+    """Adapter for the simulator."""
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
 
-    def turn(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
+    def configure(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
         self.simulator.reset(switches={"rate_limit": limit, "rate_window_seconds": window, "rate_window": "clock"})
         if latency:
             self.simulator.fault("slow", seconds=latency, times=None)
@@ -64,7 +64,7 @@ class Simulated:
         statuses = [request["status"] for request in log]
         return Counts(len(statuses), statuses.count(429), min((request["at"] for request in log), default=math.nan))
 
-    def cost(self) -> float:
+    def cpu_seconds(self) -> float:
         try:
             fields = Path(f"/proc/{self.simulator.process.pid}/stat").read_text(encoding="ascii").split()
         except OSError:
@@ -73,21 +73,21 @@ class Simulated:
 
 
 class StandIn:
-    """The stand-in's process, as a benchmark turns it."""
+    """Adapter for the stand-in's process."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._session = requests.Session()
         self._session.trust_env = False
 
-    def turn(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
+    def configure(self, *, latency: float = 0.0, limit: int = UNLIMITED, window: float = 3.0) -> None:
         self._control({"latency": latency, "limit": limit, "window": window})
 
     def counts(self) -> Counts:
         told = self._control()
         return Counts(told["requests"], told["refused"], math.nan)
 
-    def cost(self) -> float:
+    def cpu_seconds(self) -> float:
         return float(self._control()["cpu"])
 
     def _control(self, settings: Mapping[str, float] | None = None) -> Any:
@@ -96,7 +96,7 @@ class StandIn:
 
 @dataclass(frozen=True)
 class Services:
-    """An account of one size, with each of the services."""
+    """An account of one size on each of the services."""
 
     simulated: Simulated
     standin: StandIn
@@ -108,7 +108,7 @@ class Services:
 
 @contextmanager
 def services(*, instances: int | None = None, running: int = 0) -> Iterator[Services]:
-    """Accounts with so many ``instances`` in all states, or with so many that are all ``running``."""
+    """Starts services with ``instances`` in all statuses, or with ``running`` running ones."""
     state = {"instances": [{"name": f"vm-{number}", "status": "running"} for number in range(1, running + 1)]}
     size = running if instances is None else instances
     command = [sys.executable, "-m", "benchmarks.standin", f"--servers={size}"]

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stand-in for the two other services, in a process of its own: `python -m benchmarks.standin --servers 300`.
+"""A stand-in for the two other services, in its own process: `python -m benchmarks.standin --servers 300`.
 
-As the simulator, it counts the requests in fixed windows by the clock, and sends every answer
-after the latency it was told. Its first line of output is its address; it leaves when its standard input ends.
+Like the simulator, it counts requests in fixed windows by the clock, and delays every response by the latency.
+It prints its URL as the first line, and exits when standard input is closed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TEXTS = {200: "OK", NOT_FOUND: "Not Found", 429: "Too Many Requests"}
 
 @dataclass
 class Settings:
-    """What a benchmark may turn: seconds before an answer, requests in a window, and its length in seconds."""
+    """Settings: latency in seconds, requests per window, and length of the window in seconds."""
 
     latency: float = 0.0
     limit: int = 1_000_000
@@ -39,14 +39,14 @@ class Settings:
 
 @dataclass
 class Counts:
-    """What was asked since the last turn."""
+    """Counts since the last change of the settings."""
 
     requests: int = 0
     refused: int = 0
 
 
 class Standin:
-    """Both services; every turn of the settings begins with empty counts and an open window."""
+    """Serves both APIs. A change of the settings resets the counts and the window."""
 
     def __init__(self, servers: int) -> None:
         self._services = (Hetzner(servers), Vultr(servers))
@@ -63,7 +63,7 @@ class Standin:
         self._in_window = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, for as long as it is kept."""
+        """Serves one connection until it is closed."""
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             kept = True
             while kept:
@@ -78,7 +78,7 @@ class Standin:
         writer.close()
 
     def _control(self, target: str) -> bytes:
-        """The counts so far; with settings in the query, it begins anew with those."""
+        """Returns the counts. Settings in the query are applied and reset them."""
         counts = json.dumps({**asdict(self._counts), "cpu": time.process_time()}).encode()
         if query := urlsplit(target).query:
             self._turn(dict(parse_qsl(query)))
@@ -93,7 +93,7 @@ class Standin:
         return _message(status, service.limit_headers(limit, remaining, reset), body)
 
     def _count(self) -> tuple[bool, int, int, int]:
-        """Whether the request is within the limit, and what to say of it."""
+        """Counts a request. Returns whether it is within the limit, and the headers."""
         now = time.time()
         if now >= self._window_begun + self._settings.window:
             self._window_begun, self._in_window = now // self._settings.window * self._settings.window, 0
@@ -115,7 +115,7 @@ def _message(status: int, headers: str, body: bytes) -> bytes:
 
 async def _main(servers: int) -> None:
     standin = Standin(servers)
-    # An unlimited number of waiting connections: fifty forks come at once.
+    # A large backlog: fifty forks connect at once.
     server = await asyncio.start_server(standin.serve, "127.0.0.1", 0, backlog=2048)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The table: rows in sections, and below them what they were measured with."""
+"""The table: rows in sections, followed by notes on the measurements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = (("", 40), ("ours", 17), ("hcloud", 17), ("vultr", 17), ("ratio", 10),
 
 @dataclass(frozen=True)
 class Row:
-    """One line: what each contestant came to, in the order of the columns. ``met`` is None where there is no target."""
+    """One line with the values of each contestant, in column order. ``met`` is None without a target."""
 
     name: str
     values: Sequence[str]
@@ -24,24 +24,24 @@ class Row:
     target: str = ""
     met: bool | None = None
     exempt: str = ""
-    """Why a target that is missed doesn't count, in a word."""
+    """One-word reason why a missed target doesn't count."""
 
     def cells(self) -> tuple[str, ...]:
-        """The columns."""
-        verdict = {None: "", True: "met", False: self.exempt or "short"}[self.met]
+        """Returns the cells of the columns."""
+        verdict = {None: "", True: "met", False: self.exempt or "missed"}[self.met]
         return (self.name, *self.values, self.ratio, self.target, verdict)
 
 
 @dataclass
 class Section:
-    """Rows that were measured together, with the commands that they stand for."""
+    """Rows measured together, with notes on their commands."""
 
     title: str
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        """As it is printed."""
+        """Returns the lines to print."""
         rule = "-" * WIDTH
         lines = ["", self.title, rule]
         lines += [_line(row.cells()) for row in self.rows]
@@ -49,15 +49,15 @@ class Section:
 
 
 def table(sections: list[Section], versions: list[str]) -> str:
-    """All of it."""
+    """Returns the whole table as text."""
     lines = ["", _line(tuple(title for title, _width in COLUMNS))]
     for section in sections:
         lines += section.lines()
-    short = [row.name for section in sections for row in section.rows if row.met is False and not row.exempt]
-    verdict = f"{len(short)} short of their target: {'; '.join(short)}" if short else "Every target is met."
+    missed = [row.name for section in sections for row in section.rows if row.met is False and not row.exempt]
+    verdict = f"{len(missed)} targets missed: {'; '.join(missed)}" if missed else "All targets met."
     lines += ["", *textwrap.wrap(verdict, WIDTH)]
     for section in sections:
-        lines += ["", f"Behind '{section.title}'"]
+        lines += ["", f"Notes on '{section.title}'"]
         for note in section.notes:
             lines += textwrap.wrap(note, WIDTH - 2, initial_indent="  ", subsequent_indent="    ")
     lines += ["", "Versions", *(f"  {version}" for version in versions)]
