@@ -54,7 +54,7 @@ def table(sections: list[Section], versions: list[str]) -> str:
     for section in sections:
         lines += section.lines()
     missed = [row.name for section in sections for row in section.rows if row.met is False and not row.exempt]
-    verdict = f"{len(missed)} targets missed: {'; '.join(missed)}" if missed else "All targets met."
+    verdict = f"Missed targets ({len(missed)}): {'; '.join(missed)}" if missed else "All targets met."
     lines += ["", *textwrap.wrap(verdict, WIDTH)]
     for section in sections:
         lines += ["", f"Notes on '{section.title}'"]
