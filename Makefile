@@ -1,4 +1,4 @@
-# Everything a contributor runs, on any machine that has Python 3.11 or newer (with venv), make and git.
+# All commands for contributors. Needs Python 3.11 or newer (with venv), make and git.
 # `make` alone lists the targets. Another Python: `make test PYTHON=python3.13`.
 
 PYTHON ?= python3
@@ -7,21 +7,20 @@ PYTHON ?= python3
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# Nothing of the caller's own set-up reaches a demo or a test: not their Ansible settings, not their API key, and not the
-# repository that a git hook is at work in.
+# Isolates demo and tests from the caller's environment: Ansible settings, API key, and the repository of a git hook.
 unexport $(filter ANSIBLE_% CLAWHOSTERS_% PYTHONPATH PYTHONHOME GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE,$(.VARIABLES))
 
-# ---- Where things are made. All of it is ignored by git and removed by `make clean`.
+# ---- Generated files. Git ignores them, and `make clean` removes them.
 
-# Tools only take a collection for one in a folder ansible_collections/NAMESPACE/NAME. There are two of those:
-#   build/live   a link to this folder, for all that runs the collection: edits are live, nothing is copied.
-#   build/ansible_collections   a copy of what git would commit, for the tools that follow no link (ansible-test,
-#                antsibull-docs) or must not see anything else (the tarball).
+# Tools require a collection to be in a folder ansible_collections/NAMESPACE/NAME. There are two such folders:
+#   build/live   a link to this folder, to run the collection without copying it.
+#   build/ansible_collections   a copy of the files that git would commit, for tools that follow no links (ansible-test,
+#                antsibull-docs) or must not see other files (the archive).
 LIVE := build/live/ansible_collections/clawhosters/cloud
 COPY := build/ansible_collections/clawhosters/cloud
 
-# CORE=2.18 takes this ansible-core instead of the newest that the Python can run, in an environment of its own.
-# CORE=lowest takes the lowest versions that the collection promises, of ansible-core, requests and urllib3.
+# CORE=2.18 uses this ansible-core instead of the newest for the Python, in a separate environment.
+# CORE=lowest uses the lowest supported versions of ansible-core, requests and urllib3.
 CORE ?=
 VENV := $(if $(CORE),build/matrix/$(CORE),.venv)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -32,7 +31,7 @@ BENCH_READY := $(BENCH_VENV)/bench-$(VERSION).stamp
 MUTATION_VENV := build/mutation-venv
 MUTATION_READY := $(MUTATION_VENV)/mutation-$(VERSION).stamp
 
-# What runs sees the tools of the environment, the collection, and a home of its own: nothing is left in the caller's.
+# Commands use the tools of the environment, the collection, and a separate home folder.
 HOME_DIR := build/home
 RUN := HOME="$(CURDIR)/$(HOME_DIR)" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/live"
 
@@ -41,43 +40,43 @@ RUN := HOME="$(CURDIR)/$(HOME_DIR)" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ANSIBLE_
 .PHONY: help
 help: ## List the targets
 	@echo 'make TARGET, where TARGET is one of:'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F '|' '{ printf "%-16s%s\n", $$1, $$2 }'
 
 .PHONY: setup
-setup: live $(DEV_READY) ## Set all up for a contributor: the tools, and the checks before each commit
+setup: live $(DEV_READY) ## Install the tools and the pre-commit hooks
 	@$(RUN) pre-commit install --install-hooks
-	@printf 'Ready. The tools are in %s; make lists what they do.\n' '$(VENV)/bin'
+	@printf 'Ready. The tools are in %s; run make to list the targets.\n' '$(VENV)/bin'
 
 .PHONY: demo
-demo: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Show the collection at work on a simulated service
+demo: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Show the collection with a simulated service
 	@$(RUN) examples/demo.sh
 
 # Another port: make simulator PORT=9000
 PORT ?= 8800
 .PHONY: simulator
-simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Serve a simulated account, to rehearse with
+simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Run the simulator, to rehearse playbooks
 	@$(RUN) PYTHONPATH=tests python -m simulator --port $(PORT) --verbose
 
 # ---- For contributors
 
-# Two things at a time, since they wait for different things; sanity is the longest of the checks, so it comes first.
+# Two groups in parallel, since they wait for different resources. Sanity is the slowest check, so it comes first.
 .PHONY: test
-test: live copy $(DEV_READY) ## Run every check that a change must pass
+test: live copy $(DEV_READY) ## Run every check, as CI does
 	@$(RUN) python tests/parts.py "unit integration" "sanity lint docs lowest"
 	@printf '\nEverything passed.\n'
 
 .PHONY: check
-check: live $(DEV_READY) ## Before each commit: format, lint, types, unit tests, and some real commands
+check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tests and some real commands
 	@$(RUN) python tests/parts.py "style unit" "slice"
 
 .PHONY: test-all
-test-all: live copy $(DEV_READY) ## Run what takes longer, on top of `make test`
+test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits
 	@$(RUN) python tests/parts.py "crash fault-matrix fuzz build"
 
-# Debian 12's own Python, the oldest that users have; where it is missing, the nearest.
+# Debian 12's Python, the oldest supported one, or the nearest installed one.
 OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(PYTHON))
 
-# Another part of it: make test-matrix MATRIX=2.20:python3.13
+# For a part of it: make test-matrix MATRIX=2.20:python3.13
 MATRIX := lowest:$(OLDEST_PYTHON) 2.18:python3.11 2.19:python3.11 2.20:python3.13 2.21:python3.13
 .PHONY: test-matrix
 test-matrix: ## Run the tests on each supported ansible-core (about 50 minutes)
@@ -130,41 +129,41 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 	$(call heading,Integration tests: pytest)
 	@$(RUN) python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(call pytest_arguments,tests/integration)
 
-# Some real commands of each kind, over HTTP; see the marker in pyproject.toml.
+# A sample of real commands over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
 slice: live $(DEV_READY)
 	$(call heading,Some of the integration tests: pytest)
 	@$(RUN) python -m pytest -n 2 --dist loadgroup --failed-first -m slice tests/integration $(ARGS)
 
-# A part of the row of the matrix; the whole of it is make test-matrix MATRIX=lowest:python3.11
+# Part of the matrix row; for the whole row run make test-matrix MATRIX=lowest:python3.11
 .PHONY: lowest
-lowest: ## Run a part of the tests with the lowest versions that the collection promises
+lowest: ## Run part of the tests with the lowest supported versions
 	@$(OLDEST_PYTHON) -c 'import sys; sys.exit(sys.version_info[:3] != (3, 11, 2))' || \
-		printf '\nThe Python 3.11.2 of Debian 12 is not here; the nearest is taken: %s\n' "$$($(OLDEST_PYTHON) --version)"
+		printf '\nPython 3.11.2 of Debian 12 is not installed; using %s\n' "$$($(OLDEST_PYTHON) --version)"
 	@$(MAKE) unit CORE=lowest PYTHON=$(OLDEST_PYTHON)
 	@$(MAKE) slice CORE=lowest PYTHON=$(OLDEST_PYTHON) ARGS="-k 'command or test_client'"
 
-# Too long for every day: `make integration` judges a share of the cells, and kills a few runs.
+# `make integration` runs a sample of this.
 .PHONY: fault-matrix
-fault-matrix: live $(DEV_READY) ## Hold every module against every fault on every request: all cells, for some minutes
+fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
 	$(call heading,Fault matrix: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/test_fault_matrix.py --all-cells $(ARGS)
 
-# What `make integration` does with a few examples, with many.
+# `make integration` runs fewer examples of this.
 .PHONY: fuzz
-fuzz: live $(DEV_READY) ## Give the modules and the simulator arbitrary input, for some minutes
-	$(call heading,Arbitrary input: pytest)
+fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some minutes)
+	$(call heading,Random input: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/test_every_module.py tests/integration/test_simulator_contract.py \
 		-k 'any_json or fuzzer' --all-cells $(ARGS)
 
 .PHONY: crash
-crash: live $(DEV_READY) ## Kill runs at fifty moments of each kind and run them again, for some minutes
+crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills 50 $(ARGS)
 
-# The tests may fail where measuring makes them too slow; the figures are shown all the same.
+# Tests may fail because measuring slows them down; the report is printed anyway.
 .PHONY: coverage
-coverage: live $(DEV_READY) ## Measure what the tests run of the plugins, in all their processes (ARGS as for unit)
+coverage: live $(DEV_READY) ## Measure the test coverage of the plugins, in all processes (ARGS as for unit)
 	$(call heading,Coverage: pytest)
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(RUN) $(MEASURE) COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml" \
@@ -172,35 +171,35 @@ coverage: live $(DEV_READY) ## Measure what the tests run of the plugins, in all
 	$(RUN) $(MEASURE) coverage combine --quiet && $(RUN) $(MEASURE) coverage report && exit $$failed
 MEASURE := COVERAGE_ROOT="$(CURDIR)"
 
-# ARGS names files of module_utils, and how long it may take: make mutation ARGS='_http/pagination _rate/headers --minutes 10'
+# ARGS: files of module_utils, and a time limit: make mutation ARGS='_http/pagination _rate/headers --minutes 10'
 .PHONY: mutation
-mutation: live copy $(DEV_READY) $(MUTATION_READY) ## Change the code in small ways, and show what no test notices
+mutation: live copy $(DEV_READY) $(MUTATION_READY) ## Show mutations of the code that no test detects
 	$(call heading,Mutation: cosmic-ray)
 	@$(RUN) PYTHONPATH=tests $(MUTATION_VENV)/bin/python -m mutation $(ARGS)
 
 .PHONY: docs
-docs: live $(DEV_READY) ## Make the site of the documentation, in build/docs/html
+docs: live $(DEV_READY) ## Build the documentation site in build/docs/html
 	$(call heading,Documentation: Sphinx)
 	@$(RUN) python docs/build.py build/docs
 
 .PHONY: pictures
-pictures: live $(DEV_READY) ## Take the pictures of the README anew, from a run of the demo (needs a Chromium)
+pictures: live $(DEV_READY) ## Render the pictures of the README from a run of the demo (needs Chromium)
 	@$(RUN) python docs/pictures.py
 
-# ARGS names rows, and how often each is run: make bench ARGS='inventory runs=1'
+# ARGS: sections, and the number of runs: make bench ARGS='inventory runs=1'
 .PHONY: bench
-bench: live $(BENCH_READY) ## Measure it beside hetzner.hcloud and vultr.cloud (about half an hour)
+bench: live $(BENCH_READY) ## Compare the cost with hetzner.hcloud and vultr.cloud (about half an hour)
 	@$(RUN) PYTHONPATH=tests $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 .PHONY: format
-format: live $(DEV_READY) ## Put the code into its format, and fix what ruff can fix
+format: live $(DEV_READY) ## Format the code, and fix what ruff can fix
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
 # ARGS goes to uv: make lock ARGS=--upgrade
 # ansible-galaxy of ansible-core 2.18 refuses the newest resolvelib.
 .PHONY: lock
-lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
+lock: $(DEV_READY) ## Pin the requirements (ARGS=--upgrade for the newest versions)
 	@for name in demo dev uv bench mutation; do \
 		$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 "requirements/$$name.in" \
 			--output-file "requirements/$$name.txt" || exit; \
@@ -217,25 +216,25 @@ lock: $(DEV_READY) ## Pin the requirements anew (ARGS=--upgrade for the newest)
 LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
 .PHONY: build
-build: live $(DEV_READY) ## Build the collection's archive into dist/, and let Galaxy's importer judge it
-	$(call heading,Build: ansible-galaxy, and the importer of Galaxy (this takes a while))
+build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importer on it
+	$(call heading,Build: ansible-galaxy and Galaxy's importer (this takes a while))
 	@rm -rf dist
 	@$(RUN) PYTHONPATH=tests python -m support.archive dist
 
 .PHONY: changelog
-changelog: live $(DEV_READY) ## Turn the fragments into a release of galaxy.yml's version
+changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version
 	@$(RUN) antsibull-changelog release
 
 .PHONY: clean
-clean: ## Remove all that these targets made, the environment too
+clean: ## Remove all generated files and the environments
 	rm -rf $(VENV) build dist collections .ansible .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f changelogs/.plugin-cache.yaml
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# ---- How it is done
+# ---- Helpers
 
-# A link that is right is left alone: to replace it takes a file of another name, which a copy made meanwhile would meet.
-# pytest-ansible would make a tree of links of its own, once, and miss what is added later; it takes this one instead.
+# Leaves a correct link unchanged: replacing it creates a temporary file, which a concurrent copy could pick up.
+# The link `collections` is for pytest-ansible, whose own tree of links would miss files added later.
 .PHONY: live
 live:
 	@mkdir -p $(HOME_DIR) $(dir $(LIVE))
@@ -243,7 +242,7 @@ live:
 	@[ -L collections ] || rm -rf collections
 	@[ "$$(readlink collections)" = build/live ] || ln -sfn build/live collections
 
-# A repository of its own: ansible-test asks git for the files, and finds none in a folder that an outer one ignores.
+# A separate repository: ansible-test lists files with git, which finds none in a folder that this repository ignores.
 .PHONY: copy
 copy:
 	@[ -d $(COPY)/.git ] || git init --quiet --initial-branch=copy $(COPY)
@@ -251,22 +250,23 @@ copy:
 	@git -C $(COPY) checkout-index --all --force --quiet
 	@git -C $(COPY) clean -ffdq
 
-# uv installs in seconds what takes pip a minute; where there is no uv, pip does it.
+# uv installs in seconds, pip in a minute. Falls back to pip without uv.
 PIP := -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 install = UV_CACHE_DIR=build/uv $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes $(1) \
 	|| $(@D)/bin/python $(PIP) $(1)
 
-# A change of the pins, or of the Python, makes the environment anew. The stamp is written last: a broken-off install has none.
+# Recreates the environment after a change of the pins or the Python. The stamp is written last, so that an interrupted
+# installation has none.
 $(DEMO_READY): requirements/demo.txt
 $(DEV_READY): requirements/dev.txt $(CORE:%=requirements/core-%.txt)
 $(BENCH_READY): requirements/bench.txt
 $(MUTATION_READY): requirements/mutation.txt
 $(DEMO_READY) $(DEV_READY) $(BENCH_READY) $(MUTATION_READY):
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-		echo "PYTHON=$(PYTHON) is not a Python 3.11 or newer with venv (Debian: python3-venv). Name one: make PYTHON=python3.13" >&2; \
+		echo "PYTHON=$(PYTHON) is not Python 3.11 or newer with venv (Debian: python3-venv). Set another one: make PYTHON=python3.13" >&2; \
 		exit 1; }
-	@[ ! -L $(@D) ] || { echo '$(@D) is a link to another environment, which would be emptied.' >&2; exit 1; }
-	@echo 'Setting up $(@D) with the versions of $< (Python $(VERSION)) ...'
+	@[ ! -L $(@D) ] || { echo '$(@D) is a link to another environment; not deleting that.' >&2; exit 1; }
+	@echo 'Setting up $(@D) with the versions in $< (Python $(VERSION)) ...'
 	@$(PYTHON) -m venv --clear $(@D)
 	@$(@D)/bin/python $(PIP) --requirement requirements/uv.txt || true
 	@$(call install,--requirement $<)

@@ -2,8 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The guides say what is so: their examples are files that are run, their messages are those of the source, and their
-links lead somewhere. What the commands in them do is seen in tests/integration/test_guides.py."""
+"""Checks the guides against the code: examples are tested files, messages are those of the source, links resolve.
+
+tests/integration/test_guides.py runs the commands of the guides.
+"""
 
 from __future__ import annotations
 
@@ -22,65 +24,65 @@ IDS = [str(path.relative_to(ROOT)) for path in PAGES]
 
 
 @pytest.mark.parametrize("guide", guides.GUIDES, ids=lambda path: path.stem)
-def test_every_yaml_in_a_guide_stands_in_an_example_that_is_run(guide: Path) -> None:
+def test_every_yaml_block_is_part_of_a_tested_example(guide: Path) -> None:
     examples = {path: path.read_text(encoding="utf-8") for path in guides.EXAMPLES}
     for block in guides.blocks(guide, "yaml") if guide.stem not in guides.ELSEWHERE else ():
         assert any(block in text for text in examples.values()), (
-            f"{guide.name}: this stands in no file of examples/. Put it there, where tests run it:\n{block}"
+            f"{guide.name}: no file in examples/ contains this block. Add it there, so that tests run it:\n{block}"
         )
 
 
 @pytest.mark.parametrize("guide", guides.GUIDES, ids=lambda path: path.stem)
-def test_a_block_is_yaml_or_a_command_that_is_run_or_one_that_cannot_be(guide: Path) -> None:
+def test_every_block_is_yaml_shell_or_console(guide: Path) -> None:
     for kind, text in guides.all_blocks(guide):
-        assert kind in ("yaml", "shell", "console"), f"{guide.name} has a block of the kind {kind!r}"
+        assert kind in ("yaml", "shell", "console"), f"{guide.name} has a block of kind {kind!r}"
         if kind == "console":
             command = text.removeprefix("$ ").split()[0]
-            assert command in guides.NOT_RUN, f"{guide.name}: make this a shell block, which is run: {text}"
+            assert command in guides.NOT_RUN, f"{guide.name}: use a shell block, so that a test runs it: {text}"
 
 
 @pytest.mark.parametrize("front_page", ["README.md", "docs/index.md"])
-def test_the_front_pages_lead_to_every_guide(front_page: str) -> None:
+def test_the_front_pages_link_to_every_guide(front_page: str) -> None:
     text = (ROOT / front_page).read_text(encoding="utf-8")
     for guide in guides.GUIDES:
         assert guide.name == "index.md" or f"{guide.name})" in text, f"{front_page} does not link to {guide.name}"
 
 
-def template(node: ast.AST) -> str:
-    """A string of the source, with … for what is put into it."""
+def format_template(node: ast.AST) -> str:
+    """Returns a string of the source, with … for each replacement field."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
-        return "".join(template(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        return "".join(format_template(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
     raise TypeError(node)
 
 
-def texts_of_the_source() -> t.Iterator[str]:
+def find_source_strings() -> t.Iterator[str]:
     for path in [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("extensions/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
-                yield " ".join(template(node).split())
+                yield " ".join(format_template(node).split())
     for path in ROOT.glob("roles/*/tasks/*.yml"):
         yield " ".join(path.read_text(encoding="utf-8").split())
 
 
-def pieces(message: str) -> list[str]:
-    """What of a quoted message is the same each time; a trailing blank or full stop belongs to no piece."""
-    return [piece.strip() for piece in message.split("…") if len(piece.strip()) > 3]
+def fixed_parts(message: str) -> list[str]:
+    """Returns the parts of a quoted message between its placeholders."""
+    return [part.strip() for part in message.split("…") if len(part.strip()) > 3]
 
 
-def test_every_message_in_the_troubleshooting_is_one_of_the_source() -> None:
+def test_every_message_in_the_troubleshooting_exists_in_the_source() -> None:
     terms = re.findall(r"^(.+)\n: ", (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8"), re.MULTILINE)
     messages = [message for term in terms for message in re.findall(r"`([^`]+)`", term)]
     assert len(messages) > 50
-    sources = list(texts_of_the_source())
+    sources = list(find_source_strings())
     for message in messages:
-        pattern = re.compile(".*".join(map(re.escape, pieces(message))))
-        assert pieces(message) == [] or any(map(pattern.search, sources)), f"nobody says: {message}"
+        pattern = re.compile(".*".join(map(re.escape, fixed_parts(message))))
+        assert fixed_parts(message) == [] or any(map(pattern.search, sources)), f"not in the source: {message}"
 
 
 def slugify(heading: str) -> str:
-    """The anchor of a heading, as code hosts and the site make it."""
+    """Returns the anchor of a heading, as code hosts and the site build it."""
     return re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).strip().replace(" ", "-")
 
 
@@ -89,7 +91,7 @@ def anchors(page: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_links_lead_somewhere_for_those_who_read_the_files(page: Path) -> None:
+def test_links_between_the_files_resolve(page: Path) -> None:
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         path, _hash, anchor = link.partition("#")
         if "://" in link:
@@ -100,13 +102,13 @@ def test_links_lead_somewhere_for_those_who_read_the_files(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
-def test_lines_are_short_but_for_tables_and_what_cannot_be_broken(page: Path) -> None:
+def test_lines_are_short_except_tables_and_unbreakable_ones(page: Path) -> None:
     for line in page.read_text(encoding="utf-8").splitlines():
         assert len(line) <= 120 or line.startswith(("|", "`", "![")), line
 
 
 def cited_sections() -> set[tuple[str, str]]:
-    """What comments of the code cite, as (document, section)."""
+    """Returns the sections that comments cite, as (document, section)."""
     cited = set()
     for path in [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("tests/**/*.py")]:
         text = path.read_text(encoding="utf-8")
