@@ -19,10 +19,10 @@ import platform
 import typing as t
 
 from .._errors import MESSAGE_LIMIT, ClawHostersError, one_line
-from .._http.transport import RequestOutcome
 from .._state.folder import StateFolder, UntrustedError
 from .headers import parse_window, requested_delay
 from .limiter import RateLimiter
+from .outcome import RequestOutcome
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for the file, which nobody needs for more than a moment."""

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from .._errors import MASK, ClawHostersError, PartialError, RefusedError
 from .._http.client import Client
-from .._module.arguments import Options, RedactedOptions
-from .._secret_fields import PAYMENT_WORD, find_secrets, find_texts
+from .._secret_fields import PAYMENT_WORD, Options, RedactedOptions, find_secrets, find_texts
 from .._state.journal import Event, Journal, OperationKey, OperationState
 from .at_most_once import AtMostOnce, OutcomeUnknownError
 
