@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_instance,
@@ -70,7 +74,7 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
     simulator: Simulator, worker: Worker, state: Path, damage: t.Callable[[bytes], bytes]
 ) -> None:
     # So that the one that is cut to its first line holds none of the others.
-    Journal(str(state)).write(OperationKey("restore", simulator.url, "INC-0", "1"), Event.INTENDED)
+    Journal(str(state)).append(OperationKey("restore", simulator.url, "INC-0", "1"), OperationEvent.INTENDED)
     for module, options in SPENDERS.items():
         assert worker.run(module, **options)["changed"] is True
     sent = posts(simulator)
@@ -91,8 +95,8 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
 def forged(simulator: Simulator, state: Path) -> None:
     """A journal that says the restore was done."""
     journal = Journal(str(state))
-    for event in (Event.INTENDED, Event.COMPLETED):
-        journal.write(OperationKey("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
+    for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
+        journal.append(OperationKey("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
 
 
 def test_a_folder_of_another_user_is_no_memory_and_stops_nothing_else(

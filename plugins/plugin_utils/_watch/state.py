@@ -18,7 +18,13 @@ from pathlib import Path
 
 from ...module_utils._errors import MESSAGE_LIMIT, ClawHostersError, one_line
 from ...module_utils._http.settings import Settings
-from ...module_utils._state.folder import UntrustedError, open_own, opened_folder, replace_file, require_not_replaceable
+from ...module_utils._state.files import (
+    UntrustedError,
+    atomic_replace,
+    open_folder,
+    open_owned,
+    require_not_replaceable,
+)
 from .transitions import Event, Known, Seen, Waiting
 
 FORMAT = 1
@@ -107,7 +113,7 @@ class StateFile:
         try:
             # Nobody else is at it, as the file is held.
             with self._folder() as folder:
-                replace_file(folder, self._path.name, json.dumps(content, ensure_ascii=True).encode())
+                atomic_replace(folder, self._path.name, json.dumps(content, ensure_ascii=True).encode())
         except OSError as error:
             raise self._unusable(error) from None
 
@@ -121,7 +127,7 @@ class StateFile:
         status = os.fstat(folder)
         # Some container platforms open all files of a volume to the group that may write to it.
         group = status.st_gid if status.st_mode & stat.S_IWGRP else None
-        return open_own(folder, name, flags, self._path.parent, group=group)
+        return open_owned(folder, name, flags, self._path.parent, group=group)
 
     @contextlib.contextmanager
     def _folder(self) -> t.Iterator[int]:
@@ -129,7 +135,7 @@ class StateFile:
         place = Path(os.path.realpath(self._path.parent)) / self._path.name
         require_not_replaceable(self._path)
         require_not_replaceable(place)
-        with opened_folder(place.parent) as folder:
+        with open_folder(place.parent) as folder:
             yield folder
 
     @property
