@@ -86,7 +86,7 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
             result = worker.run(module, check=check, **options)
             assert result["failed"] is True
             assert str(path) in result["msg"]
-            assert "if nothing is under way" in result["msg"]
+            assert "if no restore or purchase is in progress" in result["msg"]
             assert result["msg"].endswith("Nothing was sent.")
     assert posts(simulator) == sent
     assert path.read_bytes() == left
@@ -199,7 +199,7 @@ def test_the_fleet_report_tells_of_a_damaged_journal(simulator: Simulator, contr
     run = write_report(controller, fleet_report_path=str(page), fleet_report_state_dir=str(state))
     assert run.rc == 0, run.screen
     text = page.read_text(encoding="utf-8")
-    assert "journal.jsonl is empty, so what was sent before is not known." in text
+    assert "journal.jsonl is empty, so earlier requests are unknown." in text
     assert "holds none" not in text
     assert "journal.jsonl is empty" in " ".join(run.screen.split())
     assert list(kept(state)) == ["journal.jsonl"]

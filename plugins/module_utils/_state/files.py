@@ -59,9 +59,9 @@ def open_owned(folder: int, name: str, flags: int, path: Path, *, group: int | N
         status = os.fstat(file)
         require_owned(status, path / name, group=group)
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-            raise UntrustedError(f"{path / name} is no file")
+            raise UntrustedError(f"{path / name} is not a regular file")
         if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
-            raise UntrustedError(f"{path / name} has another name elsewhere (a hard link)")
+            raise UntrustedError(f"{path / name} has another hard link")
     except OSError:
         os.close(file)
         raise
@@ -136,7 +136,7 @@ def require_not_replaceable(path: Path) -> None:
             return
         is_world_writable = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
         if is_world_writable or not _is_trusted_owner(status):
-            raise UntrustedError(f"Others can replace {path}, since they own or may write {parent}")
+            raise UntrustedError(f"Others can replace {path}, since they own or can write to {parent}")
     with contextlib.suppress(FileNotFoundError):
         _require_trusted_link(path)
 
@@ -147,7 +147,7 @@ def _require_trusted_link(path: Path) -> None:
     if not stat.S_ISLNK(status.st_mode):
         return
     if not _is_trusted_owner(status):
-        raise UntrustedError(f"{path} is a link of another user (uid {status.st_uid})")
+        raise UntrustedError(f"{path} is a symbolic link of another user (uid {status.st_uid})")
     require_not_replaceable(Path(os.path.abspath(path.parent / os.readlink(path))))
 
 

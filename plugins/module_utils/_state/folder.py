@@ -33,7 +33,7 @@ class StateFolder:
 
     def __init__(self, state_dir: str) -> None:
         if not state_dir or "\0" in state_dir:
-            raise SettingsError("state_dir is empty or no path: name a folder of your own.")
+            raise SettingsError("state_dir is empty or not a path. Set it to a folder of your own.")
         self._unresolved = Path(os.path.abspath(os.path.expanduser(state_dir)))
         path = Path(os.path.realpath(self._unresolved))
         if os.geteuid() != ROOT_UID and _find_volume_group(path) is not None:

@@ -197,8 +197,8 @@ class Journal:
         if not content:
             # A journal is created with its first line.
             raise JournalError(
-                f"The journal {path} is empty, so what was sent before is not known. Put it back from a copy, or "
-                "remove the file if nothing is under way."
+                f"The journal {path} is empty, so earlier requests are unknown. Restore it from a copy, or delete the file "
+                "if no restore or purchase is in progress."
             )
         entries: list[JournalEntry] = []
         for number, text in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
@@ -207,26 +207,26 @@ class Journal:
             except (ValueError, KeyError, TypeError):
                 # Skipping it could send a request a second time.
                 raise JournalError(
-                    f"Line {number} of the journal {path} can't be read, so what was sent before is not known. Mend "
-                    "that line, or move the file away if nothing is under way."
+                    f"Line {number} of the journal {path} can't be read, so earlier requests are unknown. Repair that "
+                    "line, or move the file away if no restore or purchase is in progress."
                 ) from None
         if len(entries) < count:
             raise JournalError(
-                f"The journal {path} holds {len(entries)} lines, but {count} were written, so what was sent before is "
-                "not known. Put it back from a copy, or, to go on with these lines if nothing is under way, remove "
-                f"{JOURNAL_LOCK} beside it."
+                f"The journal {path} has {len(entries)} lines, but {count} were written, so earlier requests are unknown. "
+                "Restore it from a copy. To continue with these lines, if no restore or purchase is in progress, "
+                f"delete {JOURNAL_LOCK} beside it."
             )
         return entries
 
     def _build_error(self, error: OSError) -> JournalError:
         if isinstance(error, UntrustedError):
             return JournalError(
-                f"{one_line(error, MESSAGE_LIMIT)}, so no journal is kept there. Set state_dir to a folder of your "
-                "own: what must not be sent twice is never sent without a journal."
+                f"{one_line(error, MESSAGE_LIMIT)}, so the journal is not used. Set state_dir to a folder of your own: "
+                "restores and purchases are never sent without a journal."
             )
         return JournalError(
             f"The journal in {one_line(self._folder.path)} can't be used ({error.strerror or error}). Set state_dir to "
-            "a folder of your own: what must not be sent twice is never sent without a journal."
+            "a folder of your own: restores and purchases are never sent without a journal."
         )
 
 

@@ -207,7 +207,7 @@ DAMAGES = {
     "half a line": (lambda lines: lines[0][: len(lines[0]) // 2], "Line 1 "),
     "its second half": (lambda lines: lines[0][len(lines[0]) // 2 :] + lines[1], "Line 1 "),
     "cut in a line": (lambda lines: b"".join(lines)[: -len(lines[-1]) // 2], "Line 4 "),
-    "cut between two lines": (lambda lines: b"".join(lines[:2]), "holds 2 lines, but 4 were written"),
+    "cut between two lines": (lambda lines: b"".join(lines[:2]), "has 2 lines, but 4 were written"),
     "zeros at its end": (lambda lines: b"".join(lines[:3]) + b"\0" * len(lines[3]), "Line 4 "),
     "no URL in it": (lambda lines: lines[0].replace(b"https://", b"https://["), "Line 1 "),
 }
@@ -225,7 +225,7 @@ def test_a_damaged_journal_is_never_an_empty_one(tmp_path, damaged, words):
     with pytest.raises(JournalError, match=words) as caught:
         Journal(str(tmp_path)).read_state(OTHER)
     assert str(path) in str(caught.value)
-    assert "if nothing is under way" in str(caught.value)
+    assert "if no restore or purchase is in progress" in str(caught.value)
     assert str(caught.value).endswith("Nothing was sent.")
     with pytest.raises(JournalError, match=words):
         Journal(str(tmp_path)).append(OTHER, OperationEvent.INTENDED)
@@ -238,7 +238,7 @@ def test_a_journal_that_was_cut_goes_on_where_somebody_says_so(tmp_path):
     journal.append(OTHER, OperationEvent.INTENDED)
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
-    with pytest.raises(JournalError, match="holds 1 lines, but 2 were written"):
+    with pytest.raises(JournalError, match="has 1 lines, but 2 were written"):
         journal.read_states()
     (tmp_path / "journal.lock").unlink()
     assert set(journal.read_states()) == {SUBJECT}
@@ -361,7 +361,7 @@ def test_a_folder_of_another_user_is_not_believed(tmp_path: Path, owners: Owners
     owners.give(state, *state.iterdir())
     before = sorted(path.name for path in state.iterdir())
     journal = Journal(str(state))
-    words = r"state belongs to another user \(uid \d+\), so no journal is kept there\. Set state_dir"
+    words = r"state belongs to another user \(uid \d+\), so the journal is not used\. Set state_dir"
     for use in (journal.read_states, lambda: journal.read_state(OTHER), journal.lock(OTHER).__enter__):
         with pytest.raises(JournalError, match=rf"{words}.* Nothing was sent\."):
             use()
@@ -380,7 +380,7 @@ def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
     path = tmp_path / "state" / name
 
     def refused(words: str) -> None:
-        with pytest.raises(JournalError, match=f"{words}, so no journal is kept there"), journal.lock(SUBJECT):
+        with pytest.raises(JournalError, match=f"{words}, so the journal is not used"), journal.lock(SUBJECT):
             journal.append(OTHER, OperationEvent.INTENDED)
 
     owners.give(path)
@@ -391,7 +391,7 @@ def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
         refused(f"Others can write to .*{name}")
     path.chmod(0o600)
     (tmp_path / "second").hardlink_to(path)
-    refused(r"has another name elsewhere \(a hard link\)")
+    refused(r"has another hard link")
     (tmp_path / "second").unlink()
     with journal.lock(SUBJECT):
         journal.append(OTHER, OperationEvent.INTENDED)
@@ -411,7 +411,7 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
         journal.append(SUBJECT, OperationEvent.INTENDED)
     above.chmod(0o777)
     for use in (journal.read_states, journal.lock(SUBJECT).__enter__):
-        with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or may write .*above,"):
+        with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or can write to .*above,"):
             use()
     above.chmod(0o755)
     owners.give(above)
@@ -433,7 +433,7 @@ def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, 
     journal.append(SUBJECT, OperationEvent.INTENDED)
     owners.give(place / link)
     for use in (journal.read_states, journal.lock(SUBJECT).__enter__):
-        with pytest.raises(JournalError, match="is a link of another user"):
+        with pytest.raises(JournalError, match="is a symbolic link of another user"):
             use()
 
 

@@ -121,7 +121,7 @@ def test_a_link_is_refused_and_what_it_points_to_stays(path, tmp_path):
 
 def test_a_pipe_or_a_folder_is_refused(path, file):
     os.mkfifo(path)
-    with pytest.raises(StateError, match="is no file"):
+    with pytest.raises(StateError, match="is not a regular file"):
         file.read()
     path.unlink()
     path.mkdir()
@@ -166,12 +166,12 @@ def test_a_file_or_folder_of_another_user_tells_nothing(path, file, owners):
         file.read()
     path.chmod(0o600)
     (path.parent / "second").hardlink_to(path)
-    with pytest.raises(StateError, match="another name"):
+    with pytest.raises(StateError, match="another hard link"):
         file.read()
     (path.parent / "second").unlink()
     owners.give(path.parent)
     for use in (file.read, lambda: file.write(State({}, [])), StateFile(str(path), SETTINGS).held().__enter__):
-        with pytest.raises(StateError, match=r"since they own or may write .*folder. Name a file"):
+        with pytest.raises(StateError, match=r"since they own or can write to .*folder. Name a file"):
             use()
 
 
@@ -189,5 +189,5 @@ def test_a_folder_in_which_all_may_write_will_do_if_nobody_can_replace_the_file(
         with file.held():
             assert file.read() == STATE
     shared.chmod(0o777)
-    with pytest.raises(StateError, match="since they own or may write"):
+    with pytest.raises(StateError, match="since they own or can write to"):
         file.read()
