@@ -212,8 +212,8 @@ class Journal:
                 ) from None
         if len(entries) < count:
             raise JournalError(
-                f"The journal {path} has {len(entries)} lines, but {count} were written, so earlier requests are unknown. "
-                "Restore it from a copy. To continue with these lines, if no restore or purchase is in progress, "
+                f"The journal {path} has {len(entries)} lines, but {count} were written, so earlier requests are "
+                "unknown. Restore it from a copy. To continue with these lines, if no restore or purchase is in progress, "
                 f"delete {JOURNAL_LOCK} beside it."
             )
         return entries
