@@ -161,11 +161,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
-    DuplicateNames,
+    DuplicateNamesError,
     make_unique,
     safe_name,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import as_template, mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe, trust_template
 
 SETTINGS = tuple(API.options)
 NO_NAME = re.compile(r"[^A-Za-z0-9_]")
@@ -216,7 +216,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for warning in unknown_words(self._wanted(), {"status": listed.statuses}):
                 self.display.warning(warning)
             self._populate(listed.instances)
-        except (ClawHostersError, DuplicateNames) as error:
+        except (ClawHostersError, DuplicateNamesError) as error:
             raise AnsibleParserError(str(error)) from None
 
     def _require_known_options(self, config: t.Mapping[str, t.Any]) -> None:
@@ -358,7 +358,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _passes(self, variables: dict[str, t.Any]) -> bool:
         for condition in self.get_option("filters"):
             try:
-                if not self._compose(as_template(f"true if ({condition}) else false"), variables):
+                if not self._compose(trust_template(f"true if ({condition}) else false"), variables):
                     return False
             except Exception as error:  # Whatever a user's condition raises, it is the condition that is at fault.
                 raise AnsibleParserError(

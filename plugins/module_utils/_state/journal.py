@@ -197,8 +197,8 @@ class Journal:
         if not content:
             # A journal is created with its first line.
             raise JournalError(
-                f"The journal {path} is empty, so earlier requests are unknown. Restore it from a copy, or delete the file "
-                "if no restore or purchase is in progress."
+                f"The journal {path} is empty, so earlier requests are unknown. Restore it from a copy, or delete "
+                "the file if no restore or purchase is in progress."
             )
         entries: list[JournalEntry] = []
         for number, text in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
@@ -213,8 +213,8 @@ class Journal:
         if len(entries) < count:
             raise JournalError(
                 f"The journal {path} has {len(entries)} lines, but {count} were written, so earlier requests are "
-                "unknown. Restore it from a copy. To continue with these lines, if no restore or purchase is in progress, "
-                f"delete {JOURNAL_LOCK} beside it."
+                "unknown. Restore it from a copy. To continue with these lines, if no restore or purchase is in "
+                f"progress, delete {JOURNAL_LOCK} beside it."
             )
         return entries
 
