@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs claw_fleet in the controller."""
+"""Action plugin of claw_fleet: runs the module on the controller (interface 1a)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import C
 
 
 class ActionModule(ControllerAction):
-    """The action of claw_fleet."""
+    """Runs claw_fleet."""
 
     MODULE = claw_fleet

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs claw_purchase in the controller."""
+"""Action plugin of claw_purchase: runs the module on the controller (interface 1a)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import C
 
 
 class ActionModule(ControllerAction):
-    """The action of claw_purchase."""
+    """Runs claw_purchase."""
 
     MODULE = claw_purchase
 
-    # A process of its own would leave the link to pay by in its file of results.
+    # An asynchronous job would leave the payment link in its results file.
     _supports_async = False

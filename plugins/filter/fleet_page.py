@@ -100,8 +100,8 @@ def _read_journal(state_dir: str) -> tuple[str, str]:
     journal = Journal(state_dir)
     text = ""
     try:
-        text = journal.text()
-        journal.lines()
+        text = journal.read_text()
+        journal.read_entries()
     except JournalError as error:
         Display().warning(str(error))
         return text, str(error)

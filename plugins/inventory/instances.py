@@ -9,81 +9,80 @@ name: instances
 short_description: ClawHosters instances as an inventory
 version_added: 1.0.0
 description:
-  - Reads the instances of an account and makes hosts of them, by default of those that run.
-  - The list is complete or it is an error, never silently a part of it. Ansible itself goes on with an empty inventory
-    after an error; set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), or C(any_unparsed_is_failed) in the section
-    C(inventory) of C(ansible.cfg), and the run stops.
-  - Its configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml).
-  - Text of the service, such as the name of an instance, is never run as a template. What could be one,
-    C(ansible-inventory --list) prints as an object with the one key C(__ansible_unsafe); on ansible-core 2.18 that may
-    be the name of a host, too.
-  - The name of a host or a group is never a path or an option. Slashes, control characters, a leading C(-) or C(.), and
-    the C($) of an environment variable become C(_), with a warning; names end after 200 bytes.
-  - Other characters stay, also those that mean something in a host pattern (C(,), C(:), or a leading C(!), C(&), C(~)
-    or C(@)). A play over a group runs on such hosts, but C(--limit) can't name all of them; with O(hostnames) they can
-    be named by their id.
-  - An option that neither this plugin nor Ansible knows is an error.
+  - Reads the instances of an account and adds them as hosts, by default the running ones.
+  - An incomplete list is an error. Ansible itself continues with an empty inventory after an error. To stop instead,
+    set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), or C(any_unparsed_is_failed) in the section C(inventory) of
+    C(ansible.cfg).
+  - The configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml).
+  - Text of the service, such as the name of an instance, is never evaluated as a template. C(ansible-inventory --list)
+    prints text with template syntax as an object with the key C(__ansible_unsafe). On ansible-core 2.18 this can apply
+    to host names, too.
+  - Names of hosts and groups are neither paths nor options. Slashes, control characters, a leading C(-) or C(.), and
+    the C($) of an environment variable become C(_), with a warning. Names are cut at 200 bytes.
+  - Other characters stay, including those with a meaning in host patterns (C(,), C(:), or a leading C(!), C(&), C(~)
+    or C(@)). Plays on a group include such hosts, but C(--limit) can't name all of them. Use O(hostnames) to name them
+    by id.
+  - Unknown options are an error.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   plugin:
-    description: Marks the file as one of this plugin.
+    description: Selects this plugin.
     type: str
     required: true
     choices: [clawhosters.cloud.instances]
   statuses:
     description:
-      - Which instances become hosts. V([all]) stands for every one.
-      - A word that the service does not document, and that no instance has, gives a warning with the words that were
-        seen.
+      - Statuses of the instances to add. V([all]) adds all instances.
+      - A status that is neither documented nor found gives a warning that lists the statuses found.
     type: list
     elements: str
     default: [running]
   filters:
     description:
-      - Jinja conditions over the host variables; an instance becomes a host when all of them hold.
+      - Jinja conditions on the host variables. Only instances that meet all of them are added.
       - A condition that can't be evaluated is an error.
     type: list
     elements: str
     default: []
   details:
     description:
-      - Whether to read the fields that lists do not show, such as C(subdomain_url) and C(daily_claw_cost).
-      - Costs one request for each instance.
+      - Whether to read the fields that are missing in lists, such as C(subdomain_url) and C(daily_claw_cost).
+      - Costs one request per instance.
     type: bool
     default: false
   hostnames:
     description:
-      - What hosts are named by, in order of preference. The first that is not empty is taken.
-      - Each is a field of the instance, or a template over the host variables (with their prefix).
+      - Sources of the host name, in order of preference. The first one that is not empty is used.
+      - Each is a field of the instance, or a template that uses the host variables (with their prefix).
     type: list
     elements: str
     default: [name]
   on_duplicate:
     description:
-      - What to do when two instances come to one host name.
-      - V(suffix) - all of them become C(NAME-ID), with a warning, and so does any that such a name would hide.
-      - V(fail) - it is an error.
-      - Names are compared after characters were replaced in them.
-      - A name that means something else to Ansible, such as V(all), V(localhost) or that of O(group), counts as one
-        that another has.
+      - What to do when instances have the same host name.
+      - V(suffix) - rename all of them to C(NAME-ID), with a warning, and any instance that already has such a name.
+      - V(fail) - stop with an error.
+      - Names are compared after characters are replaced.
+      - Names with another meaning in Ansible, such as V(all), V(localhost) or the value of O(group), count as
+        duplicates.
     type: str
     choices: [suffix, fail]
     default: suffix
   connect_with:
     description:
-      - What C(ansible_host) is set from. V(none) leaves it unset.
-      - V(subdomain) needs a field that lists do not show, so it costs one request for each instance.
-      - Whether an instance can be reached by SSH at all is set in the dashboard.
+      - The source of C(ansible_host). V(none) leaves it unset.
+      - V(subdomain) needs a field that is missing in lists, so it costs one request per instance.
+      - SSH access to an instance is enabled in the dashboard.
     type: str
     choices: [none, ip_address, subdomain]
     default: none
   hostvars_prefix:
-    description: Every field of the instance becomes a host variable named by this and the field.
+    description: Prefix of the host variables. Each field of the instance becomes one.
     type: str
     default: claw_
   group:
-    description: The group that holds all hosts.
+    description: The group of all hosts.
     type: str
     default: clawhosters
   min_hosts:
@@ -100,11 +99,11 @@ seealso:
 """
 
 EXAMPLES = r"""
-# fleet.clawhosters.yml - all that runs, with the key in CLAWHOSTERS_API_KEY
+# fleet.clawhosters.yml - all running instances, with the key in CLAWHOSTERS_API_KEY
 plugin: clawhosters.cloud.instances
 
 ---
-# Grouped by tier and health, and reachable by SSH over the instance's address
+# Grouped by tier and health, with SSH to the instance's IP address
 plugin: clawhosters.cloud.instances
 connect_with: ip_address
 keyed_groups:
@@ -116,7 +115,7 @@ compose:
   ansible_user: "'root'"
 
 ---
-# All instances of one tier, whatever their status, from a cache that is five minutes old at most
+# All instances of one tier in any status, cached for five minutes
 plugin: clawhosters.cloud.instances
 statuses: [all]
 filters:
@@ -129,11 +128,8 @@ cache_connection: ~/.cache/clawhosters
 cache_timeout: 300
 """
 
-import functools
 import hashlib
-import ipaddress
 import json
-import re
 import typing as t
 
 from ansible import constants as C
@@ -161,113 +157,114 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
-    DuplicateNames,
+    DuplicateNamesError,
     make_unique,
     safe_name,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import as_template, mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import (
+    InvalidAddressError,
+    build_host_variables,
+    find_address,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe, trust_template
 
 SETTINGS = tuple(API.options)
-NO_NAME = re.compile(r"[^A-Za-z0-9_]")
-RESERVED = ("all", "ungrouped", *C.LOCALHOST)
-"""Names that mean something else to Ansible."""
-HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
+"""Host names with another meaning in Ansible."""
 ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
-"""Variables whose value ssh gets as an argument."""
+"""Variables that ssh gets as an argument."""
 
 
-class Listed(t.NamedTuple):
-    """The instances of the wanted statuses, and the statuses of all that the account has."""
+class InstanceList(t.NamedTuple):
+    """The instances with a wanted status, and the statuses of all instances of the account."""
 
     instances: list[Resource]
     statuses: list[str]
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
-    """Instances in, hosts out."""
+    """Adds the instances of an account as hosts."""
 
     NAME = "clawhosters.cloud.instances"
 
     def __init__(self) -> None:
         super().__init__()
-        self._no_addresses: dict[str, list[str]] = {}
+        self._invalid_addresses: dict[str, list[str]] = {}
 
     @staticmethod
     def _sanitize_group_name(name: str) -> str:
-        """Returns a group name for Ansible. One named ``localhost`` would take the controller's place in plays."""
+        """Returns a valid group name. A group named ``localhost`` would replace the implicit localhost in plays."""
         safe = BaseInventoryPlugin._sanitize_group_name(name)
         return f"_{safe}" if safe in C.LOCALHOST else safe
 
     def verify_file(self, path: str) -> bool:
-        """Whether the file is meant for this plugin, by its name."""
+        """Returns True if the file is a configuration of this plugin, by its name."""
         return super().verify_file(path) and path.endswith(("clawhosters.yml", "clawhosters.yaml"))
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
-        """Fills the inventory. Raises AnsibleParserError, with one line that says what to do."""
+        """Adds the hosts to the inventory. Raises AnsibleParserError."""
         super().parse(inventory, loader, path)
         config = self._read_config_data(path)
         try:
             self._require_known_options(config)
             require_library()
-            settings = parse_settings(self._settings(), self.display.warning)
+            settings = self._parse_settings()
             if self.get_option("hostvars_prefix").startswith("ansible_"):
                 raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
-            listed = self._listed(settings, self.get_cache_key(path), cache)
+            listed = self._load_instances(settings, self.get_cache_key(path), cache)
             for warning in unknown_words(self._wanted(), {"status": listed.statuses}):
                 self.display.warning(warning)
-            self._populate(listed.instances)
-        except (ClawHostersError, DuplicateNames) as error:
+            self._add_hosts(listed.instances)
+        except (ClawHostersError, DuplicateNamesError) as error:
             raise AnsibleParserError(str(error)) from None
 
     def _require_known_options(self, config: t.Mapping[str, t.Any]) -> None:
-        """Raises SettingsError for an option that neither this plugin nor Ansible knows: Ansible would ignore it."""
+        """Raises SettingsError for unknown options, which Ansible ignores."""
         definitions = self.option_definitions
-        unknown = _unknown_names(config, definitions)
+        unknown = _find_unknown(config, definitions)
         entries = self.get_option("keyed_groups")
         for entry in entries if isinstance(entries, list) else []:
             if isinstance(entry, dict):
                 known = definitions["keyed_groups"]["suboptions"]
-                unknown += [f"in keyed_groups {name}" for name in _unknown_names(entry, known)]
+                unknown += [f"in keyed_groups {name}" for name in _find_unknown(entry, known)]
         if unknown:
             raise SettingsError(
                 f"Unknown options: {format_list(unknown, 5)}. Nothing was read. "
                 f"ansible-doc -t inventory {self.NAME} lists the options."
             )
 
-    def _settings(self) -> dict[str, t.Any]:
-        """The connection options. Those that are text may be templates, such as a look-up in a vault."""
+    def _parse_settings(self) -> Settings:
+        """Parses the connection options. Text may be a template, such as a lookup in a vault."""
         values = {name: self.get_option(name) for name in SETTINGS}
-        return {
+        rendered = {
             name: self.templar.template(value) if isinstance(value, str) else value for name, value in values.items()
         }
+        return parse_settings(rendered, self.display.warning)
 
-    # Reading
-
-    def _listed(self, settings: Settings, cache_key: str, cache: bool) -> Listed:
-        """The instances of the wanted statuses, from Ansible's cache where it may serve."""
+    def _load_instances(self, settings: Settings, cache_key: str, cache: bool) -> InstanceList:
+        """Returns the instances with a wanted status, from Ansible's cache if possible."""
         if not self.get_option("cache"):
-            return self._read(settings)
-        entry = f"{cache_key}_{self._fingerprint(settings)}"
-        if cache and (cached := _uncached(self._cache.get(entry))) is not None:
+            return self._fetch_instances(settings)
+        key = f"{cache_key}_{self._fingerprint(settings)}"
+        if cache and (cached := _parse_cached(self._cache.get(key))) is not None:
             return cached
-        listed = self._read(settings)
-        # As one text: in an object, Ansible's cache would read some names of fields as tags, even as one to trust.
-        self._cache[entry] = json.dumps(listed._asdict())
+        listed = self._fetch_instances(settings)
+        # As text: Ansible's cache takes some keys of an object for tags, one of which marks text as trusted.
+        self._cache[key] = json.dumps(listed._asdict())
         return listed
 
     def _fingerprint(self, settings: Settings) -> str:
-        """What the cached list depends on besides the file's name: another account or selection is another list."""
+        """Returns a part of the cache key that differs between accounts and selections."""
         parts = (settings.api_url, settings.api_key, *sorted(self.get_option("statuses")), str(self._needs_details()))
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
-    def _read(self, settings: Settings) -> Listed:
+    def _fetch_instances(self, settings: Settings) -> InstanceList:
         client = Client(settings, progress=display_progress(self.display), warn=self.display.warning)
-        every = client.fetch_all("/instances")
-        wanted = self._wanted()
+        wanted, every = self._wanted(), client.fetch_all("/instances")
         instances = [instance for instance in every if fits(instance, wanted)]
         if self._needs_details():
             instances = [instance for instance in with_details(client, instances) if fits(instance, wanted)]
-        return Listed(instances, words_in(every, wanted)["status"])
+        return InstanceList(instances, words_in(every, wanted)["status"])
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")
@@ -276,57 +273,61 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _needs_details(self) -> bool:
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
 
-    # Hosts
-
-    def _populate(self, instances: list[Resource]) -> None:
-        kept = [(instance, variables) for instance in instances if self._passes(variables := self._variables(instance))]
+    def _add_hosts(self, instances: list[Resource]) -> None:
+        prefix = self.get_option("hostvars_prefix")
+        candidates = [(instance, build_host_variables(instance, prefix)) for instance in instances]
+        kept = [(instance, variables) for instance, variables in candidates if self._matches_filters(variables)]
         if len(kept) < self.get_option("min_hosts"):
             raise AnsibleParserError(
                 f"{len(kept)} instances became hosts, fewer than min_hosts ({self.get_option('min_hosts')}). "
-                f"{len(instances)} have a status out of statuses ({', '.join(self.get_option('statuses'))})."
+                f"{len(instances)} have a status in statuses ({', '.join(self.get_option('statuses'))})."
             )
-        named = [(str(instance["id"]), self._host_name(instance, variables)) for instance, variables in kept]
-        group = self._group_name()
+        wanted_names = [
+            (str(instance["id"]), self._find_host_name(instance, variables)) for instance, variables in kept
+        ]
+        group = self._safe_group()
         names = make_unique(
-            named,
-            reserved={*RESERVED, group},
+            wanted_names,
+            reserved={*RESERVED_NAMES, group},
             may_rename=self.get_option("on_duplicate") == "suffix",
             warn=self.display.warning,
         )
         group = self.inventory.add_group(group)
-        strict = self.get_option("strict")
         added: list[str] = []
         try:
             for instance, variables in kept:
                 added.append(names[str(instance["id"])])
-                self._add(added[-1], group, instance, variables, strict=strict)
+                self._add_host(added[-1], group, instance, variables)
         except Exception:
-            # Other sources may go on without this one, and must not meet a part of it.
+            # Ansible may continue with other sources, which must not be mixed with a part of this one.
             for host in filter(None, map(self.inventory.get_host, added)):
                 self.inventory.remove_host(host)
             raise
-        for why, examples in self._no_addresses.items():
-            self.display.warning(f"ansible_host is not set where {why}: {format_list(examples, 5)}.")
+        for reason, examples in self._invalid_addresses.items():
+            self.display.warning(f"ansible_host is not set where {reason}: {format_list(examples, 5)}.")
 
-    def _group_name(self) -> str:
-        """The option C(group), as a safe name. Ansible itself makes the names of the other groups safe."""
-        given = self.get_option("group")
-        if (name := safe_name(given)) != given:
+    def _safe_group(self) -> str:
+        """Returns the option C(group) as a safe name. Ansible sanitizes the names of other groups itself."""
+        group = self.get_option("group")
+        if (name := safe_name(group)) != group:
             self.display.warning(
-                f"group {one_line(given)} would be a path or an option to Ansible: {name} is used instead."
+                f"group {one_line(group)} would be a path or an option to Ansible: {name} is used instead."
             )
         return name
 
-    def _add(self, name: str, group: str, instance: Resource, variables: dict[str, t.Any], *, strict: bool) -> None:
-        """One host with its variables and groups."""
+    def _add_host(self, name: str, group: str, instance: Resource, variables: dict[str, t.Any]) -> None:
+        """Adds a host with its variables and groups."""
         host = self.inventory.add_host(mark_unsafe(name), group=group)
-        # By way of the inventory, each value would be searched and marked with the name of the file, which takes a
-        # third of the time that a large fleet takes, and tells nobody anything.
-        record = self.inventory.get_host(host)
+        # inventory.set_variable() tags each value with the file name, which takes a third of a large fleet's time.
+        host_object = self.inventory.get_host(host)
         for variable, value in variables.items():
-            record.set_variable(variable, value)
-        if address := self._address(instance):
-            self.inventory.set_variable(host, "ansible_host", mark_unsafe(address))
+            host_object.set_variable(variable, value)
+        try:
+            if address := find_address(instance, self.get_option("connect_with")):
+                self.inventory.set_variable(host, "ansible_host", mark_unsafe(address))
+        except InvalidAddressError as error:
+            self._record_invalid_address(f"id {instance['id']}", error.reason, error.value)
+        strict = self.get_option("strict")
         self._compose_variables(host, variables, strict)
         known = {**variables, **self.inventory.get_host(host).vars}
         self._add_host_to_composed_groups(self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False)
@@ -335,101 +336,68 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         )
 
     def _compose_variables(self, host: str, variables: dict[str, t.Any], strict: bool) -> None:
-        """The option C(compose); what is composed of the service's text is the service's text."""
+        """Sets the variables of C(compose), and marks them unsafe: they may hold text of the service."""
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         composed = self.inventory.get_host(host).vars
         for name in set(self.get_option("compose") or {}) & set(composed):
             if name in ADDRESS_VARIABLES and str(composed[name]).startswith("-"):
-                self._has_no_address(host, "its value from compose begins with a dash", composed.pop(name))
+                self._record_invalid_address(host, "its value from compose begins with a dash", composed.pop(name))
             else:
                 self.inventory.set_variable(host, name, mark_unsafe(composed[name]))
 
-    def _variables(self, instance: Resource) -> dict[str, t.Any]:
-        """The host variables. A field with a name that no variable can have gets one that a variable can."""
-        prefix = self.get_option("hostvars_prefix")
-        # A field that needs no other name comes last, and so keeps its own.
-        fields = {
-            _variable_name(field): field for field in sorted(instance, key=lambda one: _variable_name(one) == one)
-        }
-        variables = {f"{prefix}{name}": mark_unsafe(instance[fields[name]]) for name in sorted(fields)}
-        # How Ansible connects is the user's to say: with an empty prefix, a field could say it too.
-        return {name: value for name, value in variables.items() if not name.startswith("ansible_")}
-
-    def _passes(self, variables: dict[str, t.Any]) -> bool:
+    def _matches_filters(self, variables: dict[str, t.Any]) -> bool:
         for condition in self.get_option("filters"):
             try:
-                if not self._compose(as_template(f"true if ({condition}) else false"), variables):
+                if not self._compose(trust_template(f"true if ({condition}) else false"), variables):
                     return False
-            except Exception as error:  # Whatever a user's condition raises, it is the condition that is at fault.
+            except Exception as error:  # A user's condition may raise anything.
                 raise AnsibleParserError(
                     f"The filter '{condition}' can't be evaluated: {one_line(error)}. "
-                    "Fields that lists do not show need details: true."
+                    "Fields that are missing in lists need details: true."
                 ) from None
         return True
 
-    def _host_name(self, instance: Resource, variables: dict[str, t.Any]) -> str:
-        for preference in self.get_option("hostnames"):
-            if preference in instance:
-                name = instance[preference]
-            elif "{{" in preference or "{%" in preference:
-                name = self._templated(preference, variables)
+    def _find_host_name(self, instance: Resource, variables: dict[str, t.Any]) -> str:
+        for source in self.get_option("hostnames"):
+            if source in instance:
+                name = instance[source]
+            elif "{{" in source or "{%" in source:
+                name = self._render_host_name(source, variables)
             else:
                 continue
             if name is not None and one_line(name):
                 return str(name).strip()
         raise AnsibleParserError(
-            f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) gives a name to the instance with id "
-            f"{instance['id']}; add 'id' as the last."
+            f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) names the instance with id "
+            f"{instance['id']}. Add 'id' as the last one."
         )
 
-    def _templated(self, preference: str, variables: dict[str, t.Any]) -> t.Any:
+    def _render_host_name(self, template: str, variables: dict[str, t.Any]) -> t.Any:
         self.templar.available_variables = variables
         try:
-            return self.templar.template(preference)
+            return self.templar.template(template)
         except AnsibleError as error:
-            raise AnsibleParserError(f"The host name '{preference}' can't be templated: {one_line(error)}.") from None
+            raise AnsibleParserError(f"The host name '{template}' can't be templated: {one_line(error)}.") from None
 
-    def _address(self, instance: Resource) -> str | None:
-        """What to connect to. Only what surely is an address or a host name: SSH would take options, too."""
-        source = self.get_option("connect_with")
-        if source == "ip_address" and instance.get("ip_address"):
-            text = str(instance["ip_address"]).strip()
-            try:
-                # A zone, which may be any text, is this machine's to know, and not the service's.
-                return str(ipaddress.ip_address("" if "%" in text else text))
-            except ValueError:
-                self._has_no_address(f"id {instance['id']}", "ip_address is not an IP address", text)
-        if source == "subdomain" and instance.get("subdomain_url"):
-            host = str(instance["subdomain_url"]).rpartition("://")[2].partition("/")[0]
-            if HOST_NAME.fullmatch(host):
-                return host
-            self._has_no_address(f"id {instance['id']}", "subdomain_url names no host", instance["subdomain_url"])
-        return None
-
-    def _has_no_address(self, whose: str, why: str, value: object) -> None:
-        """Keeps for one warning that ``value`` is not the address of a host."""
-        self._no_addresses.setdefault(why, []).append(f"{one_line(value, 80)} ({one_line(whose, 80)})")
+    def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
+        """Collects invalid addresses, for one warning per reason."""
+        self._invalid_addresses.setdefault(reason, []).append(f"{one_line(value, 80)} ({one_line(owner, 80)})")
 
 
-def _unknown_names(given: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
-    """Returns the names that ``definitions`` have neither as name nor as alias, with what may be meant."""
-    known = {*definitions, *(alias for one in definitions.values() for alias in one.get("aliases") or ())}
-    return [with_suggestion(one_line(name, 80), known) for name in given if name not in known]
+def _find_unknown(names: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
+    """Returns the names that are neither a name nor an alias in ``definitions``, with a suggestion."""
+    known = {*definitions, *(alias for option in definitions.values() for alias in option.get("aliases") or ())}
+    return [with_suggestion(one_line(name, 80), known) for name in names if name not in known]
 
 
-def _uncached(text: t.Any) -> Listed | None:
-    """Returns the list that a text from the cache holds, None when it holds none."""
+def _parse_cached(text: t.Any) -> InstanceList | None:
+    """Parses text from the cache. Returns None if it is not a valid list."""
     try:
-        listed = Listed(**json.loads(str(text)))
+        listed = InstanceList(**json.loads(str(text)))
     except (ValueError, TypeError):
         return None
-    is_whole = isinstance(listed.instances, list) and all(
-        isinstance(one, dict) and "id" in one for one in listed.instances
+    has_instances = isinstance(listed.instances, list) and all(
+        isinstance(instance, dict) and "id" in instance for instance in listed.instances
     )
-    has_statuses = isinstance(listed.statuses, list) and all(isinstance(one, str) for one in listed.statuses)
-    return listed if is_whole and has_statuses else None
-
-
-@functools.lru_cache(maxsize=1024)
-def _variable_name(field: str) -> str:
-    return NO_NAME.sub("_", field)
+    has_statuses = isinstance(listed.statuses, list) and all(isinstance(status, str) for status in listed.statuses)
+    return listed if has_instances and has_statuses else None

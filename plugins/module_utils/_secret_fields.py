@@ -22,6 +22,16 @@ PAYMENT_WORD = re.compile(
 _SHORTEST_SECRET = 4
 """Characters. Shorter ones are hidden where they stand; hidden everywhere, they would make all text unreadable."""
 
+Options = dict[str, t.Any]
+"""The options of a task, by name."""
+
+
+class RedactedOptions(t.NamedTuple):
+    """Options with their secrets replaced, and those secrets."""
+
+    params: Options
+    secrets: set[str]
+
 
 def redact(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> t.Any:
     """``value`` with its secrets hidden, in whatever depth: what stands under a name with such a ``word`` in it.

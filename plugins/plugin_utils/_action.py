@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a module's work in the controller's own process (interface 1a): no copy of it, and no key, goes to a target."""
+"""Runs modules in the controller's process (interface 1a), so that no API key is sent to a host."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ._unsafe import make_unsafe
 
 
 class ControllerAction(ActionBase):
-    """What every action plugin of the collection is; a subclass names its module, which has a SPEC and a work()."""
+    """Base of all action plugins. A subclass sets MODULE, a module with SPEC and ``run()``."""
 
     MODULE: ModuleType
 
@@ -33,82 +33,82 @@ class ControllerAction(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """The task's result, in the shape that the module's would have."""
+        """Returns the result that the module would return."""
         result = super().run(tmp, task_vars)
         if self._task.async_val:
-            # Only a process of its own can outlive the task.
+            # An asynchronous task needs a separate process, which outlives the task.
             self._hide_source({str(self._task.args.get("api_key") or "").strip()} - {""})
             wrap_async = not self._connection.has_native_async
             return {**result, **self._execute_module(task_vars=task_vars, wrap_async=wrap_async)}
         environment: dict[str, t.Any] = {}
         self._compute_environment_string(environment)
         with _environment(environment):
-            return {**result, **self._run_here()}
+            return {**result, **self._run_in_process()}
 
-    def _run_here(self) -> dict[str, t.Any]:
+    def _run_in_process(self) -> dict[str, t.Any]:
         validator = ArgumentSpecValidator(self.MODULE.SPEC.options, **self.MODULE.SPEC.constraints())
-        # Up to ansible-core 2.18 an inline vault is an object that the validator doesn't take for text.
+        # Up to ansible-core 2.18 the validator does not accept an inline vault, an object, as text.
         args = {name: str(value) if hasattr(value, "vault") else value for name, value in self._task.args.items()}
         validation = validator.validate(args)
-        # A blank is no secret, and masking it would make every message unreadable.
+        # Redacting blanks would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
-        given = _plain(validation.validated_parameters)
-        shown = self.MODULE.SPEC.redacted(given)
-        secrets |= shown.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
+        params = _to_plain_json(validation.validated_parameters)
+        redacted = self.MODULE.SPEC.redacted(params)
+        secrets |= redacted.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
         if validation.error_messages:
-            outcome = {"failed": True, "msg": self._option_error(validation.errors), "api": Usage().as_dict()}
+            result = {"failed": True, "msg": self._format_error(validation.errors), "api": Usage().as_dict()}
         else:
             runner = ModuleRunner(
-                given,
+                params,
                 bool(self._task.check_mode),
                 display_progress(self._display),
                 needs_key=self.MODULE.SPEC.needs_key,
             )
-            outcome = runner.run(self.MODULE.run)
+            result = runner.run(self.MODULE.run)
             secrets |= runner.secrets
             if runner.warnings:
-                outcome["warnings"] = runner.warnings
-        if outcome.get("failed"):
-            self._hide_source(secrets, is_secret=shown.params != given)
-        if outcome.get("_ansible_no_log"):
-            # ansible-core 2.18 shows the result of a loop as a whole, unless its task says so.
+                result["warnings"] = runner.warnings
+        if result.get("failed"):
+            self._hide_source(secrets, has_secret_params=redacted.params != params)
+        if result.get("_ansible_no_log"):
+            # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
-        outcome["invocation"] = {"module_args": shown.params}
-        return make_unsafe(_masked(outcome, secrets))
+        result["invocation"] = {"module_args": redacted.params}
+        return make_unsafe(_redact(result, secrets))
 
-    def _option_error(self, errors: AnsibleValidationErrorMultiple) -> str:
-        """What is wrong with the options, in the words that modules use."""
+    def _format_error(self, errors: AnsibleValidationErrorMultiple) -> str:
+        """Returns the error message that a module process would return for invalid options."""
         if isinstance(errors[0], UnsupportedError):
             return f"Unsupported parameters for ({self._task.action}) module: {errors.msg}"
         return errors.msg
 
-    def _hide_source(self, secrets: set[str], *, is_secret: bool = False) -> None:
-        """Keeps a failed task's source off the screen when it holds one of ``secrets``, or if ``is_secret``.
+    def _hide_source(self, secrets: set[str], *, has_secret_params: bool = False) -> None:
+        """Keeps the source of a failed task off the screen if it may hold a secret.
 
-        From ansible-core 2.19 on a failure shows the lines of the playbook around its task, or the ad-hoc command.
+        From ansible-core 2.19 a failure shows the lines of the playbook around the task, or the ad-hoc command.
         """
         source = str(self._task.get_ds())
         with contextlib.suppress(OSError, UnicodeDecodeError):
             source += Path(self._task.get_path().rpartition(":")[0]).read_text(encoding="utf-8")
-        # A key in the task may stand in its source in another spelling.
-        if is_secret or self._task.args.get("api_key") or any(secret in source for secret in secrets):
+        # The source may spell the key of the task differently.
+        if has_secret_params or self._task.args.get("api_key") or any(secret in source for secret in secrets):
             self._task._ds = None
 
 
-def _masked(outcome: dict[str, t.Any], secrets: set[str]) -> dict[str, t.Any]:
-    """``outcome`` without the secrets, as AnsibleModule does it: bools and nulls at the top stay what they are."""
-    kept = {name: value for name, value in outcome.items() if value is None or isinstance(value, bool)}
-    return {**remove_values(outcome, secrets), **kept}
+def _redact(result: dict[str, t.Any], secrets: set[str]) -> dict[str, t.Any]:
+    """Returns ``result`` without the secrets, like AnsibleModule: bools and nulls at the top level stay."""
+    kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
+    return {**remove_values(result, secrets), **kept}
 
 
-def _plain(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options as a module process would get them: through JSON, without tags, lazy values or dates."""
+def _to_plain_json(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Returns the options as a module process gets them: through JSON, without tags, lazy values or dates."""
     return json.loads(json.dumps(params, default=str))
 
 
 @contextlib.contextmanager
 def _environment(overlay: t.Mapping[str, t.Any]) -> t.Iterator[None]:
-    """The ``environment`` of play, block and task, for as long as the task runs in this process."""
+    """Sets the ``environment`` of play, block and task while the task runs in this process."""
     saved = os.environ.copy()
     os.environ.update({name: str(value) for name, value in overlay.items()})
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tells the person at the controller what is waited for."""
+"""Shows on the controller's screen what a task waits for."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..module_utils._progress import Progress
 
 
 def display_progress(display: Display) -> Progress:
-    """Progress that is told on standard error, since standard output may be a callback's JSON.
+    """Returns a Progress that writes to standard error: standard output may be the JSON of a callback.
 
-    ``CLAWHOSTERS_PROGRESS=0`` silences it (interface 1a).
+    ``CLAWHOSTERS_PROGRESS=0`` turns it off (interface 1a).
     """
     if os.environ.get("CLAWHOSTERS_PROGRESS") == "0":
         return Progress()

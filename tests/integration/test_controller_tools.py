@@ -163,7 +163,7 @@ def test_a_restore_without_the_folder_of_the_journal_sends_nothing(
     folder = job(**answered(restore_report_dir=str(node.folder / "reports")))
     run_here(node, folder, "restore.yml")
     assert artifacts(folder)[0] == "failed"
-    assert "what must not be sent twice is never sent without a journal" in artifacts(folder)[1].replace("\n", " ")
+    assert "restores and purchases are never sent without a journal" in artifacts(folder)[1].replace("\n", " ")
     assert simulator.effects() == {}
 
 

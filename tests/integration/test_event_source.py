@@ -114,8 +114,8 @@ def test_a_look_that_fails_is_no_transition_and_one_warning(
     asyncio.run(scenario())
     failure, recovery = warnings(caplog)
     assert failure.startswith("GET /instances")
-    assert failure.endswith("Nothing is told until the instances can be watched again.")
-    assert recovery == "The instances can be watched again."
+    assert failure.endswith("No events are sent until polling works again.")
+    assert recovery == "Polling works again."
     assert "\n" not in failure
 
 
@@ -408,7 +408,7 @@ def test_what_can_not_be_written_down_is_told_only_when_it_can(
     asyncio.run(scenario())
     assert [line.partition(" can't be used")[0] for line in warnings(caplog)] == [
         f"state_file {folder}/watch.json",
-        "The instances can be watched again.",
+        "Polling works again.",
     ]
 
 

@@ -317,7 +317,7 @@ def test_a_name_that_ansible_gives_another_meaning_hides_nobody(
     small.set_instance(4, name=name)
     run = controller.inventory()
     assert set(hosts(run)) == {f"{name}-4", "alpha", "bravo"}
-    assert run.says(f"Host names that mean something else to Ansible get the id of their instance added: {name}-4."), (
+    assert run.says(f"Host names that have another meaning in Ansible get the instance's id appended: {name}-4."), (
         run.screen
     )
     run = controller.inventory({"on_duplicate": "fail"})
@@ -503,7 +503,7 @@ def test_names_that_agree_once_they_are_safe_are_duplicates(small: Simulator, co
     assert run.says("a/b (id 1) to a_b-1."), run.screen
     run = controller.inventory({"on_duplicate": "fail"})
     assert run.rc != 0
-    assert run.says("The instances with ids 1, 2 would all have the host name a_b (on_duplicate: fail)."), run.screen
+    assert run.says("The instances with ids 1, 2 have the same host name a_b (on_duplicate: fail)."), run.screen
 
 
 @pytest.mark.slice

@@ -19,7 +19,7 @@ VALUE = "value-on-no-screen"
 def message(*misspelt: str) -> str:
     """The message for names that are misspelt, each given as ``NAME, OWNER, NAME THAT WAS MEANT``."""
     sentences = [
-        "{} is no variable of the {}; did you mean {}?".format(*one.split(", ", maxsplit=2)) for one in misspelt
+        "{} is not a variable of the {}. Did you mean {}?".format(*one.split(", ", maxsplit=2)) for one in misspelt
     ]
     return " ".join([*sentences, "Nothing was sent."])
 

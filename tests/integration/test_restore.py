@@ -21,7 +21,11 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
@@ -453,7 +457,7 @@ def test_what_another_run_sent_before_it_died_is_gone_on_with(
 
         def meanwhile(seconds: float) -> None:
             if journal.read_state(subject) is None:
-                journal.write(subject, Event.INTENDED, backup_id=12)
+                journal.append(subject, OperationEvent.INTENDED, backup_id=12)
                 simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=3)
                 other.close()
             sleep(seconds)

@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run
@@ -138,7 +142,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
     simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1000)
     with contextlib.ExitStack() as other:
         assert other.enter_context(journal.lock(subject(simulator)))
-        journal.write(subject(simulator), Event.INTENDED, backup_id=1)
+        journal.append(subject(simulator), OperationEvent.INTENDED, backup_id=1)
         with subprocess.Popen(
             command(1),
             cwd=controller.folder,
@@ -154,7 +158,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
                 assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-            journal.write(subject(simulator), Event.REFUSED, reason="422")
+            journal.append(subject(simulator), OperationEvent.REFUSED, reason="422")
             simulator.set_instance(1, status="running")
             other.close()
             screen, _none = process.communicate(timeout=120)
@@ -230,8 +234,8 @@ def test_force_repeats_only_the_attempt_that_was_known(worker: Worker, journal: 
 def test_nothing_is_sent_where_the_attempt_that_was_known_is_gone(
     worker: Worker, journal: Journal, force: bool
 ) -> None:
-    journal.write(subject(worker.simulator), Event.INTENDED, backup_id=1)
-    journal.write(subject(worker.simulator), Event.REFUSED)
+    journal.append(subject(worker.simulator), OperationEvent.INTENDED, backup_id=1)
+    journal.append(subject(worker.simulator), OperationEvent.REFUSED)
     result = worker.run(claw_backup_restore, force=force, expected_sent_at="2026-02-01T10:00:00+00:00")
     assert result["failed"] is True
     assert "this run only waited for it. Nothing was sent." in result["msg"]
@@ -243,8 +247,8 @@ def test_nothing_is_sent_where_the_attempt_that_was_known_is_gone(
 def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_renamed_is_left_alone(
     simulator: Simulator, controller: Controller, journal: Journal
 ) -> None:
-    journal.write(subject(simulator), Event.INTENDED, backup_id=1)
-    journal.write(subject(simulator), Event.UNCLEAR)
+    journal.append(subject(simulator), OperationEvent.INTENDED, backup_id=1)
+    journal.append(subject(simulator), OperationEvent.UNCLEAR)
     # The first reading by id is the plan's; the next is the restore's.
     simulator.fault(
         "wrong_type",

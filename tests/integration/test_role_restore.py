@@ -19,7 +19,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
@@ -302,8 +306,8 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     journal = Journal(str(controller.home / ".ansible/clawhosters"))
     for number in addresses:
         subject = OperationKey("restore", simulator.url, "INC-1", str(number))
-        journal.write(subject, Event.INTENDED, backup_id=number)
-        journal.write(subject, Event.COMPLETED)
+        journal.append(subject, OperationEvent.INTENDED, backup_id=number)
+        journal.append(subject, OperationEvent.COMPLETED)
     with recording_proxy() as (environment, asked):
         controller.environment.update(environment)
         run = restore(

@@ -25,7 +25,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watch, parse_arguments
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watcher, parse_arguments
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
 from support.raw_service import Raw, raw_service
@@ -242,7 +242,7 @@ def test_a_key_in_another_spelling_is_as_secret_in_an_inventory_and_an_event(
         assert run.says("was redirected (302) to https://elsewhere.example, which is not followed")
         assert_key_is_nowhere(run, controller)
         arguments = parse_arguments({**options, "api_key": SECRET, "interval": 30.0}, pytest.fail)
-        watched = Watch(asyncio.Queue(), arguments, logging.getLogger("watched"), None)
+        watched = Watcher(asyncio.Queue(), arguments, logging.getLogger("watched"), None)
         with pytest.raises(TimeoutError):
             asyncio.run(asyncio.wait_for(watched.run(), 1))
     assert "was redirected (302)" in caplog.text

@@ -15,7 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Event, Journal, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_instance,
@@ -70,7 +74,7 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
     simulator: Simulator, worker: Worker, state: Path, damage: t.Callable[[bytes], bytes]
 ) -> None:
     # So that the one that is cut to its first line holds none of the others.
-    Journal(str(state)).write(OperationKey("restore", simulator.url, "INC-0", "1"), Event.INTENDED)
+    Journal(str(state)).append(OperationKey("restore", simulator.url, "INC-0", "1"), OperationEvent.INTENDED)
     for module, options in SPENDERS.items():
         assert worker.run(module, **options)["changed"] is True
     sent = posts(simulator)
@@ -82,7 +86,7 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
             result = worker.run(module, check=check, **options)
             assert result["failed"] is True
             assert str(path) in result["msg"]
-            assert "if nothing is under way" in result["msg"]
+            assert "if no restore or purchase is in progress" in result["msg"]
             assert result["msg"].endswith("Nothing was sent.")
     assert posts(simulator) == sent
     assert path.read_bytes() == left
@@ -91,8 +95,8 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
 def forged(simulator: Simulator, state: Path) -> None:
     """A journal that says the restore was done."""
     journal = Journal(str(state))
-    for event in (Event.INTENDED, Event.COMPLETED):
-        journal.write(OperationKey("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
+    for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
+        journal.append(OperationKey("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
 
 
 def test_a_folder_of_another_user_is_no_memory_and_stops_nothing_else(
@@ -195,7 +199,7 @@ def test_the_fleet_report_tells_of_a_damaged_journal(simulator: Simulator, contr
     run = write_report(controller, fleet_report_path=str(page), fleet_report_state_dir=str(state))
     assert run.rc == 0, run.screen
     text = page.read_text(encoding="utf-8")
-    assert "journal.jsonl is empty, so what was sent before is not known." in text
+    assert "journal.jsonl is empty, so earlier requests are unknown." in text
     assert "holds none" not in text
     assert "journal.jsonl is empty" in " ".join(run.screen.split())
     assert list(kept(state)) == ["journal.jsonl"]

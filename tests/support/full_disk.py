@@ -12,9 +12,9 @@ import typing as t
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Event,
     Journal,
     JournalError,
+    OperationEvent,
     OperationKey,
 )
 
@@ -22,13 +22,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 @contextlib.contextmanager
 def full_disk(*, from_the_first: bool) -> t.Iterator[None]:
     """While it lasts no line can be written, or none but the first, which says what is about to be sent."""
-    write = Journal.write
+    append = Journal.append
 
-    def full(journal: Journal, subject: OperationKey, event: Event, **notes: t.Any) -> None:
-        if from_the_first or event is not Event.INTENDED:
+    def full(journal: Journal, subject: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
+        if from_the_first or event is not OperationEvent.INTENDED:
             raise JournalError("No space left on device.")
-        write(journal, subject, event, **notes)
+        append(journal, subject, event, **notes)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Journal, "write", full)
+        patch.setattr(Journal, "append", full)
         yield

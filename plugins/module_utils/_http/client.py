@@ -28,6 +28,7 @@ from .._errors import (
 )
 from .._progress import Deadline, Progress
 from .._rate import headers as rate_headers
+from .._rate.outcome import RequestOutcome
 from .._rate.shared_budget import SharedRateBudget
 from .pagination import ListChangedError, ListTooLongError, Pagination, Paginator, Resource, id_sort_key
 from .responses import (
@@ -42,7 +43,7 @@ from .responses import (
 )
 from .retry import IDEMPOTENT, JITTER, NEVER, UNSAFE, RetryPolicy, pause_after
 from .settings import Settings
-from .transport import RequestOutcome, Response, send_request
+from .transport import Response, send_request
 
 LIST_ATTEMPTS = 3
 """How often a list that shifts is read before giving up."""

@@ -10,8 +10,8 @@ import json
 import typing as t
 
 from .._errors import one_line
+from .._model.resource import Resource as Resource
 
-Resource = dict[str, t.Any]
 Pagination = t.Mapping[str, t.Any]
 
 MAX_PAGES = 4000

@@ -15,11 +15,12 @@ import os
 import re
 import sys
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from .._concurrency import MAX_WORKERS
 from .._errors import ClawHostersError, RedirectedError, TransportError, one_line
+from .._rate.outcome import RequestOutcome
 from .._redaction import Redactor
 from .connection_errors import build_transport_error
 from .decoding import decode_body
@@ -55,15 +56,6 @@ class Response:
     @property
     def is_success(self) -> bool:
         return 200 <= self.status < 300
-
-
-@dataclass(frozen=True)
-class RequestOutcome:
-    """What became of one request on the wire. Without an answer there is no ``status``."""
-
-    sent: bool
-    status: int | None = None
-    headers: t.Mapping[str, str] = field(default_factory=dict)
 
 
 class BearerAuth(AuthBase):

@@ -11,8 +11,8 @@ import re
 import typing as t
 
 from .._errors import one_line
-from .._http.pagination import Resource
 from .._secret_fields import redact
+from .resource import Resource
 
 Config = dict[str, t.Any]
 

@@ -12,17 +12,9 @@ from dataclasses import dataclass, field, replace
 from ansible.module_utils.basic import env_fallback
 
 from .._http.settings import DEFAULT_API_URL
+from .._secret_fields import Options, RedactedOptions
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
-
-Options = dict[str, t.Any]
-
-
-class RedactedOptions(t.NamedTuple):
-    """Options without what is secret in them, and what that was."""
-
-    params: Options
-    secrets: set[str]
 
 
 @dataclass(frozen=True)

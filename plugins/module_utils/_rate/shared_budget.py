@@ -19,10 +19,11 @@ import platform
 import typing as t
 
 from .._errors import MESSAGE_LIMIT, ClawHostersError, one_line
-from .._http.transport import RequestOutcome
-from .._state.folder import StateFolder, UntrustedError
+from .._state.files import UntrustedError
+from .._state.folder import StateFolder
 from .headers import parse_window, requested_delay
 from .limiter import RateLimiter
+from .outcome import RequestOutcome
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for the file, which nobody needs for more than a moment."""
@@ -95,7 +96,7 @@ class SharedRateBudget:
         try:
             folder = StateFolder(state_dir)
             if may_create:
-                folder.make()
+                folder.create()
             return folder if folder.path.exists() else None
         except (OSError, ClawHostersError) as error:
             self._warn_not_shared(state_dir, error)

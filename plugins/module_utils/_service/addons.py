@@ -31,8 +31,7 @@ from .._http.client import Client
 from .._http.pagination import Resource
 from .._http.responses import require_id, resource_path
 from .._model.compare import Config, convert_like, find_differences, format_unchanged, is_same, merge
-from .._module.arguments import Options, RedactedOptions
-from .._secret_fields import find_secrets, redact
+from .._secret_fields import Options, RedactedOptions, find_secrets, redact
 from .instances import normalize
 from .ownership import belonging, instance_of, owner_label, require_names, shows_instance
 

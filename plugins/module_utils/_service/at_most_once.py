@@ -19,16 +19,16 @@ from .._errors import (
     TransportError,
 )
 from .._http.client import Client, RequestHooks
-from .._state.journal import Event, Journal, JournalError, OperationKey, OperationState
+from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 
 Sent = t.TypeVar("Sent")
 
 _WHAT_CAME = {
-    Event.ACCEPTED: "The service accepted it",
-    Event.UNCLEAR: "It was sent, and its answer was lost",
-    Event.REFUSED: "It was not carried out",
-    Event.COMPLETED: "It was carried out",
-    Event.FAILED: "It was accepted, and went wrong",
+    OperationEvent.ACCEPTED: "The service accepted it",
+    OperationEvent.UNCLEAR: "It was sent, and its answer was lost",
+    OperationEvent.REFUSED: "It was not carried out",
+    OperationEvent.COMPLETED: "It was carried out",
+    OperationEvent.FAILED: "It was accepted, and went wrong",
 }
 
 
@@ -74,16 +74,16 @@ class AtMostOnce:
             raise
         except ClawHostersError as error:
             if not_executed(error, sent=client.usage.requests > sent_before):
-                self.record_event(Event.REFUSED, reason=str(error))
+                self.record_event(OperationEvent.REFUSED, reason=str(error))
                 error.add(free)
                 raise
-            self.record_event(Event.UNCLEAR, reason=str(error))
+            self.record_event(OperationEvent.UNCLEAR, reason=str(error))
             raise OutcomeUnknownError(error) from None
 
-    def record_event(self, event: Event, **notes: object) -> None:
+    def record_event(self, event: OperationEvent, **notes: object) -> None:
         """Writes down what came of it; what is known now is not lost when that fails."""
         try:
-            self.journal.write(self.operation, event, **notes)
+            self.journal.append(self.operation, event, **notes)
         except JournalError as error:
             self.warn(f"{_WHAT_CAME[event]}, but that could not be written down. {error}")
 
@@ -92,7 +92,7 @@ class AtMostOnce:
     def before_send(self) -> None:
         """Raises JournalError, and then nothing may be sent."""
         try:
-            self.journal.write(self.operation, Event.INTENDED, **self._notes)
+            self.journal.append(self.operation, OperationEvent.INTENDED, **self._notes)
         except JournalError as error:
             error.add("Nothing was sent.")
             raise
@@ -100,7 +100,7 @@ class AtMostOnce:
     def on_rejected(self) -> None:
         """The service said 429. Where that can't be written down the request counts as sent, which is safe."""
         with contextlib.suppress(JournalError):
-            self.journal.write(self.operation, Event.REFUSED, reason="rate limit")
+            self.journal.append(self.operation, OperationEvent.REFUSED, reason="rate limit")
 
 
 def checked_name(option: str, name: str) -> str:

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 
 from .._errors import MASK, ClawHostersError, PartialError, RefusedError
 from .._http.client import Client
-from .._module.arguments import Options, RedactedOptions
-from .._secret_fields import PAYMENT_WORD, find_secrets, find_texts
-from .._state.journal import Event, Journal, OperationKey, OperationState
+from .._secret_fields import PAYMENT_WORD, Options, RedactedOptions, find_secrets, find_texts
+from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .at_most_once import AtMostOnce, OutcomeUnknownError
 
 Result = dict[str, t.Any]
@@ -84,12 +83,12 @@ class Purchase:
             )
         except OutcomeUnknownError as unclear:
             raise self._unknown(str(unclear), unclear.cause, balance) from None
-        once.record_event(Event.COMPLETED)
+        once.record_event(OperationEvent.COMPLETED)
         return self._result(answer, self._balance_after(balance), bought=body)
 
     def _already(self, record: OperationState, balance: int) -> Result:
         """What an earlier run of the order came to: nothing is bought again."""
-        if record.event is Event.COMPLETED:
+        if record.event is OperationEvent.COMPLETED:
             return self._result(None, balance)
         what = f"Order {self.order} was to be sent at {record.sent_at}, and what came of it was not seen."
         raise self._unknown(what, None, balance)

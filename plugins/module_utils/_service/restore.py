@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError, WaitTimeoutError, one_line
 from .._http.client import Client
 from .._http.pagination import Resource
-from .._state.journal import Event, Journal, OperationKey, OperationState, service_name
+from .._state.journal import Journal, OperationEvent, OperationKey, OperationState, normalize_url
 from .._times import format_duration
 from .._waiter import Waiter
 from .at_most_once import AtMostOnce, OutcomeUnknownError
@@ -104,7 +104,7 @@ class Restore:
             ) from None
 
     def _once(self, instance: Resource) -> AtMostOnce:
-        service = service_name(self.client.settings.api_url)
+        service = normalize_url(self.client.settings.api_url)
         operation = OperationKey("restore", service, self.incident, str(instance["id"]))
         return AtMostOnce(self.journal, operation, self.warn)
 
@@ -157,7 +157,7 @@ class Restore:
         if choice.names_instance:
             instance = find(self.client, choice.instance_id, choice.instance_name)
             return None if instance is None or self._once(instance).record() is None else instance
-        for operation, record in self.journal.records().items():
+        for operation, record in self.journal.read_states().items():
             is_of_incident = operation == self._once({"id": operation.instance_id}).operation
             if is_of_incident and str(record.notes.get("backup_id")) == str(choice.backup_id):
                 return fetch_or_none(self.client, operation.instance_id)
@@ -250,7 +250,7 @@ class Restore:
             )
         except OutcomeUnknownError as unclear:
             return self._read_back(unclear.cause, instance, backup, once)
-        once.record_event(Event.ACCEPTED)
+        once.record_event(OperationEvent.ACCEPTED)
         return self._wait(once, instance, backup, changed=True)
 
     def _read_back(self, error: ClawHostersError, instance: Resource, backup: Resource, once: AtMostOnce) -> Result:
@@ -261,7 +261,7 @@ class Restore:
             now = None
         if now is not None and is_busy(now) and not is_busy(instance):
             self.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
-            once.record_event(Event.ACCEPTED)
+            once.record_event(OperationEvent.ACCEPTED)
             return self._wait(once, now, backup, changed=True)
         raise self._unknown(str(error), once, now or instance, backup, error)
 
@@ -281,15 +281,15 @@ class Restore:
                 f"Incident {self.incident} is about backup {backup['id']}; backup {asked_for['id']}, which is asked "
                 "for now, is not restored. Take another incident for it."
             )
-        if record.event is Event.COMPLETED:
+        if record.event is OperationEvent.COMPLETED:
             return self._result("completed", record, instance, backup)
-        if record.event is Event.FAILED:
+        if record.event is OperationEvent.FAILED:
             raise PartialError(
                 f"Incident {self.incident}: the restore of {label(instance)} that was sent at {record.sent_at} went "
                 f"wrong, and the instance is {instance.get('status')} now. Nothing was sent again; force: true would.",
                 self._result("failed", record, instance, backup),
             )
-        if record.event is Event.ACCEPTED or is_under_way:
+        if record.event is OperationEvent.ACCEPTED or is_under_way:
             if self.client.check_mode:
                 return self._result("in_flight", record, instance, backup)
             return self._wait(once, instance, backup, changed=False)
@@ -323,7 +323,7 @@ class Restore:
                 self._result("in_flight", record, timeout.last or instance, backup, changed=changed),
             ) from None
         except _WentWrongError as wrong:
-            once.record_event(Event.FAILED, status=wrong.instance.get("status"))
+            once.record_event(OperationEvent.FAILED, status=wrong.instance.get("status"))
             raise PartialError(
                 f"The restore of backup {backup['id']} was accepted, but {label(wrong.instance)} is "
                 f"{wrong.instance.get('status')} now. See what the dashboard says of it; another backup can be "
@@ -337,7 +337,7 @@ class Restore:
                 self._result("in_flight", record, instance, backup, changed=changed),
                 error,
             ) from None
-        once.record_event(Event.COMPLETED, status=now.get("status"))
+        once.record_event(OperationEvent.COMPLETED, status=now.get("status"))
         return self._result("completed", once.record(), now, backup, changed=changed)
 
     # Results
@@ -422,7 +422,7 @@ def _require_same_name(before: Resource, now: Resource) -> None:
 
 
 def _what_is_known(record: OperationState) -> str:
-    if record.event is Event.UNCLEAR:
+    if record.event is OperationEvent.UNCLEAR:
         return f"a restore was sent at {record.sent_at} and its answer was lost."
     return f"a restore was about to be sent at {record.sent_at}, and the run ended there."
 

@@ -2,21 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The at-most-once journal: what spends data or money is written down and synced before it is sent (interface 3).
+"""The at-most-once journal: restores and purchases are recorded and synced before they are sent (interface 3).
 
-Lines of JSON in ``state_dir``. A line is added under a lock, by a new file that takes the place of the old one, so that
-no crash and no full disk leaves a part of a line: whatever can't be read is damage from outside. The file of the lock
-holds how many lines were written, by which a journal is noticed that was cut between two lines.
+It holds lines of JSON in ``state_dir``. Each append writes a new file, under a lock, and renames it over the old one.
+So a crash or a full disk never leaves half a line: a line that can't be parsed was damaged from outside. The lock file
+holds the number of lines written, which reveals a journal that was cut between two lines.
 
-Who works on a subject also holds a lock of the subject's own, which the system frees when the process dies: an
-unfinished entry without a holder is one whose outcome is unknown.
+A run also locks the operation that it works on. The lock ends with its process, so an unfinished entry without a lock
+has an unknown outcome.
 """
 
 from __future__ import annotations
 
 import contextlib
 import enum
-import fcntl
 import hashlib
 import json
 import os
@@ -27,37 +26,38 @@ from urllib.parse import urlsplit
 
 from .._errors import MESSAGE_LIMIT, ClawHostersError, one_line
 from .._times import format_iso
-from .folder import StateFolder, UntrustedError
+from .files import LockHeldError, UntrustedError, lock_file
+from .folder import StateFolder
 
-Line = t.Mapping[str, t.Any]
+JournalEntry = t.Mapping[str, t.Any]
+"""One parsed line."""
 
 JOURNAL = "journal.jsonl"
 JOURNAL_LOCK = "journal.lock"
 COUNT_LIMIT = 20
-"""Bytes of the lock's file that are read for the number of lines."""
+"""Bytes of the lock file that are read for the number of lines."""
 
 
 class JournalError(ClawHostersError):
     """The journal can't be read or written."""
 
 
-class Event(enum.Enum):
-    """What happened to a subject. The last one counts."""
+class OperationEvent(enum.Enum):
+    """A step of an operation. The last one is its state."""
 
-    INTENDED = "intended"  # about to be sent: whether it was, nobody knows if nothing follows
-    ACCEPTED = "accepted"  # the service said yes
-    UNCLEAR = "unclear"  # sent, and the answer was lost
-    REFUSED = "refused"  # the service said no, or was not reached: nothing was done
-    COMPLETED = "completed"  # seen to be done
-    FAILED = "failed"  # accepted, and seen to have gone wrong
+    INTENDED = "intended"  # about to be sent; the outcome is unknown if nothing follows
+    ACCEPTED = "accepted"  # the service answered with success
+    UNCLEAR = "unclear"  # sent, but the response was lost
+    REFUSED = "refused"  # rejected, or the service was not reached: nothing was done
+    COMPLETED = "completed"  # confirmed by a later read
+    FAILED = "failed"  # accepted, but a later read showed a failure
 
 
 @dataclass(frozen=True)
 class OperationKey:
-    """What is done at most once: one restore for an incident and an instance, or one purchase for an order.
+    """Identifies what is done at most once: a restore of an instance for an incident, or a purchase for an order.
 
-    ``service`` is its URL. The account is no part of it: with another key, as after a change of keys, it is still the
-    same subject.
+    ``service`` is its URL. The account is not part of the key: a replaced API key must not permit a second request.
     """
 
     kind: str
@@ -66,37 +66,37 @@ class OperationKey:
     instance_id: str | None = None
 
     def as_dict(self) -> dict[str, str | None]:
-        """What identifies it in a line of the journal."""
-        return vars(_normal(self))
+        """Returns the fields that identify the operation in a line of the journal."""
+        return vars(_normalize(self))
 
     @property
     def lock_name(self) -> str:
-        """The name of its lock file; the subject's own name may be any text."""
+        """Name of its lock file: a hash, since ``name`` may be any text."""
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:24] + ".lock"
 
 
-_SUBJECT = tuple(field.name for field in fields(OperationKey))
+_KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
 
 
 @dataclass(frozen=True)
 class OperationState:
-    """What the journal holds of a subject: its last event, and what was noted since it was intended last."""
+    """The last event of an operation, and the notes of all events since it was last intended."""
 
-    event: Event
+    event: OperationEvent
     sent_at: str
     at: str
-    """When the last event was."""
+    """Time of the last event."""
     notes: dict[str, t.Any]
 
     @property
     def completed_at(self) -> str | None:
-        return self.at if self.event is Event.COMPLETED else None
+        return self.at if self.event is OperationEvent.COMPLETED else None
 
 
 class Journal:
-    """The journal in ``state_dir``, a folder that only its owner can read.
+    """The journal in ``state_dir``.
 
-    Until it has written that something is about to be sent, the errors of its readers end with "Nothing was sent."
+    Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
     def __init__(self, state_dir: str, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -104,71 +104,70 @@ class Journal:
         self._now = now
         self._has_intent = False
 
-    def read_state(self, subject: OperationKey) -> OperationState | None:
-        """What is known of ``subject``, None when nothing is; an attempt that was refused does not count.
+    def read_state(self, operation: OperationKey) -> OperationState | None:
+        """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
 
-        Reads only, so that check mode can. Raises JournalError.
+        Writes nothing, so check mode may call it. Raises JournalError.
         """
-        return self.records().get(_normal(subject))
+        return self.read_states().get(_normalize(operation))
 
-    def records(self) -> dict[OperationKey, OperationState]:
-        """What is known of each subject. Raises JournalError."""
+    def read_states(self) -> dict[OperationKey, OperationState]:
+        """Returns the state of each operation. Raises JournalError."""
         with self._before_sending():
-            return records(self.lines())
+            return replay(self.read_entries())
 
-    def lines(self) -> list[Line]:
-        """Every line, oldest first; none where there is no journal. Raises JournalError for one that is damaged."""
-        # The count first: the journal may grow before it is read, and never becomes shorter.
-        count = self._count()
-        return self._parsed(self._content(), count)
+    def read_entries(self) -> list[JournalEntry]:
+        """Returns all entries, oldest first; none if there is no journal. Raises JournalError if it is damaged."""
+        # Read the count first: another process may append in between, but the journal never gets shorter.
+        count = _parse_count(self._read(JOURNAL_LOCK, COUNT_LIMIT) or b"")
+        return self._parse(self._read(JOURNAL), count)
 
-    def text(self) -> str:
-        """Returns the content of the journal, damaged or not; empty where there is no journal. Raises JournalError."""
-        return (self._content() or b"").decode(errors="replace")
+    def read_text(self) -> str:
+        """Returns the content, damaged or not; empty if there is no journal. Raises JournalError."""
+        return (self._read(JOURNAL) or b"").decode(errors="replace")
 
-    def write(self, subject: OperationKey, event: Event, **notes: t.Any) -> None:
-        """Adds a line and syncs it to the disk. Raises JournalError, and then no line was added."""
-        line = {"at": format_iso(self._now()), **subject.as_dict(), "event": event.value, **notes}
-        data = (json.dumps(line) + "\n").encode()
+    def append(self, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
+        """Appends an entry and syncs it to the disk. On a JournalError the journal is unchanged."""
+        entry = {"at": format_iso(self._now()), **operation.as_dict(), "event": event.value, **notes}
+        data = (json.dumps(entry) + "\n").encode()
         try:
-            self._folder.make()
+            self._folder.create()
             with self._folder.locked(JOURNAL_LOCK) as lock:
-                content = self._content()
-                count = len(self._parsed(content, _count_in(lock)))
+                content = self._read(JOURNAL)
+                count = len(self._parse(content, _parse_count(os.pread(lock, COUNT_LIMIT, 0))))
                 if content is None:
-                    # What a journal held that was moved away is no measure for a new one.
+                    # The count of a journal that was moved away does not apply to a new one.
                     os.ftruncate(lock, 0)
                     os.fsync(lock)
                 elif not content.endswith(b"\n"):
                     content += b"\n"
                 self._folder.replace(JOURNAL, (content or b"") + data)
                 with contextlib.suppress(OSError):
-                    # After the line, so that a crash in between leaves too low a number, which is no damage.
+                    # After the entry: a crash in between leaves too low a count, which is no damage.
                     os.pwrite(lock, b"%d\n" % (count + 1), 0)
         except OSError as error:
-            raise self._unusable(error) from None
-        self._has_intent = self._has_intent or event is Event.INTENDED
+            raise self._build_error(error) from None
+        self._has_intent = self._has_intent or event is OperationEvent.INTENDED
 
     @contextlib.contextmanager
-    def lock(self, subject: OperationKey) -> t.Iterator[bool]:
-        """Holds the subject's lock, and tells whether it was free; False means that another process is at it.
+    def lock(self, operation: OperationKey) -> t.Iterator[bool]:
+        """Locks ``operation`` and yields True, or yields False if another process has locked it.
 
-        Raises JournalError when there can be no lock.
+        Raises JournalError if no lock can be created.
         """
         with contextlib.ExitStack() as stack:
             with self._before_sending():
-                is_free = self._hold(subject, stack)
+                is_free = self._try_lock(operation, stack)
             yield is_free
 
-    def _hold(self, subject: OperationKey, stack: contextlib.ExitStack) -> bool:
+    def _try_lock(self, operation: OperationKey, stack: contextlib.ExitStack) -> bool:
         try:
-            self._folder.make()
-            file = stack.enter_context(self._folder.opened(subject.lock_name, os.O_RDWR | os.O_CREAT))
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            self._folder.create()
+            lock_file(stack.enter_context(self._folder.open(operation.lock_name, os.O_RDWR | os.O_CREAT)), timeout=0)
+        except LockHeldError:
             return False
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self._build_error(error) from None
         return True
 
     @contextlib.contextmanager
@@ -180,121 +179,111 @@ class Journal:
                 error.add("Nothing was sent.")
             raise
 
-    def _content(self) -> bytes | None:
-        """The bytes of the journal, None where there is no journal."""
+    def _read(self, name: str, limit: int = -1) -> bytes | None:
+        """Returns the content of a file, up to ``limit`` bytes; None if it is missing."""
         try:
-            with self._folder.opened(JOURNAL, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
-                return stream.read()
+            with self._folder.open(name, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
+                return stream.read(limit)
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self._build_error(error) from None
 
-    def _count(self) -> int:
-        """The number of lines that the journal holds at least."""
-        try:
-            with self._folder.opened(JOURNAL_LOCK, os.O_RDONLY) as file:
-                return _count_in(file)
-        except FileNotFoundError:
-            return 0
-        except OSError as error:
-            raise self._unusable(error) from None
-
-    def _parsed(self, content: bytes | None, count: int) -> list[Line]:
-        """The lines in ``content``, of which there must be ``count`` at least. Raises JournalError."""
+    def _parse(self, content: bytes | None, count: int) -> list[JournalEntry]:
+        """Returns the entries in ``content``. Raises JournalError if it is damaged or has fewer than ``count``."""
         if content is None:
             return []
         path = one_line(self._folder.path / JOURNAL)
         if not content:
-            # A journal is never made without its first line.
+            # A journal is created with its first line.
             raise JournalError(
-                f"The journal {path} is empty, so what was sent before is not known. Put it back from a copy, or "
-                "remove the file if nothing is under way."
+                f"The journal {path} is empty, so earlier requests are unknown. Restore it from a copy, or delete "
+                "the file if no restore or purchase is in progress."
             )
-        lines: list[Line] = []
+        entries: list[JournalEntry] = []
         for number, text in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
             try:
-                lines.append(line_of(text))
+                entries.append(parse_entry(text))
             except (ValueError, KeyError, TypeError):
-                # To skip it could mean to send something a second time.
+                # Skipping it could send a request a second time.
                 raise JournalError(
-                    f"Line {number} of the journal {path} can't be read, so what was sent before is not known. Mend "
-                    "that line, or move the file away if nothing is under way."
+                    f"Line {number} of the journal {path} can't be read, so earlier requests are unknown. Repair that "
+                    "line, or move the file away if no restore or purchase is in progress."
                 ) from None
-        if len(lines) < count:
+        if len(entries) < count:
             raise JournalError(
-                f"The journal {path} holds {len(lines)} lines, but {count} were written, so what was sent before is "
-                "not known. Put it back from a copy, or, to go on with these lines if nothing is under way, remove "
-                f"{JOURNAL_LOCK} beside it."
+                f"The journal {path} has {len(entries)} lines, but {count} were written, so earlier requests are "
+                "unknown. Restore it from a copy. To continue with these lines, if no restore or purchase is in "
+                f"progress, delete {JOURNAL_LOCK} beside it."
             )
-        return lines
+        return entries
 
-    def _unusable(self, error: OSError) -> JournalError:
+    def _build_error(self, error: OSError) -> JournalError:
         if isinstance(error, UntrustedError):
             return JournalError(
-                f"{one_line(error, MESSAGE_LIMIT)}, so no journal is kept there. Set state_dir to a folder of your "
-                "own: what must not be sent twice is never sent without a journal."
+                f"{one_line(error, MESSAGE_LIMIT)}, so the journal is not used. Set state_dir to a folder of your own: "
+                "restores and purchases are never sent without a journal."
             )
         return JournalError(
             f"The journal in {one_line(self._folder.path)} can't be used ({error.strerror or error}). Set state_dir to "
-            "a folder of your own: what must not be sent twice is never sent without a journal."
+            "a folder of your own: restores and purchases are never sent without a journal."
         )
 
 
-def service_name(url: str) -> str:
-    """One name for all spellings of a service's URL: case of the host, default port and slash at the end don't count.
+def normalize_url(url: str) -> str:
+    """Returns one spelling of a service's URL: lower-case host, without default port and trailing slash.
 
-    Two host names of one machine count as two services, since the URL does not tell.
+    Two host names of one machine stay two services.
     """
     parts = urlsplit(url)
     host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme.lower(), ""))
     return f"{parts.scheme.lower()}://{host}{parts.path.rstrip('/')}"
 
 
-def line_of(text: str | bytes) -> Line:
-    """A line of a journal. Raises ValueError, KeyError or TypeError for what is none."""
+def parse_entry(text: str | bytes) -> JournalEntry:
+    """Parses a line of a journal. Raises ValueError, KeyError or TypeError if it is not a valid entry."""
     try:
-        line = json.loads(text)
+        entry = json.loads(text)
     except RecursionError:
-        raise ValueError("too deep") from None
-    Event(line["event"])
-    service_name(str(line["service"]))
-    if datetime.fromisoformat(line["at"]).tzinfo is None:
-        raise ValueError("no offset")
-    if not all(isinstance(line[name], (str, type(None))) for name in _SUBJECT):
-        raise TypeError("not the name of a subject")
-    return line
+        raise ValueError("nested too deeply") from None
+    OperationEvent(entry["event"])
+    normalize_url(str(entry["service"]))
+    if datetime.fromisoformat(entry["at"]).tzinfo is None:
+        raise ValueError("no UTC offset")
+    if not all(isinstance(entry[name], (str, type(None))) for name in _KEY_FIELDS):
+        raise TypeError("not an operation key")
+    return entry
 
 
-def records(lines: t.Iterable[Line]) -> dict[OperationKey, OperationState]:
-    """What the lines of a journal, oldest first, come to for each subject. A subject's ``service`` is its one name."""
-    found: dict[OperationKey, OperationState] = {}
+def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationState]:
+    """Returns the state of each operation after ``entries``, oldest first. The keys hold normalized URLs."""
+    states: dict[OperationKey, OperationState] = {}
     before_intent: dict[OperationKey, OperationState | None] = {}
-    for line in lines:
-        subject = _normal(OperationKey(**{name: line[name] for name in _SUBJECT}))
-        event, at = Event(line["event"]), line["at"]
-        notes = {name: value for name, value in line.items() if name not in (*_SUBJECT, "event", "at")}
-        record = found.get(subject)
-        if event is Event.INTENDED:
-            before_intent[subject] = record
-            found[subject] = OperationState(event, at, at, notes)
-        elif event is Event.REFUSED:
-            # As if it had not been tried; an earlier attempt still counts.
-            found.pop(subject, None)
-            if earlier := before_intent.get(subject):
-                found[subject] = earlier
-        elif record is not None:
-            found[subject] = OperationState(event, record.sent_at, at, {**record.notes, **notes})
-    return found
+    for entry in entries:
+        operation = _normalize(OperationKey(**{name: entry[name] for name in _KEY_FIELDS}))
+        event, at = OperationEvent(entry["event"]), entry["at"]
+        notes = {name: value for name, value in entry.items() if name not in (*_KEY_FIELDS, "event", "at")}
+        state = states.get(operation)
+        if event is OperationEvent.INTENDED:
+            before_intent[operation] = state
+            states[operation] = OperationState(event, at, at, notes)
+        elif event is OperationEvent.REFUSED:
+            # Undoes the attempt; an earlier one still counts.
+            states.pop(operation, None)
+            if earlier := before_intent.get(operation):
+                states[operation] = earlier
+        elif state is not None:
+            states[operation] = OperationState(event, state.sent_at, at, {**state.notes, **notes})
+    return states
 
 
-def _normal(subject: OperationKey) -> OperationKey:
-    return replace(subject, service=service_name(str(subject.service)))
+def _normalize(operation: OperationKey) -> OperationKey:
+    return replace(operation, service=normalize_url(str(operation.service)))
 
 
-def _count_in(lock: int) -> int:
-    """The number of lines that the lock's file holds; 0 where it holds none, as earlier versions left it."""
+def _parse_count(data: bytes) -> int:
+    """Returns the number in the lock file; 0 if it holds none, as earlier versions left it."""
     try:
-        return int(os.pread(lock, COUNT_LIMIT, 0).partition(b"\n")[0])
+        return int(data.partition(b"\n")[0])
     except ValueError:
         return 0

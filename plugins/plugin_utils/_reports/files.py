@@ -20,7 +20,7 @@ from pathlib import Path
 import jinja2
 
 from ...module_utils._errors import ClawHostersError, one_line
-from ...module_utils._state.folder import ROOT, lock_within, open_own, opened_folder, replace_file
+from ...module_utils._state.files import ROOT_UID, atomic_replace, lock_file, open_folder, open_owned
 from .._restore.report import earlier_runs, record_text, with_run
 
 Data = dict[str, t.Any]
@@ -54,10 +54,10 @@ class ReportFolder:
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[OpenFolder]:
         """Yields the open folder, locked against other runs of this user. Raises TimeoutError."""
-        with opened_folder(Path(os.path.realpath(self._path))) as folder:
+        with open_folder(Path(os.path.realpath(self._path))) as folder:
             try:
                 # The folder itself, so that no other file is left in it.
-                lock_within(folder, LOCK_TIMEOUT)
+                lock_file(folder, LOCK_TIMEOUT)
             except OSError as error:
                 # A file system without locks is no reason to go without a record.
                 if error.errno not in _NO_LOCKS:
@@ -67,7 +67,7 @@ class ReportFolder:
     def require_own(self) -> None:
         """Raises ReportError for a folder, or a link to one, of another user, who could exchange what is in it."""
         for status in (os.lstat(self._path), os.stat(self._path)):
-            if status.st_uid not in (os.geteuid(), ROOT):
+            if status.st_uid not in (os.geteuid(), ROOT_UID):
                 raise ReportError(self._path, "the folder belongs to another user. Name one of your own")
 
 
@@ -81,14 +81,14 @@ class OpenFolder:
     def read(self, name: str) -> bytes | None:
         """Returns the content of a file, None if it is missing. Raises OSError for a file of another user."""
         try:
-            with open(open_own(self._folder, name, os.O_RDONLY, self._path), "rb") as whole:
+            with open(open_owned(self._folder, name, os.O_RDONLY, self._path), "rb") as whole:
                 return whole.read()
         except FileNotFoundError:
             return None
 
     def write(self, name: str, text: str) -> None:
         """Puts a new file into the place of whatever has this name, at once and synced to the disk."""
-        replace_file(self._folder, name, text.encode(errors="replace"))
+        atomic_replace(self._folder, name, text.encode(errors="replace"))
 
     def try_to_write(self) -> None:
         """Makes a file and removes it."""

@@ -21,7 +21,14 @@ from ...module_utils._errors import MESSAGE_LIMIT, one_line
 from ...module_utils._http.pagination import Resource
 from ...module_utils._service.backups import newest_first, taken_at
 from ...module_utils._service.instances import FAILURE_STATUSES, InstanceIndex, is_busy, normalize
-from ...module_utils._state.journal import Event, Line, OperationKey, OperationState, line_of, records
+from ...module_utils._state.journal import (
+    JournalEntry,
+    OperationEvent,
+    OperationKey,
+    OperationState,
+    parse_entry,
+    replay,
+)
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import NONE, format_clock, format_value, label
 from .balance import as_dict, as_dicts, build_forecast, number
@@ -43,11 +50,11 @@ _STATUS_ORDER = (
     "error",
 )
 _OUTCOMES = {
-    Event.INTENDED: "unknown",
-    Event.ACCEPTED: "under way",
-    Event.UNCLEAR: "unknown",
-    Event.COMPLETED: "completed",
-    Event.FAILED: "failed",
+    OperationEvent.INTENDED: "unknown",
+    OperationEvent.ACCEPTED: "under way",
+    OperationEvent.UNCLEAR: "unknown",
+    OperationEvent.COMPLETED: "completed",
+    OperationEvent.FAILED: "failed",
 }
 
 
@@ -264,14 +271,14 @@ def _tiers(rows: list[Data]) -> list[Data]:
 
 def _restores(journal: str) -> Data:
     """The restores that the journal holds, the newest first. A line that can't be read is counted, and no more."""
-    lines: list[Line] = []
+    lines: list[JournalEntry] = []
     unreadable = 0
     for text in journal.splitlines():
         try:
-            lines.append(line_of(text))
+            lines.append(parse_entry(text))
         except (ValueError, KeyError, TypeError):
             unreadable += bool(text.strip())
-    restores = {subject: record for subject, record in records(lines).items() if subject.kind == "restore"}
+    restores = {subject: record for subject, record in replay(lines).items() if subject.kind == "restore"}
     several = len({subject.service for subject in restores}) > 1
     entries = sorted(restores.items(), key=lambda item: item[1].sent_at, reverse=True)
     return {
@@ -284,7 +291,11 @@ def _restores(journal: str) -> Data:
 def _restore(subject: OperationKey, one: OperationState, *, several: bool) -> Data:
     outcome = _OUTCOMES[one.event]
     sent, last = parse_time(one.sent_at), parse_time(one.at)
-    took = format_duration(last - sent) if sent and last and one.event in (Event.COMPLETED, Event.FAILED) else NONE
+    took = (
+        format_duration(last - sent)
+        if sent and last and one.event in (OperationEvent.COMPLETED, OperationEvent.FAILED)
+        else NONE
+    )
     return {
         "incident": format_value(subject.name),
         "instance": label(one.notes.get("instance_name"), subject.instance_id),

@@ -2,12 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The file in which the event source remembers what it has told, so that it goes on after a restart (interface 6)."""
+"""The state file of the event source, with which it continues after a restart (interface 6)."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -18,11 +17,19 @@ from pathlib import Path
 
 from ...module_utils._errors import MESSAGE_LIMIT, ClawHostersError, one_line
 from ...module_utils._http.settings import Settings
-from ...module_utils._state.folder import UntrustedError, open_own, opened_folder, replace_file, require_not_replaceable
-from .transitions import Event, Known, Seen, Waiting
+from ...module_utils._state.files import (
+    LockHeldError,
+    UntrustedError,
+    atomic_replace,
+    lock_file,
+    open_folder,
+    open_owned,
+    require_not_replaceable,
+)
+from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
 
 FORMAT = 1
-CHANGES_LOST = "Changes from before are not told then."
+RESTART = "to start from the current fleet. Changes since the last run are not reported then."
 
 
 class StateError(ClawHostersError):
@@ -30,18 +37,18 @@ class StateError(ClawHostersError):
 
 
 @dataclass(frozen=True)
-class State:
-    """What the source knows of the fleet, None before the first look, and the events that are still to be told."""
+class WatchState:
+    """The last snapshot, None before the first poll, and the transitions that are not delivered yet."""
 
-    known: Known | None = None
-    untold: list[Event] = field(default_factory=list)
+    snapshot: Snapshot | None = None
+    undelivered: list[Transition] = field(default_factory=list)
 
 
 class StateFile:
-    """The state file at ``path``, which one source alone may use, for one service and key.
+    """The state file at ``path``, for one source, one service and one API key.
 
-    Only its owner can read it, and it is whole at any moment. A link is refused, and so is a file or a folder that
-    another user owns or could replace: it could tell anything.
+    Only its owner can read it, and it is replaced atomically. Links are refused, and so are files and folders that
+    another user owns or could replace: their content can't be trusted.
     """
 
     def __init__(self, path: str, settings: Settings) -> None:
@@ -49,111 +56,108 @@ class StateFile:
         self._owner = hashlib.sha256(f"{settings.api_url}\n{settings.api_key}".encode()).hexdigest()[:16]
 
     @contextlib.contextmanager
-    def held(self) -> t.Iterator[None]:
-        """Keeps other sources away from the file. Raises StateError when one has it already."""
+    def locked(self) -> t.Iterator[None]:
+        """Locks the file against other sources. Raises StateError if another source has locked it."""
         with contextlib.ExitStack() as stack:
             try:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with self._folder() as folder:
+                with self._open_folder() as folder:
                     lock = self._open(folder, f"{self._path.name}.lock", os.O_RDWR | os.O_CREAT)
                 stack.callback(os.close, lock)
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+                lock_file(lock, timeout=0)
+            except LockHeldError:
                 raise StateError(
-                    f"{self._shown} is in use by another event source. Give each a state_file of its own."
+                    f"{self._label} is in use by another event source. Give each a state_file of its own."
                 ) from None
             except OSError as error:
-                raise self._unusable(error) from None
+                raise self._build_error(error) from None
             yield
 
-    def read(self) -> State:
-        """What was written last, an empty state when there is no file. Raises StateError."""
+    def read(self) -> WatchState:
+        """Returns the last state written, an empty one if there is no file. Raises StateError."""
         try:
-            content = self._content()
+            with self._open_folder() as folder:
+                file = self._open(folder, self._path.name, os.O_RDONLY)
+            with open(file, "rb") as stream:
+                content = stream.read()
         except FileNotFoundError:
-            return State()
+            return WatchState()
         except OSError as error:
-            raise self._unusable(error) from None
+            raise self._build_error(error) from None
         try:
-            written = json.loads(content)
-            if written["format"] != FORMAT:
-                raise ValueError(f"format {written['format']}")
-            owner = written["owner"]
-            state = State(
-                {str(entry["item"]["id"]): _seen(entry) for entry in written["instances"]},
-                [dict(event) for event in written["untold"]],
+            data = json.loads(content)
+            if data["format"] != FORMAT:
+                raise ValueError(f"format {data['format']}")
+            owner = data["owner"]
+            state = WatchState(
+                {str(entry["item"]["id"]): _parse_instance(entry) for entry in data["instances"]},
+                [dict(transition) for transition in data["untold"]],
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            # To begin anew by itself could mean to lose a transition, or to tell one twice.
+            # Starting over silently could lose a transition, or send one twice.
             raise StateError(
-                f"{self._shown} is damaged or no state file, so what was told before is not known. "
-                f"Move it away to begin anew with what is there then. {CHANGES_LOST}"
+                f"{self._label} is damaged or not a state file, so it is unknown which events were sent. "
+                f"Move it away {RESTART}"
             ) from None
         if owner != self._owner:
             raise StateError(
-                f"{self._shown} belongs to another api_url or API key. Name another one; or, if the key of the same "
-                f"account was replaced, move it away to begin anew. {CHANGES_LOST}"
+                f"{self._label} belongs to another api_url or API key. Use another file. If the key of the same "
+                f"account was replaced, move it away {RESTART}"
             )
         return state
 
-    def write(self, state: State) -> None:
-        """Replaces what was written before, at once and synced to the disk. Raises StateError."""
-        content = {
+    def write(self, state: WatchState) -> None:
+        """Replaces the state atomically, and syncs it to the disk. The caller holds the lock. Raises StateError."""
+        data = {
             "format": FORMAT,
             "owner": self._owner,
-            "instances": [_entry(seen) for seen in (state.known or {}).values()],
-            "untold": state.untold,
+            "instances": [_dump_instance(instance) for instance in (state.snapshot or {}).values()],
+            "untold": state.undelivered,
         }
         try:
-            # Nobody else is at it, as the file is held.
-            with self._folder() as folder:
-                replace_file(folder, self._path.name, json.dumps(content, ensure_ascii=True).encode())
+            with self._open_folder() as folder:
+                atomic_replace(folder, self._path.name, json.dumps(data, ensure_ascii=True).encode())
         except OSError as error:
-            raise self._unusable(error) from None
-
-    def _content(self) -> bytes:
-        with self._folder() as folder:
-            file = self._open(folder, self._path.name, os.O_RDONLY)
-        with open(file, "rb") as stream:
-            return stream.read()
+            raise self._build_error(error) from None
 
     def _open(self, folder: int, name: str, flags: int) -> int:
         status = os.fstat(folder)
-        # Some container platforms open all files of a volume to the group that may write to it.
+        # Some container platforms make all files of a volume writable for its group.
         group = status.st_gid if status.st_mode & stat.S_IWGRP else None
-        return open_own(folder, name, flags, self._path.parent, group=group)
+        return open_owned(folder, name, flags, self._path.parent, group=group)
 
     @contextlib.contextmanager
-    def _folder(self) -> t.Iterator[int]:
-        """The file's folder. A shared one, such as a volume or ``/tmp``, will do if nobody can replace the file."""
-        place = Path(os.path.realpath(self._path.parent)) / self._path.name
+    def _open_folder(self) -> t.Iterator[int]:
+        """Yields the file's folder. Others may write to it, as in ``/tmp`` or a volume, but not replace the file."""
+        resolved = Path(os.path.realpath(self._path.parent)) / self._path.name
         require_not_replaceable(self._path)
-        require_not_replaceable(place)
-        with opened_folder(place.parent) as folder:
+        require_not_replaceable(resolved)
+        with open_folder(resolved.parent) as folder:
             yield folder
 
     @property
-    def _shown(self) -> str:
+    def _label(self) -> str:
         return f"state_file {one_line(self._path)}"
 
-    def _unusable(self, error: OSError) -> StateError:
+    def _build_error(self, error: OSError) -> StateError:
         if isinstance(error, UntrustedError):
-            return StateError(f"state_file: {one_line(error, MESSAGE_LIMIT)}. Name a file in a folder of your own.")
+            return StateError(f"state_file: {one_line(error, MESSAGE_LIMIT)}. Use a file in a folder of your own.")
         return StateError(
-            f"{self._shown} can't be used ({error.strerror or error}). Name a file in a folder of your own."
+            f"{self._label} can't be used ({error.strerror or error}). Use a file in a folder of your own."
         )
 
 
-def _entry(seen: Seen) -> dict[str, t.Any]:
-    waiting = seen.waiting
+def _dump_instance(instance: WatchedInstance) -> dict[str, t.Any]:
+    pending = instance.pending
     return {
-        "item": seen.item,
-        "waiting": waiting and {"before": waiting.before, "since": waiting.since, "last": waiting.last},
+        "item": instance.resource,
+        "waiting": pending and {"before": pending.reported, "since": pending.since, "last": pending.last_seen},
     }
 
 
-def _seen(entry: dict[str, t.Any]) -> Seen:
-    waiting = entry["waiting"]
+def _parse_instance(entry: dict[str, t.Any]) -> WatchedInstance:
+    resource, waiting = dict(entry["item"]), entry["waiting"]
     if waiting is None:
-        return Seen(dict(entry["item"]))
-    return Seen(dict(entry["item"]), Waiting(dict(waiting["before"]), float(waiting["since"]), float(waiting["last"])))
+        return WatchedInstance(resource)
+    pending = PendingHealth(dict(waiting["before"]), float(waiting["since"]), float(waiting["last"]))
+    return WatchedInstance(resource, pending)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What changed in the fleet between two looks at it, as the events of the event source (interface 6). Pure."""
+"""Finds the transitions between two polls of the fleet, as events of the event source (interface 6). Pure."""
 
 from __future__ import annotations
 
@@ -14,98 +14,102 @@ from datetime import UTC, datetime
 from ...module_utils._http.pagination import Resource, id_sort_key
 from ...module_utils._service.instances import normalize
 
-Event = dict[str, t.Any]
+Transition = dict[str, t.Any]
+"""An event for the rulebook."""
 
-WATCHED = ("status", "health_status")
-"""The fields of which a change is told."""
+WATCHED_FIELDS = ("status", "health_status")
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A change of health that has not stayed long enough to be told. Times are Unix seconds."""
+class PendingHealth:
+    """A change of health that is not reported yet, since it has not lasted long enough. Times are Unix seconds."""
 
-    before: Resource
-    """The instance when it last had the health that was told."""
+    reported: Resource
+    """The instance when it last had the health that was reported."""
     since: float
-    """When the present health was seen first."""
-    last: float
-    """When it was seen last."""
+    """When the new health was seen first."""
+    last_seen: float
 
 
 @dataclass(frozen=True)
-class Seen:
-    """An instance as it was at the last look."""
+class WatchedInstance:
+    """An instance as of the last poll."""
 
-    item: Resource
-    waiting: Waiting | None = None
-
-
-Known = dict[str, Seen]
-"""What is known of the fleet, by id as text."""
+    resource: Resource
+    pending: PendingHealth | None = None
 
 
-def baseline(look: list[Resource]) -> Known:
-    """What is known after the first look. It tells nothing: there is nothing that it could differ from."""
-    return {str(item["id"]): Seen(item) for item in look}
+Snapshot = dict[str, WatchedInstance]
+"""The fleet as of the last poll, by id as text."""
 
 
-def transitions(
-    known: Known, look: list[Resource], now: float, *, health_stays_for: float = 0.0, longest_gap: float = math.inf
-) -> tuple[list[Event], Known]:
-    """The events between what was known and a whole list of the fleet, in order of ids, and what is known then.
+def take_snapshot(instances: list[Resource]) -> Snapshot:
+    """Returns the snapshot of the first poll, which emits no transitions."""
+    return {str(instance["id"]): WatchedInstance(instance) for instance in instances}
 
-    A new health is told once it has been seen for ``health_stays_for`` seconds, in looks no more than ``longest_gap``
-    apart: of a longer time without a look nobody knows that it stayed.
+
+def find_transitions(
+    snapshot: Snapshot,
+    instances: list[Resource],
+    now: float,
+    *,
+    health_stays_for: float = 0.0,
+    max_gap: float = math.inf,
+) -> tuple[list[Transition], Snapshot]:
+    """Returns the transitions from ``snapshot`` to ``instances``, in order of ids, and the new snapshot.
+
+    A change of health is reported once it has lasted ``health_stays_for`` seconds, in polls at most ``max_gap``
+    seconds apart.
     """
-    found = {str(item["id"]): item for item in look}
-    events: list[Event] = []
-    after: Known = {}
-    for key in sorted({*known, *found}, key=lambda key: id_sort_key({"id": key})):
-        before = known.get(key)
+    current = {str(instance["id"]): instance for instance in instances}
+    transitions: list[Transition] = []
+    after: Snapshot = {}
+    for key in sorted({*snapshot, *current}, key=lambda key: id_sort_key({"id": key})):
+        before = snapshot.get(key)
         if before is None:
-            events.append(_event("appeared", found[key], None, now))
-            after[key] = Seen(found[key])
-        elif key not in found:
-            events.append(_event("disappeared", before.item, before.item, now))
+            transitions.append(_build_transition("appeared", current[key], None, now))
+            after[key] = WatchedInstance(current[key])
+        elif key not in current:
+            transitions.append(_build_transition("disappeared", before.resource, before.resource, now))
         else:
-            item = _completed(found[key], before.item)
-            if _differ(before.item, item, "status"):
-                events.append(_event("status_changed", item, before.item, now))
-            after[key] = _health(before, item, now, health_stays_for, longest_gap, events)
-    return events, after
+            instance = _fill_missing(current[key], before.resource)
+            if _has_changed(before.resource, instance, "status"):
+                transitions.append(_build_transition("status_changed", instance, before.resource, now))
+            after[key], change = _debounce_health(before, instance, now, health_stays_for, max_gap)
+            transitions += change
+    return transitions, after
 
 
-def _health(
-    before: Seen, item: Resource, now: float, stays_for: float, longest_gap: float, events: list[Event]
-) -> Seen:
-    """What is known of an instance that is still there; adds an event if its health is another, and has stayed."""
-    told = before.waiting.before if before.waiting else before.item
-    if not _differ(told, item, "health_status"):
-        return Seen(item)
+def _debounce_health(
+    before: WatchedInstance, instance: Resource, now: float, stays_for: float, max_gap: float
+) -> tuple[WatchedInstance, list[Transition]]:
+    reported = before.pending.reported if before.pending else before.resource
+    if not _has_changed(reported, instance, "health_status"):
+        return WatchedInstance(instance), []
     since = now
-    if before.waiting and not _differ(before.item, item, "health_status"):
-        # A clock that was put back or far ahead is a gap like any other.
-        was_watched = 0 <= now - before.waiting.last <= longest_gap
-        since = before.waiting.since if was_watched else now
+    if before.pending and not _has_changed(before.resource, instance, "health_status"):
+        # A clock that was set back, or far ahead, counts as a gap.
+        is_continuous = 0 <= now - before.pending.last_seen <= max_gap
+        since = before.pending.since if is_continuous else now
     if now - since < stays_for:
-        return Seen(item, Waiting(told, since, now))
-    events.append(_event("health_changed", item, told, since))
-    return Seen(item)
+        return WatchedInstance(instance, PendingHealth(reported, since, now)), []
+    return WatchedInstance(instance), [_build_transition("health_changed", instance, reported, since)]
 
 
-def _completed(item: Resource, before: Resource) -> Resource:
-    """What a look does not say of a watched field is as it was (U23): no news is no change."""
-    return {**item, **{field: before[field] for field in WATCHED if item.get(field) is None and field in before}}
+def _fill_missing(instance: Resource, before: Resource) -> Resource:
+    """Returns ``instance`` with its missing watched fields taken from ``before``: missing is no change (U23)."""
+    missing = {field: before[field] for field in WATCHED_FIELDS if instance.get(field) is None and field in before}
+    return {**instance, **missing}
 
 
-def _differ(one: Resource, other: Resource, field: str) -> bool:
-    return normalize(one.get(field)) != normalize(other.get(field))
+def _has_changed(before: Resource, after: Resource, field: str) -> bool:
+    return normalize(before.get(field)) != normalize(after.get(field))
 
 
-def _event(kind: str, instance: Resource, previous: Resource | None, at: float) -> Event:
-    return {"clawhosters": {"event": kind, "instance": instance, "previous": previous, "at": moment(at)}}
+def _build_transition(kind: str, instance: Resource, previous: Resource | None, at: float) -> Transition:
+    return {"clawhosters": {"event": kind, "instance": instance, "previous": previous, "at": format_timestamp(at)}}
 
 
-def moment(seconds: float) -> str:
-    """A time in Unix seconds as text: UTC, in ISO 8601, to the millisecond."""
+def format_timestamp(seconds: float) -> str:
+    """Formats Unix seconds in ISO 8601: UTC, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Looks at the fleet again and again, and tells an event source's queue what changed (interface 6)."""
+"""Polls the fleet, and puts its transitions into the queue of an event source (interface 6)."""
 
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import copy
 import logging
@@ -26,8 +27,8 @@ from ...module_utils._http.settings import Settings, parse_settings, validate_se
 from ...module_utils._http.transport import require_library
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._progress import Progress
-from .state import State, StateError, StateFile
-from .transitions import Event, baseline, transitions
+from .state import StateError, StateFile, WatchState
+from .transitions import Transition, find_transitions, take_snapshot
 
 SPEC = API.merge(
     ArgumentSpec(
@@ -39,26 +40,26 @@ SPEC = API.merge(
     )
 )
 
-HOPELESS = (SettingsError, UnauthorizedError, ForbiddenError)
-"""What no later look would mend: the source ends."""
+FATAL_ERRORS = (SettingsError, UnauthorizedError, ForbiddenError)
+"""Errors that no later poll would recover from: the source ends."""
 
-Done = t.TypeVar("Done")
+T = t.TypeVar("T")
 
 
 class Queue(t.Protocol):
-    """The queue of a rulebook: an asyncio.Queue, or what has its filters in front of it."""
+    """The queue of a rulebook: an asyncio.Queue, or a wrapper that applies the rulebook's filters."""
 
-    async def put(self, event: Event, /) -> None:
+    async def put(self, event: Transition, /) -> None:
         """Returns when the rulebook has taken the event."""
 
 
-class WatchStopped(Exception):
-    """Nobody waits for the look any more."""
+class PollCancelled(Exception):
+    """The source was cancelled during a poll."""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The checked arguments of the source."""
+    """The validated arguments of the source."""
 
     settings: Settings
     interval: float
@@ -66,15 +67,15 @@ class Arguments:
     state_file: str | None
 
     @property
-    def longest_gap(self) -> float:
-        """Seconds between two looks after which nobody knows whether a health stayed; a slow answer is no gap."""
+    def max_gap(self) -> float:
+        """Longest time in seconds between two polls that show a lasting health; a slow response is no gap."""
         return max(self.health_stays_for, 2 * self.interval + self.settings.timeout)
 
 
 def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> Arguments:
-    """The arguments of a rulebook, checked like the options of a module; those that are empty count as not given.
+    """Validates the arguments of a rulebook like the options of a module. Empty ones count as not given.
 
-    Raises SettingsError, and ClawHostersError where ``requests`` is missing.
+    Raises SettingsError, and ClawHostersError if ``requests`` is missing.
     """
     validator = ArgumentSpecValidator(SPEC.options, **SPEC.constraints())
     validation = validator.validate({name: value for name, value in given.items() if value not in (None, "")})
@@ -93,152 +94,144 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
 
 
 async def watch(queue: Queue, arguments: Arguments, log: logging.Logger) -> None:
-    """Tells ``queue`` each transition once, until it is cancelled. Raises StateError or one of HOPELESS."""
+    """Puts each transition into ``queue`` once, until it is cancelled. Raises StateError or one of FATAL_ERRORS."""
     with contextlib.ExitStack() as stack:
         file = None
         if arguments.state_file:
             file = StateFile(arguments.state_file, arguments.settings)
-            stack.enter_context(file.held())
-        await Watch(queue, arguments, log, file).run()
+            stack.enter_context(file.locked())
+        await Watcher(queue, arguments, log, file).run()
 
 
 @dataclass
-class Watch:
-    """One source at work. What it knows is on the disk before it is told, and that it was told right after it."""
+class Watcher:
+    """A running source. It saves transitions before it delivers them, and their delivery right after."""
 
     queue: Queue
     arguments: Arguments
     log: logging.Logger
     file: StateFile | None
-    state: State = field(default_factory=State)
-    written: State = field(default_factory=State)
-    fault: str | None = None
-    begun: bool = False
-    warned: set[str] = field(default_factory=set)
+    state: WatchState = field(default_factory=WatchState)
+    saved: WatchState = field(default_factory=WatchState)
+    failure: str | None = None
+    """Reason of the last failure since the last successful poll."""
+    is_started: bool = False
+    warnings: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
-        """Goes on where the state file ends, for ever."""
+        """Continues from the state file, forever."""
         if self.file:
             self.state = self.file.read()
-            self.written = self.state
-        await self._tell()
+            self.saved = self.state
+        await self._deliver()
         cancelled = threading.Event()
         while True:
             try:
-                look = await _in_thread(lambda: self._look(cancelled), cancelled)
-                self._take(look, time.time())
-            except HOPELESS:
+                instances = await _run_in_thread(lambda: self._fetch_instances(cancelled), cancelled)
+                self._update(instances, time.time())
+            except FATAL_ERRORS:
                 raise
             except ClawHostersError as error:
-                self._failed(str(error))
-            except Exception as error:  # One look that meets a fault of our own must not end the watch.
-                self._failed(f"A fault of the collection, please report it: {type(error).__name__}: {one_line(error)}")
+                self._log_failure(str(error))
+            except Exception as error:  # A bug that one poll triggers must not end the source.
+                self._log_failure(
+                    f"A fault of the collection, please report it: {type(error).__name__}: {one_line(error)}"
+                )
             else:
-                if self.fault:
-                    self.log.warning("The instances can be watched again.")
-                self.fault = None
-                self._say_begun(len(look))
-                await self._tell()
+                self._log_success(len(instances))
+                await self._deliver()
             await asyncio.sleep(self.arguments.interval)
 
-    def _look(self, cancelled: threading.Event) -> list[Resource]:
-        """The fleet as it is now, by a client with a clock of its own: a watch may outlive a suspended machine."""
+    def _fetch_instances(self, cancelled: threading.Event) -> list[Resource]:
+        """Fetches the fleet with a new client: its clock must not span the suspension of the machine."""
         progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
         return Client(self.arguments.settings, progress=progress, warn=self._warn_once).fetch_all("/instances")
 
     def _warn_once(self, text: str) -> None:
-        """Each look has a client of its own, which warns anew."""
-        if text not in self.warned:
+        """Logs a warning, but not again: the client of each poll repeats it."""
+        if text not in self.warnings:
             self.log.warning("%s", text)
-        self.warned.add(text)
+        self.warnings.add(text)
 
-    def _take(self, look: list[Resource], now: float) -> None:
-        """Takes in a whole list of the fleet. Raises StateError, and then it is as if there had been no look."""
-        events: list[Event] = []
-        if self.state.known is None:
-            known = baseline(look)
+    def _update(self, instances: list[Resource], now: float) -> None:
+        """Saves the new snapshot and its transitions. On a StateError the state is unchanged."""
+        transitions: list[Transition] = []
+        if self.state.snapshot is None:
+            snapshot = take_snapshot(instances)
         else:
-            events, known = transitions(
-                self.state.known,
-                look,
+            transitions, snapshot = find_transitions(
+                self.state.snapshot,
+                instances,
                 now,
                 health_stays_for=self.arguments.health_stays_for,
-                longest_gap=self.arguments.longest_gap,
+                max_gap=self.arguments.max_gap,
             )
-        state = State(known, events)
-        self._write(state)
+        state = WatchState(snapshot, transitions)
+        self._save(state)
         self.state = state
 
-    async def _tell(self) -> None:
-        """Hands the events over, one after another, and notes which were taken, however it ends."""
-        events = self.state.untold
-        told = 0
+    async def _deliver(self) -> None:
+        """Puts the transitions into the queue one by one, and saves the rest, even when cancelled."""
+        transitions = self.state.undelivered
+        delivered = 0
         try:
-            for event in events:
-                # A filter of the rulebook may change what it gets.
-                await self.queue.put(copy.deepcopy(event))
-                told += 1
-                # In a queue of one place, this one may still be there, but the one before it was taken.
-                self._keep(events[told - 1 :])
+            for transition in transitions:
+                # A copy, since the rulebook's filters may change it.
+                await self.queue.put(copy.deepcopy(transition))
+                delivered += 1
+                # In a queue of size 1 this one may still wait, but the one before it was taken.
+                self._save_undelivered(transitions[delivered - 1 :])
         finally:
-            self._keep(events[told:])
+            self._save_undelivered(transitions[delivered:])
 
-    def _keep(self, untold: list[Event]) -> None:
-        """Notes what is still to be told."""
-        self.state = State(self.state.known, untold)
+    def _save_undelivered(self, transitions: list[Transition]) -> None:
+        self.state = WatchState(self.state.snapshot, transitions)
         try:
-            self._write(self.state)
+            self._save(self.state)
         except StateError as error:
-            self._failed(f"{error} After a restart events would be told again.")
+            self._log_failure(f"{error} After a restart, events would be sent again.")
 
-    def _write(self, state: State) -> None:
-        if self.file and state != self.written:
+    def _save(self, state: WatchState) -> None:
+        if self.file and state != self.saved:
             self.file.write(state)
-            self.written = state
+            self.saved = state
 
-    def _say_begun(self, count: int) -> None:
-        """Says once that there is somebody at work, who may have nothing to tell for long."""
-        if not self.begun:
+    def _log_success(self, count: int) -> None:
+        """Logs the first poll, since no event may follow for long, and the first one after a failure."""
+        if self.failure:
+            self.log.warning("Polling works again.")
+        self.failure = None
+        if not self.is_started:
             host = urlsplit(self.arguments.settings.api_url).netloc
             self.log.info("Watching %d instances at %s, every %g s.", count, host, self.arguments.interval)
-        self.begun = True
+        self.is_started = True
 
-    def _failed(self, reason: str) -> None:
-        """Warns of the first failure in a row: an outage is one line, however many looks it takes."""
-        if self.fault is None:
-            self.log.warning("%s Nothing is told until the instances can be watched again.", reason)
+    def _log_failure(self, reason: str) -> None:
+        """Warns of the first failure in a row only: an outage is one line."""
+        if self.failure is None:
+            self.log.warning("%s No events are sent until polling works again.", reason)
         else:
             self.log.info("%s", reason)
-        self.fault = reason
+        self.failure = reason
 
 
-async def _in_thread(work: t.Callable[[], Done], cancelled: threading.Event) -> Done:
-    """What ``work`` returns, done in a thread, so that the rulebook goes on meanwhile.
+async def _run_in_thread(function: t.Callable[[], T], cancelled: threading.Event) -> T:
+    """Runs ``function`` in a daemon thread and returns its result. Sets ``cancelled`` when it is cancelled.
 
-    The thread of an executor would keep a process that wants to end for as long as its request waits.
+    asyncio.to_thread won't do: at exit, Python waits for the threads of an executor, and so for a hanging request.
     """
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[Done] = loop.create_future()
-
-    def settle(how: t.Callable[[t.Any], None], value: t.Any) -> None:
-        if not outcome.done():
-            how(value)
-
-    def post(how: t.Callable[[t.Any], None], value: t.Any) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop has ended, and with it who waited.
-            loop.call_soon_threadsafe(settle, how, value)
+    future: concurrent.futures.Future[T] = concurrent.futures.Future()
+    future.set_running_or_notify_cancel()
 
     def run() -> None:
         try:
-            done = work()
+            future.set_result(function())
         except BaseException as error:
-            post(outcome.set_exception, error)
-        else:
-            post(outcome.set_result, done)
+            future.set_exception(error)
 
-    threading.Thread(target=run, name="clawhosters-look", daemon=True).start()
+    threading.Thread(target=run, name="clawhosters-poll", daemon=True).start()
     try:
-        return await outcome
+        return await asyncio.wrap_future(future)
     except asyncio.CancelledError:
         cancelled.set()
         raise
@@ -246,4 +239,4 @@ async def _in_thread(work: t.Callable[[], Done], cancelled: threading.Event) -> 
 
 def _sleep(seconds: float, cancelled: threading.Event) -> None:
     if cancelled.wait(seconds):
-        raise WatchStopped
+        raise PollCancelled

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
-    DuplicateNames,
+    DuplicateNamesError,
     make_unique,
     safe_name,
 )
@@ -36,7 +36,7 @@ def test_one_that_such_a_name_would_hide_gets_its_id_too():
 
 
 def test_sharing_can_be_an_error_that_lists_the_ids():
-    with pytest.raises(DuplicateNames, match=r"ids 1, 2 .* web"):
+    with pytest.raises(DuplicateNamesError, match=r"ids 1, 2 .* web"):
         make_unique([("1", "web"), ("2", "web")], may_rename=False, warn=pytest.fail)
 
 
@@ -101,7 +101,7 @@ def test_a_change_of_ten_thousand_names_is_one_short_warning_of_each_kind():
     )
     assert len(warnings) == 3
     assert all(len(warning) < 500 and "and 9990 more" in warning for warning in warnings)
-    with pytest.raises(DuplicateNames, match="and 9990 more"):
+    with pytest.raises(DuplicateNamesError, match="and 9990 more"):
         make_unique([(str(number), "web") for number in numbers], may_rename=False, warn=pytest.fail)
 
 

@@ -15,7 +15,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import misspelt, misspelt_text
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import find_misspelt, format_misspelt
 
 ROOT = Path(__file__).resolve().parents[4]
 FLEET = yaml.safe_load((ROOT / "playbooks/fleet.yml").read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ def slips(draw: st.DrawFn) -> tuple[str, str]:
 @given(slips())
 def test_every_single_slip_is_found_with_the_name_that_was_meant(slip: tuple[str, str]) -> None:
     known, name = slip
-    assert misspelt([name], OWNERS) == ({} if name in OWNERS else {name: known})
+    assert find_misspelt([name], OWNERS) == ({} if name in OWNERS else {name: known})
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_every_single_slip_is_found_with_the_name_that_was_meant(slip: tuple[str
     ],
 )
 def test_names_that_people_mistype(name: str, meant: str) -> None:
-    assert misspelt([name], OWNERS) == {name: meant}
+    assert find_misspelt([name], OWNERS) == {name: meant}
 
 
 def test_names_of_the_users_own_are_left_alone() -> None:
@@ -87,12 +87,12 @@ def test_names_of_the_users_own_are_left_alone() -> None:
         *("fleet_owner", "fleet_status", "fleet_max_cost", "fleet_instances_2", "fleet_instances2", "fleet_ids"),
         *("balance_guard_mail_to", "balance_guard_min_claws", "fleet_report_page", "fleet_report_owner", ""),
     ]
-    assert misspelt([*own, 7, None, True], OWNERS) == {}
+    assert find_misspelt([*own, 7, None, True], OWNERS) == {}
 
 
 @given(st.sampled_from(sorted(OWNERS)), st.from_regex(r"_[a-z]{2,10}", fullmatch=True))
 def test_a_word_more_makes_another_name(known: str, word: str) -> None:
-    assert misspelt([known + word], OWNERS) == {}
+    assert find_misspelt([known + word], OWNERS) == {}
 
 
 def test_the_playbooks_that_have_variables_of_their_own_name_them_all() -> None:
@@ -111,19 +111,19 @@ def test_no_name_that_the_collection_uses_itself_counts_as_misspelt() -> None:
     assert set(OWNERS) <= used
     # The guides show how a name is misspelt.
     shown = {"restore_max_ag", "fleet_max_change", "balance_guard_min_day", "fleet_report_pat"}
-    assert set(misspelt(used, OWNERS)) <= shown
+    assert set(find_misspelt(used, OWNERS)) <= shown
 
 
 def test_the_message_names_each_misspelt_name_and_what_it_should_be_on_one_line() -> None:
-    text = misspelt_text({"restore_max_ag": "1h", "fleet_max\nchange": 5, "restore_note": "", 7: ""}, OWNERS)
+    text = format_misspelt({"restore_max_ag": "1h", "fleet_max\nchange": 5, "restore_note": "", 7: ""}, OWNERS)
     assert text == (
-        "fleet_max change is no variable of the playbook fleet; did you mean fleet_max_changes? "
-        "restore_max_ag is no variable of the role restore; did you mean restore_max_age? Nothing was sent."
+        "fleet_max change is not a variable of the playbook fleet. Did you mean fleet_max_changes? "
+        "restore_max_ag is not a variable of the role restore. Did you mean restore_max_age? Nothing was sent."
     )
-    assert misspelt_text(["restore_note"], OWNERS) == ""
+    assert format_misspelt(["restore_note"], OWNERS) == ""
 
 
 def test_the_variable_of_a_loop_over_what_is_set_stays() -> None:
-    assert misspelt({"restore_instance"}, OWNERS) == {"restore_instance": "restore_instances"}
-    assert misspelt({"restore_instance", "restore_instances"}, OWNERS) == {}
-    assert misspelt({"balance_guard_min_day", "balance_guard_min_days"}, OWNERS) != {}
+    assert find_misspelt({"restore_instance"}, OWNERS) == {"restore_instance": "restore_instances"}
+    assert find_misspelt({"restore_instance", "restore_instances"}, OWNERS) == {}
+    assert find_misspelt({"balance_guard_min_day", "balance_guard_min_days"}, OWNERS) != {}

@@ -27,9 +27,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
     not_executed,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Event,
     Journal,
     JournalError,
+    OperationEvent,
     OperationKey,
 )
 
@@ -72,10 +72,10 @@ def send(once, sender):
 def test_it_is_written_down_before_it_goes_out(once):
     sender = Sender()
     assert send(once, sender) == "done"
-    assert sender.seen.event is Event.INTENDED
+    assert sender.seen.event is OperationEvent.INTENDED
     assert sender.seen.notes == {"backup_id": 31}
-    once.record_event(Event.ACCEPTED)
-    assert once.record().event is Event.ACCEPTED
+    once.record_event(OperationEvent.ACCEPTED)
+    assert once.record().event is OperationEvent.ACCEPTED
     assert once.record().notes["backup_id"] == 31
 
 
@@ -90,7 +90,7 @@ def test_what_nobody_knows_is_unclear_and_stays_so(once):
     with pytest.raises(OutcomeUnknownError, match="the answer was lost") as caught:
         send(once, Sender(fault))
     assert caught.value.cause is fault
-    assert once.record().event is Event.UNCLEAR
+    assert once.record().event is OperationEvent.UNCLEAR
     assert once.record().notes["reason"] == "the answer was lost"
 
 
@@ -118,11 +118,11 @@ def test_without_a_journal_nothing_goes_out(once, tmp_path):
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (Event.ACCEPTED, "The service accepted it, but that could not be written down."),
-        (Event.UNCLEAR, "its answer was lost, but"),
-        (Event.REFUSED, "It was not carried out, but"),
-        (Event.COMPLETED, "It was carried out, but"),
-        (Event.FAILED, "went wrong, but"),
+        (OperationEvent.ACCEPTED, "The service accepted it, but that could not be written down."),
+        (OperationEvent.UNCLEAR, "its answer was lost, but"),
+        (OperationEvent.REFUSED, "It was not carried out, but"),
+        (OperationEvent.COMPLETED, "It was carried out, but"),
+        (OperationEvent.FAILED, "went wrong, but"),
     ],
 )
 def test_what_came_of_it_is_told_where_it_can_not_be_written_down(once, tmp_path, warnings, event, words):

@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Event,
     Journal,
     JournalError,
+    OperationEvent,
     OperationKey,
-    service_name,
+    normalize_url,
 )
 from support.users import FORK, STRANGER, Owners, as_ordinary_user
 
@@ -40,9 +40,9 @@ LINE = {**SUBJECT.as_dict(), "at": "2026-02-01T10:00:00.000+00:00", "event": "in
     ],
 )
 def test_a_service_is_one_however_its_url_is_written(tmp_path, spelling):
-    Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
+    Journal(str(tmp_path)).append(SUBJECT, OperationEvent.INTENDED)
     other = OperationKey("restore", spelling, "INC-1", "7")
-    assert Journal(str(tmp_path)).read_state(other).event is Event.INTENDED
+    assert Journal(str(tmp_path)).read_state(other).event is OperationEvent.INTENDED
     assert other.lock_name == SUBJECT.lock_name
 
 
@@ -56,21 +56,21 @@ def test_a_service_is_one_however_its_url_is_written(tmp_path, spelling):
     ],
 )
 def test_another_service_is_another(tmp_path, other):
-    Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
+    Journal(str(tmp_path)).append(SUBJECT, OperationEvent.INTENDED)
     assert Journal(str(tmp_path)).read_state(OperationKey("restore", other, "INC-1", "7")) is None
 
 
 def test_only_the_default_port_of_the_scheme_is_dropped():
-    assert service_name("http://127.0.0.1:80/api/") == "http://127.0.0.1/api"
-    assert service_name("http://127.0.0.1:443") == "http://127.0.0.1:443"
-    assert service_name("https://[::1]:443/api") == "https://[::1]/api"
+    assert normalize_url("http://127.0.0.1:80/api/") == "http://127.0.0.1/api"
+    assert normalize_url("http://127.0.0.1:443") == "http://127.0.0.1:443"
+    assert normalize_url("https://[::1]:443/api") == "https://[::1]/api"
 
 
 def test_a_line_that_an_earlier_version_wrote_with_another_spelling_still_counts(tmp_path):
     (tmp_path / "journal.jsonl").write_text(
         json.dumps({**LINE, "service": URL.upper().replace("API/V1", "api/v1")}) + "\n"
     )
-    assert Journal(str(tmp_path)).read_state(SUBJECT).event is Event.INTENDED
+    assert Journal(str(tmp_path)).read_state(SUBJECT).event is OperationEvent.INTENDED
 
 
 @pytest.mark.parametrize(
@@ -130,8 +130,8 @@ def test_what_the_lines_of_a_subject_come_to(
     minutes = iter(range(10))
     journal = Journal(str(tmp_path), lambda: STARTED + timedelta(minutes=next(minutes)))
     for number, event in enumerate(events.split()):
-        journal.write(SUBJECT, Event[event], **{f"note {number}": event})
-        journal.write(OperationKey("restore", URL, "INC-2", "7"), Event.INTENDED)
+        journal.append(SUBJECT, OperationEvent[event], **{f"note {number}": event})
+        journal.append(OperationKey("restore", URL, "INC-2", "7"), OperationEvent.INTENDED)
     record = journal.read_state(SUBJECT)
     if last is None or attempt is None:
         assert record is None
@@ -142,7 +142,7 @@ def test_what_the_lines_of_a_subject_come_to(
         return (STARTED + timedelta(minutes=2 * number)).isoformat(timespec="milliseconds")
 
     assert record is not None
-    assert record.event is Event[last]
+    assert record.event is OperationEvent[last]
     assert record.sent_at == moment(attempt)
     assert record.completed_at == (None if done is None else moment(done))
     # Notes are those of the attempt that counts, from its start to its last event.
@@ -166,7 +166,7 @@ def test_a_line_is_on_the_disk_and_so_is_its_file_before_anything_can_be_sent(
 ) -> None:
     synced = {}
     monkeypatch.setattr(os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: os.fstat(file).st_size}))
-    Journal(str(tmp_path)).write(SUBJECT, Event.INTENDED)
+    Journal(str(tmp_path)).append(SUBJECT, OperationEvent.INTENDED)
     file = (tmp_path / "journal.jsonl").stat()
     assert synced[file.st_ino] == file.st_size
     assert tmp_path.stat().st_ino in synced
@@ -176,11 +176,11 @@ def test_a_disk_that_takes_a_line_in_pieces_gets_all_of_it(tmp_path: Path, monke
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:7]))
     journal = Journal(str(tmp_path))
-    journal.write(SUBJECT, Event.INTENDED)
-    journal.write(SUBJECT, Event.COMPLETED)
+    journal.append(SUBJECT, OperationEvent.INTENDED)
+    journal.append(SUBJECT, OperationEvent.COMPLETED)
     record = journal.read_state(SUBJECT)
     assert record is not None
-    assert record.event is Event.COMPLETED
+    assert record.event is OperationEvent.COMPLETED
 
 
 def test_a_journal_that_can_not_be_read_stops_everything(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_journal_that_can_not_be_read_stops_everything(tmp_path: Path) -> None
 def test_a_name_may_be_any_text(tmp_path: Path, name: str) -> None:
     journal = Journal(str(tmp_path))
     subject = OperationKey("restore", URL, name, "7")
-    journal.write(subject, Event.INTENDED)
+    journal.append(subject, OperationEvent.INTENDED)
     with journal.lock(subject) as is_free:
         assert is_free
     assert journal.read_state(subject) is not None
@@ -207,7 +207,7 @@ DAMAGES = {
     "half a line": (lambda lines: lines[0][: len(lines[0]) // 2], "Line 1 "),
     "its second half": (lambda lines: lines[0][len(lines[0]) // 2 :] + lines[1], "Line 1 "),
     "cut in a line": (lambda lines: b"".join(lines)[: -len(lines[-1]) // 2], "Line 4 "),
-    "cut between two lines": (lambda lines: b"".join(lines[:2]), "holds 2 lines, but 4 were written"),
+    "cut between two lines": (lambda lines: b"".join(lines[:2]), "has 2 lines, but 4 were written"),
     "zeros at its end": (lambda lines: b"".join(lines[:3]) + b"\0" * len(lines[3]), "Line 4 "),
     "no URL in it": (lambda lines: lines[0].replace(b"https://", b"https://["), "Line 1 "),
 }
@@ -217,43 +217,43 @@ DAMAGES = {
 def test_a_damaged_journal_is_never_an_empty_one(tmp_path, damaged, words):
     journal = Journal(str(tmp_path))
     for subject in (SUBJECT, OTHER):
-        journal.write(subject, Event.INTENDED)
-        journal.write(subject, Event.COMPLETED)
+        journal.append(subject, OperationEvent.INTENDED)
+        journal.append(subject, OperationEvent.COMPLETED)
     path = tmp_path / "journal.jsonl"
     left = damaged(path.read_bytes().splitlines(keepends=True))
     path.write_bytes(left)
     with pytest.raises(JournalError, match=words) as caught:
         Journal(str(tmp_path)).read_state(OTHER)
     assert str(path) in str(caught.value)
-    assert "if nothing is under way" in str(caught.value)
+    assert "if no restore or purchase is in progress" in str(caught.value)
     assert str(caught.value).endswith("Nothing was sent.")
     with pytest.raises(JournalError, match=words):
-        Journal(str(tmp_path)).write(OTHER, Event.INTENDED)
+        Journal(str(tmp_path)).append(OTHER, OperationEvent.INTENDED)
     assert path.read_bytes() == left
 
 
 def test_a_journal_that_was_cut_goes_on_where_somebody_says_so(tmp_path):
     journal = Journal(str(tmp_path))
-    journal.write(SUBJECT, Event.INTENDED)
-    journal.write(OTHER, Event.INTENDED)
+    journal.append(SUBJECT, OperationEvent.INTENDED)
+    journal.append(OTHER, OperationEvent.INTENDED)
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
-    with pytest.raises(JournalError, match="holds 1 lines, but 2 were written"):
-        journal.records()
+    with pytest.raises(JournalError, match="has 1 lines, but 2 were written"):
+        journal.read_states()
     (tmp_path / "journal.lock").unlink()
-    assert set(journal.records()) == {SUBJECT}
-    journal.write(OTHER, Event.INTENDED)
-    assert set(journal.records()) == {SUBJECT, OTHER}
+    assert set(journal.read_states()) == {SUBJECT}
+    journal.append(OTHER, OperationEvent.INTENDED)
+    assert set(journal.read_states()) == {SUBJECT, OTHER}
 
 
 def test_one_that_was_moved_away_is_begun_anew_and_counted_anew(tmp_path):
     journal = Journal(str(tmp_path))
     for _time in range(3):
-        journal.write(SUBJECT, Event.INTENDED)
+        journal.append(SUBJECT, OperationEvent.INTENDED)
     (tmp_path / "journal.jsonl").unlink()
-    assert journal.records() == {}
-    journal.write(OTHER, Event.INTENDED)
-    assert set(journal.records()) == {OTHER}
+    assert journal.read_states() == {}
+    journal.append(OTHER, OperationEvent.INTENDED)
+    assert set(journal.read_states()) == {OTHER}
 
 
 @pytest.mark.parametrize("count", [b"", b"many\n", b"\0\0\0", b"1\n"])
@@ -262,8 +262,8 @@ def test_a_count_that_is_not_there_or_was_written_before_a_crash_is_no_damage(tm
     (tmp_path / "journal.lock").write_bytes(count)
     journal = Journal(str(tmp_path))
     assert journal.read_state(SUBJECT) is not None
-    journal.write(OTHER, Event.INTENDED)
-    assert set(journal.records()) == {SUBJECT, OTHER}
+    journal.append(OTHER, OperationEvent.INTENDED)
+    assert set(journal.read_states()) == {SUBJECT, OTHER}
     assert (tmp_path / "journal.lock").read_bytes().startswith(b"3\n")
 
 
@@ -271,21 +271,21 @@ def test_a_count_that_is_not_there_or_was_written_before_a_crash_is_no_damage(tm
 def test_a_disk_with_room_for_a_part_of_a_line_leaves_the_journal_as_it_was(tmp_path, lines):
     journal = Journal(str(tmp_path))
     for _line in range(lines):
-        journal.write(SUBJECT, Event.INTENDED)
+        journal.append(SUBJECT, OperationEvent.INTENDED)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     room = len(before.get("journal.jsonl", b"")) + 20
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
         with pytest.raises(JournalError, match=r"can't be used \(File too large\)"):
-            journal.write(OTHER, Event.INTENDED)
+            journal.append(OTHER, OperationEvent.INTENDED)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"journal.lock": b"", **before}
     # What a crash leaves of a line that was under way hinders nobody.
     (tmp_path / ".journal.jsonl.draft").write_text('{"at')
-    journal.write(OTHER, Event.INTENDED)
-    assert OTHER in journal.records()
+    journal.append(OTHER, OperationEvent.INTENDED)
+    assert OTHER in journal.read_states()
     assert not (tmp_path / ".journal.jsonl.draft").exists()
 
 
@@ -293,8 +293,8 @@ def test_processes_that_begin_a_journal_together_lose_no_line(tmp_path):
     def write(number: int) -> None:
         journal = Journal(str(tmp_path / "state"))
         for line in range(5):
-            journal.write(OperationKey("restore", URL, f"INC-{number}-{line}", "7"), Event.INTENDED)
-            assert len(journal.records()) > line
+            journal.append(OperationKey("restore", URL, f"INC-{number}-{line}", "7"), OperationEvent.INTENDED)
+            assert len(journal.read_states()) > line
 
     processes = [FORK.Process(target=write, args=(number,)) for number in range(4)]
     for process in processes:
@@ -302,23 +302,23 @@ def test_processes_that_begin_a_journal_together_lose_no_line(tmp_path):
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
-    assert len(Journal(str(tmp_path / "state")).records()) == 20
+    assert len(Journal(str(tmp_path / "state")).read_states()) == 20
 
 
 def test_a_whole_line_counts_though_an_editor_took_its_end(tmp_path):
     journal = Journal(str(tmp_path))
-    journal.write(SUBJECT, Event.INTENDED)
+    journal.append(SUBJECT, OperationEvent.INTENDED)
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
-    assert journal.read_state(SUBJECT).event is Event.INTENDED
-    journal.write(SUBJECT, Event.UNCLEAR)
-    assert journal.read_state(SUBJECT).event is Event.UNCLEAR
+    assert journal.read_state(SUBJECT).event is OperationEvent.INTENDED
+    journal.append(SUBJECT, OperationEvent.UNCLEAR)
+    assert journal.read_state(SUBJECT).event is OperationEvent.UNCLEAR
     assert path.read_bytes().count(b"\n") == 2
 
 
 def test_files_and_folder_are_the_owners_alone(tmp_path):
     journal = Journal(str(tmp_path / "deep" / "state"))
-    journal.write(SUBJECT, Event.INTENDED)
+    journal.append(SUBJECT, OperationEvent.INTENDED)
     with journal.lock(SUBJECT):
         pass
     assert stat.S_IMODE((tmp_path / "deep/state").stat().st_mode) == 0o700
@@ -333,7 +333,7 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
     state.mkdir()
     state.chmod(mode)
     with pytest.raises(JournalError, match="Others can write to"):
-        Journal(str(state)).write(SUBJECT, Event.INTENDED)
+        Journal(str(state)).append(SUBJECT, OperationEvent.INTENDED)
     with pytest.raises(JournalError, match="Others can write to"), Journal(str(state)).lock(SUBJECT):
         pass
     assert list(state.iterdir()) == []
@@ -348,7 +348,7 @@ def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
     (state / name).symlink_to(target)
     journal = Journal(str(state))
     with pytest.raises(JournalError, match="can't be used"), journal.lock(SUBJECT):
-        journal.write(SUBJECT, Event.INTENDED)
+        journal.append(SUBJECT, OperationEvent.INTENDED)
     assert target.read_text() == "untouched"
 
 
@@ -357,16 +357,16 @@ def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
 
 def test_a_folder_of_another_user_is_not_believed(tmp_path: Path, owners: Owners) -> None:
     state = tmp_path / "state"
-    Journal(str(state)).write(SUBJECT, Event.INTENDED)
+    Journal(str(state)).append(SUBJECT, OperationEvent.INTENDED)
     owners.give(state, *state.iterdir())
     before = sorted(path.name for path in state.iterdir())
     journal = Journal(str(state))
-    words = r"state belongs to another user \(uid \d+\), so no journal is kept there\. Set state_dir"
-    for use in (journal.records, lambda: journal.read_state(OTHER), journal.lock(OTHER).__enter__):
+    words = r"state belongs to another user \(uid \d+\), so the journal is not used\. Set state_dir"
+    for use in (journal.read_states, lambda: journal.read_state(OTHER), journal.lock(OTHER).__enter__):
         with pytest.raises(JournalError, match=rf"{words}.* Nothing was sent\."):
             use()
     with pytest.raises(JournalError, match=words):
-        journal.write(OTHER, Event.INTENDED)
+        journal.append(OTHER, OperationEvent.INTENDED)
     assert sorted(path.name for path in state.iterdir()) == before
 
 
@@ -376,12 +376,12 @@ def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
 ) -> None:
     journal = Journal(str(tmp_path / "state"))
     with journal.lock(SUBJECT):
-        journal.write(SUBJECT, Event.INTENDED)
+        journal.append(SUBJECT, OperationEvent.INTENDED)
     path = tmp_path / "state" / name
 
     def refused(words: str) -> None:
-        with pytest.raises(JournalError, match=f"{words}, so no journal is kept there"), journal.lock(SUBJECT):
-            journal.write(OTHER, Event.INTENDED)
+        with pytest.raises(JournalError, match=f"{words}, so the journal is not used"), journal.lock(SUBJECT):
+            journal.append(OTHER, OperationEvent.INTENDED)
 
     owners.give(path)
     refused(rf"{name} belongs to another user \(uid {STRANGER}\)")
@@ -391,10 +391,10 @@ def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
         refused(f"Others can write to .*{name}")
     path.chmod(0o600)
     (tmp_path / "second").hardlink_to(path)
-    refused(r"has another name elsewhere \(a hard link\)")
+    refused(r"has another hard link")
     (tmp_path / "second").unlink()
     with journal.lock(SUBJECT):
-        journal.write(OTHER, Event.INTENDED)
+        journal.append(OTHER, OperationEvent.INTENDED)
 
 
 @pytest.mark.parametrize("by_link", [False, True])
@@ -408,15 +408,15 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
     journal = Journal(str(state))
     for mode in (0o755, 0o1777, 0o775):
         above.chmod(mode)
-        journal.write(SUBJECT, Event.INTENDED)
+        journal.append(SUBJECT, OperationEvent.INTENDED)
     above.chmod(0o777)
-    for use in (journal.records, journal.lock(SUBJECT).__enter__):
-        with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or may write .*above,"):
+    for use in (journal.read_states, journal.lock(SUBJECT).__enter__):
+        with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or can write to .*above,"):
             use()
     above.chmod(0o755)
     owners.give(above)
     with pytest.raises(JournalError, match=r"Others can replace .*state"):
-        journal.write(SUBJECT, Event.INTENDED)
+        journal.append(SUBJECT, OperationEvent.INTENDED)
 
 
 @pytest.mark.parametrize("link", ["state", "above", "above/state"])
@@ -430,10 +430,10 @@ def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, 
     (place / link).parent.mkdir(exist_ok=True)
     (place / link).symlink_to(tmp_path / target)
     journal = Journal(str(place / ("above/state" if link != "state" else "state")))
-    journal.write(SUBJECT, Event.INTENDED)
+    journal.append(SUBJECT, OperationEvent.INTENDED)
     owners.give(place / link)
-    for use in (journal.records, journal.lock(SUBJECT).__enter__):
-        with pytest.raises(JournalError, match="is a link of another user"):
+    for use in (journal.read_states, journal.lock(SUBJECT).__enter__):
+        with pytest.raises(JournalError, match="is a symbolic link of another user"):
             use()
 
 
@@ -450,9 +450,9 @@ def volume(owners: Owners) -> t.Iterator[Path]:
 def test_in_a_volume_the_state_is_in_a_folder_of_the_users_own(volume: Path) -> None:
     def work() -> None:
         journal = Journal(str(volume))
-        assert journal.records() == {}
+        assert journal.read_states() == {}
         assert list(volume.iterdir()) == []
-        journal.write(SUBJECT, Event.INTENDED)
+        journal.append(SUBJECT, OperationEvent.INTENDED)
         (own,) = volume.iterdir()
         assert own.name == f"clawhosters-{os.geteuid()}"
         assert own.stat().st_mode & 0o7777 == 0o700
@@ -460,13 +460,13 @@ def test_in_a_volume_the_state_is_in_a_folder_of_the_users_own(volume: Path) -> 
         for path in (own, *own.iterdir()):
             os.chown(path, -1, volume.stat().st_gid)
             path.chmod(0o2770 if path == own else 0o660)
-        assert set(Journal(str(volume)).records()) == {SUBJECT}
+        assert set(Journal(str(volume)).read_states()) == {SUBJECT}
         assert own.stat().st_mode & 0o7777 == 0o2770, "check mode changes nothing"
-        Journal(str(volume)).write(OTHER, Event.INTENDED)
-        assert set(Journal(str(volume)).records()) == {SUBJECT, OTHER}
+        Journal(str(volume)).append(OTHER, OperationEvent.INTENDED)
+        assert set(Journal(str(volume)).read_states()) == {SUBJECT, OTHER}
         assert own.stat().st_mode & 0o7777 == 0o700
         own.chmod(0o702)
         with pytest.raises(JournalError, match="Others can write to"):
-            journal.records()
+            journal.read_states()
 
     as_ordinary_user(work, groups=[volume.stat().st_gid])

@@ -165,7 +165,7 @@ def test_where_there_are_no_locks_the_run_is_recorded_without(page, template, mo
     def no_locks(*_args, **_named):
         raise OSError(report_files.errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(report_files, "lock_within", no_locks)
+    monkeypatch.setattr(report_files, "lock_file", no_locks)
     prepare(str(page))
     record_run(str(page), template, {}, RUN)
     assert runs_of(page) == ["a"]

@@ -14,19 +14,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state import State, StateError, StateFile
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state import StateError, StateFile, WatchState
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.transitions import (
-    Seen,
-    Waiting,
-    baseline,
-    transitions,
+    PendingHealth,
+    WatchedInstance,
+    find_transitions,
+    take_snapshot,
 )
 
 KEY = "oc_live_test_0123456789"
 SETTINGS = Settings("https://clawhosters.com/api/v1", KEY)
 ITEM = {"id": 1, "name": "wéb-bot", "health_status": "unhealthy"}
-EVENTS = transitions({}, [ITEM], 5.0)[0]
-STATE = State({"1": Seen(ITEM, Waiting({**ITEM, "health_status": "healthy"}, 1.5, 2.5)), "2": Seen({"id": 2})}, EVENTS)
+TRANSITIONS = find_transitions({}, [ITEM], 5.0)[0]
+STATE = WatchState(
+    {
+        "1": WatchedInstance(ITEM, PendingHealth({**ITEM, "health_status": "healthy"}, 1.5, 2.5)),
+        "2": WatchedInstance({"id": 2}),
+    },
+    TRANSITIONS,
+)
 
 
 @pytest.fixture
@@ -37,13 +43,13 @@ def path(tmp_path):
 @pytest.fixture
 def file(path):
     file = StateFile(str(path), SETTINGS)
-    with file.held():
+    with file.locked():
         yield file
 
 
 def test_what_was_written_is_read_again_and_is_nobody_else_s(file, path):
-    assert file.read() == State(None, [])
-    for state in (STATE, State({}, []), State(baseline([ITEM]), [])):
+    assert file.read() == WatchState(None, [])
+    for state in (STATE, WatchState({}, []), WatchState(take_snapshot([ITEM]), [])):
         file.write(state)
         assert file.read() == state
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -70,7 +76,7 @@ def test_a_damaged_file_is_refused_whatever_is_left_of_it(tmp_path_factory, data
     file.write(STATE)
     content = path.read_bytes()
     path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
-    with pytest.raises(StateError, match="damaged or no state file"):
+    with pytest.raises(StateError, match="damaged or not a state file"):
         file.read()
 
 
@@ -91,7 +97,7 @@ def test_a_damaged_file_is_refused_whatever_is_left_of_it(tmp_path_factory, data
 )
 def test_what_is_no_state_is_refused(file, path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(StateError, match="Move it away to begin anew"):
+    with pytest.raises(StateError, match="Move it away to start from the current fleet"):
         file.read()
 
 
@@ -113,7 +119,7 @@ def test_a_link_is_refused_and_what_it_points_to_stays(path, tmp_path):
     path.unlink()
     for name in ("watch.json.lock", ".watch.json.draft"):
         (path.parent / name).symlink_to(target)
-    with pytest.raises(StateError, match="can't be used"), file.held():
+    with pytest.raises(StateError, match="can't be used"), file.locked():
         pass
     file.write(STATE)
     assert target.read_text(encoding="utf-8") == "precious"
@@ -121,7 +127,7 @@ def test_a_link_is_refused_and_what_it_points_to_stays(path, tmp_path):
 
 def test_a_pipe_or_a_folder_is_refused(path, file):
     os.mkfifo(path)
-    with pytest.raises(StateError, match="is no file"):
+    with pytest.raises(StateError, match="is not a regular file"):
         file.read()
     path.unlink()
     path.mkdir()
@@ -132,7 +138,7 @@ def test_a_pipe_or_a_folder_is_refused(path, file):
 
 
 def test_two_sources_do_not_share_one(path, file):
-    with pytest.raises(StateError, match="in use by another event source"), StateFile(str(path), SETTINGS).held():
+    with pytest.raises(StateError, match="in use by another event source"), StateFile(str(path), SETTINGS).locked():
         pass
 
 
@@ -146,12 +152,12 @@ def test_a_write_that_fails_or_is_broken_off_leaves_the_state_before(path, file,
         with monkeypatch.context() as patch:
             patch.setattr(os, name, fail)
             with pytest.raises(StateError, match="No space left"):
-                file.write(State({}, []))
+                file.write(WatchState({}, []))
         assert file.read() == STATE
     # What a broken-off write left does not hinder the next one.
     (path.parent / ".watch.json.draft").write_text("{", encoding="utf-8")
-    file.write(State({}, []))
-    assert file.read() == State({}, [])
+    file.write(WatchState({}, []))
+    assert file.read() == WatchState({}, [])
 
 
 def test_a_file_or_folder_of_another_user_tells_nothing(path, file, owners):
@@ -166,12 +172,12 @@ def test_a_file_or_folder_of_another_user_tells_nothing(path, file, owners):
         file.read()
     path.chmod(0o600)
     (path.parent / "second").hardlink_to(path)
-    with pytest.raises(StateError, match="another name"):
+    with pytest.raises(StateError, match="another hard link"):
         file.read()
     (path.parent / "second").unlink()
     owners.give(path.parent)
-    for use in (file.read, lambda: file.write(State({}, [])), StateFile(str(path), SETTINGS).held().__enter__):
-        with pytest.raises(StateError, match=r"since they own or may write .*folder. Name a file"):
+    for use in (file.read, lambda: file.write(WatchState({}, [])), StateFile(str(path), SETTINGS).locked().__enter__):
+        with pytest.raises(StateError, match=r"since they own or can write to .*folder. Use a file"):
             use()
 
 
@@ -181,13 +187,13 @@ def test_a_folder_in_which_all_may_write_will_do_if_nobody_can_replace_the_file(
     file = StateFile(str(shared / "watch.json"), SETTINGS)
     for mode in (0o1777, 0o2775):
         shared.chmod(mode)
-        with file.held():
+        with file.locked():
             file.write(STATE)
         # As a container platform leaves the files of a volume.
         for path in shared.iterdir():
             path.chmod(0o660 if mode == 0o2775 else 0o600)
-        with file.held():
+        with file.locked():
             assert file.read() == STATE
     shared.chmod(0o777)
-    with pytest.raises(StateError, match="since they own or may write"):
+    with pytest.raises(StateError, match="since they own or can write to"):
         file.read()

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.transitions import (
-    baseline,
-    moment,
-    transitions,
+    find_transitions,
+    format_timestamp,
+    take_snapshot,
 )
 
 ITEMS = st.fixed_dictionaries(
@@ -25,7 +25,7 @@ ITEMS = st.fixed_dictionaries(
         "name": st.sampled_from(["web-bot", "shop-bot"]),
     },
 )
-LOOKS = st.lists(ITEMS, max_size=8, unique_by=lambda item: item["id"])
+POLLS = st.lists(ITEMS, max_size=8, unique_by=lambda item: item["id"])
 
 
 def instance(number=1, health="healthy", **fields):
@@ -36,19 +36,19 @@ def told(events):
     return [(event["clawhosters"]["event"], event["clawhosters"]["instance"]["id"]) for event in events]
 
 
-def of_healths(healths, times, **patience):
-    """The times at which an instance with these healths, one a look, is told to have another, with what it is then."""
-    known = baseline([instance(health=healths[0])])
+def of_healths(healths, times, **options):
+    """The times at which an instance with these healths, one a poll, is told to have another, with what it is then."""
+    snapshot = take_snapshot([instance(health=healths[0])])
     changes = []
     for health, now in zip(healths[1:], times[1:], strict=True):
-        events, known = transitions(known, [instance(health=health)], now, **patience)
+        events, snapshot = find_transitions(snapshot, [instance(health=health)], now, **options)
         changes += [(now, event["clawhosters"]["instance"]["health_status"]) for event in events]
     return changes
 
 
 def test_each_kind_has_the_instance_as_it_is_and_as_it_was():
-    known = baseline([instance(1), instance(2)])
-    events, known = transitions(known, [instance(1, "unhealthy", status="error"), instance(3)], 0.0)
+    snapshot = take_snapshot([instance(1), instance(2)])
+    events, snapshot = find_transitions(snapshot, [instance(1, "unhealthy", status="error"), instance(3)], 0.0)
     assert [event["clawhosters"] for event in events] == [
         {"event": kind, "instance": is_now, "previous": was, "at": "1970-01-01T00:00:00.000Z"}
         for kind, is_now, was in (
@@ -60,34 +60,34 @@ def test_each_kind_has_the_instance_as_it_is_and_as_it_was():
     ]
 
 
-@given(LOOKS, LOOKS, st.randoms())
+@given(POLLS, POLLS, st.randoms())
 def test_what_is_told_does_not_depend_on_the_order_of_the_list_and_is_told_once(first, second, order):
-    known = baseline(first)
-    events, after = transitions(known, second, 1.0)
+    snapshot = take_snapshot(first)
+    events, after = find_transitions(snapshot, second, 1.0)
     shuffled = order.sample(second, len(second))
-    assert transitions(known, shuffled, 1.0) == (events, after)
-    assert transitions(after, shuffled, 2.0)[0] == []
+    assert find_transitions(snapshot, shuffled, 1.0) == (events, after)
+    assert find_transitions(after, shuffled, 2.0)[0] == []
     ids = [number for _kind, number in told(events)]
     assert ids == sorted(ids)
 
 
-@given(st.lists(LOOKS, min_size=1, max_size=5))
-def test_who_follows_the_events_knows_the_fleet(looks):
-    first = looks[0]
-    known = baseline(first)
+@given(st.lists(POLLS, min_size=1, max_size=5))
+def test_who_follows_the_events_knows_the_fleet(polls):
+    first = polls[0]
+    snapshot = take_snapshot(first)
     followed = {item["id"]: item for item in first}
     shown = {item["id"]: dict(item) for item in first}
-    for now, look in enumerate(looks[1:]):
-        events, known = transitions(known, look, float(now))
+    for now, poll in enumerate(polls[1:]):
+        events, snapshot = find_transitions(snapshot, poll, float(now))
         for event in (event["clawhosters"] for event in events):
             if event["event"] == "disappeared":
                 del followed[event["instance"]["id"]]
             else:
                 followed[event["instance"]["id"]] = event["instance"]
-        # What a look does not say is as it was.
+        # What a poll does not say is as it was.
         shown = {
             item["id"]: {**shown.get(item["id"], {}), **{name: value for name, value in item.items() if value}}
-            for item in look
+            for item in poll
         }
         assert followed.keys() == shown.keys()
         for number, item in shown.items():
@@ -96,29 +96,31 @@ def test_who_follows_the_events_knows_the_fleet(looks):
 
 
 def test_neither_another_spelling_nor_a_missing_field_is_a_change():
-    known = baseline([instance(1)])
-    for look in (
+    snapshot = take_snapshot([instance(1)])
+    for poll in (
         instance(1, "HEALTHY", status=" Running"),
         {"id": 1},
         instance(1, None, status=None),
         instance(1, name="renamed"),
         instance("1"),
     ):
-        events, known = transitions(known, [look], 0.0)
+        events, snapshot = find_transitions(snapshot, [poll], 0.0)
         assert events == []
-    assert told(transitions(known, [instance(1, "unhealthy")], 0.0)[0]) == [("health_changed", 1)]
+    assert told(find_transitions(snapshot, [instance(1, "unhealthy")], 0.0)[0]) == [("health_changed", 1)]
 
 
 def test_a_health_is_told_when_it_has_stayed_with_the_time_at_which_it_began():
-    known = baseline([instance()])
+    snapshot = take_snapshot([instance()])
     for now in (100.0, 130.0, 159.0):
-        events, known = transitions(known, [instance(health="unhealthy")], now, health_stays_for=60)
+        events, snapshot = find_transitions(snapshot, [instance(health="unhealthy")], now, health_stays_for=60)
         assert events == []
-    events, known = transitions(known, [instance(health="unhealthy", name="new")], 160.0, health_stays_for=60)
+    events, snapshot = find_transitions(
+        snapshot, [instance(health="unhealthy", name="new")], 160.0, health_stays_for=60
+    )
     assert told(events) == [("health_changed", 1)]
     event = events[0]["clawhosters"]
-    assert (event["at"], event["previous"]) == (moment(100.0), instance())
-    assert transitions(known, [instance(health="unhealthy")], 999.0, health_stays_for=60)[0] == []
+    assert (event["at"], event["previous"]) == (format_timestamp(100.0), instance())
+    assert find_transitions(snapshot, [instance(health="unhealthy")], 999.0, health_stays_for=60)[0] == []
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 50)), min_size=1, max_size=20), st.integers(0, 100))
@@ -139,16 +141,18 @@ def test_the_health_told_is_the_one_that_stayed(steps, stays_for):
 
 def test_nobody_knows_what_stayed_while_nobody_looked():
     healths = ["healthy", "unhealthy", "unhealthy", "unhealthy", "unhealthy"]
-    patience = {"health_stays_for": 60, "longest_gap": 60}
+    options = {"health_stays_for": 60, "max_gap": 60}
     # A long outage, and a clock that is put back, make the time begin anew.
-    assert of_healths(healths, [0, 10, 500, 530, 560], **patience) == [(560, "unhealthy")]
-    assert of_healths(healths, [1000, 1010, 500, 530, 560], **patience) == [(560, "unhealthy")]
+    assert of_healths(healths, [0, 10, 500, 530, 560], **options) == [(560, "unhealthy")]
+    assert of_healths(healths, [1000, 1010, 500, 530, 560], **options) == [(560, "unhealthy")]
 
 
 def test_a_change_of_status_does_not_wait_for_the_health():
-    known = baseline([instance()])
-    events, known = transitions(known, [instance(health="unhealthy", status="error")], 0.0, health_stays_for=60)
+    snapshot = take_snapshot([instance()])
+    events, snapshot = find_transitions(
+        snapshot, [instance(health="unhealthy", status="error")], 0.0, health_stays_for=60
+    )
     assert told(events) == [("status_changed", 1)]
-    events, known = transitions(known, [], 10.0, health_stays_for=60)
+    events, snapshot = find_transitions(snapshot, [], 10.0, health_stays_for=60)
     assert told(events) == [("disappeared", 1)]
-    assert known == {}
+    assert snapshot == {}

@@ -1,0 +1,155 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Opens, locks and replaces files that only the current user may change.
+
+Owner and mode are checked on open descriptors, so that the checked file is the one in use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import stat
+import time
+import typing as t
+from pathlib import Path
+
+LOCK_POLL_INTERVAL = 0.002
+MAX_LOCK_POLL_INTERVAL = 0.1
+"""Seconds between two attempts to take a lock. Locks are held for less, but many processes may wait."""
+
+ROOT_UID = 0
+OVERFLOW_UID = 65534
+"""The owner that a user namespace shows for files of users it has no mapping for, such as the host's root."""
+
+
+class UntrustedError(OSError):
+    """Another user could change or replace the file or folder. ``str(error)`` is a clause without a full stop."""
+
+
+class LockHeldError(TimeoutError):
+    """Another process holds the lock."""
+
+    def __init__(self) -> None:
+        super().__init__("another process holds its lock")
+
+
+@contextlib.contextmanager
+def open_folder(path: Path) -> t.Iterator[int]:
+    """Yields a descriptor of the folder. Raises OSError for a symbolic link."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def open_owned(folder: int, name: str, flags: int, path: Path, *, group: int | None = None) -> int:
+    """Opens a file in ``folder``, whose ``path`` is for messages. ``group`` as for ``require_owned``.
+
+    Raises UntrustedError for a file of another user, a hard link, or anything but a file or folder.
+    """
+    # Without O_NONBLOCK, opening a pipe waits for its other end.
+    file = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        status = os.fstat(file)
+        require_owned(status, path / name, group=group)
+        if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+            raise UntrustedError(f"{path / name} is not a regular file")
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            raise UntrustedError(f"{path / name} has another hard link")
+    except OSError:
+        os.close(file)
+        raise
+    return file
+
+
+def lock_file(file: int, timeout: float | None = None) -> None:
+    """Locks an open file against other processes until it is closed. Without ``timeout`` (seconds) it waits forever.
+
+    Raises LockHeldError after ``timeout``.
+    """
+    if timeout is None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return
+    deadline = time.monotonic() + timeout
+    interval = LOCK_POLL_INTERVAL
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise LockHeldError from None
+            time.sleep(random.uniform(LOCK_POLL_INTERVAL, interval))
+            interval = min(interval * 1.5, MAX_LOCK_POLL_INTERVAL)
+
+
+def atomic_replace(folder: int, name: str, data: bytes) -> None:
+    """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
+
+    The caller holds a lock: one process at a time may replace a file.
+    """
+    draft = f".{name}.draft"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(draft, dir_fd=folder)  # left by a crash
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
+    try:
+        try:
+            while data:
+                written = os.write(file, data)
+                data = data[written:]
+            os.fsync(file)
+        finally:
+            os.close(file)
+        os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(draft, dir_fd=folder)
+        raise
+    os.fsync(folder)
+
+
+def require_owned(status: os.stat_result, path: Path, *, group: int | None = None) -> None:
+    """Raises UntrustedError unless this user owns it and nobody else may write to it, except a trusted ``group``."""
+    if status.st_uid != os.geteuid():
+        raise UntrustedError(f"{path} belongs to another user (uid {status.st_uid})")
+    if status.st_mode & (stat.S_IWOTH if status.st_gid == group else stat.S_IWGRP | stat.S_IWOTH):
+        raise UntrustedError(f"Others can write to {path}")
+
+
+def require_not_replaceable(path: Path) -> None:
+    """Raises UntrustedError if another user could replace ``path`` or a folder above it.
+
+    Trusts root, and any group that may write to a folder above: a user's private group and the group that shares a
+    volume look the same.
+    """
+    for parent in reversed(path.parents):
+        try:
+            _require_trusted_link(parent)
+            status = parent.stat()
+        except FileNotFoundError:
+            return
+        is_world_writable = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+        if is_world_writable or not _is_trusted_owner(status):
+            raise UntrustedError(f"Others can replace {path}, since they own or can write to {parent}")
+    with contextlib.suppress(FileNotFoundError):
+        _require_trusted_link(path)
+
+
+def _require_trusted_link(path: Path) -> None:
+    """Raises UntrustedError for a symbolic link that another user could change. Raises FileNotFoundError."""
+    status = path.lstat()
+    if not stat.S_ISLNK(status.st_mode):
+        return
+    if not _is_trusted_owner(status):
+        raise UntrustedError(f"{path} is a symbolic link of another user (uid {status.st_uid})")
+    require_not_replaceable(Path(os.path.abspath(path.parent / os.readlink(path))))
+
+
+def _is_trusted_owner(status: os.stat_result) -> bool:
+    return status.st_uid in (ROOT_UID, OVERFLOW_UID, os.geteuid())
