@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import one_line
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import (
     ReportError,
-    prepare,
+    prepare_folder,
     record_run,
     write_page,
 )
@@ -61,7 +61,7 @@ def _written(args: dict[str, t.Any], *, check_mode: bool) -> bool:
     """Does what the options ask for; returns True if something changed."""
     if "template" not in args:
         if not check_mode:
-            prepare(args["path"])
+            prepare_folder(args["path"])
         return False
     if "run" not in args:
         return write_page(args["path"], args["template"], args["vars"], args["fingerprint"], check_mode=check_mode)

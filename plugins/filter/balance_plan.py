@@ -68,7 +68,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import m
 def balance_plan(billing: t.Any, instances: t.Any, order: t.Any, min_days: t.Any, rounds: t.Any = ()) -> t.Any:
     """What to stop, and what each stop buys."""
     try:
-        return mark_unsafe(build_plan(billing, list(instances), order, int(min_days), rounds))
+        return mark_unsafe(vars(build_plan(billing, list(instances), order, int(min_days), rounds)))
     except RefusedError as error:
         raise AnsibleFilterError(str(error)) from error
 

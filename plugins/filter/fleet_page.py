@@ -74,7 +74,7 @@ from ansible.utils.display import Display
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal, JournalError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
@@ -92,7 +92,7 @@ def fleet_page(
         journal, options["journal_problem"] = _read_journal(str(state_dir)) if state_dir else ("", "")
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
-    return mark_unsafe(page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
+    return mark_unsafe(build_page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
 
 
 def _read_journal(state_dir: str) -> tuple[str, str]:

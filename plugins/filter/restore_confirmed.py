@@ -42,11 +42,12 @@ _value:
 import typing as t
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import is_confirmed
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan
 
 
 def restore_confirmed(plans: t.Any, answer: t.Any) -> t.Any:
     """Returns True if the answer confirms all that would be sent."""
-    return is_confirmed(str(answer), list(plans))
+    return is_confirmed(str(answer), [RestorePlan(**plan) for plan in plans])
 
 
 class FilterModule:

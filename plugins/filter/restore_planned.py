@@ -55,6 +55,8 @@ from datetime import UTC, datetime
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import format_prompt
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import Candidate, to_dict
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import build_plans
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
@@ -62,9 +64,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import m
 def restore_planned(found: t.Any, results: t.Any, settings: t.Any, instances: t.Any) -> t.Any:
     """What would be done for each target."""
     try:
-        return mark_unsafe(build_plans(list(found), list(results), settings, list(instances), datetime.now(UTC)))
+        candidates = [Candidate(**one) for one in found]
+        plans = build_plans(candidates, list(results), settings, list(instances), datetime.now(UTC))
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
+    return mark_unsafe({"plans": [to_dict(plan) for plan in plans], "prompt": format_prompt(plans)})
 
 
 class FilterModule:

@@ -52,13 +52,15 @@ _value:
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan, Step
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def restore_report(steps: t.Any, plans: t.Any, settings: t.Any, run: t.Any) -> t.Any:
     """The whole of one run."""
-    return mark_unsafe(report(list(steps), list(plans), settings, run, datetime.now(UTC)))
+    step_objects, plan_objects = [Step(**step) for step in steps], [RestorePlan(**plan) for plan in plans]
+    return mark_unsafe(build_report(step_objects, plan_objects, settings, run, datetime.now(UTC)))
 
 
 class FilterModule:

@@ -66,14 +66,16 @@ _value:
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import step
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import Step, to_dict
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_step
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
-def restore_step(result: t.Any, earlier: t.Any, **facts: t.Any) -> t.Any:
+def restore_step(result: t.Any, earlier: t.Any, **options: t.Any) -> t.Any:
     """The steps with one more."""
-    steps = list(earlier)
-    return mark_unsafe([*steps, step(result, steps, datetime.now(UTC), **facts)])
+    steps = [Step(**step) for step in earlier]
+    steps.append(build_step(result, steps, datetime.now(UTC), **options))
+    return mark_unsafe([to_dict(step) for step in steps])
 
 
 class FilterModule:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import typing as t
 from collections import Counter
+from dataclasses import dataclass, field
 
 from ...module_utils._errors import RefusedError, one_line
 from ...module_utils._http.pagination import Resource
@@ -22,106 +23,98 @@ from .._formatting import label
 Data = dict[str, t.Any]
 
 
+@dataclass
+class BalancePlan:
+    """What the role does in one round. ``lines`` describe it to people."""
+
+    cost: int | None
+    """Claws a day before the stops."""
+    holds: bool
+    """True if the balance lasts without any stop."""
+    holds_after: bool
+    """True if the forecast is that it lasts after the stops."""
+    balance_below: int
+    """Buy a package only while the balance is below this."""
+    stops: list[Data] = field(default_factory=list)
+    """Each ``id``, ``name``, ``saves`` (Claws a day) and ``days_after``."""
+    declared: list[Data] = field(default_factory=list)
+    """The same instances, as the module claw_fleet takes them."""
+    lines: list[str] = field(default_factory=list)
+
+
 def build_plan(
     billing: Data, instances: list[Resource], order: t.Any, min_days: int, rounds: t.Sequence[Data] = ()
-) -> Data:
-    """What to stop, what each stop buys, and what is left alone and why, with ``lines`` that say it to people.
+) -> BalancePlan:
+    """Returns which instances to stop, in the given order, so that the balance lasts for ``min_days``.
 
-    Each of the ``rounds`` before holds the ``cost`` and ``stops`` of its plan, and the ids that it really ``stopped``.
-    What was tried once is not tried again.
-
-    Raises RefusedError for an order that names what there is not, or not clearly.
+    Each earlier round has the ``cost`` and the ``stops`` of its plan, and the ids that were ``stopped``. No instance is
+    tried twice. Raises RefusedError if the order names an unknown or an ambiguous instance.
     """
     if min_days < 0:
         raise RefusedError(f"balance_guard_min_days is {min_days}, but must be 0 or more.")
-    named = _instances_named(order, instances)
-    summary = as_dict(billing.get("summary"))
+    allowed = _find_allowed(order, instances)
     usage = as_dict(billing.get("usage"))
-    balance, cost, days = build_forecast(summary, usage)
-    is_endless = cost is not None and cost <= 0
-    plan: Data = {
-        "balance": balance,
-        "cost": cost,
-        "days": days,
-        "holds": is_endless or (days is not None and days >= min_days),
-        "problem": "",
-        "tried": [stop["id"] for one in rounds for stop in one["stops"]],
-        "stops": [],
-        "declared": [],
-        "kept": [],
-        # A package is bought while the balance is below this; that it does not last is known by then.
-        "balance_below": max((balance or 0) + 1, max(cost or 0, 0) * min_days),
-    }
-    plan["lines"] = [f"{forecast_text(balance, cost, days)} It must last for at least {_days(min_days)}."]
-    plan["holds_after"] = plan["holds"]
-    if plan["holds"]:
-        plan["lines"].append("The balance lasts; nothing is to be done.")
-        return plan
-    plan["problem"] = _why_none_is_stopped(balance, cost, instances, rounds)
-    if plan["problem"]:
-        plan["lines"].append(plan["problem"])
-    else:
-        _choose(plan, named, _savings(usage, instances), t.cast("int", balance), t.cast("int", cost), min_days)
-    return plan
-
-
-def _why_none_is_stopped(
-    balance: int | None, cost: int | None, instances: list[Resource], rounds: t.Sequence[Data]
-) -> str:
-    """Why the numbers are no ground to stop anything on; empty where they are."""
-    if balance is None or cost is None:
-        return (
+    forecast = build_forecast(as_dict(billing.get("summary")), usage)
+    balance, cost, days = forecast
+    holds = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
+    plan = BalancePlan(cost, holds, holds, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
+    plan.lines.append(f"{format_forecast(forecast)} It must last for at least {_format_days(min_days)}.")
+    if holds:
+        plan.lines.append("The balance lasts; nothing is to be done.")
+    elif balance is None or cost is None:
+        plan.lines.append(
             "The service does not tell "
             + ("the balance" if balance is None else "what a day costs")
             + ", so what a stop would buy is not known, and nothing is stopped."
         )
-    if rounds and not _is_counted(rounds[-1], cost, instances):
-        return (
+    elif rounds and not _is_counted(rounds[-1], cost, instances):
+        plan.lines.append(
             "The service does not count the stops yet, so nothing more is stopped. Run this role again in some minutes."
         )
-    return ""
+    else:
+        tried = {stop["id"] for one in rounds for stop in one["stops"]}
+        candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
+        _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
+        if not plan.holds_after:
+            plan.lines.append(
+                "That is not enough: name more instances in balance_guard_stop_order, or buy Claws."
+                if plan.stops or tried
+                else "Nothing in balance_guard_stop_order would help: name more instances in it, or buy Claws."
+            )
+    return plan
 
 
 def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
-    """Whether the cost of a day shows what the last round stopped; until then nobody can tell if more is needed."""
+    """Returns True if the service's daily cost includes the stops of the last round; until then no plan is sound."""
     if not last["stopped"]:
         return True
     running = {str(instance["id"]) for instance in instances if status_of(instance) == "running"}
     return cost < last["cost"] and running.isdisjoint(last["stopped"])
 
 
-def _choose(
-    plan: Data, named: list[Resource], savings: dict[str, int | None], balance: int, cost: int, min_days: int
+def _add_stops(
+    plan: BalancePlan, candidates: list[Resource], savings: dict[str, int | None], balance: int, min_days: int
 ) -> None:
-    """Takes instances from the order until the forecast holds."""
-    for instance in named:
-        if plan["holds_after"]:
+    """Adds candidates to the plan, in order, until the forecast holds."""
+    cost = plan.cost or 0
+    for instance in candidates:
+        if plan.holds_after:
             break
-        if str(instance["id"]) in plan["tried"]:
-            continue
         name = label(instance.get("name"), instance["id"])
-        if reason := _kept_because(instance, savings):
-            plan["kept"].append({"id": instance["id"], "name": name, "reason": reason})
-            plan["lines"].append(f"{name} is left alone: {reason}.")
+        if reason := _reason_to_keep(instance, savings):
+            plan.lines.append(f"{name} is left alone: {reason}.")
             continue
-        saved = t.cast("int", savings[str(instance["id"])])
+        saved = savings[str(instance["id"])] or 0
         cost = max(cost - saved, 0)
         days = days_left(balance, cost)
-        plan["stops"].append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
-        # The name is a safety catch: the id must still be called so.
-        plan["declared"].append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
-        plan["lines"].append(f"Stop {name}: saves {saved} Claws a day, so that they last {_days(days)}.")
-        plan["holds_after"] = days is None or days >= min_days
-    plan["cost_after"] = cost
-    if not plan["holds_after"]:
-        plan["lines"].append(
-            "That is not enough: name more instances in balance_guard_stop_order, or buy Claws."
-            if plan["stops"] or plan["tried"]
-            else "Nothing in balance_guard_stop_order would help: name more instances in it, or buy Claws."
-        )
+        plan.stops.append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
+        # With the name, claw_fleet fails if the id belongs to another instance by then.
+        plan.declared.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
+        plan.lines.append(f"Stop {name}: saves {saved} Claws a day, so that they last {_format_days(days)}.")
+        plan.holds_after = days is None or days >= min_days
 
 
-def _instances_named(order: t.Any, instances: list[Resource]) -> list[Resource]:
+def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:
     """The instances that the order names. Anything that is not clear is an error before anything is sent."""
     is_text = isinstance(order, str)
     names = [name.strip() for name in order.split(",")] if is_text else [str(name) for name in order or []]
@@ -142,23 +135,23 @@ def _instances_named(order: t.Any, instances: list[Resource]) -> list[Resource]:
     return [by_name[name][0] for name in names]
 
 
-def _savings(usage: Data, instances: list[Resource]) -> dict[str, int | None]:
+def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | None]:
     """What each instance costs a day with its add-ons, which name it by its name; None where it is not told."""
     savings: dict[str, int | None] = {
-        str(entry["id"]): number(entry.get("daily_claws"))
+        str(entry["id"]): parse_number(entry.get("daily_claws"))
         for entry in as_dicts(usage.get("instances"))
         if "id" in entry
     }
     there = InstanceIndex(instances)
     for addon in as_dicts(usage.get("addons")):
-        owner, claws = there.owner_of(addon), number(addon.get("daily_claws"))
+        owner, claws = there.owner_of(addon), parse_number(addon.get("daily_claws"))
         saved = savings.get(str(owner["id"])) if owner is not None else None
         if owner is not None and saved is not None and claws is not None:
             savings[str(owner["id"])] = saved + claws
     return savings
 
 
-def _kept_because(instance: Resource, savings: dict[str, int | None]) -> str:
+def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
     status = status_of(instance)
     if status != "running":
         return f"it is {one_line(instance.get('status'), 40)}"
@@ -180,20 +173,21 @@ class Forecast(t.NamedTuple):
 
 def build_forecast(summary: Data, usage: Data) -> Forecast:
     """How long the balance lasts: as the service says, or else by what a day costs (contract 5.1, 5.2)."""
-    balance, cost = number(summary.get("claws_balance")), number(summary.get("daily_claw_cost"))
-    cost = number(usage.get("daily_total")) if cost is None else cost
-    days = number(summary.get("days_remaining"))
+    balance, cost = parse_number(summary.get("claws_balance")), parse_number(summary.get("daily_claw_cost"))
+    cost = parse_number(usage.get("daily_total")) if cost is None else cost
+    days = parse_number(summary.get("days_remaining"))
     return Forecast(balance, cost, days_left(balance, cost) if days is None else days)
 
 
-def forecast_text(balance: int | None, cost: int | None, days: int | None) -> str:
-    """``1500 Claws at 225 a day last 6 days.``"""
+def format_forecast(forecast: Forecast) -> str:
+    """Returns, for example, ``1500 Claws at 225 a day last 6 days.``"""
+    balance, cost, days = forecast
     if balance is None or cost is None:
-        left = "" if days is None else f" The service says that it lasts {_days(days)}."
-        return f"The balance is {_claws(balance)}, a day costs {_claws(cost)}.{left}"
+        left = "" if days is None else f" The service says that it lasts {_format_days(days)}."
+        return f"The balance is {_format_claws(balance)}, a day costs {_format_claws(cost)}.{left}"
     if cost <= 0:
         return f"{balance} Claws, and nothing costs any."
-    return f"{balance} Claws at {cost} a day last {_days(days)}."
+    return f"{balance} Claws at {cost} a day last {_format_days(days)}."
 
 
 def days_left(balance: int | None, cost: int | None) -> int | None:
@@ -203,20 +197,20 @@ def days_left(balance: int | None, cost: int | None) -> int | None:
     return max(balance // cost, 0)
 
 
-def number(value: t.Any) -> int | None:
+def parse_number(value: t.Any) -> int | None:
     """A whole number; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 10**15:
         return None
     return int(value)
 
 
-def _days(days: int | None) -> str:
+def _format_days(days: int | None) -> str:
     if days is None:
         return "for ever"
     return "1 day" if days == 1 else f"{days} days"
 
 
-def _claws(value: int | None) -> str:
+def _format_claws(value: int | None) -> str:
     return "not told" if value is None else f"{value} Claws"
 
 

@@ -21,7 +21,7 @@ import jinja2
 
 from ...module_utils._errors import ClawHostersError, one_line
 from ...module_utils._state.folder import ROOT, lock_within, open_own, opened_folder, replace_file
-from .._restore.report import earlier_runs, record_text, with_run
+from .._restore.record import format_record, parse_record, put_run
 
 Data = dict[str, t.Any]
 
@@ -110,10 +110,10 @@ def render(template: str, variables: Data) -> str:
     return environment.from_string(Path(template).read_text(encoding="utf-8")).render(variables)
 
 
-def prepare(path: str) -> None:
+def prepare_folder(path: str) -> None:
     """Creates the folder of the report at ``path``, and checks that it can be used. Raises ReportError."""
     try:
-        with _report_at(path) as (place, _name):
+        with _open_report(path) as (place, _name):
             place.make()
             place.require_own()
             with place.locked() as folder:
@@ -129,7 +129,7 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
     Returns True if the page before it did not hold ``fingerprint``. A page with the same content is written again, too,
     since it shows its time.
     """
-    with _report_at(path) as (place, name):
+    with _open_report(path) as (place, name):
         text = render(template, variables)
         with place.locked() as folder:
             try:
@@ -147,30 +147,30 @@ def record_run(path: str, template: str, variables: Data, run: Data) -> None:
     Runs at the same time take turns. A record that can't be read, or is of another incident, is kept
     under another name.
     """
-    with _report_at(path) as (place, page_name):
+    with _open_report(path) as (place, page_name):
         record_name = str(Path(page_name).with_suffix(".json"))
         place.make()
         place.require_own()
         with place.locked() as folder:
-            runs = _runs_before(folder, record_name, run["incident"])
+            runs = _read_runs(folder, record_name, run["incident"])
             if runs is None:
                 folder.set_aside(record_name, page_name)
-            runs = with_run(runs or [], run)
-            folder.write(record_name, record_text(run["incident"], runs))
+            runs = put_run(runs or [], run)
+            folder.write(record_name, format_record(run["incident"], runs))
             folder.write(page_name, render(template, {**variables, "runs": runs, "latest": run}))
 
 
-def _runs_before(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
+def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
     """Returns the runs that are on record, None for a record that can't be read."""
     try:
         content = folder.read(name)
     except OSError:
         return None
-    return [] if content is None else earlier_runs(content, incident)
+    return [] if content is None else parse_record(content, incident)
 
 
 @contextlib.contextmanager
-def _report_at(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
+def _open_report(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
     """Yields the folder and the file name of a report. An OSError in the block is raised as a ReportError."""
     place = Path(path).absolute()
     try:

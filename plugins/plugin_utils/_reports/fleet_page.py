@@ -24,7 +24,7 @@ from ...module_utils._service.instances import FAILURE_STATUSES, InstanceIndex, 
 from ...module_utils._state.journal import Event, Line, OperationKey, OperationState, line_of, records
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import NONE, format_clock, format_value, label
-from .balance import as_dict, as_dicts, build_forecast, number
+from .balance import as_dict, as_dicts, build_forecast, parse_number
 
 Data = dict[str, t.Any]
 
@@ -51,7 +51,7 @@ _OUTCOMES = {
 }
 
 
-def page(
+def build_page(
     instances: list[Resource], billing: Data, backups: list[Resource] | None, journal: str, options: Data, now: datetime
 ) -> Data:
     """Everything on the page. ``billing`` and ``backups`` may be missing, which the page then says.
@@ -61,22 +61,25 @@ def page(
     max_age: timedelta = options["max_age"]
     summary = as_dict(billing.get("summary"))
     usage = as_dict(billing.get("usage"))
-    costs = {str(entry.get("id")): number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
-    newest = _newest(instances, backups)
-    rows = [_row(one, costs, newest, backups is not None, max_age, now) for one in instances]
+    costs = {str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
+    newest = _find_newest_backups(instances, backups)
+    rows = [_build_row(one, costs, newest, backups is not None, max_age, now) for one in instances]
     rows.sort(
         key=lambda row: (not row["trouble"], not row["backup"]["late"], str(row["name"]).casefold(), row["sort_id"])
     )
-    counts, money = _counts(rows), _money(summary, usage, rows)
+    counts, money = _count(rows), _build_money(summary, usage, rows)
     facts = {
         "rows": rows,
-        "statuses": _statuses(rows),
+        "statuses": _build_status_bar(rows),
         "counts": counts,
         "headline": _headline(counts, is_low=money["low"]),
         "money": money,
         "has_backups": backups is not None,
         "max_age": format_duration(max_age),
-        "restores": {**_restores(journal), "problem": one_line(options.get("journal_problem", ""), MESSAGE_LIMIT)},
+        "restores": {
+            **_build_restores(journal),
+            "problem": one_line(options.get("journal_problem", ""), MESSAGE_LIMIT),
+        },
         "notices": [format_value(text, 300) for text in options.get("notices", [])],
         "title": format_value(options.get("title") or "ClawHosters fleet"),
     }
@@ -101,7 +104,7 @@ def _fingerprint(facts: Data) -> str:
 # The table
 
 
-def _row(
+def _build_row(
     one: Resource,
     costs: dict[str, int | None],
     newest: dict[str, Resource],
@@ -119,13 +122,13 @@ def _row(
         "id": format_value(one["id"], 20),
         "sort_id": str(one["id"])[:20].rjust(20, "0"),
         "status": format_value(one.get("status"), 40).replace("_", " "),
-        "status_tone": _tone(status),
+        "status_tone": _choose_tone(status),
         "health": format_value(one.get("health_status"), 40) if status == "running" else NONE,
         "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet") if status == "running" else "quiet",
         "tier": format_value(one.get("tier"), 40),
         "billing": format_value(one.get("billing_mode"), 40),
         "cost": cost,
-        "cost_text": NONE if cost is None else _grouped(cost),
+        "cost_text": NONE if cost is None else _group_digits(cost),
         "created": format_clock(parse_time(one.get("created_at")))[:10],
         "trouble": status in FAILURE_STATUSES or is_sick,
         "backup": {
@@ -142,7 +145,7 @@ def _row(
     }
 
 
-def _tone(status: str) -> str:
+def _choose_tone(status: str) -> str:
     if status == "running":
         return "good"
     if status in ("error", "deploy_failed"):
@@ -152,7 +155,7 @@ def _tone(status: str) -> str:
     return "busy" if is_busy({"status": status}) else "warn"
 
 
-def _newest(instances: list[Resource], backups: list[Resource] | None) -> dict[str, Resource]:
+def _find_newest_backups(instances: list[Resource], backups: list[Resource] | None) -> dict[str, Resource]:
     """The newest backup of each instance, by its id; where only names are shown, by a name that one instance has."""
     there = InstanceIndex(instances)
     newest: dict[str, Resource] = {}
@@ -166,7 +169,7 @@ def _newest(instances: list[Resource], backups: list[Resource] | None) -> dict[s
 # What stands above it
 
 
-def _counts(rows: list[Data]) -> Data:
+def _count(rows: list[Data]) -> Data:
     running = [row for row in rows if row["status"].lower() == "running"]
     return {
         "all": len(rows),
@@ -191,7 +194,7 @@ def _headline(counts: Data, *, is_low: bool) -> str:
     return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} a look."
 
 
-def _statuses(rows: list[Data]) -> list[Data]:
+def _build_status_bar(rows: list[Data]) -> list[Data]:
     """How many instances there are of each status, and where its part of the bar is, in per cent."""
     counted = Counter((row["status"], row["status_tone"]) for row in rows)
     order = {status.replace("_", " "): number for number, status in enumerate(_STATUS_ORDER)}
@@ -204,20 +207,20 @@ def _statuses(rows: list[Data]) -> list[Data]:
     return result
 
 
-def _money(summary: Data, usage: Data, rows: list[Data]) -> Data:
+def _build_money(summary: Data, usage: Data, rows: list[Data]) -> Data:
     balance, cost, days = build_forecast(summary, usage)
     return {
-        "balance": _text(balance),
-        "cost": _text(cost),
-        "days": _text(days),
+        "balance": _format_number(balance),
+        "cost": _format_number(cost),
+        "days": _format_number(days),
         "low": summary.get("low_balance") is True or (days is not None and days < 1),
         "subscription": format_value(summary.get("subscription_status"), 40),
-        "chart": _runway(balance, cost, days),
-        "tiers": _tiers(rows),
+        "chart": _build_forecast_chart(balance, cost, days),
+        "tiers": _sum_by_tier(rows),
     }
 
 
-def _runway(balance: int | None, cost: int | None, days: int | None) -> Data | None:
+def _build_forecast_chart(balance: int | None, cost: int | None, days: int | None) -> Data | None:
     """The forecast: the balance, day by day, down to nothing or to the end of the chart. None where it is not known."""
     if balance is None or cost is None or balance <= 0:
         return None
@@ -238,12 +241,12 @@ def _runway(balance: int | None, cost: int | None, days: int | None) -> Data | N
         "end_y": round(CHART_HEIGHT - left / balance * CHART_HEIGHT, 1),
         "is_over": lasts <= horizon,
         "ticks": [{"day": day, "x": round(day / horizon * CHART_WIDTH, 1)} for day in range(0, horizon + 1, step)],
-        "text": f"{_grouped(balance)} Claws at {_grouped(cost)} a day"
-        + (f" last {_grouped(days)} {'day' if days == 1 else 'days'}." if days is not None and cost > 0 else "."),
+        "text": f"{_group_digits(balance)} Claws at {_group_digits(cost)} a day"
+        + (f" last {_group_digits(days)} {'day' if days == 1 else 'days'}." if days is not None and cost > 0 else "."),
     }
 
 
-def _tiers(rows: list[Data]) -> list[Data]:
+def _sum_by_tier(rows: list[Data]) -> list[Data]:
     """What each tier costs a day, the dearest first, each with its length in per cent of the longest."""
     sums: Counter[str] = Counter()
     numbers: Counter[str] = Counter()
@@ -253,7 +256,7 @@ def _tiers(rows: list[Data]) -> list[Data]:
             numbers[row["tier"]] += 1
     longest = max(sums.values(), default=0)
     return [
-        {"tier": tier, "claws": _grouped(claws), "number": numbers[tier], "width": round(100 * claws / longest, 2)}
+        {"tier": tier, "claws": _group_digits(claws), "number": numbers[tier], "width": round(100 * claws / longest, 2)}
         for tier, claws in sums.most_common(6)
         if longest > 0
     ]
@@ -262,7 +265,7 @@ def _tiers(rows: list[Data]) -> list[Data]:
 # The journal
 
 
-def _restores(journal: str) -> Data:
+def _build_restores(journal: str) -> Data:
     """The restores that the journal holds, the newest first. A line that can't be read is counted, and no more."""
     lines: list[Line] = []
     unreadable = 0
@@ -271,39 +274,39 @@ def _restores(journal: str) -> Data:
             lines.append(line_of(text))
         except (ValueError, KeyError, TypeError):
             unreadable += bool(text.strip())
-    restores = {subject: record for subject, record in records(lines).items() if subject.kind == "restore"}
-    several = len({subject.service for subject in restores}) > 1
+    restores = {operation: record for operation, record in records(lines).items() if operation.kind == "restore"}
+    several = len({operation.service for operation in restores}) > 1
     entries = sorted(restores.items(), key=lambda item: item[1].sent_at, reverse=True)
     return {
-        "entries": [_restore(subject, one, several=several) for subject, one in entries[:_RESTORES_SHOWN]],
+        "entries": [_build_restore(operation, one, several=several) for operation, one in entries[:_RESTORES_SHOWN]],
         "more": max(len(restores) - _RESTORES_SHOWN, 0),
         "unreadable": unreadable,
     }
 
 
-def _restore(subject: OperationKey, one: OperationState, *, several: bool) -> Data:
+def _build_restore(operation: OperationKey, one: OperationState, *, several: bool) -> Data:
     outcome = _OUTCOMES[one.event]
     sent, last = parse_time(one.sent_at), parse_time(one.at)
     took = format_duration(last - sent) if sent and last and one.event in (Event.COMPLETED, Event.FAILED) else NONE
     return {
-        "incident": format_value(subject.name),
-        "instance": label(one.notes.get("instance_name"), subject.instance_id),
+        "incident": format_value(operation.name),
+        "instance": label(one.notes.get("instance_name"), operation.instance_id),
         "backup": format_value(one.notes.get("backup_id"), 20),
         "taken": format_clock(parse_time(one.notes.get("taken_at"))),
         "sent": format_clock(sent),
         "took": took,
         "outcome": outcome,
         "tone": {"completed": "good", "failed": "bad", "under way": "busy"}.get(outcome, "warn"),
-        "service": format_value(subject.service) if several else "",
+        "service": format_value(operation.service) if several else "",
     }
 
 
 # Values of any kind
 
 
-def _text(value: int | None) -> str:
-    return NONE if value is None else _grouped(value)
+def _format_number(value: int | None) -> str:
+    return NONE if value is None else _group_digits(value)
 
 
-def _grouped(value: int) -> str:
+def _group_digits(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -11,8 +11,7 @@ import typing as t
 import unicodedata
 
 from ...module_utils._http.pagination import Resource
-
-Data = dict[str, t.Any]
+from .model import RestorePlan
 
 _TYPABLE_LIMIT = 255
 """Characters of a name that a human can be asked to type."""
@@ -80,30 +79,37 @@ def _look_alike(one: str, other: str) -> bool:
     )
 
 
-def is_confirmed(answer: str, plans: list[Data]) -> bool:
-    """Returns True if ``answer`` confirms each plan that ``sends``, in order; the others may stand in it, too.
+def is_confirmed(answer: str, plans: list[RestorePlan]) -> bool:
+    """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
 
-    White space around an answer does not count: no two instances that are confirmed by name differ in that alone.
+    White space around a name is ignored: no two instances that are confirmed by name differ in that alone.
     """
     parts = [answer] if len(plans) == 1 else answer.split(",")
     given = [part.strip() for part in parts]
     if not all(given):
         return False
-    # How many parts may be used up after each plan.
+    # The possible numbers of parts that the plans so far account for.
     used = {0}
     for plan in plans:
-        after = {count + 1 for count in used if count < len(given) and given[count] in _answers(plan)}
-        used = after if plan["sends"] else used | after
+        after = {count + 1 for count in used if count < len(given) and given[count] in _accepted_answers(plan)}
+        used = after if plan.sends else used | after
     return len(given) in used
 
 
-def _answers(plan: Data) -> set[str]:
-    """Returns the answers that confirm a plan. One that sends nothing may be named by its name or its id."""
-    if plan["sends"] or not plan["instance"]:
-        return {plan["to_type"]}
-    return {plan["to_type"], plan["name"].strip(), str(plan["instance"]["id"])}
+def _accepted_answers(plan: RestorePlan) -> set[str]:
+    """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
+    if plan.sends or not plan.instance:
+        return {plan.to_type}
+    return {plan.to_type, plan.name.strip(), str(plan.instance["id"])}
 
 
-def answers_to(plans: list[Data]) -> str:
-    """Returns what has to be typed to confirm all that would be sent."""
-    return ",".join(plan["to_type"] for plan in plans if plan["sends"])
+def expected_answer(plans: list[RestorePlan]) -> str:
+    """Returns the text that confirms every restore that would be sent."""
+    return ",".join(plan.to_type for plan in plans if plan.sends)
+
+
+def format_prompt(plans: list[RestorePlan]) -> str:
+    """Returns the question that asks for ``expected_answer``."""
+    needs_id = any(plan.why_id for plan in plans if plan.sends)
+    hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
+    return f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}"

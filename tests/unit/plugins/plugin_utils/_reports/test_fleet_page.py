@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 OPTIONS = {"max_age": timedelta(hours=36)}
@@ -23,7 +23,7 @@ ANYTHING = (
 
 
 def of(instances, billing=None, backups=(), journal="", now=NOW):
-    return page(instances, billing or {}, backups if backups is None else list(backups), journal, OPTIONS, now)
+    return build_page(instances, billing or {}, backups if backups is None else list(backups), journal, OPTIONS, now)
 
 
 def test_nothing_at_all():
