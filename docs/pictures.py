@@ -40,7 +40,7 @@ SHOWN: list[tuple[str, int]] = [
     (r'"msg": ".* changed; ', 1),
     (r"^Now web-bot breaks", 1),
     (r"^The incident runbook", 2),
-    (r"^TASK \[.*THE PLAN", 6),
+    (r"^TASK \[.*Show the restore plan", 6),
     (r"^TASK \[.*Restore the backup", 2),
     (r"^TASK \[.* restored and healthy", 1),
 ]

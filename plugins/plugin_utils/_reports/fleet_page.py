@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the page of the role ``fleet_report`` shows, made of what the service said: every number and text, and where
-the lines of its charts run. The template only lays it out. Pure.
+"""Builds all text, numbers and chart coordinates for the page of the role ``fleet_report``. Pure.
 
-Any field may be missing, null or of another type than documented.
+Any field of the service may be missing, null or of an undocumented type.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ...module_utils._service.backups import newest_first, taken_at
 from ...module_utils._service.instances import FAILURE_STATUSES, InstanceIndex, is_busy, normalize
 from ...module_utils._state.journal import Event, Line, OperationKey, OperationState, line_of, records
 from ...module_utils._times import format_duration, parse_time
-from .._formatting import NONE, format_clock, format_value, label
+from .._formatting import EMPTY, format_clock, format_label, format_value
 from .balance import as_dict, as_dicts, build_forecast, parse_number
 
 Data = dict[str, t.Any]
@@ -54,9 +53,10 @@ _OUTCOMES = {
 def build_page(
     instances: list[Resource], billing: Data, backups: list[Resource] | None, journal: str, options: Data, now: datetime
 ) -> Data:
-    """Everything on the page. ``billing`` and ``backups`` may be missing, which the page then says.
+    """Returns the variables of the template.
 
-    ``journal`` is its text. ``journal_problem`` among the options says why that can't be relied on.
+    ``billing`` may be empty and ``backups`` None if they could not be read. ``journal`` is the text of the journal.
+    ``options`` are those of the filter fleet_page, and ``journal_problem``: why the journal is not reliable.
     """
     max_age: timedelta = options["max_age"]
     summary = as_dict(billing.get("summary"))
@@ -93,15 +93,12 @@ def build_page(
 
 
 def _fingerprint(facts: Data) -> str:
-    """Of what the page says, but for how old things are: that changes with every minute."""
+    """Returns a hash of the content, without ages: those change every minute."""
     lasting = {
         **facts,
         "rows": [{**row, "backup": {**row["backup"], "age": None, "sort": None}} for row in facts["rows"]],
     }
     return hashlib.sha256(json.dumps(lasting, sort_keys=True, default=str).encode()).hexdigest()[:32]
-
-
-# The table
 
 
 def _build_row(
@@ -123,12 +120,12 @@ def _build_row(
         "sort_id": str(one["id"])[:20].rjust(20, "0"),
         "status": format_value(one.get("status"), 40).replace("_", " "),
         "status_tone": _choose_tone(status),
-        "health": format_value(one.get("health_status"), 40) if status == "running" else NONE,
+        "health": format_value(one.get("health_status"), 40) if status == "running" else EMPTY,
         "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet") if status == "running" else "quiet",
         "tier": format_value(one.get("tier"), 40),
         "billing": format_value(one.get("billing_mode"), 40),
         "cost": cost,
-        "cost_text": NONE if cost is None else _group_digits(cost),
+        "cost_text": EMPTY if cost is None else _group_digits(cost),
         "created": format_clock(parse_time(one.get("created_at")))[:10],
         "trouble": status in FAILURE_STATUSES or is_sick,
         "backup": {
@@ -156,17 +153,14 @@ def _choose_tone(status: str) -> str:
 
 
 def _find_newest_backups(instances: list[Resource], backups: list[Resource] | None) -> dict[str, Resource]:
-    """The newest backup of each instance, by its id; where only names are shown, by a name that one instance has."""
-    there = InstanceIndex(instances)
+    """Returns the newest backup of each instance, by instance id."""
+    index = InstanceIndex(instances)
     newest: dict[str, Resource] = {}
     for backup in newest_first(backups or []):
-        owner = there.owner_of(backup)
+        owner = index.owner_of(backup)
         if owner is not None and taken_at(backup):
             newest.setdefault(str(owner["id"]), backup)
     return newest
-
-
-# What stands above it
 
 
 def _count(rows: list[Data]) -> Data:
@@ -190,12 +184,12 @@ def _headline(counts: Data, *, is_low: bool) -> str:
         but = ["the balance is low"] * is_low + [without] * bool(stale)
         if but:
             return f"No instance is in trouble, but {' and '.join(but)}."
-        return "Every instance is as it should be." if counts["all"] > 1 else "The instance is as it should be."
-    return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} a look."
+        return "All instances are in order." if counts["all"] > 1 else "The instance is in order."
+    return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} attention."
 
 
 def _build_status_bar(rows: list[Data]) -> list[Data]:
-    """How many instances there are of each status, and where its part of the bar is, in per cent."""
+    """Returns the number of instances in each status, with its position and width in the bar in per cent."""
     counted = Counter((row["status"], row["status_tone"]) for row in rows)
     order = {status.replace("_", " "): number for number, status in enumerate(_STATUS_ORDER)}
     parts = sorted(counted.items(), key=lambda item: (order.get(item[0][0].lower(), 99), item[0][0]))
@@ -221,7 +215,10 @@ def _build_money(summary: Data, usage: Data, rows: list[Data]) -> Data:
 
 
 def _build_forecast_chart(balance: int | None, cost: int | None, days: int | None) -> Data | None:
-    """The forecast: the balance, day by day, down to nothing or to the end of the chart. None where it is not known."""
+    """Returns the coordinates of the forecast: a line from today's balance to zero or to the end of the chart.
+
+    Returns None if the balance or the cost is unknown.
+    """
     if balance is None or cost is None or balance <= 0:
         return None
     cost = max(cost, 0)
@@ -247,7 +244,7 @@ def _build_forecast_chart(balance: int | None, cost: int | None, days: int | Non
 
 
 def _sum_by_tier(rows: list[Data]) -> list[Data]:
-    """What each tier costs a day, the dearest first, each with its length in per cent of the longest."""
+    """Returns the Claws a day of each tier, highest first, each with its width in per cent of the highest."""
     sums: Counter[str] = Counter()
     numbers: Counter[str] = Counter()
     for row in rows:
@@ -262,11 +259,8 @@ def _sum_by_tier(rows: list[Data]) -> list[Data]:
     ]
 
 
-# The journal
-
-
 def _build_restores(journal: str) -> Data:
-    """The restores that the journal holds, the newest first. A line that can't be read is counted, and no more."""
+    """Returns the restores in the journal, newest first, and the number of lines that can't be parsed."""
     lines: list[Line] = []
     unreadable = 0
     for text in journal.splitlines():
@@ -287,10 +281,10 @@ def _build_restores(journal: str) -> Data:
 def _build_restore(operation: OperationKey, one: OperationState, *, several: bool) -> Data:
     outcome = _OUTCOMES[one.event]
     sent, last = parse_time(one.sent_at), parse_time(one.at)
-    took = format_duration(last - sent) if sent and last and one.event in (Event.COMPLETED, Event.FAILED) else NONE
+    took = format_duration(last - sent) if sent and last and one.event in (Event.COMPLETED, Event.FAILED) else EMPTY
     return {
         "incident": format_value(operation.name),
-        "instance": label(one.notes.get("instance_name"), operation.instance_id),
+        "instance": format_label(one.notes.get("instance_name"), operation.instance_id),
         "backup": format_value(one.notes.get("backup_id"), 20),
         "taken": format_clock(parse_time(one.notes.get("taken_at"))),
         "sent": format_clock(sent),
@@ -301,11 +295,8 @@ def _build_restore(operation: OperationKey, one: OperationState, *, several: boo
     }
 
 
-# Values of any kind
-
-
 def _format_number(value: int | None) -> str:
-    return NONE if value is None else _group_digits(value)
+    return EMPTY if value is None else _group_digits(value)
 
 
 def _group_digits(value: int) -> str:

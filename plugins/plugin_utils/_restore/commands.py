@@ -11,7 +11,7 @@ import typing as t
 
 from ...module_utils._service.instances import is_busy, status_of
 from ...module_utils._service.restore import RESTORABLE
-from .._formatting import extra_variable
+from .._formatting import format_extra_variable
 from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -31,23 +31,22 @@ DEFAULTS: Data = {
 """Defaults of the role. A command leaves out variables that have these values."""
 
 ADVICE = {
-    "service_down": "Once the service is up again, run the same again:",
-    "bad_key": "Export a good key as CLAWHOSTERS_API_KEY, then run the same again:",
-    "not_confirmed": "To go on, run it with the name given as restore_confirm, or typed when it is asked for:",
-    "not_planned": "Once the reason is gone, run the same again:",
-    "interrupted": "Run the same again:",
-    "unfinished": "Run the same again. It restores nothing twice:",
-    "no_instance": "Correct the name, which must be exact, or the id, and look at the plan first:",
-    "refused": "The incident is free to be tried again. Once the reason is gone, run the same again:",
-    "not_sent": "Run the same again, to see the plan as it is now and to confirm it:",
-    "not_over": "Run the same again. It goes on waiting, and sends nothing:",
-    "not_healthy": "See what the dashboard says of it, then run the same again. It restores nothing twice:",
-    "no_answer": "Look at its address, then run the same again. It restores nothing twice:",
+    "service_down": "When the service is up again, run the same command again:",
+    "bad_key": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
+    "not_confirmed": "To continue, set restore_confirm to the name, or type the name at the prompt:",
+    "not_planned": "Fix the cause, then run the same command again:",
+    "interrupted": "Run the same command again:",
+    "unfinished": "Run the same command again. It restores nothing twice:",
+    "no_instance": "Correct the name (it must match exactly) or the id, and check the plan first:",
+    "refused": "The restore can be tried again for this incident. Fix the cause, then run the same command again:",
+    "not_sent": "Run the same command again to see the current plan and confirm it:",
+    "not_over": "Run the same command again. It continues to wait and sends nothing:",
+    "not_healthy": "Check the instance in the dashboard, then run the same command again. It restores nothing twice:",
+    "no_answer": "Check the address, then run the same command again. It restores nothing twice:",
 }
 
 _CONFIRM_BY_ID = (
-    "To go on, run it with the id given as restore_confirm, since the name is not enough, or type the id when it is "
-    "asked for:"
+    "The name does not confirm this restore. To continue, set restore_confirm to the id, or type the id at the prompt:"
 )
 
 
@@ -64,31 +63,33 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
     force = {"restore_force": True}
     if kind == "failed":
         if plan.older_backup is None:
-            return Advice("See what the dashboard says of it; there is no older backup. To send this one again:", force)
+            return Advice(
+                "Check the instance in the dashboard. There is no older backup. To restore this backup again:", force
+            )
         changes = {**force, "restore_backup": plan.older_backup, "restore_before": "", "restore_max_age": ""}
-        text = f"See what the dashboard says of it. Then restore the backup before that one, {plan.older_backup}:"
+        text = f"Check the instance in the dashboard, then restore the next older backup, {plan.older_backup}:"
         return Advice(text, changes)
     if kind == "unknown":
-        return Advice("Look at the instance. If it was not restored, send it again:", force)
+        return Advice("Check the instance. If it was not restored, send the restore again:", force)
     if kind == "too_old":
         if plan.age_seconds is None:
-            return Advice("If you accept a backup of unknown age:", {"restore_max_age": ""})
+            return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
         hours = math.ceil(plan.age_seconds / 3600) + 1
-        return Advice("If you accept a backup of that age:", {"restore_max_age": f"{hours}h"})
+        return Advice("To accept a backup of this age:", {"restore_max_age": f"{hours}h"})
     if kind == "no_backup":
         if str(settings.get("restore_before") or "").strip():
-            return Advice("See whether there is a newer one:", {"restore_before": ""}, check=True)
-        text = "Without a backup, a rebuild in the dashboard is all there is. Once there is one, look again:"
+            return Advice("Check for a newer backup:", {"restore_before": ""}, check=True)
+        text = "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again:"
         return Advice(text, {}, check=True)
     if kind == "ambiguous":
-        return Advice("Say which one, by its id:", {"restore_instance_ids": plan.ids[:1]}, check=True)
+        return Advice("Select one by its id:", {"restore_instance_ids": plan.ids[:1]}, check=True)
     if kind == "not_now":
         instance = plan.instance or {}
         if is_busy(instance):
-            return Advice("Wait until it has settled, then run the same again:", {})
+            return Advice("Wait until the instance is running or stopped, then run the same command again:", {})
         if status_of(instance) not in RESTORABLE:
-            return Advice("To restore it in this state all the same:", force)
-        return Advice("Look at the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
+            return Advice("To restore the instance in this status anyway:", force)
+        return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
     if kind == "not_confirmed" and plan.why_id:
         return Advice(_CONFIRM_BY_ID, {})
     return Advice(ADVICE[kind], {}, check=kind == "no_instance")
@@ -124,5 +125,5 @@ def format_command(
     given = str(settings.get("restore_confirm") or "").strip()
     if (confirm or given) and answer and not check:
         variables["restore_confirm"] = answer
-    words = [f"ansible-playbook {PLAYBOOK}", *(extra_variable(key, value) for key, value in variables.items())]
+    words = [f"ansible-playbook {PLAYBOOK}", *(format_extra_variable(key, value) for key, value in variables.items())]
     return " ".join([*words, "--check"] if check else words)

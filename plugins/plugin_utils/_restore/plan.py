@@ -14,7 +14,7 @@ from ...module_utils._http.pagination import Resource
 from ...module_utils._service.backups import newest_first, taken_at
 from ...module_utils._service.instances import InstanceIndex, status_of
 from ...module_utils._times import format_duration, parse_duration, parse_time
-from .._formatting import format_clock, format_value, label
+from .._formatting import format_clock, format_label, format_value
 from .confirmation import Confirmation, build_confirmation
 from .model import Candidate, Data, RestorePlan
 
@@ -28,12 +28,12 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
     """
     wanted_names, wanted_ids = _parse_list(names), [text.strip() for text in _parse_list(ids)]
     if bool(wanted_names) == bool(wanted_ids):
-        raise RefusedError("Say what to restore with restore_instances or with restore_instance_ids, one of both.")
+        raise RefusedError("Set either restore_instances or restore_instance_ids.")
     if not all(text.isascii() and text.isdigit() and len(text) < 20 for text in wanted_ids):
         raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(wanted_ids))}.")
     wanted = wanted_names or [str(int(text)) for text in wanted_ids]
     if len(set(wanted)) != len(wanted):
-        raise RefusedError(f"An instance is named twice: {one_line(', '.join(wanted))}.")
+        raise RefusedError(f"restore_instances or restore_instance_ids has duplicates: {one_line(', '.join(wanted))}.")
     if wanted_names:
         return [{"name": name, "id": None} for name in wanted_names]
     return [{"name": None, "id": int(text)} for text in wanted_ids]
@@ -126,7 +126,7 @@ def _build_plan(candidate: Candidate, result: Data, max_age: timedelta | None, n
     return RestorePlan(
         name=str(name if name is not None else candidate.id),
         wanted_id=candidate.id,
-        label=label(name, instance["id"] if instance else candidate.id),
+        label=format_label(name, instance["id"] if instance else candidate.id),
         instance={key: instance.get(key) for key in ("id", "name", "status", "health_status")} if instance else None,
         backup={"id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None,
         age=format_duration(age) if age is not None else None,
@@ -163,7 +163,7 @@ def _find_obstacle(
 
 def _too_old_message(backup_id: t.Any, age: timedelta | None, max_age: timedelta) -> str:
     if age is None:
-        return f"How old backup {backup_id} is can't be told, and restore_max_age is set"
+        return f"The age of backup {backup_id} is unknown, and restore_max_age is set"
     allowed = format_duration(max_age)
     return f"Backup {backup_id} was taken {format_duration(age)} ago, which is more than restore_max_age ({allowed})"
 
@@ -184,25 +184,25 @@ def _plan_lines(plan: RestorePlan) -> list[str]:
     backup = plan.backup or {}
     when = format_sent_and_completed(plan.sent_at, plan.completed_at)
     if plan.outcome == "completed":
-        done = f"backup {backup.get('id')} was restored for this incident already{when}"
-        return [f"{plan.label}: {done}; nothing is sent again."]
+        done = f"backup {backup.get('id')} was already restored for this incident{when}"
+        return [f"{plan.label}: {done}; nothing will be sent."]
     if plan.outcome == "in_flight":
         restore = f"a restore of backup {backup.get('id')}, sent at {plan.sent_at}"
-        return [f"{plan.label}: {restore}, is under way; it is waited for."]
+        return [f"{plan.label}: {restore}, is in progress; this run waits for it."]
     status = format_value((plan.instance or {}).get("status"))
     taken = format_clock(parse_time(backup.get("taken_at")))
     age = f"{plan.age} old" if plan.age else "of unknown age"
     lines = [f"{plan.label}, {status} now: restore backup {backup.get('id')}, taken {taken}, {age}."]
     if plan.age:
-        lines.append(f"LOST for good: everything on it since {taken}, that is the last {plan.age}.")
+        lines.append(f"DATA LOSS: all changes since {taken} (the last {plan.age}) will be overwritten.")
     else:
-        lines.append("LOST for good: everything on it since that backup was taken, whenever that was.")
+        lines.append("DATA LOSS: all changes since the backup was taken, at an unknown time, will be overwritten.")
     if plan.sent_at:
-        lines.append(f"It was restored for this incident before{when}. With restore_force it is sent again.")
+        lines.append(f"It was already restored for this incident{when}. With restore_force the restore is sent again.")
     if plan.why_id:
-        lines.append(f"{plan.why_id}. To confirm, its id, {plan.to_type}, is given instead.")
+        lines.append(f"{plan.why_id}. Confirm with its id instead: {plan.to_type}.")
     if status_of(plan.instance or {}) != "running":
-        lines.append(f"It is {status} now, and will be started; a daily instance costs Claws from then on.")
+        lines.append(f"It is {status} and will be started. An instance billed daily costs Claws while it runs.")
     return lines
 
 

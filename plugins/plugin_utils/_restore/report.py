@@ -12,21 +12,21 @@ from datetime import datetime
 from ...module_utils._errors import one_line
 from ...module_utils._service.instances import InstanceIndex
 from ...module_utils._times import format_iso, parse_time
-from .._formatting import format_value, label
+from .._formatting import format_label, format_value
 from .commands import ADVICE, build_advice, format_command, select_instance
 from .confirmation import expected_answer
 from .model import Data, RestorePlan, Step, Verdict, to_dict
 from .plan import MESSAGE_LIMIT, find_instances, format_sent_and_completed
 
 STEPS = {
-    "service": "Is the service up?",
-    "key": "Is the key good?",
-    "plan": "What would be restored?",
-    "confirm": "Does a human confirm it?",
+    "service": "Check the service",
+    "key": "Check the API key",
+    "plan": "Plan the restore",
+    "confirm": "Confirm the restore",
     "restore": "Restore the backup",
-    "healthy": "Started and healthy?",
-    "http": "Does its address answer?",
-    "run": "The runbook itself",
+    "healthy": "Start the instance and wait until it is healthy",
+    "http": "Check the address",
+    "run": "Run the runbook",
 }
 
 _STEP_OF_ACTION = {
@@ -39,7 +39,7 @@ _STEP_OF_ACTION = {
     "uri": "http",
 }
 
-_NOT_OVER = "the run was broken off, or is not over yet"
+_NOT_OVER = "the run was interrupted or is still in progress"
 """A run is recorded while it goes on, in case it is interrupted."""
 
 _ALREADY = "restored already"
@@ -50,7 +50,7 @@ _STATES = {
     "service_down": "The service is down; nothing was sent.",
     "bad_key": "The API key is not accepted; nothing was sent.",
     "not_confirmed": "Not confirmed; nothing was sent.",
-    "not_planned": "The plan could not be made; nothing was sent.",
+    "not_planned": "Planning failed; nothing was sent.",
     "interrupted": "The runbook was interrupted.",
     "unfinished": f"{_NOT_OVER[0].upper()}{_NOT_OVER[1:]}.",
     "no_instance": "Nothing was sent.",
@@ -58,13 +58,13 @@ _STATES = {
     "no_backup": "Nothing was sent.",
     "too_old": "Nothing was sent.",
     "not_now": "Nothing was sent.",
-    "not_sent": "This run was only to wait for a restore that another run had sent; it sent none itself.",
-    "refused": "The restore was refused, and nothing was changed.",
-    "unknown": "It is not known whether the restore was carried out.",
-    "failed": "The backup was restored, and the instance did not come back.",
-    "not_over": "The restore was sent, and its end was not seen in time.",
-    "not_healthy": "The backup was restored, but the instance is not up and healthy.",
-    "no_answer": "The backup was restored and the instance is healthy, but its address does not answer.",
+    "not_sent": "This run only waited for a restore sent by another run; it sent none itself.",
+    "refused": "The restore was rejected; nothing was changed.",
+    "unknown": "It is unknown whether the restore was carried out.",
+    "failed": "The backup was restored, but the instance did not come back.",
+    "not_over": "The restore was sent but did not complete within the timeout.",
+    "not_healthy": "The backup was restored, but the instance is not running and healthy.",
+    "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
 
 _KINDS_OF_RUN = ("service_down", "bad_key", "not_planned", "not_confirmed", "interrupted", "unfinished")
@@ -145,12 +145,12 @@ def _headline(verdicts: list[Verdict], bad: list[Verdict], *, check: bool, sends
     if check:
         return f"{sends} of {total} would be restored"
     if any(verdict.kind == "not_confirmed" for verdict in bad):
-        return "Only planned: it was not confirmed, so nothing was sent"
+        return "Only planned: the restore was not confirmed, so nothing was sent"
     if bad:
         return f"{len(verdicts) - len(bad)} of {total} restored"
     before = sum(verdict.tag == _ALREADY for verdict in verdicts)
     if before and before == len(verdicts):
-        return f"{total} restored already; no restore was sent"
+        return f"{total} already restored; no restore was sent"
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
 
 
@@ -213,14 +213,14 @@ def _find_failure(
 
 
 def _describe_unfinished(plan: RestorePlan) -> str:
-    """Returns what is known of a restore whose end this run has not seen."""
+    """Returns what this run knows of a restore that it did not see complete."""
     backup_id = (plan.backup or {}).get("id")
     if plan.outcome == "completed":
         when = format_sent_and_completed(plan.sent_at, plan.completed_at)
-        return f"Backup {backup_id} was restored by an earlier run{when}; that it is started and healthy was not seen"
+        return f"Backup {backup_id} was restored by an earlier run{when}; this run did not yet check the instance"
     if plan.outcome == "in_flight":
-        return f"A restore of backup {backup_id}, sent at {plan.sent_at}, was under way; its end was not seen"
-    return f"Whether the restore of backup {backup_id} was sent is not on record here"
+        return f"A restore of backup {backup_id}, sent at {plan.sent_at}, was in progress; its end was not observed"
+    return f"This run did not record whether the restore of backup {backup_id} was sent"
 
 
 def _failure_tag(kind: str) -> str:
@@ -229,9 +229,9 @@ def _failure_tag(kind: str) -> str:
 
 def _describe_success(restored: Step) -> tuple[str, str]:
     if restored.changed:
-        return "restored", "Restored, started and healthy."
+        return "restored", "Restored, running and healthy."
     when = format_sent_and_completed(restored.sent_at, restored.completed_at)
-    return _ALREADY, f"Restored already{when}. This run sent no restore. It is started and healthy."
+    return _ALREADY, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
 
 
 def _judge_unplanned(failure: Step, target: Data, index: InstanceIndex) -> Verdict:
@@ -241,7 +241,7 @@ def _judge_unplanned(failure: Step, target: Data, index: InstanceIndex) -> Verdi
     instance = matches[0] if len(matches) == 1 else {**target, "status": None}
     name = target["name"] if target["name"] is not None else instance.get("name")
     return Verdict(
-        label=label(name, instance["id"]),
+        label=format_label(name, instance["id"]),
         name=format_value(name if name is not None else target["id"]),
         id=instance["id"],
         backup=None,
@@ -290,6 +290,6 @@ def _describe_failure(kind: str, message: str, status: t.Any) -> str:
     """Returns the failure, its message, and the last known status of the instance."""
     sentences = [_STATES[kind], f"{message.rstrip('.')}." if message else ""]
     if status:
-        when = "was {} when this was planned" if kind == "unfinished" else "is {}"
+        when = "was {} at the time of the plan" if kind == "unfinished" else "is {}"
         sentences.append(f"The instance {when.format(format_value(status, 40))}.")
     return " ".join(filter(None, sentences))

@@ -46,7 +46,7 @@ def test_addons_of_an_instance_go_with_it():
 def test_what_is_not_told_is_left_alone():
     plan = build_plan(billing(costs=(100, 40, None, 50)), FLEET, ["bot-3"], 7)
     assert stopped(plan) == []
-    assert "does not tell what it costs" in plan.lines[1]
+    assert "does not report its cost" in plan.lines[1]
     assert not plan.holds_after
 
 
@@ -69,7 +69,7 @@ def test_only_in_a_text_are_blanks_around_names_left_out(order):
 
 @pytest.mark.parametrize("order", [["bot-1 "], ["bot-1,bot-3"]])
 def test_a_name_in_a_list_is_exact(order):
-    with pytest.raises(RefusedError, match="names what there is not"):
+    with pytest.raises(RefusedError, match="names unknown instances"):
         build_plan(billing(), FLEET, order, 5)
 
 

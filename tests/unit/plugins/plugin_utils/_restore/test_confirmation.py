@@ -72,7 +72,7 @@ def test_a_name_that_is_no_other_s_confirms(name):
 def test_a_name_that_is_blank_or_can_not_be_typed_does_not(name):
     assert answer(name) == "1"
     (plan,) = plans_of(name)
-    assert any("its id, 1, is given instead" in line for line in plan.lines)
+    assert any("Confirm with its id instead: 1." in line for line in plan.lines)
     for given_instead in (str(name), str(name).strip(), "", " ", "\u3000", ","):
         assert not is_confirmed(given_instead, [plan])
     assert is_confirmed("1", [plan])

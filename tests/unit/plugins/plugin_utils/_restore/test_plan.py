@@ -44,7 +44,7 @@ def test_the_newest_of_its_own_backups_is_found_and_a_name_of_two_is_not_guessed
 def test_a_plan_says_what_is_lost():
     assert plan().sends is True
     assert "1 d 0 h old" in plan().lines[0]
-    assert plan().lines[1].startswith("LOST for good: everything on it since 2026-02-02 10:00 UTC")
+    assert plan().lines[1].startswith("DATA LOSS: all changes since 2026-02-02 10:00 UTC")
     assert plan().older_backup == 11
 
 

@@ -79,11 +79,11 @@ def test_a_run_that_ended_before_an_address_was_asked_is_not_restored():
 
 def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent():
     told = report_of(SENT, [False])
-    assert told["headline"] == "1 instance restored already; no restore was sent"
+    assert told["headline"] == "1 instance already restored; no restore was sent"
     assert told["screen"] == [
         (
-            "bot-0: Restored already, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
-            "This run sent no restore. It is started and healthy."
+            "bot-0: Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
+            "This run sent no restore. The instance is running and healthy."
         )
     ]
     assert told["instances"][0]["tag"] == "restored already"
@@ -91,7 +91,7 @@ def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent(
     mixed = report_of(SENT, [True, False])
     assert mixed["headline"] == "2 instances restored and healthy, 1 of them by an earlier run"
     assert [one["tag"] for one in mixed["instances"]] == ["restored", "restored already"]
-    assert "already, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT}).lines[0]
+    assert "already restored for this incident, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT}).lines[0]
 
 
 RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": [{"step": "plan"}]}
@@ -129,16 +129,16 @@ def test_a_run_takes_the_place_of_what_was_recorded_of_it_before_and_no_other_s(
 @pytest.mark.parametrize(
     ("restores", "known"),
     [
-        ({"outcome": "planned"}, "Whether the restore of backup 12 was sent is not on record here."),
+        ({"outcome": "planned"}, "This run did not record whether the restore of backup 12 was sent."),
         (
             {"outcome": "in_flight", "sent_at": "2026-02-03T08:00:00Z"},
-            "A restore of backup 12, sent at 2026-02-03T08:00:00Z, was under way; its end was not seen.",
+            "A restore of backup 12, sent at 2026-02-03T08:00:00Z, was in progress; its end was not observed.",
         ),
         (
             {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z"},
             (
                 "Backup 12 was restored by an earlier run, sent at 2026-02-03 08:00 UTC; "
-                "that it is started and healthy was not seen."
+                "this run did not yet check the instance."
             ),
         ),
     ],
