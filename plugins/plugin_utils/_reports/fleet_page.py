@@ -72,7 +72,7 @@ def build_page(
         "rows": rows,
         "statuses": _build_status_bar(rows),
         "counts": counts,
-        "headline": _headline(counts, is_low=money["low"]),
+        "headline": _format_headline(counts, is_low=money["low"]),
         "money": money,
         "has_backups": backups is not None,
         "max_age": format_duration(max_age),
@@ -87,12 +87,12 @@ def build_page(
         **facts,
         "as_of": format_clock(now),
         "as_of_iso": now.isoformat(timespec="seconds"),
-        "fingerprint": _fingerprint(facts),
+        "fingerprint": _hash_content(facts),
         "script_hash": base64.b64encode(hashlib.sha256(str(options.get("script", "")).encode()).digest()).decode(),
     }
 
 
-def _fingerprint(facts: Data) -> str:
+def _hash_content(facts: Data) -> str:
     """Returns a hash of the content, without ages: those change every minute."""
     lasting = {
         **facts,
@@ -105,7 +105,7 @@ def _build_row(
     one: Resource,
     costs: dict[str, int | None],
     newest: dict[str, Resource],
-    known: bool,
+    has_backups: bool,
     max_age: timedelta,
     now: datetime,
 ) -> Data:
@@ -130,11 +130,11 @@ def _build_row(
         "trouble": status in FAILURE_STATUSES or is_sick,
         "backup": {
             "taken": format_clock(taken),
-            "age": format_duration(age) if age is not None else ("none" if known else "unknown"),
+            "age": format_duration(age) if age is not None else ("none" if has_backups else "unknown"),
             "sort": int(age.total_seconds()) if age is not None else 10**12,
-            "late": known and (age is None or age > max_age),
+            "late": has_backups and (age is None or age > max_age),
             "word": ""
-            if not known or (age is not None and age <= max_age)
+            if not has_backups or (age is not None and age <= max_age)
             else "overdue"
             if age is not None
             else "missing",
@@ -175,7 +175,7 @@ def _count(rows: list[Data]) -> Data:
     }
 
 
-def _headline(counts: Data, *, is_low: bool) -> str:
+def _format_headline(counts: Data, *, is_low: bool) -> str:
     if not counts["all"]:
         return "There are no instances in this account."
     trouble, stale = counts["trouble"], counts["overdue"] + counts["missing"]

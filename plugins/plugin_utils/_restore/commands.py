@@ -90,15 +90,15 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
         if status_of(instance) not in RESTORABLE:
             return Advice("To restore the instance in this status anyway:", force)
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
-    if kind == "not_confirmed" and plan.why_id:
+    if kind == "not_confirmed" and plan.id_reason:
         return Advice(_CONFIRM_BY_ID, {})
     return Advice(ADVICE[kind], {}, check=kind == "no_instance")
 
 
 def select_instance(plan: RestorePlan) -> Data:
     """Returns the variable that names the instance: as the user did, or its id if the name needs quoting."""
-    if plan.wanted_id is not None:
-        return {"restore_instance_ids": [plan.wanted_id]}
+    if plan.given_id is not None:
+        return {"restore_instance_ids": [plan.given_id]}
     is_plain = plan.name.replace("-", "").replace("_", "").isalnum()
     if plan.instance and not is_plain:
         return {"restore_instance_ids": [plan.instance["id"]]}

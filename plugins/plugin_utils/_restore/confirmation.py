@@ -23,10 +23,10 @@ _SAME_LOOK = str.maketrans("I1|O", "lll0")
 
 
 class Confirmation(t.NamedTuple):
-    """The ``answer`` to type. ``why_id`` says why that is the id; empty if it is the name."""
+    """The ``answer`` to type. ``id_reason`` says why that is the id; empty if it is the name."""
 
     answer: str
-    why_id: str
+    id_reason: str
 
 
 def build_confirmation(
@@ -37,11 +37,11 @@ def build_confirmation(
     With ``is_only_one=False`` it is part of a comma-separated answer, so it can't hold a comma.
     """
     name = "" if instance.get("name") is None else str(instance["name"])
-    why_id = _reason_for_id(name, str(instance["id"]), instances, is_only_one=is_only_one)
-    return Confirmation(str(instance["id"]) if why_id else name.strip(), why_id)
+    id_reason = _find_id_reason(name, str(instance["id"]), instances, is_only_one=is_only_one)
+    return Confirmation(str(instance["id"]) if id_reason else name.strip(), id_reason)
 
 
-def _reason_for_id(name: str, own_id: str, instances: t.Iterable[Resource], *, is_only_one: bool) -> str:
+def _find_id_reason(name: str, own_id: str, instances: t.Iterable[Resource], *, is_only_one: bool) -> str:
     if not _is_typable(name):
         return "Its name can't be typed"
     if "," in name and not is_only_one:
@@ -58,11 +58,11 @@ def _reason_for_id(name: str, own_id: str, instances: t.Iterable[Resource], *, i
 
 def _is_typable(name: str) -> bool:
     is_visible = name.isprintable() and not any(letter in name for letter in _BLANK_LETTERS)
-    return is_visible and bool(_visible(name)) and len(name) <= _TYPABLE_LIMIT
+    return is_visible and bool(_visible_text(name)) and len(name) <= _TYPABLE_LIMIT
 
 
 @functools.lru_cache(maxsize=4096)
-def _visible(text: str) -> str:
+def _visible_text(text: str) -> str:
     """Returns ``text`` as a reader sees it: without white space and invisible characters, and with one letter for those
     ASCII letters that look alike."""
     letters = unicodedata.normalize("NFKC", text[: 4 * _TYPABLE_LIMIT])
@@ -73,7 +73,7 @@ def _visible(text: str) -> str:
 
 def _look_alike(one: str, other: str) -> bool:
     """Returns True if a reader could confuse the texts. A non-ASCII letter is assumed to look like any letter."""
-    first, second = _visible(one), _visible(other)
+    first, second = _visible_text(one), _visible_text(other)
     return len(first) == len(second) and all(
         a == b or not (a.isascii() and b.isascii()) for a, b in zip(first, second, strict=True)
     )
@@ -99,17 +99,17 @@ def is_confirmed(answer: str, plans: list[RestorePlan]) -> bool:
 def _accepted_answers(plan: RestorePlan) -> set[str]:
     """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
     if plan.sends or not plan.instance:
-        return {plan.to_type}
-    return {plan.to_type, plan.name.strip(), str(plan.instance["id"])}
+        return {plan.answer}
+    return {plan.answer, plan.name.strip(), str(plan.instance["id"])}
 
 
 def expected_answer(plans: list[RestorePlan]) -> str:
     """Returns the text that confirms every restore that would be sent."""
-    return ",".join(plan.to_type for plan in plans if plan.sends)
+    return ",".join(plan.answer for plan in plans if plan.sends)
 
 
 def format_prompt(plans: list[RestorePlan]) -> str:
     """Returns the question that asks for ``expected_answer``."""
-    needs_id = any(plan.why_id for plan in plans if plan.sends)
+    needs_id = any(plan.id_reason for plan in plans if plan.sends)
     hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
     return f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}"

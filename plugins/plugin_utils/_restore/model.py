@@ -38,7 +38,7 @@ class RestorePlan:
     """The plan for one target. ``kind`` and ``message`` say why it can't be restored; both are empty if it can."""
 
     name: str
-    wanted_id: int | None
+    given_id: int | None
     """The id that the user gave; None if the user gave the name."""
     label: str
     instance: Data | None
@@ -59,9 +59,9 @@ class RestorePlan:
     ready: bool
     sends: bool
     """True if a restore will be sent. A restore that is in progress or completed is ready, too."""
-    to_type: str
+    answer: str
     """What the user must type to confirm this restore."""
-    why_id: str
+    id_reason: str
     """Why that is the id; empty if it is the name."""
     lines: list[str] = field(default_factory=list)
 

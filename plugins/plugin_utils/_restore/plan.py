@@ -108,7 +108,7 @@ def build_plans(
             confirmation = build_confirmation(plan.instance, instances, is_only_one=len(candidates) == 1)
         else:
             confirmation = Confirmation(one_line(plan.name), "")
-        plan.to_type, plan.why_id = confirmation
+        plan.answer, plan.id_reason = confirmation
         plan.lines = _plan_lines(plan)
         plans.append(plan)
     return plans
@@ -125,7 +125,7 @@ def _build_plan(candidate: Candidate, result: Data, max_age: timedelta | None, n
     kind, message = _find_obstacle(candidate, result, max_age, age)
     return RestorePlan(
         name=str(name if name is not None else candidate.id),
-        wanted_id=candidate.id,
+        given_id=candidate.id,
         label=format_label(name, instance["id"] if instance else candidate.id),
         instance={key: instance.get(key) for key in ("id", "name", "status", "health_status")} if instance else None,
         backup={"id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None,
@@ -140,8 +140,8 @@ def _build_plan(candidate: Candidate, result: Data, max_age: timedelta | None, n
         older_backup=_find_older(candidate.backups, backup),
         ready=not kind,
         sends=not kind and restore.get("outcome") == "planned",
-        to_type="",
-        why_id="",
+        answer="",
+        id_reason="",
     )
 
 
@@ -199,8 +199,8 @@ def _plan_lines(plan: RestorePlan) -> list[str]:
         lines.append("DATA LOSS: all changes since the backup was taken, at an unknown time, will be overwritten.")
     if plan.sent_at:
         lines.append(f"It was already restored for this incident{when}. With restore_force the restore is sent again.")
-    if plan.why_id:
-        lines.append(f"{plan.why_id}. Confirm with its id instead: {plan.to_type}.")
+    if plan.id_reason:
+        lines.append(f"{plan.id_reason}. Confirm with its id instead: {plan.answer}.")
     if status_of(plan.instance or {}) != "running":
         lines.append(f"It is {status} and will be started. An instance billed daily costs Claws while it runs.")
     return lines

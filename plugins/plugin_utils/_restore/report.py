@@ -39,20 +39,20 @@ _STEP_OF_ACTION = {
     "uri": "http",
 }
 
-_NOT_OVER = "the run was interrupted or is still in progress"
+_UNFINISHED = "the run was interrupted or is still in progress"
 """A run is recorded while it goes on, in case it is interrupted."""
 
-_ALREADY = "restored already"
+_RESTORED_BEFORE = "restored already"
 
 _PLANNED = "only planned"
 
-_STATES = {
+_FAILURE_TEXTS = {
     "service_down": "The service is down; nothing was sent.",
     "bad_key": "The API key is not accepted; nothing was sent.",
     "not_confirmed": "Not confirmed; nothing was sent.",
     "not_planned": "Planning failed; nothing was sent.",
     "interrupted": "The runbook was interrupted.",
-    "unfinished": f"{_NOT_OVER[0].upper()}{_NOT_OVER[1:]}.",
+    "unfinished": f"{_UNFINISHED[0].upper()}{_UNFINISHED[1:]}.",
     "no_instance": "Nothing was sent.",
     "ambiguous": "Nothing was sent.",
     "no_backup": "Nothing was sent.",
@@ -67,7 +67,7 @@ _STATES = {
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
 
-_KINDS_OF_RUN = ("service_down", "bad_key", "not_planned", "not_confirmed", "interrupted", "unfinished")
+_RUN_FAILURES = ("service_down", "bad_key", "not_planned", "not_confirmed", "interrupted", "unfinished")
 """Failures that stop the whole run."""
 
 
@@ -115,40 +115,41 @@ def build_report(steps: list[Step], plans: list[RestorePlan], settings: Data, ru
     failure = next((one for one in steps if not one.ok and one.instance is None), None)
     check = bool(run.get("check"))
     is_over = bool(run.get("is_over"))
-    verdicts = [_judge(plan, steps, failure, settings, check=check) for plan in plans]
+    verdicts = [_build_verdict(plan, steps, failure, settings, check=check) for plan in plans]
     if failure and not verdicts:
         index = InstanceIndex(run.get("instances") or [])
-        verdicts = [_judge_unplanned(failure, target, index) for target in run["targets"]]
+        verdicts = [_build_unplanned_verdict(failure, target, index) for target in run["targets"]]
     _set_common_command(verdicts, run["targets"], plans, settings)
-    bad = [verdict for verdict in verdicts if verdict.outcome != "ok"]
+    failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_over:
-        headline = _headline(verdicts, bad, check=check, sends=sum(plan.sends for plan in plans))
+        headline = _format_headline(verdicts, failed, check=check, sends=sum(plan.sends for plan in plans))
     else:
-        headline = f"{len(verdicts) - len(bad)} of {_count_instances(verdicts)} restored so far: {_NOT_OVER}"
+        headline = f"{len(verdicts) - len(failed)} of {_count_instances(verdicts)} restored so far: {_UNFINISHED}"
     return {
         "id": run["id"],
         "incident": str(settings["restore_incident"]),
         "began_at": run["began"],
         "ended_at": format_iso(now),
         "check_mode": check,
-        "outcome": "unfinished" if not is_over else "failed" if bad else "planned" if check else "restored",
+        "outcome": "unfinished" if not is_over else "failed" if failed else "planned" if check else "restored",
         "headline": headline,
         "instances": [to_dict(verdict) for verdict in verdicts],
         "steps": [to_dict(step) for step in steps],
-        "screen": [f"{one.label}: {one.state}" for one in verdicts if one.tag == _ALREADY] + _failure_lines(bad),
-        "last_words": "\n".join(_failure_lines(bad)),
+        "screen": [f"{one.label}: {one.state}" for one in verdicts if one.tag == _RESTORED_BEFORE]
+        + _failure_lines(failed),
+        "last_words": "\n".join(_failure_lines(failed)),
     }
 
 
-def _headline(verdicts: list[Verdict], bad: list[Verdict], *, check: bool, sends: int) -> str:
+def _format_headline(verdicts: list[Verdict], failed: list[Verdict], *, check: bool, sends: int) -> str:
     total = _count_instances(verdicts)
     if check:
         return f"{sends} of {total} would be restored"
-    if any(verdict.kind == "not_confirmed" for verdict in bad):
+    if any(verdict.kind == "not_confirmed" for verdict in failed):
         return "Only planned: the restore was not confirmed, so nothing was sent"
-    if bad:
-        return f"{len(verdicts) - len(bad)} of {total} restored"
-    before = sum(verdict.tag == _ALREADY for verdict in verdicts)
+    if failed:
+        return f"{len(verdicts) - len(failed)} of {total} restored"
+    before = sum(verdict.tag == _RESTORED_BEFORE for verdict in verdicts)
     if before and before == len(verdicts):
         return f"{total} already restored; no restore was sent"
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
@@ -158,14 +159,16 @@ def _count_instances(verdicts: list[Verdict]) -> str:
     return f"{len(verdicts)} {'instance' if len(verdicts) == 1 else 'instances'}"
 
 
-def _failure_lines(bad: list[Verdict]) -> list[str]:
+def _failure_lines(failed: list[Verdict]) -> list[str]:
     """Returns the state, the advice and the command of each failure; a command that is the same for all only once."""
-    if len({verdict.command for verdict in bad}) == 1:
-        return [*(f"{one.label}: {one.state}" for one in bad), bad[0].advice, bad[0].command]
-    return [line for one in bad for line in (f"{one.label}: {one.state}", one.advice, one.command)]
+    if len({verdict.command for verdict in failed}) == 1:
+        return [*(f"{one.label}: {one.state}" for one in failed), failed[0].advice, failed[0].command]
+    return [line for one in failed for line in (f"{one.label}: {one.state}", one.advice, one.command)]
 
 
-def _judge(plan: RestorePlan, steps: list[Step], run_failure: Step | None, settings: Data, *, check: bool) -> Verdict:
+def _build_verdict(
+    plan: RestorePlan, steps: list[Step], run_failure: Step | None, settings: Data, *, check: bool
+) -> Verdict:
     """Returns the result for a planned instance. ``run_failure`` is the step that stopped the whole run, if any."""
     own = [step for step in steps if step.instance == plan.label]
     kind, step_name, message = _find_failure(plan, own, run_failure, settings, check=check)
@@ -183,15 +186,15 @@ def _judge(plan: RestorePlan, steps: list[Step], run_failure: Step | None, setti
     )
     if not kind:
         if restored := next((step for step in own if step.step == "restore"), None):
-            verdict.tag, verdict.state = _describe_success(restored)
+            verdict.tag, verdict.state = _format_success(restored)
         return verdict
     last_status = next((step.found for step in reversed(own) if step.found), None)
     advice = build_advice(kind, plan, settings)
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
-    verdict.tag = _failure_tag(kind)
-    verdict.state = _describe_failure(kind, message, last_status or (plan.instance or {}).get("status"))
+    verdict.tag = _select_tag(kind)
+    verdict.state = _format_failure(kind, message, last_status or (plan.instance or {}).get("status"))
     verdict.advice = advice.text
-    verdict.command = format_command(select_instance(plan), plan.to_type, settings, advice)
+    verdict.command = format_command(select_instance(plan), plan.answer, settings, advice)
     return verdict
 
 
@@ -202,17 +205,17 @@ def _find_failure(
     if plan.kind:
         return plan.kind, "plan", plan.message
     if failure := next((step for step in own if not step.ok and step.step != "plan"), None):
-        kind = _failure_kind(failure)
+        kind = _classify_failure(failure)
         return ("not_sent" if kind == "refused" and not plan.sends else kind), failure.step, failure.message
     last_step = "http" if settings.get("restore_http_check") else "healthy"
     if any(step.step == last_step for step in own):
         return "", None, ""
     if run_failure:
-        return _failure_kind(run_failure), run_failure.step, run_failure.message
-    return ("", None, "") if check else ("unfinished", "run", _describe_unfinished(plan))
+        return _classify_failure(run_failure), run_failure.step, run_failure.message
+    return ("", None, "") if check else ("unfinished", "run", _format_unfinished(plan))
 
 
-def _describe_unfinished(plan: RestorePlan) -> str:
+def _format_unfinished(plan: RestorePlan) -> str:
     """Returns what this run knows of a restore that it did not see complete."""
     backup_id = (plan.backup or {}).get("id")
     if plan.outcome == "completed":
@@ -223,20 +226,20 @@ def _describe_unfinished(plan: RestorePlan) -> str:
     return f"This run did not record whether the restore of backup {backup_id} was sent"
 
 
-def _failure_tag(kind: str) -> str:
+def _select_tag(kind: str) -> str:
     return _PLANNED if kind == "not_confirmed" else "not finished"
 
 
-def _describe_success(restored: Step) -> tuple[str, str]:
+def _format_success(restored: Step) -> tuple[str, str]:
     if restored.changed:
         return "restored", "Restored, running and healthy."
     when = format_sent_and_completed(restored.sent_at, restored.completed_at)
-    return _ALREADY, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
+    return _RESTORED_BEFORE, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
 
 
-def _judge_unplanned(failure: Step, target: Data, index: InstanceIndex) -> Verdict:
+def _build_unplanned_verdict(failure: Step, target: Data, index: InstanceIndex) -> Verdict:
     """Returns the result for a target of a run that failed before it was planned."""
-    kind = _failure_kind(failure)
+    kind = _classify_failure(failure)
     matches = find_instances(target, index)
     instance = matches[0] if len(matches) == 1 else {**target, "status": None}
     name = target["name"] if target["name"] is not None else instance.get("name")
@@ -249,15 +252,15 @@ def _judge_unplanned(failure: Step, target: Data, index: InstanceIndex) -> Verdi
         step=failure.step,
         kind=kind,
         outcome="failed",
-        tag=_failure_tag(kind),
-        state=_describe_failure(kind, failure.message, instance.get("status")),
+        tag=_select_tag(kind),
+        state=_format_failure(kind, failure.message, instance.get("status")),
         advice=ADVICE[kind],
     )
 
 
 def _set_common_command(verdicts: list[Verdict], targets: list[Data], plans: list[RestorePlan], settings: Data) -> None:
     """Gives all instances that the failure of the whole run stopped the same command, which restores all of them."""
-    stopped = [verdict for verdict in verdicts if verdict.kind in _KINDS_OF_RUN]
+    stopped = [verdict for verdict in verdicts if verdict.kind in _RUN_FAILURES]
     if not stopped:
         return
     if all(target["name"] is not None for target in targets):
@@ -270,7 +273,7 @@ def _set_common_command(verdicts: list[Verdict], targets: list[Data], plans: lis
         verdict.command = command
 
 
-def _failure_kind(failure: Step) -> str:
+def _classify_failure(failure: Step) -> str:
     if failure.step == "restore":
         kinds = {"unknown": "unknown", "failed": "failed", "in_flight": "not_over"}
         return kinds.get(failure.outcome or "", "refused")
@@ -286,9 +289,9 @@ def _failure_kind(failure: Step) -> str:
     }.get(failure.step, "interrupted")
 
 
-def _describe_failure(kind: str, message: str, status: t.Any) -> str:
+def _format_failure(kind: str, message: str, status: t.Any) -> str:
     """Returns the failure, its message, and the last known status of the instance."""
-    sentences = [_STATES[kind], f"{message.rstrip('.')}." if message else ""]
+    sentences = [_FAILURE_TEXTS[kind], f"{message.rstrip('.')}." if message else ""]
     if status:
         when = "was {} at the time of the plan" if kind == "unfinished" else "is {}"
         sentences.append(f"The instance {when.format(format_value(status, 40))}.")
