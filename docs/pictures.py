@@ -40,7 +40,7 @@ EXCERPTS: list[tuple[str, int]] = [
     (r'"msg": ".* changed; ', 1),
     (r"^Break web-bot", 1),
     (r"^Run the restore runbook", 2),
-    (r"^TASK \[.*(?:THE PLAN|restore plan)", 6),
+    (r"^TASK \[.*Show the restore plan", 6),
     (r"^TASK \[.*Restore the backup", 2),
     (r"^TASK \[.* restored and healthy", 1),
 ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes a page of a role in the controller, where its templates and the records of earlier runs are."""
+"""Action plugin report_file. Runs in the controller, where the templates and the earlier records are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import one_line
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import (
     ReportError,
-    prepare,
+    prepare_folder,
     record_run,
     write_page,
 )
@@ -31,22 +31,22 @@ OPTIONS = {
 
 
 class ActionModule(ActionBase):
-    """The action of report_file."""
+    """Writes a page of a role, or a run into the record of its incident."""
 
     _requires_connection = False
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
-        """The task's result. What goes wrong with a run's record is a ``problem``, and no failure."""
+        """Returns the result of the task. If a run can't be recorded, the task succeeds with a ``problem``."""
         result = super().run(tmp, task_vars)
-        # Plain values, without the tags of newer versions of ansible-core.
+        # Removes the tags that ansible-core 2.19 adds to values.
         _validation, given = self.validate_argument_spec(OPTIONS)
         args = json.loads(json.dumps({name: value for name, value in given.items() if value is not None}, default=str))
         result.update(changed=False, problem="", run=args.get("run"), path=str(Path(args["path"]).absolute()))
         try:
-            result["changed"] = _written(args, check_mode=bool(self._task.check_mode))
+            result["changed"] = _write(args, check_mode=bool(self._task.check_mode))
         except ReportError as error:
             result["problem"] = str(error)
-        except Exception as error:  # Evidence must not stand in the way of a restore, whatever is wrong with it.
+        except Exception as error:  # A record must never prevent a restore.
             result["problem"] = (
                 f"A fault of the collection, please report it: {type(error).__name__}: {one_line(error)}."
             )
@@ -57,11 +57,11 @@ class ActionModule(ActionBase):
         return make_unsafe(result)
 
 
-def _written(args: dict[str, t.Any], *, check_mode: bool) -> bool:
-    """Does what the options ask for; returns True if something changed."""
+def _write(args: dict[str, t.Any], *, check_mode: bool) -> bool:
+    """Prepares the folder, writes a page or records a run. Returns True if something changed."""
     if "template" not in args:
         if not check_mode:
-            prepare(args["path"])
+            prepare_folder(args["path"])
         return False
     if "run" not in args:
         return write_page(args["path"], args["template"], args["vars"], args["fingerprint"], check_mode=check_mode)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter balance_plan."""
+"""The filter plugin balance_plan."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
 short_description: Plan which instances to stop so that the balance lasts (internal to the role balance_guard)
 description:
-  - Internal to the role P(clawhosters.cloud.balance_guard#role), for whose tasks alone it is made.
+  - Internal to the role P(clawhosters.cloud.balance_guard#role), which is its only user.
 positional: instances, order, min_days, rounds
 options:
   _input:
     description:
-      - What M(clawhosters.cloud.claw_billing_info) said, with C(summary) and C(usage).
+      - The billing that M(clawhosters.cloud.claw_billing_info) returned, with C(summary) and C(usage).
     type: dict
     required: true
   instances:
@@ -27,32 +27,32 @@ options:
     required: true
   order:
     description:
-      - The names of those that may be stopped, the first to stop first.
+      - The names of the instances that may be stopped, in this order.
     type: raw
     required: true
   min_days:
     description:
-      - The days that the balance must last.
+      - The number of days that the balance must last.
     type: int
     required: true
   rounds:
     description:
-      - What was done by the plans before, the last one last. Each has the C(cost) and C(stops) of its plan, and the ids
-        that it really C(stopped).
+      - The earlier rounds, oldest first. Each has the C(cost) and C(stops) of its plan, and the ids that were
+        C(stopped).
     type: list
     elements: dict
     default: []
 """
 
 EXAMPLES = r"""
-- name: The plan
+- name: Build the plan
   ansible.builtin.set_fact:
     plan: "{{ costs.billing | clawhosters.cloud.balance_plan(fleet.instances, ['demo-bot', 'test-bot'], 7) }}"
 """
 
 RETURN = r"""
 _value:
-  description: The C(stops), what each buys, and C(lines) that say it to people.
+  description: The C(stops) with the savings of each, and C(lines) that describe the plan.
   type: dict
 """
 
@@ -66,16 +66,16 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import m
 
 
 def balance_plan(billing: t.Any, instances: t.Any, order: t.Any, min_days: t.Any, rounds: t.Any = ()) -> t.Any:
-    """What to stop, and what each stop buys."""
+    """Returns the stops of the next round."""
     try:
-        return mark_unsafe(build_plan(billing, list(instances), order, int(min_days), rounds))
+        return mark_unsafe(vars(build_plan(billing, list(instances), order, int(min_days), rounds)))
     except RefusedError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"balance_plan": balance_plan}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter file_slug."""
+"""The filter plugin file_slug."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ DOCUMENTATION = r"""
 name: file_slug
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Make a file name of any text (internal to the role restore)
+short_description: Convert text to a file name (internal to the role restore)
 description:
-  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
-  - The name stays in its folder, holds no white space, and is another one for another text.
-  - Plain names stay as they are.
+  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
+  - The name has no path separator and no white space, and is unique for the text.
+  - Text that is a plain file name is returned unchanged.
 options:
   _input:
     description:
@@ -24,7 +24,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Write about an incident
+- name: Write a report about an incident
   ansible.builtin.copy:
     content: "..."
     dest: "reports/{{ incident | clawhosters.cloud.file_slug }}.txt"
@@ -43,13 +43,13 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import m
 
 
 def file_slug(text: t.Any) -> t.Any:
-    """A file name for ``text``."""
+    """Returns a file name for ``text``."""
     return mark_unsafe(slugify(str(text)))
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"file_slug": file_slug}

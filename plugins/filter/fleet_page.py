@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter fleet_page."""
+"""The filter plugin fleet_page."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: fleet_page
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Make up the page about a fleet (internal to the role fleet_report)
+short_description: Build the page about a fleet (internal to the role fleet_report)
 description:
-  - Internal to the role P(clawhosters.cloud.fleet_report#role), for whose tasks alone it is made.
+  - Internal to the role P(clawhosters.cloud.fleet_report#role), which is its only user.
 options:
   _input:
     description:
@@ -21,47 +21,47 @@ options:
     required: true
   billing:
     description:
-      - What M(clawhosters.cloud.claw_billing_info) said, with C(summary) and C(usage).
+      - The billing that M(clawhosters.cloud.claw_billing_info) returned, with C(summary) and C(usage).
     type: dict
     default: {}
   backups:
     description:
-      - The newest usable backup of each instance; none when they are not known.
+      - The newest usable backup of each instance; omitted if unknown.
     type: list
   state_dir:
     description:
-      - The folder of the journal. One that is damaged, or that another user could have written, is a warning.
+      - The folder of the journal. A damaged journal, or one that another user could have written, causes a warning.
     type: path
   max_age:
     description:
-      - A newest backup that is older than this is overdue, such as V(36h).
+      - A newest backup that is older than this is overdue. A number and a unit, such as V(36h).
     type: str
     default: 36h
   title:
     description:
-      - What the page is called.
+      - The title of the page.
     type: str
   script:
     description:
-      - The script of the page, whose hash the page needs.
+      - The script of the page. Its hash is part of the content security policy.
     type: str
     default: ""
   notices:
     description:
-      - What a reader must know.
+      - Notices at the top of the page.
     type: list
     default: []
 """
 
 EXAMPLES = r"""
-- name: The page
+- name: Build the page
   ansible.builtin.set_fact:
     page: "{{ fleet.instances | clawhosters.cloud.fleet_page(billing=costs.billing, backups=newest.backups) }}"
 """
 
 RETURN = r"""
 _value:
-  description: Every text and number on the page, and where the lines of its charts run.
+  description: The variables of the template, including the coordinates of the charts.
   type: dict
 """
 
@@ -74,7 +74,7 @@ from ansible.utils.display import Display
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal, JournalError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
@@ -86,17 +86,17 @@ def fleet_page(
     max_age: str = "36h",
     **options: t.Any,
 ) -> t.Any:
-    """Everything on the page."""
+    """Returns the variables of the template."""
     try:
         options["max_age"] = parse_duration("fleet_report_backup_max_age", str(max_age))
         journal, options["journal_problem"] = _read_journal(str(state_dir)) if state_dir else ("", "")
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
-    return mark_unsafe(page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
+    return mark_unsafe(build_page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
 
 
 def _read_journal(state_dir: str) -> tuple[str, str]:
-    """The text of the journal, and why it can't be relied on; empty where it can be. Warns of that, too."""
+    """Returns the text of the journal, and why it is not reliable; empty if it is. Prints a warning, too."""
     journal = Journal(state_dir)
     text = ""
     try:
@@ -109,8 +109,8 @@ def _read_journal(state_dir: str) -> tuple[str, str]:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"fleet_page": fleet_page}

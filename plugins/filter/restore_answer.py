@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter restore_answer."""
+"""The filter plugin restore_answer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: restore_answer
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Tell what has to be typed to confirm the restore of an instance (internal to the role restore)
+short_description: Return the text that confirms the restore of an instance (internal to the role restore)
 description:
-  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
+  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
 positional: instances
 options:
   _input:
@@ -28,7 +28,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Restore it without asking
+- name: Restore the instance without a prompt
   ansible.builtin.include_role:
     name: clawhosters.cloud.restore
   vars:
@@ -37,7 +37,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The name of the instance, or its id where the name is not enough.
+  description: The name of the instance, or its id if the name is ambiguous.
   type: str
 """
 
@@ -48,13 +48,13 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import m
 
 
 def restore_answer(instance: t.Any, instances: t.Any) -> t.Any:
-    """Returns what confirms the restore of the instance."""
+    """Returns the text that confirms the restore of the instance."""
     return mark_unsafe(build_confirmation(instance, list(instances)).answer)
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"restore_answer": restore_answer}

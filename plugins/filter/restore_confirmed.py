@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter restore_confirmed."""
+"""The filter plugin restore_confirmed."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ DOCUMENTATION = r"""
 name: restore_confirmed
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Judge the answer that confirms a restore (internal to the role restore)
+short_description: Check the answer that confirms a restore (internal to the role restore)
 description:
-  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
+  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
 positional: answer
 options:
   _input:
     description:
-      - What P(clawhosters.cloud.restore_planned#filter) returned.
+      - The plans that P(clawhosters.cloud.restore_planned#filter) returned.
     type: list
     required: true
   answer:
     description:
-      - What was given as O(clawhosters.cloud.restore#role:main:restore_confirm), or typed.
+      - The value of O(clawhosters.cloud.restore#role:main:restore_confirm), or the text that was typed.
     type: str
     required: true
 """
@@ -30,7 +30,7 @@ options:
 EXAMPLES = r"""
 - name: Require confirmation
   ansible.builtin.assert:
-    that: plans | clawhosters.cloud.restore_confirmed(answer)
+    that: planned.plans | clawhosters.cloud.restore_confirmed(answer)
 """
 
 RETURN = r"""
@@ -42,16 +42,17 @@ _value:
 import typing as t
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import is_confirmed
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan
 
 
 def restore_confirmed(plans: t.Any, answer: t.Any) -> t.Any:
-    """Returns True if the answer confirms all that would be sent."""
-    return is_confirmed(str(answer), list(plans))
+    """Returns True if the answer confirms every restore that would be sent."""
+    return is_confirmed(str(answer), [RestorePlan(**plan) for plan in plans])
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"restore_confirmed": restore_confirmed}

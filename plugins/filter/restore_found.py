@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter restore_found."""
+"""The filter plugin restore_found."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
 short_description: Find the instance and the backup of each restore (internal to the role restore)
 description:
-  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
+  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
 positional: instances, backups, backup_id
 options:
   _input:
     description:
-      - What P(clawhosters.cloud.restore_targets#filter) returned.
+      - The targets that P(clawhosters.cloud.restore_targets#filter) returned.
     type: list
     required: true
   instances:
@@ -32,36 +32,38 @@ options:
     required: true
   backup_id:
     description:
-      - The backup to take, instead of the newest.
+      - The backup to restore, instead of the newest.
     type: int
 """
 
 EXAMPLES = r"""
-- name: Instances and backups
+- name: Match backups to instances
   ansible.builtin.set_fact:
-    found: "{{ targets | clawhosters.cloud.restore_found(fleet.instances, usable.backups) }}"
+    candidates: "{{ targets | clawhosters.cloud.restore_found(fleet.instances, usable.backups) }}"
 """
 
 RETURN = r"""
 _value:
-  description: For each its C(instance), its C(backup), and the C(problem) when one is missing.
+  description: Each target with its C(instance), its C(backup), and a C(problem) if one is missing.
   type: list
 """
 
 import typing as t
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import to_dict
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import match_backups
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def restore_found(targets: t.Any, instances: t.Any, backups: t.Any, backup_id: t.Any = None) -> t.Any:
-    """Each target with its instance and its backup."""
-    return mark_unsafe(match_backups(list(targets), list(instances), list(backups), backup_id))
+    """Returns each target with its instance and its backup."""
+    candidates = match_backups(list(targets), list(instances), list(backups), backup_id)
+    return mark_unsafe([to_dict(candidate) for candidate in candidates])
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"restore_found": restore_found}

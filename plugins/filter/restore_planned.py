@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter restore_planned."""
+"""The filter plugin restore_planned."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
 short_description: Plan the restores (internal to the role restore)
 description:
-  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
+  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
 positional: results, settings, instances
 options:
   _input:
     description:
-      - What P(clawhosters.cloud.restore_found#filter) returned.
+      - The candidates that P(clawhosters.cloud.restore_found#filter) returned.
     type: list
     required: true
   results:
     description:
-      - What M(clawhosters.cloud.claw_backup_restore) says of each in check mode.
+      - The results of M(clawhosters.cloud.claw_backup_restore) in check mode.
     type: list
     required: true
   settings:
@@ -38,15 +38,15 @@ options:
 """
 
 EXAMPLES = r"""
-- name: The plan
+- name: Build the restore plan
   ansible.builtin.set_fact:
-    plans: "{{ found | clawhosters.cloud.restore_planned(said.results, settings, fleet.instances) }}"
+    planned: "{{ candidates | clawhosters.cloud.restore_planned(checks.results, settings, fleet.instances) }}"
 """
 
 RETURN = r"""
 _value:
-  description: For each what would be done, in C(lines) for people, or why nothing can be.
-  type: list
+  description: The C(plans), each with C(lines) that describe it, and the C(prompt) that asks for confirmation.
+  type: dict
 """
 
 import typing as t
@@ -55,21 +55,25 @@ from datetime import UTC, datetime
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import format_prompt
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import Candidate, to_dict
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import build_plans
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
-def restore_planned(found: t.Any, results: t.Any, settings: t.Any, instances: t.Any) -> t.Any:
-    """What would be done for each target."""
+def restore_planned(candidates: t.Any, results: t.Any, settings: t.Any, instances: t.Any) -> t.Any:
+    """Returns a plan for each candidate, and the prompt that asks for confirmation."""
     try:
-        return mark_unsafe(build_plans(list(found), list(results), settings, list(instances), datetime.now(UTC)))
+        targets = [Candidate(**candidate) for candidate in candidates]
+        plans = build_plans(targets, list(results), settings, list(instances), datetime.now(UTC))
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
+    return mark_unsafe({"plans": [to_dict(plan) for plan in plans], "prompt": format_prompt(plans)})
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"restore_planned": restore_planned}

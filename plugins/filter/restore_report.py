@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter restore_report."""
+"""The filter plugin restore_report."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ DOCUMENTATION = r"""
 name: restore_report
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Sum up a run of the restore runbook (internal to the role restore)
+short_description: Build the report of a run of the restore runbook (internal to the role restore)
 description:
-  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
+  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
 positional: plans, settings, run
 options:
   _input:
@@ -32,38 +32,40 @@ options:
     required: true
   run:
     description:
-      - When it began, its targets, and whether it was in check mode.
+      - The C(id) of the run, when it C(began), its C(targets) and C(instances), and the flags C(check) and C(is_over).
     type: dict
     required: true
 """
 
 EXAMPLES = r"""
-- name: What came of it
+- name: Build the report
   ansible.builtin.set_fact:
     report: "{{ steps | clawhosters.cloud.restore_report(plans, settings, run) }}"
 """
 
 RETURN = r"""
 _value:
-  description: What came of each instance, the state it was found in, and the next command.
+  description: The steps, and for each instance the result, its state, and the next command.
   type: dict
 """
 
 import typing as t
 from datetime import UTC, datetime
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan, Step
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
 
 
 def restore_report(steps: t.Any, plans: t.Any, settings: t.Any, run: t.Any) -> t.Any:
-    """The whole of one run."""
-    return mark_unsafe(report(list(steps), list(plans), settings, run, datetime.now(UTC)))
+    """Returns the run as the record holds it."""
+    step_objects, plan_objects = [Step(**step) for step in steps], [RestorePlan(**plan) for plan in plans]
+    return mark_unsafe(build_report(step_objects, plan_objects, settings, run, datetime.now(UTC)))
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"restore_report": restore_report}

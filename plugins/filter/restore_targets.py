@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The filter restore_targets."""
+"""The filter plugin restore_targets."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ DOCUMENTATION = r"""
 name: restore_targets
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Tell which instances a restore is asked for (internal to the role restore)
+short_description: Parse the instances to restore (internal to the role restore)
 description:
-  - Internal to the role P(clawhosters.cloud.restore#role), for whose tasks alone it is made.
+  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
 positional: ids
 options:
   _input:
     description:
-      - The names of the instances, as a list or joined by commas.
+      - The names of the instances, as a list or comma-separated text.
     type: raw
     required: true
   ids:
     description:
-      - Their ids, instead of names.
+      - The ids of the instances, instead of names.
     type: raw
 """
 
 EXAMPLES = r"""
-- name: What is to be restored
+- name: Parse the instances to restore
   ansible.builtin.set_fact:
     targets: "{{ restore_instances | clawhosters.cloud.restore_targets(restore_instance_ids) }}"
 """
@@ -48,7 +48,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import m
 
 
 def restore_targets(names: t.Any, ids: t.Any = None) -> t.Any:
-    """The instances that a user named, by name or by id."""
+    """Returns the targets that the user gave, by name or by id."""
     try:
         return mark_unsafe(parse_targets(names, ids))
     except RefusedError as error:
@@ -56,8 +56,8 @@ def restore_targets(names: t.Any, ids: t.Any = None) -> t.Any:
 
 
 class FilterModule:
-    """What Ansible looks for."""
+    """Registers the filter."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        """The filters by name."""
+        """Returns the filters by name."""
         return {"restore_targets": restore_targets}

@@ -11,22 +11,22 @@ module: report_file
 short_description: Write the page of a role (internal to the roles of the collection)
 version_added: 1.0.0
 description:
-  - Internal to the roles P(clawhosters.cloud.restore#role) and P(clawhosters.cloud.fleet_report#role), for whose tasks
-    alone it is made.
-  - Writes a file that only its owner can read, at once and synced to the disk. What another user has put in its place,
-    a file or a link, is not written into. A folder of another user is refused.
-  - Runs in the controller's own process, without a connection.
+  - Internal to the roles P(clawhosters.cloud.restore#role) and P(clawhosters.cloud.fleet_report#role), which are its
+    only users.
+  - Writes a file that only its owner can read, atomically and synced to the disk. An existing file or link is replaced,
+    never written to. A folder of another user is rejected.
+  - Runs in the process of the controller, without a connection.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   path:
     description:
-      - The file.
+      - The file to write.
     type: path
     required: true
   template:
     description:
-      - The Jinja2 template of the page. Without it the folder is made and tried, and no file is written.
+      - The Jinja2 template of the page. Without it, only the folder is created and checked.
     type: path
   vars:
     description:
@@ -34,15 +34,15 @@ options:
     type: dict
   fingerprint:
     description:
-      - A text in the page that is another one when the page says anything new. Without O(run) the task counts as
-        changed only then.
+      - A hash of the content, which is part of the page. Without O(run), the task is changed only if the previous page
+        does not contain it.
     type: str
   run:
     description:
-      - A run of the restore runbook, to be added to the record of its incident. That is the file of the same name that
-        ends in C(.json).
-      - The template finds all runs in C(runs), and this one in C(latest).
-      - A run that can't be recorded is told in RV(problem), and does not fail the task.
+      - A run of the restore runbook, to add to the record of its incident. The record is the file with the same name
+        and the suffix C(.json).
+      - The template has all runs as C(runs), and this one as C(latest).
+      - If the run can't be recorded, the task succeeds and RV(problem) says why.
     type: dict
 extends_documentation_fragment:
   - clawhosters.cloud.attributes
@@ -50,11 +50,11 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing is written.
+      - Writes nothing.
   diff_mode:
     support: none
     details:
-      - A page holds operational data, which is kept from screens that others may read.
+      - A page holds operational data, which is not printed.
   idempotent:
     support: full
 """
@@ -71,17 +71,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The file, with its folder.
+  description: The absolute path of the file.
   returned: always
   type: str
   sample: /srv/reports/fleet.html
 problem:
-  description: Why it could not be written; empty when it was.
+  description: Why the file could not be written; empty on success.
   returned: always
   type: str
   sample: ""
 run:
-  description: The O(run) as it was given.
+  description: The value of O(run).
   returned: always
   type: dict
 """

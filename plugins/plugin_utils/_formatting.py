@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Text for screens, pages and file names, made of text that the service or a user gave. Pure."""
+"""Formats text of the service or of users for the screen, for pages, and for file names. Pure."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ import yaml
 
 from ..module_utils._errors import one_line
 
-NONE = "\N{EN DASH}"
-"""What stands where there is nothing to show."""
+EMPTY = "\N{EN DASH}"
+"""Placeholder for a missing value."""
 
 NAME_LIMIT = 80
-"""Characters of a name that a screen or a page shows; names may be of any length."""
+"""Characters shown of a name; the service does not limit its length."""
 
 _SLUG_LIMIT = 60
 _SAFE_IN_FILE_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_ENDS_AS_MADE = re.compile(r"-[0-9a-f]{16}\Z")
-"""How the names end that are made of other texts; a text that has such a name by itself gets another."""
+_HASH_SUFFIX = re.compile(r"-[0-9a-f]{16}\Z")
+"""The end of every generated slug. Text that ends so is replaced, too, so that no two texts have the same slug."""
 _PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,-]+")
 _PLAIN_IN_YAML = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./~@%+-]*( [A-Za-z0-9_./~@%+-]+)*")
 
 
 def format_value(value: object, limit: int = NAME_LIMIT) -> str:
-    """A value on one line, without control characters, cut; a dash where there is none."""
-    return one_line(value, limit) if value not in (None, "") else NONE
+    """Returns a value on one line, without control characters, truncated; a dash if it is None or empty."""
+    return one_line(value, limit) if value not in (None, "") else EMPTY
 
 
-def label(name: object, identity: object) -> str:
-    """How screens and pages name an instance."""
+def format_label(name: object, identity: object) -> str:
+    """Returns ``NAME (id ID)``; only one of them if the other is missing."""
     if identity is None:
         return format_value(name)
     return (
@@ -46,48 +46,48 @@ def label(name: object, identity: object) -> str:
 
 
 def slugify(text: str) -> str:
-    """A file name for ``text`` that stays in its folder, and that no other text has."""
-    if len(text) <= _SLUG_LIMIT and _SAFE_IN_FILE_NAMES.fullmatch(text) and not _ENDS_AS_MADE.search(text):
+    """Returns a file name without path separators, unique for ``text``."""
+    if len(text) <= _SLUG_LIMIT and _SAFE_IN_FILE_NAMES.fullmatch(text) and not _HASH_SUFFIX.search(text):
         return text
     kept = re.sub(r"[^A-Za-z0-9_-]+", "-", text[: _SLUG_LIMIT * 4]).strip("-")[:_SLUG_LIMIT] or "unnamed"
     return f"{kept}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def format_clock(moment: datetime | None) -> str:
-    """A moment for people; a dash where there is none."""
-    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else NONE
+    """Returns ``2026-02-03 10:00 UTC``; a dash for None."""
+    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else EMPTY
 
 
 def _is_plain_in_yaml(text: str) -> bool:
-    """Whether YAML takes ``text`` as that very text; without quotes, ``no`` and ``123`` are something else to it."""
+    """Returns True if YAML reads ``text`` without quotes as the same string, unlike ``no`` and ``123``."""
     tag = yaml.resolver.Resolver().resolve(yaml.ScalarNode, text, (True, False))
     return bool(_PLAIN_IN_YAML.fullmatch(text)) and tag == yaml.resolver.Resolver.DEFAULT_SCALAR_TAG
 
 
-def _quoted(text: str) -> str:
-    """``text`` as YAML: between single quotes, and with escapes only where a terminal would obey what is in it.
+def _quote(text: str) -> str:
+    """Returns ``text`` as YAML in single quotes, or in double quotes if it holds control characters.
 
-    Ansible runs extra variables as templates, unless they are marked.
+    Text that could be a template is tagged ``!unsafe``: Ansible renders extra variables.
     """
     mark = "!unsafe " if "{" in text or text.startswith("#jinja2:") else ""
     if text.isprintable():
         return mark + "'" + text.replace("'", "''") + "'"
-    return mark + '"' + "".join(map(_escaped, text)) + '"'
+    return mark + '"' + "".join(map(_escape, text)) + '"'
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character in '"\\':
         return f"\\{character}"
     if "\ud800" <= character <= "\udfff":
-        # Half of a character; YAML has no way to write it.
+        # YAML has no escape for a lone surrogate.
         character = "\N{REPLACEMENT CHARACTER}"
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
-def extra_variable(name: str, value: t.Any) -> str:
-    """``-e`` with a variable, to be typed into a shell.
+def format_extra_variable(name: str, value: t.Any) -> str:
+    """Returns ``-e NAME=VALUE``, quoted for YAML and for a shell.
 
-    Double quotes and backslashes are avoided where it can be: Ansible shows messages as JSON, which would double them.
+    Avoids double quotes and backslashes if possible: Ansible prints messages as JSON, which escapes them.
     """
     values = list(value) if isinstance(value, (list, tuple)) else [value]
     texts = [("true" if one else "false") if isinstance(one, bool) else str(one) for one in values]
@@ -97,6 +97,6 @@ def extra_variable(name: str, value: t.Any) -> str:
         return f"-e {name}={','.join(texts)}"
     if all(map(_is_plain_in_yaml, texts)):
         return f"-e '{{{name}: {'[' + ', '.join(texts) + ']' if isinstance(value, (list, tuple)) else texts[0]}}}'"
-    flow = ", ".join(map(_quoted, texts))
+    flow = ", ".join(map(_quote, texts))
     content = f"[{flow}]" if isinstance(value, (list, tuple)) else flow
     return "-e '" + f"{{{name}: {content}}}".replace("'", "'\\''") + "'"

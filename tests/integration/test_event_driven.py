@@ -151,7 +151,7 @@ def test_an_instance_that_stays_unhealthy_is_restored_once_and_a_restart_repeats
         # One that nobody named is left alone.
         simulator.set_instance(8, health_status="unhealthy")
         running.until(lambda: running.screen.count("PLAY RECAP") == 2)
-        assert "It is not in restore_unhealthy_names." in running.screen
+        assert "The instance is not in restore_unhealthy_names." in running.screen
         assert "-e restore_instance_ids=8 -e restore_incident=eda-8-" in running.screen
 
     with rulebook(controller, java_home, simulator, *arguments) as running:
@@ -205,14 +205,14 @@ def test_a_name_is_never_run_as_a_template(simulator: Simulator, controller: Con
 @pytest.mark.parametrize(
     ("names", "sick", "why"),
     [
-        (None, [7], "It is not in restore_unhealthy_names."),
-        ("my-web-bot,shop-bot", [7], "It is not in restore_unhealthy_names."),
-        (["all"], [7], "It is not in restore_unhealthy_names."),
-        ("all", [8], "It runs well by now, or is not running"),
+        (None, [7], "The instance is not in restore_unhealthy_names."),
+        ("my-web-bot,shop-bot", [7], "The instance is not in restore_unhealthy_names."),
+        (["all"], [7], "The instance is not in restore_unhealthy_names."),
+        ("all", [8], "The instance is healthy or not running."),
         (
             "web-bot, shop-bot",
             [7, 8, 9],
-            "More instances than restore_unhealthy_at_most are unhealthy at once: look for one cause.",
+            "More instances than restore_unhealthy_at_most are unhealthy at once: look for a common cause.",
         ),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_blank_name_is_confirmed_by_nothing_but_the_id(simulator: Simulator, c
     run = restore(controller, 7)
     assert run.rc != 0
     assert "Not confirmed; nothing was sent." in run.stdout
-    assert "Its name can't be typed. To confirm, its id, 7, is given instead." in run.stdout
+    assert "Its name can't be typed. Confirm with its id instead: 7." in run.stdout
     blank = restore(controller, 7, restore_confirm=NAMES[7])
     assert blank.rc != 0
     assert simulator.calls(POSTS) == []
@@ -116,7 +116,7 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
 def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, 8, restore_confirm="shop-bot")
     assert run.rc != 0
-    assert "Its name could be taken for that of id 9. To confirm, its id, 8, is given instead." in run.stdout
+    assert "Its name looks like the name of id 9. Confirm with its id instead: 8." in run.stdout
     assert "-e restore_confirm=8" in run.stdout
     assert simulator.calls(POSTS) == []
     both = restore(controller, 8, 9, restore_confirm="8,9")
@@ -167,7 +167,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
     assert "is under way; it is waited for." in screen
     assert "This run was only to wait for a restore that another run had sent; it sent none itself." in screen
     assert "was not carried out, and this run only waited for it. Nothing was sent." in screen
-    assert "Run the same again, to see the plan as it is now and to confirm it:" in screen
+    assert "Run the same command again to see the current plan and confirm it:" in screen
     assert [one["kind"] for one in record(controller)[-1]["instances"]] == ["not_sent"]
 
 

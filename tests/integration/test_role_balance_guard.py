@@ -55,26 +55,26 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     assert run.rc == 0, run.screen
     for screen in (plan.stdout, run.stdout):
         assert "1000 Claws at 250 a day last 4 days. It must last for at least 6 days." in screen
-        assert "off-bot (id 5) is left alone: it is stopped." in screen
-        assert "plan-bot (id 6) is left alone: it is billed monthly" in screen
-        assert "Stop demo-bot (id 2): saves 40 Claws a day, so that they last 4 days." in screen
-        assert "Stop test-bot (id 3): saves 60 Claws a day, so that they last 6 days." in screen
+        assert "off-bot (id 5) is not stopped: it is stopped." in screen
+        assert "plan-bot (id 6) is not stopped: it is billed monthly" in screen
+        assert "Stop demo-bot (id 2): saves 40 Claws a day, then the balance lasts 4 days." in screen
+        assert "Stop test-bot (id 3): saves 60 Claws a day, then the balance lasts 6 days." in screen
         assert "spare-bot" not in screen
     assert "Would be stopped: demo-bot (id 2), test-bot (id 3)." in plan.stdout
     assert "Stopped: demo-bot (id 2), test-bot (id 3)." in run.stdout
-    assert "The service says now: 1000 Claws at 150 a day last 6 days." in run.stdout
+    assert "Forecast of the service now: 1000 Claws at 150 a day last 6 days." in run.stdout
     # They are stopped side by side.
     assert sorted(simulator.calls("POST *")) == ["POST /instances/2/stop", "POST /instances/3/stop"]
     again = guard(controller, order, balance_guard_min_days=6)
-    assert "The balance lasts; nothing is to be done." in again.stdout
+    assert "The balance lasts; there is nothing to do." in again.stdout
     assert len(simulator.calls("POST *")) == 2
 
 
 @pytest.mark.parametrize(
     ("order", "words"),
     [
-        ("demo-bot,nobody", "names what there is not: nobody"),
-        ("demo-bot,twin", "2 instances are called twin (ids 7, 8)"),
+        ("demo-bot,nobody", "names unknown instances: nobody"),
+        ("demo-bot,twin", "2 instances are named twin (ids 7, 8)"),
     ],
 )
 def test_an_order_that_is_not_clear_stops_nothing(
@@ -89,7 +89,7 @@ def test_an_order_that_is_not_clear_stops_nothing(
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot")
     assert run.rc != 0
-    assert "That is not enough: name more instances" in run.screen
+    assert "That is not enough: add instances" in run.screen
     assert simulator.effects() == {"stops": 1}
 
 
@@ -97,7 +97,7 @@ def test_bad_variables_and_a_purchase_without_an_order_are_refused_before_anythi
     simulator: Simulator, controller: Controller
 ) -> None:
     assert guard(controller, balance_guard_min_days="soon").rc != 0
-    assert "needs balance_guard_order" in guard(controller, balance_guard_package_id="2").screen
+    assert "Set balance_guard_order" in guard(controller, balance_guard_package_id="2").screen
     assert simulator.calls() == []
 
 
@@ -136,7 +136,7 @@ def test_numbers_that_the_service_does_not_tell_stop_nothing(simulator: Simulato
     simulator.switch(drop_fields=["summary.daily_claw_cost"])
     run = guard(controller, "demo-bot")
     assert run.rc != 0
-    assert "does not tell what a day costs" in run.screen
+    assert "does not report the daily cost" in run.screen
     assert simulator.calls("POST *") == []
 
 
@@ -165,10 +165,10 @@ def addon_that_the_summary_does_not_count(simulator: Simulator) -> None:
 def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot,b-bot,c-bot")
     assert run.rc == 0, run.screen
-    assert "Stop a-bot (id 1): saves 375 Claws a day, so that they last 8 days." in run.stdout
+    assert "Stop a-bot (id 1): saves 375 Claws a day, then the balance lasts 8 days." in run.stdout
     assert "2400 Claws at 450 a day last 5 days." in run.stdout
     assert "Stopped: a-bot (id 1), b-bot (id 2)." in run.stdout
-    assert "The service says now: 2400 Claws at 225 a day last 10 days." in run.stdout
+    assert "Forecast of the service now: 2400 Claws at 225 a day last 10 days." in run.stdout
     assert simulator.calls("POST *") == ["POST /instances/1/stop", "POST /instances/2/stop"]
 
 
@@ -176,8 +176,8 @@ def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, c
 def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot")
     assert run.rc != 0
-    assert "The service says now: 2400 Claws at 450 a day last 5 days." in run.stdout
-    assert "That is not enough: name more instances" in run.screen
+    assert "Forecast of the service now: 2400 Claws at 450 a day last 5 days." in run.stdout
+    assert "That is not enough: add instances" in run.screen
     assert simulator.effects() == {"stops": 1}
 
 
@@ -198,7 +198,7 @@ def test_one_that_can_not_be_stopped_does_not_keep_it_from_the_next(
     assert run.rc != 0
     assert "Stopping failed. 1 of 1 entries failed. test-bot:" in run.stdout
     assert "Stopped: spare-bot (id 4)." in run.stdout
-    assert "The service says now: 1000 Claws at 200 a day last 5 days." in run.stdout
+    assert "Forecast of the service now: 1000 Claws at 200 a day last 5 days." in run.stdout
     assert simulator.effects() == {"stops": 1}
 
 
@@ -217,7 +217,7 @@ def test_stops_that_the_service_does_not_count_yet_are_not_followed_by_more(
     tell_summaries(simulator, 250, balance=1000)
     run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
     assert run.rc != 0
-    assert "The service does not count the stops yet, so nothing more is stopped. Run this role again" in run.stdout
+    assert "The service does not count the stops yet, so nothing more is stopped. Run the role again" in run.stdout
     assert "Stopped: test-bot (id 3)." in run.stdout
     assert simulator.effects() == {"stops": 1}
 
@@ -249,8 +249,8 @@ def test_a_fault_after_a_stop_loses_nothing_of_the_report(simulator: Simulator, 
     run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
     assert run.rc != 0
     assert "Stopped: test-bot (id 3)." in run.stdout
-    assert "The service could not be read again, so nothing more is stopped." in run.stdout
-    assert "The service says now" not in run.stdout
+    assert "Reading the service again failed, so nothing more is stopped." in run.stdout
+    assert "Forecast of the service now" not in run.stdout
     assert simulator.effects() == {"stops": 1}
 
 
@@ -260,5 +260,5 @@ def test_a_fault_after_a_purchase_stops_nothing(simulator: Simulator, controller
     run = guard(controller, "demo-bot", balance_guard_package_id="2", balance_guard_order="topup-1")
     assert run.rc != 0
     assert "Package 2 was ordered as topup-1." in run.stdout
-    assert "The service could not be read again" in run.stdout
+    assert "Reading the service again failed" in run.stdout
     assert simulator.calls("POST *") == ["POST /billing/buy_claws"]

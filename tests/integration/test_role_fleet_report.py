@@ -52,7 +52,7 @@ def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> No
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert KEY not in page
     assert page.count("<tr data-id=") == 60
-    assert "The journal of this controller holds none." in page
+    assert "The journal of this controller has no restores." in page
     assert not re.findall(r"""(?:src|href)=|url\(|@import|https?://""", page)
     again = write(controller)
     assert not changed(again)
@@ -98,7 +98,7 @@ def test_overdue_backups_and_restores_are_shown_and_what_can_not_be_read_is_said
     assert "INC-9" not in page
     assert "1 lines of the journal" in page
     assert "Billing could not be read." in page
-    assert "There is no forecast" in page
+    assert "No forecast" in page
 
 
 def test_hostile_names_are_text(simulator: Simulator, controller: Controller) -> None:

@@ -106,7 +106,7 @@ def steps(journal: dict[str, t.Any], about: str | None = None) -> list[tuple[str
 def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, "web-bot", "bare-bot", check=True, restore_confirm=None)
     assert "web-bot (id 1), running now: restore backup 11" in run.stdout
-    assert "LOST for good: everything on it since" in run.stdout
+    assert "DATA LOSS: all changes since 20" in run.stdout
     assert "bare-bot (id 5): CAN'T BE RESTORED. It has no usable backup." in run.stdout
     assert all(call.startswith("GET ") for call in simulator.calls())
     assert not (controller.folder / "clawhosters-restore").exists()
@@ -139,11 +139,11 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     base = f"ansible-playbook {PLAYBOOK} -e restore_instances={{0}} -e restore_incident=INC-1 "
     base += "-e restore_healthy_timeout=0"
     confirmed = base + "{1} -e restore_confirm={0}"
-    assert "lost-bot (id 3): It is not known whether the restore was carried out." in words
-    assert "shy-bot (id 4): The restore was refused, and nothing was changed." in words
+    assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
+    assert "shy-bot (id 4): The restore was rejected; nothing was changed." in words
     assert "nobody: Nothing was sent. There is no such instance." in words
     assert "bare-bot (id 5): Nothing was sent. It has no usable backup." in words
-    assert "sick-bot (id 2): The backup was restored, but the instance is not up and healthy." in words
+    assert "sick-bot (id 2): The backup was restored, but the instance is not running and healthy." in words
     assert "web-bot" not in words
     assert commands(run) == [
         confirmed.format("lost-bot", " -e restore_force=true"),
@@ -152,7 +152,7 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
         base.format("bare-bot") + " --check",
         confirmed.format("sick-bot", ""),
     ]
-    assert run.stdout.index("LOST for good") < run.stdout.index("Is it confirmed?")
+    assert run.stdout.index("DATA LOSS") < run.stdout.index("Require confirmation")
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(controller)
     assert steps(journal, "web-bot (id 1)")[-2:] == [("restore", True), ("healthy", True)]
@@ -168,7 +168,7 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     again = restore(controller, "sick-bot", "web-bot", "shy-bot")
     assert again.rc == 0, again.screen
     assert "3 instances restored and healthy, 2 of them by an earlier run" in again.stdout
-    assert "web-bot (id 1): Restored already, sent at 20" in again.stdout
+    assert "web-bot (id 1): Already restored, sent at 20" in again.stdout
     assert simulator.calls(POSTS).count("POST /backups/11/restore") == 1
     assert simulator.calls(POSTS).count("POST /backups/21/restore") == 1
     assert simulator.effects()["restores"] == 3
@@ -194,22 +194,22 @@ def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_a
     simulator.set_state(keys={KEY: "revoked"})
     wrong_key = restore(controller, "web-bot", "sick-bot")
     assert "The API key is not accepted; nothing was sent." in last_words(wrong_key)
-    assert "Export a good key" in last_words(wrong_key)
+    assert "Export a valid key" in last_words(wrong_key)
     assert commands(wrong_key) == [command.format("web-bot,sick-bot")]
     assert steps(evidence(controller)[0]) == [("service", True), ("key", False)]
 
     simulator.set_state(keys={KEY: "valid"})
     unconfirmed = restore(controller, "web-bot", "sick-bot", restore_confirm="web-bot")
     assert "Not confirmed; nothing was sent." in last_words(unconfirmed)
-    assert "Only planned: it was not confirmed, so nothing was sent" in unconfirmed.stdout
-    assert "given as restore_confirm" in last_words(unconfirmed)
+    assert "Only planned: the restore was not confirmed, so nothing was sent" in unconfirmed.stdout
+    assert "set restore_confirm to the name" in last_words(unconfirmed)
     assert "0 of " not in unconfirmed.stdout
     page = evidence(controller)[1]
     assert "only planned" in page
     assert "not finished" not in page
     assert commands(unconfirmed) == [command.format("web-bot,sick-bot")]
     nobody_there = restore(controller, "web-bot", "sick-bot", restore_confirm=None)
-    assert "nobody typed the name" in last_words(nobody_there)
+    assert "no name was typed" in last_words(nobody_there)
     assert commands(nobody_there) == [command.format("web-bot,sick-bot")]
     assert simulator.calls(POSTS) == []
     journal, _page = evidence(controller)
@@ -227,7 +227,7 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
 
     simulator.switch(transition_reads=7)
     late = restore(controller, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
-    assert "The restore was sent, and its end was not seen in time." in last_words(late)
+    assert "The restore was sent but did not complete within the timeout." in last_words(late)
     assert "The instance is deploying." in last_words(late)
     assert "-e restore_wait_timeout=1" in commands(late)[0]
     # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.
@@ -241,7 +241,7 @@ def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
 ) -> None:
     simulator.switch(restore_ends="error")
     run = restore(controller, "web-bot", restore_max_age="30h")
-    assert "The backup was restored, and the instance did not come back." in last_words(run)
+    assert "The backup was restored, but the instance did not come back." in last_words(run)
     assert "The instance is error." in last_words(run)
     assert "-e restore_backup=12 -e restore_healthy_timeout=0 -e restore_force=true" in commands(run)[0]
     assert "restore_max_age" not in commands(run)[0]
@@ -279,7 +279,7 @@ def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incid
         ("http", True),
         ("http", False),
     ]
-    assert "its address does not answer" in last_words(again)
+    assert "its address does not respond as expected" in last_words(again)
     assert "-e restore_instance_ids=6" in commands(again)[0]
 
 
@@ -318,7 +318,7 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
             restore_http_check=True,
         )
     assert asked == ["http://good.example/"]
-    assert last_words(run).count("Its address is not a plain host name, so it was not asked.") == len(addresses) - 1
+    assert last_words(run).count("The address is not a plain host name, so no request was sent.") == len(addresses) - 1
     assert "bot-9" not in last_words(run)
 
 
@@ -362,7 +362,7 @@ def test_a_name_that_would_move_the_cursor_is_confirmed_by_the_id(simulator: Sim
     simulator.set_instance(6, name="web\x1b[2Jbot")
     screen = at_a_terminal(controller, "restore_instance_ids=6", "6 (the id", "6")
     assert "\x1b[2J" not in screen
-    assert "Its name can't be typed. To confirm, its id, 6, is given instead." in screen
+    assert "Its name can't be typed. Confirm with its id instead: 6." in screen
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
 
 
@@ -398,15 +398,15 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     journal, page = evidence(controller)
     (run,) = journal["runs"]
     assert run["outcome"] == "unfinished"
-    assert run["headline"] == "1 of 2 instances restored so far: the run was broken off, or is not over yet"
+    assert run["headline"] == "1 of 2 instances restored so far: the run was interrupted or is still in progress"
     done, open_one = run["instances"]
     assert (done["outcome"], done["tag"], done["command"]) == ("ok", "restored", "")
     assert (open_one["outcome"], open_one["tag"]) == ("unfinished", "not finished")
     assert open_one["state"] == (
-        "The run was broken off, or is not over yet. Whether the restore of backup 21 was sent is not on record here. "
-        "The instance was running when this was planned."
+        "The run was interrupted or is still in progress. This run did not record whether the restore of backup 21 was "
+        "sent. The instance was running at the time of the plan."
     )
-    assert open_one["advice"] == "Run the same again. It restores nothing twice:"
+    assert open_one["advice"] == "Run the same command again. It restores nothing twice:"
     assert open_one["command"] == (
         f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot,sick-bot -e restore_incident=INC-1 "
         "-e restore_confirm=web-bot,sick-bot"
@@ -423,7 +423,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(controller)
     assert [one["outcome"] for one in journal["runs"]] == ["unfinished", "restored"]
-    assert "broken off" in page
+    assert "interrupted or in progress" in page
 
 
 @pytest.mark.parametrize("path", ["/instances", "/backups", "/account"])
@@ -433,7 +433,7 @@ def test_a_fault_while_it_plans_says_that_nothing_was_sent(
     simulator.fault("status", method="GET", path=path, status=422, times=50)
     run = restore(controller, "web-bot", "nobody")
     assert "web-bot" in last_words(run)
-    assert "The plan could not be made; nothing was sent." in last_words(run)
+    assert "Planning failed; nothing was sent." in last_words(run)
     assert ("web-bot (id 1)" in last_words(run)) == (path == "/backups")
     assert ("The instance is running." in last_words(run)) == (path == "/backups")
     assert len(commands(run)) == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
     build_plans,
     match_backups,
@@ -42,7 +43,7 @@ TRICKY_NAMES = [
 """Names that YAML, a shell or a template would take for something else; every fourth is of another kind."""
 
 
-def plan(result: dict[str, t.Any] | None = None, **settings: t.Any) -> dict[str, t.Any]:
+def plan(result: dict[str, t.Any] | None = None, **settings: t.Any) -> RestorePlan:
     """The plan to restore web-bot, where the module says ``result`` of it."""
     candidates = match_backups(parse_targets("web-bot", None), INSTANCES, BACKUPS)
     outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the pages of the roles, and the record of an incident, for their owner alone.
+"""Writes the pages of the roles, and the record of an incident, readable by their owner only.
 
-They hold operational data. So nothing is written into a file or through a link that another user may have put there:
-each file is made anew beside the old one, and takes its place.
+They hold operational data. A file or link that another user may have created is never written to: each write creates
+a new file and renames it.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ import jinja2
 
 from ...module_utils._errors import ClawHostersError, one_line
 from ...module_utils._state.files import ROOT_UID, atomic_replace, lock_file, open_folder, open_owned
-from .._restore.report import earlier_runs, record_text, with_run
+from .._restore.record import format_record, parse_record, put_run
 
 Data = dict[str, t.Any]
 
 LOCK_TIMEOUT = 10.0
-"""Seconds to wait for another run at the same records; it holds them for some milliseconds."""
+"""Seconds to wait for the lock of the folder. A run holds it for milliseconds."""
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class ReportError(ClawHostersError):
-    """A report can't be written; ``str(error)`` says where, and why."""
+    """A report can't be written."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"The report can't be written to {one_line(path)}: {why}.")
 
 
 class ReportFolder:
-    """The folder of a report. What can't be done raises OSError, or ReportError where it would not be safe.
+    """The folder of a report. Its methods raise OSError, or ReportError if the folder is not safe.
 
-    Unlike a state folder it may be open to a group: a report is no memory that anything rests on.
+    Unlike a state folder it may be writable for a group: nothing depends on the content of a report.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def make(self) -> None:
-        """Makes the folder if it is not there."""
+    def create(self) -> None:
+        """Creates the folder if it is missing."""
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextlib.contextmanager
@@ -56,23 +56,23 @@ class ReportFolder:
         """Yields the open folder, locked against other runs of this user. Raises TimeoutError."""
         with open_folder(Path(os.path.realpath(self._path))) as folder:
             try:
-                # The folder itself, so that no other file is left in it.
+                # Locks the folder itself, so that no lock file is left in it.
                 lock_file(folder, LOCK_TIMEOUT)
             except OSError as error:
-                # A file system without locks is no reason to go without a record.
+                # A record without a lock is better than no record.
                 if error.errno not in _NO_LOCKS:
                     raise
             yield OpenFolder(folder, self._path)
 
     def require_own(self) -> None:
-        """Raises ReportError for a folder, or a link to one, of another user, who could exchange what is in it."""
+        """Raises ReportError if the folder, or a link to it, belongs to another user, who could replace its files."""
         for status in (os.lstat(self._path), os.stat(self._path)):
             if status.st_uid not in (os.geteuid(), ROOT_UID):
                 raise ReportError(self._path, "the folder belongs to another user. Name one of your own")
 
 
 class OpenFolder:
-    """A folder that is open, and the files in it by their names. Raises OSError."""
+    """An open folder. Its methods take file names and raise OSError."""
 
     def __init__(self, folder: int, path: Path) -> None:
         self._folder = folder
@@ -87,17 +87,17 @@ class OpenFolder:
             return None
 
     def write(self, name: str, text: str) -> None:
-        """Puts a new file into the place of whatever has this name, at once and synced to the disk."""
+        """Replaces the file, atomically and synced to the disk."""
         atomic_replace(self._folder, name, text.encode(errors="replace"))
 
-    def try_to_write(self) -> None:
-        """Makes a file and removes it."""
+    def check_writable(self) -> None:
+        """Creates a file and removes it."""
         name = f".{secrets.token_hex(8)}.draft"
         os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._folder))
         os.unlink(name, dir_fd=self._folder)
 
     def set_aside(self, *names: str) -> None:
-        """Gives files that are there another name."""
+        """Renames existing files to ``NAME.unreadable-HEX``."""
         mark = secrets.token_hex(4)
         for name in names:
             with contextlib.suppress(FileNotFoundError):
@@ -105,31 +105,30 @@ class OpenFolder:
 
 
 def render(template: str, variables: Data) -> str:
-    """Returns the page that the file ``template`` makes of ``variables``, in which nothing is run or taken for HTML."""
+    """Returns the rendered template. The variables are escaped as HTML and never rendered themselves."""
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True)
     return environment.from_string(Path(template).read_text(encoding="utf-8")).render(variables)
 
 
-def prepare(path: str) -> None:
-    """Creates the folder of the report at ``path``, and checks that it can be used. Raises ReportError."""
+def prepare_folder(path: str) -> None:
+    """Creates the folder of the report at ``path`` and checks that it is writable. Raises ReportError."""
     try:
-        with _report_at(path) as (place, _name):
-            place.make()
+        with _open_report(path) as (place, _name):
+            place.create()
             place.require_own()
             with place.locked() as folder:
-                folder.try_to_write()
+                folder.check_writable()
     except ReportError as error:
         error.add("Nothing was sent.")
         raise
 
 
 def write_page(path: str, template: str, variables: Data, fingerprint: str, *, check_mode: bool) -> bool:
-    """Writes a page, but not in check mode. Raises ReportError.
+    """Writes a page, except in check mode. Returns True if the previous page does not contain ``fingerprint``.
 
-    Returns True if the page before it did not hold ``fingerprint``. A page with the same content is written again, too,
-    since it shows its time.
+    An unchanged page is written, too, since it shows when it was written. Raises ReportError.
     """
-    with _report_at(path) as (place, name):
+    with _open_report(path) as (place, name):
         text = render(template, variables)
         with place.locked() as folder:
             try:
@@ -142,35 +141,35 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
 
 
 def record_run(path: str, template: str, variables: Data, run: Data) -> None:
-    """Adds a run to the record of its incident, beside the page at ``path``, and writes the page. Raises ReportError.
+    """Adds a run to the record of its incident, next to the page at ``path``, and writes the page.
 
-    Runs at the same time take turns. A record that can't be read, or is of another incident, is kept
-    under another name.
+    A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
+    ReportError.
     """
-    with _report_at(path) as (place, page_name):
+    with _open_report(path) as (place, page_name):
         record_name = str(Path(page_name).with_suffix(".json"))
-        place.make()
+        place.create()
         place.require_own()
         with place.locked() as folder:
-            runs = _runs_before(folder, record_name, run["incident"])
+            runs = _read_runs(folder, record_name, run["incident"])
             if runs is None:
                 folder.set_aside(record_name, page_name)
-            runs = with_run(runs or [], run)
-            folder.write(record_name, record_text(run["incident"], runs))
+            runs = put_run(runs or [], run)
+            folder.write(record_name, format_record(run["incident"], runs))
             folder.write(page_name, render(template, {**variables, "runs": runs, "latest": run}))
 
 
-def _runs_before(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
-    """Returns the runs that are on record, None for a record that can't be read."""
+def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
+    """Returns the recorded runs; None if the record can't be read."""
     try:
         content = folder.read(name)
     except OSError:
         return None
-    return [] if content is None else earlier_runs(content, incident)
+    return [] if content is None else parse_record(content, incident)
 
 
 @contextlib.contextmanager
-def _report_at(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
+def _open_report(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
     """Yields the folder and the file name of a report. An OSError in the block is raised as a ReportError."""
     place = Path(path).absolute()
     try:

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the page of the role ``fleet_report`` shows, made of what the service said: every number and text, and where
-the lines of its charts run. The template only lays it out. Pure.
+"""Builds all text, numbers and chart coordinates for the page of the role ``fleet_report``. Pure.
 
-Any field may be missing, null or of another type than documented.
+Any field of the service may be missing, null or of an undocumented type.
 """
 
 from __future__ import annotations
@@ -30,8 +29,8 @@ from ...module_utils._state.journal import (
     replay,
 )
 from ...module_utils._times import format_duration, parse_time
-from .._formatting import NONE, format_clock, format_value, label
-from .balance import as_dict, as_dicts, build_forecast, number
+from .._formatting import EMPTY, format_clock, format_label, format_value
+from .balance import as_dict, as_dicts, build_forecast, parse_number
 
 Data = dict[str, t.Any]
 
@@ -58,32 +57,36 @@ _OUTCOMES = {
 }
 
 
-def page(
+def build_page(
     instances: list[Resource], billing: Data, backups: list[Resource] | None, journal: str, options: Data, now: datetime
 ) -> Data:
-    """Everything on the page. ``billing`` and ``backups`` may be missing, which the page then says.
+    """Returns the variables of the template.
 
-    ``journal`` is its text. ``journal_problem`` among the options says why that can't be relied on.
+    ``billing`` may be empty and ``backups`` None if they could not be read. ``journal`` is the text of the journal.
+    ``options`` are those of the filter fleet_page, and ``journal_problem``: why the journal is not reliable.
     """
     max_age: timedelta = options["max_age"]
     summary = as_dict(billing.get("summary"))
     usage = as_dict(billing.get("usage"))
-    costs = {str(entry.get("id")): number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
-    newest = _newest(instances, backups)
-    rows = [_row(one, costs, newest, backups is not None, max_age, now) for one in instances]
+    costs = {str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
+    newest = _find_newest_backups(instances, backups)
+    rows = [_build_row(one, costs, newest, backups is not None, max_age, now) for one in instances]
     rows.sort(
         key=lambda row: (not row["trouble"], not row["backup"]["late"], str(row["name"]).casefold(), row["sort_id"])
     )
-    counts, money = _counts(rows), _money(summary, usage, rows)
+    counts, money = _count(rows), _build_money(summary, usage, rows)
     facts = {
         "rows": rows,
-        "statuses": _statuses(rows),
+        "statuses": _build_status_bar(rows),
         "counts": counts,
-        "headline": _headline(counts, is_low=money["low"]),
+        "headline": _format_headline(counts, is_low=money["low"]),
         "money": money,
         "has_backups": backups is not None,
         "max_age": format_duration(max_age),
-        "restores": {**_restores(journal), "problem": one_line(options.get("journal_problem", ""), MESSAGE_LIMIT)},
+        "restores": {
+            **_build_restores(journal),
+            "problem": one_line(options.get("journal_problem", ""), MESSAGE_LIMIT),
+        },
         "notices": [format_value(text, 300) for text in options.get("notices", [])],
         "title": format_value(options.get("title") or "ClawHosters fleet"),
     }
@@ -91,13 +94,13 @@ def page(
         **facts,
         "as_of": format_clock(now),
         "as_of_iso": now.isoformat(timespec="seconds"),
-        "fingerprint": _fingerprint(facts),
+        "fingerprint": _hash_content(facts),
         "script_hash": base64.b64encode(hashlib.sha256(str(options.get("script", "")).encode()).digest()).decode(),
     }
 
 
-def _fingerprint(facts: Data) -> str:
-    """Of what the page says, but for how old things are: that changes with every minute."""
+def _hash_content(facts: Data) -> str:
+    """Returns a hash of the content, without ages: those change every minute."""
     lasting = {
         **facts,
         "rows": [{**row, "backup": {**row["backup"], "age": None, "sort": None}} for row in facts["rows"]],
@@ -105,14 +108,11 @@ def _fingerprint(facts: Data) -> str:
     return hashlib.sha256(json.dumps(lasting, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-# The table
-
-
-def _row(
+def _build_row(
     one: Resource,
     costs: dict[str, int | None],
     newest: dict[str, Resource],
-    known: bool,
+    has_backups: bool,
     max_age: timedelta,
     now: datetime,
 ) -> Data:
@@ -126,22 +126,22 @@ def _row(
         "id": format_value(one["id"], 20),
         "sort_id": str(one["id"])[:20].rjust(20, "0"),
         "status": format_value(one.get("status"), 40).replace("_", " "),
-        "status_tone": _tone(status),
-        "health": format_value(one.get("health_status"), 40) if status == "running" else NONE,
+        "status_tone": _choose_tone(status),
+        "health": format_value(one.get("health_status"), 40) if status == "running" else EMPTY,
         "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet") if status == "running" else "quiet",
         "tier": format_value(one.get("tier"), 40),
         "billing": format_value(one.get("billing_mode"), 40),
         "cost": cost,
-        "cost_text": NONE if cost is None else _grouped(cost),
+        "cost_text": EMPTY if cost is None else _group_digits(cost),
         "created": format_clock(parse_time(one.get("created_at")))[:10],
         "trouble": status in FAILURE_STATUSES or is_sick,
         "backup": {
             "taken": format_clock(taken),
-            "age": format_duration(age) if age is not None else ("none" if known else "unknown"),
+            "age": format_duration(age) if age is not None else ("none" if has_backups else "unknown"),
             "sort": int(age.total_seconds()) if age is not None else 10**12,
-            "late": known and (age is None or age > max_age),
+            "late": has_backups and (age is None or age > max_age),
             "word": ""
-            if not known or (age is not None and age <= max_age)
+            if not has_backups or (age is not None and age <= max_age)
             else "overdue"
             if age is not None
             else "missing",
@@ -149,7 +149,7 @@ def _row(
     }
 
 
-def _tone(status: str) -> str:
+def _choose_tone(status: str) -> str:
     if status == "running":
         return "good"
     if status in ("error", "deploy_failed"):
@@ -159,21 +159,18 @@ def _tone(status: str) -> str:
     return "busy" if is_busy({"status": status}) else "warn"
 
 
-def _newest(instances: list[Resource], backups: list[Resource] | None) -> dict[str, Resource]:
-    """The newest backup of each instance, by its id; where only names are shown, by a name that one instance has."""
-    there = InstanceIndex(instances)
+def _find_newest_backups(instances: list[Resource], backups: list[Resource] | None) -> dict[str, Resource]:
+    """Returns the newest backup of each instance, by instance id."""
+    index = InstanceIndex(instances)
     newest: dict[str, Resource] = {}
     for backup in newest_first(backups or []):
-        owner = there.owner_of(backup)
+        owner = index.owner_of(backup)
         if owner is not None and taken_at(backup):
             newest.setdefault(str(owner["id"]), backup)
     return newest
 
 
-# What stands above it
-
-
-def _counts(rows: list[Data]) -> Data:
+def _count(rows: list[Data]) -> Data:
     running = [row for row in rows if row["status"].lower() == "running"]
     return {
         "all": len(rows),
@@ -185,7 +182,7 @@ def _counts(rows: list[Data]) -> Data:
     }
 
 
-def _headline(counts: Data, *, is_low: bool) -> str:
+def _format_headline(counts: Data, *, is_low: bool) -> str:
     if not counts["all"]:
         return "There are no instances in this account."
     trouble, stale = counts["trouble"], counts["overdue"] + counts["missing"]
@@ -194,12 +191,12 @@ def _headline(counts: Data, *, is_low: bool) -> str:
         but = ["the balance is low"] * is_low + [without] * bool(stale)
         if but:
             return f"No instance is in trouble, but {' and '.join(but)}."
-        return "Every instance is as it should be." if counts["all"] > 1 else "The instance is as it should be."
-    return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} a look."
+        return "All instances are in order." if counts["all"] > 1 else "The instance is in order."
+    return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} attention."
 
 
-def _statuses(rows: list[Data]) -> list[Data]:
-    """How many instances there are of each status, and where its part of the bar is, in per cent."""
+def _build_status_bar(rows: list[Data]) -> list[Data]:
+    """Returns the number of instances in each status, with its position and width in the bar in per cent."""
     counted = Counter((row["status"], row["status_tone"]) for row in rows)
     order = {status.replace("_", " "): number for number, status in enumerate(_STATUS_ORDER)}
     parts = sorted(counted.items(), key=lambda item: (order.get(item[0][0].lower(), 99), item[0][0]))
@@ -211,21 +208,24 @@ def _statuses(rows: list[Data]) -> list[Data]:
     return result
 
 
-def _money(summary: Data, usage: Data, rows: list[Data]) -> Data:
+def _build_money(summary: Data, usage: Data, rows: list[Data]) -> Data:
     balance, cost, days = build_forecast(summary, usage)
     return {
-        "balance": _text(balance),
-        "cost": _text(cost),
-        "days": _text(days),
+        "balance": _format_number(balance),
+        "cost": _format_number(cost),
+        "days": _format_number(days),
         "low": summary.get("low_balance") is True or (days is not None and days < 1),
         "subscription": format_value(summary.get("subscription_status"), 40),
-        "chart": _runway(balance, cost, days),
-        "tiers": _tiers(rows),
+        "chart": _build_forecast_chart(balance, cost, days),
+        "tiers": _sum_by_tier(rows),
     }
 
 
-def _runway(balance: int | None, cost: int | None, days: int | None) -> Data | None:
-    """The forecast: the balance, day by day, down to nothing or to the end of the chart. None where it is not known."""
+def _build_forecast_chart(balance: int | None, cost: int | None, days: int | None) -> Data | None:
+    """Returns the coordinates of the forecast: a line from today's balance to zero or to the end of the chart.
+
+    Returns None if the balance or the cost is unknown.
+    """
     if balance is None or cost is None or balance <= 0:
         return None
     cost = max(cost, 0)
@@ -245,13 +245,13 @@ def _runway(balance: int | None, cost: int | None, days: int | None) -> Data | N
         "end_y": round(CHART_HEIGHT - left / balance * CHART_HEIGHT, 1),
         "is_over": lasts <= horizon,
         "ticks": [{"day": day, "x": round(day / horizon * CHART_WIDTH, 1)} for day in range(0, horizon + 1, step)],
-        "text": f"{_grouped(balance)} Claws at {_grouped(cost)} a day"
-        + (f" last {_grouped(days)} {'day' if days == 1 else 'days'}." if days is not None and cost > 0 else "."),
+        "text": f"{_group_digits(balance)} Claws at {_group_digits(cost)} a day"
+        + (f" last {_group_digits(days)} {'day' if days == 1 else 'days'}." if days is not None and cost > 0 else "."),
     }
 
 
-def _tiers(rows: list[Data]) -> list[Data]:
-    """What each tier costs a day, the dearest first, each with its length in per cent of the longest."""
+def _sum_by_tier(rows: list[Data]) -> list[Data]:
+    """Returns the Claws a day of each tier, highest first, each with its width in per cent of the highest."""
     sums: Counter[str] = Counter()
     numbers: Counter[str] = Counter()
     for row in rows:
@@ -260,17 +260,14 @@ def _tiers(rows: list[Data]) -> list[Data]:
             numbers[row["tier"]] += 1
     longest = max(sums.values(), default=0)
     return [
-        {"tier": tier, "claws": _grouped(claws), "number": numbers[tier], "width": round(100 * claws / longest, 2)}
+        {"tier": tier, "claws": _group_digits(claws), "number": numbers[tier], "width": round(100 * claws / longest, 2)}
         for tier, claws in sums.most_common(6)
         if longest > 0
     ]
 
 
-# The journal
-
-
-def _restores(journal: str) -> Data:
-    """The restores that the journal holds, the newest first. A line that can't be read is counted, and no more."""
+def _build_restores(journal: str) -> Data:
+    """Returns the restores in the journal, newest first, and the number of lines that can't be parsed."""
     lines: list[JournalEntry] = []
     unreadable = 0
     for text in journal.splitlines():
@@ -278,43 +275,40 @@ def _restores(journal: str) -> Data:
             lines.append(parse_entry(text))
         except (ValueError, KeyError, TypeError):
             unreadable += bool(text.strip())
-    restores = {subject: record for subject, record in replay(lines).items() if subject.kind == "restore"}
-    several = len({subject.service for subject in restores}) > 1
+    restores = {operation: state for operation, state in replay(lines).items() if operation.kind == "restore"}
+    several = len({operation.service for operation in restores}) > 1
     entries = sorted(restores.items(), key=lambda item: item[1].sent_at, reverse=True)
     return {
-        "entries": [_restore(subject, one, several=several) for subject, one in entries[:_RESTORES_SHOWN]],
+        "entries": [_build_restore(operation, one, several=several) for operation, one in entries[:_RESTORES_SHOWN]],
         "more": max(len(restores) - _RESTORES_SHOWN, 0),
         "unreadable": unreadable,
     }
 
 
-def _restore(subject: OperationKey, one: OperationState, *, several: bool) -> Data:
+def _build_restore(operation: OperationKey, one: OperationState, *, several: bool) -> Data:
     outcome = _OUTCOMES[one.event]
     sent, last = parse_time(one.sent_at), parse_time(one.at)
     took = (
         format_duration(last - sent)
         if sent and last and one.event in (OperationEvent.COMPLETED, OperationEvent.FAILED)
-        else NONE
+        else EMPTY
     )
     return {
-        "incident": format_value(subject.name),
-        "instance": label(one.notes.get("instance_name"), subject.instance_id),
+        "incident": format_value(operation.name),
+        "instance": format_label(one.notes.get("instance_name"), operation.instance_id),
         "backup": format_value(one.notes.get("backup_id"), 20),
         "taken": format_clock(parse_time(one.notes.get("taken_at"))),
         "sent": format_clock(sent),
         "took": took,
         "outcome": outcome,
         "tone": {"completed": "good", "failed": "bad", "under way": "busy"}.get(outcome, "warn"),
-        "service": format_value(subject.service) if several else "",
+        "service": format_value(operation.service) if several else "",
     }
 
 
-# Values of any kind
+def _format_number(value: int | None) -> str:
+    return EMPTY if value is None else _group_digits(value)
 
 
-def _text(value: int | None) -> str:
-    return NONE if value is None else _grouped(value)
-
-
-def _grouped(value: int) -> str:
+def _group_digits(value: int) -> str:
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")

@@ -2,16 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the role ``restore`` says to do next: the advice, and the whole command to type. Pure."""
+"""Builds the advice and the next command that the role ``restore`` prints after a failure. Pure."""
 
 from __future__ import annotations
 
 import math
+import typing as t
 
 from ...module_utils._service.instances import is_busy, status_of
 from ...module_utils._service.restore import RESTORABLE
-from .._formatting import extra_variable
-from .plan import Data
+from .._formatting import format_extra_variable
+from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
 
@@ -27,81 +28,92 @@ DEFAULTS: Data = {
     "restore_http_statuses": [200, 401],
     "restore_force": False,
 }
-"""Variables that a command need not repeat when they have these values; the role's own defaults."""
+"""Defaults of the role. A command leaves out variables that have these values."""
 
-SAME_AGAIN = {
-    "service_down": "Once the service is up again, run the same again:",
-    "bad_key": "Export a good key as CLAWHOSTERS_API_KEY, then run the same again:",
-    "not_confirmed": "To go on, run it with the name given as restore_confirm, or typed when it is asked for:",
-    "not_planned": "Once the reason is gone, run the same again:",
-    "interrupted": "Run the same again:",
-    "unfinished": "Run the same again. It restores nothing twice:",
-    "no_instance": "Correct the name, which must be exact, or the id, and look at the plan first:",
-    "refused": "The incident is free to be tried again. Once the reason is gone, run the same again:",
-    "not_sent": "Run the same again, to see the plan as it is now and to confirm it:",
-    "not_over": "Run the same again. It goes on waiting, and sends nothing:",
-    "not_healthy": "See what the dashboard says of it, then run the same again. It restores nothing twice:",
-    "no_answer": "Look at its address, then run the same again. It restores nothing twice:",
+ADVICE = {
+    "service_down": "When the service is up again, run the same command again:",
+    "bad_key": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
+    "not_confirmed": "To continue, set restore_confirm to the name, or type the name at the prompt:",
+    "not_planned": "Fix the cause, then run the same command again:",
+    "interrupted": "Run the same command again:",
+    "unfinished": "Run the same command again. It restores nothing twice:",
+    "no_instance": "Correct the name (it must match exactly) or the id, and check the plan first:",
+    "refused": "The restore can be tried again for this incident. Fix the cause, then run the same command again:",
+    "not_sent": "Run the same command again to see the current plan and confirm it:",
+    "not_over": "Run the same command again. It continues to wait and sends nothing:",
+    "not_healthy": "Check the instance in the dashboard, then run the same command again. It restores nothing twice:",
+    "no_answer": "Check the address, then run the same command again. It restores nothing twice:",
 }
 
 _CONFIRM_BY_ID = (
-    "To go on, run it with the id given as restore_confirm, since the name is not enough, or type the id when it is "
-    "asked for:"
+    "The name does not confirm this restore. To continue, set restore_confirm to the id, or type the id at the prompt:"
 )
 
 
-def build_advice(kind: str, plan: Data, settings: Data) -> tuple[str, Data, bool]:
-    """What to do, the variables that the next command changes, and whether it is to be tried with --check."""
-    older = plan.get("older_backup")
-    forced = {"restore_force": True}
+class Advice(t.NamedTuple):
+    """``changes`` are the variables that the next command sets; with ``check`` it is run in check mode."""
+
+    text: str
+    changes: Data
+    check: bool = False
+
+
+def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
+    """Returns what to do after a failure of this kind."""
+    force = {"restore_force": True}
     if kind == "failed":
-        if older is not None:
-            changes = {**forced, "restore_backup": older, "restore_before": "", "restore_max_age": ""}
-            return (
-                f"See what the dashboard says of it. Then restore the backup before that one, {older}:",
-                changes,
-                False,
+        if plan.older_backup is None:
+            return Advice(
+                "Check the instance in the dashboard. There is no older backup. To restore this backup again:", force
             )
-        return "See what the dashboard says of it; there is no older backup. To send this one again:", forced, False
+        changes = {**force, "restore_backup": plan.older_backup, "restore_before": "", "restore_max_age": ""}
+        text = f"Check the instance in the dashboard, then restore the next older backup, {plan.older_backup}:"
+        return Advice(text, changes)
     if kind == "unknown":
-        return "Look at the instance. If it was not restored, send it again:", forced, False
+        return Advice("Check the instance. If it was not restored, send the restore again:", force)
     if kind == "too_old":
-        if plan.get("age_seconds") is None:
-            return "If you accept a backup of unknown age:", {"restore_max_age": ""}, False
-        hours = math.ceil(plan["age_seconds"] / 3600) + 1
-        return "If you accept a backup of that age:", {"restore_max_age": f"{hours}h"}, False
+        if plan.age_seconds is None:
+            return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
+        hours = math.ceil(plan.age_seconds / 3600) + 1
+        return Advice("To accept a backup of this age:", {"restore_max_age": f"{hours}h"})
     if kind == "no_backup":
         if str(settings.get("restore_before") or "").strip():
-            return "See whether there is a newer one:", {"restore_before": ""}, True
-        return "Without a backup, a rebuild in the dashboard is all there is. Once there is one, look again:", {}, True
+            return Advice("Check for a newer backup:", {"restore_before": ""}, check=True)
+        text = "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again:"
+        return Advice(text, {}, check=True)
     if kind == "ambiguous":
-        return "Say which one, by its id:", {"restore_instance_ids": plan["ids"][:1]}, True
+        return Advice("Select one by its id:", {"restore_instance_ids": plan.ids[:1]}, check=True)
     if kind == "not_now":
-        instance = plan.get("instance") or {}
-        if status_of(instance) not in RESTORABLE and not is_busy(instance):
-            return "To restore it in this state all the same:", forced, False
+        instance = plan.instance or {}
         if is_busy(instance):
-            return "Wait until it has settled, then run the same again:", {}, False
-        return "Look at the plan with the newest backup:", {"restore_backup": "latest"}, True
-    if kind == "not_confirmed" and plan["why_id"]:
-        return _CONFIRM_BY_ID, {}, False
-    return SAME_AGAIN[kind], {}, kind == "no_instance"
+            return Advice("Wait until the instance is running or stopped, then run the same command again:", {})
+        if status_of(instance) not in RESTORABLE:
+            return Advice("To restore the instance in this status anyway:", force)
+        return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
+    if kind == "not_confirmed" and plan.id_reason:
+        return Advice(_CONFIRM_BY_ID, {})
+    return Advice(ADVICE[kind], {}, check=kind == "no_instance")
 
 
-def named(plan: Data) -> Data:
-    """How a command names the instance: as the user did, but by its id where a name is not plain."""
-    if plan["wanted_id"] is not None:
-        return {"restore_instance_ids": [plan["wanted_id"]]}
-    is_plain = plan["name"].replace("-", "").replace("_", "").isalnum()
-    if plan["instance"] and not is_plain:
-        return {"restore_instance_ids": [plan["instance"]["id"]]}
-    return {"restore_instances": [plan["name"]]}
+def select_instance(plan: RestorePlan) -> Data:
+    """Returns the variable that names the instance: as the user did, or its id if the name needs quoting."""
+    if plan.given_id is not None:
+        return {"restore_instance_ids": [plan.given_id]}
+    is_plain = plan.name.replace("-", "").replace("_", "").isalnum()
+    if plan.instance and not is_plain:
+        return {"restore_instance_ids": [plan.instance["id"]]}
+    return {"restore_instances": [plan.name]}
 
 
-def command(
-    target: Data, to_type: str, settings: Data, changes: Data, *, check: bool = False, confirm: bool = False
+def format_command(
+    target: Data, answer: str, settings: Data, advice: Advice | None = None, *, confirm: bool = False
 ) -> str:
-    """The whole line to type; what was given and differs from the defaults is repeated."""
+    """Returns the complete command. It repeats each setting that differs from the defaults.
+
+    ``answer`` confirms the restore; the command holds it with ``confirm``, or if the user gave one in this run.
+    """
+    changes = advice.changes if advice else {}
+    check = advice is not None and advice.check
     if "restore_instance_ids" in changes:
         target = {}
     variables: Data = {**target, "restore_incident": settings["restore_incident"]}
@@ -111,7 +123,7 @@ def command(
             variables[variable] = value
     variables.update({key: value for key, value in changes.items() if key not in DEFAULTS})
     given = str(settings.get("restore_confirm") or "").strip()
-    if (confirm or given) and to_type and not check:
-        variables["restore_confirm"] = to_type
-    words = [f"ansible-playbook {PLAYBOOK}", *(extra_variable(key, value) for key, value in variables.items())]
+    if (confirm or given) and answer and not check:
+        variables["restore_confirm"] = answer
+    words = [f"ansible-playbook {PLAYBOOK}", *(format_extra_variable(key, value) for key, value in variables.items())]
     return " ".join([*words, "--check"] if check else words)

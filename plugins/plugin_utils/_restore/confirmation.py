@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a person confirms a restore: by the name of the instance, or by its id where the name is not enough. Pure."""
+"""Checks how a user confirms a restore: by the name of the instance, or by its id if the name is ambiguous. Pure."""
 
 from __future__ import annotations
 
@@ -11,99 +11,105 @@ import typing as t
 import unicodedata
 
 from ...module_utils._http.pagination import Resource
-
-Data = dict[str, t.Any]
+from .model import RestorePlan
 
 _TYPABLE_LIMIT = 255
-"""Characters of a name that a human can be asked to type."""
+"""Longest name, in characters, that a user is asked to type."""
 
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Fillers, which are letters or symbols by their category and show nothing."""
+"""Invisible characters that Unicode classifies as letters or symbols."""
 
 _SAME_LOOK = str.maketrans("I1|O", "lll0")
 
 
 class Confirmation(t.NamedTuple):
-    """``answer`` is what has to be typed. ``why_id`` says why that is the id; empty where it is the name."""
+    """The ``answer`` to type. ``id_reason`` says why that is the id; empty if it is the name."""
 
     answer: str
-    why_id: str
+    id_reason: str
 
 
 def build_confirmation(
     instance: Resource, instances: t.Iterable[Resource], *, is_only_one: bool = True
 ) -> Confirmation:
-    """Returns what confirms the restore of ``instance``, so that no other of all ``instances`` can be meant.
+    """Returns the answer that identifies ``instance`` among all ``instances``.
 
-    With ``is_only_one=False`` it is one answer of several, which are joined by commas.
+    With ``is_only_one=False`` it is part of a comma-separated answer, so it can't hold a comma.
     """
     name = "" if instance.get("name") is None else str(instance["name"])
-    why_id = _why_id(name, str(instance["id"]), instances, is_only_one=is_only_one)
-    return Confirmation(str(instance["id"]) if why_id else name.strip(), why_id)
+    id_reason = _find_id_reason(name, str(instance["id"]), instances, is_only_one=is_only_one)
+    return Confirmation(str(instance["id"]) if id_reason else name.strip(), id_reason)
 
 
-def _why_id(name: str, own_id: str, instances: t.Iterable[Resource], *, is_only_one: bool) -> str:
+def _find_id_reason(name: str, own_id: str, instances: t.Iterable[Resource], *, is_only_one: bool) -> str:
     if not _is_typable(name):
         return "Its name can't be typed"
     if "," in name and not is_only_one:
-        return "Its name holds a comma"
+        return "Its name contains a comma"
     for other in instances:
         if str(other["id"]) == own_id:
             continue
         if _look_alike(name, str(other.get("name") or "")):
-            return f"Its name could be taken for that of id {other['id']}"
+            return f"Its name looks like the name of id {other['id']}"
         if _look_alike(name, str(other["id"])):
-            return "Its name reads as the id of another instance"
+            return "Its name looks like the id of another instance"
     return ""
 
 
 def _is_typable(name: str) -> bool:
-    is_shown = name.isprintable() and not any(letter in name for letter in _BLANK_LETTERS)
-    return is_shown and bool(_visible(name)) and len(name) <= _TYPABLE_LIMIT
+    is_visible = name.isprintable() and not any(letter in name for letter in _BLANK_LETTERS)
+    return is_visible and bool(_visible_text(name)) and len(name) <= _TYPABLE_LIMIT
 
 
 @functools.lru_cache(maxsize=4096)
-def _visible(text: str) -> str:
-    """Returns what a person sees of ``text``: no white space, nothing invisible, and one letter for those that look
-    the same in ASCII."""
+def _visible_text(text: str) -> str:
+    """Returns ``text`` as a reader sees it: without white space and invisible characters, and with one letter for those
+    ASCII letters that look alike."""
     letters = unicodedata.normalize("NFKC", text[: 4 * _TYPABLE_LIMIT])
-    # Z is white space, C is control and format characters, M is accents and other marks.
-    seen = (one for one in letters if unicodedata.category(one)[0] not in "ZCM" and one not in _BLANK_LETTERS)
-    return "".join(seen).translate(_SAME_LOOK)
+    # Z: separators, C: control and format characters, M: combining marks.
+    visible = (one for one in letters if unicodedata.category(one)[0] not in "ZCM" and one not in _BLANK_LETTERS)
+    return "".join(visible).translate(_SAME_LOOK)
 
 
 def _look_alike(one: str, other: str) -> bool:
-    """Returns True if one text could be taken for the other. Of letters beyond ASCII, any may look like any letter."""
-    first, second = _visible(one), _visible(other)
+    """Returns True if a reader could confuse the texts. A non-ASCII letter is assumed to look like any letter."""
+    first, second = _visible_text(one), _visible_text(other)
     return len(first) == len(second) and all(
         a == b or not (a.isascii() and b.isascii()) for a, b in zip(first, second, strict=True)
     )
 
 
-def is_confirmed(answer: str, plans: list[Data]) -> bool:
-    """Returns True if ``answer`` confirms each plan that ``sends``, in order; the others may stand in it, too.
+def is_confirmed(answer: str, plans: list[RestorePlan]) -> bool:
+    """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
 
-    White space around an answer does not count: no two instances that are confirmed by name differ in that alone.
+    White space around a name is ignored: no two instances that are confirmed by name differ in that alone.
     """
     parts = [answer] if len(plans) == 1 else answer.split(",")
     given = [part.strip() for part in parts]
     if not all(given):
         return False
-    # How many parts may be used up after each plan.
+    # The possible numbers of parts that the plans so far account for.
     used = {0}
     for plan in plans:
-        after = {count + 1 for count in used if count < len(given) and given[count] in _answers(plan)}
-        used = after if plan["sends"] else used | after
+        after = {count + 1 for count in used if count < len(given) and given[count] in _accepted_answers(plan)}
+        used = after if plan.sends else used | after
     return len(given) in used
 
 
-def _answers(plan: Data) -> set[str]:
-    """Returns the answers that confirm a plan. One that sends nothing may be named by its name or its id."""
-    if plan["sends"] or not plan["instance"]:
-        return {plan["to_type"]}
-    return {plan["to_type"], plan["name"].strip(), str(plan["instance"]["id"])}
+def _accepted_answers(plan: RestorePlan) -> set[str]:
+    """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
+    if plan.sends or not plan.instance:
+        return {plan.answer}
+    return {plan.answer, plan.name.strip(), str(plan.instance["id"])}
 
 
-def answers_to(plans: list[Data]) -> str:
-    """Returns what has to be typed to confirm all that would be sent."""
-    return ",".join(plan["to_type"] for plan in plans if plan["sends"])
+def expected_answer(plans: list[RestorePlan]) -> str:
+    """Returns the text that confirms every restore that would be sent."""
+    return ",".join(plan.answer for plan in plans if plan.sends)
+
+
+def format_prompt(plans: list[RestorePlan]) -> str:
+    """Returns the question that asks for ``expected_answer``."""
+    needs_id = any(plan.id_reason for plan in plans if plan.sends)
+    hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
+    return f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}"

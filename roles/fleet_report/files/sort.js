@@ -1,8 +1,8 @@
 "use strict";
-// The table can be read without this; with it, a column head sorts.
+// Makes the column heads of a table sort it.
 for (const table of document.querySelectorAll("table[data-sortable]")) {
   const body = table.tBodies[0];
-  const said = document.getElementById(table.dataset.sortable);
+  const status = document.getElementById(table.dataset.sortable);
   const heads = [...table.tHead.rows[0].cells];
   const compare = new Intl.Collator("en", { numeric: true }).compare;
   const value = (row, column) => row.cells[column].dataset.sort ?? row.cells[column].textContent.trim();
@@ -17,7 +17,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
       head.setAttribute("aria-sort", up ? "ascending" : "descending");
       const rows = [...body.rows].sort((a, b) => compare(value(a, column), value(b, column)) * (up ? 1 : -1));
       body.replaceChildren(...rows);
-      said.textContent = `Sorted by ${button.textContent}, ${up ? "ascending" : "descending"}.`;
+      status.textContent = `Sorted by ${button.textContent}, ${up ? "ascending" : "descending"}.`;
     });
   });
 }

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import (
-    NONE,
-    extra_variable,
+    EMPTY,
+    format_extra_variable,
+    format_label,
     format_value,
-    label,
     slugify,
 )
 from support.restores import TRICKY_NAMES
@@ -51,11 +51,11 @@ def test_no_two_texts_have_the_same_slug(text):
 
 @given(st.text(max_size=40), st.integers())
 def test_labels_are_one_printable_line(name, identity):
-    assert label(name, identity).isprintable()
+    assert format_label(name, identity).isprintable()
 
 
 def test_what_is_not_there_is_a_dash():
-    assert format_value(None) == format_value("") == NONE
+    assert format_value(None) == format_value("") == EMPTY
     assert format_value(0) == "0"
     assert len(format_value("x" * 1_000_000)) <= 80
 
@@ -69,7 +69,7 @@ def loaded(text: str) -> t.Any:
     st.text(st.characters(min_codepoint=32, max_codepoint=0x2FF, exclude_categories=["Cc"]), min_size=1, max_size=30)
 )
 def test_a_variable_survives_the_shell_and_ansible(value):
-    flag, text = shlex.split(extra_variable("name", value))
+    flag, text = shlex.split(format_extra_variable("name", value))
     assert flag == "-e"
     if text.startswith("{"):
         assert loaded(text) == value
@@ -79,7 +79,7 @@ def test_a_variable_survives_the_shell_and_ansible(value):
 
 @given(st.text(min_size=1, max_size=20))
 def test_no_text_makes_a_command_that_a_terminal_would_obey(value):
-    command = extra_variable("name", [value, "x"])
+    command = format_extra_variable("name", [value, "x"])
     assert command.isprintable()
     _flag, text = shlex.split(command)
     if not value.isprintable():
@@ -87,19 +87,19 @@ def test_no_text_makes_a_command_that_a_terminal_would_obey(value):
 
 
 def test_ordinary_commands_need_no_double_quotes():
-    assert extra_variable("names", ["a-b", "c"]) == "-e names=a-b,c"
-    assert extra_variable("names", ["my bot"]) == "-e '{names: [my bot]}'"
-    assert extra_variable("force", True) == "-e force=true"
+    assert format_extra_variable("names", ["a-b", "c"]) == "-e names=a-b,c"
+    assert format_extra_variable("names", ["my bot"]) == "-e '{names: [my bot]}'"
+    assert format_extra_variable("force", True) == "-e force=true"
 
 
 @pytest.mark.parametrize("word", ["no", "True", "123", "0x10", "1e3", ".5", "null", "~", "2026-99-99", "=", "<<", ""])
 def test_a_word_that_means_something_to_yaml_stays_text_beside_one_that_needs_quotes(word):
-    _flag, text = shlex.split(extra_variable("name", [word, "my bot"]))
+    _flag, text = shlex.split(format_extra_variable("name", [word, "my bot"]))
     assert loaded(text) == [word, "my bot"]
 
 
 def test_half_a_character_does_not_spoil_the_command():
-    _flag, text = shlex.split(extra_variable("name", "x\ud800"))
+    _flag, text = shlex.split(format_extra_variable("name", "x\ud800"))
     assert loaded(text) == "x\N{REPLACEMENT CHARACTER}"
 
 
@@ -108,7 +108,7 @@ def test_half_a_character_does_not_spoil_the_command():
     TRICKY_NAMES,
 )
 def test_a_real_shell_hands_on_the_very_text(text, tmp_path):
-    command = f"printf '%s\\0' {extra_variable('name', text)}"
+    command = f"printf '%s\\0' {format_extra_variable('name', text)}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
     flag, given_text, _end = done.stdout.split("\0")
     assert flag == "-e"

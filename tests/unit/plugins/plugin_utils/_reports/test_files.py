@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import files as report_files
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import (
     ReportError,
-    prepare,
+    prepare_folder,
     record_run,
     write_page,
 )
@@ -66,7 +66,7 @@ def test_runs_at_the_same_time_are_all_on_record(page, template):
 
 
 def test_a_page_is_text_and_its_owner_s_alone(page, template):
-    prepare(str(page))
+    prepare_folder(str(page))
     assert list(page.parent.iterdir()) == []
     record_run(str(page), template, {"text": "<b>\ud800"}, RUN)
     assert page.read_text(encoding="utf-8") == "a of a&lt;b&gt;?\n"
@@ -76,7 +76,7 @@ def test_a_page_is_text_and_its_owner_s_alone(page, template):
 
 
 def test_a_page_that_says_nothing_new_is_written_anew_and_is_no_change(page, template):
-    prepare(str(page))
+    prepare_folder(str(page))
     variables = {"latest": RUN, "text": "x1"}
 
     def write(text, mark, *, check_mode=False):
@@ -143,9 +143,9 @@ def test_a_folder_of_another_user_is_refused(page, template, owners, tmp_path):
     their_link.symlink_to(own)
     owners.give(page.parent, their_link)
     for write in (
-        lambda: prepare(str(page)),
-        lambda: prepare(str(link / "INC-1.html")),
-        lambda: prepare(str(their_link / "INC-1.html")),
+        lambda: prepare_folder(str(page)),
+        lambda: prepare_folder(str(link / "INC-1.html")),
+        lambda: prepare_folder(str(their_link / "INC-1.html")),
         lambda: record_run(str(page), template, {}, RUN),
     ):
         with pytest.raises(ReportError, match="the folder belongs to another user"):
@@ -156,7 +156,7 @@ def test_a_folder_of_another_user_is_refused(page, template, owners, tmp_path):
 def test_a_place_that_can_not_be_used_is_told_before_anything_is_sent(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ReportError) as told:
-        prepare(str(tmp_path / "file/INC-1.html"))
+        prepare_folder(str(tmp_path / "file/INC-1.html"))
     assert str(told.value).startswith(f"The report can't be written to {tmp_path}/file/INC-1.html: ")
     assert str(told.value).endswith(". Nothing was sent.")
 
@@ -166,14 +166,14 @@ def test_where_there_are_no_locks_the_run_is_recorded_without(page, template, mo
         raise OSError(report_files.errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(report_files, "lock_file", no_locks)
-    prepare(str(page))
+    prepare_folder(str(page))
     record_run(str(page), template, {}, RUN)
     assert runs_of(page) == ["a"]
 
 
 def test_another_run_that_holds_the_records_for_too_long_is_not_waited_for(page, template, monkeypatch):
     monkeypatch.setattr(report_files, "LOCK_TIMEOUT", 0.01)
-    prepare(str(page))
+    prepare_folder(str(page))
     with (
         report_files.ReportFolder(page.parent).locked(),
         pytest.raises(ReportError, match="another run has held its lock"),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import page
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 OPTIONS = {"max_age": timedelta(hours=36)}
@@ -23,7 +23,7 @@ ANYTHING = (
 
 
 def of(instances, billing=None, backups=(), journal="", now=NOW):
-    return page(instances, billing or {}, backups if backups is None else list(backups), journal, OPTIONS, now)
+    return build_page(instances, billing or {}, backups if backups is None else list(backups), journal, OPTIONS, now)
 
 
 def test_nothing_at_all():
@@ -45,7 +45,7 @@ def test_trouble_comes_first_and_ages_are_told():
     assert [row["name"] for row in made["rows"]] == ["b", "c", "a"]
     assert [row["backup"]["word"] for row in made["rows"]] == ["overdue", "missing", ""]
     assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
-    assert made["headline"] == "2 of 3 instances need a look."
+    assert made["headline"] == "2 of 3 instances need attention."
     unknown = of(instances, backups=None)
     assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
     assert unknown["counts"]["missing"] == 0
@@ -54,7 +54,7 @@ def test_trouble_comes_first_and_ages_are_told():
 @pytest.mark.parametrize(
     ("balance", "taken", "headline"),
     [
-        (1000, "2026-02-03T08:00:00Z", "The instance is as it should be."),
+        (1000, "2026-02-03T08:00:00Z", "The instance is in order."),
         (5, "2026-02-03T08:00:00Z", "No instance is in trouble, but the balance is low."),
         (1000, "2026-01-01T08:00:00Z", "No instance is in trouble, but 1 of 1 has no fresh backup."),
         (-5, "", "No instance is in trouble, but the balance is low and 1 of 1 has no fresh backup."),

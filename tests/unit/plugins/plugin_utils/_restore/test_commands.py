@@ -17,7 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan im
     match_backups,
     parse_targets,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
 from support.restores import NOW, SETTINGS, WEB, plan
 
 ROLE = Path(__file__).resolve().parents[5] / "roles/restore"
@@ -40,7 +40,7 @@ def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
             "targets": parse_targets("web-bot", None),
             "is_over": True,
         }
-        return report([], [plan(refused)], SETTINGS, run, NOW)["instances"][0]["command"]
+        return build_report([], [plan(refused)], SETTINGS, run, NOW)["instances"][0]["command"]
 
     assert command("error").endswith("-e restore_force=true")
     assert (
@@ -63,5 +63,5 @@ def test_the_next_command_names_an_instance_as_the_user_did_where_that_is_safe(n
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
     plans = build_plans(match_backups(parse_targets(names, ids), instances, []), [], SETTINGS, instances, NOW)
     run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": parse_targets(names, ids), "is_over": True}
-    (verdict,) = report([], plans, SETTINGS, run, NOW)["instances"]
+    (verdict,) = build_report([], plans, SETTINGS, run, NOW)["instances"]
     assert f" -e {named_as} " in verdict["command"]

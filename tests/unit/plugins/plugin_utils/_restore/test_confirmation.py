@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
-    answers_to,
     build_confirmation,
+    expected_answer,
     is_confirmed,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
@@ -39,9 +39,9 @@ def plans_of(*names, unsent=()):
     backups = [one for one in backups if one["instance_id"] not in unsent]
     candidates = match_backups(parse_targets(None, [one["id"] for one in instances]), instances, backups)
     results = [
-        {"item": one, "instance": one["instance"], "backup": one["backup"], "restore": {"outcome": "planned"}}
+        {"item": vars(one), "instance": one.instance, "backup": one.backup, "restore": {"outcome": "planned"}}
         for one in candidates
-        if one["backup"]
+        if one.backup
     ]
     return build_plans(candidates, results, SETTINGS, instances, NOW)
 
@@ -72,7 +72,7 @@ def test_a_name_that_is_no_other_s_confirms(name):
 def test_a_name_that_is_blank_or_can_not_be_typed_does_not(name):
     assert answer(name) == "1"
     (plan,) = plans_of(name)
-    assert any("its id, 1, is given instead" in line for line in plan["lines"])
+    assert any("Confirm with its id instead: 1." in line for line in plan.lines)
     for given_instead in (str(name), str(name).strip(), "", " ", "\u3000", ","):
         assert not is_confirmed(given_instead, [plan])
     assert is_confirmed("1", [plan])
@@ -144,14 +144,14 @@ def test_one_name_with_a_comma_confirms_alone_and_not_among_several():
     (alone,) = plans_of("a,b")
     assert is_confirmed("a,b", [alone])
     several = plans_of("a,b", "c")
-    assert answers_to(several) == "1,c"
+    assert expected_answer(several) == "1,c"
     assert is_confirmed("1,c", several)
     assert not is_confirmed("a,b,c", several)
 
 
 def test_of_several_those_that_are_sent_are_named_in_order_and_the_others_may_be():
     plans = plans_of("web-bot", "bare-bot", "shop-bot", unsent=[2])
-    assert answers_to(plans) == "web-bot,shop-bot"
+    assert expected_answer(plans) == "web-bot,shop-bot"
     for right in ("web-bot,shop-bot", "web-bot, shop-bot", "web-bot,bare-bot,shop-bot", "web-bot,2,shop-bot"):
         assert is_confirmed(right, plans)
     for wrong in (

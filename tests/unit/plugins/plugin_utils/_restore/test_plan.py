@@ -33,25 +33,25 @@ def test_targets_that_can_not_be(names, ids):
 
 
 def test_the_newest_of_its_own_backups_is_found_and_a_name_of_two_is_not_guessed():
-    assert match_backups(parse_targets("web-bot", None), [WEB], BACKUPS)[0]["backup"]["id"] == 12
+    assert match_backups(parse_targets("web-bot", None), [WEB], BACKUPS)[0].backup["id"] == 12
     twins = match_backups(parse_targets("web-bot", None), [WEB, {**WEB, "id": 3}], BACKUPS)[0]
-    assert twins["kind"] == "ambiguous"
+    assert twins.kind == "ambiguous"
     nameless = [{"id": 9, "instance_name": "web-bot", "created_at": "2026-02-02T10:00:00Z"}]
-    assert match_backups(parse_targets(None, [1]), [WEB, {**WEB, "id": 3}], nameless)[0]["kind"] == "no_backup"
-    assert match_backups(parse_targets(None, [1]), [WEB], nameless)[0]["backup"]["id"] == 9
+    assert match_backups(parse_targets(None, [1]), [WEB, {**WEB, "id": 3}], nameless)[0].kind == "no_backup"
+    assert match_backups(parse_targets(None, [1]), [WEB], nameless)[0].backup["id"] == 9
 
 
 def test_a_plan_says_what_is_lost():
-    assert plan()["sends"] is True
-    assert "1 d 0 h old" in plan()["lines"][0]
-    assert plan()["lines"][1].startswith("LOST for good: everything on it since 2026-02-02 10:00 UTC")
-    assert plan()["older_backup"] == 11
+    assert plan().sends is True
+    assert "1 d 0 h old" in plan().lines[0]
+    assert plan().lines[1].startswith("DATA LOSS: all changes since 2026-02-02 10:00 UTC")
+    assert plan().older_backup == 11
 
 
 def test_age_matters_only_for_what_would_be_sent():
-    assert plan(restore_max_age="23h")["kind"] == "too_old"
-    assert plan(restore_max_age="25h")["kind"] == ""
-    assert plan({"restore": {"outcome": "in_flight", "sent_at": "x"}}, restore_max_age="23h")["ready"] is True
+    assert plan(restore_max_age="23h").kind == "too_old"
+    assert plan(restore_max_age="25h").kind == ""
+    assert plan({"restore": {"outcome": "in_flight", "sent_at": "x"}}, restore_max_age="23h").ready is True
     unreadable = {"backup": {"id": 12, "created_at": "some day"}}
-    assert plan(unreadable, restore_max_age="23h")["kind"] == "too_old"
-    assert plan(unreadable)["kind"] == ""
+    assert plan(unreadable, restore_max_age="23h").kind == "too_old"
+    assert plan(unreadable).kind == ""

@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import (
-    earlier_runs,
-    record_text,
-    report,
-    step,
-    with_run,
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import (
+    format_record,
+    parse_record,
+    put_run,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report, build_step
 from support.restores import NOW, SETTINGS, plan
 
 SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at": "2026-02-03T08:05:00Z"}
@@ -23,18 +24,18 @@ SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at
 
 def report_of(restores, changed):
     """The report of a run about these, each restored by this run or by an earlier one."""
-    plans = [{**plan({"restore": restores}), "label": f"bot-{number}"} for number in range(len(changed))]
+    plans = [replace(plan({"restore": restores}), label=f"bot-{number}") for number in range(len(changed))]
     steps = []
     for one, new in zip(plans, changed, strict=True):
-        steps.append(step({"changed": new, "restore": restores}, steps, NOW, step="restore", about=one["label"]))
-        steps.append(step({}, steps, NOW, step="healthy", about=one["label"]))
+        steps.append(build_step({"changed": new, "restore": restores}, steps, NOW, step="restore", about=one.label))
+        steps.append(build_step({}, steps, NOW, step="healthy", about=one.label))
     run = {
         "id": "run-1",
         "began": "2026-02-03T10:00:00+00:00",
         "targets": parse_targets("web-bot", None),
         "is_over": True,
     }
-    return report(steps, plans, SETTINGS, run, NOW)
+    return build_report(steps, plans, SETTINGS, run, NOW)
 
 
 def test_a_plan_counts_what_it_would_send():
@@ -45,18 +46,21 @@ def test_a_plan_counts_what_it_would_send():
         "is_over": True,
         "check": True,
     }
-    assert report([], [plan()], SETTINGS, run, NOW)["headline"] == "1 of 1 instance would be restored"
-    assert report([], [plan({"restore": SENT})], SETTINGS, run, NOW)["headline"] == "0 of 1 instance would be restored"
+    assert build_report([], [plan()], SETTINGS, run, NOW)["headline"] == "1 of 1 instance would be restored"
+    assert (
+        build_report([], [plan({"restore": SENT})], SETTINGS, run, NOW)["headline"]
+        == "0 of 1 instance would be restored"
+    )
 
 
 def test_a_step_begins_where_the_one_before_it_ended():
-    first = step({}, [], NOW, step="service", began="2026-02-03T09:59:58.000+00:00")
-    second = step(
+    first = build_step({}, [], NOW, step="service", began="2026-02-03T09:59:58.000+00:00")
+    second = build_step(
         {"failed": True, "msg": "No\nway", "error": {"status": 401, "request_id": "r-1"}}, [first], NOW, step="key"
     )
-    assert first["seconds"] == 2
-    assert second["began_at"] == first["ended_at"]
-    assert (second["ok"], second["message"], second["request_id"]) == (False, "No way", "r-1")
+    assert first.seconds == 2
+    assert second.began_at == first.ended_at
+    assert (second.ok, second.message, second.request_id) == (False, "No way", "r-1")
 
 
 def test_a_run_that_ended_before_an_address_was_asked_is_not_restored():
@@ -64,20 +68,22 @@ def test_a_run_that_ended_before_an_address_was_asked_is_not_restored():
     run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": [], "is_over": True}
     steps = []
     for name, ok in (("restore", True), ("healthy", True), (None, False)):
-        about = plan()["label"] if ok else None
-        steps.append(step({"changed": ok, "failed": not ok, "msg": "A fault"}, steps, NOW, step=name, about=about))
-    told = report(steps, [plan()], settings, run, NOW)
+        about = plan().label if ok else None
+        steps.append(
+            build_step({"changed": ok, "failed": not ok, "msg": "A fault"}, steps, NOW, step=name, about=about)
+        )
+    told = build_report(steps, [plan()], settings, run, NOW)
     assert told["outcome"] == "failed"
     assert [one["kind"] for one in told["instances"]] == ["interrupted"]
 
 
 def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent():
     told = report_of(SENT, [False])
-    assert told["headline"] == "1 instance restored already; no restore was sent"
+    assert told["headline"] == "1 instance already restored; no restore was sent"
     assert told["screen"] == [
         (
-            "bot-0: Restored already, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
-            "This run sent no restore. It is started and healthy."
+            "bot-0: Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
+            "This run sent no restore. The instance is running and healthy."
         )
     ]
     assert told["instances"][0]["tag"] == "restored already"
@@ -85,7 +91,7 @@ def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent(
     mixed = report_of(SENT, [True, False])
     assert mixed["headline"] == "2 instances restored and healthy, 1 of them by an earlier run"
     assert [one["tag"] for one in mixed["instances"]] == ["restored", "restored already"]
-    assert "already, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT})["lines"][0]
+    assert "already restored for this incident, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT}).lines[0]
 
 
 RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": [{"step": "plan"}]}
@@ -101,20 +107,20 @@ RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored"
         '{"runs": 7}',
         '{"incident": "INC-1", "runs": [7]}',
         '{"incident": "INC-1", "runs": [{"began_at": "x"}]}',
-        record_text("INC-1", [{**RUN, "steps": 7}]),
-        record_text("INC-2", [RUN]),
+        format_record("INC-1", [{**RUN, "steps": 7}]),
+        format_record("INC-2", [RUN]),
     ],
 )
 def test_a_record_that_can_not_be_read_is_none(text):
-    assert earlier_runs(text.encode(), "INC-1") is None
+    assert parse_record(text.encode(), "INC-1") is None
 
 
 def test_a_run_takes_the_place_of_what_was_recorded_of_it_before_and_no_other_s():
     # Two runs may begin at the same moment; a record of an earlier version has no ids.
     before = [{**RUN, "id": "b"}, RUN, {key: value for key, value in RUN.items() if key != "id"}]
-    runs = with_run(before, {**RUN, "outcome": "failed"})
+    runs = put_run(before, {**RUN, "outcome": "failed"})
     assert runs == [before[0], {**RUN, "outcome": "failed"}, before[2]]
-    assert earlier_runs(record_text("I", with_run(runs, {**RUN, "id": "c"})).encode(), "I") == [
+    assert parse_record(format_record("I", put_run(runs, {**RUN, "id": "c"})).encode(), "I") == [
         *runs,
         {**RUN, "id": "c"},
     ]
@@ -123,23 +129,23 @@ def test_a_run_takes_the_place_of_what_was_recorded_of_it_before_and_no_other_s(
 @pytest.mark.parametrize(
     ("restores", "known"),
     [
-        ({"outcome": "planned"}, "Whether the restore of backup 12 was sent is not on record here."),
+        ({"outcome": "planned"}, "This run did not record whether the restore of backup 12 was sent."),
         (
             {"outcome": "in_flight", "sent_at": "2026-02-03T08:00:00Z"},
-            "A restore of backup 12, sent at 2026-02-03T08:00:00Z, was under way; its end was not seen.",
+            "A restore of backup 12, sent at 2026-02-03T08:00:00Z, was in progress; its end was not observed.",
         ),
         (
             {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z"},
             (
                 "Backup 12 was restored by an earlier run, sent at 2026-02-03 08:00 UTC; "
-                "that it is started and healthy was not seen."
+                "this run did not yet check the instance."
             ),
         ),
     ],
 )
 def test_what_was_not_seen_is_not_claimed(restores, known):
     run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": parse_targets("web-bot", None)}
-    so_far = report([], [plan({"restore": restores})], SETTINGS, run, NOW)
+    so_far = build_report([], [plan({"restore": restores})], SETTINGS, run, NOW)
     assert so_far["outcome"] == "unfinished"
     assert so_far["headline"].startswith("0 of 1 instance restored so far")
     (verdict,) = so_far["instances"]
