@@ -61,6 +61,9 @@ class ClawHostersError(Exception):
     Words of the service's own, such as a status, are often in it; so that it is one line is seen to here.
     """
 
+    may_have_been_sent = True
+    """False if the request did not reach the service, so that nothing was executed."""
+
     def __init__(self, message: object = "") -> None:
         super().__init__(one_line(message, MESSAGE_LIMIT))
 
@@ -72,9 +75,13 @@ class ClawHostersError(Exception):
 class SettingsError(ClawHostersError):
     """An option is missing or can't be used; nothing was sent."""
 
+    may_have_been_sent = False
+
 
 class CheckModeError(ClawHostersError):
     """Something other than GET was about to be sent in check mode; it was not."""
+
+    may_have_been_sent = False
 
 
 class RefusedError(ClawHostersError):
@@ -82,18 +89,17 @@ class RefusedError(ClawHostersError):
 
 
 class TransportError(ClawHostersError):
-    """No usable answer came.
-
-    ``sent`` is False when the request surely did not reach the service (unknown host, refused connection).
-    """
+    """No usable response arrived. ``sent`` is False for an unknown host or a refused connection."""
 
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
-        self.sent = sent
+        self.may_have_been_sent = sent
 
 
 class TlsError(ClawHostersError):
     """The service's certificate is not trusted, or no encrypted connection came about; nothing was sent."""
+
+    may_have_been_sent = False
 
 
 class ResponseError(ClawHostersError):
@@ -139,8 +145,8 @@ class ApiError(ClawHostersError):
     """The service answered with an error (contract 1, "Status codes and error codes")."""
 
     hint = ""
-    wait: float | None = None
-    """Seconds after which the service wants to be asked again, where it said so."""
+    retry_after: float | None = None
+    """Seconds after which the service allows a retry, if it says so."""
 
     def __init__(
         self,
@@ -212,8 +218,8 @@ class ServerError(ApiError):
     hint = "The fault is on the service's side; try again later."
 
 
-def type_name(status: int) -> type[ApiError]:
-    """The error that an answer with this status is."""
+def error_class(status: int) -> type[ApiError]:
+    """Returns the class of the error for an HTTP status."""
     return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
 
 

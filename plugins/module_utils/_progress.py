@@ -58,9 +58,9 @@ class Progress:
 
     def _tell(self, what: str, seconds: float, *, since: float, limit: float) -> None:
         self._told[since] = seconds
-        self.say(f"{what}, {seconds:.0f} s of at most {limit:.0f} s")
+        self.report(f"{what}, {seconds:.0f} s of at most {limit:.0f} s")
 
-    def say(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Says it, unless another thread that waits for the same has just done so."""
         now = self.clock()
         if self._say and now - self._said.get(line, -math.inf) > EVERY_SECONDS / 2:
@@ -68,18 +68,21 @@ class Progress:
             self._say(line)
 
 
-class Deadline:
-    """How long one call may still wait, whatever for. Times are in seconds."""
+class Usage(t.Protocol):
+    """Counts the time in which a task waits."""
 
-    def __init__(self, progress: Progress, limit: float, waiting: t.Callable[[], t.ContextManager[None]]) -> None:
+    def waiting(self, clock: t.Callable[[], float], /) -> t.ContextManager[None]:
+        """Adds the duration of the block to the count."""
+
+
+class Deadline:
+    """The time limit of one call to the client, for all its attempts and waits. Times are in seconds."""
+
+    def __init__(self, progress: Progress, limit: float, usage: Usage) -> None:
         self._progress = progress
         self._limit = limit
-        self._waiting = waiting
+        self._usage = usage
         self._started = progress.clock()
-
-    def say(self, line: str) -> None:
-        """Lets the person who waits know, without a wait of this."""
-        self._progress.say(line)
 
     @property
     def elapsed(self) -> float:
@@ -89,7 +92,11 @@ class Deadline:
     def remaining(self) -> float:
         return self._limit - self.elapsed
 
+    def report(self, line: str) -> None:
+        """Shows a line of progress."""
+        self._progress.report(line)
+
     def sleep(self, seconds: float, what: str) -> None:
-        """Sleeps, and lets the person who waits know ``what`` for."""
-        with self._waiting():
+        """Sleeps, and shows ``what`` the wait is for."""
+        with self._usage.waiting(self._progress.clock):
             self._progress.sleep(seconds, what, since=self._started, limit=self._limit)

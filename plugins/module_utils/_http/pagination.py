@@ -20,6 +20,14 @@ MAX_LIST_CHARACTERS = 1 << 26
 """Characters of all pages of a list together: 600 for each of 100 000 entries. In memory they take more."""
 
 
+class Page(t.NamedTuple):
+    """One page of a list. ``characters``: the length of its body."""
+
+    items: list[Resource]
+    pagination: Pagination | None
+    characters: int = 0
+
+
 class ListChangedError(Exception):
     """The list changed, or contradicted itself, while it was read; ``str()`` says how."""
 

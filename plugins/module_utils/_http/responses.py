@@ -13,12 +13,12 @@ import time
 import typing as t
 from urllib.parse import quote
 
-from .._errors import ApiError, MalformedResponseError, RateLimitedError, ResponseError, one_line, type_name
+from .._errors import ApiError, MalformedResponseError, RateLimitedError, ResponseError, error_class, one_line
 from .._rate import headers as rate_headers
 from .._redaction import Redactor, redact_text, without_links
 from .._secret_fields import PAYMENT_WORD, find_secrets, redact
 from .pagination import Pagination, Resource, parse_pagination
-from .transport import Response, redacted_headers
+from .transport import Response, redact_headers
 
 NOT_THE_API = "Is api_url the address of the API?"
 _PAYMENT = re.compile(r"checkout|payment|invoice|balance|top[ _-]?up", re.IGNORECASE)
@@ -42,7 +42,14 @@ def parse_body(request: str, response: Response) -> t.Any:
     return parsed
 
 
-def parse_any(request: str, response: Response) -> object:
+def parse_data_object(request: str, response: Response) -> Resource | None:
+    """Returns the object in ``data``, or None if there is none: a success may have no usable body."""
+    body = parse_body(request, response)
+    data = body.get("data") if isinstance(body, dict) else None
+    return data if isinstance(data, dict) else None
+
+
+def parse_data_or_body(request: str, response: Response) -> object:
     """What a success holds, for shapes that nobody knows: ``data`` where there is one, else the body or its text."""
     body = parse_body(request, response)
     if isinstance(body, dict) and "data" in body:
@@ -62,7 +69,7 @@ def parse_whole_body(request: str, response: Response) -> dict[str, t.Any]:
             f"{request} was answered with {response.status}, but its body is no JSON: {excerpt(response.text)}."
         )
     if not isinstance(parsed, dict) or "data" not in parsed:
-        raise ResponseError(f"{request}: the answer has no `data`, but is {describe_content(parsed)}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: the answer has no `data`, but is {describe_type(parsed)}. {NOT_THE_API}")
     return parsed
 
 
@@ -70,7 +77,7 @@ def parse_object(request: str, response: Response) -> Resource:
     """The object in ``{"data": {...}}``, of which nothing is surely there (U15)."""
     data = parse_whole_body(request, response)["data"]
     if not isinstance(data, dict):
-        raise ResponseError(f"{request}: expected an object in `data`, got {describe_content(data)}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: expected an object in `data`, got {describe_type(data)}. {NOT_THE_API}")
     return data
 
 
@@ -78,7 +85,7 @@ def parse_resource(request: str, response: Response) -> Resource:
     """The object in ``{"data": {...}}``; only its id is surely there (U23)."""
     data = parse_whole_body(request, response)["data"]
     if not isinstance(data, dict) or data.get("id") is None:
-        found = "one without" if isinstance(data, dict) else describe_content(data)
+        found = "one without" if isinstance(data, dict) else describe_type(data)
         raise ResponseError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
     return data
 
@@ -89,15 +96,15 @@ def resource_path(collection: str, resource_id: object) -> str:
 
 
 def require_id(item: Resource, asked: object, kind: str) -> Resource:
-    """Returns ``item`` if it has the id ``asked``. Raises ResponseError otherwise: nothing may be done with another one."""
+    """Returns ``item`` if it has the id ``asked``. Raises ResponseError otherwise."""
     if str(item["id"]) != str(asked):
         raise ResponseError(f"{kind} {asked} was asked for, and {one_line(item['id'])} came: nothing is done with it.")
     return item
 
 
-def parse_items(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
+def parse_resource_list(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
     """The objects in ``{"data": [...]}`` and the pagination object, or None (contract 1, "Envelopes")."""
-    data, pagination = parse_entries(request, response)
+    data, pagination = parse_object_list(request, response)
     if any(item.get("id") is None for item in data):
         raise ResponseError(
             f"{request}: expected a list of objects with ids in `data`, but one has none. {NOT_THE_API}"
@@ -105,13 +112,13 @@ def parse_items(request: str, response: Response) -> tuple[list[Resource], Pagin
     return data, pagination
 
 
-def parse_entries(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
+def parse_object_list(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
     """As items_of, where the objects may have no id (U16)."""
     body = parse_whole_body(request, response)
     data = body["data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise ResponseError(
-            f"{request}: expected a list of objects in `data`, got {describe_content(data)}. {NOT_THE_API}"
+            f"{request}: expected a list of objects in `data`, got {describe_type(data)}. {NOT_THE_API}"
         )
     return data, parse_pagination(body)
 
@@ -120,7 +127,7 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
     """The error envelope, or as much of it as there is, as an exception."""
     envelope = body.get("error", body) if isinstance(body, dict) else body
     fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
-    error = type_name(response.status)(
+    error = error_class(response.status)(
         request,
         response.status,
         code=_text(fields.get("code")),
@@ -128,7 +135,7 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
         details=fields.get("details"),
         request_id=response.headers.get("X-Request-Id"),
     )
-    error.wait = rate_headers.requested_delay(
+    error.retry_after = rate_headers.requested_delay(
         response.headers, time.time(), limited=isinstance(error, RateLimitedError)
     )
     return error
@@ -156,7 +163,7 @@ def redact_payment(response: Response, given: t.Iterable[str] = ()) -> Response:
         return without_links(secrets(text))
 
     shown = json.dumps(redact_text(redact(parsed, word=PAYMENT_WORD), hide)) if readable else hide(response.text)
-    return Response(response.status, redacted_headers(response.headers, hide), shown)
+    return Response(response.status, redact_headers(response.headers, hide), shown)
 
 
 def parse_json(text: str) -> tuple[t.Any, bool]:
@@ -166,7 +173,7 @@ def parse_json(text: str) -> tuple[t.Any, bool]:
     that computes with numbers of the service can overflow.
     """
     try:
-        parsed = json.loads(text, parse_constant=lambda _constant: None, parse_float=_finite, parse_int=_whole_number)
+        parsed = json.loads(text, parse_constant=lambda _constant: None, parse_float=_parse_float, parse_int=_parse_int)
         if "\\ud" in text.lower():
             parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", errors="replace"))
     except (ValueError, RecursionError):
@@ -174,12 +181,12 @@ def parse_json(text: str) -> tuple[t.Any, bool]:
     return (parsed, True) if _is_shallow(parsed) else (None, False)
 
 
-def _finite(digits: str) -> float | None:
+def _parse_float(digits: str) -> float | None:
     number = float(digits)
     return number if math.isfinite(number) else None
 
 
-def _whole_number(digits: str) -> int | None:
+def _parse_int(digits: str) -> int | None:
     return int(digits) if len(digits) <= MAX_DIGITS else None
 
 
@@ -196,7 +203,7 @@ def excerpt(text: object) -> str:
     return one_line(re.sub(r"<[^<>]*>", " ", str(text)[:4000])) or "nothing"
 
 
-def describe_content(value: object) -> str:
+def describe_type(value: object) -> str:
     """What ``value`` is, in a word for a message."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "nothing"}
     return names.get(type(value), "a number")

@@ -43,7 +43,7 @@ def requested_delay(headers: t.Mapping[str, str], now: float, *, limited: bool) 
     as Unix time, as milliseconds or as a delta. Moments are held against
     the server's own ``Date``: a wrong clock here must not matter. ``now`` (Unix time) serves only without a ``Date``.
     """
-    server_now = http_date(headers.get("Date"))
+    server_now = parse_http_date(headers.get("Date"))
     if server_now is None:
         server_now = now
     wait = parse_retry_after(headers.get("Retry-After"), server_now)
@@ -54,37 +54,37 @@ def requested_delay(headers: t.Mapping[str, str], now: float, *, limited: bool) 
 
 def parse_window(headers: t.Mapping[str, str], now: float) -> Window | None:
     """The rate limit's headers, None when they don't tell both how much is left and until when."""
-    left = remaining(headers)
-    reset = finite_number(headers.get("X-RateLimit-Reset"))
+    left = parse_remaining(headers)
+    reset = parse_finite(headers.get("X-RateLimit-Reset"))
     if left is None or reset is None:
         return None
-    server_now = http_date(headers.get("Date"))
+    server_now = parse_http_date(headers.get("Date"))
     if server_now is None or abs(server_now - now) < CLOCK_TOLERANCE:
         # To go by the server's clock, told in whole seconds, would be less exact.
         server_now = now
     until = _until(reset, server_now)
     if left < 0 or until <= -1.0:
         return None
-    limit = finite_number(headers.get("X-RateLimit-Limit"))
+    limit = parse_finite(headers.get("X-RateLimit-Limit"))
     return Window(left, now + min(max(until, MIN_WINDOW), MAX_DELAY), None if limit is None else int(limit))
 
 
 def parse_retry_after(text: str | None, server_now: float) -> float | None:
     """Seconds that ``Retry-After`` asks for, in either of its forms; None when it is absent or unreadable."""
-    seconds = finite_number(text)
+    seconds = parse_finite(text)
     if seconds is not None:
         return seconds
-    moment = http_date(text)
+    moment = parse_http_date(text)
     return None if moment is None else moment - server_now
 
 
-def remaining(headers: t.Mapping[str, str]) -> int | None:
+def parse_remaining(headers: t.Mapping[str, str]) -> int | None:
     """``X-RateLimit-Remaining`` as a whole number, None when it is absent or unreadable."""
-    number = finite_number(headers.get("X-RateLimit-Remaining"))
+    number = parse_finite(headers.get("X-RateLimit-Remaining"))
     return None if number is None else int(number)
 
 
-def http_date(text: str | None) -> float | None:
+def parse_http_date(text: str | None) -> float | None:
     """An HTTP date as Unix time, None when it is absent or unreadable."""
     try:
         moment = parsedate_to_datetime(text or "")
@@ -94,7 +94,7 @@ def http_date(text: str | None) -> float | None:
         return None
 
 
-def finite_number(text: str | None) -> float | None:
+def parse_finite(text: str | None) -> float | None:
     """``text`` as a finite number, None when it is absent, unreadable or infinite."""
     try:
         number = float(text or "")
@@ -104,7 +104,7 @@ def finite_number(text: str | None) -> float | None:
 
 
 def _until_reset(text: str | None, server_now: float) -> float | None:
-    reset = finite_number(text)
+    reset = parse_finite(text)
     return None if reset is None else _until(reset, server_now)
 
 

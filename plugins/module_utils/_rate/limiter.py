@@ -17,7 +17,7 @@ import math
 import typing as t
 from dataclasses import dataclass, field
 
-from .headers import DEFAULT_DELAYS, MAX_DELAY, Window
+from .headers import DEFAULT_DELAYS, MAX_DELAY, Window, parse_window, requested_delay
 
 PROBE_TIMEOUT = 2.0
 """Seconds after which a request that went ahead is joined by one more, then by twice as many, as long as none is
@@ -49,6 +49,15 @@ _NAMES_IN_FILE = {
     "queue": "queue",
 }
 """The fields of a limiter and their names in the budget file, whose format stays."""
+
+
+@dataclass(frozen=True)
+class RequestOutcome:
+    """How one request ended. ``status`` is None if no response arrived."""
+
+    sent: bool
+    status: int | None = None
+    headers: t.Mapping[str, str] = field(default_factory=dict)
 
 
 class InFlight(t.NamedTuple):
@@ -160,6 +169,18 @@ class RateLimiter:
         }
 
     # After a request
+
+    def record(self, who: str, outcome: RequestOutcome, now: float) -> None:
+        """Updates the state with the outcome of the request of ``who``."""
+        if not outcome.sent:
+            self.mark_unsent(who)
+        elif outcome.status is None:
+            self.mark_lost(who)
+        elif outcome.status == 429:
+            self.on_429(who, now, requested_delay(outcome.headers, now, limited=True))
+        else:
+            window = parse_window(outcome.headers, now)
+            self.on_response(who, now, window, is_success=200 <= outcome.status < 300)
 
     def mark_unsent(self, who: str) -> None:
         """It did not reach the service."""

@@ -11,18 +11,19 @@ another user could write is not followed, and a warning says so.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import json
 import os
 import platform
+import threading
 import typing as t
+from dataclasses import dataclass, field
 
 from .._errors import MESSAGE_LIMIT, ClawHostersError, one_line
-from .._http.transport import RequestOutcome
 from .._state.folder import StateFolder, UntrustedError
-from .headers import parse_window, requested_delay
-from .limiter import RateLimiter
+from .limiter import RateLimiter, RequestOutcome
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for the file, which nobody needs for more than a moment."""
@@ -30,6 +31,13 @@ FILE_LIMIT = 1_000_000
 """Bytes. No ledger is as long."""
 
 _numbers = itertools.count()
+
+
+@dataclass
+class Slot:
+    """The permission to send one request, and its outcome, set by the sender."""
+
+    outcome: RequestOutcome = field(default_factory=lambda: RequestOutcome(sent=False))
 
 
 class SharedRateBudget:
@@ -53,53 +61,72 @@ class SharedRateBudget:
         self._name = f"budget-{subject}.json"
         self._clock = clock
         self._warn = warn
-        self._folder = self._open_folder(state_dir, may_create=may_create)
+        self._state_dir = state_dir
+        self._may_create = may_create
+        self._lock = threading.Lock()
+        self._is_open = False
+        self._opened: StateFolder | None = None
 
-    def reserve(self, timeout: float, seconds_left: float, sleep: t.Callable[[float], None]) -> str:
+    @contextlib.contextmanager
+    def slot(self, timeout: float, max_wait: float, sleep: t.Callable[[float], None]) -> t.Iterator[Slot]:
+        """Waits like :meth:`reserve`, and reports the outcome that the block sets."""
+        who = self.reserve(timeout, max_wait, sleep)
+        slot = Slot()
+        try:
+            yield slot
+        finally:
+            self.report(who, slot.outcome)
+
+    def reserve(self, timeout: float, max_wait: float, sleep: t.Callable[[float], None]) -> str:
         """Returns when a request may be sent that lasts ``timeout`` seconds at most; what it returns names it.
 
-        It sleeps no more than ``seconds_left`` in all. What has not come to pass by then, the service shall decide.
+        It sleeps no more than ``max_wait`` in all. What has not come to pass by then, the service shall decide.
         """
         who = f"{platform.node()}:{os.getpid()}:{next(_numbers)}"
         while True:
             pause = self._update(lambda limiter, now: limiter.acquire(who, now, now + timeout))
             if not pause:
                 return who
-            if pause > seconds_left:
+            if pause > max_wait:
                 self._update(lambda limiter, now: limiter.mark_sent(who, now, now + timeout))
                 return who
             sleep(pause)
-            seconds_left -= pause
+            max_wait -= pause
 
     def report(self, who: str, outcome: RequestOutcome) -> None:
         """Takes in what became of the request that ``who`` names."""
-        self._update(lambda limiter, now: _apply_outcome(limiter, who, outcome, now))
+        self._update(lambda limiter, now: limiter.record(who, outcome, now))
 
     def _update(self, change: t.Callable[[RateLimiter, float], float | None]) -> float | None:
         """What ``change`` makes of the ledger, as long as it is held; None where there is none to be had."""
-        if self._folder is None:
+        folder = self._folder()
+        if folder is None:
             return None
         try:
-            with self._folder.locked(self._name, timeout=LOCK_TIMEOUT) as file:
+            with folder.locked(self._name, timeout=LOCK_TIMEOUT) as file:
                 limiter = _read(file)
                 _drop_dead(limiter)
-                outcome = change(limiter, self._clock())
+                result = change(limiter, self._clock())
                 _write(file, limiter)
-                return outcome
+                return result
         except OSError as error:
-            self._warn_not_shared(str(self._folder.path), error)
-            self._folder = None
+            self._warn_not_shared(str(folder.path), error)
+            self._opened = None
             return None
 
-    def _open_folder(self, state_dir: str, *, may_create: bool) -> StateFolder | None:
-        try:
-            folder = StateFolder(state_dir)
-            if may_create:
-                folder.make()
-            return folder if folder.path.exists() else None
-        except (OSError, ClawHostersError) as error:
-            self._warn_not_shared(state_dir, error)
-            return None
+    def _folder(self) -> StateFolder | None:
+        """Returns the folder, opened at the first call, or None if the budget can't be shared."""
+        with self._lock:
+            if not self._is_open:
+                self._is_open = True
+                try:
+                    folder = StateFolder(self._state_dir)
+                    if self._may_create:
+                        folder.make()
+                    self._opened = folder if folder.path.exists() else None
+                except (OSError, ClawHostersError) as error:
+                    self._warn_not_shared(self._state_dir, error)
+        return self._opened
 
     def _warn_not_shared(self, place: str, error: Exception) -> None:
         """Warns that from here on this client waits out answers of 429 by itself."""
@@ -110,18 +137,6 @@ class SharedRateBudget:
             f"{one_line(reason, MESSAGE_LIMIT).rstrip('.')}, so the rate limit is not shared with other processes. "
             "Set state_dir to a folder of your own."
         )
-
-
-def _apply_outcome(limiter: RateLimiter, who: str, outcome: RequestOutcome, now: float) -> None:
-    if not outcome.sent:
-        limiter.mark_unsent(who)
-    elif outcome.status is None:
-        limiter.mark_lost(who)
-    elif outcome.status == 429:
-        limiter.on_429(who, now, requested_delay(outcome.headers, now, limited=True))
-    else:
-        window = parse_window(outcome.headers, now)
-        limiter.on_response(who, now, window, is_success=200 <= outcome.status < 300)
 
 
 def _read(file: int) -> RateLimiter:

@@ -207,17 +207,15 @@ class Fleet:
 
     def _change_one(self, job: Job) -> None:
         """Asks for one change, at most twice in all where contract 11 allows it."""
-        before, is_retry = job.instance, False
+        before = job.instance
         try:
             while True:
                 job.requests += 1
-                change = request_change(
-                    self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2, is_retry=is_retry
-                )
+                change = request_change(self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2)
                 job.seen = change.instance
                 if change.effect is not Effect.RESEND:
                     break
-                job.is_lost, is_retry = change.is_lost, True
+                job.is_lost = change.is_lost
         except ClawHostersError as error:
             job.fail(error, error)
             return

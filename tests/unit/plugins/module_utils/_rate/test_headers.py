@@ -17,9 +17,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers im
     MAX_DELAY,
     MIN_DELAY,
     Window,
-    http_date,
+    parse_http_date,
+    parse_remaining,
     parse_window,
-    remaining,
     requested_delay,
 )
 
@@ -67,8 +67,8 @@ def test_a_date_that_names_no_zone_is_in_gmt_wherever_this_runs(monkeypatch):
     monkeypatch.setenv("TZ", "EST5")
     time.tzset()
     try:
-        assert http_date(formatdate(SERVER_NOW).replace(" -0000", "")) == SERVER_NOW
-        assert http_date(formatdate(SERVER_NOW, usegmt=True)) == SERVER_NOW
+        assert parse_http_date(formatdate(SERVER_NOW).replace(" -0000", "")) == SERVER_NOW
+        assert parse_http_date(formatdate(SERVER_NOW, usegmt=True)) == SERVER_NOW
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -126,4 +126,4 @@ def test_no_header_makes_a_wait_too_long_or_too_short_or_raises(date, parse_retr
     odd = {"Date": date, "Retry-After": parse_retry_after, "X-RateLimit-Reset": reset, "X-RateLimit-Remaining": left}
     wait = requested_delay(odd, now, limited=True)
     assert wait is None or MIN_DELAY <= wait <= MAX_DELAY
-    assert remaining(odd) is None or isinstance(remaining(odd), int)
+    assert parse_remaining(odd) is None or isinstance(parse_remaining(odd), int)
