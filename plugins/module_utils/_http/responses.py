@@ -135,8 +135,8 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
         details=fields.get("details"),
         request_id=response.headers.get("X-Request-Id"),
     )
-    error.retry_after = rate_headers.requested_delay(
-        response.headers, time.time(), limited=isinstance(error, RateLimitedError)
+    error.retry_after = rate_headers.parse_delay(
+        response.headers, time.time(), is_429=isinstance(error, RateLimitedError)
     )
     return error
 
