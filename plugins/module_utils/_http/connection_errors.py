@@ -15,14 +15,14 @@ from urllib.parse import unquote
 from .._errors import ClawHostersError, SettingsError, TlsError, TransportError, one_line
 from .._redaction import Redactor
 
-# transport.py says, before anything is sent, that they are missing.
+# transport.require_library reports missing libraries before anything is sent.
 with contextlib.suppress(ImportError):
     import requests
     from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 _UNTRUSTED = re.compile(r"certificate verify failed: (.*?)\.?( \(_ssl\.c:\d+\))?['\")]*$", re.DOTALL)
 MIN_PROXY_SECRET_LENGTH = 4
-"""Characters. A shorter password of a proxy is not replaced in messages."""
+"""Characters. A shorter proxy password is not redacted."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Connection:
 
 
 def build_transport_error(request: str, connection: Connection, error: Exception) -> ClawHostersError:
-    """Returns the error to raise for one that ``requests`` raised: if the service was reached, and what to do."""
+    """Returns the error to raise for one of ``requests``. Its message says if anything was sent, and what to do."""
     host, timeout, sent = connection.host, connection.timeout, connection.may_have_sent
     if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)) and sent:
         return TransportError(f"{request}: {host} gave no whole answer within {timeout:g} s (timeout).", sent=True)
@@ -94,17 +94,17 @@ def _build_connect_error(request: str, connection: Connection, error: Exception)
 
 
 def _is_unknown_host(error: BaseException) -> bool:
-    """Returns True if the name look-up failed. urllib3 1.26 has no exception of its own for it, as version 2 has."""
+    """Returns True if the DNS lookup failed. Only urllib3 2 has a separate exception for it."""
     return isinstance(error.__cause__ or error.__context__, socket.gaierror)
 
 
 def _system_error(reason: Exception) -> str:
-    """The operating system's words in a urllib3 message such as ``...: [Errno 111] Connection refused``."""
+    """Returns the reason in a urllib3 message such as ``...: [Errno 111] Connection refused``."""
     return one_line(re.sub(r"^.*\[Errno -?\d+\] ", "", str(reason)))
 
 
 def _describe_bad_address(connection: Connection, error: Exception) -> str:
-    """Says which address can't be used. A parser quotes what it can't read, which may be a part of a password."""
+    """Returns which address is invalid, without the parser's message, which may quote a part of a password."""
     host = connection.host
     if connection.proxy is None:
         return f"api_url can't be used ({one_line(error)})."
@@ -117,7 +117,7 @@ def _describe_bad_address(connection: Connection, error: Exception) -> str:
 
 
 def _innermost_message(error: Exception, proxy: str | None) -> str:
-    """The innermost reason in the text of an error that holds others, without the password of the proxy."""
+    """Returns the innermost reason in the text of a nested error, with the password of the proxy redacted."""
     _scheme, separator, rest = (proxy or "").partition("://")
     login = (rest if separator else proxy or "").rpartition("@")[0]
     password = login.partition(":")[2]

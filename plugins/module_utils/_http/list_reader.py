@@ -39,7 +39,7 @@ def read_list(request: str, fetch_page: t.Callable[[int], Page], max_pages: int 
 def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int) -> list[Resource]:
     pages = Paginator(max_pages)
     pages.add(*fetch_page(1))
-    for page in map_ordered(fetch_page, pages.expected()):
+    for page in map_ordered(fetch_page, pages.remaining_pages()):
         pages.add(*page)
         if not pages.next_page:
             break

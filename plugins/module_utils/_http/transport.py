@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One HTTP exchange: the session that a process shares, the key on each request, and what can go wrong on the way."""
+"""Sends single HTTP requests: sessions, authentication, redirects, timeouts and connection errors."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ else:
     REQUESTS_IMPORT_ERROR = None
 
 MIN_REQUESTS_VERSION = (2, 28)
-"""The oldest version of ``requests`` that the tests run with."""
+"""The oldest version of ``requests`` that is tested."""
 
 MAX_REDIRECTS = 3
-"""How many redirects within the host a GET follows."""
+"""Redirects within the host that a GET follows."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """A whole HTTP answer. ``headers`` is read without regard to case. Neither they nor ``text`` hold the key."""
+    """A complete HTTP response. Names of ``headers`` are case-insensitive. The key is redacted everywhere."""
 
     status: int
     headers: t.Mapping[str, str]
@@ -61,7 +61,7 @@ class Response:
 
 
 class BearerAuth(AuthBase):
-    """Puts the key into each request. Being an auth object, it also keeps ``~/.netrc`` from replacing it."""
+    """Adds the key to each request. As an auth object, it also keeps requests from using ``~/.netrc``."""
 
     def __init__(self, key: str | None) -> None:
         self._key = key
@@ -73,23 +73,22 @@ class BearerAuth(AuthBase):
 
 
 def require_library() -> None:
-    """Raises ClawHostersError where ``requests`` can't be used. This check comes before any setting is judged."""
-    found = _installed("requests") if REQUESTS_IMPORT_ERROR else requests.__version__
-    if REQUESTS_IMPORT_ERROR is None and tuple(map(int, re.findall(r"\d+", found)[:2])) >= MIN_REQUESTS_VERSION:
+    """Raises ClawHostersError if ``requests`` can't be used. Called before the settings are validated."""
+    version = _installed("requests") if REQUESTS_IMPORT_ERROR else requests.__version__
+    if REQUESTS_IMPORT_ERROR is None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= MIN_REQUESTS_VERSION:
         return
-    if REQUESTS_IMPORT_ERROR is not None and found:
-        found = (
-            f"{found} with urllib3 {_installed('urllib3')}, which can't be imported: {one_line(REQUESTS_IMPORT_ERROR)}"
-        )
-    lowest = ".".join(map(str, MIN_REQUESTS_VERSION))
+    if REQUESTS_IMPORT_ERROR is not None and version:
+        urllib3_version = _installed("urllib3")
+        version += f" with urllib3 {urllib3_version}, which can't be imported: {one_line(REQUESTS_IMPORT_ERROR)}"
+    min_version = ".".join(map(str, MIN_REQUESTS_VERSION))
     raise ClawHostersError(
-        f"The Python library requests {lowest} or newer, with urllib3 1.26 or 2, is needed where Ansible runs; "
-        f"{sys.executable} has {found or 'none'}. Run: {sys.executable} -m pip install --upgrade requests"
+        f"The Python library requests {min_version} or newer, with urllib3 1.26 or 2, is needed where Ansible runs; "
+        f"{sys.executable} has {version or 'none'}. Run: {sys.executable} -m pip install --upgrade requests"
     )
 
 
 def _installed(library: str) -> str:
-    """The version of an installed library, empty where there is none."""
+    """Returns the version of an installed library, or an empty string."""
     try:
         return str(importlib.metadata.version(library))
     except importlib.metadata.PackageNotFoundError:
@@ -179,19 +178,19 @@ def _send(session: requests.Session, settings: Settings, request: Request, url: 
 
 
 class PlainSession(Session):
-    """A session that looks at no ``Location`` by itself: one that is no address is no reason to lose the answer."""
+    """A session that ignores ``Location``: requests would raise an error for an invalid one and lose the response."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere; where to go is for ``send_request`` to say."""
+        """Returns None: ``send_request`` follows redirects."""
 
 
 _sessions: dict[int, requests.Session] = {}
 
 
 def shared_session() -> requests.Session:
-    """The session of this process: tasks and loop items share its connections, forks don't.
+    """Returns the session of this process. Tasks and loop items share its connections, forks don't.
 
-    It keeps no cookies and repeats nothing by itself.
+    It stores no cookies and does not retry.
     """
     session = _sessions.get(os.getpid())
     if session is None:
@@ -212,7 +211,7 @@ def _new_session() -> requests.Session:
 
 @contextlib.contextmanager
 def _session(*, is_new: bool) -> t.Iterator[requests.Session]:
-    """The shared session, or one of its own for a single request."""
+    """Yields the shared session, or a new one for a single request."""
     if not is_new:
         yield shared_session()
         return
@@ -226,12 +225,12 @@ def _redactor(key: str | None) -> Redactor:
 
 
 def redact_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str]) -> t.Mapping[str, str]:
-    """Returns ``headers`` with ``redact`` applied to each value; they are still read without regard to case."""
+    """Returns ``headers`` with ``redact`` applied to each value. Names stay case-insensitive."""
     return requests.structures.CaseInsensitiveDict({name: redact(value) for name, value in headers.items()})
 
 
 def _find_proxy(settings: Settings, url: str) -> str | None:
-    """Returns the URL of the proxy that the environment names for ``url``, with its password, or None."""
+    """Returns the URL of the proxy for ``url`` in the environment, with its password, or None."""
     if settings.is_loopback:
         return None
     proxies: dict[str, str] = requests.utils.get_environ_proxies(url)
@@ -239,7 +238,7 @@ def _find_proxy(settings: Settings, url: str) -> str | None:
 
 
 def _redirect_origin(url: str, location: str) -> str:
-    """Returns scheme and host of where ``location`` leads from ``url``. The rest may be a secret, too."""
+    """Returns scheme and host of the redirect target. The rest may be secret."""
     try:
         target = urlsplit(urljoin(url, location))
         return one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
@@ -248,11 +247,13 @@ def _redirect_origin(url: str, location: str) -> str:
 
 
 def _resolve_within_host(url: str, location: str) -> str | None:
-    """Where ``location`` leads from ``url``, None when that is another host or no address at all."""
+    """Returns the URL of the redirect target, or None if it is invalid or on another host."""
     try:
         target = urljoin(url, location)
-        here, there = urlsplit(url), urlsplit(target)
-        same = (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port)
+        source, destination = urlsplit(url), urlsplit(target)
+        is_same_host = all(
+            getattr(source, part) == getattr(destination, part) for part in ("scheme", "hostname", "port")
+        )
     except ValueError:
         return None
-    return target if same else None
+    return target if is_same_host else None

@@ -23,7 +23,7 @@ from .._errors import (
     ResponseError,
     ServerError,
     TransportError,
-    details_text,
+    format_details,
     format_list,
     with_suggestion,
 )
@@ -286,7 +286,7 @@ def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
 
 def wants_wrapping(refusal: ApiError, changes: Config) -> bool:
     """Whether a refusal says, in its details, that it misses ``addon``, and nothing of what was sent."""
-    words = set(re.findall(r"\w+", details_text(refusal.details)))
+    words = set(re.findall(r"\w+", format_details(refusal.details)))
     return refusal.status in (400, 422) and "addon" in words and not words & set(changes)
 
 

@@ -159,7 +159,7 @@ class Fleet:
         """
         planned = plan(entries, self.client.fetch_all("/instances"))
         if self.waiter is not None:
-            self.waiter.requests_per_look = self.client.usage.requests
+            self.waiter.requests_per_poll = self.client.usage.requests
         jobs = list({id(job): job for job in planned}.values())
         for job in jobs:
             if job.wanted == "stopped" and job.action is Action.NONE and job.seen and status_of(job.seen) == "paused":

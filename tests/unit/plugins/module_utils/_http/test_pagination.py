@@ -203,7 +203,7 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
     pages = split(list(range(count)), size)
     collector = Paginator(limit)
     collector.add(*pages[0])
-    expected = list(collector.expected())
+    expected = list(collector.remaining_pages())
     asked = []
     while collector.next_page:
         asked.append(collector.next_page)
@@ -215,7 +215,7 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
 def test_who_does_not_tell_how_many_pages_there_are_is_asked_for_one_at_a_time(pagination):
     collector = Paginator()
     collector.add([{"id": 1}], pagination)
-    assert list(collector.expected()) == []
+    assert list(collector.remaining_pages()) == []
 
 
 @given(count=st.integers(1, 40), size=st.integers(1, 10), chance=st.randoms(use_true_random=False))
@@ -312,7 +312,7 @@ def test_a_list_ends_where_its_count_says_whatever_the_count_of_pages_says():
         asked.append(collector.next_page)
         page = [{"id": number} for number in itertools.islice(ids, 25)]
         collector.add(page, {"total_pages": HUGE, "total_count": 50})
-        assert collector.expected() == (range(2, 3) if collector.next_page else range(0))
+        assert collector.remaining_pages() == (range(2, 3) if collector.next_page else range(0))
     assert asked == [1, 2]
     assert len(collector.items) == 50
 
@@ -328,7 +328,7 @@ def test_pages_that_hold_more_than_the_count_says_are_refused():
 def test_who_wants_a_number_of_pages_gets_them_however_many_there_are():
     collector = Paginator(max_pages=2)
     collector.add([{"id": 1}], {"total_pages": HUGE})
-    assert list(collector.expected()) == [2]
+    assert list(collector.remaining_pages()) == [2]
     collector.add([{"id": 2}], {"total_pages": HUGE})
     assert collector.next_page is None
 
