@@ -184,7 +184,7 @@ class UnauthorizedError(ApiError):
 
     hint = (
         "Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); "
-        "keys are made under Dashboard > Settings > API Keys."
+        "create keys under Dashboard > Settings > API Keys."
     )
 
 
@@ -207,13 +207,13 @@ class UnprocessableError(ApiError):
 class RateLimitedError(ApiError):
     """429: the rate limit is exceeded. Nothing was executed."""
 
-    hint = "Try again when the rate limit has opened, or allow more time with retry_timeout."
+    hint = "Try again when the rate limit has reset, or increase retry_timeout."
 
 
 class ServerError(ApiError):
     """5xx: an error of the service or of a proxy in front of it."""
 
-    hint = "The fault is on the service's side; try again later."
+    hint = "This is an error of the service; try again later."
 
 
 def error_class(status: int) -> type[ApiError]:

@@ -63,7 +63,7 @@ class Waiter:
         end the wait. On timeout, raises WaitTimeoutError with the last state, or the error of the last poll.
         """
         interval = INITIAL_INTERVAL
-        description = f"no answer yet to see whether it is {goal}"
+        description = f"no response yet, waiting until it is {goal}"
         while True:
             state: State | None = None
             last_error: ClawHostersError | None = None

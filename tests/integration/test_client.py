@@ -100,7 +100,7 @@ def test_a_fault_that_stays_is_reported_after_a_bounded_number_of_tries(
         client.fetch("/instances/1")
     tries = len(simulator.calls())
     assert 2 < tries < 25
-    assert f"Given up after {tries} tries in {sleeper.total:.0f} s." in str(failure.value)
+    assert f"Gave up after {tries} attempts in {sleeper.total:.0f} s." in str(failure.value)
     assert sleeper.total <= client.settings.retry_timeout
     if fault != "rate_limited":
         # Five tries; between them each pause is twice as long as the one before, and up to a quarter more.
@@ -311,7 +311,7 @@ def test_another_refusal_is_not_taken_for_one_of_the_size(simulator: Simulator, 
 
 def test_a_list_that_never_stands_still_is_an_error_that_says_how(simulator: Simulator, client: Client) -> None:
     simulator.switch(pagination="ignored", per_page_default=25)
-    with pytest.raises(IncompleteListError, match=r"3 times in a row: page 2 was asked for and page 1 came\."):
+    with pytest.raises(IncompleteListError, match=r"3 times in a row: page 2 was requested, but page 1 was returned\."):
         client.fetch_all("/instances")
     assert pages_asked_for(simulator).count(("first", None)) == 3
 
@@ -319,8 +319,8 @@ def test_a_list_that_never_stands_still_is_an_error_that_says_how(simulator: Sim
 @pytest.mark.parametrize(
     ("seconds", "reason"),
     [
-        (12, "waiting, since the requests of this minute are used up (rate limit)"),
-        (9, "no good answer yet, waiting to ask again"),
+        (12, "waiting for the rate limit, which allows no more requests this minute"),
+        (9, "the request failed, waiting to retry"),
     ],
 )
 def test_who_waits_is_told_what_for(
@@ -364,7 +364,7 @@ def test_the_timeout_is_for_the_whole_answer(begin: bytes, drop: bytes) -> None:
             connection.sendall(drop)
             time.sleep(0.05)
 
-    with served(drip) as options, pytest.raises(TransportError, match=r"no whole answer within 0\.5 s") as failure:
+    with served(drip) as options, pytest.raises(TransportError, match=r"no complete response within 0\.5 s") as failure:
         Client(parse_settings(options, pytest.fail)).fetch("/instances/1")
     assert failure.value.may_have_been_sent
 
@@ -375,7 +375,7 @@ def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: p
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 30}, pytest.fail)
     simulator.fault("slow", seconds=0.7)
     Client(settings, progress=Progress(lines.append)).fetch("/instances/1")
-    assert lines[0].endswith(": no whole answer yet to GET /instances/1, 0 s of at most 30 s")
+    assert lines[0].endswith(": no complete response yet to GET /instances/1, 0 s of at most 30 s")
 
 
 def test_a_change_that_must_not_be_sent_twice_takes_no_connection_that_may_be_closed(
@@ -419,7 +419,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(
     simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoding, "MAX_BODY_BYTES", 1000)
-    with pytest.raises(TransportError, match="of no use"):
+    with pytest.raises(TransportError, match="can't be used"):
         client.request("GET", "/instances")
 
 
@@ -441,7 +441,7 @@ def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_li
     assert Client(settings).fetch("/instances/1")["id"] == 1
     simulator.fault("reset_before")
     simulator.fault("hang", seconds=10)
-    with pytest.raises(TransportError, match=r"within 1 s \(timeout\)\. Given up after 2 tries"):
+    with pytest.raises(TransportError, match=r"within 1 s \(timeout\)\. Gave up after 2 attempts"):
         Client(dataclasses.replace(settings, retry_timeout=1.2)).fetch("/instances/1")
 
 

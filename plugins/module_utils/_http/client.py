@@ -158,13 +158,13 @@ class Client:
         # The service does not accept `per_page` (U8): use its default for this list and all later ones.
         self.settings = self.settings.without_page_size()
         if number > 1:
-            raise ListChangedError(f"page {number} was refused for its size")
+            raise ListChangedError(f"page {number} was rejected with per_page")
         return self._fetch_page(path, parse, retry_timeout, number)
 
     def _send_with_retries(self, request: Request, parse: Parser[Parsed], retry_timeout: float | None = None) -> Parsed:
         """Sends the request and returns the parsed response. Retries as ``request.retry`` says, until the timeout."""
         if self.check_mode and request.method != "GET":
-            raise CheckModeError(f"{request} was not sent: in check mode nothing but GET is.")
+            raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
         limit = self.settings.retry_timeout
         deadline = Deadline(self.progress, limit if retry_timeout is None else min(retry_timeout, limit), self.usage)
         timeout, attempt = self.settings.timeout, 1
@@ -176,7 +176,7 @@ class Client:
                 delay = retry_delay(error, attempt)
                 if delay is None or delay > deadline.remaining:
                     if attempt > 1:
-                        error.add(f"Given up after {attempt} tries in {deadline.elapsed:.0f} s.")
+                        error.add(f"Gave up after {attempt} attempts in {deadline.elapsed:.0f} s.")
                     raise
                 delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
                 deadline.sleep(delay, self._wait_reason(error))
@@ -216,5 +216,5 @@ class Client:
         """Returns why the user has to wait: for the rate limit if there is no ``error``."""
         host = urlsplit(self.settings.api_url).netloc
         if error is None or isinstance(error, RateLimitedError):
-            return f"{host}: waiting, since the requests of this minute are used up (rate limit)"
-        return f"{host}: no good answer yet, waiting to ask again"
+            return f"{host}: waiting for the rate limit, which allows no more requests this minute"
+        return f"{host}: the request failed, waiting to retry"

@@ -42,9 +42,9 @@ def build_transport_error(request: str, connection: Connection, error: Exception
     """Returns the error to raise for one of ``requests``. Its message says if anything was sent, and what to do."""
     host, timeout, sent = connection.host, connection.timeout, connection.may_have_sent
     if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)) and sent:
-        return TransportError(f"{request}: {host} gave no whole answer within {timeout:g} s (timeout).", sent=True)
+        return TransportError(f"{request}: {host} sent no complete response within {timeout:g} s (timeout).", sent=True)
     if isinstance(error, requests.exceptions.ContentDecodingError):
-        return TransportError(f"{request}: the answer of {host} is of no use ({one_line(error)}).", sent=True)
+        return TransportError(f"{request}: the response of {host} can't be used ({one_line(error)}).", sent=True)
     if not_connected := _build_tls_error(request, connection, error) or _build_connect_error(
         request, connection, error
     ):
@@ -52,8 +52,10 @@ def build_transport_error(request: str, connection: Connection, error: Exception
     if not sent and isinstance(error, (ValueError, TypeError)):
         return SettingsError(f"{request} was not sent: {_describe_bad_address(connection, error)}")
     if not sent:
-        return TransportError(f"{request} was not sent: the connection to {host} was lost at its start.", sent=False)
-    return TransportError(f"{request}: the connection to {host} was lost before the whole answer came.", sent=True)
+        return TransportError(
+            f"{request} was not sent: the connection to {host} broke while it was set up.", sent=False
+        )
+    return TransportError(f"{request}: the connection to {host} broke before the response was complete.", sent=True)
 
 
 def _build_tls_error(request: str, connection: Connection, error: Exception) -> TlsError | None:
@@ -80,7 +82,7 @@ def _build_connect_error(request: str, connection: Connection, error: Exception)
             f"({_innermost_message(error, connection.proxy)}). Check https_proxy and no_proxy."
         )
     elif isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
-        message = f"{request} was not sent: {host} did not take the connection within {timeout:g} s (timeout)."
+        message = f"{request} was not sent: {host} did not accept the connection within {timeout:g} s (timeout)."
     elif isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
         message = f"{request} was not sent: the host {host} is unknown. Check api_url and the network."
     elif isinstance(cause, NewConnectionError):
@@ -111,8 +113,8 @@ def _describe_bad_address(connection: Connection, error: Exception) -> str:
     if isinstance(error, requests.exceptions.InvalidSchema):
         return f"the proxy for {host} can't be used ({one_line(error)}). Check https_proxy and no_proxy."
     return (
-        f"the proxy for {host}, or api_url, is no address that can be used. Check https_proxy and no_proxy; in a "
-        "password, special characters are written as in %23 for #."
+        f"the URL of the proxy for {host}, or api_url, is not valid. Check https_proxy and no_proxy; in a password, "
+        "percent-encode special characters, for example # as %23."
     )
 
 

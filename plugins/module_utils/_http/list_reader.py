@@ -29,10 +29,10 @@ def read_list(request: str, fetch_page: t.Callable[[int], Page], max_pages: int 
         except ListChangedError as error:
             change = error
         except ListTooLongError as error:
-            raise ResponseError(f"{request}: the list is not read any further, since {error}.") from None
+            raise ResponseError(f"{request}: the list was not read to its end: {error}.") from None
     raise IncompleteListError(
-        f"{request}: the list could not be read whole, {MAX_ATTEMPTS} times in a row: {change}. "
-        "A part of it is never used for the whole; try again when nothing changes in the account."
+        f"{request}: the list could not be read completely, {MAX_ATTEMPTS} times in a row: {change}. "
+        "An incomplete list is never used. Try again when nothing changes in the account."
     )
 
 

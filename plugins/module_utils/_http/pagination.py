@@ -62,7 +62,7 @@ class Paginator:
         number = self.next_page or 1
         self._characters += characters
         if self._characters > MAX_LIST_CHARACTERS:
-            raise ListTooLongError(f"its first {number} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
+            raise ListTooLongError(f"the first {number} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
         if number == 1:
             self._page_length = len(page)
             self._total_pages = _parse_count((pagination or {}).get("total_pages"))
@@ -78,10 +78,10 @@ class Paginator:
             self.next_page = None
             return
         if duplicates:
-            raise ListChangedError(f"{duplicates[0]} came twice, the second time on page {number}")
+            raise ListChangedError(f"{duplicates[0]} appears twice, the second time on page {number}")
         self.next_page = number + 1 if self._expects_more(number, page) else None
         if self.next_page is None and self._total_count not in (None, len(self.items)):
-            raise ListChangedError(f"{len(self.items)} of {self._total_count} came")
+            raise ListChangedError(f"total_count is {self._total_count}, but {len(self.items)} entries were returned")
         if number == self._max_pages:
             self.next_page = None
         if self.next_page and not self._max_pages:
@@ -112,10 +112,10 @@ class Paginator:
     def _check_unchanged(self, number: int, page: list[Resource], pagination: Pagination) -> None:
         count = _parse_count(pagination.get("total_count"))
         if count != self._total_count:
-            raise ListChangedError(f"the count moved from {self._total_count} to {count} on page {number}")
+            raise ListChangedError(f"total_count changed from {self._total_count} to {count} on page {number}")
         current = _parse_count(pagination.get("current_page"))
         if current not in (None, number):
-            raise ListChangedError(f"page {number} was asked for and page {current} came")
+            raise ListChangedError(f"page {number} was requested, but page {current} was returned")
         is_last = self._total_pages is None or number >= self._total_pages
         if len(page) > self._page_length or (len(page) < self._page_length and not is_last):
             raise ListChangedError(f"page {number} has {len(page)} entries, the first one {self._page_length}")

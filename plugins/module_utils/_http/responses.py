@@ -66,10 +66,10 @@ def parse_envelope(request: str, response: Response) -> dict[str, t.Any]:
         if is_web_page(response):
             raise ResponseError(_WEB_PAGE.format(request))
         raise MalformedResponseError(
-            f"{request} was answered with {response.status}, but its body is no JSON: {excerpt(response.text)}."
+            f"{request} was answered with {response.status}, but its body is not JSON: {excerpt(response.text)}."
         )
     if not isinstance(parsed, dict) or "data" not in parsed:
-        raise ResponseError(f"{request}: the answer has no `data`, but is {describe_type(parsed)}. {NOT_THE_API}")
+        raise ResponseError(f"{request}: the response has no `data`, it is {describe_type(parsed)}. {NOT_THE_API}")
     return parsed
 
 
@@ -85,7 +85,7 @@ def parse_resource(request: str, response: Response) -> Resource:
     """Returns the object in ``{"data": {...}}``, which has an id (U23)."""
     data = parse_envelope(request, response)["data"]
     if not isinstance(data, dict) or data.get("id") is None:
-        found = "one without" if isinstance(data, dict) else describe_type(data)
+        found = "one without an id" if isinstance(data, dict) else describe_type(data)
         raise ResponseError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
     return data
 
@@ -99,7 +99,7 @@ def require_id(item: Resource, resource_id: object, kind: str) -> Resource:
     """Returns ``item`` if it has this id. Raises ResponseError otherwise."""
     if str(item["id"]) != str(resource_id):
         raise ResponseError(
-            f"{kind} {resource_id} was asked for, and {one_line(item['id'])} came: nothing is done with it."
+            f"{kind} {resource_id} was requested, but {one_line(item['id'])} was returned. It is not used."
         )
     return item
 

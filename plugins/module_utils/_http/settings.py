@@ -90,8 +90,8 @@ def validate_url(url: str) -> str:
         raise SettingsError(f"api_url '{display_url}' can't be used: write it as https://HOST/PATH.")
     if parts.scheme == "http" and not _is_loopback(host):
         raise SettingsError(
-            f"api_url '{display_url}' is refused, and nothing was sent: http would send the key in the clear. "
-            "Use https; http is only for a service on this machine (127.0.0.0/8, ::1, localhost)."
+            f"api_url '{display_url}' is rejected, and nothing was sent: http would send the key unencrypted. "
+            "Use https; http is allowed only for a service on this machine (127.0.0.0/8, ::1, localhost)."
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
@@ -112,11 +112,11 @@ def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> st
         raise SettingsError(NO_KEY_MESSAGE)
     if not key.isascii() or not key.isprintable():
         raise SettingsError(
-            f"{source} can't be used: it holds a line break or a character that can't stand in an HTTP header. "
+            f"{source} can't be used: it contains a line break or a character that is not allowed in an HTTP header. "
             "Copy the key again."
         )
     if not key.startswith(KEY_PREFIX):
-        warn(f"{source} does not start with {KEY_PREFIX}, as the keys of ClawHosters do; it is used as it is.")
+        warn(f"{source} does not start with {KEY_PREFIX}, like the keys of ClawHosters; it is used anyway.")
     return key
 
 
@@ -128,7 +128,7 @@ def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
     except OSError as error:
         raise SettingsError(f"api_key_file {path} can't be read: {error.strerror}.") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH):
-        warn(f"api_key_file {path} can be read by others than its owner; chmod 600 it.")
+        warn(f"api_key_file {path} is readable by other users; run chmod 600 on it.")
     if len(content) > MAX_KEY_FILE_BYTES:
         raise SettingsError(f"api_key_file {path} is too long to be a key.")
     # Invalid UTF-8 becomes a character that find_key rejects.
@@ -153,13 +153,13 @@ def _validate_ca_path(path: str | None) -> str | None:
         return None
     path = os.path.expanduser(str(path))
     if not os.path.exists(path):
-        raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM form, or leave it out.")
+        raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM format, or omit the option.")
     if os.path.isfile(path):
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except (OSError, ValueError) as error:
             reason = one_line(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
-            raise SettingsError(f"ca_path {path} is no CA bundle in PEM form ({reason}).") from None
+            raise SettingsError(f"ca_path {path} is not a CA bundle in PEM format ({reason}).") from None
     return path
 
 
@@ -180,5 +180,5 @@ def validate_seconds(name: str, seconds: float, *, above: float | None = None) -
 
 def _validate_page_size(value: int | None) -> int | None:
     if value is not None and value < 1:
-        raise SettingsError(f"page_size is {value}, but must be 1 or more; leave it out for the service's own.")
+        raise SettingsError(f"page_size is {value}, but must be 1 or more; omit it for the default of the service.")
     return value

@@ -123,8 +123,8 @@ def send_request(
     # The target of a redirected change may be a secret, such as a checkout page.
     where = f" to {redact(_redirect_origin(url, location))}" if request.method == "GET" else ""
     raise RedirectedError(
-        f"{request} was redirected ({response.status_code}){where}, which is not followed: the key stays with its "
-        "host, and a change goes only where it was sent. Set api_url to the address that answers by itself.",
+        f"{request} was redirected ({response.status_code}){where}. The redirect is not followed: the key is sent to "
+        "no other host, and changes are never redirected. Set api_url to the final address.",
         response.status_code,
     )
 
@@ -135,7 +135,7 @@ def _send_once(
     """Returns the response and its body. Sets the outcome of ``slot``, also when it raises."""
     host = urlsplit(url).netloc
     timeout = request.timeout
-    progress = f"{host}: no whole answer yet to {request}, {{:.0f}} s of at most {timeout:g} s"
+    progress = f"{host}: no complete response yet to {request}, {{:.0f}} s of at most {timeout:g} s"
     watchdog = RequestWatchdog(timeout, lambda seconds: report(progress.format(seconds)))
     slot.outcome = RequestOutcome(sent=True)
     try:
@@ -243,7 +243,7 @@ def _redirect_origin(url: str, location: str) -> str:
         target = urlsplit(urljoin(url, location))
         return one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
     except ValueError:
-        return "an address that can't be read"
+        return "an invalid address"
 
 
 def _resolve_within_host(url: str, location: str) -> str | None:
