@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several calls at a time, their results in order."""
+"""Runs calls in parallel and returns their results in order."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 
 MAX_WORKERS = 16
-"""Requests under way at a time: enough to hide the latency, few enough to be polite."""
+"""Requests in flight: enough to hide the latency without flooding the service."""
 
 Argument = t.TypeVar("Argument")
 Value = t.TypeVar("Value")
 
-_call = threading.local()
+_current_call = threading.local()
 
 
 class Cancelled(Exception):
-    """Nobody waits for what this call makes any more."""
+    """The result of this call is no longer needed."""
 
 
 def sleep(seconds: float) -> None:
-    """Sleeps; in a call of :func:`map_ordered`, for no longer than somebody waits for it. Raises Cancelled."""
-    cancelled: threading.Event | None = getattr(_call, "abandoned", None)
+    """Sleeps. Within a call of :func:`map_ordered`, raises Cancelled as soon as the result is no longer needed."""
+    cancelled: threading.Event | None = getattr(_current_call, "cancelled", None)
     if cancelled is None:
         time.sleep(seconds)
     elif cancelled.wait(seconds):
@@ -36,31 +36,31 @@ def sleep(seconds: float) -> None:
 
 
 def raise_if_cancelled() -> None:
-    """Raises Cancelled in a call of :func:`map_ordered` that nobody waits for any more."""
+    """Raises Cancelled within a call of :func:`map_ordered` whose result is no longer needed."""
     sleep(0)
 
 
 def map_ordered(
-    make: t.Callable[[Argument], Value], given: t.Iterable[Argument], max_workers: int = MAX_WORKERS
+    function: t.Callable[[Argument], Value], arguments: t.Iterable[Argument], max_workers: int = MAX_WORKERS
 ) -> t.Iterator[Value]:
-    """Yields ``make`` of each of ``given``, in their order, with ``max_workers`` calls under way at most.
+    """Like ``map``, with up to ``max_workers`` calls in parallel. Yields the results in order.
 
-    Raises what a call raises, in its turn. Whoever stops early, by an error, a Ctrl-C or the end of a task's time,
-    starts no more calls and ends those that sleep; it waits for the requests alone that are under way.
+    Raises the first error of a call, in order. If the caller stops early (error, Ctrl-C, task timeout), no more calls
+    start, those that sleep are cancelled, and only requests in flight are waited for.
     """
-    rest = iter(given)
+    rest = iter(arguments)
     first = list(islice(rest, max_workers))
     if len(first) < 2:
-        yield from map(make, chain(first, rest))
+        yield from map(function, chain(first, rest))
         return
     cancelled = threading.Event()
-    with ThreadPoolExecutor(len(first), initializer=setattr, initargs=(_call, "abandoned", cancelled)) as pool:
-        under_way: deque[Future[Value]] = deque(pool.submit(make, one) for one in first)
+    with ThreadPoolExecutor(len(first), initializer=setattr, initargs=(_current_call, "cancelled", cancelled)) as pool:
+        pending: deque[Future[Value]] = deque(pool.submit(function, argument) for argument in first)
         try:
-            while under_way:
-                yield under_way.popleft().result()
-                under_way.extend(pool.submit(make, one) for one in islice(rest, 1))
+            while pending:
+                yield pending.popleft().result()
+                pending.extend(pool.submit(function, argument) for argument in islice(rest, 1))
         finally:
             cancelled.set()
-            for future in under_way:
+            for future in pending:
                 future.cancel()

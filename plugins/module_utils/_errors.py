@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What can go wrong, as a small tree: each error is one line that says what happened and what to do.
+"""The errors of the collection. Each message is one line that says what happened and what to do.
 
-Nothing below the module or plugin exits; everything raises one of these.
+Code below the modules and plugins never exits; it raises one of these.
 """
 
 from __future__ import annotations
@@ -14,94 +14,98 @@ import json
 import typing as t
 
 MASK = "********"
-"""What stands where a secret was."""
+"""Replaces a secret."""
 
 SERVICE_TEXT_LIMIT = 200
-"""Characters of the service's own text that a message repeats (contract U11)."""
+"""Characters of a text of the service in a message (contract U11)."""
 
 MESSAGE_LIMIT = 4000
-"""Characters of a whole message, for what was not cut where it was put in."""
+"""Characters of a whole message."""
 
 
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
-    """``text`` on one line, without control characters, cut at ``limit`` characters."""
+    """Returns ``text`` on one line, without control characters, truncated to ``limit`` characters."""
     printable = "".join(character if character.isprintable() else " " for character in str(text)[: limit * 4])
     flat = " ".join(printable.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
-def details_text(details: object) -> str:
-    """The ``details`` of a validation error as one line, whatever their shape (contract U12)."""
+def format_details(details: object) -> str:
+    """Returns the ``details`` of a validation error, of any shape, on one line (contract U12)."""
     if isinstance(details, dict):
-        parts = [f"{field}: {details_text(reason)}" for field, reason in details.items()]
+        parts = [f"{field}: {format_details(reason)}" for field, reason in details.items()]
         return one_line("; ".join(parts))
     if isinstance(details, (list, tuple)):
-        return one_line(", ".join(details_text(item) for item in details))
+        return one_line(", ".join(format_details(item) for item in details))
     if details is None or details == "":
         return ""
     return one_line(details if isinstance(details, str) else json.dumps(details))
 
 
 def format_list(texts: t.Iterable[str], limit: int) -> str:
-    """The first of them, and how many more there are: ``a, b and 3 more``."""
+    """Returns the first texts and the number of the others: ``a, b and 3 more``."""
     every = list(texts)
     more = f" and {len(every) - limit} more" if len(every) > limit else ""
     return ", ".join(every[:limit]) + more
 
 
 def with_suggestion(name: str, known: t.Iterable[str]) -> str:
-    """``name``, and the most similar of the ``known`` names where one is similar: ``tire (do you mean tier?)``."""
+    """Returns ``name``, with a similar one of the ``known`` names if there is one: ``tire (do you mean tier?)``."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"{name} (do you mean {near[0]}?)" if near else name
 
 
 class ClawHostersError(Exception):
-    """Anything that stops a task. ``str(error)`` is the whole message, one line, with no secret in it.
+    """Base class. ``str(error)`` is the whole message, without secrets. It is made one line here, since it may contain
+    texts of the service."""
 
-    Words of the service's own, such as a status, are often in it; so that it is one line is seen to here.
-    """
+    may_have_been_sent = True
+    """False if the request did not reach the service, so that nothing was executed."""
 
     def __init__(self, message: object = "") -> None:
         super().__init__(one_line(message, MESSAGE_LIMIT))
 
     def add(self, sentence: str) -> None:
-        """Ends the message with one more sentence, where a caller knows more than the place that raised."""
+        """Appends a sentence to the message."""
         self.args = (one_line(f"{self} {sentence}", MESSAGE_LIMIT),)
 
 
 class SettingsError(ClawHostersError):
-    """An option is missing or can't be used; nothing was sent."""
+    """An option is missing or invalid. Nothing was sent."""
+
+    may_have_been_sent = False
 
 
 class CheckModeError(ClawHostersError):
-    """Something other than GET was about to be sent in check mode; it was not."""
+    """A request other than GET was not sent, since check mode is on."""
+
+    may_have_been_sent = False
 
 
 class RefusedError(ClawHostersError):
-    """The wanted state can't be reached from the one found; nothing was changed."""
+    """The wanted state can't be reached from the current one. Nothing was changed."""
 
 
 class TransportError(ClawHostersError):
-    """No usable answer came.
-
-    ``sent`` is False when the request surely did not reach the service (unknown host, refused connection).
-    """
+    """No usable response arrived. ``sent`` is False for an unknown host or a refused connection."""
 
     def __init__(self, message: str, *, sent: bool) -> None:
         super().__init__(message)
-        self.sent = sent
+        self.may_have_been_sent = sent
 
 
 class TlsError(ClawHostersError):
-    """The service's certificate is not trusted, or no encrypted connection came about; nothing was sent."""
+    """The certificate is not trusted, or there is no TLS. Nothing was sent."""
+
+    may_have_been_sent = False
 
 
 class ResponseError(ClawHostersError):
-    """The service answered with success, but not in a shape that can be used."""
+    """The response is a success, but does not have the expected shape."""
 
 
 class RedirectedError(ResponseError):
-    """The answer was a redirect that is not followed; ``status`` tells which."""
+    """The response is a redirect that is not followed."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -109,17 +113,17 @@ class RedirectedError(ResponseError):
 
 
 class MalformedResponseError(ResponseError):
-    """The answer is cut off or empty; the next one may be whole."""
+    """The response is truncated or empty. A retry may succeed."""
 
 
 class IncompleteListError(ResponseError):
-    """A list could not be read whole; a part of it is never passed on as all of it (contract 4.4)."""
+    """A list could not be read completely (contract 4.4)."""
 
 
 class PartialError(ClawHostersError):
-    """Not all of what was asked for was done; ``result`` is what the task returns all the same.
+    """Only a part of the task was done. ``result``: the result of the task, which fails.
 
-    ``cause``: what stopped it; the service's own words in it are handed on.
+    ``cause``: the error that stopped it. If it is an ApiError, it becomes ``error`` of the result.
     """
 
     def __init__(self, message: str, result: dict[str, t.Any], cause: ClawHostersError | None = None) -> None:
@@ -128,7 +132,7 @@ class PartialError(ClawHostersError):
 
 
 class WaitTimeoutError(ClawHostersError):
-    """The wanted state was not seen in time; ``last`` is what was seen last."""
+    """The wanted state was not reached in time. ``last`` is the last state."""
 
     def __init__(self, message: str, last: t.Any = None) -> None:
         super().__init__(message)
@@ -136,11 +140,11 @@ class WaitTimeoutError(ClawHostersError):
 
 
 class ApiError(ClawHostersError):
-    """The service answered with an error (contract 1, "Status codes and error codes")."""
+    """The response is an error (contract 1, "Status codes and error codes")."""
 
     hint = ""
-    wait: float | None = None
-    """Seconds after which the service wants to be asked again, where it said so."""
+    retry_after: float | None = None
+    """Seconds after which the service allows a retry, if it says so."""
 
     def __init__(
         self,
@@ -157,15 +161,15 @@ class ApiError(ClawHostersError):
         self.message = message
         self.details = details
         self.request_id = request_id
-        said = " ".join(part for part in (str(status), one_line(code) if code else "") if part)
+        description = " ".join(part for part in (str(status), one_line(code) if code else "") if part)
         if message:
-            said += f": {one_line(message)}"
-        if text := details_text(details):
-            said += f" ({text})"
-        super().__init__(f"{request} was answered with {said.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
+            description += f": {one_line(message)}"
+        if text := format_details(details):
+            description += f" ({text})"
+        super().__init__(f"{request} was answered with {description.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
 
     def as_dict(self) -> dict[str, t.Any]:
-        """The ``error`` that a failed task returns (interface 2)."""
+        """Returns the ``error`` of a failed task (interface 2)."""
         return {
             "status": self.status,
             "code": self.code,
@@ -180,40 +184,40 @@ class UnauthorizedError(ApiError):
 
     hint = (
         "Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); "
-        "keys are made under Dashboard > Settings > API Keys."
+        "create keys under Dashboard > Settings > API Keys."
     )
 
 
 class ForbiddenError(ApiError):
-    """403: the key is good, but may not do this."""
+    """403: the key is valid but has no permission for this."""
 
     hint = "The key is valid but has no permission for this."
 
 
 class NotFoundError(ApiError):
-    """404: absent, or another account's; the service does not tell which. 410 says the same of what was there once."""
+    """404 or 410: the resource does not exist, or belongs to another account."""
 
     hint = "It does not exist, or belongs to another account than this key."
 
 
 class UnprocessableError(ApiError):
-    """422: the request is invalid, or not possible in the present state."""
+    """422: the request is invalid, or not possible in the current state."""
 
 
 class RateLimitedError(ApiError):
-    """429: over the limit. A refused request did nothing."""
+    """429: the rate limit is exceeded. Nothing was executed."""
 
-    hint = "Try again when the rate limit has opened, or allow more time with retry_timeout."
+    hint = "Try again when the rate limit has reset, or increase retry_timeout."
 
 
 class ServerError(ApiError):
-    """5xx: the service or the proxy in front of it is at fault."""
+    """5xx: an error of the service or of a proxy in front of it."""
 
-    hint = "The fault is on the service's side; try again later."
+    hint = "This is an error of the service; try again later."
 
 
-def type_name(status: int) -> type[ApiError]:
-    """The error that an answer with this status is."""
+def error_class(status: int) -> type[ApiError]:
+    """Returns the class of the error for an HTTP status."""
     return _BY_STATUS.get(status, ServerError if status >= 500 else ApiError)
 
 

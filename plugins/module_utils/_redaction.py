@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Replaces known secrets and links in text, however they are spelled. Pure."""
+"""Redacts known secrets and links in text, in any encoding. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import typing as t
 
 from ._errors import MASK
 
-SHORTEST_SECRET = len(MASK)
+MIN_SECRET_LENGTH = len(MASK)
 """Characters. Replacing shorter secrets everywhere would make ordinary text unreadable."""
 
-_HEAD = 3
-"""Characters of a secret that decide whether the rest is searched for: the full pattern takes 15 ms to compile."""
+_PREFIX_LENGTH = 3
+"""Characters of a secret that are searched first: the pattern for all of it takes 15 ms to compile."""
 
-# Where a secret may be interrupted: a line break, written out or escaped, or any character outside of printable ASCII.
+# A break within a secret: a line break, literal or escaped, or any character outside of printable ASCII.
 _BREAK = r"(?:[ \t]{0,80}(?:[^\x20-\x7e]{1,8}|\\{1,8}[rn]|<w?br ?/?>)[ \t]{0,80})?"
 
 _SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
 _COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"
-# Each alternative begins at the start of a word, so that a long word is read once and not from each of its characters.
+# Each alternative begins at the start of a word, so that a long word is scanned only once.
 _LINK = re.compile(
     r"(?<![\w.+-])(?:"
     rf"[^\W\d_][\w.+-]*{_COLON}{_SLASH}{{2}}\S*"  # https://pay.example/...
@@ -36,25 +36,25 @@ _LINK = re.compile(
 
 
 class Redactor:
-    """Replaces ``secrets`` in text, in the spellings that servers and proxies echo them in.
+    """Redacts ``secrets`` in text, in the encodings in which servers and proxies echo them.
 
-    These are: as they are, JSON-escaped, percent-encoded, HTML-escaped, in hex, in base64 (also as part of a longer
-    text, such as ``Bearer KEY``), and broken over lines. Secrets with fewer than ``shortest`` characters are ignored.
+    These are: plain, JSON-escaped, percent-encoded, HTML-escaped, hex, base64 (also as part of a longer text, such as
+    ``Bearer KEY``), and broken over lines. Secrets with fewer than ``min_length`` characters are ignored.
     """
 
-    def __init__(self, secrets: t.Iterable[str], shortest: int = SHORTEST_SECRET) -> None:
-        # The longest first: one may be a part of another.
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= shortest}, key=len, reverse=True)
+    def __init__(self, secrets: t.Iterable[str], min_length: int = MIN_SECRET_LENGTH) -> None:
+        # The longest first: a secret may be a part of another one.
+        self._secrets = sorted({secret for secret in secrets if len(secret) >= min_length}, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
         """Returns ``text`` with the secrets replaced by the mask."""
-        if not self._secrets or not self._head.search(text):
+        if not self._secrets or not self._prefixes.search(text):
             return text
         return self._whole.sub(MASK, text)
 
     @functools.cached_property
-    def _head(self) -> re.Pattern[str]:
-        return self._pattern(_HEAD)
+    def _prefixes(self) -> re.Pattern[str]:
+        return self._pattern(_PREFIX_LENGTH)
 
     @functools.cached_property
     def _whole(self) -> re.Pattern[str]:
@@ -65,21 +65,21 @@ class Redactor:
             "|".join(
                 form
                 for secret in self._secrets
-                for form in (_BREAK.join(map(_spellings, secret[:length])), *_encodings(secret))
+                for form in (_BREAK.join(map(_character_pattern, secret[:length])), *_encoded_patterns(secret))
             )
         )
 
 
-def without_links(text: str) -> str:
-    """Returns ``text`` with everything that could be a link replaced, with or without a scheme or a host.
+def redact_links(text: str) -> str:
+    """Returns ``text`` with everything redacted that could be a link, with or without scheme or host.
 
-    A link ends at white space: which other characters it holds is the service's choice.
+    A link ends at white space, since it may contain any other character.
     """
     return _LINK.sub(MASK, text)
 
 
 def redact_text(value: t.Any, redact: t.Callable[[str], str]) -> t.Any:
-    """Returns parsed JSON with ``redact`` applied to each text in it, names of fields included."""
+    """Returns parsed JSON with ``redact`` applied to each string in it, including names of fields."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
@@ -88,14 +88,14 @@ def redact_text(value: t.Any, redact: t.Callable[[str], str]) -> t.Any:
 
 
 @functools.cache
-def _spellings(character: str) -> str:
-    """Pattern for one character, in each of its spellings."""
+def _character_pattern(character: str) -> str:
+    """Returns a pattern for one character in each encoding."""
     plain = re.escape(character)
     units = character.encode("utf-16-be", errors="surrogatepass")
     escaped = "".join(rf"\\{{1,8}}u{_hex(units[at : at + 2])}" for at in range(0, len(units), 2))
     percent = "".join(f"%(?:25){{0,4}}{_hex(bytes([byte]))}" for byte in character.encode(errors="surrogatepass"))
     code = ord(character)
-    # Each alternative begins with a fixed character: by these the search skips quickly to where a secret may begin.
+    # Each alternative begins with a fixed character, which makes the search fast.
     forms = [
         plain,
         rf"\\{{1,8}}{plain}",
@@ -114,13 +114,13 @@ def _spellings(character: str) -> str:
 _ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "/": "sol", "+": "plus", "=": "equals"}
 
 
-def _encodings(secret: str) -> t.Iterator[str]:
-    """Patterns for the secret in hex and in base64, where it may begin at any of three places in a group."""
+def _encoded_patterns(secret: str) -> t.Iterator[str]:
+    """Yields patterns for the secret in hex and, at each of the three offsets in a group, in base64."""
     content = secret.encode(errors="surrogatepass")
     yield _hex(content)
     for shift in range(3):
         encoded = base64.b64encode(bytes(shift) + content).decode().rstrip("=")
-        # The characters at both ends also depend on what stands around the secret.
+        # The characters at both ends also depend on the text around the secret.
         start, end = (0, 2, 3)[shift], len(encoded) - (1 if (shift + len(content)) % 3 else 0)
         inner = re.escape(encoded[start:end])
         yield inner.replace(r"\+", "+").replace("+", "[+-]").replace("/", "[/_]")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Moments and durations, as the service, users and people write them. Pure."""
+"""Parses and formats times and durations. Pure."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from ._errors import SettingsError, one_line
 _ISO_8601 = re.compile(
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII | re.IGNORECASE
 )
-_LOWEST_UNIX_MILLISECONDS = 1e12
+_MIN_UNIX_MILLISECONDS = 1e12
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def parse_time(value: object) -> datetime | None:
-    """A time of the service in UTC, None where it can't be read: ISO 8601 in any form (contract U25), or Unix time.
+    """Returns a time of the service in UTC, or None if it is invalid. It is ISO 8601 (contract U25) or Unix time.
 
-    Without an offset it is UTC, as all samples are.
+    A time without an offset is UTC, like all samples.
     """
     try:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            seconds = value / 1000 if abs(value) >= _LOWEST_UNIX_MILLISECONDS else value
+            seconds = value / 1000 if abs(value) >= _MIN_UNIX_MILLISECONDS else value
             return datetime.fromtimestamp(seconds, UTC)
-        moment = datetime.fromisoformat(str(value).strip().upper())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        time = datetime.fromisoformat(str(value).strip().upper())
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
 
 
 def parse_timestamp(option: str, text: str | None) -> datetime | None:
-    """The moment that a user gave, in UTC; None when none was given. Raises SettingsError for what is no moment."""
+    """Returns the time in a user's option, in UTC, or None without one. Raises SettingsError for an invalid time."""
     if text is None:
         return None
-    moment = parse_time(text) if _ISO_8601.fullmatch(text.strip()) else None
-    if moment is None:
+    time = parse_time(text) if _ISO_8601.fullmatch(text.strip()) else None
+    if time is None:
         raise SettingsError(
-            f"{option} is '{one_line(text)}', but must be a moment in ISO 8601, such as 2026-02-01T10:00:00Z; "
+            f"{option} is '{one_line(text)}', but must be a time in ISO 8601, such as 2026-02-01T10:00:00Z; "
             "without an offset it is UTC."
         )
-    return moment
+    return time
 
 
 def parse_duration(option: str, text: str | None) -> timedelta | None:
-    """A duration such as ``36h`` or ``7d``, None when none was given. Raises SettingsError for anything else."""
+    """Returns a duration such as ``36h`` or ``7d``, or None without one. Raises SettingsError for an invalid one."""
     if text is None:
         return None
     match = re.fullmatch(r"\s*(\d{1,6})\s*([smhdw])\s*", text)
@@ -58,13 +58,13 @@ def parse_duration(option: str, text: str | None) -> timedelta | None:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
-def format_iso(moment: datetime) -> str:
-    """A moment as journals and reports hold it: UTC, to the millisecond."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+def format_iso(time: datetime) -> str:
+    """Returns the format of journals and reports: ISO 8601 in UTC, with milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def format_duration(duration: timedelta) -> str:
-    """A duration for people: ``3 d 4 h``, ``5 h 20 min``, ``12 min``, ``40 s``."""
+    """Returns a readable duration: ``3 d 4 h``, ``5 h 20 min``, ``12 min``, ``40 s``."""
     seconds = max(int(duration.total_seconds()), 0)
     minutes = seconds // 60
     days, hours = minutes // 1440, minutes // 60 % 24

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One deadline, one poll loop: everything that waits for a state waits here."""
+"""Polls until a resource has the wanted state."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from ._errors import (
 )
 from ._progress import Progress
 
-FIRST_INTERVAL = 2.0
-LONGEST_INTERVAL = 15.0
-GROWTH = 1.5
-SCARCE_REQUESTS = 10
-"""With fewer requests than this left in the window, polls are as rare as they get (contract 11, "Poll budget")."""
+INITIAL_INTERVAL = 2.0
+MAX_INTERVAL = 15.0
+INTERVAL_MULTIPLIER = 1.5
+LOW_REMAINING = 10
+"""With fewer requests left in the window, polls use the maximum interval (contract 11, "Poll budget")."""
 
 SECONDS_PER_REQUEST = 0.6
-"""A hundred a minute (contract 1)."""
+"""100 requests a minute (contract 1)."""
 
-Seen = t.TypeVar("Seen")
+State = t.TypeVar("State")
 
 
 class Waiter:
-    """Polls until a predicate holds or the time is over. All waits of one task share its deadline."""
+    """Polls until a predicate is true or the timeout is over. All waits of one task share its deadline."""
 
     def __init__(
         self,
@@ -42,8 +42,8 @@ class Waiter:
         self.timeout = timeout
         self._progress = progress
         self._requests_left = requests_left
-        self.requests_per_look = 1
-        """What one look costs; those that cost many are taken more rarely than every few seconds."""
+        self.requests_per_poll = 1
+        """The cost of one poll. Expensive polls have a longer interval."""
         self._started = progress.clock()
 
     @property
@@ -52,40 +52,39 @@ class Waiter:
 
     def until(
         self,
-        read: t.Callable[[float], Seen],
-        is_done: t.Callable[[Seen], bool],
-        describe: t.Callable[[Seen], str],
+        fetch: t.Callable[[float], State],
+        is_done: t.Callable[[State], bool],
+        describe: t.Callable[[State], str],
         goal: str,
-    ) -> Seen:
-        """Calls ``read`` at once and then ever more rarely until ``is_done`` holds for what it returns; returns that.
+    ) -> State:
+        """Calls ``fetch`` at growing intervals until ``is_done`` is true for its result, and returns that.
 
-        ``read`` gets the seconds left; ``is_done`` may raise to give up early. A service that is out of order for a
-        while is asked again: only the deadline ends a wait. Raises WaitTimeoutError with what was seen last, or the
-        fault that hid it.
+        ``fetch`` gets the seconds left. ``is_done`` may raise to give up early. Temporary errors of the service do not
+        end the wait. On timeout, raises WaitTimeoutError with the last state, or the error of the last poll.
         """
-        interval = FIRST_INTERVAL
-        shown = f"no answer yet to see whether it is {goal}"
+        interval = INITIAL_INTERVAL
+        description = f"no response yet, waiting until it is {goal}"
         while True:
-            seen: Seen | None = None
-            fault: ClawHostersError | None = None
+            state: State | None = None
+            last_error: ClawHostersError | None = None
             try:
-                seen = read(max(self.seconds_left, 0.0))
+                state = fetch(max(self.seconds_left, 0.0))
             except (TransportError, RateLimitedError, ServerError, IncompleteListError) as error:
-                fault = error
+                last_error = error
             else:
-                shown = describe(seen)
-                if is_done(seen):
-                    return seen
+                description = describe(state)
+                if is_done(state):
+                    return state
             if self.seconds_left <= 0:
-                raise fault or WaitTimeoutError(
-                    f"{shown}, and not {goal} within {self.timeout:g} s (wait_timeout).", seen
+                raise last_error or WaitTimeoutError(
+                    f"{description}, and not {goal} within {self.timeout:g} s (wait_timeout).", state
                 )
-            pause = min(self._pace(interval), self.seconds_left)
-            self._progress.sleep(pause, shown, since=self._started, limit=self.timeout)
-            interval = min(interval * GROWTH, LONGEST_INTERVAL)
+            delay = min(self._poll_interval(interval), self.seconds_left)
+            self._progress.sleep(delay, description, since=self._started, limit=self.timeout)
+            interval = min(interval * INTERVAL_MULTIPLIER, MAX_INTERVAL)
 
-    def _pace(self, interval: float) -> float:
-        left = self._requests_left()
-        if left is not None and left < SCARCE_REQUESTS:
-            return max(LONGEST_INTERVAL, self.requests_per_look * SECONDS_PER_REQUEST)
-        return max(interval, self.requests_per_look * SECONDS_PER_REQUEST)
+    def _poll_interval(self, interval: float) -> float:
+        remaining = self._requests_left()
+        if remaining is not None and remaining < LOW_REMAINING:
+            return max(MAX_INTERVAL, self.requests_per_poll * SECONDS_PER_REQUEST)
+        return max(interval, self.requests_per_poll * SECONDS_PER_REQUEST)

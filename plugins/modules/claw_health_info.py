@@ -83,7 +83,7 @@ error:
     - When the task itself failed, for an option that can't be used, RV(ignore:msg) says why.
   returned: success
   type: str
-  sample: "GET /health was answered with 503. The fault is on the service's side; try again later."
+  sample: "GET /health was answered with 503. This is an error of the service; try again later."
 api:
   description: What the task cost.
   returned: always

@@ -127,7 +127,7 @@ def test_the_whole_history_in_every_shape(simulator: Simulator, switches: dict[s
 def test_a_history_of_which_pages_do_not_move_is_no_short_history(simulator: Simulator, has_ids: bool) -> None:
     simulator.switch(pagination="ignored", drop_fields=[] if has_ids else ["transaction.id"])
     result = result_of(claw_billing_info, simulator, include=["transactions"], max_pages=0)
-    assert "could not be read whole" in result["msg"]
+    assert "could not be read completely" in result["msg"]
     assert result_of(claw_billing_info, simulator, include=["transactions"])["failed"] is False
 
 
@@ -185,7 +185,7 @@ def test_health_in_each_of_its_shapes(simulator: Simulator, answer: str, availab
         ("json_500", {}, "500 internal_server_error"),
         ("html_502", {}, "502: Bad Gateway"),
         ("reset_before", {}, "was lost"),
-        ("hang", {"seconds": 3}, "gave no whole answer within 1 s"),
+        ("hang", {"seconds": 3}, "sent no complete response within 1 s"),
         ("rate_limited", {}, "429"),
         ("redirect", {"location": "http://127.0.0.2:1/"}, "is not followed"),
     ],

@@ -175,7 +175,7 @@ def test_of_the_newest_only_what_might_have_been_newer_is_said(simulator: Simula
 @pytest.mark.parametrize("before", ["yesterday", "", "2026-02-30", "02/01/2026", "1770000000", "2026-02-01T25:00"])
 def test_a_moment_that_is_none_is_refused_before_anything_is_sent(simulator: Simulator, before: str) -> None:
     result = result_of(claw_backup_info, simulator, before=before)
-    assert f"before is '{before}', but must be a moment in ISO 8601" in result["msg"]
+    assert f"before is '{before}', but must be a time in ISO 8601" in result["msg"]
     assert simulator.calls() == []
 
 

@@ -108,8 +108,8 @@ def test_a_refused_connection_is_told(controller: Controller, how: str) -> None:
         ("html_200", {}, ["a web page instead of JSON", "Is api_url"]),
         ("html_502", {}, ["502", "Bad Gateway"]),
         ("json_500", {}, ["500 internal_server_error"]),
-        ("empty", {}, ["no JSON"]),
-        ("truncated_json", {}, ["no JSON"]),
+        ("empty", {}, ["not JSON"]),
+        ("truncated_json", {}, ["not JSON"]),
         ("wrong_type", {"body": [1, 2]}, ["has no `data`"]),
         ("wrong_type", {"body": {"data": "text"}}, ["got a text"]),
         ("wrong_type", {"body": None}, ["is nothing"]),
@@ -134,7 +134,7 @@ def test_plain_http_to_another_machine_is_refused_before_a_byte_is_sent(controll
         listener.settimeout(0.5)
         port = listener.getsockname()[1]
         run = run_with(controller, how, CLAWHOSTERS_API_URL=f"http://{socket.gethostname()}:{port}/api/v1")
-        assert_one_clear_line(run, "is refused, and nothing was sent", "https")
+        assert_one_clear_line(run, "is rejected, and nothing was sent", "https")
         with pytest.raises(TimeoutError):
             listener.accept()
 

@@ -28,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding, watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.retry import NEVER
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from simulator.handle import Simulator
@@ -99,7 +100,7 @@ def test_a_fault_that_stays_is_reported_after_a_bounded_number_of_tries(
         client.fetch("/instances/1")
     tries = len(simulator.calls())
     assert 2 < tries < 25
-    assert f"Given up after {tries} tries in {sleeper.total:.0f} s." in str(failure.value)
+    assert f"Gave up after {tries} attempts in {sleeper.total:.0f} s." in str(failure.value)
     assert sleeper.total <= client.settings.retry_timeout
     if fault != "rate_limited":
         # Five tries; between them each pause is twice as long as the one before, and up to a quarter more.
@@ -144,7 +145,7 @@ def test_a_change_is_never_repeated_after_a_fault(
     simulator.set_instance(1, status="running")
     simulator.fault(fault, **options)
     with pytest.raises((TransportError, ServerError)):
-        client.act("POST", "/instances/1/restart")
+        client.request("POST", "/instances/1/restart")
     assert simulator.calls() == ["POST /instances/1/restart"]
 
 
@@ -152,18 +153,18 @@ def test_a_change_is_never_repeated_after_a_fault(
 def test_a_change_that_was_accepted_needs_no_readable_answer(simulator: Simulator, client: Client, fault: str) -> None:
     simulator.set_instance(1, status="running")
     simulator.fault(fault, after_effect=True)
-    assert client.act("POST", "/instances/1/restart") is None
+    assert client.request("POST", "/instances/1/restart") is None
     assert simulator.effects() == {"restarts": 1}
 
 
 def test_a_change_waits_out_a_rate_limit_and_a_purchase_does_not(simulator: Simulator, client: Client) -> None:
     simulator.set_instance(1, status="running")
     simulator.fault("rate_limited", times=2, retry_after="seconds")
-    client.act("POST", "/instances/1/restart")
+    client.request("POST", "/instances/1/restart")
     assert simulator.effects() == {"restarts": 1}
     simulator.fault("rate_limited")
     with pytest.raises(RateLimitedError):
-        client.buy("/billing/buy_claws", {"package_id": 1}, Watching())
+        client.request("POST", "/billing/buy_claws", body={"package_id": 1}, retry=NEVER, hooks=Watching())
     assert simulator.calls().count("POST /billing/buy_claws") == 1
 
 
@@ -222,7 +223,7 @@ def test_check_mode_sends_nothing_but_get(simulator: Simulator, client: Client) 
     client.check_mode = True
     for method in ("POST", "DELETE", "PATCH", "PUT"):
         with pytest.raises(CheckModeError):
-            client.act(method, "/instances/1")
+            client.request(method, "/instances/1")
     assert simulator.calls() == []
     assert client.fetch("/instances/1")
 
@@ -310,7 +311,7 @@ def test_another_refusal_is_not_taken_for_one_of_the_size(simulator: Simulator, 
 
 def test_a_list_that_never_stands_still_is_an_error_that_says_how(simulator: Simulator, client: Client) -> None:
     simulator.switch(pagination="ignored", per_page_default=25)
-    with pytest.raises(IncompleteListError, match=r"3 times in a row: page 2 was asked for and page 1 came\."):
+    with pytest.raises(IncompleteListError, match=r"3 times in a row: page 2 was requested, but page 1 was returned\."):
         client.fetch_all("/instances")
     assert pages_asked_for(simulator).count(("first", None)) == 3
 
@@ -318,8 +319,8 @@ def test_a_list_that_never_stands_still_is_an_error_that_says_how(simulator: Sim
 @pytest.mark.parametrize(
     ("seconds", "reason"),
     [
-        (12, "waiting, since the requests of this minute are used up (rate limit)"),
-        (9, "no good answer yet, waiting to ask again"),
+        (12, "waiting for the rate limit, which allows no more requests this minute"),
+        (9, "the request failed, waiting to retry"),
     ],
 )
 def test_who_waits_is_told_what_for(
@@ -363,9 +364,9 @@ def test_the_timeout_is_for_the_whole_answer(begin: bytes, drop: bytes) -> None:
             connection.sendall(drop)
             time.sleep(0.05)
 
-    with served(drip) as options, pytest.raises(TransportError, match=r"no whole answer within 0\.5 s") as failure:
+    with served(drip) as options, pytest.raises(TransportError, match=r"no complete response within 0\.5 s") as failure:
         Client(parse_settings(options, pytest.fail)).fetch("/instances/1")
-    assert failure.value.sent
+    assert failure.value.may_have_been_sent
 
 
 def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,15 +375,15 @@ def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: p
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 30}, pytest.fail)
     simulator.fault("slow", seconds=0.7)
     Client(settings, progress=Progress(lines.append)).fetch("/instances/1")
-    assert lines[0].endswith(": no whole answer yet to GET /instances/1, 0 s of at most 30 s")
+    assert lines[0].endswith(": no complete response yet to GET /instances/1, 0 s of at most 30 s")
 
 
 def test_a_change_that_must_not_be_sent_twice_takes_no_connection_that_may_be_closed(
     simulator: Simulator, client: Client
 ) -> None:
     client.fetch("/instances/1")
-    client.act("POST", "/instances/1/restart", hooks=Watching())
-    client.act("POST", "/instances/2/restart")
+    client.request("POST", "/instances/1/restart", hooks=Watching())
+    client.request("POST", "/instances/2/restart")
     connections = [entry["client"] for entry in simulator.log()]
     assert connections[1] not in (connections[0], connections[2])
     assert connections[0] == connections[2]
@@ -418,8 +419,8 @@ def test_an_answer_without_end_is_not_read_to_its_end(
     simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decoding, "MAX_BODY_BYTES", 1000)
-    with pytest.raises(TransportError, match="of no use"):
-        client.act("GET", "/instances")
+    with pytest.raises(TransportError, match="can't be used"):
+        client.request("GET", "/instances")
 
 
 @pytest.mark.parametrize(("times", "seconds"), [(1, 1), (2, 3), (3, 7), (4, 15), (5, 31), (6, 63), (7, 95), (8, 127)])
@@ -440,21 +441,21 @@ def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_li
     assert Client(settings).fetch("/instances/1")["id"] == 1
     simulator.fault("reset_before")
     simulator.fault("hang", seconds=10)
-    with pytest.raises(TransportError, match=r"within 1 s \(timeout\)\. Given up after 2 tries"):
+    with pytest.raises(TransportError, match=r"within 1 s \(timeout\)\. Gave up after 2 attempts"):
         Client(dataclasses.replace(settings, retry_timeout=1.2)).fetch("/instances/1")
 
 
 def test_a_change_is_witnessed_when_it_goes_out_and_when_it_is_refused(simulator: Simulator, client: Client) -> None:
     hooks = Watching()
     simulator.fault("rate_limited", times=2, method="POST")
-    answer = client.act("POST", "/instances/1/restart", hooks=hooks)
+    answer = client.request("POST", "/instances/1/restart", hooks=hooks)
     assert answer is not None
     assert answer["id"] == 1
     assert hooks.told == ["sending", "refused", "sending", "refused", "sending"]
     assert (client.usage.requests, client.usage.retries) == (3, 2)
     simulator.fault("status", status=428, method="POST")
     with pytest.raises(ApiError):
-        client.act("POST", "/instances/1/restart", hooks=hooks)
+        client.request("POST", "/instances/1/restart", hooks=hooks)
     assert hooks.told[-1] == "sending"
 
 
@@ -467,7 +468,7 @@ def test_a_witness_that_says_no_keeps_it_from_going_and_holds_no_place(
     )
     for _time in range(3):
         with pytest.raises(ClawHostersError, match="not now"):
-            client.act("POST", "/instances/1/restart", hooks=Watching(forbids=True))
+            client.request("POST", "/instances/1/restart", hooks=Watching(forbids=True))
     assert simulator.calls() == []
     assert client.usage.requests == 0
     assert client.fetch("/instances/1")["id"] == 1

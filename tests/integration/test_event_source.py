@@ -200,7 +200,7 @@ def test_a_health_that_comes_and_goes_is_not_told(simulator: Simulator) -> None:
         ({"api_key": None}, "No API key was given."),
         ({"api_key": "{{ }}\n"}, "does not start with oc_live_"),
         ({"api_key": "oc_live_\nx"}, "api_key can't be used"),
-        ({"api_url": "http://clawhosters.com/api/v1"}, "is refused, and nothing was sent"),
+        ({"api_url": "http://clawhosters.com/api/v1"}, "is rejected, and nothing was sent"),
         ({"ca_path": "/no/such/file"}, "ca_path /no/such/file does not exist"),
         ({"interval": 0}, "interval is 0, but must be more than 0 seconds, and 1000000 at most."),
         ({"interval": "soon"}, "argument 'interval' is of type"),

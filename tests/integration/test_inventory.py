@@ -230,7 +230,7 @@ def test_a_list_that_never_holds_still_is_an_error_and_no_part_of_it_shows(
     simulator.fault("vanish_between_pages", times=None)
     run = controller.inventory({"statuses": ["all"]})
     assert run.rc != 0
-    assert run.says("could not be read whole"), run.screen
+    assert run.says("could not be read completely"), run.screen
     assert "web-bot" not in run.stdout
 
 

@@ -369,11 +369,11 @@ def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
     simulator.set_instance(1, status="stopped")
     original, refused = transport._send, []
 
-    def send(session: t.Any, settings: t.Any, method: str, *given: t.Any) -> t.Any:
-        if method == "POST" and len(refused) < refusals:
-            refused.append(method)
+    def send(session: t.Any, settings: t.Any, request: t.Any, url: str) -> t.Any:
+        if request.method == "POST" and len(refused) < refusals:
+            refused.append(request)
             raise requests.exceptions.ConnectTimeout
-        return original(session, settings, method, *given)
+        return original(session, settings, request, url)
 
     monkeypatch.setattr(transport, "_send", send)
     refusals = 2

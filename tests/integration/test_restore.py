@@ -564,12 +564,17 @@ def test_what_fails_before_anything_is_sent_leaves_the_incident_free(
 @pytest.mark.parametrize(
     ("options", "path", "other", "words"),
     [
-        ({"instance_id": 1}, "/instances/1", {"id": 2, "name": "test-bot"}, "Instance 1 was asked for, and 2 came"),
+        (
+            {"instance_id": 1},
+            "/instances/1",
+            {"id": 2, "name": "test-bot"},
+            "Instance 1 was requested, but 2 was returned",
+        ),
         (
             {"backup_id": 12},
             "/backups/12",
             {"id": 11, "instance_id": 1, "status": "completed"},
-            "Backup 12 was asked for, and 11 came",
+            "Backup 12 was requested, but 11 was returned",
         ),
     ],
 )

@@ -239,7 +239,7 @@ def test_a_key_in_another_spelling_is_as_secret_in_an_inventory_and_an_event(
         assert_key_is_nowhere(run, controller)
         moved = True
         run = controller.inventory(None, "-vvvv")
-        assert run.says("was redirected (302) to https://elsewhere.example, which is not followed")
+        assert run.says("was redirected (302) to https://elsewhere.example. The redirect is not followed")
         assert_key_is_nowhere(run, controller)
         arguments = parse_arguments({**options, "api_key": SECRET, "interval": 30.0}, pytest.fail)
         watched = Watcher(asyncio.Queue(), arguments, logging.getLogger("watched"), None)

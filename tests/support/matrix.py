@@ -53,7 +53,7 @@ def _status(number: int, *words: str, **options: t.Any) -> Fault:
 LOST = ("was lost",)
 MAY_BE_DONE = ("not known", "can't be seen", "read back", "not exist any more")
 """Words of a failure that says that what was asked for may have been done all the same."""
-HUNG = ("gave no whole answer within", "(wait_timeout)")
+HUNG = ("sent no complete response within", "(wait_timeout)")
 DETAILS = {"x": ["y", {"z": [1, None]}]}
 WRONG_TYPES: list[object] = [
     [],
@@ -77,8 +77,8 @@ FAULTS = [
     Fault("slow", "slow", (), {"seconds": 0.02}),
     Fault("slow after", "slow", (), {"seconds": 0.02, "after_effect": True}),
     Fault("truncated", "truncated", LOST),
-    Fault("truncated JSON", "truncated_json", ("no JSON",)),
-    Fault("empty", "empty", ("no JSON",), {"after_effect": True}),
+    Fault("truncated JSON", "truncated_json", ("not JSON",)),
+    Fault("empty", "empty", ("not JSON",), {"after_effect": True}),
     *(
         Fault(f"wrong type {number}", "wrong_type", ("`data`",), {"body": body, "after_effect": True})
         for number, body in enumerate(WRONG_TYPES)
@@ -129,10 +129,10 @@ FAULTS = [
     Fault(
         "vanishes",
         "vanish_between_pages",
-        ("not be read whole", "There is no", "exist", "404", "no usable", "deleted it"),
+        ("not be read completely", "There is no", "exist", "404", "no usable", "deleted it"),
         is_gone=True,
     ),
-    Fault("comes", "insert_between_pages", ("not be read whole",)),
+    Fault("comes", "insert_between_pages", ("not be read completely",)),
 ]
 
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one HTTP client of the collection: key, envelopes, faults, waits, pages.
+"""The HTTP client of the collection: authentication, retries, rate limit, pagination, errors (contract 1).
 
-It knows the service's transport (contract 1) and nothing of modules or of what an instance is.
+It knows nothing of modules or of instances.
 """
 
 from __future__ import annotations
@@ -12,96 +12,53 @@ from __future__ import annotations
 import contextlib
 import functools
 import random
-import threading
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from .._concurrency import map_ordered, raise_if_cancelled
+from .._concurrency import raise_if_cancelled
 from .._errors import (
     ApiError,
     CheckModeError,
     ClawHostersError,
-    IncompleteListError,
     RateLimitedError,
     ResponseError,
+    ServerError,
+    TransportError,
 )
 from .._progress import Deadline, Progress
-from .._rate import headers as rate_headers
-from .._rate.outcome import RequestOutcome
-from .._rate.shared_budget import SharedRateBudget
-from .pagination import ListChangedError, ListTooLongError, Pagination, Paginator, Resource, id_sort_key
+from .._rate.shared_budget import SharedRateBudget, Slot
+from .list_reader import read_list
+from .pagination import ListChangedError, Page, Pagination, Resource, id_sort_key
+from .request import Request, RequestHooks
 from .responses import (
     is_about_payment,
-    parse_any,
-    parse_body,
-    parse_entries,
-    parse_items,
+    parse_data_object,
     parse_object,
+    parse_object_list,
     parse_resource,
+    parse_resource_list,
     redact_payment,
 )
-from .retry import IDEMPOTENT, JITTER, NEVER, UNSAFE, RetryPolicy, pause_after
+from .retry import JITTER, NEVER, UNSAFE, RetryPolicy, retry_delay
 from .settings import Settings
 from .transport import Response, send_request
-
-LIST_ATTEMPTS = 3
-"""How often a list that shifts is read before giving up."""
-
+from .usage import Usage
 
 Parsed = t.TypeVar("Parsed")
+Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
 PageParser: t.TypeAlias = "t.Callable[[str, Response], tuple[list[Resource], Pagination | None]]"
-
-
-class RequestHooks(t.Protocol):
-    """Is told of a change when it goes out, not when it begins to wait for its turn."""
-
-    def before_send(self) -> None:
-        """It goes out now. What this raises keeps it from going."""
-
-    def on_rejected(self) -> None:
-        """It was answered with 429, so it was not done; it may go out again."""
-
-
-@dataclass
-class Usage:
-    """What a task cost: the ``api`` that every module returns (interface 2). ``waited`` is in seconds."""
-
-    requests: int = 0
-    retries: int = 0
-    waited: float = 0.0
-    remaining: int | None = None
-
-    def as_dict(self) -> dict[str, t.Any]:
-        """The shape that users see."""
-        return {
-            "requests": self.requests,
-            "retries": self.retries,
-            "waited": round(self.waited, 3),
-            "remaining": self.remaining,
-        }
-
-
-class _Request(t.NamedTuple):
-    """One request on its way: a try."""
-
-    method: str
-    path: str
-    params: dict[str, str] | None
-    body: object
-    timeout: float
-    is_retry: bool
 
 
 @dataclass
 class Client:
-    """Talks to one service with one key; raises the errors of errors.py and nothing of ``requests``.
+    """Talks to one service with one key. Raises the errors of ``_errors``, never those of ``requests``.
 
-    In check mode it refuses everything but GET, so that no caller can forget to. With a key and a ``state_dir`` it
-    takes its turn with all other processes that use the key; ``warn`` is told where it can't.
+    In check mode it refuses every method but GET, so that no caller can forget to. With a key and a ``state_dir`` it
+    shares the rate limit with the other processes that use the key; ``warn`` is called if it can't.
 
-    ``payment_texts``: set for a purchase, to the texts of its request. Links, tokens and these texts are then hidden in
-    all that the service answers, but for what :meth:`buy` returns.
+    ``payment_texts``: set for a purchase, to the texts of its request. Links, tokens and these texts are then redacted
+    in every response except that to the purchase itself.
     """
 
     settings: Settings
@@ -110,14 +67,12 @@ class Client:
     usage: Usage = field(default_factory=Usage)
     warn: t.Callable[[str], None] = lambda _text: None
     payment_texts: frozenset[str] | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _waiters: int = field(default=0, repr=False)
-    _waiting_since: float = field(default=0.0, repr=False)
     _budget: SharedRateBudget | None = field(default=None, repr=False)
+    _unclear_changes: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
         key, state_dir = self.settings.api_key, self.settings.state_dir
-        if key and state_dir:
+        if key and state_dir and self._budget is None:
             self._budget = SharedRateBudget(
                 state_dir,
                 self.settings.api_url,
@@ -127,224 +82,139 @@ class Client:
                 may_create=not self.check_mode,
             )
 
-    def fetch(self, path: str, *, retry_timeout: float | None = None) -> Resource:
-        """The resource at ``path``, an object with an id. Raises NotFoundError, ResponseError.
+    def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
+        """Returns this client, set up for a purchase. Both share ``usage`` and the rate limit."""
+        return replace(self, payment_texts=frozenset(texts))
 
-        ``retry_timeout``: seconds that repeats may take, where that is less than ``retry_timeout``.
+    def fetch(self, path: str, *, retry_timeout: float | None = None) -> Resource:
+        """Returns the resource at ``path``, an object with an id. Raises NotFoundError, ResponseError.
+
+        ``retry_timeout``: seconds for retries, if less than the setting of this name.
         """
-        return self._request("GET", path, IDEMPOTENT, parse_resource, retry_timeout=retry_timeout)
+        return self._send_with_retries(Request("GET", path), parse_resource, retry_timeout)
 
     def fetch_object(self, path: str) -> Resource:
-        """The object at ``path``, which needs no id: there is one of it in an account."""
-        return self._request("GET", path, IDEMPOTENT, parse_object)
+        """Returns the object at ``path``, which needs no id: an account has one of it."""
+        return self._send_with_retries(Request("GET", path), parse_object)
+
+    def fetch_all(self, path: str, *, retry_timeout: float | None = None) -> list[Resource]:
+        """Returns every item of the list at ``path``, sorted by id.
+
+        Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
+        """
+        fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, retry_timeout)
+        return sorted(read_list(f"GET {path}", fetch_page), key=id_sort_key)
+
+    def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
+        """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
+        return read_list(f"GET {path}", functools.partial(self._fetch_page, path, parse_object_list, None), max_pages)
 
     def probe(self, path: str) -> Response:
-        """One GET, without the key and never repeated: its answer, whatever the status.
+        """Sends one GET without the key and returns the response, whatever its status. Never retries.
 
         Raises TransportError, TlsError, ResponseError.
         """
-        # The rate is counted by key (contract 1): what has none is none of the shared budget's business.
-        settings = self.settings.without_key()
-        return send_request(
-            settings, "GET", path, timeout=settings.timeout, before=lambda: None, after=self._record_usage
-        )
+        # The rate limit is per key (contract 1), so that a request without one needs no slot.
+        request = Request("GET", path, retry=NEVER, timeout=self.settings.timeout)
+        return send_request(self.settings.without_key(), request, lambda: self._counted(Slot(), is_retry=False))
 
-    def fetch_all(self, path: str, *, retry_timeout: float | None = None) -> list[Resource]:
-        """Every item of the collection at ``path``, sorted by id.
-
-        Raises IncompleteListError, never a short list, and ResponseError for a list that is longer than is ever read.
-        """
-        return sorted(self._fetch_pages_with_retry(path, parse_items, retry_timeout=retry_timeout), key=id_sort_key)
-
-    def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
-        """As fetch_all, for objects that may have no id: in the service's order, up to ``max_pages`` if not 0."""
-        return self._fetch_pages_with_retry(path, parse_entries, max_pages=max_pages)
-
-    def act(
+    def request(
         self,
         method: str,
         path: str,
-        body: object = None,
-        hooks: RequestHooks | None = None,
         *,
-        is_retry: bool = False,
-    ) -> Resource | None:
-        """Asks for a change; returns the object that the service answers with, None when it sends none.
+        body: object = None,
+        retry: RetryPolicy = UNSAFE,
+        hooks: RequestHooks | None = None,
+        parse: t.Callable[[str, Response], t.Any] = parse_data_object,
+    ) -> t.Any:
+        """Sends a change and returns what ``parse`` returns: by default the object in ``data``, or None.
 
-        ``is_retry``: the caller has asked for it before, which only the count of repeats needs to know.
+        Seven parameters, like the request functions of HTTP libraries: all but the first two have a default.
 
-        Raises CheckModeError in check mode, before anything is sent. After TransportError with ``sent`` and after
-        ServerError the change may or may not have been made: read, then decide.
+        Raises CheckModeError in check mode, before anything is sent. After an error with ``may_have_been_sent`` that
+        is no refusal, the change may have been made: read the resource, then decide.
         """
-        response = self._request(method, path, UNSAFE, parse_body, body=body, hooks=hooks, is_retry=is_retry)
-        data = response.get("data") if isinstance(response, dict) else None
-        return data if isinstance(data, dict) else None
+        request = Request(method, path, body=body, retry=retry, hooks=hooks)
+        try:
+            return self._send_with_retries(request, parse)
+        except (TransportError, ServerError, ResponseError):
+            self._unclear_changes.add(str(request))
+            raise
 
-    def buy(self, path: str, body: object, hooks: RequestHooks) -> object:
-        """Sends a purchase, which is never repeated; returns whatever the service answers with (contract 5.5)."""
-        return self._request("POST", path, NEVER, parse_any, body=body, hooks=hooks)
-
-    def _fetch_pages_with_retry(
-        self, path: str, read: PageParser, *, retry_timeout: float | None = None, max_pages: int = 0
-    ) -> list[Resource]:
-        reason: ListChangedError | None = None
-        for _reading in range(LIST_ATTEMPTS):
-            try:
-                return self._fetch_pages(path, read, retry_timeout, max_pages)
-            except ListChangedError as shifted:
-                reason = shifted
-            except ListTooLongError as too_long:
-                raise ResponseError(f"GET {path}: the list is not read any further, since {too_long}.") from None
-        raise IncompleteListError(
-            f"GET {path}: the list could not be read whole, {LIST_ATTEMPTS} times in a row: {reason}. "
-            "A part of it is never used for the whole; try again when nothing changes in the account."
-        )
-
-    def _fetch_pages(self, path: str, read: PageParser, retry_timeout: float | None, max_pages: int) -> list[Resource]:
-        pages = Paginator(max_pages)
-        pages.add(*self._fetch_page(path, 1, read, retry_timeout))
-        for page in map_ordered(lambda number: self._fetch_page(path, number, read, retry_timeout), pages.expected()):
-            pages.add(*page)
-            if not pages.next_page:
-                break
-        while pages.next_page:
-            pages.add(*self._fetch_page(path, pages.next_page, read, retry_timeout))
-        return pages.items
-
-    def _fetch_page(
-        self, path: str, number: int, read: PageParser, retry_timeout: float | None
-    ) -> tuple[list[Resource], Pagination | None, int]:
-        """Returns a page, its pagination object, and how many characters it has."""
-
-        def measured(request: str, response: Response) -> tuple[list[Resource], Pagination | None, int]:
-            return (*read(request, response), len(response.text))
+    def _fetch_page(self, path: str, parse: PageParser, retry_timeout: float | None, number: int) -> Page:
+        def parse_page(request: str, response: Response) -> Page:
+            return Page(*parse(request, response), len(response.text))
 
         params = {"page": str(number)} if number > 1 else {}
         page_size = self.settings.page_size
         if page_size is not None:
             params["per_page"] = str(page_size)
         try:
-            return self._request("GET", path, IDEMPOTENT, measured, params=params, retry_timeout=retry_timeout)
-        except ApiError as refusal:
-            if page_size is None or refusal.status not in (400, 422):
+            return self._send_with_retries(Request("GET", path, params), parse_page, retry_timeout)
+        except ApiError as error:
+            if page_size is None or error.status not in (400, 422):
                 raise
-        # The service does not take `per_page` (U8): go on without, for this list and those after it.
+        # The service does not accept `per_page` (U8): use its default for this list and all later ones.
         self.settings = self.settings.without_page_size()
         if number > 1:
-            raise ListChangedError(f"page {number} was refused for its size")
-        return self._fetch_page(path, number, read, retry_timeout)
+            raise ListChangedError(f"page {number} was rejected with per_page")
+        return self._fetch_page(path, parse, retry_timeout, number)
 
-    def _request(
-        self,
-        method: str,
-        path: str,
-        retry: RetryPolicy,
-        read: t.Callable[[str, Response], Parsed],
-        *,
-        params: dict[str, str] | None = None,
-        body: object = None,
-        retry_timeout: float | None = None,
-        hooks: RequestHooks | None = None,
-        is_retry: bool = False,
-    ) -> Parsed:
-        """Sends the request and returns what ``read`` parses. Repeats it as ``retry`` says, until ``retry_timeout``."""
-        if self.check_mode and method != "GET":
-            raise CheckModeError(f"{method} {path} was not sent: in check mode nothing but GET is.")
-        limit = (
-            self.settings.retry_timeout if retry_timeout is None else min(retry_timeout, self.settings.retry_timeout)
-        )
-        deadline = Deadline(self.progress, limit, self._waiting)
-        attempt = 0
+    def _send_with_retries(self, request: Request, parse: Parser[Parsed], retry_timeout: float | None = None) -> Parsed:
+        """Sends the request and returns the parsed response. Retries as ``request.retry`` says, until the timeout."""
+        if self.check_mode and request.method != "GET":
+            raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
+        limit = self.settings.retry_timeout
+        deadline = Deadline(self.progress, limit if retry_timeout is None else min(retry_timeout, limit), self.usage)
+        timeout, attempt = self.settings.timeout, 1
         while True:
-            attempt += 1
             try:
-                # The first try has all of `timeout`; those after it end with the limit.
-                timeout = (
-                    self.settings.timeout if attempt == 1 else min(self.settings.timeout, max(deadline.remaining, 1.0))
-                )
-                request = _Request(method, path, params, body, timeout, is_retry or attempt > 1)
-                response = self._exchange(request, deadline, hooks)
-                return read(f"{method} {path}", self._without_payment_links(path, response, retry))
-            except retry.retry_on as error:
-                delay = pause_after(error, attempt)
+                response = self._send(replace(request, timeout=timeout, attempt=attempt), deadline)
+                return parse(str(request), response)
+            except request.retry.retry_on as error:
+                delay = retry_delay(error, attempt)
                 if delay is None or delay > deadline.remaining:
                     if attempt > 1:
-                        error.add(f"Given up after {attempt} tries in {deadline.elapsed:.0f} s.")
+                        error.add(f"Gave up after {attempt} attempts in {deadline.elapsed:.0f} s.")
                     raise
-                deadline.sleep(min(delay * random.uniform(1, 1 + JITTER), deadline.remaining), self._wait_reason(error))
+                delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
+                deadline.sleep(delay, self._wait_reason(error))
+            # Only the first attempt has the whole timeout: retries end with the deadline.
+            timeout, attempt = min(self.settings.timeout, max(deadline.remaining, 1.0)), attempt + 1
 
-    def _without_payment_links(self, path: str, response: Response, retry: RetryPolicy) -> Response:
-        """Returns ``response`` without what could be used to pay, where it is about a payment and may be shown."""
-        is_bought = retry is NEVER and response.is_success
-        may_pay = not response.is_success or path.startswith("/billing/")
-        is_payment = self.payment_texts is not None or (may_pay and is_about_payment(response))
-        return redact_payment(response, self.payment_texts or ()) if is_payment and not is_bought else response
-
-    def _exchange(self, request: _Request, deadline: Deadline, hooks: RequestHooks | None) -> Response:
-        """One exchange, in turn with all who use the key."""
-        turn = ""
-
-        def before() -> None:
-            nonlocal turn
-            raise_if_cancelled()
-            if self._budget:
-                wait = functools.partial(deadline.sleep, what=self._wait_reason())
-                turn = self._budget.reserve(request.timeout, deadline.remaining, wait)
-            if hooks:
-                try:
-                    hooks.before_send()
-                except ClawHostersError:
-                    after(RequestOutcome(sent=False))
-                    raise
-
-        def after(outcome: RequestOutcome) -> None:
-            self._record_usage(outcome, is_retry=request.is_retry)
-            if self._budget:
-                self._budget.report(turn, outcome)
-            if hooks and outcome.status == 429:
-                hooks.on_rejected()
-
-        return send_request(
-            self.settings,
-            request.method,
-            request.path,
-            params=request.params,
-            body=request.body,
-            timeout=request.timeout,
-            before=before,
-            after=after,
-            say=deadline.say,
-            # A connection that was kept may end at any moment, and whether what was lost with it was done is not known.
-            on_new_connection=hooks is not None,
-        )
+    def _send(self, request: Request, deadline: Deadline) -> Response:
+        slots = functools.partial(self._slot, request, deadline)
+        response = send_request(self.settings, request, slots, deadline.report)
+        is_purchased = request.retry is NEVER and response.is_success
+        may_have_links = not response.is_success or request.path.startswith("/billing/")
+        is_payment = self.payment_texts is not None or (may_have_links and is_about_payment(response))
+        return redact_payment(response, self.payment_texts or ()) if is_payment and not is_purchased else response
 
     @contextlib.contextmanager
-    def _waiting(self) -> t.Iterator[None]:
-        """Counts the time in which anybody waits, once, however many threads do."""
-        with self._lock:
-            self._waiters += 1
-            if self._waiters == 1:
-                self._waiting_since = self.progress.clock()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._waiters -= 1
-                if not self._waiters:
-                    self.usage.waited += self.progress.clock() - self._waiting_since
+    def _slot(self, request: Request, deadline: Deadline) -> t.Iterator[Slot]:
+        """Waits until the rate limit allows one request, and reports its outcome, which the sender sets in the slot."""
+        raise_if_cancelled()
+        is_retry = request.attempt > 1 or str(request) in self._unclear_changes
+        sleep = functools.partial(deadline.sleep, what=self._wait_reason())
+        budget = self._budget.slot(request.timeout, deadline.remaining, sleep) if self._budget else None
+        with budget or contextlib.nullcontext(Slot()) as slot, self._counted(slot, is_retry=is_retry):
+            if request.hooks:
+                request.hooks.before_send()
+            yield slot
+        if request.hooks and slot.outcome.status == 429:
+            request.hooks.on_rejected()
 
-    def _record_usage(self, outcome: RequestOutcome, *, is_retry: bool = False) -> None:
-        if not outcome.sent:
-            return
-        with self._lock:
-            self.usage.requests += 1
-            self.usage.retries += is_retry
-            left = rate_headers.remaining(outcome.headers)
-            self.usage.remaining = self.usage.remaining if left is None else left
+    @contextlib.contextmanager
+    def _counted(self, slot: Slot, *, is_retry: bool) -> t.Iterator[Slot]:
+        try:
+            yield slot
+        finally:
+            self.usage.record(slot.outcome, is_retry=is_retry)
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
-        """What a wait is for, as the person who waits is told; without an error it is for the rate limit."""
+        """Returns why the user has to wait: for the rate limit if there is no ``error``."""
         host = urlsplit(self.settings.api_url).netloc
         if error is None or isinstance(error, RateLimitedError):
-            return f"{host}: waiting, since the requests of this minute are used up (rate limit)"
-        return f"{host}: no good answer yet, waiting to ask again"
+            return f"{host}: waiting for the rate limit, which allows no more requests this minute"
+        return f"{host}: the request failed, waiting to retry"

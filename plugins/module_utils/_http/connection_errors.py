@@ -9,95 +9,121 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from .._errors import ClawHostersError, SettingsError, TlsError, TransportError, one_line
 from .._redaction import Redactor
 
-# transport.py says, before anything is sent, that they are missing.
+# transport.require_library reports missing libraries before anything is sent.
 with contextlib.suppress(ImportError):
     import requests
     from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 _UNTRUSTED = re.compile(r"certificate verify failed: (.*?)\.?( \(_ssl\.c:\d+\))?['\")]*$", re.DOTALL)
-SHORTEST_PROXY_SECRET = 4
-"""Characters. A shorter password of a proxy is not replaced in messages."""
+MIN_PROXY_SECRET_LENGTH = 4
+"""Characters. A shorter proxy password is not redacted."""
 
 
-def build_transport_error(
-    request: str, host: str, timeout: float, error: Exception, *, sent: bool = True, proxy: str | None = None
-) -> ClawHostersError:
-    """Returns the error to raise for one that ``requests`` raised. It says if the service was reached, and what to do.
+@dataclass(frozen=True)
+class Connection:
+    """The connection on which a request failed. ``proxy``: its URL, with the password, if there is one.
 
-    ``sent``: a part of the request may have reached the service. ``proxy``: the URL of the proxy, if there is one.
+    ``may_have_sent``: a part of the request may have reached the service.
     """
-    if isinstance(error, requests.exceptions.SSLError) and (untrusted := _UNTRUSTED.search(str(error))):
+
+    host: str
+    timeout: float
+    proxy: str | None = None
+    may_have_sent: bool = True
+
+
+def build_transport_error(request: str, connection: Connection, error: Exception) -> ClawHostersError:
+    """Returns the error to raise for one of ``requests``. Its message says if anything was sent, and what to do."""
+    host, timeout, sent = connection.host, connection.timeout, connection.may_have_sent
+    if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)) and sent:
+        return TransportError(f"{request}: {host} sent no complete response within {timeout:g} s (timeout).", sent=True)
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return TransportError(f"{request}: the response of {host} can't be used ({one_line(error)}).", sent=True)
+    if not_connected := _build_tls_error(request, connection, error) or _build_connect_error(
+        request, connection, error
+    ):
+        return not_connected
+    if not sent and isinstance(error, (ValueError, TypeError)):
+        return SettingsError(f"{request} was not sent: {_describe_bad_address(connection, error)}")
+    if not sent:
+        return TransportError(
+            f"{request} was not sent: the connection to {host} broke while it was set up.", sent=False
+        )
+    return TransportError(f"{request}: the connection to {host} broke before the response was complete.", sent=True)
+
+
+def _build_tls_error(request: str, connection: Connection, error: Exception) -> TlsError | None:
+    host = connection.host
+    if not isinstance(error, requests.exceptions.SSLError):
+        return None
+    if untrusted := _UNTRUSTED.search(str(error)):
         return TlsError(
             f"{request} was not sent: no trusted connection to {host} ({one_line(untrusted[1])}). "
             "If it has a private certificate, give its CA with ca_path."
         )
-    if isinstance(error, requests.exceptions.SSLError) and "WRONG_VERSION_NUMBER" in str(error):
+    if "WRONG_VERSION_NUMBER" in str(error):
         return TlsError(f"{request} was not sent: {host} does not speak https. Check api_url.")
-    if isinstance(error, requests.exceptions.ProxyError):
-        return TransportError(
-            f"{request} was not sent: the proxy for {host} can't be used ({_innermost_message(error, proxy)}). "
-            "Check https_proxy and no_proxy.",
-            sent=False,
-        )
-    if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
-        if sent:
-            return TransportError(f"{request}: {host} gave no whole answer within {timeout:g} s (timeout).", sent=True)
-        return TransportError(
-            f"{request} was not sent: {host} did not take the connection within {timeout:g} s (timeout).", sent=False
-        )
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return TransportError(f"{request}: the answer of {host} is of no use ({one_line(error)}).", sent=True)
+    return None
+
+
+def _build_connect_error(request: str, connection: Connection, error: Exception) -> TransportError | None:
+    """Returns the error for a connection that was not made, or None for any other one."""
+    host, timeout = connection.host, connection.timeout
     cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
-        return TransportError(
-            f"{request} was not sent: the host {host} is unknown. Check api_url and the network.", sent=False
+    if isinstance(error, requests.exceptions.ProxyError):
+        message = (
+            f"{request} was not sent: the proxy for {host} can't be used "
+            f"({_innermost_message(error, connection.proxy)}). Check https_proxy and no_proxy."
         )
-    if isinstance(cause, NewConnectionError):
-        return TransportError(
+    elif isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
+        message = f"{request} was not sent: {host} did not accept the connection within {timeout:g} s (timeout)."
+    elif isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
+        message = f"{request} was not sent: the host {host} is unknown. Check api_url and the network."
+    elif isinstance(cause, NewConnectionError):
+        message = (
             f"{request} was not sent: no connection to {host} ({_system_error(cause)}). "
-            "Check that the service runs, and api_url.",
-            sent=False,
+            "Check that the service runs, and api_url."
         )
-    if not sent and isinstance(error, (ValueError, TypeError)):
-        return SettingsError(f"{request} was not sent: {_unusable_address(host, error, proxy)}")
-    if not sent:
-        return TransportError(f"{request} was not sent: the connection to {host} was lost at its start.", sent=False)
-    return TransportError(f"{request}: the connection to {host} was lost before the whole answer came.", sent=True)
+    else:
+        return None
+    return TransportError(message, sent=False)
 
 
 def _is_unknown_host(error: BaseException) -> bool:
-    """Returns True if the name look-up failed. urllib3 1.26 has no exception of its own for it, as version 2 has."""
+    """Returns True if the DNS lookup failed. Only urllib3 2 has a separate exception for it."""
     return isinstance(error.__cause__ or error.__context__, socket.gaierror)
 
 
 def _system_error(reason: Exception) -> str:
-    """The operating system's words in a urllib3 message such as ``...: [Errno 111] Connection refused``."""
+    """Returns the reason in a urllib3 message such as ``...: [Errno 111] Connection refused``."""
     return one_line(re.sub(r"^.*\[Errno -?\d+\] ", "", str(reason)))
 
 
-def _unusable_address(host: str, error: Exception, proxy: str | None) -> str:
-    """Says which address can't be used. A parser quotes what it can't read, which may be a part of a password."""
-    if proxy is None:
+def _describe_bad_address(connection: Connection, error: Exception) -> str:
+    """Returns which address is invalid, without the parser's message, which may quote a part of a password."""
+    host = connection.host
+    if connection.proxy is None:
         return f"api_url can't be used ({one_line(error)})."
     if isinstance(error, requests.exceptions.InvalidSchema):
         return f"the proxy for {host} can't be used ({one_line(error)}). Check https_proxy and no_proxy."
     return (
-        f"the proxy for {host}, or api_url, is no address that can be used. Check https_proxy and no_proxy; in a "
-        "password, special characters are written as in %23 for #."
+        f"the URL of the proxy for {host}, or api_url, is not valid. Check https_proxy and no_proxy; in a password, "
+        "percent-encode special characters, for example # as %23."
     )
 
 
 def _innermost_message(error: Exception, proxy: str | None) -> str:
-    """The innermost reason in the text of an error that holds others, without the password of the proxy."""
+    """Returns the innermost reason in the text of a nested error, with the password of the proxy redacted."""
     _scheme, separator, rest = (proxy or "").partition("://")
     login = (rest if separator else proxy or "").rpartition("@")[0]
     password = login.partition(":")[2]
     secrets = {login, unquote(login), password, unquote(password)}
-    text = Redactor(secrets, SHORTEST_PROXY_SECRET)(str(error))
+    text = Redactor(secrets, MIN_PROXY_SECRET_LENGTH)(str(error))
     words = re.split(r"[('\"]", re.sub(r"['\")]+$", "", text))[-1]
     return one_line(words.rpartition(": ")[2])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The body of an answer: unpacked and read, up to a size."""
+"""Reads and decompresses the body of a response, up to a size limit."""
 
 from __future__ import annotations
 
@@ -13,40 +13,39 @@ import zlib
 
 from .._errors import one_line
 
-# transport.py says, before anything is sent, that it is missing.
+# transport.require_library reports a missing library before anything is sent.
 with contextlib.suppress(ImportError):
     import requests
 
 CHUNK_SIZE = 1 << 16
 MAX_BODY_BYTES = 1 << 23
-"""Bytes of an answer that are read, once it is unpacked. A page of 100 instances has 50 thousand; a service that does
-not split its lists could send 15 000 instances in one answer."""
+"""Bytes of a decompressed body. A page of 100 instances has 50 thousand; without pagination, 15 000 instances fit."""
 MAX_OBJECTS = 200_000
-"""Objects and lists in an answer. In memory, an empty one takes thirty times its two characters."""
+"""Objects and lists in a body. In memory, an empty one takes thirty times its two characters."""
 
 
 def decode_body(response: requests.Response, timeout: float) -> str:
     """Returns the body as text.
 
-    ``timeout`` holds for all of it: requests would wait as long for each byte. Raises what urllib3 does, ReadTimeout,
-    and ContentDecodingError for a body that is too large or packed in an unknown way.
+    ``timeout`` is for the whole body, while that of requests is for each read. Raises the errors of urllib3,
+    ReadTimeout, and ContentDecodingError for a body that is too large or has an unsupported encoding.
     """
     end = time.monotonic() + timeout
-    # urllib3 1.26 takes a body that ends too soon for a whole one, unless it is told not to.
+    # urllib3 1.26 accepts a truncated body by default.
     response.raw.enforce_content_length = True
-    # urllib3 1.26 has no read that returns what is there; it waits for a whole piece.
+    # urllib3 1.26 has no read1; its read waits for a whole chunk.
     read = getattr(response.raw, "read1", response.raw.read)
     content = bytearray()
     try:
-        unpack = build_decoder(response.headers.get("Content-Encoding", ""))
-        while piece := read(CHUNK_SIZE, decode_content=False):
-            for part in unpack(piece):
+        decode = build_decoder(response.headers.get("Content-Encoding", ""))
+        while chunk := read(CHUNK_SIZE, decode_content=False):
+            for part in decode(chunk):
                 content += part
                 if len(content) > MAX_BODY_BYTES:
                     raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
             if time.monotonic() > end:
                 raise requests.exceptions.ReadTimeout
-        if unpack.is_truncated:
+        if decode.is_truncated:
             raise requests.exceptions.ContentDecodingError("its end is missing")
     except BaseException:
         response.close()
@@ -58,46 +57,46 @@ def decode_body(response: requests.Response, timeout: float) -> str:
 
 
 class _IdentityDecoder:
-    """A body that is not packed."""
+    """Decodes a body without compression."""
 
     is_truncated = False
 
-    def __call__(self, piece: bytes) -> t.Iterator[bytes]:
-        yield piece
+    def __call__(self, chunk: bytes) -> t.Iterator[bytes]:
+        yield chunk
 
 
 class _GzipDecoder:
-    """Unpacks gzip in parts of a bounded size: urllib3 would make 64 MiB of one piece before anybody could count."""
+    """Decompresses gzip in parts of limited size: urllib3 could make 64 MiB of a single chunk."""
 
     def __init__(self) -> None:
         self._stream: t.Any = None
-        self._has_one = False
+        self._has_member = False
 
     @property
     def is_truncated(self) -> bool:
         return self._stream is not None
 
-    def __call__(self, piece: bytes) -> t.Iterator[bytes]:
-        """Yields the content of ``piece``, at most PIECE bytes at a time. Raises ContentDecodingError."""
-        while piece:
+    def __call__(self, chunk: bytes) -> t.Iterator[bytes]:
+        """Yields the content of ``chunk``, at most CHUNK_SIZE bytes at a time. Raises ContentDecodingError."""
+        while chunk:
             stream = self._stream = self._stream or zlib.decompressobj(16 + zlib.MAX_WBITS)
             try:
-                part = stream.decompress(piece, CHUNK_SIZE)
+                part = stream.decompress(chunk, CHUNK_SIZE)
             except zlib.error:
-                if self._has_one:
-                    # Padding, which all who unpack gzip pass over.
+                if self._has_member:
+                    # Padding after the last gzip member, which every gzip reader ignores.
                     self._stream = None
                     return
                 raise requests.exceptions.ContentDecodingError("no valid gzip") from None
-            piece = stream.unconsumed_tail
+            chunk = stream.unconsumed_tail
             if stream.eof:
-                # A body may have several streams, one after another.
-                piece, self._stream, self._has_one = stream.unused_data, None, True
+                # A gzip body may have several members.
+                chunk, self._stream, self._has_member = stream.unused_data, None, True
             yield part
 
 
 def build_decoder(encoding: str) -> _IdentityDecoder | _GzipDecoder:
-    """For a Content-Encoding. Raises ContentDecodingError for any but gzip: one within another could grow for ever."""
+    """Returns the decoder for a Content-Encoding. Raises ContentDecodingError for any but a single gzip."""
     codings = [name for part in encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
     if not codings:
         return _IdentityDecoder()

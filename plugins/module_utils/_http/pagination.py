@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Puts the pages of a list together, and knows when they are not the whole list (contract 4.4, U8, U9). Pure."""
+"""Combines the pages of a list, and detects an incomplete or changing list (contract 4.4, U8, U9). Pure."""
 
 from __future__ import annotations
 
@@ -15,129 +15,137 @@ from .._model.resource import Resource as Resource
 Pagination = t.Mapping[str, t.Any]
 
 MAX_PAGES = 4000
-"""Pages of a list that are read: 100 000 entries at 25 a page, and 40 minutes at 100 requests a minute."""
+"""Pages of a list: 100 000 entries at 25 a page, and 40 minutes at 100 requests a minute."""
 MAX_LIST_CHARACTERS = 1 << 26
-"""Characters of all pages of a list together: 600 for each of 100 000 entries. In memory they take more."""
+"""Characters of all pages of a list together: 600 for each of 100 000 entries."""
+
+
+class Page(t.NamedTuple):
+    """One page of a list. ``characters``: the length of its body."""
+
+    items: list[Resource]
+    pagination: Pagination | None
+    characters: int = 0
 
 
 class ListChangedError(Exception):
-    """The list changed, or contradicted itself, while it was read; ``str()`` says how."""
+    """The list changed, or contradicted itself, while it was read. ``str(error)`` says how."""
 
 
 class ListTooLongError(Exception):
-    """The list has more pages, or more in them, than are ever read; ``str()`` says so. No use in reading it again."""
+    """The list exceeds MAX_PAGES or MAX_LIST_CHARACTERS. ``str(error)`` says which."""
 
 
 class Paginator:
-    """Takes pages in order, page 1 first, and says which one to ask for next.
+    """Collects pages in order, from page 1, and returns the number of the next one to request.
 
-    Without a ``pagination`` object the first page is the whole list. With one, the list is whole when as many ids
-    are held as ``total_count`` says. Whatever shows that the list moved between two pages - an id twice, a count
-    that changed, a page of another length - raises ListChangedError: read it again.
+    Without a ``pagination`` object the first page is the whole list. With one, the list is complete when it has
+    ``total_count`` ids. Any sign of a change between two pages raises ListChangedError: a duplicate id, another count,
+    a page of another length.
 
-    An entry without an id is known by all that it holds. ``max_pages``, if not 0, ends it there, whatever is left.
-    A list that would not end raises ListTooLongError: before its second page where it says how long it is.
+    Entries without an id are compared by their content. If ``max_pages`` is not 0, the list ends there. A list above
+    the limits raises ListTooLongError, before its second page if it has a count.
     """
 
     def __init__(self, max_pages: int = 0) -> None:
         self.items: list[Resource] = []
         self.next_page: int | None = 1
         self._max_pages = max_pages
-        self._seen: set[str] = set()
+        self._keys: set[str] = set()
         self._page_length = 0
         self._characters = 0
         self._total_pages: int | None = None
         self._total_count: int | None = None
 
     def add(self, page: list[Resource], pagination: Pagination | None, characters: int = 0) -> None:
-        """Adds the page that ``next_page`` named. Raises ListChangedError and ListTooLongError."""
+        """Adds the page with the number ``next_page``. Raises ListChangedError and ListTooLongError."""
         number = self.next_page or 1
         self._characters += characters
         if self._characters > MAX_LIST_CHARACTERS:
-            raise ListTooLongError(f"its first {number} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
+            raise ListTooLongError(f"the first {number} pages have more than {MAX_LIST_CHARACTERS >> 20} MiB")
         if number == 1:
             self._page_length = len(page)
-            self._total_pages = _whole_number((pagination or {}).get("total_pages"))
-            self._total_count = _whole_number((pagination or {}).get("total_count"))
+            self._total_pages = _parse_count((pagination or {}).get("total_pages"))
+            self._total_count = _parse_count((pagination or {}).get("total_count"))
         else:
-            self._check_same_list(number, page, pagination or {})
+            self._check_unchanged(number, page, pagination or {})
         if not page and number < (self._total_pages or 0):
-            # A service that counts pages without end, with nothing in them, would be asked without end.
+            # Without this check, a wrong total_pages would cause thousands of requests for empty pages.
             raise ListChangedError(f"page {number} of {self._total_pages} is empty")
-        twice = self._hold(page)
+        duplicates = self._add_items(page)
         if pagination is None and number == 1:
-            # One answer is one moment: an id twice in it is a repetition, not a shift.
+            # Duplicates within a single response do not show a change.
             self.next_page = None
             return
-        if twice:
-            raise ListChangedError(f"{twice[0]} came twice, the second time on page {number}")
+        if duplicates:
+            raise ListChangedError(f"{duplicates[0]} appears twice, the second time on page {number}")
         self.next_page = number + 1 if self._expects_more(number, page) else None
         if self.next_page is None and self._total_count not in (None, len(self.items)):
-            raise ListChangedError(f"{len(self.items)} of {self._total_count} came")
+            raise ListChangedError(f"total_count is {self._total_count}, but {len(self.items)} entries were returned")
         if number == self._max_pages:
             self.next_page = None
         if self.next_page and not self._max_pages:
-            self._check_length(self.next_page)
+            self._check_page_limit(self.next_page)
 
-    def expected(self) -> range:
-        """The numbers of the pages after the first, as far as it told them; none when it did not."""
+    def remaining_pages(self) -> range:
+        """Returns the numbers of the pages after the first. Empty if the first page has no total_pages."""
         if self.next_page is None or self._total_pages is None:
             return range(0)
         return range(2, 1 + (self._last_page() or 0))
 
     def _last_page(self) -> int | None:
-        """Returns the number of the last page that will be asked for, None where the list does not tell."""
-        told = [self._total_pages] if self._total_pages is not None else []
+        """Returns the number of the last page to request, or None if the list has no counts."""
+        limits = [self._total_pages] if self._total_pages is not None else []
         if self._total_count is not None and self._page_length:
-            # Rounded up. Reading ends when all are there, whatever the count of pages says.
-            told.append(-(-self._total_count // self._page_length))
-        if told and self._max_pages:
-            told.append(self._max_pages)
-        return min(told, default=None)
+            # Rounded up. total_count is decisive: the list is complete with as many entries.
+            limits.append(-(-self._total_count // self._page_length))
+        if limits and self._max_pages:
+            limits.append(self._max_pages)
+        return min(limits, default=None)
 
-    def _check_length(self, next_page: int) -> None:
+    def _check_page_limit(self, next_page: int) -> None:
         last = self._last_page()
         if max(next_page, last or 0) > MAX_PAGES:
             says = "" if last is None else f", {one_line(last, 20)} by its own count"
             raise ListTooLongError(f"it has more than {MAX_PAGES} pages{says}")
 
-    def _check_same_list(self, number: int, page: list[Resource], pagination: Pagination) -> None:
-        count = _whole_number(pagination.get("total_count"))
+    def _check_unchanged(self, number: int, page: list[Resource], pagination: Pagination) -> None:
+        count = _parse_count(pagination.get("total_count"))
         if count != self._total_count:
-            raise ListChangedError(f"the count moved from {self._total_count} to {count} on page {number}")
-        current = _whole_number(pagination.get("current_page"))
+            raise ListChangedError(f"total_count changed from {self._total_count} to {count} on page {number}")
+        current = _parse_count(pagination.get("current_page"))
         if current not in (None, number):
-            raise ListChangedError(f"page {number} was asked for and page {current} came")
+            raise ListChangedError(f"page {number} was requested, but page {current} was returned")
         is_last = self._total_pages is None or number >= self._total_pages
         if len(page) > self._page_length or (len(page) < self._page_length and not is_last):
             raise ListChangedError(f"page {number} has {len(page)} entries, the first one {self._page_length}")
 
-    def _hold(self, page: list[Resource]) -> list[str]:
-        """Keeps what is new, and returns what was held already. Ids are compared as text (U24)."""
-        twice = []
-        earlier = set(self._seen)
+    def _add_items(self, page: list[Resource]) -> list[str]:
+        """Adds the new items and returns descriptions of the duplicates. Ids are compared as text (U24)."""
+        duplicates = []
+        earlier = set(self._keys)
         for item in page:
             has_id = item.get("id") is not None
             key = f"id {item['id']}" if has_id else f"an entry without id {json.dumps(item, sort_keys=True)}"
-            # Two alike without ids are two entries; but not where the page before showed the same.
-            if key in (self._seen if has_id else earlier):
-                twice.append(one_line(key))
+            # Equal entries without ids are duplicates only if they are on different pages.
+            if key in (self._keys if has_id else earlier):
+                duplicates.append(one_line(key))
             else:
-                self._seen.add(key)
+                self._keys.add(key)
                 self.items.append(item)
-        return twice
+        return duplicates
 
     def _expects_more(self, number: int, page: list[Resource]) -> bool:
         if self._total_count is not None and len(self.items) >= self._total_count:
             return False
         if self._total_pages is not None:
             return number < self._total_pages
-        # A pagination object that counts nothing: only a page with nothing in it is surely behind the last.
+        # Without counts, only an empty page shows that the list has ended.
         return bool(page)
 
 
 def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
-    """The pagination object of an answer, beside ``data`` or under ``meta``, or None (contract 1, "Envelopes")."""
+    """Returns the pagination object, beside ``data`` or under ``meta``, or None (contract 1, "Envelopes")."""
     meta = body.get("meta")
     candidates = [body.get("pagination"), meta.get("pagination") if isinstance(meta, dict) else None, meta]
     for candidate in candidates:
@@ -149,12 +157,12 @@ def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
 
 
 def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
-    """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown (U9)."""
+    """Sort key: numeric ids in numeric order, then others as text. The order of the service is unknown (U9)."""
     text = str(item.get("id"))
     return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
 
 
-def _whole_number(value: object) -> int | None:
+def _parse_count(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

@@ -2,10 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The connection settings, checked: which service, which key, how patient.
-
-One place for modules and inventory, so that both refuse the same things in the same words.
-"""
+"""Parses and validates the connection settings, for modules, inventory and event source alike."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from .._errors import SettingsError, one_line
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 KEY_PREFIX = "oc_live_"
-KEY_FILE_LIMIT = 4096
+MAX_KEY_FILE_BYTES = 4096
 MAX_SECONDS = 1e6
 
 NO_KEY_MESSAGE = (
@@ -33,7 +30,7 @@ NO_KEY_MESSAGE = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What a client needs to know. Made by :func:`parse_settings`; times are in seconds."""
+    """Valid settings of a client, from :func:`parse_settings`. Times are in seconds."""
 
     api_url: str
     api_key: str | None = field(repr=False)
@@ -45,66 +42,65 @@ class Settings:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the service is on this machine: plain http goes nowhere else."""
+        """True if the service is on this machine: only there is http allowed."""
         return self.api_url.startswith("http://")
 
     def without_key(self) -> Settings:
-        """The same, but for ``api_key``."""
+        """Returns a copy without ``api_key``."""
         return replace(self, api_key=None)
 
     def without_page_size(self) -> Settings:
-        """The same, but for ``page_size``."""
+        """Returns a copy without ``page_size``."""
         return replace(self, page_size=None)
 
 
 def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None], *, needs_key: bool = True) -> Settings:
-    """The settings in ``params``, the options of interface section 1. Where no key is needed, none is looked for.
+    """Returns the settings in ``params``, the options of interface section 1. Ignores the key unless ``needs_key``.
 
-    Raises SettingsError for a value that can't be used; no message ever holds a key.
+    Raises SettingsError for an invalid value. No message contains a key.
     """
     return Settings(
         api_url=validate_url(params.get("api_url") or DEFAULT_API_URL),
         api_key=find_key(params, warn) if needs_key else None,
         ca_path=_validate_ca_path(params.get("ca_path")),
-        timeout=validate_seconds("timeout", _given(params, "timeout"), above=0.0),
-        retry_timeout=validate_seconds("retry_timeout", _given(params, "retry_timeout")),
+        timeout=validate_seconds("timeout", _parse_seconds(params, "timeout"), above=0.0),
+        retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
         page_size=_validate_page_size(params.get("page_size")),
         state_dir=params.get("state_dir"),
     )
 
 
 def validate_url(url: str) -> str:
-    """``url`` without a trailing slash.
+    """Returns ``url`` without a trailing slash.
 
-    Raises SettingsError unless it is https, or http to this very machine: a key must not cross a network in the
-    clear. Characters that one URL parser reads otherwise than another are refused, so that the host that is
-    checked is the host that is asked.
+    Raises SettingsError unless it is https, or http to this machine: a key must not cross a network unencrypted.
+    Characters that URL parsers interpret differently are rejected, so that the request goes to the validated host.
     """
-    shown = one_line(url.rpartition("@")[2])
+    display_url = one_line(url.rpartition("@")[2])
     if not url.isascii() or not url.isprintable() or any(character in url for character in ' \\@?#"<>'):
         raise SettingsError(
-            f"api_url '{shown}' can't be used: write it as https://HOST/PATH, without user, query or spaces."
+            f"api_url '{display_url}' can't be used: write it as https://HOST/PATH, without user, query or spaces."
         )
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise SettingsError(f"api_url '{shown}' can't be used: {one_line(error)}.") from None
+        raise SettingsError(f"api_url '{display_url}' can't be used: {one_line(error)}.") from None
     if not host or port == 0 or parts.scheme not in ("https", "http"):
-        raise SettingsError(f"api_url '{shown}' can't be used: write it as https://HOST/PATH.")
+        raise SettingsError(f"api_url '{display_url}' can't be used: write it as https://HOST/PATH.")
     if parts.scheme == "http" and not _is_loopback(host):
         raise SettingsError(
-            f"api_url '{shown}' is refused, and nothing was sent: http would send the key in the clear. "
-            "Use https; http is only for a service on this machine (127.0.0.0/8, ::1, localhost)."
+            f"api_url '{display_url}' is rejected, and nothing was sent: http would send the key unencrypted. "
+            "Use https; http is allowed only for a service on this machine (127.0.0.0/8, ::1, localhost)."
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
 
 
 def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> str:
-    """The API key from ``api_key`` or else ``api_key_file``.
+    """Returns the API key from ``api_key`` or else ``api_key_file``.
 
-    Raises SettingsError when there is none, or when it could not stand in a header; warns of a missing prefix
-    (contract 1: other prefixes are unknown, so it is no error) and of a file that others can read.
+    Raises SettingsError if there is none, or if it is not valid in a header. Warns of a missing prefix (contract 1:
+    other prefixes may exist) and of a file that other users can read.
     """
     key = str(params.get("api_key") or "").strip()
     source = "api_key"
@@ -116,11 +112,11 @@ def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> st
         raise SettingsError(NO_KEY_MESSAGE)
     if not key.isascii() or not key.isprintable():
         raise SettingsError(
-            f"{source} can't be used: it holds a line break or a character that can't stand in an HTTP header. "
+            f"{source} can't be used: it contains a line break or a character that is not allowed in an HTTP header. "
             "Copy the key again."
         )
     if not key.startswith(KEY_PREFIX):
-        warn(f"{source} does not start with {KEY_PREFIX}, as the keys of ClawHosters do; it is used as it is.")
+        warn(f"{source} does not start with {KEY_PREFIX}, like the keys of ClawHosters; it is used anyway.")
     return key
 
 
@@ -128,14 +124,14 @@ def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
     try:
         with open(os.path.expanduser(path), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
-            content = file.read(KEY_FILE_LIMIT + 1)
+            content = file.read(MAX_KEY_FILE_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"api_key_file {path} can't be read: {error.strerror}.") from None
     if mode & (stat.S_IRGRP | stat.S_IROTH):
-        warn(f"api_key_file {path} can be read by others than its owner; chmod 600 it.")
-    if len(content) > KEY_FILE_LIMIT:
+        warn(f"api_key_file {path} is readable by other users; run chmod 600 on it.")
+    if len(content) > MAX_KEY_FILE_BYTES:
         raise SettingsError(f"api_key_file {path} is too long to be a key.")
-    # Bytes that are no text become a character that is refused as no header can hold it.
+    # Invalid UTF-8 becomes a character that find_key rejects.
     key = content.decode("utf-8", errors="replace").strip()
     if not key:
         raise SettingsError(f"api_key_file {path} is empty: put the API key into it.")
@@ -157,23 +153,23 @@ def _validate_ca_path(path: str | None) -> str | None:
         return None
     path = os.path.expanduser(str(path))
     if not os.path.exists(path):
-        raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM form, or leave it out.")
+        raise SettingsError(f"ca_path {path} does not exist: give a CA bundle in PEM format, or omit the option.")
     if os.path.isfile(path):
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
         except (OSError, ValueError) as error:
             reason = one_line(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
-            raise SettingsError(f"ca_path {path} is no CA bundle in PEM form ({reason}).") from None
+            raise SettingsError(f"ca_path {path} is not a CA bundle in PEM format ({reason}).") from None
     return path
 
 
-def _given(params: t.Mapping[str, t.Any], name: str) -> float:
+def _parse_seconds(params: t.Mapping[str, t.Any], name: str) -> float:
     value = params.get(name)
     return getattr(Settings, name) if value is None else float(value)
 
 
 def validate_seconds(name: str, seconds: float, *, above: float | None = None) -> float:
-    """``seconds``, if one can wait as long as that. Raises SettingsError; ``above``: it must be more than this."""
+    """Returns ``seconds`` if it is from 0 to MAX_SECONDS, and more than ``above``. Raises SettingsError otherwise."""
     if not math.isfinite(seconds) or not 0 <= seconds <= MAX_SECONDS or (above is not None and seconds <= above):
         raise SettingsError(
             f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds, and "
@@ -184,5 +180,5 @@ def validate_seconds(name: str, seconds: float, *, above: float | None = None) -
 
 def _validate_page_size(value: int | None) -> int | None:
     if value is not None and value < 1:
-        raise SettingsError(f"page_size is {value}, but must be 1 or more; leave it out for the service's own.")
+        raise SettingsError(f"page_size is {value}, but must be 1 or more; omit it for the default of the service.")
     return value

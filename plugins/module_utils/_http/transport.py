@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One HTTP exchange: the session that a process shares, the key on each request, and what can go wrong on the way."""
+"""Sends single HTTP requests: sessions, authentication, redirects, timeouts and connection errors."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ import os
 import re
 import sys
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 from .._concurrency import MAX_WORKERS
-from .._errors import ClawHostersError, RedirectedError, TransportError, one_line
-from .._rate.outcome import RequestOutcome
+from .._errors import ClawHostersError, RedirectedError, one_line
+from .._rate.limiter import RequestOutcome
+from .._rate.shared_budget import Slot
 from .._redaction import Redactor
-from .connection_errors import build_transport_error
+from .connection_errors import Connection, build_transport_error
 from .decoding import decode_body
+from .request import Request
 from .settings import Settings
 from .watchdog import RequestWatchdog, WatchedAdapter
 
@@ -38,16 +40,16 @@ except ImportError as error:
 else:
     REQUESTS_IMPORT_ERROR = None
 
-LOWEST_REQUESTS = (2, 28)
-"""The oldest version of ``requests`` that the tests run with."""
+MIN_REQUESTS_VERSION = (2, 28)
+"""The oldest version of ``requests`` that is tested."""
 
-REDIRECTS = 3
-"""How many redirects within the host a GET follows."""
+MAX_REDIRECTS = 3
+"""Redirects within the host that a GET follows."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """A whole HTTP answer. ``headers`` is read without regard to case. Neither they nor ``text`` hold the key."""
+    """A complete HTTP response. Names of ``headers`` are case-insensitive. The key is redacted everywhere."""
 
     status: int
     headers: t.Mapping[str, str]
@@ -59,7 +61,7 @@ class Response:
 
 
 class BearerAuth(AuthBase):
-    """Puts the key into each request. Being an auth object, it also keeps ``~/.netrc`` from replacing it."""
+    """Adds the key to each request. As an auth object, it also keeps requests from using ``~/.netrc``."""
 
     def __init__(self, key: str | None) -> None:
         self._key = key
@@ -71,23 +73,22 @@ class BearerAuth(AuthBase):
 
 
 def require_library() -> None:
-    """Raises ClawHostersError where ``requests`` can't be used. This check comes before any setting is judged."""
-    found = _installed("requests") if REQUESTS_IMPORT_ERROR else requests.__version__
-    if REQUESTS_IMPORT_ERROR is None and tuple(map(int, re.findall(r"\d+", found)[:2])) >= LOWEST_REQUESTS:
+    """Raises ClawHostersError if ``requests`` can't be used. Called before the settings are validated."""
+    version = _installed("requests") if REQUESTS_IMPORT_ERROR else requests.__version__
+    if REQUESTS_IMPORT_ERROR is None and tuple(map(int, re.findall(r"\d+", version)[:2])) >= MIN_REQUESTS_VERSION:
         return
-    if REQUESTS_IMPORT_ERROR is not None and found:
-        found = (
-            f"{found} with urllib3 {_installed('urllib3')}, which can't be imported: {one_line(REQUESTS_IMPORT_ERROR)}"
-        )
-    lowest = ".".join(map(str, LOWEST_REQUESTS))
+    if REQUESTS_IMPORT_ERROR is not None and version:
+        urllib3_version = _installed("urllib3")
+        version += f" with urllib3 {urllib3_version}, which can't be imported: {one_line(REQUESTS_IMPORT_ERROR)}"
+    min_version = ".".join(map(str, MIN_REQUESTS_VERSION))
     raise ClawHostersError(
-        f"The Python library requests {lowest} or newer, with urllib3 1.26 or 2, is needed where Ansible runs; "
-        f"{sys.executable} has {found or 'none'}. Run: {sys.executable} -m pip install --upgrade requests"
+        f"The Python library requests {min_version} or newer, with urllib3 1.26 or 2, is needed where Ansible runs; "
+        f"{sys.executable} has {version or 'none'}. Run: {sys.executable} -m pip install --upgrade requests"
     )
 
 
 def _installed(library: str) -> str:
-    """The version of an installed library, empty where there is none."""
+    """Returns the version of an installed library, or an empty string."""
     try:
         return str(importlib.metadata.version(library))
     except importlib.metadata.PackageNotFoundError:
@@ -96,90 +97,80 @@ def _installed(library: str) -> str:
 
 def send_request(
     settings: Settings,
-    method: str,
-    path: str,
-    *,
-    params: dict[str, str] | None = None,
-    body: object = None,
-    timeout: float,
-    before: t.Callable[[], None],
-    after: t.Callable[[RequestOutcome], None],
-    say: t.Callable[[str], None] = lambda _line: None,
-    on_new_connection: bool = False,
+    request: Request,
+    acquire_slot: t.Callable[[], t.ContextManager[Slot]],
+    report: t.Callable[[str], None] = lambda _line: None,
 ) -> Response:
-    """Sends one request and returns the answer, whatever its status.
+    """Sends the request and returns the response, whatever its status.
 
-    A GET follows redirects within its host; nothing follows one to another host, where the key has no business.
-    ``before`` is called before each request on the way, and ``after`` with what became of it; ``say`` is told every ten
-    seconds that there is no answer yet.
-    Raises TransportError, TlsError, RedirectedError, or SettingsError for an address that can't be used.
+    A GET follows redirects within its host. No other redirect is followed: the key stays with its host. Each request
+    on the way takes a slot of its own and sets its outcome. ``report`` is called every ten seconds without a response.
+    Raises TransportError, TlsError, RedirectedError, or SettingsError for an unusable address.
     """
     require_library()
-    request = f"{method} {path}"
-    url = settings.api_url + path
+    url = settings.api_url + request.path
     redact = _redactor(settings.api_key)
-    for _hop in range(1 + REDIRECTS):
-        before()
-        host = urlsplit(url).netloc
-        waits_for = f"{host}: no whole answer yet to {request}"
-        deadline = RequestWatchdog(timeout, functools.partial(_report_progress, say, waits_for, timeout))
-        try:
-            with deadline, _session(is_new=on_new_connection) as session:
-                response = _send(session, settings, method, url, params, body, timeout)
-                text = decode_body(response, timeout)
-            if deadline.has_cut:
-                # What is cut off can look like a short answer.
-                raise requests.exceptions.Timeout
-        # requests raises TypeError for a proxy without a host.
-        except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
-            sent = deadline.may_have_sent
-            if isinstance(error, TypeError) and sent:
-                raise
-            cause = requests.exceptions.Timeout() if deadline.has_cut else error
-            failure = build_transport_error(request, host, timeout, cause, sent=sent, proxy=_proxy_for(settings, url))
-            after(RequestOutcome(sent=isinstance(failure, TransportError) and failure.sent))
-            raise failure from None
-        after(RequestOutcome(True, response.status_code, response.headers))
+    for _hop in range(1 + MAX_REDIRECTS):
+        with acquire_slot() as slot:
+            response, text = _send_once(settings, request, url, slot, report)
         if not response.is_redirect:
-            return Response(response.status_code, redacted_headers(response.headers, redact), redact(text))
+            return Response(response.status_code, redact_headers(response.headers, redact), redact(text))
         location = response.headers["Location"]
-        target = _within_host(url, location)
-        if method != "GET" or target is None:
+        target = _resolve_within_host(url, location)
+        if request.method != "GET" or target is None:
             break
-        url, params = target, None
-    # Where a change leads to may be a secret, such as a page to pay on.
-    where = f" to {redact(_origin(url, location))}" if method == "GET" else ""
+        url, request = target, replace(request, params={})
+    # The target of a redirected change may be a secret, such as a checkout page.
+    where = f" to {redact(_redirect_origin(url, location))}" if request.method == "GET" else ""
     raise RedirectedError(
-        f"{request} was redirected ({response.status_code}){where}, which is not followed: the key stays with its "
-        "host, and a change goes only where it was sent. Set api_url to the address that answers by itself.",
+        f"{request} was redirected ({response.status_code}){where}. The redirect is not followed: the key is sent to "
+        "no other host, and changes are never redirected. Set api_url to the final address.",
         response.status_code,
     )
 
 
-def _report_progress(say: t.Callable[[str], None], what: str, timeout: float, seconds: float) -> None:
-    say(f"{what}, {seconds:.0f} s of at most {timeout:g} s")
+def _send_once(
+    settings: Settings, request: Request, url: str, slot: Slot, report: t.Callable[[str], None]
+) -> tuple[requests.Response, str]:
+    """Returns the response and its body. Sets the outcome of ``slot``, also when it raises."""
+    host = urlsplit(url).netloc
+    timeout = request.timeout
+    progress = f"{host}: no complete response yet to {request}, {{:.0f}} s of at most {timeout:g} s"
+    watchdog = RequestWatchdog(timeout, lambda seconds: report(progress.format(seconds)))
+    slot.outcome = RequestOutcome(sent=True)
+    try:
+        # The server may close a kept connection at any moment, and it would not be known if the request was executed.
+        with watchdog, _session(is_new=request.hooks is not None) as session:
+            response = _send(session, settings, request, url)
+            text = decode_body(response, timeout)
+        if watchdog.has_timed_out:
+            # A response that was cut off can look complete.
+            raise requests.exceptions.Timeout
+    # requests raises TypeError for a proxy without a host.
+    except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
+        if isinstance(error, TypeError) and watchdog.may_have_sent:
+            raise
+        connection = Connection(host, timeout, _find_proxy(settings, url), watchdog.may_have_sent)
+        cause = requests.exceptions.Timeout() if watchdog.has_timed_out else error
+        failure = build_transport_error(str(request), connection, cause)
+        slot.outcome = RequestOutcome(sent=failure.may_have_been_sent)
+        raise failure from None
+    slot.outcome = RequestOutcome(True, response.status_code, response.headers)
+    return response, text
 
 
-def _send(
-    session: requests.Session,
-    settings: Settings,
-    method: str,
-    url: str,
-    params: dict[str, str] | None,
-    body: object,
-    timeout: float,
-) -> requests.Response:
-    # A service on this machine is asked directly: a proxy would see the key in the clear.
+def _send(session: requests.Session, settings: Settings, request: Request, url: str) -> requests.Response:
+    # No proxy for a service on this machine: it would see the key in the clear.
     session.trust_env = not settings.is_loopback
     return session.request(
-        method,
+        request.method,
         url,
-        params=params,
-        data=None if body is None else json.dumps(body),
+        params=request.params,
+        data=None if request.body is None else json.dumps(request.body),
         headers={"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "gzip"},
         auth=BearerAuth(settings.api_key),
-        timeout=timeout,
-        # Said here and not on the session, where REQUESTS_CA_BUNDLE would overrule it.
+        timeout=request.timeout,
+        # Not set on the session, where REQUESTS_CA_BUNDLE would override it.
         verify=settings.ca_path or True,
         allow_redirects=False,
         stream=True,
@@ -187,19 +178,19 @@ def _send(
 
 
 class PlainSession(Session):
-    """A session that looks at no ``Location`` by itself: one that is no address is no reason to lose the answer."""
+    """A session that ignores ``Location``: requests would raise an error for an invalid one and lose the response."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Nowhere; where to go is for ``send_request`` to say."""
+        """Returns None: ``send_request`` follows redirects."""
 
 
 _sessions: dict[int, requests.Session] = {}
 
 
 def shared_session() -> requests.Session:
-    """The session of this process: tasks and loop items share its connections, forks don't.
+    """Returns the session of this process. Tasks and loop items share its connections, forks don't.
 
-    It keeps no cookies and repeats nothing by itself.
+    It stores no cookies and does not retry.
     """
     session = _sessions.get(os.getpid())
     if session is None:
@@ -220,7 +211,7 @@ def _new_session() -> requests.Session:
 
 @contextlib.contextmanager
 def _session(*, is_new: bool) -> t.Iterator[requests.Session]:
-    """The shared session, or one of its own for a single request."""
+    """Yields the shared session, or a new one for a single request."""
     if not is_new:
         yield shared_session()
         return
@@ -233,34 +224,36 @@ def _redactor(key: str | None) -> Redactor:
     return Redactor([key] if key else [])
 
 
-def redacted_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str]) -> t.Mapping[str, str]:
-    """Returns ``headers`` with ``redact`` applied to each value; they are still read without regard to case."""
+def redact_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str]) -> t.Mapping[str, str]:
+    """Returns ``headers`` with ``redact`` applied to each value. Names stay case-insensitive."""
     return requests.structures.CaseInsensitiveDict({name: redact(value) for name, value in headers.items()})
 
 
-def _proxy_for(settings: Settings, url: str) -> str | None:
-    """Returns the URL of the proxy that the environment names for ``url``, with its password, or None."""
+def _find_proxy(settings: Settings, url: str) -> str | None:
+    """Returns the URL of the proxy for ``url`` in the environment, with its password, or None."""
     if settings.is_loopback:
         return None
     proxies: dict[str, str] = requests.utils.get_environ_proxies(url)
     return requests.utils.select_proxy(url, proxies)
 
 
-def _origin(url: str, location: str) -> str:
-    """Returns scheme and host of where ``location`` leads from ``url``. The rest may be a secret, too."""
+def _redirect_origin(url: str, location: str) -> str:
+    """Returns scheme and host of the redirect target. The rest may be secret."""
     try:
         target = urlsplit(urljoin(url, location))
         return one_line(f"{target.scheme}://{target.netloc.rpartition('@')[2]}")
     except ValueError:
-        return "an address that can't be read"
+        return "an invalid address"
 
 
-def _within_host(url: str, location: str) -> str | None:
-    """Where ``location`` leads from ``url``, None when that is another host or no address at all."""
+def _resolve_within_host(url: str, location: str) -> str | None:
+    """Returns the URL of the redirect target, or None if it is invalid or on another host."""
     try:
         target = urljoin(url, location)
-        here, there = urlsplit(url), urlsplit(target)
-        same = (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port)
+        source, destination = urlsplit(url), urlsplit(target)
+        is_same_host = all(
+            getattr(source, part) == getattr(destination, part) for part in ("scheme", "hostname", "port")
+        )
     except ValueError:
         return None
-    return target if same else None
+    return target if is_same_host else None

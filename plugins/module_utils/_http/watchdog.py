@@ -2,8 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ends a request in time: the timeouts of ``requests`` are for each wait for more, of which an answer may have any
-number."""
+"""Limits the total time of a request: the timeouts of ``requests`` are only for each single read."""
 
 from __future__ import annotations
 
@@ -21,129 +20,132 @@ except ImportError:
     HTTPAdapter = object  # type: ignore[assignment,misc]
 
 PROGRESS_INTERVAL = 10.0
-"""Seconds after which who waits for an answer is told so, and told again (interface 1a)."""
-GRACE = 0.1
-"""Seconds between two attempts to end a request whose time is over: at the first it may not have been connected."""
+"""Seconds between two progress messages (interface 1a)."""
+SHUTDOWN_RETRY_INTERVAL = 0.1
+"""Seconds between two attempts to end a request: at the first one it may have no connection yet."""
 
-_request = threading.local()
+_current = threading.local()
 
 
 class RequestWatchdog:
-    """Ends the request that its thread makes meanwhile, when ``seconds`` are over.
+    """Context manager that ends the request of its thread after ``seconds``.
 
-    ``remind`` is called every ten seconds until then, with the seconds so far. ``has_cut`` tells that the request was
-    ended, ``may_have_sent`` that there was a connection to the service (through a proxy, if there is one), so that a
-    part of the request may have reached it.
+    Calls ``report_progress`` every ten seconds with the seconds so far. Afterwards ``has_timed_out`` is True if the
+    request was ended, and ``may_have_sent`` if a connection to the service was made, so that a part of the request may
+    have reached it.
+
+    Each request has a watchdog thread of its own. A shared one would save 0.1 ms a request, but one slow progress
+    callback would delay all timeouts, and it would have to be started again after each fork.
     """
 
-    def __init__(self, seconds: float, remind: t.Callable[[float], None]) -> None:
-        self.has_cut = False
+    def __init__(self, seconds: float, report_progress: t.Callable[[float], None]) -> None:
+        self.has_timed_out = False
         self.may_have_sent = False
-        self._begun = time.monotonic()
+        self._started = time.monotonic()
         self._seconds = seconds
-        self._report_progress = remind
+        self._report_progress = report_progress
         self._socket: socket.socket | None = None
         self._handles: list[socket.socket] = []
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="clawhosters-deadline", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="clawhosters-watchdog", daemon=True)
 
     def __enter__(self) -> None:
-        _request.deadline = self
+        _current.watchdog = self
         self._thread.start()
 
     def __exit__(self, *_exception: object) -> None:
-        _request.deadline = None
+        _current.watchdog = None
         self._done.set()
         self._thread.join()
         for handle in self._handles:
             handle.close()
 
     def watch(self, connection: socket.socket) -> None:
-        """What the request waits on now."""
+        """Sets the connection that the request waits for."""
         self._socket = connection
 
     def watch_start(self, connection: socket.socket) -> None:
-        """As ``watch``, by a handle of its own: TLS takes over a socket and leaves an empty one behind."""
+        """Like ``watch``, with a duplicate of the socket: TLS detaches the original one."""
         handle = socket.socket(fileno=os.dup(connection.fileno()))
         self._handles.append(handle)
         self.watch(handle)
 
     def _run(self) -> None:
-        for reminder in range(1, int(self._seconds // PROGRESS_INTERVAL) + 1):
-            if self._done.wait(self._left(reminder * PROGRESS_INTERVAL)):
+        for number in range(1, int(self._seconds // PROGRESS_INTERVAL) + 1):
+            if self._done.wait(self._seconds_until(number * PROGRESS_INTERVAL)):
                 return
-            if reminder * PROGRESS_INTERVAL < self._seconds:
-                self._report_progress(reminder * PROGRESS_INTERVAL)
-        ended = self._done.wait(self._left(self._seconds))
-        while not ended:
-            self._cut()
-            ended = self._done.wait(GRACE)
+            if number * PROGRESS_INTERVAL < self._seconds:
+                self._report_progress(number * PROGRESS_INTERVAL)
+        is_done = self._done.wait(self._seconds_until(self._seconds))
+        while not is_done:
+            self._shut_down()
+            is_done = self._done.wait(SHUTDOWN_RETRY_INTERVAL)
 
-    def _left(self, moment: float) -> float:
-        return max(self._begun + moment - time.monotonic(), 0.0)
+    def _seconds_until(self, seconds: float) -> float:
+        return max(self._started + seconds - time.monotonic(), 0.0)
 
-    def _cut(self) -> None:
+    def _shut_down(self) -> None:
         if self._socket is not None:
-            self.has_cut = True
+            self.has_timed_out = True
             with contextlib.suppress(OSError):
-                # Not its own method: that of a TLS connection takes it apart under the hands of its reader.
+                # Not the method of SSLSocket, which is not safe while another thread reads.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 class WatchedAdapter(HTTPAdapter):
-    """An adapter whose connections a :class:`RequestWatchdog` can end, those through a proxy too."""
+    """An adapter whose connections, also those through a proxy, can be ended by a :class:`RequestWatchdog`."""
 
-    def init_poolmanager(self, *given: t.Any, **options: t.Any) -> None:
-        """As the adapter that it is one of, with other pools."""
-        super().init_poolmanager(*given, **options)
+    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
+        """Replaces the pools of the base class."""
+        super().init_poolmanager(*args, **kwargs)
         _watch_pools(self.poolmanager)
 
-    def proxy_manager_for(self, *given: t.Any, **options: t.Any) -> t.Any:
-        """As the adapter that it is one of, with other pools."""
-        manager = super().proxy_manager_for(*given, **options)
+    def proxy_manager_for(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        """Replaces the pools of the base class."""
+        manager = super().proxy_manager_for(*args, **kwargs)
         _watch_pools(manager)
         return manager
 
 
 def _watch_pools(manager: t.Any) -> None:
-    # Its own kinds of pools: those of a manager for SOCKS are not the usual ones.
+    # Derived from the pools of this manager: one for SOCKS has its own.
     pools = manager.pool_classes_by_scheme
-    manager.pool_classes_by_scheme = {scheme: _watched(pool) for scheme, pool in pools.items()}
+    manager.pool_classes_by_scheme = {scheme: _watched_pool(pool) for scheme, pool in pools.items()}
 
 
 @functools.cache
-def _watched(pool: t.Any) -> t.Any:
-    """The same kind of pool, whose connections tell the deadline of their request what it waits on."""
+def _watched_pool(pool: t.Any) -> t.Any:
+    """Returns a subclass of ``pool`` whose connections register with the watchdog of their request."""
     if hasattr(pool, "is_watched"):
         return pool
 
     class Connection(pool.ConnectionCls):
         def _new_conn(self) -> t.Any:
-            # The answer of a proxy and the start of TLS are still to come.
+            # The response of a proxy and the TLS handshake are still to come.
             connection = super()._new_conn()
-            if deadline := _deadline():
-                deadline.watch_start(connection)
+            if watchdog := _current_watchdog():
+                watchdog.watch_start(connection)
             return connection
 
         def connect(self) -> None:
             super().connect()
-            if deadline := _deadline():
-                deadline.may_have_sent = True
+            if watchdog := _current_watchdog():
+                watchdog.may_have_sent = True
 
-        def putrequest(self, *given: t.Any, **options: t.Any) -> None:
-            # A connection that is there already is not connected again.
-            if self.sock is not None and (deadline := _deadline()):
-                deadline.may_have_sent = True
-            super().putrequest(*given, **options)
+        def putrequest(self, *args: t.Any, **kwargs: t.Any) -> None:
+            # A kept connection does not call connect() again.
+            if self.sock is not None and (watchdog := _current_watchdog()):
+                watchdog.may_have_sent = True
+            super().putrequest(*args, **kwargs)
 
-        def getresponse(self, *given: t.Any, **options: t.Any) -> t.Any:
-            if deadline := _deadline():
-                deadline.watch(self.sock)
-            return super().getresponse(*given, **options)
+        def getresponse(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
+            if watchdog := _current_watchdog():
+                watchdog.watch(self.sock)
+            return super().getresponse(*args, **kwargs)
 
     return type(pool.__name__, (pool,), {"ConnectionCls": Connection, "is_watched": True})
 
 
-def _deadline() -> RequestWatchdog | None:
-    """The deadline of the request that this thread makes."""
-    return getattr(_request, "deadline", None)
+def _current_watchdog() -> RequestWatchdog | None:
+    """Returns the watchdog of the request of this thread, or None."""
+    return getattr(_current, "watchdog", None)

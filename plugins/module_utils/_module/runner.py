@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from ansible.module_utils.basic import AnsibleModule
 
 from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, PartialError, SettingsError, one_line
-from .._http.client import Client, Usage
+from .._http.client import Client
 from .._http.settings import parse_settings
 from .._http.transport import require_library
+from .._http.usage import Usage
 from .._progress import Progress
 from .._waiter import Waiter
 from .arguments import ArgumentSpec

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long to wait, read from an answer's headers (contract 1, "Rate limit", and U10). Pure: no clock, no sleep."""
+"""Parses the rate limit headers of a response (contract 1, "Rate limit", and U10). Pure: no clock, no sleep."""
 
 from __future__ import annotations
 
@@ -14,88 +14,88 @@ from email.utils import parsedate_to_datetime
 
 MIN_DELAY = 1.0
 MAX_DELAY = 65.0
-"""Seconds. The window is a minute; whatever a header says, no single wait is longer."""
+"""Seconds. The window is a minute: no single wait is longer, whatever a header says."""
 
 DEFAULT_DELAYS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-"""Seconds to wait after a 429 that says nothing of time, one after the other; the last one repeats."""
+"""Seconds to wait after a first, second... 429 without a delay. The last one repeats."""
 MIN_WINDOW = 0.05
-"""Seconds that are left of a window at least: told in whole seconds, its end may be told as now."""
+"""Seconds that a window lasts at least: rounded down to whole seconds, its end may be now."""
 CLOCK_TOLERANCE = 2.0
-"""Seconds within which two clocks count as the same: one of them is told in whole seconds."""
+"""Seconds within which two clocks count as equal: that of the service is rounded to whole seconds."""
 
-_LOWEST_UNIX_TIME = 1e9
-_LOWEST_UNIX_MILLISECONDS = 1e12
+_MIN_UNIX_TIME = 1e9
+_MIN_UNIX_MILLISECONDS = 1e12
 
 
 @dataclass(frozen=True)
 class Window:
-    """What an answer tells of the present window of its key. ``resets_at`` is Unix time by the clock here."""
+    """The current rate limit window of a key. ``resets_at`` is Unix time by the local clock."""
 
     remaining: int
     resets_at: float
     limit: int | None
 
 
-def requested_delay(headers: t.Mapping[str, str], now: float, *, limited: bool) -> float | None:
-    """Seconds the service asks to wait for, between MIN_DELAY and MAX_DELAY; None when no header says so.
+def parse_delay(headers: t.Mapping[str, str], now: float, *, is_429: bool) -> float | None:
+    """Returns the seconds that the service asks to wait, between MIN_DELAY and MAX_DELAY, or None.
 
-    ``Retry-After`` wins, as seconds or as a date; then, when the request was ``limited`` (429), ``X-RateLimit-Reset``,
-    as Unix time, as milliseconds or as a delta. Moments are held against
-    the server's own ``Date``: a wrong clock here must not matter. ``now`` (Unix time) serves only without a ``Date``.
+    ``Retry-After`` comes first, as seconds or as a date. After a 429, ``X-RateLimit-Reset`` comes next, as Unix time,
+    milliseconds or a delta. Times are compared with the ``Date`` of the response, so that a wrong local clock does not
+    matter; ``now`` (Unix time) is for responses without it.
     """
-    server_now = http_date(headers.get("Date"))
+    server_now = parse_http_date(headers.get("Date"))
     if server_now is None:
         server_now = now
-    wait = parse_retry_after(headers.get("Retry-After"), server_now)
-    if wait is None and limited:
-        wait = _until_reset(headers.get("X-RateLimit-Reset"), server_now)
-    return None if wait is None else min(max(wait, MIN_DELAY), MAX_DELAY)
+    delay = parse_retry_after(headers.get("Retry-After"), server_now)
+    if delay is None and is_429:
+        delay = _until_reset(headers.get("X-RateLimit-Reset"), server_now)
+    return None if delay is None else min(max(delay, MIN_DELAY), MAX_DELAY)
 
 
 def parse_window(headers: t.Mapping[str, str], now: float) -> Window | None:
-    """The rate limit's headers, None when they don't tell both how much is left and until when."""
-    left = remaining(headers)
-    reset = finite_number(headers.get("X-RateLimit-Reset"))
-    if left is None or reset is None:
+    """Returns the window in the headers, or None unless they have both ``Remaining`` and ``Reset``."""
+    remaining = parse_remaining(headers)
+    reset = parse_finite(headers.get("X-RateLimit-Reset"))
+    if remaining is None or reset is None:
         return None
-    server_now = http_date(headers.get("Date"))
+    server_now = parse_http_date(headers.get("Date"))
     if server_now is None or abs(server_now - now) < CLOCK_TOLERANCE:
-        # To go by the server's clock, told in whole seconds, would be less exact.
+        # The clock of the service is less exact: it is rounded to whole seconds.
         server_now = now
-    until = _until(reset, server_now)
-    if left < 0 or until <= -1.0:
+    seconds = _seconds_until(reset, server_now)
+    if remaining < 0 or seconds <= -1.0:
         return None
-    limit = finite_number(headers.get("X-RateLimit-Limit"))
-    return Window(left, now + min(max(until, MIN_WINDOW), MAX_DELAY), None if limit is None else int(limit))
+    limit = parse_finite(headers.get("X-RateLimit-Limit"))
+    return Window(remaining, now + min(max(seconds, MIN_WINDOW), MAX_DELAY), None if limit is None else int(limit))
 
 
 def parse_retry_after(text: str | None, server_now: float) -> float | None:
-    """Seconds that ``Retry-After`` asks for, in either of its forms; None when it is absent or unreadable."""
-    seconds = finite_number(text)
+    """Returns the seconds in ``Retry-After``, a number or a date, or None if it is absent or invalid."""
+    seconds = parse_finite(text)
     if seconds is not None:
         return seconds
-    moment = http_date(text)
+    moment = parse_http_date(text)
     return None if moment is None else moment - server_now
 
 
-def remaining(headers: t.Mapping[str, str]) -> int | None:
-    """``X-RateLimit-Remaining`` as a whole number, None when it is absent or unreadable."""
-    number = finite_number(headers.get("X-RateLimit-Remaining"))
+def parse_remaining(headers: t.Mapping[str, str]) -> int | None:
+    """Returns ``X-RateLimit-Remaining``, or None if it is absent or invalid."""
+    number = parse_finite(headers.get("X-RateLimit-Remaining"))
     return None if number is None else int(number)
 
 
-def http_date(text: str | None) -> float | None:
-    """An HTTP date as Unix time, None when it is absent or unreadable."""
+def parse_http_date(text: str | None) -> float | None:
+    """Returns an HTTP date as Unix time, or None if it is absent or invalid."""
     try:
         moment = parsedate_to_datetime(text or "")
-        # HTTP dates are in GMT, said or not.
+        # HTTP dates are in GMT, even without a time zone.
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
 
-def finite_number(text: str | None) -> float | None:
-    """``text`` as a finite number, None when it is absent, unreadable or infinite."""
+def parse_finite(text: str | None) -> float | None:
+    """Returns ``text`` as a number, or None if it is absent, invalid or infinite."""
     try:
         number = float(text or "")
     except ValueError:
@@ -104,14 +104,14 @@ def finite_number(text: str | None) -> float | None:
 
 
 def _until_reset(text: str | None, server_now: float) -> float | None:
-    reset = finite_number(text)
-    return None if reset is None else _until(reset, server_now)
+    reset = parse_finite(text)
+    return None if reset is None else _seconds_until(reset, server_now)
 
 
-def _until(reset: float, server_now: float) -> float:
-    """Seconds until ``reset``: Unix time, milliseconds of it, or a delta (U10)."""
-    if reset < _LOWEST_UNIX_TIME:
+def _seconds_until(reset: float, server_now: float) -> float:
+    """Returns the seconds until ``reset``, which is Unix time, Unix milliseconds or a delta (U10)."""
+    if reset < _MIN_UNIX_TIME:
         return reset
-    if reset > _LOWEST_UNIX_MILLISECONDS:
+    if reset > _MIN_UNIX_MILLISECONDS:
         reset /= 1000
     return reset - server_now

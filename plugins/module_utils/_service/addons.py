@@ -23,7 +23,7 @@ from .._errors import (
     ResponseError,
     ServerError,
     TransportError,
-    details_text,
+    format_details,
     format_list,
     with_suggestion,
 )
@@ -268,13 +268,13 @@ def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
     """Asks for the changes. Returns the refusal of a plain body where they were sent wrapped after it."""
     path = path_of(addon["id"])
     try:
-        client.act("PATCH", path, changes)
+        client.request("PATCH", path, body=changes)
     except ApiError as refusal:
         if not wants_wrapping(refusal, changes):
             raise
         # A refused request did nothing, and this one says what it misses (U19, `{"addon": {...}}`).
         try:
-            client.act("PATCH", path, {"addon": changes})
+            client.request("PATCH", path, body={"addon": changes})
         except ApiError as second:
             if second.status in (400, 422):
                 raise refusal from None
@@ -285,7 +285,7 @@ def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
 
 def wants_wrapping(refusal: ApiError, changes: Config) -> bool:
     """Whether a refusal says, in its details, that it misses ``addon``, and nothing of what was sent."""
-    words = set(re.findall(r"\w+", details_text(refusal.details)))
+    words = set(re.findall(r"\w+", format_details(refusal.details)))
     return refusal.status in (400, 422) and "addon" in words and not words & set(changes)
 
 
@@ -293,7 +293,7 @@ def _after_fault(
     client: Client, fault: ClawHostersError, addon: Resource, changes: Config, write_only: t.Collection[str]
 ) -> Resource:
     """No answer, or a server fault: look whether it was done (contract, end of section 11), or raise ``fault``."""
-    if not getattr(fault, "sent", True):
+    if not fault.may_have_been_sent:
         raise fault
     try:
         now = fetch(client, addon["id"])

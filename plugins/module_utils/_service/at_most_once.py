@@ -18,7 +18,8 @@ from .._errors import (
     TlsError,
     TransportError,
 )
-from .._http.client import Client, RequestHooks
+from .._http.client import Client
+from .._http.request import RequestHooks
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 
 Sent = t.TypeVar("Sent")
@@ -124,5 +125,5 @@ def not_executed(error: ClawHostersError, *, sent: bool) -> bool:
         # The others are also how a service answers what it has done.
         return error.status in (307, 308)
     if isinstance(error, TransportError):
-        return not error.sent
+        return not error.may_have_been_sent
     return isinstance(error, TlsError)

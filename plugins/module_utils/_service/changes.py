@@ -48,19 +48,16 @@ class Change(t.NamedTuple):
     is_lost: bool = False
 
 
-def request_change(
-    client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool, is_retry: bool = False
-) -> Change:
+def request_change(client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool) -> Change:
     """Asks once for ``action``, which is to bring ``current`` to the state ``wanted``.
 
     ``may_repeat`` says whether the caller would ask a second time; where not, AGAIN and RESEND are errors.
-    ``is_retry``: this is the second time after RESEND. Raises what the client raises, with what was read back in its
-    message.
+    Raises what the client raises, with what was read back in its message.
     """
     path = path_of(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
-        answer = client.act(*request, is_retry=is_retry)
+        answer = client.request(*request)
     except NotFoundError as refusal:
         if action is Action.DELETE:
             # It is gone when it can't be read any more (contract 4.7).
@@ -109,7 +106,7 @@ def _after_fault(
     try:
         now = fetch_or_none(client, current["id"])
     except ClawHostersError:
-        if getattr(fault, "sent", True):
+        if fault.may_have_been_sent:
             fault.add(
                 f"Whether {label(current)} was changed is not known, since it can't be read now. "
                 "Look at it before you run this again."
@@ -125,8 +122,8 @@ def _after_fault(
         if next_action in (Action.NONE, Action.WAIT):
             return Change(Effect.DONE, now)
         if next_action is action and may_repeat:
-            return Change(Effect.RESEND, now, is_lost=getattr(fault, "sent", True))
-    if action is Action.RESTART and getattr(fault, "sent", True):
+            return Change(Effect.RESEND, now, is_lost=fault.may_have_been_sent)
+    if action is Action.RESTART and fault.may_have_been_sent:
         fault.add(
             f"{label(now)} is {now.get('status')}; whether it was restarted can't be seen, so it is not repeated."
         )

@@ -159,7 +159,7 @@ class Fleet:
         """
         planned = plan(entries, self.client.fetch_all("/instances"))
         if self.waiter is not None:
-            self.waiter.requests_per_look = self.client.usage.requests
+            self.waiter.requests_per_poll = self.client.usage.requests
         jobs = list({id(job): job for job in planned}.values())
         for job in jobs:
             if job.wanted == "stopped" and job.action is Action.NONE and job.seen and status_of(job.seen) == "paused":
@@ -207,17 +207,15 @@ class Fleet:
 
     def _change_one(self, job: Job) -> None:
         """Asks for one change, at most twice in all where contract 11 allows it."""
-        before, is_retry = job.instance, False
+        before = job.instance
         try:
             while True:
                 job.requests += 1
-                change = request_change(
-                    self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2, is_retry=is_retry
-                )
+                change = request_change(self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2)
                 job.seen = change.instance
                 if change.effect is not Effect.RESEND:
                     break
-                job.is_lost, is_retry = change.is_lost, True
+                job.is_lost = change.is_lost
         except ClawHostersError as error:
             job.fail(error, error)
             return

@@ -56,5 +56,5 @@ def said_in(response: Response) -> t.Any:
 
 def clock_skew(response: Response, now: float) -> float | None:
     """Seconds by which the service's clock is ahead of ``now`` (Unix time); it tells whole seconds only."""
-    there = rate_headers.http_date(response.headers.get("Date"))
+    there = rate_headers.parse_http_date(response.headers.get("Date"))
     return None if there is None else round(there - now, 1)

@@ -104,7 +104,6 @@ class InstanceManager:
                     wanted,
                     decision.action,
                     may_repeat=first is None,
-                    is_retry=first is not None and first.effect is Effect.RESEND,
                 )
             if change.effect in (Effect.DONE, Effect.ALREADY):
                 changed = may_have_changed or change.effect is Effect.DONE

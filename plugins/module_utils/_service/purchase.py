@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from .._errors import MASK, ClawHostersError, PartialError, RefusedError
 from .._http.client import Client
+from .._http.responses import parse_data_or_body
+from .._http.retry import NEVER
 from .._secret_fields import PAYMENT_WORD, Options, RedactedOptions, find_secrets, find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .at_most_once import AtMostOnce, OutcomeUnknownError
@@ -52,7 +54,7 @@ class Purchase:
         Raises RefusedError when another run is at the same order, ApiError when the service refused, and PartialError
         when it is not known whether the purchase was made.
         """
-        self.client.payment_texts = frozenset(find_texts({**body, "package_id": None}))
+        self.client = self.client.with_payment_texts(find_texts({**body, "package_id": None}))
         operation = OperationKey("purchase", self.client.settings.api_url, self.order)
         once = AtMostOnce(self.journal, operation, self.warn)
         if self.client.check_mode:
@@ -77,7 +79,9 @@ class Purchase:
         try:
             answer = once.send(
                 self.client,
-                lambda hooks: self.client.buy("/billing/buy_claws", body, hooks),
+                lambda hooks: self.client.request(
+                    "POST", "/billing/buy_claws", body=body, retry=NEVER, hooks=hooks, parse=parse_data_or_body
+                ),
                 notes,
                 "Nothing was bought; the same order may be run again.",
             )

@@ -244,7 +244,7 @@ class Restore:
         try:
             once.send(
                 self.client,
-                lambda hooks: self.client.act("POST", f"{path_of(backup['id'])}/restore", hooks=hooks),
+                lambda hooks: self.client.request("POST", f"{path_of(backup['id'])}/restore", hooks=hooks),
                 notes,
                 "Nothing was restored, and the incident is free to be tried again.",
             )

@@ -16,7 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ApiError,
     NotFoundError,
     UnprocessableError,
-    details_text,
+    format_details,
     one_line,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import (
@@ -53,12 +53,12 @@ def test_a_text_becomes_one_printable_line(text):
     ],
 )
 def test_details_of_any_shape_read_as_one_line(details, expected):
-    assert details_text(details) == expected
+    assert format_details(details) == expected
 
 
 @given(json_values)
 def test_details_of_any_kind_never_raise(details):
-    assert details_text(details).isprintable()
+    assert format_details(details).isprintable()
 
 
 @given(status=st.sampled_from([400, 401, 403, 404, 409, 418, 422, 429, 500, 502, 503]), body=json_values)

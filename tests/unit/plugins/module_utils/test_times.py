@@ -80,7 +80,7 @@ def test_no_moment_is_none_and_a_day_begins_at_midnight():
 
 @pytest.mark.parametrize("text", ["", "once", "20260201", "2026-W05", "2026-02-30", "2026-02-01T10", "1769940000"])
 def test_what_a_user_gives_is_read_strictly(text):
-    with pytest.raises(SettingsError, match=r"before is .*must be a moment in ISO 8601"):
+    with pytest.raises(SettingsError, match=r"before is .*must be a time in ISO 8601"):
         parse_timestamp("before", text)
 
 

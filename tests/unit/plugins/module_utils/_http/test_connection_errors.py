@@ -10,7 +10,10 @@ import pytest
 import requests
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError, TlsError, TransportError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.connection_errors import build_transport_error
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.connection_errors import (
+    Connection,
+    build_transport_error,
+)
 
 POOL = "HTTPSConnectionPool(host='clawhosters.example', port=443): Max retries exceeded with url: /api/v1/account "
 
@@ -30,7 +33,7 @@ POOL = "HTTPSConnectionPool(host='clawhosters.example', port=443): Max retries e
 )
 def test_why_a_certificate_is_not_trusted(cause, reason):
     failure = build_transport_error(
-        "GET /x", "h", 30, requests.exceptions.SSLError(f"{POOL}(Caused by SSLError({cause}))")
+        "GET /x", Connection("h", 30), requests.exceptions.SSLError(f"{POOL}(Caused by SSLError({cause}))")
     )
     assert isinstance(failure, TlsError)
     assert str(failure).startswith(f"GET /x was not sent: no trusted connection to h ({reason}). If it has a private")
@@ -38,7 +41,9 @@ def test_why_a_certificate_is_not_trusted(cause, reason):
 
 def test_https_where_http_is_spoken():
     cause = "SSLError(SSLError(1, '[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)'))"
-    failure = build_transport_error("GET /x", "h", 30, requests.exceptions.SSLError(f"{POOL}(Caused by {cause})"))
+    failure = build_transport_error(
+        "GET /x", Connection("h", 30), requests.exceptions.SSLError(f"{POOL}(Caused by {cause})")
+    )
     assert isinstance(failure, TlsError)
     assert "h does not speak https. Check api_url." in str(failure)
 
@@ -52,9 +57,9 @@ def test_https_where_http_is_spoken():
 )
 def test_why_a_proxy_can_not_be_used(cause, reason):
     error = requests.exceptions.ProxyError(f"{POOL}(Caused by ProxyError('Unable to connect to proxy', {cause}))")
-    failure = build_transport_error("GET /x", "h", 30, error)
+    failure = build_transport_error("GET /x", Connection("h", 30), error)
     assert isinstance(failure, TransportError)
-    assert not failure.sent
+    assert not failure.may_have_been_sent
     assert "the proxy for h can't be used (" in str(failure)
     assert reason in str(failure)
     assert "<x>" not in str(failure)
@@ -80,22 +85,24 @@ def test_why_a_proxy_can_not_be_used(cause, reason):
 def test_no_message_holds_the_password_of_a_proxy(proxy, text):
     said = text.replace("{proxy}", proxy)
     kind = requests.exceptions.InvalidURL if "parse" in said else requests.exceptions.ProxyError
-    failure = build_transport_error("GET /x", "h", 30, kind(said), sent=False, proxy=proxy)
-    assert isinstance(failure, SettingsError) or not failure.sent
+    failure = build_transport_error("GET /x", Connection("h", 30, proxy, may_have_sent=False), kind(said))
+    assert isinstance(failure, SettingsError) or not failure.may_have_been_sent
     assert "proxy" in str(failure)
     assert not [part for part in ("us3r", "pa55", "w0rd") if part in str(failure)]
 
 
 def test_without_a_proxy_it_is_api_url_that_is_to_be_checked():
-    failure = build_transport_error("GET /x", "h", 30, UnicodeError("label empty or too long"), sent=False)
+    failure = build_transport_error(
+        "GET /x", Connection("h", 30, may_have_sent=False), UnicodeError("label empty or too long")
+    )
     assert isinstance(failure, SettingsError)
     assert str(failure) == "GET /x was not sent: api_url can't be used (label empty or too long)."
 
 
 @pytest.mark.parametrize("error", [requests.exceptions.ConnectionError("reset"), OSError("reset")])
 def test_a_connection_that_was_lost_before_it_was_made_has_sent_nothing(error):
-    failure = build_transport_error("GET /x", "h", 30, error, sent=False)
+    failure = build_transport_error("GET /x", Connection("h", 30, may_have_sent=False), error)
     assert isinstance(failure, TransportError)
-    assert not failure.sent
+    assert not failure.may_have_been_sent
     assert "was not sent" in str(failure)
-    assert build_transport_error("GET /x", "h", 30, error).sent
+    assert build_transport_error("GET /x", Connection("h", 30), error).may_have_been_sent

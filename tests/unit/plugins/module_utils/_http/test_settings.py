@@ -164,6 +164,6 @@ def test_a_ca_bundle_must_exist(tmp_path):
 def test_a_file_that_holds_no_certificate_is_refused_before_anything_is_sent(tmp_path):
     path = tmp_path / "ca.pem"
     path.write_text("no certificate")
-    with pytest.raises(SettingsError, match=r"is no CA bundle in PEM form \(NO_CERTIFICATE_OR_CRL_FOUND\)\."):
+    with pytest.raises(SettingsError, match=r"is not a CA bundle in PEM format \(NO_CERTIFICATE_OR_CRL_FOUND\)\."):
         settings(api_key=KEY, ca_path=str(path))
     assert settings(api_key=KEY, ca_path=certifi.where()).ca_path == certifi.where()

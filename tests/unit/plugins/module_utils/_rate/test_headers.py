@@ -17,10 +17,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers im
     MAX_DELAY,
     MIN_DELAY,
     Window,
-    http_date,
+    parse_delay,
+    parse_http_date,
+    parse_remaining,
     parse_window,
-    remaining,
-    requested_delay,
 )
 
 SERVER_NOW = 1_800_000_000.0
@@ -56,27 +56,27 @@ def headers(**named: str) -> dict[str, str]:
 )
 @pytest.mark.parametrize("local_clock_is_off_by", [0, 3600, -3600])
 def test_the_wait_that_headers_ask_for_whatever_the_local_clock(given_headers, expected, local_clock_is_off_by):
-    assert requested_delay(given_headers, SERVER_NOW + local_clock_is_off_by, limited=True) == expected
+    assert parse_delay(given_headers, SERVER_NOW + local_clock_is_off_by, is_429=True) == expected
 
 
 def test_without_a_date_the_local_clock_serves():
-    assert requested_delay({"X-RateLimit-Reset": str(int(SERVER_NOW + 30))}, SERVER_NOW, limited=True) == 30
+    assert parse_delay({"X-RateLimit-Reset": str(int(SERVER_NOW + 30))}, SERVER_NOW, is_429=True) == 30
 
 
 def test_a_date_that_names_no_zone_is_in_gmt_wherever_this_runs(monkeypatch):
     monkeypatch.setenv("TZ", "EST5")
     time.tzset()
     try:
-        assert http_date(formatdate(SERVER_NOW).replace(" -0000", "")) == SERVER_NOW
-        assert http_date(formatdate(SERVER_NOW, usegmt=True)) == SERVER_NOW
+        assert parse_http_date(formatdate(SERVER_NOW).replace(" -0000", "")) == SERVER_NOW
+        assert parse_http_date(formatdate(SERVER_NOW, usegmt=True)) == SERVER_NOW
     finally:
         monkeypatch.undo()
         time.tzset()
 
 
 def test_only_a_429_waits_for_the_reset():
-    assert requested_delay(headers(X_RateLimit_Reset="12"), SERVER_NOW, limited=False) is None
-    assert requested_delay(headers(Retry_After="3"), SERVER_NOW, limited=False) == 3
+    assert parse_delay(headers(X_RateLimit_Reset="12"), SERVER_NOW, is_429=False) is None
+    assert parse_delay(headers(Retry_After="3"), SERVER_NOW, is_429=False) == 3
 
 
 @pytest.mark.parametrize("limit", ["100", None, "many"])
@@ -124,6 +124,6 @@ any_value = st.one_of(st.text(max_size=30), st.integers().map(str), st.floats().
 @given(date=any_value, parse_retry_after=any_value, reset=any_value, left=any_value, now=st.floats(0, 4e9))
 def test_no_header_makes_a_wait_too_long_or_too_short_or_raises(date, parse_retry_after, reset, left, now):
     odd = {"Date": date, "Retry-After": parse_retry_after, "X-RateLimit-Reset": reset, "X-RateLimit-Remaining": left}
-    wait = requested_delay(odd, now, limited=True)
+    wait = parse_delay(odd, now, is_429=True)
     assert wait is None or MIN_DELAY <= wait <= MAX_DELAY
-    assert remaining(odd) is None or isinstance(remaining(odd), int)
+    assert parse_remaining(odd) is None or isinstance(parse_remaining(odd), int)

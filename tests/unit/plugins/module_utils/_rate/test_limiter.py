@@ -220,7 +220,7 @@ def test_requests_that_hang_let_ever_more_go_ahead_though_the_first_are_given_up
     asked = 0
     for tenth in range(200):
         now = tenth / 10
-        for who in [who for who, flight in limiter.in_flight.items() if flight.until <= now]:
+        for who in [who for who, flight in limiter.in_flight.items() if flight.expires_at <= now]:
             limiter.mark_lost(who)
         asked += not limiter.acquire(f"one-{tenth}", now, now + 1.0)
     assert asked > 100

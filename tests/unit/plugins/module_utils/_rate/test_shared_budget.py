@@ -11,7 +11,7 @@ import platform
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.outcome import RequestOutcome
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RequestOutcome
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from support.sleeper import Sleeper
 

@@ -1,0 +1,48 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads all pages of a list, several at a time, and starts over when the list changes meanwhile (contract 4.4)."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._concurrency import map_ordered
+from .._errors import IncompleteListError, ResponseError
+from .pagination import ListChangedError, ListTooLongError, Page, Paginator, Resource
+
+MAX_ATTEMPTS = 3
+"""How often a list is read that changes between two of its pages."""
+
+
+def read_list(request: str, fetch_page: t.Callable[[int], Page], max_pages: int = 0) -> list[Resource]:
+    """Returns the items of all pages, or of the first ``max_pages`` if that is not 0, in the order of the service.
+
+    ``request`` names the list in messages. Raises IncompleteListError instead of returning a part of a list that keeps
+    changing, ResponseError for a list above the limits of :class:`Paginator`, and the errors of ``fetch_page``.
+    """
+    change: ListChangedError | None = None
+    for _attempt in range(MAX_ATTEMPTS):
+        try:
+            return _read_pages(fetch_page, max_pages)
+        except ListChangedError as error:
+            change = error
+        except ListTooLongError as error:
+            raise ResponseError(f"{request}: the list was not read to its end: {error}.") from None
+    raise IncompleteListError(
+        f"{request}: the list could not be read completely, {MAX_ATTEMPTS} times in a row: {change}. "
+        "An incomplete list is never used. Try again when nothing changes in the account."
+    )
+
+
+def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int) -> list[Resource]:
+    pages = Paginator(max_pages)
+    pages.add(*fetch_page(1))
+    for page in map_ordered(fetch_page, pages.remaining_pages()):
+        pages.add(*page)
+        if not pages.next_page:
+            break
+    while pages.next_page:
+        pages.add(*fetch_page(pages.next_page))
+    return pages.items

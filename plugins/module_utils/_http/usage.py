@@ -1,0 +1,62 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Counts the requests, retries and waiting time of a task."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import typing as t
+from dataclasses import dataclass, field
+
+from .._rate import headers as rate_headers
+from .._rate.limiter import RequestOutcome
+
+
+@dataclass
+class Usage:
+    """The ``api`` result that every module returns (interface 2). ``waited`` is in seconds. Thread-safe."""
+
+    requests: int = 0
+    retries: int = 0
+    waited: float = 0.0
+    remaining: int | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _waiters: int = field(default=0, repr=False)
+    _waiting_since: float = field(default=0.0, repr=False)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Returns the ``api`` result."""
+        return {
+            "requests": self.requests,
+            "retries": self.retries,
+            "waited": round(self.waited, 3),
+            "remaining": self.remaining,
+        }
+
+    def record(self, outcome: RequestOutcome, *, is_retry: bool = False) -> None:
+        """Counts a request. One that was not sent does not count."""
+        if not outcome.sent:
+            return
+        with self._lock:
+            self.requests += 1
+            self.retries += is_retry
+            remaining = rate_headers.parse_remaining(outcome.headers)
+            self.remaining = self.remaining if remaining is None else remaining
+
+    @contextlib.contextmanager
+    def waiting(self, clock: t.Callable[[], float]) -> t.Iterator[None]:
+        """Adds the duration of the block to ``waited``. Overlapping waits of several threads count once."""
+        with self._lock:
+            self._waiters += 1
+            if self._waiters == 1:
+                self._waiting_since = clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiters -= 1
+                if not self._waiters:
+                    self.waited += clock() - self._waiting_since
