@@ -549,7 +549,7 @@ def test_what_fails_before_anything_is_sent_leaves_the_incident_free(
         raise ClawHostersError("There is no budget left to send anything.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Client, "act", refuse)
+        patch.setattr(Client, "request", refuse)
         result = worker.run(claw_backup_restore, instance_id=1)
     assert "no budget left" in result["msg"]
     assert "free to be tried again" in result["msg"]
