@@ -17,7 +17,7 @@ SECRET_WORD = re.compile(r".*(key|token|secret|passw(or)?d|passphrase|credential
 PAYMENT_WORD = re.compile(
     SECRET_WORD.pattern.removesuffix(")") + "|ur[il]|link|href|checkout|session|redirect)", re.IGNORECASE
 )
-"""The same for payments: anybody with the link or the id of a checkout can see it, or pay it."""
+"""The same for payments: the link or the id of a checkout is enough to see or pay it."""
 _MIN_SECRET_LENGTH = 4
 """Characters. Shorter secrets are redacted in their fields only: elsewhere they would make text unreadable."""
 

@@ -93,7 +93,7 @@ def test_no_answer_takes_more_memory_than_a_few_times_what_is_allowed(body: str)
     with raw_service(lambda _method, _path: answer) as options:
         said, grown = measured(options)
     assert reason in said
-    assert said.startswith("GET /instances: the answer of 127.0.0.1:")
+    assert said.startswith("GET /instances: the response of 127.0.0.1:")
     assert grown < 8 * MAX_BODY_BYTES
 
 

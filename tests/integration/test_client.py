@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The client in this process, against faults of every kind over real HTTP: what is repeated, what is not."""
+"""The client against faults of every kind over real HTTP: retries, redirects, timeouts, lists."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ from support.raw_service import options_for, raw_connection
 from support.sleeper import Sleeper
 
 
-class Watching:
-    """A witness that notes what it is told, and may forbid the request."""
+class RecordingHooks:
+    """Request hooks that record their calls, and may cancel the request."""
 
-    def __init__(self, forbids: bool = False) -> None:
-        self.told: list[str] = []
-        self.forbids = forbids
+    def __init__(self, cancels: bool = False) -> None:
+        self.calls: list[str] = []
+        self.cancels = cancels
 
     def before_send(self) -> None:
-        self.told.append("sending")
-        if self.forbids:
+        self.calls.append("before_send")
+        if self.cancels:
             raise ClawHostersError("not now")
 
     def on_rejected(self) -> None:
-        self.told.append("refused")
+        self.calls.append("on_rejected")
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_change_waits_out_a_rate_limit_and_a_purchase_does_not(simulator: Simu
     assert simulator.effects() == {"restarts": 1}
     simulator.fault("rate_limited")
     with pytest.raises(RateLimitedError):
-        client.request("POST", "/billing/buy_claws", body={"package_id": 1}, retry=NEVER, hooks=Watching())
+        client.request("POST", "/billing/buy_claws", body={"package_id": 1}, retry=NEVER, hooks=RecordingHooks())
     assert simulator.calls().count("POST /billing/buy_claws") == 1
 
 
@@ -382,7 +382,7 @@ def test_a_change_that_must_not_be_sent_twice_takes_no_connection_that_may_be_cl
     simulator: Simulator, client: Client
 ) -> None:
     client.fetch("/instances/1")
-    client.request("POST", "/instances/1/restart", hooks=Watching())
+    client.request("POST", "/instances/1/restart", hooks=RecordingHooks())
     client.request("POST", "/instances/2/restart")
     connections = [entry["client"] for entry in simulator.log()]
     assert connections[1] not in (connections[0], connections[2])
@@ -446,17 +446,17 @@ def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_li
 
 
 def test_a_change_is_witnessed_when_it_goes_out_and_when_it_is_refused(simulator: Simulator, client: Client) -> None:
-    hooks = Watching()
+    hooks = RecordingHooks()
     simulator.fault("rate_limited", times=2, method="POST")
     answer = client.request("POST", "/instances/1/restart", hooks=hooks)
     assert answer is not None
     assert answer["id"] == 1
-    assert hooks.told == ["sending", "refused", "sending", "refused", "sending"]
+    assert hooks.calls == ["before_send", "on_rejected", "before_send", "on_rejected", "before_send"]
     assert (client.usage.requests, client.usage.retries) == (3, 2)
     simulator.fault("status", status=428, method="POST")
     with pytest.raises(ApiError):
         client.request("POST", "/instances/1/restart", hooks=hooks)
-    assert hooks.told[-1] == "sending"
+    assert hooks.calls[-1] == "before_send"
 
 
 def test_a_witness_that_says_no_keeps_it_from_going_and_holds_no_place(
@@ -468,7 +468,7 @@ def test_a_witness_that_says_no_keeps_it_from_going_and_holds_no_place(
     )
     for _time in range(3):
         with pytest.raises(ClawHostersError, match="not now"):
-            client.request("POST", "/instances/1/restart", hooks=Watching(forbids=True))
+            client.request("POST", "/instances/1/restart", hooks=RecordingHooks(cancels=True))
     assert simulator.calls() == []
     assert client.usage.requests == 0
     assert client.fetch("/instances/1")["id"] == 1

@@ -38,6 +38,8 @@ TESTS = {
     "_rate/shared_budget": [f"{UNIT}/_rate/test_shared_budget.py", "tests/integration/test_budget.py"],
     "_http/pagination": [f"{UNIT}/_http/test_pagination.py"],
     "_http/client": ["tests/integration/test_client.py", "tests/integration/test_budget.py"],
+    "_http/list_reader": ["tests/integration/test_client.py", "tests/integration/test_bounds.py"],
+    "_http/usage": ["tests/integration/test_client.py"],
     "_state/journal": [f"{UNIT}/_state/test_journal.py"],
     "_service/instances": [
         f"{UNIT}/_service/test_instances.py",

@@ -156,7 +156,7 @@ def is_about_payment(response: Response) -> bool:
 def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
     """Returns ``response`` with links, secret fields and the ``texts`` redacted.
 
-    For displayed responses about a payment: anybody with the link of a checkout can open it.
+    For displayed responses about a payment: a checkout link works for everybody who has it.
     """
     parsed, is_json = parse_json(response.text)
     redact_secrets = Redactor({*texts, *find_secrets(parsed, word=PAYMENT_WORD)})

@@ -7,7 +7,7 @@ Unix time.
 
 Each response says how many requests remain (contract 1, "Rate limit"). Requests in flight may not be counted in that
 yet, so another one may be sent while fewer are in flight than remain. This holds in whatever order responses arrive and
-whoever else uses the key: the requests of others show in the next response.
+also if others use the key: their requests show in the next response.
 
 After a window has ended its new size is unknown, since others may have sent requests first: one request, the probe, is
 sent alone.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several calls at a time: in order, and none that outlives those who wait for it."""
+"""Parallel calls: ordered results, and cancellation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_no_more_calls_than_allowed_are_under_way():
     def call(number: int) -> int:
         under_way.append(number)
         most.append(len(under_way))
-        gate.wait()  # each four of them meet, so there are as many as allowed
+        gate.wait()  # four calls at a time meet, so that max_workers are running
         under_way.remove(number)
         gate.wait()
         return number
@@ -60,7 +60,7 @@ def test_what_a_call_raises_comes_in_its_turn_and_no_more_are_begun():
 
 @pytest.mark.parametrize("wait", [lambda: sleep(600), lambda: (sleep(600), raise_if_cancelled())])
 def test_who_stops_early_does_not_wait_for_those_that_sleep(wait):
-    """Were they to sleep on, they would send their changes after the task has failed, and nobody would know."""
+    """Otherwise they would send their changes after the task has failed."""
     went_on = []
 
     def call(number: int) -> int:

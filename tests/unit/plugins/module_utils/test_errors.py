@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Messages are one line, whatever the service sends."""
+"""Messages are one line, for any text of the service."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What somebody who waits is told, and how often."""
+"""Content and frequency of progress messages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_short_sleeps_of_one_wait_add_up(progress, sleeper, lines):
 def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, sleeper, lines):
     since = sleeper.now
     for _look in range(4):
-        sleeper.now += 8  # the answer
+        sleeper.now += 8  # the response
         progress.sleep(2, "x", since=since, limit=60)
     sleeper.now += 25
     progress.sleep(1, "x", since=since, limit=60)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A secret is replaced in whatever spelling it comes, and a link whatever it looks like."""
+"""Secrets are redacted in every encoding, and links in every form."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_secret_in_any_spelling(spelling, key, before):
     shown = Redactor([key])(text)
     assert MASK in shown
     assert shown.endswith(" end")
-    # At most the quotes of JSON and what escaped the first character are left around the mask.
+    # At most JSON quotes and the escape of the first character remain around the mask.
     assert len(shown) <= len(before) + len(MASK) + len(" end") + 10
 
 
@@ -64,7 +64,7 @@ def test_a_secret_within_base64(encode, key, before, after):
     encoded = encode(before + key.encode() + after).decode()
     shown = Redactor([key])(encoded)
     assert MASK in shown
-    # The characters at its ends, which hold some bits of it, may be left.
+    # The characters at its ends, which contain a few bits of it, may remain.
     assert len(shown.replace(MASK, "")) <= len(encoded) - len(key) * 8 // 6 + 4
 
 

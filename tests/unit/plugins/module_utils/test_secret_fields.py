@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands under names like key, token, secret, password is hidden, in any depth; the rest is not (contract 6)."""
+"""Fields with names like key, token, secret, password are redacted at any depth, others are not (contract 6)."""
 
 from __future__ import annotations
 

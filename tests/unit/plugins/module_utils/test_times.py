@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""Moments and durations: what is read of them, and how people see them."""
+"""Parsing and formatting of times and durations."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Waiting: one deadline, polls that get rarer, a line every ten seconds."""
+"""Polling: one deadline, growing intervals, a progress line every ten seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.sleeper import Sleeper
 
 
 class Clock(Sleeper):
-    """A clock, and the lines that are said by it."""
+    """A clock, and the progress lines."""
 
     def __init__(self) -> None:
         super().__init__()

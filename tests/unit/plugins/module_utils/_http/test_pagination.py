@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pages in any split, order and shift give the complete list or an error (contract 4.4)."""
+"""Any sequence of pages gives the complete list or an error (contract 4.4)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination
 
 
 def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], int]:
-    """What a reader gets who asks for the pages, and how many it asked for."""
+    """Returns the items of all pages, and the number of pages requested."""
     collector = Paginator()
     asked = 0
     while collector.next_page:
@@ -35,7 +35,7 @@ def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], in
 
 
 def split(ids: list[int], size: int) -> list[tuple[list[dict], dict | None]]:
-    """The pages a service makes of ``ids``, ``size`` each."""
+    """Returns pages of ``size`` ids each."""
     chunks = [ids[start : start + size] for start in range(0, len(ids), size)] or [[]]
     return [
         (
@@ -151,7 +151,7 @@ def test_counts_may_come_as_text():
         ({"data": [], "meta": {"total_pages": 2}}, {"total_pages": 2}),
         ({"data": [], "meta": {"total_count": 2}}, {"total_count": 2}),
         ({"data": [], "meta": {"version": 1}}, None),
-        # One that counts nothing still says that there are pages.
+        # An empty pagination object still shows that there are pages.
         ({"data": [], "pagination": {}}, {}),
     ],
 )
@@ -174,7 +174,7 @@ def test_reading_ends_where_it_should_and_does_not_miss_the_rest():
 
 
 def without_ids(*pages: list[int]) -> list[tuple[list[dict], dict | None]]:
-    """Pages of entries that have an amount and no id."""
+    """Returns pages of entries with an amount and no id."""
     count = sum(map(len, pages))
     return [
         ([{"amount": amount} for amount in page], {"total_pages": len(pages), "total_count": count}) for page in pages
@@ -257,7 +257,7 @@ def test_a_list_that_grows_and_shrinks_is_whole_or_an_error_at_every_length(coun
     except ListChangedError:
         return
     assert collector.next_page is None
-    # The count was the same at every page, so nothing that is counted is missing.
+    # total_count was the same on every page, so that no entry is missing.
     assert len(lengths) == 1
     assert len({item["id"] for item in collector.items}) == len(collector.items) == lengths.pop()
 

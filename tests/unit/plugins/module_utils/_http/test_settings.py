@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options that can't be used are refused in one line, before anything is sent, and without showing a key."""
+"""Validation of the connection options. No message contains a key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KEY = "oc_live_0123456789"
 
 
 def settings(warnings=None, **params):
-    """Settings made of ``params``; warnings go to the list given."""
+    """Returns the settings in ``params``. Appends warnings to the given list."""
     return parse_settings(params, (warnings if warnings is not None else []).append)
 
 

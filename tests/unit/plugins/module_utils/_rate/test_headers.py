@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long to wait, from headers of any kind (contract 1, "Rate limit", and U10)."""
+"""Parsing of rate limit headers (contract 1, "Rate limit", and U10)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SERVER_NOW = 1_800_000_000.0
 
 
 def headers(**named: str) -> dict[str, str]:
-    """Headers of a server whose clock shows SERVER_NOW."""
+    """Returns headers of a server whose clock is at SERVER_NOW."""
     return {
         "Date": formatdate(SERVER_NOW, usegmt=True),
         **{name.replace("_", "-"): value for name, value in named.items()},
@@ -86,7 +86,7 @@ def test_a_window_ends_by_the_clock_here_however_wrong_that_is(limit, local_cloc
     told = headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=str(int(SERVER_NOW + 30)))
     if limit is not None:
         told["X-RateLimit-Limit"] = limit
-    # Clocks that agree as far as whole seconds can tell are not corrected by a Date that is cut to them.
+    # Clocks within the rounding of Date are not corrected by it.
     ends = SERVER_NOW + 30 if abs(local_clock_is_off_by) < 1 else now + 30
     assert parse_window(told, now) == Window(7, ends, 100 if limit == "100" else None)
 
@@ -107,7 +107,7 @@ def test_an_end_that_is_over_or_unreadable_tells_of_no_window(reset):
 
 @pytest.mark.parametrize("reset", ["0", "-0.9", str(int(SERVER_NOW))])
 def test_an_end_that_is_told_as_now_is_still_to_come(reset):
-    """In the last second of a window, its end in whole seconds may be the present one."""
+    """In the last second of a window, its end in whole seconds may be now."""
     window = parse_window(headers(X_RateLimit_Remaining="7", X_RateLimit_Reset=reset), SERVER_NOW)
     assert window is not None
     assert SERVER_NOW < window.resets_at < SERVER_NOW + 1

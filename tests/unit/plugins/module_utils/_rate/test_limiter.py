@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who may send next, played through in a time that only events move, against services that count in several ways."""
+"""Simulates workers in virtual time, against services with several kinds of rate limit windows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Service:
     times: list[float] = field(default_factory=list)
 
     def answer(self, now: float) -> tuple[bool, Window | None]:
-        """Whether a request is let through, and what the headers of its answer say."""
+        """Returns if the request is accepted, and the window in the headers of its response."""
         if self.kind == "sliding":
             self.times = [at for at in self.times if at > now - self.length]
         elif self.kind == "by the clock":
@@ -57,7 +57,7 @@ class Service:
 
 @dataclass
 class Play:
-    """Workers that each send some requests, as fast as their ledger lets them; several may share one."""
+    """Workers that each send some requests, as fast as their limiter allows. Several may share one."""
 
     service: Service
     latency: float = 0.01
@@ -67,11 +67,11 @@ class Play:
     _numbers: int = 0
 
     def worker(self, name: str, limiter: RateLimiter, requests: int, dies_after: int | None = None) -> None:
-        """Adds one that sends ``requests``; it may die with one under way."""
+        """Adds a worker that sends ``requests``. It may die with one in flight."""
         self._at(self.now, lambda: self._ask(name, limiter, requests, dies_after))
 
     def run(self) -> float:
-        """Seconds until all is done."""
+        """Runs all workers and returns the seconds that they took."""
         while self._events:
             self.now, _number, event = heapq.heappop(self._events)
             event()
@@ -139,7 +139,7 @@ def test_whatever_the_service_counts_and_tells_all_is_sent(kind: str, told: str)
     if told in ("rounded up", "exactly"):
         assert service.on_429 == 0
     if told == "cut":
-        # The first window that is told to end too early teaches it.
+        # The limiter learns it from the first window whose reset time is too early.
         assert service.on_429 <= 1
 
 
@@ -154,7 +154,7 @@ def test_two_who_know_nothing_of_each_other_share_a_key(limit: int, kind: str) -
     seconds = play.run()
     windows = math.ceil(300 / limit)
     assert play.done == 300
-    assert service.on_429 <= windows  # the last request of each may be wanted by both
+    assert service.on_429 <= windows  # both may try to send the last request of each
     assert seconds <= 1.25 * (windows - 1) * service.length
 
 
@@ -195,7 +195,7 @@ def test_a_slow_service_does_not_hold_up_the_rest_for_long() -> None:
 
 @pytest.mark.parametrize("answer_after", [0.3, 1.9])
 def test_errors_that_say_nothing_of_the_rate_are_not_asked_for_one_by_one(answer_after: float) -> None:
-    """Fifty at a service that answers slowly, and always so: nobody waits longer than a few answers take."""
+    """With fifty workers and a slow service, nobody waits longer than a few response times."""
     limiter = RateLimiter()
     waiting = {f"fork-{number}": 0.0 for number in range(50)}
     under_way: dict[str, float] = {}
@@ -278,7 +278,7 @@ def test_a_429_that_says_nothing_of_time_is_met_with_ever_longer_pauses() -> Non
 
 
 def room(limiter: RateLimiter, now: float) -> int:
-    """How many may send at once; up to twenty are told from one another."""
+    """Returns how many requests may be sent at once, up to twenty."""
     trial = copy.deepcopy(limiter)
     return sum(trial.acquire(f"trial-{number}", now, now + 30) == 0 for number in range(20))
 
@@ -286,16 +286,16 @@ def room(limiter: RateLimiter, now: float) -> int:
 @pytest.mark.parametrize(
     ("first", "second", "expected"),
     [
-        # Nobody else is seen: one more than half of what is left, where that is odd.
+        # No contention: half of what remains, rounded up.
         (Window(6, 64.0, 7), Window(5, 64.0, 7), 3),
         (Window(6, 64.0, None), Window(5, 64.0, None), 3),
-        # Two or more are gone where one was sent: somebody else uses the key, and gets the odd one.
+        # Two or more were counted for one request: the key is contended, and half is rounded down.
         (Window(7, 64.0, 8), Window(5, 64.0, 8), 2),
         (Window(9, 64.0, 10), Window(5, 64.0, 10), 2),
-        # So it is when the first answer tells of a window that others had begun.
+        # The same if the first response is in a window that others had begun.
         (Window(6, 64.0, 10), Window(5, 64.0, 10), 2),
         (Window(6, 64.0, 8), Window(5, 64.0, 8), 2),
-        # The last one is left to nobody, so that somebody can go and see.
+        # The last request is not left to others.
         (Window(5, 64.0, 6), Window(2, 64.0, 6), 1),
         (Window(5, 64.0, 6), Window(1, 64.0, 6), 1),
         (Window(5, 64.0, 6), Window(0, 64.0, 6), 0),
@@ -391,7 +391,7 @@ def test_a_clock_that_jumps_leaves_nothing_of_what_was_known(jump: float, answer
     if answer == "one that shows company":
         limiter.on_response("first", EPOCH, Window(5, EPOCH + 60, 10), is_success=True)
     now = EPOCH + jump
-    limiter.acquire("looks", now, now + 30)  # lets go of what can't be
+    limiter.acquire("looks", now, now + 30)  # removes impossible values
     limiter.mark_unsent("looks")
     limiter.queue.clear()
     assert room(limiter, now) == 1
@@ -429,7 +429,7 @@ steps = st.tuples(
 
 @given(st.lists(steps, max_size=40), st.booleans())
 def test_whatever_happened_somebody_may_send_before_long(history: list[tuple[t.Any, ...]], is_sorted: bool) -> None:
-    """No history, told in order or not, leads to a wait without end, and each survives being written down."""
+    """No sequence of events leads to an endless wait, and every state survives a round trip to JSON."""
     limiter = RateLimiter()
     for step, who, moment, window, wait in sorted(history, key=lambda step: step[2]) if is_sorted else history:
         match step:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the shared budget makes of each outcome of a request, with a clock that only sleeping moves."""
+"""Effects of each outcome of a request on the shared budget, with a clock that only sleeping advances."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def budget(tmp_path, sleeper):
     return SharedRateBudget(str(tmp_path / "state"), URL, "oc_live_0123456789", lambda: sleeper.now)
 
 
-def waited(budget, sleeper, patience=100.0):
-    """Seconds until the next request may be sent, and its name."""
+def waited(budget, sleeper, max_wait=100.0):
+    """Returns the seconds until the next request may be sent, and its id."""
     before = sleeper.total
-    who = budget.reserve(30.0, patience, sleeper.sleep)
-    return sleeper.total - before, who
+    request_id = budget.reserve(30.0, max_wait, sleeper.sleep)
+    return sleeper.total - before, request_id
 
 
 def report(budget, sleeper, **outcome):
-    _seconds, who = waited(budget, sleeper)
-    budget.report(who, RequestOutcome(**{"sent": True, **outcome}))
+    _seconds, request_id = waited(budget, sleeper)
+    budget.report(request_id, RequestOutcome(**{"sent": True, **outcome}))
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_a_spent_window_is_waited_for_until_it_closes(budget, sleeper):
     assert waited(budget, sleeper)[0] == pytest.approx(40, abs=0.01)
 
 
-@pytest.mark.parametrize("patience", [0.0, 3.0, 7.0, 12.0])
-def test_nobody_waits_longer_than_there_is_time_in_all(budget, sleeper, patience):
+@pytest.mark.parametrize("max_wait", [0.0, 3.0, 7.0, 12.0])
+def test_nobody_waits_longer_than_there_is_time_in_all(budget, sleeper, max_wait):
     report(budget, sleeper, status=200, headers=SPENT)
-    assert waited(budget, sleeper, patience)[0] <= patience
+    assert waited(budget, sleeper, max_wait)[0] <= max_wait
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_a_request_that_is_over_holds_no_place(budget, sleeper, outcome, is_free
 def test_one_that_is_under_way_does(budget, sleeper):
     report(budget, sleeper, status=200, headers=ONE_LEFT)
     waited(budget, sleeper)
-    assert waited(budget, sleeper, patience=10)[0] > 0
+    assert waited(budget, sleeper, max_wait=10)[0] > 0
 
 
 def test_an_answer_that_was_lost_may_have_been_counted(budget, sleeper):
     report(budget, sleeper, status=200, headers={**ONE_LEFT, "X-RateLimit-Remaining": "2"})
     report(budget, sleeper)
     assert waited(budget, sleeper)[0] == 0
-    assert waited(budget, sleeper, patience=10)[0] > 0
+    assert waited(budget, sleeper, max_wait=10)[0] > 0
 
 
 @pytest.mark.parametrize(("status", "is_let_be"), [(200, True), (299, True), (199, False), (300, False)])
@@ -95,7 +95,7 @@ def test_only_a_success_that_tells_nothing_says_that_nothing_is_told(budget, sle
     report(budget, sleeper, status=status)
     sleeper.sleep(30)
     assert waited(budget, sleeper)[0] == 0
-    assert (waited(budget, sleeper, patience=1)[0] == 0) is is_let_be
+    assert (waited(budget, sleeper, max_wait=1)[0] == 0) is is_let_be
 
 
 @pytest.mark.parametrize(("process", "is_dead"), [(999999999, True), (1, False)])
@@ -105,4 +105,4 @@ def test_one_that_waits_no_more_holds_no_place(budget, sleeper, tmp_path, proces
     limiter = json.loads(path.read_text())
     limiter["queue"] = {f"{platform.node()}:{process}:0": sleeper.now + 5}
     path.write_text(json.dumps(limiter))
-    assert (waited(budget, sleeper, patience=10)[0] == 0) is is_dead
+    assert (waited(budget, sleeper, max_wait=10)[0] == 0) is is_dead
