@@ -24,10 +24,10 @@ def full_disk(*, from_the_first: bool) -> t.Iterator[None]:
     """Makes appends to the journal fail: all of them, or all but the one that records an intent."""
     append = Journal.append
 
-    def full(journal: Journal, subject: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
+    def full(journal: Journal, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
         if from_the_first or event is not OperationEvent.INTENDED:
             raise JournalError("No space left on device.")
-        append(journal, subject, event, **notes)
+        append(journal, operation, event, **notes)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "append", full)
