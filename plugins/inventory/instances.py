@@ -235,11 +235,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _parse_settings(self) -> Settings:
         """Parses the connection options. Text may be a template, such as a lookup in a vault."""
-        values = {name: self.get_option(name) for name in SETTINGS}
-        rendered = {
-            name: self.templar.template(value) if isinstance(value, str) else value for name, value in values.items()
-        }
-        return parse_settings(rendered, self.display.warning)
+        values = {name: self.templar.template(self.get_option(name)) for name in SETTINGS}
+        return parse_settings(values, self.display.warning)
 
     def _load_instances(self, settings: Settings, cache_key: str, cache: bool) -> InstanceList:
         """Returns the instances with a wanted status, from Ansible's cache if possible."""
@@ -316,7 +313,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return name
 
     def _add_host(self, name: str, group: str, instance: Resource, variables: dict[str, t.Any]) -> None:
-        """Adds a host with its variables and groups."""
         host = self.inventory.add_host(mark_unsafe(name), group=group)
         # inventory.set_variable() tags each value with the file name, which takes a third of a large fleet's time.
         host_object = self.inventory.get_host(host)

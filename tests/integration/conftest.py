@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of the commands share: a controller whose user exported a key and the simulator's address."""
+"""Fixtures for tests that run Ansible's commands: a controller with an API key and the simulator's URL."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from support.controller import REPOSITORY, Controller
 
 IN_PROCESS = ("addons", "backup_info", "budget", "client", "finding")
 IN_PROCESS += ("fleet", "power", "purchase", "restore", "state_folder")
-"""Of these files (test_NAME.py), all tests that start no command are in the slice of `make check`: they are quick."""
+"""Files (test_NAME.py) whose tests are in the slice of `make check`, except those that start commands."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Resource]) -> None:
-    """Marks those that start commands, and the slice, besides what bears the mark in its file. The longest begin first.
+    """Adds the markers ``command`` and ``slice``, and sorts the tests, slow ones first.
 
-    So no process is left with a long test at the end; those that start no command, which are quick, fill the gaps.
+    So no worker is left with a slow test at the end.
     """
     for item in items:
         if "controller" in getattr(item, "fixturenames", ()):
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Resource]) -> None:
 
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A collections path that holds this collection, as it is now."""
+    """Returns a collections path with a link to this collection."""
     path = tmp_path_factory.mktemp("collections")
     namespace = path / "ansible_collections" / "clawhosters"
     namespace.mkdir(parents=True)
@@ -45,13 +45,13 @@ def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def home_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the home of all controllers of a worker is, one after another: a warm process serves one home."""
+    """Returns the home of all controllers of a worker: a warm process serves one home."""
     return tmp_path_factory.mktemp("user") / "home"
 
 
 @pytest.fixture
 def controller(tmp_path: Path, collections: Path, simulator: Simulator, home_path: Path) -> Controller:
-    """A controller that is set up for the simulator, with an empty home."""
+    """Returns a controller configured for the simulator, with an empty home."""
     shutil.rmtree(home_path, ignore_errors=True)
     environment = {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY}
     return Controller(tmp_path, collections, environment, home_path)

@@ -65,14 +65,14 @@ def test_its_texts_show_no_picture_that_is_not_in_it(built: Path) -> None:
 @pytest.mark.slow
 def test_the_importer_has_nothing_to_say_against_it(built: Path) -> None:
     # `make lint` runs ansible-lint in a stricter way; `make build` has the importer do it too.
-    good, said = archive.judge(built, with_lint=False)
+    good, said = archive.check_archive(built, with_lint=False)
     assert good, said
 
 
 def test_a_release_lists_all_that_is_new(tmp_path: Path) -> None:
     """`make changelog`, as for a first release of everything, in a copy."""
     copy = tmp_path / "ansible_collections/clawhosters/cloud"
-    archive.lay_out(copy)
+    archive.copy_sources(copy)
     changelog = copy / "changelogs"
     for path in [*copy.glob("plugins/**/*.py"), *copy.glob("roles/*/meta/argument_specs.yml")]:
         text = path.read_text(encoding="utf-8")

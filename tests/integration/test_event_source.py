@@ -27,7 +27,7 @@ import pytest
 
 from simulator.handle import Simulator
 from support import KEY
-from support.event_source import PATIENCE, Source, source
+from support.event_source import TIMEOUT, Source, source
 
 LIST = {"method": "GET", "path": "/instances"}
 
@@ -52,7 +52,7 @@ def ids_of(simulator: Simulator) -> set[int]:
 
 async def nothing_is_told(running: Source) -> None:
     """After whole looks, there is no event."""
-    await running.look()
+    await running.wait_for_poll()
     assert running.queue.empty()
 
 
@@ -103,8 +103,8 @@ def test_a_look_that_fails_is_no_transition_and_one_warning(
     async def scenario() -> None:
         async with source(simulator, timeout=0.5) as running:
             simulator.fault(kind, **LIST, times=None, **FAULTS[kind])
-            await running.look()
-            await running.look()
+            await running.wait_for_poll()
+            await running.wait_for_poll()
             simulator.set_instance(2, health_status="unhealthy")
             await nothing_is_told(running)
             simulator.clear_faults()
@@ -130,7 +130,7 @@ def test_a_state_folder_that_others_can_write_to_is_one_warning(
         async with source(simulator, state_dir=str(state)) as running:
             simulator.set_instance(2, health_status="unhealthy")
             assert await running.event() == ("health_changed", 2)
-            await running.look()
+            await running.wait_for_poll()
 
     asyncio.run(scenario())
     (warning,) = warnings(caplog)
@@ -143,7 +143,7 @@ def test_it_says_once_what_it_watches(simulator: Simulator, caplog: pytest.LogCa
 
     async def scenario() -> None:
         async with source(simulator) as running:
-            await running.look()
+            await running.wait_for_poll()
 
     asyncio.run(scenario())
     count, host = len(simulator.state()["instances"]), urlsplit(simulator.url).netloc
@@ -158,7 +158,7 @@ def test_nothing_disappears_from_a_list_that_is_not_whole(simulator: Simulator) 
         async with source(simulator) as running:
             # The last page is missing.
             simulator.fault("json_500", **LIST, skip=2, times=None)
-            await running.look()
+            await running.wait_for_poll()
             simulator.clear_faults()
             await nothing_is_told(running)
             # One that goes between two pages shifts the list under the reader, and the second page lacks another.
@@ -167,7 +167,7 @@ def test_nothing_disappears_from_a_list_that_is_not_whole(simulator: Simulator) 
             await nothing_is_told(running)
             # And so it does each time it is read.
             simulator.fault("vanish_between_pages", **LIST, times=9)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 while simulator.faults():
                     await asyncio.sleep(0.02)
             gone = {number for number in range(2, 61) if number not in ids_of(simulator)}
@@ -219,7 +219,7 @@ def test_arguments_that_can_not_be_used_end_it_with_one_line(
         if "oc_live_" in reason:
             # A key that looks odd is tried all the same, and refused by the service.
             simulator.switch(accept_any_key=False)
-        await asyncio.wait_for(running.task, PATIENCE)
+        await asyncio.wait_for(running.task, TIMEOUT)
 
     asyncio.run(scenario())
     lines = warnings(caplog)
@@ -236,7 +236,7 @@ def test_a_key_that_is_refused_ends_it_also_later(
     async def scenario() -> None:
         async with source(simulator) as running:
             simulator.fault(kind, **LIST)
-            await asyncio.wait_for(running.task, PATIENCE)
+            await asyncio.wait_for(running.task, TIMEOUT)
             assert running.queue.empty()
 
     asyncio.run(scenario())
@@ -274,7 +274,7 @@ def test_the_key_is_neither_in_events_nor_on_the_log_nor_in_the_state_file(
             simulator.set_instance(2, name=KEY, status="error")
             assert KEY not in json.dumps(await running.whole_event())
             simulator.fault("status", **LIST, status=500, message=f"Nobody knows {KEY}")
-            await running.look()
+            await running.wait_for_poll()
 
     asyncio.run(scenario())
     assert "Nobody knows" in caplog.text
@@ -346,19 +346,19 @@ def test_events_are_written_down_before_they_are_told_and_none_is_lost_by_a_cras
 
     async def scenario() -> None:
         # As a rulebook's queue: it takes one, and the next one only when that is out of it.
-        async with source(simulator, places=1, state_file=str(state_file)) as running:
+        async with source(simulator, queue_size=1, state_file=str(state_file)) as running:
             # All three in one look.
             simulator.fault("json_500", **LIST, times=None)
-            await running.look()
+            await running.wait_for_poll()
             for number in (1, 2, 3):
                 simulator.set_instance(number, health_status="unhealthy")
             simulator.clear_faults()
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 while not running.queue.full():
                     await asyncio.sleep(0.01)
             shutil.copy(state_file, left)
             told = [await running.whole_event()]
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 while len(json.loads(state_file.read_text(encoding="utf-8"))["untold"]) > 2:
                     await asyncio.sleep(0.01)
             shutil.copy(state_file, later)
@@ -378,9 +378,9 @@ def test_what_was_not_handed_over_at_a_stop_is_told_at_the_next_start(simulator:
     arguments = {"state_file": str(tmp_path / "watch.json")}
 
     async def scenario() -> None:
-        async with source(simulator, places=1, **arguments) as running:
+        async with source(simulator, queue_size=1, **arguments) as running:
             simulator.set_instance(1, status="stopped", health_status="unhealthy")
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 while not running.queue.full():
                     await asyncio.sleep(0.01)
         assert running.queue.get_nowait()["clawhosters"]["event"] == "status_changed"
@@ -419,7 +419,7 @@ def test_a_second_source_with_the_same_state_file_ends(
 
     async def scenario() -> None:
         async with source(simulator, **arguments):
-            await asyncio.wait_for(Source(simulator, arguments).task, PATIENCE)
+            await asyncio.wait_for(Source(simulator, arguments).task, TIMEOUT)
 
     asyncio.run(scenario())
     assert "in use by another event source" in warnings(caplog)[0]
@@ -432,13 +432,13 @@ def test_a_look_that_hangs_keeps_nobody_waiting(simulator: Simulator) -> None:
     async def scenario() -> None:
         async with source(simulator, timeout=300) as running:
             simulator.fault("hang", **LIST, seconds=250)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(TIMEOUT):
                 while simulator.faults():
                     await asyncio.sleep(0.02)
             # The loop goes on, and a rulebook that wants to end does.
             running.task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait_for(running.task, PATIENCE)
+                await asyncio.wait_for(running.task, TIMEOUT)
 
     asyncio.run(scenario())
 
@@ -483,7 +483,7 @@ def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_lo
     with subprocess.Popen(command, env=environment, cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         # A line that never comes is the end of what can be read, and not of patience.
-        impatience = threading.Timer(PATIENCE, process.kill)
+        impatience = threading.Timer(TIMEOUT, process.kill)
         impatience.start()
         try:
             assert process.stdout.readline() == "ready\n"
@@ -496,7 +496,7 @@ def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_lo
                 assert process.poll() is None
             process.send_signal(signal.SIGINT)
             assert process.stdout.readline() == "over\n"
-            assert process.wait(PATIENCE) == 0
+            assert process.wait(TIMEOUT) == 0
         finally:
             impatience.cancel()
             process.kill()

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The archive for Galaxy, built of what git would commit, and judged by its importer: python -m support.archive DIST
+"""Builds the archive for Galaxy from the files that git would commit, and checks it with galaxy-importer.
 
-The pictures stay in the repository: Galaxy shows no picture that a README names by a relative path, so what stands
-between `<!-- pictures -->` and `<!-- /pictures -->` is cut out.
+Usage: python -m support.archive DIST. Text between `<!-- pictures -->` and `<!-- /pictures -->` is removed: Galaxy does
+not show pictures with relative paths.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from .controller import BIN, REPOSITORY
 PICTURES = re.compile(r"<!-- pictures -->\n.*?<!-- /pictures -->\n+", re.DOTALL)
 
 
-def lay_out(source: Path) -> None:
-    """What git would commit, without the pictures in its texts."""
+def copy_sources(source: Path) -> None:
+    """Copies the files that git would commit, without the pictures in Markdown files."""
     command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
@@ -40,20 +40,19 @@ def lay_out(source: Path) -> None:
 
 
 def build(folder: Path) -> Path:
-    """The archive, made in ``folder``."""
+    """Builds the archive in ``folder`` and returns its path."""
     with tempfile.TemporaryDirectory() as source:
-        lay_out(Path(source))
+        copy_sources(Path(source))
         galaxy = [str(BIN / "ansible-galaxy"), "collection", "build", "--output-path", str(folder), source]
         subprocess.run(galaxy, check=True, capture_output=True)
     (archive,) = folder.glob("*.tar.gz")
     return archive
 
 
-def judge(archive: Path, *, with_lint: bool = True) -> tuple[bool, str]:
-    """Whether Galaxy would take it, as strictly as a hub of one's own may be set, and what its importer said.
+def check_archive(archive: Path, *, with_lint: bool = True) -> tuple[bool, str]:
+    """Returns True if galaxy-importer accepts the archive with its strictest settings, and its output.
 
-    A warning counts as a no: on a hub somebody has to look at it. ``with_lint=False`` leaves out ansible-lint, which is
-    most of the time that it takes.
+    A warning counts as a failure. ``with_lint=False`` skips ansible-lint, the slowest check.
     """
     version = str(yaml.safe_load((REPOSITORY / "galaxy.yml").read_text(encoding="utf-8"))["version"])
     checks = ["CHECK_REQUIRED_TAGS", "RUN_FLAKE8", "CHECK_CHANGELOG", "RUN_ANSIBLE_DOC"]
@@ -72,18 +71,17 @@ def judge(archive: Path, *, with_lint: bool = True) -> tuple[bool, str]:
             check=False,
         )
     bad = re.search(r"^(WARNING|ERROR)\b", importer.stdout, re.MULTILINE)
-    good = importer.returncode == 0 and not bad
-    return good, importer.stdout
+    return importer.returncode == 0 and not bad, importer.stdout
 
 
 def main() -> int:
     """Returns the exit code."""
     archive = build(Path(sys.argv[1]))
-    good, said = judge(archive)
-    print(f"{archive}: {archive.stat().st_size // 1000} kB, {'good for Galaxy' if good else 'NOT good for Galaxy:'}")
-    if not good:
-        print(said)
-    return not good
+    is_accepted, output = check_archive(archive)
+    print(f"{archive}: {archive.stat().st_size // 1000} kB, {'good' if is_accepted else 'NOT good'} for Galaxy")
+    if not is_accepted:
+        print(output)
+    return not is_accepted
 
 
 if __name__ == "__main__":

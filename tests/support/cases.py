@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every module and the inventory are asked for in the tests of faults, and what must come of it.
+"""Test cases of the fault matrix: one task per module and option, the inventory, and their expected effects.
 
-``asked`` and ``goal`` are the tests' own word for what a task is to do: nothing of the plugins is used to say so.
+``asked`` and ``goal`` define the expected effects independently of the plugins.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ STATE: dict[str, t.Any] = {
     ],
 }
 SWITCHES: dict[str, t.Any] = {"per_page_default": 2, "transition_reads": 1}
-"""Every list has several pages, and every change takes a while. The smallest free id is in front of all others."""
+"""Every list has several pages, and every transition takes time. A new instance gets the smallest free id."""
 
 
 class World:
-    """What the simulator holds, asked in the words of the cases."""
+    """The state of the simulator, queried by the cases."""
 
     def __init__(self, state: dict[str, t.Any]) -> None:
         self.state = state
@@ -58,20 +58,20 @@ class World:
         self._instances = {instance["id"]: instance for instance in state["instances"]}
 
     def status(self, number: int) -> str | None:
-        """The status of an instance, None when it is gone."""
+        """Returns the status of an instance, None if it is deleted."""
         return self._instances.get(number, {}).get("status")
 
     def restored_from(self, number: int) -> int | None:
-        """The backup that an instance holds the content of."""
+        """Returns the backup that the instance was restored from."""
         return self._instances.get(number, {}).get("_restored_from")
 
     def usage_limit(self, number: int) -> int | None:
-        """What the add-on of an instance allows."""
+        """Returns the usage limit of an add-on."""
         return next((addon["usage_limit"] for addon in self.state["addons"] if addon["id"] == number), None)
 
 
 Goal = t.Callable[[World, World, Result], bool]
-"""Whether a success was one, by the world before and after it and by what was returned."""
+"""Returns True if a successful task did its job, from the worlds before and after it and its result."""
 
 
 def _read(_before: World, _after: World, _result: Result) -> bool:
@@ -79,7 +79,7 @@ def _read(_before: World, _after: World, _result: Result) -> bool:
 
 
 def _names(shown: t.Callable[[Result], set[str]]) -> Goal:
-    """The list that was returned is whole: at most what came or went meanwhile is or isn't in it."""
+    """Builds a goal: the list is complete, except for instances that came or went during the task."""
 
     def goal(before: World, after: World, result: Result) -> bool:
         return before.names & after.names <= shown(result) <= before.names | after.names
@@ -92,25 +92,25 @@ def _status(number: int, *statuses: str | None) -> Goal:
 
 
 def _fleet(_before: World, after: World, _result: Result) -> bool:
-    # By its name: who comes may get the id of one that is gone.
+    # By name, since a new instance may get the id of a deleted one.
     is_gone = "echo" not in after.names
     return is_gone and [after.status(number) for number in (112, 113, 114)] == ["running", "stopped", "running"]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One task: a module with its options, and the inventory with its configuration."""
+    """One task: a module with options, or the inventory with its configuration."""
 
     name: str
     module: str
     options: dict[str, t.Any] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
-    """The effects that it asks for, as the simulator counts them."""
+    """Expected effects, as counted by the simulator."""
     goal: Goal = _read
     is_once: bool = False
-    """Whether it must never be done again, however often the task is run."""
+    """True if the effect must happen once, however often the task runs."""
     wants_gone: bool = False
-    """Whether it is content when the service says that there is no such thing."""
+    """True if the task succeeds when the service reports that the object does not exist."""
 
     def __str__(self) -> str:
         return self.name
@@ -228,5 +228,5 @@ CASES = [
 
 
 def module_of(case: Case) -> ModuleType:
-    """The module of a case; not for the inventory."""
+    """Imports the module of a case, which is not the inventory."""
     return importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.modules.{case.module}")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A controller as its user has it: the real commands, in a folder and with a home of their own."""
+"""Runs the real Ansible commands, in a folder and with a home of their own."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from . import warm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMEOUT = 300
-"""Seconds after which a command that does not end is killed."""
+"""Seconds after which a command is killed."""
 BIN = Path(sys.executable).parent
 MEASURED = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-"""By these `make coverage` finds the processes that tests start; there are none otherwise."""
+"""Variables that `make coverage` sets, so that processes started by tests are measured."""
 
 
 @dataclass
 class Run:
-    """What a command did: its exit code, its screen, and for playbooks what each task or item returned."""
+    """The result of a command: exit code, output, and the results of all tasks and loop items."""
 
     rc: int
     stdout: str
@@ -40,17 +40,17 @@ class Run:
         return self.stdout + self.stderr
 
     def says(self, text: str) -> bool:
-        """Whether ``text`` is on the screen. Up to ansible-core 2.18 a warning is broken into lines, at hyphens too."""
+        """Returns True if ``text`` was printed. White space is ignored: ansible-core up to 2.18 wraps warnings."""
         return "".join(text.split()) in "".join(self.screen.split())
 
     @property
     def result(self) -> dict[str, t.Any]:
-        """The result of the only task."""
+        """Returns the result of the only task."""
         assert len(self.results) == 1, self.screen
         return self.results[0]["result"]
 
     def of_host(self, host: str) -> dict[str, t.Any]:
-        """The result of the only task on ``host``."""
+        """Returns the result of the only task on ``host``."""
         (one,) = [entry["result"] for entry in self.results if entry["host"] == host]
         return one
 
@@ -60,7 +60,7 @@ class Run:
 
 
 def started(command: t.Sequence[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """A command that is started as its user does it."""
+    """Runs a command in a new process."""
     return subprocess.run(
         command,
         cwd=folder,
@@ -74,7 +74,7 @@ def started(command: t.Sequence[str], folder: Path, environment: dict[str, str])
 
 
 class Controller:
-    """Runs Ansible's commands in ``folder``. ``environment`` holds what the user exported."""
+    """Runs Ansible's commands in ``folder``. ``environment`` holds the variables that the user exported."""
 
     def __init__(self, folder: Path, collections: Path, environment: dict[str, str], home: Path | None = None) -> None:
         self.folder = folder
@@ -99,22 +99,22 @@ class Controller:
         self.home.mkdir(exist_ok=True)
 
     def left(self) -> list[Path]:
-        """Everything below the folder and the home: what the commands left there, and what the test had laid."""
+        """Returns all paths below the folder and the home."""
         return [path for place in (self.folder, self.home) for path in place.rglob("*")]
 
     def run(self, *command: str, **environment: str | None) -> Run:
-        """Runs ``command``; ``environment`` adds variables, or takes away those that are None."""
+        """Runs ``command``. ``environment`` adds variables, or removes those that are None."""
         results = self.folder / "results"
         results.unlink(missing_ok=True)
         variables = {name: value for name, value in {**self.environment, **environment}.items() if value is not None}
         done = warm.run(command, self.folder, variables, TIMEOUT) or started(command, self.folder, variables)
-        # What ansible-core will take away is a fault today.
+        # A deprecated feature of ansible-core counts as an error.
         assert "[DEPRECATION WARNING]" not in done.stdout + done.stderr, done.stdout + done.stderr
         lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
         return Run(done.returncode, done.stdout, done.stderr, [json.loads(line) for line in lines])
 
     def write(self, name: str, content: object) -> Path:
-        """A file in the folder: YAML of ``content``, or a text as it is."""
+        """Writes a file in the folder: text as it is, anything else as YAML."""
         path = self.folder / name
         path.write_text(
             content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False), encoding="utf-8"
@@ -122,7 +122,7 @@ class Controller:
         return path
 
     def playbook(self, plays: list[dict[str, t.Any]] | str, *options: str, **environment: str | None) -> Run:
-        """Runs a playbook of these plays."""
+        """Runs a playbook with these plays."""
         path = self.write("playbook.yml", plays)
         return self.run("ansible-playbook", str(path), *options, **environment)
 

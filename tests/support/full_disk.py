@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A disk that has no room for some lines of the journal."""
+"""Simulates a full disk for the journal."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 
 @contextlib.contextmanager
 def full_disk(*, from_the_first: bool) -> t.Iterator[None]:
-    """While it lasts no line can be written, or none but the first, which says what is about to be sent."""
+    """Makes appends to the journal fail: all of them, or all but the one that records an intent."""
     append = Journal.append
 
-    def full(journal: Journal, subject: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
+    def full(journal: Journal, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
         if from_the_first or event is not OperationEvent.INTENDED:
             raise JournalError("No space left on device.")
-        append(journal, subject, event, **notes)
+        append(journal, operation, event, **notes)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Journal, "append", full)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What stands in the guides."""
+"""Reads the code blocks of the guides."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ GUIDES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*")) if path.suffix in (".yml", ".json")]
 
 ELSEWHERE = ("event-driven",)
-"""Guides whose blocks are what a test of its own runs, such as tests/integration/test_event_driven.py."""
+"""Guides whose blocks have a test of their own, such as tests/integration/test_event_driven.py."""
 
 NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "export", "make", "python3")
-"""What a test can't run as it stands: it reaches for the network, a container engine, a second terminal."""
+"""Commands that tests can't run: they need the network, a container engine or a second terminal."""
 
 _BLOCK = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 
 def all_blocks(guide: Path) -> t.Iterator[tuple[str, str]]:
-    """Each block of code, as (kind, text), without the indentation that it has in a list."""
+    """Yields each code block as (kind, text), without the indentation of a list."""
     for indent, kind, text in _BLOCK.findall(guide.read_text(encoding="utf-8")):
         yield kind, "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True))
 
 
 def blocks(guide: Path, wanted: str) -> list[str]:
-    """The blocks of one kind."""
+    """Returns the blocks of one kind."""
     return [text for kind, text in all_blocks(guide) if kind == wanted]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads the inventory in this process, over real HTTP, with waits that take no time."""
+"""Reads the inventory in this process, over real HTTP and with a simulated clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAME = "clawhosters.cloud.instances"
 
 
 def read_hosts(folder: Path, config: dict[str, t.Any], sleeper: Sleeper) -> dict[str, t.Any]:
-    """What a run of the inventory comes to, in the form of a task's result: ``hosts``, or ``msg`` when it failed."""
+    """Reads the inventory. Returns it in the form of a task's result: ``hosts``, and ``msg`` if it failed."""
     path = folder / "test.clawhosters.yml"
     path.write_text(yaml.safe_dump({"plugin": NAME, **config}), encoding="utf-8")
     plugin = inventory_loader.get(NAME)

@@ -2,10 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a task in a process of its own, ``python -m support.killed``, and kills it at a line of the collection's code.
+"""Runs a task in a separate process (``python -m support.killed``), and kills it at a line of the collection's code.
 
-A line is a moment that does not depend on how fast the machine is. The process gets SIGKILL, as from outside: nothing
-is cleaned up, and the system frees its locks.
+A line, unlike a time, does not depend on the speed of the machine. SIGKILL allows no clean-up; the system frees locks.
 """
 
 from __future__ import annotations
@@ -31,25 +30,25 @@ SCOPES = {
         "_service/fleet.py _service/power.py"
     ),
     "between the lines of the journal": (
-        "_state/journal.py:write _service/at_most_once.py:send _service/at_most_once.py:before_send "
+        "_state/journal.py:append _service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore.py:_begin _service/purchase.py:_run"
     ),
 }
-"""Which lines count: of these files of module_utils, or of these functions."""
+"""The files or functions of module_utils whose lines are counted."""
 
 
 def kill_tree(process: int) -> None:
-    """Kills a process and all that it started. A worker of Ansible is in no group or session of the one that did."""
+    """Kills a process and its descendants. Ansible's workers have process groups and sessions of their own."""
     tree = [process]
     for parent in tree:
         tree += [int(child) for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
-    for one in tree:
-        os.kill(one, signal.SIGKILL)
+    for member in tree:
+        os.kill(member, signal.SIGKILL)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a process ended: killed, or with a result after so many of the lines that count."""
+    """The end of a process: killed, or with a result after this number of counted lines."""
 
     was_killed: bool
     result: dict[str, t.Any]
@@ -59,7 +58,7 @@ class Ending:
 def run_killed(
     folder: Path, collections: Path, module: str, options: dict[str, t.Any], at: int = 0, scope: str = "all"
 ) -> Ending:
-    """Runs a task, and kills it at the line number ``at`` of those that count; 0 is never."""
+    """Runs a task, and kills it at the counted line number ``at``; 0 means never."""
     wanted = {"module": module, "options": options, "at": at, "scope": scope}
     done = subprocess.run(
         [sys.executable, "-m", "support.killed", json.dumps(wanted)],
@@ -81,7 +80,7 @@ def run_killed(
 
 
 class Countdown:
-    """A tracer that counts lines, and kills the process at the one that it was told."""
+    """A trace function that counts lines, and kills the process at line ``at``."""
 
     def __init__(self, at: int, scope: str) -> None:
         self.lines = 0
@@ -105,7 +104,7 @@ class Countdown:
 
 
 def main() -> None:
-    """The process."""
+    """Runs the task in this process."""
     from .cases import Case, module_of
     from .worker import Worker
 

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fault matrix: every case x every endpoint it calls x every fault of the simulator x when it strikes.
+"""The fault matrix: every case x every endpoint that it calls x every fault of the simulator x when it occurs.
 
-A cell holds when the effects are exactly those asked for, or fewer with a failure that says so, and when running the
-task again, with the fault gone, ends where the task should.
+A cell passes if the effects are exactly the expected ones, or fewer with a failure that says so, and if a second run
+without the fault reaches the goal.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ WAIT_TIMEOUT = 40
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault, and the words of which a failure by it must hold one."""
+    """A fault. The message of a failure must contain one of ``words``."""
 
     name: str
     kind: str
@@ -39,7 +39,7 @@ class Fault:
     options: dict[str, t.Any] = field(default_factory=dict)
     status: int | None = None
     is_gone: bool = False
-    """Whether it tells that there is no such thing, or makes it so."""
+    """True if the service reports that the object does not exist, or deletes it."""
     hangs: bool = False
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ def _status(number: int, *words: str, **options: t.Any) -> Fault:
 
 LOST = ("was lost",)
 MAY_BE_DONE = ("not known", "can't be seen", "read back", "not exist any more")
-"""Words of a failure that says that what was asked for may have been done all the same."""
+"""Words of a failure after which the change may have happened."""
 HUNG = ("sent no complete response within", "(wait_timeout)")
 DETAILS = {"x": ["y", {"z": [1, None]}]}
 WRONG_TYPES: list[object] = [
@@ -137,13 +137,13 @@ FAULTS = [
 
 
 class Turn(t.NamedTuple):
-    """When a fault strikes: after how many requests, and how often."""
+    """When a fault occurs: after ``skip`` requests, ``times`` times (None: always)."""
 
     name: str
     skip: int
     times: int | None
     lost: str | None = None
-    """The write whose answer was lost before, so that this is about reading back."""
+    """The write whose response was lost before, so that the fault hits the re-read."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ class Cell:
 
 
 @dataclass
-class Outcome:
-    """What one run of a case came to."""
+class CaseRun:
+    """The result and the effects of one run of a case."""
 
     result: Result
     effects: Counts
@@ -174,19 +174,19 @@ class Outcome:
 
 @dataclass
 class Bench:
-    """Runs cases against a simulator, each in a folder of its own."""
+    """Runs cases against a simulator, each with a state_dir of its own."""
 
     simulator: Simulator
     folder: Path
     _runs: t.Iterator[int] = field(default_factory=itertools.count)
 
     def reset(self) -> Path:
-        """The world as it is before every cell, and an empty state_dir for it."""
+        """Resets the simulator and returns a new state_dir."""
         self.simulator.reset(state=STATE, switches=SWITCHES)
         return self.folder / str(next(self._runs))
 
-    def run(self, case: Case, state_dir: Path, **options: t.Any) -> Outcome:
-        """Runs the task once, as things stand."""
+    def run(self, case: Case, state_dir: Path, **options: t.Any) -> CaseRun:
+        """Runs the task once, without a reset."""
         settings = {
             "api_key": KEY,
             "api_url": self.simulator.url,
@@ -209,14 +209,14 @@ class Bench:
             result = Worker(self.simulator, {**given, **settings}, sleeper=sleeper).run(module, **case.options)
         state = self.simulator.state()
         effects = {name: count - before[name] for name, count in state["effects"].items() if count - before[name]}
-        return Outcome(result, effects, World(state), self.simulator.log(), sleeper.total)
+        return CaseRun(result, effects, World(state), self.simulator.log(), sleeper.total)
 
     def endpoints(self, case: Case) -> dict[tuple[str, str], Counts]:
-        """The endpoints that a case calls, each as a glob, with how often that is before each of its writes."""
+        """Returns the endpoints that a case calls, as globs, with the number of calls before each write."""
         found: dict[tuple[str, str], Counts] = {}
         self._note(found, self._logged(case))
         for method, path in [endpoint for endpoint in found if endpoint[0] != "GET"]:
-            # What is read back is only to be seen when an answer is lost.
+            # Some reads happen only after a lost response.
             self._note(found, self._logged(case, ("reset_after", method, path)))
         return found
 
@@ -237,7 +237,7 @@ class Bench:
                     counts.setdefault(f"{method} {path}", calls[:number].count(endpoint))
 
     def cells(self, case: Case) -> list[Cell]:
-        """All cells of a case."""
+        """Returns all cells of a case."""
         cells = []
         for (method, path), before in self.endpoints(case).items():
             turns = [Turn("first", 0, 1), Turn("second", 1, 1), Turn("every", 0, None)]
@@ -250,7 +250,7 @@ class Bench:
     # One cell
 
     def judge(self, cell: Cell) -> list[str] | None:
-        """What is wrong in a cell, None where the fault met nothing."""
+        """Runs a cell and returns its errors, None if the fault did not occur."""
         state_dir = self.reset()
         if cell.turn.lost:
             method, _space, path = cell.turn.lost.partition(" ")
@@ -263,76 +263,76 @@ class Bench:
             times=cell.turn.times,
             **cell.fault.options,
         )
-        impatient = {"timeout": 0.25, "retry_timeout": 0.6, "wait_timeout": 5} if cell.fault.hangs else {}
+        short_timeouts = {"timeout": 0.25, "retry_timeout": 0.6, "wait_timeout": 5} if cell.fault.hangs else {}
         world = World(self.simulator.state())
-        outcome = self.run(cell.case, state_dir, **impatient)
+        outcome = self.run(cell.case, state_dir, **short_timeouts)
         if not any(entry["fault"] == cell.fault.kind for entry in outcome.log) or any(
             fault["number"] == number and not fault["struck"] for fault in self.simulator.faults()
         ):
             return None
-        faults = _faults_of(cell, world, outcome, impatient)
+        errors = _check_first_run(cell, world, outcome, short_timeouts)
         self.simulator.clear_faults()
         again = self.run(cell.case, state_dir)
-        return faults + _faults_of_the_second_run(cell, outcome, again)
+        return errors + _check_second_run(cell, outcome, again)
 
 
 def _glob(route: str) -> str:
     return route.replace("{id}", "*")
 
 
-def _faults_of(cell: Cell, before: World, outcome: Outcome, impatient: dict[str, t.Any]) -> list[str]:
-    """What a run under a fault did that it must not."""
+def _check_first_run(cell: Cell, before: World, outcome: CaseRun, short_timeouts: dict[str, t.Any]) -> list[str]:
+    """Returns the errors of the run with the fault."""
     case, fault, result = cell.case, cell.fault, outcome.result
-    found = []
+    errors = []
     msg, failed, changed = str(result.get("msg", "")), result["failed"], result["changed"]
     may_be_gone = fault.is_gone and case.wants_gone
     if any(count > case.asked.get(name, 0) for name, count in outcome.effects.items()):
-        found.append(f"more was done than asked for: {outcome.effects}")
+        errors.append(f"more was done than asked for: {outcome.effects}")
     if not failed and not may_be_gone and fault.kind != "vanish_between_pages":
         if outcome.effects != case.asked:
-            found.append(f"no failure, and yet only {outcome.effects} was done")
+            errors.append(f"no failure, and yet only {outcome.effects} was done")
         if not case.goal(before, outcome.world, result):
-            found.append("no failure, and yet it is not as wanted")
+            errors.append("no failure, and yet it is not as wanted")
     if failed and not msg.isprintable():
-        found.append("the message is more than a line")
+        errors.append("the message is more than a line")
     if failed and not fault.words and not cell.turn.lost:
-        found.append("failed without a reason")
+        errors.append("failed without a reason")
     words = fault.words + (LOST if cell.turn.lost else ())
     if failed and fault.words and not any(word in msg for word in words):
-        found.append("the message does not name what happened")
+        errors.append("the message does not name what happened")
     if not failed and changed != bool(outcome.effects) and not may_be_gone:
-        found.append(f"changed is {changed}, and done was {outcome.effects}")
+        errors.append(f"changed is {changed}, and done was {outcome.effects}")
     if failed and outcome.effects and not changed and not any(word in msg for word in MAY_BE_DONE):
-        found.append("something was done, and the failure does not say that it may have been")
+        errors.append("something was done, and the failure does not say that it may have been")
     if failed and fault.status and str(fault.status) in msg and case.module != "inventory":
-        shown = result.get("error") or {}
-        if shown.get("status") != fault.status and not cell.turn.lost:
-            found.append(f"the error of the service is not handed on: {shown}")
+        error = result.get("error") or {}
+        if error.get("status") != fault.status and not cell.turn.lost:
+            errors.append(f"the error of the service is not handed on: {error}")
     requests = result.get("api", {}).get("requests", len(outcome.log))
     if requests != len(outcome.log) and not fault.hangs:
-        found.append(f"{requests} requests are counted, and {len(outcome.log)} came")
-    # Of the calls outside of the wait two at most can fail for good: one, and the one that reads it back.
-    limit = impatient.get("wait_timeout", WAIT_TIMEOUT) + 2 * impatient.get("retry_timeout", RETRY_TIMEOUT)
+        errors.append(f"{requests} requests are counted, and {len(outcome.log)} came")
+    # Outside of the wait, at most two calls can use up retry_timeout: one, and the re-read after it.
+    limit = short_timeouts.get("wait_timeout", WAIT_TIMEOUT) + 2 * short_timeouts.get("retry_timeout", RETRY_TIMEOUT)
     if outcome.waited > limit + 1e-6:
-        found.append(f"it waited {outcome.waited:.0f} s, more than {limit} s")
+        errors.append(f"it waited {outcome.waited:.0f} s, more than {limit} s")
     if any("authorization" in entry["headers"] for entry in outcome.log if entry["path"] == "/health"):
-        found.append("the key went where none is needed")
-    return [f"{cell}: {one}. changed={changed} msg={msg}" for one in found]
+        errors.append("the key went where none is needed")
+    return [f"{cell}: {error}. changed={changed} msg={msg}" for error in errors]
 
 
-def _faults_of_the_second_run(cell: Cell, first: Outcome, again: Outcome) -> list[str]:
-    """What running the task again did that it must not, or left undone."""
+def _check_second_run(cell: Cell, first: CaseRun, again: CaseRun) -> list[str]:
+    """Returns the errors of the second run, without the fault."""
     case = cell.case
-    found = []
+    errors = []
     for name, count in again.effects.items():
         allowed = case.asked.get(name, 0) - (first.effects.get(name, 0) if case.is_once else 0)
         if count > allowed:
-            found.append(f"{name} was done again: {count}, after {first.effects}")
+            errors.append(f"{name} was done again: {count}, after {first.effects}")
     msg = str(again.result.get("msg", ""))
     if again.result["failed"]:
         is_unknown = case.is_once and "not known" in msg
         if not is_unknown and not cell.fault.is_gone:
-            found.append("it fails without a fault")
+            errors.append("it fails without a fault")
     elif not case.goal(first.world, again.world, again.result):
-        found.append("it is not as wanted")
-    return [f"{cell}, run again: {one}. msg={msg}" for one in found]
+        errors.append("it is not as wanted")
+    return [f"{cell}, run again: {error}. msg={msg}" for error in errors]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A proxy that answers by itself, and keeps what it was asked for: so no name has to be known, and no port is taken."""
+"""An HTTP proxy that answers requests itself and records their addresses, so tests need no DNS and no fixed port."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def recording_proxy() -> t.Iterator[tuple[dict[str, str], list[str]]]:
-    """The environment that sends requests to it, except to this machine, and the addresses that were asked for."""
-    asked: list[str] = []
+    """Yields the environment that selects the proxy, except for this machine, and the requested addresses."""
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(404 if self.path.endswith("/nowhere") else 200)
             self.send_header("Content-Length", "0")
-            # Names that results of modules have, too.
+            # Names that are also keys of module results.
             for name in ("Api", "Error", "Instance", "Restore"):
                 self.send_header(name, "any text")
             self.end_headers()
 
         def do_CONNECT(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_error(403)
 
         def log_message(self, format: str, *args: object) -> None:
@@ -38,6 +38,6 @@ def recording_proxy() -> t.Iterator[tuple[dict[str, str], list[str]]]:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         address = f"http://127.0.0.1:{server.server_port}"
-        yield {"http_proxy": address, "https_proxy": address, "no_proxy": "127.0.0.1"}, asked
+        yield {"http_proxy": address, "https_proxy": address, "no_proxy": "127.0.0.1"}, requested
         server.shutdown()
         thread.join()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A service whose answers are given byte by byte, for what the simulator would never send."""
+"""A service with raw responses, for what the simulator never sends."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from . import KEY
 
 Raw = tuple[int, dict[str, str], bytes]
-"""Status, headers and body of an answer."""
+"""Status, headers and body of a response."""
 
 
 @contextlib.contextmanager
 def raw_service(answer: t.Callable[[str, str], Raw]) -> t.Iterator[dict[str, t.Any]]:
-    """Serves ``answer`` of each method and path; yields the options that lead to it."""
+    """Serves ``answer(method, path)``. Yields the options that connect to it."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -30,7 +30,7 @@ def raw_service(answer: t.Callable[[str, str], Raw]) -> t.Iterator[dict[str, t.A
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            with contextlib.suppress(ConnectionError):  # Who has read enough hangs up.
+            with contextlib.suppress(ConnectionError):  # The client may close early.
                 self.wfile.write(body)
 
         do_GET = do_POST = answer
@@ -51,7 +51,7 @@ def raw_service(answer: t.Callable[[str, str], Raw]) -> t.Iterator[dict[str, t.A
 
 @contextlib.contextmanager
 def raw_connection(answer: t.Callable[[socket.socket], None]) -> t.Iterator[int]:
-    """Hands the first connection to ``answer`` once a request has come; yields the port."""
+    """Passes the first connection to ``answer`` after its request. Yields the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -67,5 +67,5 @@ def raw_connection(answer: t.Callable[[socket.socket], None]) -> t.Iterator[int]
 
 
 def options_for(port: int) -> dict[str, t.Any]:
-    """Options that lead to a port of this machine, and repeat nothing."""
+    """Returns options for a port of this machine, without retries."""
     return {"api_key": KEY, "api_url": f"http://127.0.0.1:{port}", "timeout": 20, "retry_timeout": 0}

@@ -2,17 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ansible's commands without the time they take to start: a warm process has imported ansible-core and forks.
+"""Runs Ansible's commands without their start-up time: a warm process has imported ansible-core, and forks.
 
-Each fork runs the real script of a command, with its own arguments, folder, standard streams and environment. A warm
-process serves only those commands whose environment is its own but for ``VARYING``, so whatever ansible-core reads from
-the environment when it is imported, it has read rightly. A command that might meet an ``ansible.cfg`` is started anew.
-The collection's code is never imported before the fork.
+Each fork runs the script of a command with its own arguments, folder, standard streams and environment. ansible-core
+reads some variables at import, so a warm process serves only commands with the same environment, except for
+``VARYING``. A command that could read an ``ansible.cfg`` gets a new process. The collection is never imported before
+the fork.
 
-For commands that a script types, or another program starts, ``stand_ins()`` is a folder for the front of the PATH.
+``stand_ins()`` returns a folder to put first in PATH, for commands that scripts and other programs start.
 
 ``python warm.py CHANNEL`` is a warm process. A request is one byte and five file descriptors: the command as JSON, its
-standard input, output and error, and a pipe that takes its process id and, when it has ended, its exit code.
+standard input, output and error, and a pipe for its process id and exit code.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ import typing as t
 from pathlib import Path
 
 VARYING = ("CLAWHOSTERS_", "RESULTS_FILE", "PWD", "OLDPWD", "SHLVL", "_")
-"""What the variables begin with that ansible-core knows nothing of, so that commands of one warm process may differ."""
+"""Prefixes of variables that ansible-core does not read: they may differ between commands of a warm process."""
 PRELOADED = (
     "ansible.cli.adhoc",
     "ansible.cli.doc",
@@ -82,12 +82,12 @@ PRELOADED = (
     "xml.dom.minidom",
     "xml.etree.ElementTree",
 )
-"""What commands import sooner or later; a version of ansible-core need not have all of it."""
+"""Modules that commands import. Some versions of ansible-core lack some of them."""
 BIN = Path(sys.executable).parent
 COMMANDS = ("ansible", "ansible-doc", "ansible-inventory", "ansible-playbook")
 
 STAND_IN_TIMEOUT = 300
-"""Seconds after which a command is killed that a stand-in handed over."""
+"""Seconds after which the command of a stand-in is killed."""
 
 Environment = t.Mapping[str, str]
 
@@ -136,7 +136,7 @@ _lock = threading.Lock()
 
 
 def _process_for(command: Command) -> WarmProcess | None:
-    """The warm process that may run a command, None where it must be started anew."""
+    """Returns the warm process for a command, None if the command needs a new process."""
     environment, cwd = command.environment, Path(command.cwd)
     configurations = (cwd / "ansible.cfg", Path(environment["HOME"], ".ansible.cfg"), Path("/etc/ansible/ansible.cfg"))
     if (
@@ -157,9 +157,9 @@ def _process_for(command: Command) -> WarmProcess | None:
 def run(
     argv: t.Sequence[str], cwd: Path, environment: Environment, timeout: float
 ) -> subprocess.CompletedProcess[str] | None:
-    """As ``subprocess.run`` with nothing on standard input, and its outputs captured as texts.
+    """Like ``subprocess.run`` with empty standard input and captured text output.
 
-    Returns None, and does nothing, where the command must be started anew.
+    Returns None, without running it, if the command needs a new process.
     """
     script = shutil.which(argv[0], path=environment["PATH"])
     if script is None:
@@ -194,12 +194,12 @@ if not answer:
     os.execv(script, [script, *sys.argv[1:]])
 sys.exit(int(answer))
 """
-"""Stands in for a command: hands all over to the test's process, and starts the command where that can't run it."""
+"""Passes a command to the process of the tests, and runs it itself if that can't."""
 
 
 @functools.cache
 def stand_ins() -> Path:
-    """A folder of stand-ins for ``COMMANDS``, which run them in the warm processes of this process."""
+    """Returns a folder of stand-ins for ``COMMANDS``, which run in the warm processes of this process."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
     address = str(folder / "socket")
@@ -238,7 +238,7 @@ def _run_for_stand_in(channel: socket.socket) -> None:
 
 
 def serve(channel: socket.socket) -> Command:
-    """Forks for each request. Returns in the forks alone, with the command to run; the warm process ends here."""
+    """Forks for each request. Returns only in the forks, with the command to run."""
     reports: dict[int, t.TextIO] = {}
     wakeup, signalled = os.pipe()
     os.set_blocking(signalled, False)
@@ -283,18 +283,18 @@ def _report_ended(reports: dict[int, t.TextIO]) -> None:
 
 
 def main() -> None:
-    """The warm process, and each of its forks."""
+    """Runs the warm process and its forks."""
     for module in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
-    # What forks share stays shared: a collection of garbage would touch, and so copy, all of it in each fork.
+    # A garbage collection in a fork would copy all shared memory.
     gc.collect()
     gc.freeze()
     command = serve(socket.socket(fileno=int(sys.argv[1])))
     os.chdir(command.cwd)
     os.environ.clear()
     os.environ.update(command.environment)
-    # The folder for temporary files is made when the configuration is read; each command has, and removes, its own.
+    # Each command needs its own temporary folder, which is created when the configuration is read.
     from ansible import constants
 
     constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP", variables=vars(constants))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a module's work in this process, over real HTTP, with waits that take no time."""
+"""Runs modules in this process, over real HTTP and with a simulated clock."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from .sleeper import Sleeper
 
 @dataclass
 class Worker:
-    """A controller's process: gives modules a client, and keeps what they warned of and how long they waited."""
+    """Runs modules, and keeps their warnings and delays."""
 
     simulator: Simulator | None
-    """None where ``defaults`` lead to another service."""
+    """None if ``defaults`` select another service."""
     defaults: dict[str, t.Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     sleeper: Sleeper = field(default_factory=Sleeper)
     _home: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory, repr=False)
 
     def run(self, module: ModuleType, *, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
-        """The result of one task; options are those of the module."""
+        """Runs one task with these module options, and returns its result."""
         given = {
             "api_key": KEY,
             "api_url": self.simulator.url if self.simulator else None,
@@ -53,6 +53,6 @@ class Worker:
 
 
 def result_of(module: ModuleType, simulator: Simulator, *, check: bool = False, **options: t.Any) -> dict[str, t.Any]:
-    """What one task of ``module`` returns that repeats nothing, with its ``warnings``."""
+    """Runs one task without retries. Returns its result, with ``warnings``."""
     worker = Worker(simulator, {"timeout": 5, "retry_timeout": 0})
     return {**worker.run(module, check=check, **options), "warnings": worker.warnings}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes what every task and loop item returned to a file, for tests: a line of JSON each."""
+"""Writes the result of every task and loop item to a file, as lines of JSON, for tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ description:
 
 
 class CallbackModule(CallbackBase):
-    """A line for each result: host, task, outcome, result."""
+    """Writes a line per result: host, outcome, result."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"

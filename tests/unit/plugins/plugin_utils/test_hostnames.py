@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Host names are one to an instance, whatever the instances are called (contract U22), and lead nowhere."""
+"""Host names are unique (contract U22), and neither paths nor options."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames impor
 )
 
 
-def test_names_that_are_unique_stay():
+def test_unique_names_are_unchanged():
     assert make_unique([("1", "web"), ("2", "db")], may_rename=True, warn=pytest.fail) == {"1": "web", "2": "db"}
 
 
-def test_all_that_share_a_name_get_their_id_with_a_warning():
+def test_duplicates_get_their_ids_appended_with_a_warning():
     warnings = []
     names = make_unique([("1", "web"), ("2", "web"), ("3", "db")], may_rename=True, warn=warnings.append)
     assert names == {"1": "web-1", "2": "web-2", "3": "db"}
     assert len(warnings) == 1
 
 
-def test_one_that_such_a_name_would_hide_gets_its_id_too():
+def test_a_name_that_equals_a_new_one_is_renamed_too():
     names = make_unique([("1", "web"), ("2", "web"), ("3", "web-1")], may_rename=True, warn=lambda warning: None)
     assert names == {"1": "web-1", "2": "web-2", "3": "web-1-3"}
 
 
-def test_sharing_can_be_an_error_that_lists_the_ids():
+def test_duplicates_are_an_error_if_renaming_is_not_allowed():
     with pytest.raises(DuplicateNamesError, match=r"ids 1, 2 .* web"):
         make_unique([("1", "web"), ("2", "web")], may_rename=False, warn=pytest.fail)
 
 
 @given(st.lists(st.sampled_from(["a", "a-1", "a-2", "a-1-2", "b", "b-3"]), max_size=12))
-def test_every_instance_has_a_name_of_its_own_that_begins_with_the_wanted_one(wanted):
+def test_names_are_unique_and_begin_with_the_wanted_name(wanted):
     named = [(str(number), name) for number, name in enumerate(wanted, start=1)]
     names = make_unique(named, may_rename=True, warn=lambda warning: None)
     assert len(set(names.values())) == len(named)
@@ -78,7 +78,7 @@ def test_a_safe_name(text, name):
 
 
 @given(st.text(alphabet="/.-$_{}aA\x00\x1b~\\\ud800é"))
-def test_a_safe_name_is_a_file_name_in_its_folder_and_no_option(text):
+def test_a_safe_name_is_neither_a_path_nor_an_option(text):
     name = safe_name(text)
     expanded = os.path.expandvars(os.path.join("/folder", f"{name}.yml"))
     assert expanded == f"/folder/{name}.yml"
@@ -88,7 +88,7 @@ def test_a_safe_name_is_a_file_name_in_its_folder_and_no_option(text):
     assert len(name.encode()) <= 200
 
 
-def test_a_change_of_ten_thousand_names_is_one_short_warning_of_each_kind():
+def test_ten_thousand_changes_are_one_short_warning_per_kind():
     numbers = range(1, 10_001)
     warnings = []
     make_unique(
@@ -105,6 +105,6 @@ def test_a_change_of_ten_thousand_names_is_one_short_warning_of_each_kind():
         make_unique([(str(number), "web") for number in numbers], may_rename=False, warn=pytest.fail)
 
 
-def test_an_id_that_is_a_path_leads_nowhere_either():
+def test_appended_ids_are_safe():
     names = make_unique([("../x", "web"), ("$HOME", "web")], may_rename=True, warn=lambda warning: None)
     assert names == {"../x": "web-_._x", "$HOME": "web-_HOME"}

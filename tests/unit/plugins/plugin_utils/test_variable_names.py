@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which names of variables count as misspelt: those that are one slip away from an option, and no others."""
+"""Misspelt variables are those one typo away from an option, and no others."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ OWNERS = (
 
 
 @st.composite
-def slips(draw: st.DrawFn) -> tuple[str, str]:
-    """A name of the collection, and the same with one slip."""
+def typos(draw: st.DrawFn) -> tuple[str, str]:
+    """Draws a name of the collection, and the same with one typo."""
     name = draw(st.sampled_from(sorted(OWNERS)))
     letter = draw(st.sampled_from(string.ascii_letters))
     place = draw(st.integers(1, len(name) - 1))
@@ -50,9 +50,9 @@ def slips(draw: st.DrawFn) -> tuple[str, str]:
     return name, changes[draw(st.sampled_from(sorted(changes)))]
 
 
-@given(slips())
-def test_every_single_slip_is_found_with_the_name_that_was_meant(slip: tuple[str, str]) -> None:
-    known, name = slip
+@given(typos())
+def test_every_single_typo_is_found_with_the_known_name(typo: tuple[str, str]) -> None:
+    known, name = typo
     assert find_misspelt([name], OWNERS) == ({} if name in OWNERS else {name: known})
 
 
@@ -76,11 +76,11 @@ def test_every_single_slip_is_found_with_the_name_that_was_meant(slip: tuple[str
         ("balance_guard_min_day", "balance_guard_min_days"),
     ],
 )
-def test_names_that_people_mistype(name: str, meant: str) -> None:
+def test_common_typos(name: str, meant: str) -> None:
     assert find_misspelt([name], OWNERS) == {name: meant}
 
 
-def test_names_of_the_users_own_are_left_alone() -> None:
+def test_other_variables_are_not_reported() -> None:
     own = [
         *("restore_note", "restore_team", "restore_incident_id", "restore_incident_no", "restore_backup_id", "restore"),
         *("restore_max_size", "restore_http_port", "restore_before_lunch", "restore_names", "restore_folder", "id"),
@@ -91,19 +91,19 @@ def test_names_of_the_users_own_are_left_alone() -> None:
 
 
 @given(st.sampled_from(sorted(OWNERS)), st.from_regex(r"_[a-z]{2,10}", fullmatch=True))
-def test_a_word_more_makes_another_name(known: str, word: str) -> None:
+def test_an_additional_word_makes_another_name(known: str, word: str) -> None:
     assert find_misspelt([known + word], OWNERS) == {}
 
 
-def test_the_playbooks_that_have_variables_of_their_own_name_them_all() -> None:
+def test_playbooks_list_all_their_variables() -> None:
     used = set(re.findall(r"\b(restore_unhealthy_(?!_)\w+)", RESTORE_UNHEALTHY))
     assert used == {name for name, owner in OWNERS.items() if owner == "playbook restore_unhealthy"}
     tasks = yaml.safe_dump(FLEET[0]["tasks"])
     assert set(re.findall(r"\b(fleet_(?!_)\w+)", tasks)) == set(FLEET[0]["vars"]["fleet__options"])
 
 
-def test_no_name_that_the_collection_uses_itself_counts_as_misspelt() -> None:
-    """Facts and registered results of one role are there when the same or another role runs later in the play."""
+def test_names_used_by_the_collection_are_not_misspelt() -> None:
+    """Facts and registered results of a role are still set when another role runs later in the play."""
     folders = ("roles", "playbooks", "extensions", "examples", "docs")
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.*") if path.suffix in (".yml", ".md")]
     texts = [path.read_text(encoding="utf-8") for path in files]
@@ -114,7 +114,7 @@ def test_no_name_that_the_collection_uses_itself_counts_as_misspelt() -> None:
     assert set(find_misspelt(used, OWNERS)) <= shown
 
 
-def test_the_message_names_each_misspelt_name_and_what_it_should_be_on_one_line() -> None:
+def test_the_message_is_one_line_with_all_misspelt_names() -> None:
     text = format_misspelt({"restore_max_ag": "1h", "fleet_max\nchange": 5, "restore_note": "", 7: ""}, OWNERS)
     assert text == (
         "fleet_max change is not a variable of the playbook fleet. Did you mean fleet_max_changes? "
@@ -123,7 +123,7 @@ def test_the_message_names_each_misspelt_name_and_what_it_should_be_on_one_line(
     assert format_misspelt(["restore_note"], OWNERS) == ""
 
 
-def test_the_variable_of_a_loop_over_what_is_set_stays() -> None:
+def test_loop_variables_are_not_reported() -> None:
     assert find_misspelt({"restore_instance"}, OWNERS) == {"restore_instance": "restore_instances"}
     assert find_misspelt({"restore_instance", "restore_instances"}, OWNERS) == {}
     assert find_misspelt({"balance_guard_min_day", "balance_guard_min_days"}, OWNERS) != {}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The journal: what it remembers, what it refuses to go by, and who can read it."""
+"""Tests of the journal: its entries, damage, locks, and owners."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from support.users import FORK, STRANGER, Owners, as_ordinary_user
 
 URL = "https://clawhosters.com/api/v1"
-SUBJECT = OperationKey("restore", URL, "INC-1", "7")
-LINE = {**SUBJECT.as_dict(), "at": "2026-02-01T10:00:00.000+00:00", "event": "intended"}
+OPERATION = OperationKey("restore", URL, "INC-1", "7")
+LINE = {**OPERATION.as_dict(), "at": "2026-02-01T10:00:00.000+00:00", "event": "intended"}
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ LINE = {**SUBJECT.as_dict(), "at": "2026-02-01T10:00:00.000+00:00", "event": "in
         "HTTPS://clawhosters.com:443/api/v1",
     ],
 )
-def test_a_service_is_one_however_its_url_is_written(tmp_path, spelling):
-    Journal(str(tmp_path)).append(SUBJECT, OperationEvent.INTENDED)
+def test_spellings_of_a_url_are_one_service(tmp_path, spelling):
+    Journal(str(tmp_path)).append(OPERATION, OperationEvent.INTENDED)
     other = OperationKey("restore", spelling, "INC-1", "7")
     assert Journal(str(tmp_path)).read_state(other).event is OperationEvent.INTENDED
-    assert other.lock_name == SUBJECT.lock_name
+    assert other.lock_name == OPERATION.lock_name
 
 
 @pytest.mark.parametrize(
@@ -55,22 +55,22 @@ def test_a_service_is_one_however_its_url_is_written(tmp_path, spelling):
         "https://clawhosters.com/api/v2",
     ],
 )
-def test_another_service_is_another(tmp_path, other):
-    Journal(str(tmp_path)).append(SUBJECT, OperationEvent.INTENDED)
+def test_different_urls_are_different_services(tmp_path, other):
+    Journal(str(tmp_path)).append(OPERATION, OperationEvent.INTENDED)
     assert Journal(str(tmp_path)).read_state(OperationKey("restore", other, "INC-1", "7")) is None
 
 
-def test_only_the_default_port_of_the_scheme_is_dropped():
+def test_only_the_default_port_is_removed():
     assert normalize_url("http://127.0.0.1:80/api/") == "http://127.0.0.1/api"
     assert normalize_url("http://127.0.0.1:443") == "http://127.0.0.1:443"
     assert normalize_url("https://[::1]:443/api") == "https://[::1]/api"
 
 
-def test_a_line_that_an_earlier_version_wrote_with_another_spelling_still_counts(tmp_path):
+def test_an_entry_of_an_earlier_version_with_another_spelling_counts(tmp_path):
     (tmp_path / "journal.jsonl").write_text(
         json.dumps({**LINE, "service": URL.upper().replace("API/V1", "api/v1")}) + "\n"
     )
-    assert Journal(str(tmp_path)).read_state(SUBJECT).event is OperationEvent.INTENDED
+    assert Journal(str(tmp_path)).read_state(OPERATION).event is OperationEvent.INTENDED
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ def test_a_line_that_an_earlier_version_wrote_with_another_spelling_still_counts
         None,
     ],
 )
-def test_a_line_that_does_not_say_what_happened_when_stops_everything(tmp_path, line):
+def test_an_invalid_entry_is_an_error(tmp_path, line):
     (tmp_path / "journal.jsonl").write_text(json.dumps(line) + "\n")
     with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read"):
-        Journal(str(tmp_path)).read_state(SUBJECT)
+        Journal(str(tmp_path)).read_state(OPERATION)
 
 
-def test_the_line_that_can_not_be_read_is_named(tmp_path: Path) -> None:
+def test_the_error_names_the_unreadable_line(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n\n{json.dumps(LINE)}\n")
     with pytest.raises(JournalError, match=r"Line 2 of the journal .* can't be read"):
-        Journal(str(tmp_path)).read_state(SUBJECT)
+        Journal(str(tmp_path)).read_state(OPERATION)
 
 
 STARTED = datetime(2026, 2, 1, 10, tzinfo=UTC)
@@ -112,92 +112,92 @@ STARTED = datetime(2026, 2, 1, 10, tzinfo=UTC)
         ("INTENDED ACCEPTED COMPLETED", "COMPLETED", 0, 2),
         ("INTENDED ACCEPTED FAILED", "FAILED", 0, None),
         ("INTENDED COMPLETED UNCLEAR", "UNCLEAR", 0, None),
-        # A new attempt counts for what it comes to itself, unless it was refused.
+        # A new attempt replaces the state, unless it is refused.
         ("INTENDED FAILED INTENDED", "INTENDED", 2, None),
         ("INTENDED FAILED INTENDED REFUSED", "FAILED", 0, None),
         ("INTENDED REFUSED", None, None, None),
         ("INTENDED REFUSED INTENDED REFUSED", None, None, None),
         ("INTENDED REFUSED INTENDED", "INTENDED", 2, None),
-        # What nobody intended is no attempt.
+        # Events without an intent are ignored.
         ("COMPLETED", None, None, None),
         ("REFUSED", None, None, None),
         ("", None, None, None),
     ],
 )
-def test_what_the_lines_of_a_subject_come_to(
+def test_state_after_events(
     tmp_path: Path, events: str, last: str | None, attempt: int | None, done: int | None
 ) -> None:
     minutes = iter(range(10))
     journal = Journal(str(tmp_path), lambda: STARTED + timedelta(minutes=next(minutes)))
     for number, event in enumerate(events.split()):
-        journal.append(SUBJECT, OperationEvent[event], **{f"note {number}": event})
+        journal.append(OPERATION, OperationEvent[event], **{f"note {number}": event})
         journal.append(OperationKey("restore", URL, "INC-2", "7"), OperationEvent.INTENDED)
-    record = journal.read_state(SUBJECT)
+    record = journal.read_state(OPERATION)
     if last is None or attempt is None:
         assert record is None
         return
 
     def moment(number: int) -> str:
-        """When a line was written, with one of the other subject after each."""
+        """Time of an entry; each is followed by one of another operation."""
         return (STARTED + timedelta(minutes=2 * number)).isoformat(timespec="milliseconds")
 
     assert record is not None
     assert record.event is OperationEvent[last]
     assert record.sent_at == moment(attempt)
     assert record.completed_at == (None if done is None else moment(done))
-    # Notes are those of the attempt that counts, from its start to its last event.
+    # The notes of the attempt that counts, from its start to its last event.
     ends = 1 + max(number for number, event in enumerate(events.split()) if event == last)
     assert record.notes == {f"note {number}": events.split()[number] for number in range(attempt, ends)}
 
 
-def test_who_works_on_a_subject_holds_it_until_done(tmp_path: Path) -> None:
-    mine, yours = Journal(str(tmp_path)), Journal(str(tmp_path))
-    with mine.lock(SUBJECT) as is_mine:
-        assert is_mine is True
-        with yours.lock(SUBJECT) as is_yours, yours.lock(OperationKey("restore", URL, "INC-2", "7")) as is_another:
-            assert is_yours is False
+def test_one_run_at_a_time_locks_an_operation(tmp_path: Path) -> None:
+    first, second = Journal(str(tmp_path)), Journal(str(tmp_path))
+    with first.lock(OPERATION) as is_first:
+        assert is_first is True
+        with second.lock(OPERATION) as is_second, second.lock(OperationKey("restore", URL, "INC-2", "7")) as is_another:
+            assert is_second is False
             assert is_another is True
-    with yours.lock(SUBJECT) as is_yours:
-        assert is_yours is True
+    with second.lock(OPERATION) as is_second:
+        assert is_second is True
 
 
-def test_a_line_is_on_the_disk_and_so_is_its_file_before_anything_can_be_sent(
+def test_an_entry_and_its_file_are_synced_before_append_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced = {}
     monkeypatch.setattr(os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: os.fstat(file).st_size}))
-    Journal(str(tmp_path)).append(SUBJECT, OperationEvent.INTENDED)
+    Journal(str(tmp_path)).append(OPERATION, OperationEvent.INTENDED)
     file = (tmp_path / "journal.jsonl").stat()
     assert synced[file.st_ino] == file.st_size
     assert tmp_path.stat().st_ino in synced
 
 
-def test_a_disk_that_takes_a_line_in_pieces_gets_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partial_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:7]))
     journal = Journal(str(tmp_path))
-    journal.append(SUBJECT, OperationEvent.INTENDED)
-    journal.append(SUBJECT, OperationEvent.COMPLETED)
-    record = journal.read_state(SUBJECT)
+    journal.append(OPERATION, OperationEvent.INTENDED)
+    journal.append(OPERATION, OperationEvent.COMPLETED)
+    record = journal.read_state(OPERATION)
     assert record is not None
     assert record.event is OperationEvent.COMPLETED
 
 
-def test_a_journal_that_can_not_be_read_stops_everything(tmp_path: Path) -> None:
+def test_an_unreadable_journal_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "journal.jsonl").mkdir()
     with pytest.raises(JournalError, match=r"can't be used \(Is a directory\)"):
-        Journal(str(tmp_path)).read_state(SUBJECT)
+        Journal(str(tmp_path)).read_state(OPERATION)
 
 
 @pytest.mark.parametrize("name", ["Störung 7", "a\nb", "\ud83d", '"', "\0"])
 def test_a_name_may_be_any_text(tmp_path: Path, name: str) -> None:
     journal = Journal(str(tmp_path))
-    subject = OperationKey("restore", URL, name, "7")
-    journal.append(subject, OperationEvent.INTENDED)
-    with journal.lock(subject) as is_free:
+    operation = OperationKey("restore", URL, name, "7")
+    journal.append(operation, OperationEvent.INTENDED)
+    with journal.lock(operation) as is_free:
         assert is_free
-    assert journal.read_state(subject) is not None
-    assert journal.read_state(SUBJECT) is None
+    assert journal.read_state(operation) is not None
+    assert journal.read_state(OPERATION) is None
 
 
 OTHER = OperationKey("restore", URL, "INC-2", "7")
@@ -214,11 +214,11 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize(("damaged", "words"), DAMAGES.values(), ids=list(DAMAGES))
-def test_a_damaged_journal_is_never_an_empty_one(tmp_path, damaged, words):
+def test_a_damaged_journal_is_an_error_and_unchanged(tmp_path, damaged, words):
     journal = Journal(str(tmp_path))
-    for subject in (SUBJECT, OTHER):
-        journal.append(subject, OperationEvent.INTENDED)
-        journal.append(subject, OperationEvent.COMPLETED)
+    for operation in (OPERATION, OTHER):
+        journal.append(operation, OperationEvent.INTENDED)
+        journal.append(operation, OperationEvent.COMPLETED)
     path = tmp_path / "journal.jsonl"
     left = damaged(path.read_bytes().splitlines(keepends=True))
     path.write_bytes(left)
@@ -232,24 +232,24 @@ def test_a_damaged_journal_is_never_an_empty_one(tmp_path, damaged, words):
     assert path.read_bytes() == left
 
 
-def test_a_journal_that_was_cut_goes_on_where_somebody_says_so(tmp_path):
+def test_a_cut_journal_continues_after_the_count_is_deleted(tmp_path):
     journal = Journal(str(tmp_path))
-    journal.append(SUBJECT, OperationEvent.INTENDED)
+    journal.append(OPERATION, OperationEvent.INTENDED)
     journal.append(OTHER, OperationEvent.INTENDED)
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
     with pytest.raises(JournalError, match="has 1 lines, but 2 were written"):
         journal.read_states()
     (tmp_path / "journal.lock").unlink()
-    assert set(journal.read_states()) == {SUBJECT}
+    assert set(journal.read_states()) == {OPERATION}
     journal.append(OTHER, OperationEvent.INTENDED)
-    assert set(journal.read_states()) == {SUBJECT, OTHER}
+    assert set(journal.read_states()) == {OPERATION, OTHER}
 
 
-def test_one_that_was_moved_away_is_begun_anew_and_counted_anew(tmp_path):
+def test_a_journal_that_was_moved_away_starts_over_with_its_count(tmp_path):
     journal = Journal(str(tmp_path))
     for _time in range(3):
-        journal.append(SUBJECT, OperationEvent.INTENDED)
+        journal.append(OPERATION, OperationEvent.INTENDED)
     (tmp_path / "journal.jsonl").unlink()
     assert journal.read_states() == {}
     journal.append(OTHER, OperationEvent.INTENDED)
@@ -257,21 +257,21 @@ def test_one_that_was_moved_away_is_begun_anew_and_counted_anew(tmp_path):
 
 
 @pytest.mark.parametrize("count", [b"", b"many\n", b"\0\0\0", b"1\n"])
-def test_a_count_that_is_not_there_or_was_written_before_a_crash_is_no_damage(tmp_path, count):
+def test_a_missing_or_too_low_count_is_no_damage(tmp_path, count):
     (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n" * 2)
     (tmp_path / "journal.lock").write_bytes(count)
     journal = Journal(str(tmp_path))
-    assert journal.read_state(SUBJECT) is not None
+    assert journal.read_state(OPERATION) is not None
     journal.append(OTHER, OperationEvent.INTENDED)
-    assert set(journal.read_states()) == {SUBJECT, OTHER}
+    assert set(journal.read_states()) == {OPERATION, OTHER}
     assert (tmp_path / "journal.lock").read_bytes().startswith(b"3\n")
 
 
 @pytest.mark.parametrize("lines", [0, 1])
-def test_a_disk_with_room_for_a_part_of_a_line_leaves_the_journal_as_it_was(tmp_path, lines):
+def test_a_full_disk_leaves_the_journal_unchanged(tmp_path, lines):
     journal = Journal(str(tmp_path))
     for _line in range(lines):
-        journal.append(SUBJECT, OperationEvent.INTENDED)
+        journal.append(OPERATION, OperationEvent.INTENDED)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     room = len(before.get("journal.jsonl", b"")) + 20
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -282,14 +282,14 @@ def test_a_disk_with_room_for_a_part_of_a_line_leaves_the_journal_as_it_was(tmp_
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"journal.lock": b"", **before}
-    # What a crash leaves of a line that was under way hinders nobody.
+    # A draft that a crash left is replaced.
     (tmp_path / ".journal.jsonl.draft").write_text('{"at')
     journal.append(OTHER, OperationEvent.INTENDED)
     assert OTHER in journal.read_states()
     assert not (tmp_path / ".journal.jsonl.draft").exists()
 
 
-def test_processes_that_begin_a_journal_together_lose_no_line(tmp_path):
+def test_concurrent_processes_lose_no_entry(tmp_path):
     def write(number: int) -> None:
         journal = Journal(str(tmp_path / "state"))
         for line in range(5):
@@ -305,21 +305,21 @@ def test_processes_that_begin_a_journal_together_lose_no_line(tmp_path):
     assert len(Journal(str(tmp_path / "state")).read_states()) == 20
 
 
-def test_a_whole_line_counts_though_an_editor_took_its_end(tmp_path):
+def test_a_missing_newline_at_the_end_is_no_damage(tmp_path):
     journal = Journal(str(tmp_path))
-    journal.append(SUBJECT, OperationEvent.INTENDED)
+    journal.append(OPERATION, OperationEvent.INTENDED)
     path = tmp_path / "journal.jsonl"
     path.write_bytes(path.read_bytes().rstrip(b"\n"))
-    assert journal.read_state(SUBJECT).event is OperationEvent.INTENDED
-    journal.append(SUBJECT, OperationEvent.UNCLEAR)
-    assert journal.read_state(SUBJECT).event is OperationEvent.UNCLEAR
+    assert journal.read_state(OPERATION).event is OperationEvent.INTENDED
+    journal.append(OPERATION, OperationEvent.UNCLEAR)
+    assert journal.read_state(OPERATION).event is OperationEvent.UNCLEAR
     assert path.read_bytes().count(b"\n") == 2
 
 
-def test_files_and_folder_are_the_owners_alone(tmp_path):
+def test_files_and_folder_are_private(tmp_path):
     journal = Journal(str(tmp_path / "deep" / "state"))
-    journal.append(SUBJECT, OperationEvent.INTENDED)
-    with journal.lock(SUBJECT):
+    journal.append(OPERATION, OperationEvent.INTENDED)
+    with journal.lock(OPERATION):
         pass
     assert stat.S_IMODE((tmp_path / "deep/state").stat().st_mode) == 0o700
     paths = list((tmp_path / "deep/state").iterdir())
@@ -333,31 +333,31 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
     state.mkdir()
     state.chmod(mode)
     with pytest.raises(JournalError, match="Others can write to"):
-        Journal(str(state)).append(SUBJECT, OperationEvent.INTENDED)
-    with pytest.raises(JournalError, match="Others can write to"), Journal(str(state)).lock(SUBJECT):
+        Journal(str(state)).append(OPERATION, OperationEvent.INTENDED)
+    with pytest.raises(JournalError, match="Others can write to"), Journal(str(state)).lock(OPERATION):
         pass
     assert list(state.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["journal.jsonl", "journal.lock", SUBJECT.lock_name])
-def test_a_link_that_somebody_planted_is_not_followed(tmp_path, name):
+@pytest.mark.parametrize("name", ["journal.jsonl", "journal.lock", OPERATION.lock_name])
+def test_symbolic_links_are_not_followed(tmp_path, name):
     target = tmp_path / "target"
     target.write_text("untouched")
     state = tmp_path / "state"
     state.mkdir(mode=0o700)
     (state / name).symlink_to(target)
     journal = Journal(str(state))
-    with pytest.raises(JournalError, match="can't be used"), journal.lock(SUBJECT):
-        journal.append(SUBJECT, OperationEvent.INTENDED)
+    with pytest.raises(JournalError, match="can't be used"), journal.lock(OPERATION):
+        journal.append(OPERATION, OperationEvent.INTENDED)
     assert target.read_text() == "untouched"
 
 
 # Other users
 
 
-def test_a_folder_of_another_user_is_not_believed(tmp_path: Path, owners: Owners) -> None:
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, owners: Owners) -> None:
     state = tmp_path / "state"
-    Journal(str(state)).append(SUBJECT, OperationEvent.INTENDED)
+    Journal(str(state)).append(OPERATION, OperationEvent.INTENDED)
     owners.give(state, *state.iterdir())
     before = sorted(path.name for path in state.iterdir())
     journal = Journal(str(state))
@@ -370,17 +370,17 @@ def test_a_folder_of_another_user_is_not_believed(tmp_path: Path, owners: Owners
     assert sorted(path.name for path in state.iterdir()) == before
 
 
-@pytest.mark.parametrize("name", ["journal.jsonl", "journal.lock", SUBJECT.lock_name])
-def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
+@pytest.mark.parametrize("name", ["journal.jsonl", "journal.lock", OPERATION.lock_name])
+def test_a_file_of_another_user_or_that_others_can_write_to_is_refused(
     tmp_path: Path, owners: Owners, name: str
 ) -> None:
     journal = Journal(str(tmp_path / "state"))
-    with journal.lock(SUBJECT):
-        journal.append(SUBJECT, OperationEvent.INTENDED)
+    with journal.lock(OPERATION):
+        journal.append(OPERATION, OperationEvent.INTENDED)
     path = tmp_path / "state" / name
 
     def refused(words: str) -> None:
-        with pytest.raises(JournalError, match=f"{words}, so the journal is not used"), journal.lock(SUBJECT):
+        with pytest.raises(JournalError, match=f"{words}, so the journal is not used"), journal.lock(OPERATION):
             journal.append(OTHER, OperationEvent.INTENDED)
 
     owners.give(path)
@@ -393,7 +393,7 @@ def test_neither_is_a_file_of_another_user_or_one_that_others_can_write(
     (tmp_path / "second").hardlink_to(path)
     refused(r"has another hard link")
     (tmp_path / "second").unlink()
-    with journal.lock(SUBJECT):
+    with journal.lock(OPERATION):
         journal.append(OTHER, OperationEvent.INTENDED)
 
 
@@ -408,20 +408,20 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
     journal = Journal(str(state))
     for mode in (0o755, 0o1777, 0o775):
         above.chmod(mode)
-        journal.append(SUBJECT, OperationEvent.INTENDED)
+        journal.append(OPERATION, OperationEvent.INTENDED)
     above.chmod(0o777)
-    for use in (journal.read_states, journal.lock(SUBJECT).__enter__):
+    for use in (journal.read_states, journal.lock(OPERATION).__enter__):
         with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or can write to .*above,"):
             use()
     above.chmod(0o755)
     owners.give(above)
     with pytest.raises(JournalError, match=r"Others can replace .*state"):
-        journal.append(SUBJECT, OperationEvent.INTENDED)
+        journal.append(OPERATION, OperationEvent.INTENDED)
 
 
 @pytest.mark.parametrize("link", ["state", "above", "above/state"])
 def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, link: str) -> None:
-    # He could let it lead to another folder later, in which nothing is known of what was sent.
+    # Its owner could point it to another folder later, with an empty journal.
     (tmp_path / "real/state").mkdir(parents=True, mode=0o700)
     place = tmp_path / "place"
     place.mkdir()
@@ -430,16 +430,16 @@ def test_a_link_of_another_user_is_not_followed(tmp_path: Path, owners: Owners, 
     (place / link).parent.mkdir(exist_ok=True)
     (place / link).symlink_to(tmp_path / target)
     journal = Journal(str(place / ("above/state" if link != "state" else "state")))
-    journal.append(SUBJECT, OperationEvent.INTENDED)
+    journal.append(OPERATION, OperationEvent.INTENDED)
     owners.give(place / link)
-    for use in (journal.read_states, journal.lock(SUBJECT).__enter__):
+    for use in (journal.read_states, journal.lock(OPERATION).__enter__):
         with pytest.raises(JournalError, match="is a symbolic link of another user"):
             use()
 
 
 @pytest.fixture
 def volume(owners: Owners) -> t.Iterator[Path]:
-    """A folder that root owns, and a group may write in which the user is."""
+    """A folder that root owns, and that a group of the user may write to."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o2775)
@@ -447,23 +447,23 @@ def volume(owners: Owners) -> t.Iterator[Path]:
         yield folder
 
 
-def test_in_a_volume_the_state_is_in_a_folder_of_the_users_own(volume: Path) -> None:
+def test_in_a_volume_the_state_is_in_a_subfolder_of_the_user(volume: Path) -> None:
     def work() -> None:
         journal = Journal(str(volume))
         assert journal.read_states() == {}
         assert list(volume.iterdir()) == []
-        journal.append(SUBJECT, OperationEvent.INTENDED)
+        journal.append(OPERATION, OperationEvent.INTENDED)
         (own,) = volume.iterdir()
         assert own.name == f"clawhosters-{os.geteuid()}"
         assert own.stat().st_mode & 0o7777 == 0o700
-        # A platform opens all that is in a volume to its group, each time it is mounted.
+        # A container platform makes everything in a volume writable for its group at each mount.
         for path in (own, *own.iterdir()):
             os.chown(path, -1, volume.stat().st_gid)
             path.chmod(0o2770 if path == own else 0o660)
-        assert set(Journal(str(volume)).read_states()) == {SUBJECT}
+        assert set(Journal(str(volume)).read_states()) == {OPERATION}
         assert own.stat().st_mode & 0o7777 == 0o2770, "check mode changes nothing"
         Journal(str(volume)).append(OTHER, OperationEvent.INTENDED)
-        assert set(Journal(str(volume)).read_states()) == {SUBJECT, OTHER}
+        assert set(Journal(str(volume)).read_states()) == {OPERATION, OTHER}
         assert own.stat().st_mode & 0o7777 == 0o700
         own.chmod(0o702)
         with pytest.raises(JournalError, match="Others can write to"):

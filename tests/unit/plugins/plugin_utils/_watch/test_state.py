@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the event source remembers is whole, its owner's alone, and never guessed at."""
+"""Tests of the state file: complete, private, and refused if damaged."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def file(path):
         yield file
 
 
-def test_what_was_written_is_read_again_and_is_nobody_else_s(file, path):
+def test_a_written_state_is_read_back_and_private(file, path):
     assert file.read() == WatchState(None, [])
     for state in (STATE, WatchState({}, []), WatchState(take_snapshot([ITEM]), [])):
         file.write(state)
@@ -57,20 +57,20 @@ def test_what_was_written_is_read_again_and_is_nobody_else_s(file, path):
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["watch.json", "watch.json.lock"]
 
 
-def test_a_file_that_others_could_read_is_replaced_by_one_that_they_can_not(file, path):
+def test_a_write_makes_the_file_private_again(file, path):
     file.write(STATE)
     path.chmod(0o644)
     file.write(STATE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_key_is_not_in_it(file, path):
+def test_the_file_does_not_contain_the_api_key(file, path):
     file.write(STATE)
     assert KEY not in path.read_text(encoding="utf-8")
 
 
 @given(st.data())
-def test_a_damaged_file_is_refused_whatever_is_left_of_it(tmp_path_factory, data):
+def test_a_truncated_file_is_refused(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("damaged") / "watch.json"
     file = StateFile(str(path), SETTINGS)
     file.write(STATE)
@@ -95,20 +95,20 @@ def test_a_damaged_file_is_refused_whatever_is_left_of_it(tmp_path_factory, data
         "\ud800".encode("utf-8", "surrogatepass"),
     ],
 )
-def test_what_is_no_state_is_refused(file, path, content):
+def test_invalid_content_is_refused(file, path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(StateError, match="Move it away to start from the current fleet"):
         file.read()
 
 
 @pytest.mark.parametrize("other", [Settings(SETTINGS.api_url, "oc_live_other"), Settings("https://a.example", KEY)])
-def test_one_of_another_service_or_key_is_refused(file, path, other):
+def test_a_file_of_another_service_or_key_is_refused(file, path, other):
     file.write(STATE)
     with pytest.raises(StateError, match="belongs to another api_url or API key"):
         StateFile(str(path), other).read()
 
 
-def test_a_link_is_refused_and_what_it_points_to_stays(path, tmp_path):
+def test_symbolic_links_are_refused_and_their_targets_unchanged(path, tmp_path):
     target = tmp_path / "target"
     target.write_text("precious", encoding="utf-8")
     path.parent.mkdir()
@@ -137,12 +137,12 @@ def test_a_pipe_or_a_folder_is_refused(path, file):
         file.write(STATE)
 
 
-def test_two_sources_do_not_share_one(path, file):
+def test_two_sources_can_not_share_a_file(path, file):
     with pytest.raises(StateError, match="in use by another event source"), StateFile(str(path), SETTINGS).locked():
         pass
 
 
-def test_a_write_that_fails_or_is_broken_off_leaves_the_state_before(path, file, monkeypatch):
+def test_a_failed_write_leaves_the_previous_state(path, file, monkeypatch):
     file.write(STATE)
 
     def fail(*_arguments, **_options):
@@ -154,13 +154,13 @@ def test_a_write_that_fails_or_is_broken_off_leaves_the_state_before(path, file,
             with pytest.raises(StateError, match="No space left"):
                 file.write(WatchState({}, []))
         assert file.read() == STATE
-    # What a broken-off write left does not hinder the next one.
+    # A draft that a crash left is replaced.
     (path.parent / ".watch.json.draft").write_text("{", encoding="utf-8")
     file.write(WatchState({}, []))
     assert file.read() == WatchState({}, [])
 
 
-def test_a_file_or_folder_of_another_user_tells_nothing(path, file, owners):
+def test_a_file_or_folder_of_another_user_is_refused(path, file, owners):
     file.write(STATE)
     owners.give(path)
     with pytest.raises(StateError, match=r"watch.json belongs to another user \(uid \d+\)"):
@@ -181,7 +181,7 @@ def test_a_file_or_folder_of_another_user_tells_nothing(path, file, owners):
             use()
 
 
-def test_a_folder_in_which_all_may_write_will_do_if_nobody_can_replace_the_file(tmp_path):
+def test_a_shared_folder_is_accepted_if_nobody_can_replace_the_file(tmp_path):
     shared = tmp_path / "shared"
     shared.mkdir()
     file = StateFile(str(shared / "watch.json"), SETTINGS)

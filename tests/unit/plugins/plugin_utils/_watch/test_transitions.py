@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every transition is told, once, in a stable order, and nothing else is (interface 6)."""
+"""Every transition is emitted once, in a stable order (interface 6)."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def instance(number=1, health="healthy", **fields):
     return {"id": number, "status": "running", "health_status": health, **fields}
 
 
-def told(events):
+def kinds_and_ids(events):
     return [(event["clawhosters"]["event"], event["clawhosters"]["instance"]["id"]) for event in events]
 
 
-def of_healths(healths, times, **options):
-    """The times at which an instance with these healths, one a poll, is told to have another, with what it is then."""
+def reported_healths(healths, times, **options):
+    """Returns the reported changes, as (time, health), of an instance with these healths, one per poll."""
     snapshot = take_snapshot([instance(health=healths[0])])
     changes = []
     for health, now in zip(healths[1:], times[1:], strict=True):
@@ -46,7 +46,7 @@ def of_healths(healths, times, **options):
     return changes
 
 
-def test_each_kind_has_the_instance_as_it_is_and_as_it_was():
+def test_transitions_contain_the_instance_after_and_before():
     snapshot = take_snapshot([instance(1), instance(2)])
     events, snapshot = find_transitions(snapshot, [instance(1, "unhealthy", status="error"), instance(3)], 0.0)
     assert [event["clawhosters"] for event in events] == [
@@ -61,18 +61,18 @@ def test_each_kind_has_the_instance_as_it_is_and_as_it_was():
 
 
 @given(POLLS, POLLS, st.randoms())
-def test_what_is_told_does_not_depend_on_the_order_of_the_list_and_is_told_once(first, second, order):
+def test_transitions_are_emitted_once_and_sorted_by_id(first, second, order):
     snapshot = take_snapshot(first)
     events, after = find_transitions(snapshot, second, 1.0)
     shuffled = order.sample(second, len(second))
     assert find_transitions(snapshot, shuffled, 1.0) == (events, after)
     assert find_transitions(after, shuffled, 2.0)[0] == []
-    ids = [number for _kind, number in told(events)]
+    ids = [number for _kind, number in kinds_and_ids(events)]
     assert ids == sorted(ids)
 
 
 @given(st.lists(POLLS, min_size=1, max_size=5))
-def test_who_follows_the_events_knows_the_fleet(polls):
+def test_applying_all_transitions_gives_the_fleet(polls):
     first = polls[0]
     snapshot = take_snapshot(first)
     followed = {item["id"]: item for item in first}
@@ -84,7 +84,7 @@ def test_who_follows_the_events_knows_the_fleet(polls):
                 del followed[event["instance"]["id"]]
             else:
                 followed[event["instance"]["id"]] = event["instance"]
-        # What a poll does not say is as it was.
+        # Missing fields keep their last value.
         shown = {
             item["id"]: {**shown.get(item["id"], {}), **{name: value for name, value in item.items() if value}}
             for item in poll
@@ -95,7 +95,7 @@ def test_who_follows_the_events_knows_the_fleet(polls):
                 assert (followed[number].get(field) or "") == (item.get(field) or "")
 
 
-def test_neither_another_spelling_nor_a_missing_field_is_a_change():
+def test_case_and_missing_fields_are_no_change():
     snapshot = take_snapshot([instance(1)])
     for poll in (
         instance(1, "HEALTHY", status=" Running"),
@@ -106,10 +106,10 @@ def test_neither_another_spelling_nor_a_missing_field_is_a_change():
     ):
         events, snapshot = find_transitions(snapshot, [poll], 0.0)
         assert events == []
-    assert told(find_transitions(snapshot, [instance(1, "unhealthy")], 0.0)[0]) == [("health_changed", 1)]
+    assert kinds_and_ids(find_transitions(snapshot, [instance(1, "unhealthy")], 0.0)[0]) == [("health_changed", 1)]
 
 
-def test_a_health_is_told_when_it_has_stayed_with_the_time_at_which_it_began():
+def test_a_lasting_health_is_reported_with_the_time_it_began():
     snapshot = take_snapshot([instance()])
     for now in (100.0, 130.0, 159.0):
         events, snapshot = find_transitions(snapshot, [instance(health="unhealthy")], now, health_stays_for=60)
@@ -117,42 +117,42 @@ def test_a_health_is_told_when_it_has_stayed_with_the_time_at_which_it_began():
     events, snapshot = find_transitions(
         snapshot, [instance(health="unhealthy", name="new")], 160.0, health_stays_for=60
     )
-    assert told(events) == [("health_changed", 1)]
+    assert kinds_and_ids(events) == [("health_changed", 1)]
     event = events[0]["clawhosters"]
     assert (event["at"], event["previous"]) == (format_timestamp(100.0), instance())
     assert find_transitions(snapshot, [instance(health="unhealthy")], 999.0, health_stays_for=60)[0] == []
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 50)), min_size=1, max_size=20), st.integers(0, 100))
-def test_the_health_told_is_the_one_that_stayed(steps, stays_for):
+def test_only_lasting_healths_are_reported(steps, stays_for):
     healths = [health for health, _pause in steps]
     times = list(itertools.accumulate(float(pause) for _health, pause in steps))
     expected = []
-    last_told = healths[0]
+    last_reported = healths[0]
     for number, health in enumerate(healths[1:], start=1):
         begin = number
         while healths[begin - 1] == health and begin > 1:
             begin -= 1
-        if health != last_told and times[number] - times[begin] >= stays_for:
-            last_told = health
+        if health != last_reported and times[number] - times[begin] >= stays_for:
+            last_reported = health
             expected.append((times[number], health))
-    assert of_healths(healths, times, health_stays_for=stays_for) == expected
+    assert reported_healths(healths, times, health_stays_for=stays_for) == expected
 
 
-def test_nobody_knows_what_stayed_while_nobody_looked():
+def test_a_gap_between_polls_restarts_the_time():
     healths = ["healthy", "unhealthy", "unhealthy", "unhealthy", "unhealthy"]
     options = {"health_stays_for": 60, "max_gap": 60}
-    # A long outage, and a clock that is put back, make the time begin anew.
-    assert of_healths(healths, [0, 10, 500, 530, 560], **options) == [(560, "unhealthy")]
-    assert of_healths(healths, [1000, 1010, 500, 530, 560], **options) == [(560, "unhealthy")]
+    # A long outage, and a clock that is set back.
+    assert reported_healths(healths, [0, 10, 500, 530, 560], **options) == [(560, "unhealthy")]
+    assert reported_healths(healths, [1000, 1010, 500, 530, 560], **options) == [(560, "unhealthy")]
 
 
-def test_a_change_of_status_does_not_wait_for_the_health():
+def test_status_changes_are_reported_at_once():
     snapshot = take_snapshot([instance()])
     events, snapshot = find_transitions(
         snapshot, [instance(health="unhealthy", status="error")], 0.0, health_stays_for=60
     )
-    assert told(events) == [("status_changed", 1)]
+    assert kinds_and_ids(events) == [("status_changed", 1)]
     events, snapshot = find_transitions(snapshot, [], 10.0, health_stays_for=60)
-    assert told(events) == [("disappeared", 1)]
+    assert kinds_and_ids(events) == [("disappeared", 1)]
     assert snapshot == {}
