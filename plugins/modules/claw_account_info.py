@@ -77,15 +77,16 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 
 SPEC = API
 
 
-def run(task: ModuleContext) -> Result:
+def run(context: ModuleContext) -> Result:
     """Reads the account (contract 3)."""
-    return {"account": task.client.fetch_object("/account")}
+    return {"account": context.client.fetch_object("/account")}
 
 
 def main() -> None:

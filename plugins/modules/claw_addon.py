@@ -161,14 +161,12 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import (
-    Wanted,
-    ensure,
-    find,
-    redact_options,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import ensure_config, find_addon
 
 SPEC = ArgumentSpec(
     {
@@ -180,20 +178,16 @@ SPEC = ArgumentSpec(
         "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
     },
     required_one_of=(("id", "addon_type"),),
-    redact_options=redact_options,
+    redact_options=redact_addon_options,
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Finds the add-on and brings its attributes to what they should be (contract 6)."""
-    params = task.params
-    wanted = Wanted(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
-    outcome = ensure(task.client, find(task.client, wanted), params["config"], params["write_only"])
-    return {
-        "changed": outcome.changed,
-        "addon": outcome.addon,
-        "diff": {"before": outcome.before, "after": outcome.after},
-    }
+def run(context: ModuleContext) -> Result:
+    """Finds the add-on and sets its attributes (contract 6)."""
+    params = context.params
+    query = AddonQuery(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
+    addon = find_addon(context.client, query)
+    return ensure_config(context.client, addon, params["config"], params["write_only"]).as_result("addon")
 
 
 def main() -> None:

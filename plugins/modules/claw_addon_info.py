@@ -123,10 +123,12 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import redact
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import Wanted, read
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import fetch_addons
 
 SPEC = ArgumentSpec(
     {
@@ -138,11 +140,11 @@ SPEC = ArgumentSpec(
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Reads the add-ons that are asked for (contract 6)."""
-    params = task.params
-    wanted = Wanted(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
-    return {"addons": redact(read(task.client, wanted))}
+def run(context: ModuleContext) -> Result:
+    """Reads the matching add-ons (contract 6)."""
+    params = context.params
+    query = AddonQuery(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
+    return {"addons": redact(fetch_addons(context.client, query))}
 
 
 def main() -> None:

@@ -140,9 +140,11 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import format_left_out, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import left_out_text, read, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import fetch_backups
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp
 
 SPEC = ArgumentSpec(
@@ -157,15 +159,15 @@ SPEC = ArgumentSpec(
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Reads the backups that are asked for (contract 7)."""
-    params = task.params
+def run(context: ModuleContext) -> Result:
+    """Reads the matching backups (contract 7)."""
+    params = context.params
     before = parse_timestamp("before", params["before"])
-    backups = read(task.client, params["id"], params["instance_id"], params["instance_name"])
+    backups = fetch_backups(context.client, params["id"], params["instance_id"], params["instance_name"])
     chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
     if left_out:
-        whose = params["instance_id"] is None and params["instance_name"] is None
-        task.warn(left_out_text(left_out, usable=params["usable"], whose=whose))
+        with_owner = params["instance_id"] is None and params["instance_name"] is None
+        context.warn(format_left_out(left_out, usable=params["usable"], with_owner=with_owner))
     return {"backups": chosen}
 
 

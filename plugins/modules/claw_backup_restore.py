@@ -214,14 +214,17 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore import RestoreQuery
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
     wait_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import checked_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Choice, Restore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Restore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 
@@ -242,10 +245,10 @@ SPEC = ArgumentSpec(
 ).merge(API, wait_arguments(900))
 
 
-def run(task: ModuleContext) -> Result:
-    """Chooses the backup, and restores it unless the journal says that this was done."""
-    params = task.params
-    choice = Choice(
+def run(context: ModuleContext) -> Result:
+    """Chooses the backup, and restores it unless the journal holds the incident."""
+    params = context.params
+    query = RestoreQuery(
         instance_id=params["instance_id"],
         instance_name=params["instance_name"],
         backup_id=params["backup_id"],
@@ -253,16 +256,9 @@ def run(task: ModuleContext) -> Result:
         max_age=parse_duration("max_age", params["max_age"]),
         expected_sent_at=params["expected_sent_at"],
     )
-    restore = Restore(
-        client=task.client,
-        journal=Journal(params["state_dir"]),
-        incident=checked_name("incident", params["incident"]),
-        waiter=task.waiter(),
-        wait_healthy=params["wait_healthy"],
-        force=params["force"],
-        warn=task.warn,
-    )
-    return restore.run(choice)
+    incident = parse_name("incident", params["incident"])
+    finder = RestoreFinder(context.client, Journal(params["state_dir"]), incident, params["force"], context.warn)
+    return Restore(finder, context.waiter(), params["wait_healthy"]).run(query)
 
 
 def main() -> None:

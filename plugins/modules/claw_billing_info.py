@@ -149,9 +149,10 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.billing import PARTS, read
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.billing import PARTS, fetch_billing
 
 SPEC = ArgumentSpec(
     {
@@ -161,9 +162,9 @@ SPEC = ArgumentSpec(
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Reads the parts that are asked for (contract 5)."""
-    return {"billing": read(task.client, task.params["include"], task.params["max_pages"])}
+def run(context: ModuleContext) -> Result:
+    """Reads the parts in ``include`` (contract 5)."""
+    return {"billing": fetch_billing(context.client, context.params["include"], context.params["max_pages"])}
 
 
 def main() -> None:

@@ -179,14 +179,16 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import PartialError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import Entry, build_result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
     wait_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Entry, Fleet, report
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
 
 SPEC = ArgumentSpec(
     {
@@ -206,23 +208,22 @@ SPEC = ArgumentSpec(
     }
 ).merge(API, wait_arguments(300))
 
+LISTED = 3
+"""Failed entries that ``msg`` explains; ``instances`` has all of them."""
 
-SHOWN = 3
-"""Entries that failed whose reasons stand in ``msg``; ``instances`` has all of them."""
 
-
-def run(task: ModuleContext) -> Result:
-    """Brings every entry to its state, and fails at the end if one of them did."""
-    params = task.params
+def run(context: ModuleContext) -> Result:
+    """Brings every entry to its state. Fails at the end if an entry failed."""
+    params = context.params
     entries = [Entry(item["id"], item["name"], item["state"] or params["state"]) for item in params["instances"]]
-    fleet = Fleet(task.client, task.waiter(), params["wait_healthy"], task.warn)
+    fleet = Fleet(context.client, context.waiter(), params["wait_healthy"], context.warn)
     jobs = fleet.ensure(entries, params["max_changes"])
-    result = report(entries, jobs)
+    result = build_result(entries, jobs)
     failed = [f"{entry['name'] or entry['id']}: {entry['msg']}" for entry in result["instances"] if entry["failed"]]
     if failed:
-        more = f" And {len(failed) - SHOWN} more." if len(failed) > SHOWN else ""
+        more = f" And {len(failed) - LISTED} more." if len(failed) > LISTED else ""
         raise PartialError(
-            f"{len(failed)} of {len(entries)} entries failed. {' '.join(failed[:SHOWN])}{more}",
+            f"{len(failed)} of {len(entries)} entries failed. {' '.join(failed[:LISTED])}{more}",
             result,
             next((job.cause for job in jobs if job.cause), None),
         )

@@ -104,16 +104,17 @@ api:
   sample: {requests: 1, retries: 0, waited: 0.0, remaining: 99}
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import measure_health
 
 SPEC = API_WITHOUT_KEY
 
 
-def run(task: ModuleContext) -> Result:
-    """Looks at the service once (contract 2)."""
-    return measure_health(task.client)
+def run(context: ModuleContext) -> Result:
+    """Sends one request to the service (contract 2)."""
+    return measure_health(context.client)
 
 
 def main() -> None:

@@ -169,14 +169,16 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
     wait_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES, find
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import InstanceManager
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import find_instance
 
 SPEC = ArgumentSpec(
     {
@@ -188,13 +190,13 @@ SPEC = ArgumentSpec(
 ).merge(API, wait_arguments(300))
 
 
-def run(task: ModuleContext) -> Result:
+def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
-    params = task.params
-    power = InstanceManager(task.client, task.waiter(), params["wait_healthy"], task.warn)
-    found = find(task.client, params["id"], params["name"])
+    params = context.params
+    manager = InstanceManager(context.client, context.waiter(), params["wait_healthy"], context.warn)
+    found = find_instance(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
-    return power.ensure_state(found, params["state"], sought).as_result()
+    return manager.ensure_state(found, params["state"], sought).as_result("instance")
 
 
 def main() -> None:

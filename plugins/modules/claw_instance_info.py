@@ -129,9 +129,10 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import read
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_instances
 
 SPEC = ArgumentSpec(
     {
@@ -145,11 +146,13 @@ SPEC = ArgumentSpec(
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Reads the instances that are asked for."""
-    params = task.params
+def run(context: ModuleContext) -> Result:
+    """Reads the matching instances (contract 4)."""
+    params = context.params
     wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
-    instances = read(task.client, params["id"], params["name"], wanted, details=params["details"], warn=task.warn)
+    instances = fetch_instances(
+        context.client, params["id"], params["name"], wanted, details=params["details"], warn=context.warn
+    )
     return {"instances": instances}
 
 

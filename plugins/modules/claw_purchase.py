@@ -125,14 +125,12 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_purchase_options
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import checked_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import (
-    Purchase,
-    build_request_body,
-    redact_options,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import Purchase, build_request_body
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
 SPEC = ArgumentSpec(
@@ -142,18 +140,18 @@ SPEC = ArgumentSpec(
         "order": {"type": "str", "required": True},
         "request": {"type": "dict", "default": {}},
     },
-    redact_options=redact_options,
+    redact_options=redact_purchase_options,
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Buys the package if the balance is low and the journal does not say that this was done."""
-    params = task.params
-    order = checked_name("order", params["order"])
-    purchase = Purchase(task.client, Journal(params["state_dir"]), order, task.warn)
+def run(context: ModuleContext) -> Result:
+    """Buys the package if the balance is low and the journal does not hold the order."""
+    params = context.params
+    order = parse_name("order", params["order"])
+    purchase = Purchase(context.client, Journal(params["state_dir"]), order, context.warn)
     result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
-    # The answer may hold a link to pay by: it is for the playbook, not for screens and logs.
-    sent = result["changed"] and not task.client.check_mode
+    # The response may hold a payment link, which must not appear on screens and in logs.
+    sent = result["changed"] and not context.client.check_mode
     return {**result, "_ansible_no_log": True} if sent else result
 
 

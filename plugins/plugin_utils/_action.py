@@ -53,7 +53,7 @@ class ControllerAction(ActionBase):
         # A blank is no secret, and masking it would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         given = _plain(validation.validated_parameters)
-        shown = self.MODULE.SPEC.redacted(given)
+        shown = self.MODULE.SPEC.redact(given)
         secrets |= shown.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
         if validation.error_messages:
             outcome = {"failed": True, "msg": self._option_error(validation.errors), "api": Usage().as_dict()}
@@ -63,9 +63,9 @@ class ControllerAction(ActionBase):
                 bool(self._task.check_mode),
                 display_progress(self._display),
                 needs_key=self.MODULE.SPEC.needs_key,
+                secrets=secrets,
             )
             outcome = runner.run(self.MODULE.run)
-            secrets |= runner.secrets
             if runner.warnings:
                 outcome["warnings"] = runner.warnings
         if outcome.get("failed"):

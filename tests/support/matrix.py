@@ -51,7 +51,7 @@ def _status(number: int, *words: str, **options: t.Any) -> Fault:
 
 
 LOST = ("was lost",)
-MAY_BE_DONE = ("not known", "can't be seen", "read back", "not exist any more")
+MAY_BE_DONE = ("unknown whether", "does not show whether", "read again", "not exist any more")
 """Words of a failure that says that what was asked for may have been done all the same."""
 HUNG = ("gave no whole answer within", "(wait_timeout)")
 DETAILS = {"x": ["y", {"z": [1, None]}]}

@@ -26,10 +26,11 @@ from .._errors import (
     RateLimitedError,
     ResponseError,
 )
+from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate import headers as rate_headers
 from .._rate.shared_budget import SharedRateBudget
-from .pagination import ListChangedError, ListTooLongError, Pagination, Paginator, Resource, id_sort_key
+from .pagination import ListChangedError, ListTooLongError, Pagination, Paginator
 from .responses import (
     is_about_payment,
     parse_any,

@@ -10,8 +10,8 @@ import json
 import typing as t
 
 from .._errors import one_line
+from .._model.resource import Resource
 
-Resource = dict[str, t.Any]
 Pagination = t.Mapping[str, t.Any]
 
 MAX_PAGES = 4000
@@ -146,12 +146,6 @@ def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
         ):
             return candidate
     return None
-
-
-def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
-    """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown (U9)."""
-    text = str(item.get("id"))
-    return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
 
 
 def _whole_number(value: object) -> int | None:

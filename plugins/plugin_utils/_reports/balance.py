@@ -15,8 +15,9 @@ import typing as t
 from collections import Counter
 
 from ...module_utils._errors import RefusedError, one_line
-from ...module_utils._http.pagination import Resource
-from ...module_utils._service.instances import InstanceIndex, status_of
+from ...module_utils._model.instance import get_status
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.resource import Resource
 from .._formatting import label
 
 Data = dict[str, t.Any]
@@ -86,7 +87,7 @@ def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
     """Whether the cost of a day shows what the last round stopped; until then nobody can tell if more is needed."""
     if not last["stopped"]:
         return True
-    running = {str(instance["id"]) for instance in instances if status_of(instance) == "running"}
+    running = {str(instance["id"]) for instance in instances if get_status(instance) == "running"}
     return cost < last["cost"] and running.isdisjoint(last["stopped"])
 
 
@@ -151,7 +152,7 @@ def _savings(usage: Data, instances: list[Resource]) -> dict[str, int | None]:
     }
     there = InstanceIndex(instances)
     for addon in as_dicts(usage.get("addons")):
-        owner, claws = there.owner_of(addon), number(addon.get("daily_claws"))
+        owner, claws = there.find_owner(addon), number(addon.get("daily_claws"))
         saved = savings.get(str(owner["id"])) if owner is not None else None
         if owner is not None and saved is not None and claws is not None:
             savings[str(owner["id"])] = saved + claws
@@ -159,7 +160,7 @@ def _savings(usage: Data, instances: list[Resource]) -> dict[str, int | None]:
 
 
 def _kept_because(instance: Resource, savings: dict[str, int | None]) -> str:
-    status = status_of(instance)
+    status = get_status(instance)
     if status != "running":
         return f"it is {one_line(instance.get('status'), 40)}"
     if instance.get("billing_mode") not in ("daily", None):

@@ -18,9 +18,10 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import MESSAGE_LIMIT, one_line
-from ...module_utils._http.pagination import Resource
-from ...module_utils._service.backups import newest_first, taken_at
-from ...module_utils._service.instances import FAILURE_STATUSES, InstanceIndex, is_busy, normalize
+from ...module_utils._model.backup import newest_first, taken_at
+from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._state.journal import Event, Line, OperationKey, OperationState, line_of, records
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import NONE, format_clock, format_value, label
@@ -157,7 +158,7 @@ def _newest(instances: list[Resource], backups: list[Resource] | None) -> dict[s
     there = InstanceIndex(instances)
     newest: dict[str, Resource] = {}
     for backup in newest_first(backups or []):
-        owner = there.owner_of(backup)
+        owner = there.find_owner(backup)
         if owner is not None and taken_at(backup):
             newest.setdefault(str(owner["id"]), backup)
     return newest

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from ...module_utils._service.instances import is_busy, status_of
-from ...module_utils._service.restore import RESTORABLE
+from ...module_utils._model.instance import get_status, is_busy
+from ...module_utils._model.restore import RESTORABLE
 from .._formatting import extra_variable
 from .plan import Data
 
@@ -78,7 +78,7 @@ def build_advice(kind: str, plan: Data, settings: Data) -> tuple[str, Data, bool
         return "Say which one, by its id:", {"restore_instance_ids": plan["ids"][:1]}, True
     if kind == "not_now":
         instance = plan.get("instance") or {}
-        if status_of(instance) not in RESTORABLE and not is_busy(instance):
+        if get_status(instance) not in RESTORABLE and not is_busy(instance):
             return "To restore it in this state all the same:", forced, False
         if is_busy(instance):
             return "Wait until it has settled, then run the same again:", {}, False

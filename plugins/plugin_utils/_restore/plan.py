@@ -10,9 +10,10 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, one_line
-from ...module_utils._http.pagination import Resource
-from ...module_utils._service.backups import newest_first, taken_at
-from ...module_utils._service.instances import InstanceIndex, status_of
+from ...module_utils._model.backup import newest_first, taken_at
+from ...module_utils._model.instance import get_status
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.resource import Resource
 from ...module_utils._times import format_duration, parse_duration, parse_time
 from .._formatting import format_clock, format_value, label
 from .confirmation import Confirmation, build_confirmation
@@ -52,7 +53,7 @@ def matching(target: Data, there: InstanceIndex) -> list[Resource]:
     """The instances that a target may mean; more than one where they share its name."""
     if target["id"] is None:
         return there.by_name.get(target["name"], [])
-    return [there.id_sort_key[str(target["id"])]] if str(target["id"]) in there.id_sort_key else []
+    return [there.by_id[str(target["id"])]] if str(target["id"]) in there.by_id else []
 
 
 def match_backups(
@@ -70,7 +71,7 @@ def match_backups(
             result.append({**target, "instance": None, "backup": None, **_missing(target, candidates)})
             continue
         (instance,) = candidates
-        mine = [backup for backup in newest_first(backups) if there.owner_of(backup) is instance]
+        mine = [backup for backup in newest_first(backups) if there.find_owner(backup) is instance]
         backup = mine[0] if mine else None
         if backup_id is not None:
             backup = next((one for one in backups if str(one["id"]) == str(backup_id)), {"id": backup_id})
@@ -206,7 +207,7 @@ def _plan_lines(plan: Data) -> list[str]:
         lines.append(f"It was restored for this incident before{when}. With restore_force it is sent again.")
     if plan["why_id"]:
         lines.append(f"{plan['why_id']}. To confirm, its id, {plan['to_type']}, is given instead.")
-    if status_of(plan["instance"]) != "running":
+    if get_status(plan["instance"]) != "running":
         lines.append(f"It is {status} now, and will be started; a daily instance costs Claws from then on.")
     return lines
 

@@ -11,7 +11,7 @@ import typing as t
 from datetime import datetime
 
 from ...module_utils._errors import one_line
-from ...module_utils._service.instances import InstanceIndex
+from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._times import format_iso, parse_time
 from .._formatting import format_value, label
 from .commands import SAME_AGAIN, build_advice, command, named
