@@ -65,7 +65,8 @@ class ModuleRunner:
     def run(self, run: RunFunction) -> Result:
         """Returns the result of ``run``, or of its failure, with the keys of interface 2.
 
-        An unexpected exception puts its traceback into ``exception``, which Ansible shows with ``-vvv``.
+        An unexpected exception puts its traceback into ``exception``. Ansible shows it with ``-vvv`` up to
+        ansible-core 2.18, and with ANSIBLE_DISPLAY_TRACEBACK=error from 2.19.
         """
         usage = Usage()
         try:
