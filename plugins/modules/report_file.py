@@ -11,11 +11,10 @@ module: report_file
 short_description: Write the page of a role (internal to the roles of the collection)
 version_added: 1.0.0
 description:
-  - Internal to the roles P(clawhosters.cloud.restore#role) and P(clawhosters.cloud.fleet_report#role), for whose tasks
-    alone it is made.
-  - Writes a file that only its owner can read, at once and synced to the disk. What another user has put in its place,
-    a file or a link, is not written into. A folder of another user is refused.
-  - Runs in the controller's own process, without a connection.
+  - Internal to the roles P(clawhosters.cloud.restore#role) and P(clawhosters.cloud.fleet_report#role).
+  - Writes a file that only its owner can read, atomically and synced to the disk. Never writes into a file or link of
+    another user. Rejects a folder of another user.
+  - Runs in the controller's process, without a connection.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -26,7 +25,7 @@ options:
     required: true
   template:
     description:
-      - The Jinja2 template of the page. Without it the folder is made and tried, and no file is written.
+      - The Jinja2 template of the page. Without it the folder is created and checked, and no file is written.
     type: path
   vars:
     description:
@@ -34,15 +33,14 @@ options:
     type: dict
   fingerprint:
     description:
-      - A text in the page that is another one when the page says anything new. Without O(run) the task counts as
-        changed only then.
+      - A text in the page that differs if the content differs. Without O(run) the task is changed only then.
     type: str
   run:
     description:
-      - A run of the restore runbook, to be added to the record of its incident. That is the file of the same name that
-        ends in C(.json).
-      - The template finds all runs in C(runs), and this one in C(latest).
-      - A run that can't be recorded is told in RV(problem), and does not fail the task.
+      - A run of the restore runbook, to be added to the record of its incident. This is the file of the same name with
+        the extension C(.json).
+      - The template gets all runs in C(runs), and this one in C(latest).
+      - If the run can't be recorded, RV(problem) has the reason, and the task does not fail.
     type: dict
 extends_documentation_fragment:
   - clawhosters.cloud.attributes
@@ -54,7 +52,7 @@ attributes:
   diff_mode:
     support: none
     details:
-      - A page holds operational data, which is kept from screens that others may read.
+      - The page holds operational data, which must not be shown on screens.
   idempotent:
     support: full
 """
@@ -71,17 +69,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The file, with its folder.
+  description: The path of the file.
   returned: always
   type: str
   sample: /srv/reports/fleet.html
 problem:
-  description: Why it could not be written; empty when it was.
+  description: The reason why it could not be written; empty if it was.
   returned: always
   type: str
   sample: ""
 run:
-  description: The O(run) as it was given.
+  description: The given O(run).
   returned: always
   type: dict
 """
