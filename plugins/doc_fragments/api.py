@@ -6,26 +6,26 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options that say which service, which key, how patient: once for modules, once for the inventory."""
+    """Connection options: DOCUMENTATION for modules, PLUGIN for the inventory."""
 
     DOCUMENTATION = r"""
 options:
   api_key:
     description:
-      - The API key. Keys are made in the dashboard under Settings, API Keys.
+      - The API key. Create keys in the dashboard under Settings, API Keys.
       - White space around it is stripped. A key that does not start with C(oc_live_) gives a warning.
       - If not set, the environment variable E(CLAWHOSTERS_API_KEY) is used.
     type: str
   api_key_file:
     description:
-      - A file that holds the API key, and nothing else. One that others can read gives a warning.
-      - O(api_key) wins over it.
+      - A file that holds only the API key. A file that others can read gives a warning.
+      - O(api_key) takes precedence.
       - If not set, the environment variable E(CLAWHOSTERS_API_KEY_FILE) is used.
     type: path
   api_url:
     description:
-      - The address of the API.
-      - C(http) is only for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
+      - The URL of the API.
+      - C(http) is only allowed for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
       - If not set, the environment variable E(CLAWHOSTERS_API_URL) is used.
     type: str
     default: https://clawhosters.com/api/v1
@@ -36,33 +36,33 @@ options:
     type: path
   timeout:
     description:
-      - Seconds for one HTTP request, to connect and to get the whole answer.
+      - Seconds for one HTTP request, from connecting to the complete response.
       - If not set, the environment variable E(CLAWHOSTERS_TIMEOUT) is used.
     type: float
     default: 30.0
   retry_timeout:
     description:
-      - Seconds that one call of the API may take in all when it waits out rate limits and faults that pass.
+      - Seconds that one API call may take in all, including waits for the rate limit and retries.
       - If not set, the environment variable E(CLAWHOSTERS_RETRY_TIMEOUT) is used.
     type: float
     default: 180.0
   page_size:
     description:
-      - How many entries to ask for in one page of a list. Unset leaves it to the service, which sends 25.
-      - Larger pages mean fewer requests, if the service goes along; what it answers is believed.
+      - Requested number of entries in a page of a list. By default the service decides, and sends 25.
+      - Larger pages mean fewer requests, if the service supports them; undocumented.
       - If not set, the environment variable E(CLAWHOSTERS_PAGE_SIZE) is used.
     type: int
   state_dir:
     description:
-      - A folder on the controller, readable by its owner alone, in which runs share the rate budget and the journal.
-      - It holds the rate budget, by which all forks, loops and inventories of a key take turns. Where it can't be
-        used, a warning says so, and each waits out the service's refusals alone.
-      - It holds the journal of M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase),
-        which send nothing without it.
-      - It is not used if another user owns it, may write to it, or could replace it. In a volume that root owns and a
-        group may write, such as one that is mounted for a container, the files are in a folder of the user's own,
+      - A folder on the controller, readable only by its owner, with the shared rate budget and the journal.
+      - The rate budget coordinates all forks, loops and inventories that use the same key. If the folder can't be used,
+        a warning is shown, and each process handles responses with status 429 alone.
+      - The journal belongs to M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase), which
+        send nothing without it.
+      - The folder is not used if another user owns it, can write to it, or can replace it. In a volume that root owns
+        and a group can write to, such as one mounted into a container, the files are in a folder of the user's own,
         C(clawhosters-UID).
-      - It is made where it is missing, but not in check mode.
+      - It is created if it is missing, but not in check mode.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
@@ -74,22 +74,22 @@ requirements:
 options:
   api_key:
     description:
-      - The API key, or a template that gives it. Keys are made in the dashboard under Settings, API Keys.
+      - The API key, or a template. Create keys in the dashboard under Settings, API Keys.
       - White space around it is stripped. A key that does not start with C(oc_live_) gives a warning.
     type: str
     env:
       - name: CLAWHOSTERS_API_KEY
   api_key_file:
     description:
-      - A file that holds the API key, and nothing else. One that others can read gives a warning.
-      - O(api_key) wins over it.
+      - A file that holds only the API key. A file that others can read gives a warning.
+      - O(api_key) takes precedence.
     type: path
     env:
       - name: CLAWHOSTERS_API_KEY_FILE
   api_url:
     description:
-      - The address of the API.
-      - C(http) is only for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
+      - The URL of the API.
+      - C(http) is only allowed for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
     type: str
     default: https://clawhosters.com/api/v1
     env:
@@ -102,36 +102,36 @@ options:
       - name: CLAWHOSTERS_CA_PATH
   timeout:
     description:
-      - Seconds for one HTTP request, to connect and to get the whole answer.
+      - Seconds for one HTTP request, from connecting to the complete response.
     type: float
     default: 30.0
     env:
       - name: CLAWHOSTERS_TIMEOUT
   retry_timeout:
     description:
-      - Seconds that one call of the API may take in all when it waits out rate limits and faults that pass.
+      - Seconds that one API call may take in all, including waits for the rate limit and retries.
     type: float
     default: 180.0
     env:
       - name: CLAWHOSTERS_RETRY_TIMEOUT
   page_size:
     description:
-      - How many entries to ask for in one page of a list. Unset leaves it to the service, which sends 25.
-      - Larger pages mean fewer requests, if the service goes along; what it answers is believed.
+      - Requested number of entries in a page of a list. By default the service decides, and sends 25.
+      - Larger pages mean fewer requests, if the service supports them; undocumented.
     type: int
     env:
       - name: CLAWHOSTERS_PAGE_SIZE
   state_dir:
     description:
-      - A folder on the controller, readable by its owner alone, in which runs share the rate budget and the journal.
-      - It holds the rate budget, by which all forks, loops and inventories of a key take turns. Where it can't be
-        used, a warning says so, and each waits out the service's refusals alone.
-      - It holds the journal of M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase),
-        which send nothing without it.
-      - It is not used if another user owns it, may write to it, or could replace it. In a volume that root owns and a
-        group may write, such as one that is mounted for a container, the files are in a folder of the user's own,
+      - A folder on the controller, readable only by its owner, with the shared rate budget and the journal.
+      - The rate budget coordinates all forks, loops and inventories that use the same key. If the folder can't be used,
+        a warning is shown, and each process handles responses with status 429 alone.
+      - The journal belongs to M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase), which
+        send nothing without it.
+      - The folder is not used if another user owns it, can write to it, or can replace it. In a volume that root owns
+        and a group can write to, such as one mounted into a container, the files are in a folder of the user's own,
         C(clawhosters-UID).
-      - It is made where it is missing, but not in check mode.
+      - It is created if it is missing, but not in check mode.
     type: path
     default: ~/.ansible/clawhosters
     env:

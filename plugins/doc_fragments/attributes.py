@@ -6,15 +6,15 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What every module can say of itself, and what differs between those that change things and those that read."""
+    """Attributes of all modules, of modules that change something (CHANGES), and of those that only read (READS)."""
 
     DOCUMENTATION = r"""
 options: {}
 attributes:
   check_mode:
-    description: Can run in C(check_mode) and tell what would change, without changing it.
+    description: Can run in C(check_mode) and return the changed status prediction without modifying anything.
   diff_mode:
-    description: Tells what changed, or in C(check_mode) what would, when in C(diff) mode.
+    description: Returns details on what has changed, or would change in C(check_mode), in C(diff) mode.
   idempotent:
     description: A second run with the same options changes nothing.
   action_group:
@@ -23,10 +23,10 @@ attributes:
     membership:
       - clawhosters.cloud.all
   controller:
-    description: Runs in the controller's own process, whatever the connection of the host; the key stays there.
+    description: Runs in the controller's process, for any connection of the host. The API key stays there.
     support: full
     details:
-      - With C(async) it runs as an ordinary module, on the host of the task and with its Python.
+      - With C(async) it runs as a regular module, on the host of the task and with its Python.
 """
 
     CHANGES = r"""
@@ -35,7 +35,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Nothing but GET requests is sent.
+      - Only GET requests are sent.
   diff_mode:
     support: full
 """
@@ -46,7 +46,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - This module changes nothing, in no mode.
+      - This module never changes anything.
   diff_mode:
     support: N/A
     details:

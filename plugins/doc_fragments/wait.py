@@ -6,25 +6,25 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """The options that say whether and how long to wait for a state."""
+    """Options for waiting."""
 
     DOCUMENTATION = r"""
 options:
   wait:
     description:
-      - Whether to wait until the state is reached. The service answers before the work is done.
-      - Every ten seconds a line on standard error says what is waited for; E(CLAWHOSTERS_PROGRESS=0) silences it.
+      - Wait until the state is reached. The service responds before that.
+      - Every ten seconds a line on standard error shows the progress; E(CLAWHOSTERS_PROGRESS=0) disables it.
     type: bool
     default: true
   wait_timeout:
     description:
-      - Seconds to wait at most.
+      - Maximum seconds to wait.
     type: int
     default: 300
   wait_healthy:
     description:
-      - Whether to wait also until the service calls the instance healthy, which can be a minute after it runs.
-      - Counts only together with O(wait=true) and a state in which the instance runs.
+      - Wait also until the service reports the instance as healthy, which can take a minute longer.
+      - Has an effect only with O(wait=true) and a state in which the instance runs.
     type: bool
     default: false
 """

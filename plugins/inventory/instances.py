@@ -144,17 +144,16 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     with_suggestion,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination import Resource
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings, parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import (
-    fits,
-    normalize,
-    unknown_words,
-    with_details,
-    words_in,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
+    collect_words,
+    find_unknown_words,
+    matches_words,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_details
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
     DuplicateNamesError,
@@ -212,7 +211,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if self.get_option("hostvars_prefix").startswith("ansible_"):
                 raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
             listed = self._load_instances(settings, self.get_cache_key(path), cache)
-            for warning in unknown_words(self._wanted(), {"status": listed.statuses}):
+            for warning in find_unknown_words(self._wanted(), {"status": listed.statuses}):
                 self.display.warning(warning)
             self._add_hosts(listed.instances)
         except (ClawHostersError, DuplicateNamesError) as error:
@@ -258,10 +257,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _fetch_instances(self, settings: Settings) -> InstanceList:
         client = Client(settings, progress=display_progress(self.display), warn=self.display.warning)
         wanted, every = self._wanted(), client.fetch_all("/instances")
-        instances = [instance for instance in every if fits(instance, wanted)]
+        instances = [instance for instance in every if matches_words(instance, wanted)]
         if self._needs_details():
-            instances = [instance for instance in with_details(client, instances) if fits(instance, wanted)]
-        return InstanceList(instances, words_in(every, wanted)["status"])
+            instances = [instance for instance in fetch_details(client, instances) if matches_words(instance, wanted)]
+        return InstanceList(instances, collect_words(every, wanted)["status"])
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")

@@ -21,16 +21,6 @@ PAYMENT_WORD = re.compile(
 _MIN_SECRET_LENGTH = 4
 """Characters. Shorter secrets are redacted in their fields only: elsewhere they would make text unreadable."""
 
-Options = dict[str, t.Any]
-"""The options of a task, by name."""
-
-
-class RedactedOptions(t.NamedTuple):
-    """Options with their secrets replaced, and those secrets."""
-
-    params: Options
-    secrets: set[str]
-
 
 def redact(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> t.Any:
     """Returns ``value`` with the fields redacted, at any depth, whose names contain a match of ``word``.

@@ -11,44 +11,44 @@ module: claw_addon
 short_description: Set attributes of a ClawHosters add-on
 version_added: 1.0.0
 description:
-  - Compares the attributes of one add-on with those that are wanted, sends those that differ, and reads the add-on
-    again to see that they took.
-  - A change can change what the add-on costs.
-  - Add-ons are ordered and cancelled in the dashboard; the API has no way to do it.
+  - Compares the attributes of one add-on with O(config), sends those that differ, and reads the add-on again to check
+    them.
+  - A change may change the price of the add-on.
+  - Add-ons are ordered and cancelled in the dashboard; the API can't do it.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   id:
     description:
-      - The id of the add-on. This costs the fewest requests; M(clawhosters.cloud.claw_addon_info) tells it.
-      - With other options that name the add-on too, those must fit the id, or the task fails.
+      - The id of the add-on. It costs the fewest requests. M(clawhosters.cloud.claw_addon_info) returns it.
+      - The task fails unless the add-on with this id also matches the other options.
     type: int
   addon_type:
     description:
-      - The add-on of this type, such as V(llm) or V(backup).
+      - The type of the add-on, such as V(llm) or V(backup).
     type: str
   instance_id:
     description:
-      - The add-on of the instance with this id.
+      - The id of the instance that the add-on belongs to.
     type: int
   instance_name:
     description:
-      - The add-on of the instance of exactly this name. With O(instance_id) too, both must fit.
+      - The exact name of the instance that the add-on belongs to. With O(instance_id) too, both must match.
     type: str
   config:
     description:
-      - The attributes that the add-on is to have. M(clawhosters.cloud.claw_addon_info) shows which it has; which of
-        them can be changed is not documented.
-      - An attribute that the service does not show fails, with the nearest that it does show, unless O(write_only)
-        names it - a slip must not go unseen.
-      - Of a dictionary only the keys that are given are compared; a list is compared as a whole.
+      - The attributes to set. M(clawhosters.cloud.claw_addon_info) shows the attributes of an add-on; which of them can
+        be changed is not documented.
+      - The task fails for an attribute that the service does not show, and suggests the most similar one, unless
+        O(write_only) names it.
+      - Dictionaries are compared by the given keys only; lists are compared as a whole.
     type: dict
     required: true
   write_only:
     description:
-      - Names of attributes in O(config) that the service takes and never shows, such as an API key of a provider.
-      - They are sent each time, which is a change each time, since nobody can tell whether they are as wanted.
-      - Their values are shown nowhere.
+      - Names of attributes in O(config) that the service accepts and never shows, such as an API key of a provider.
+      - They can't be compared, so they are sent each time, and the task is always changed.
+      - Their values are never shown.
     type: list
     elements: str
     default: []
@@ -60,16 +60,16 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Attributes named in O(write_only) are sent each time.
+      - Attributes in O(write_only) are sent each time.
 notes:
-  - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden in all that is returned.
-  - When no clear answer comes, the add-on is read to see whether the change was made. It is never sent again by itself.
+  - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden in all returned values.
+  - After an unclear response the add-on is read to check whether it was changed. The request is not sent again.
 seealso:
   - module: clawhosters.cloud.claw_addon_info
 """
 
 EXAMPLES = r"""
-- name: The LLM add-on of an instance has this tier and this limit
+- name: Set tier and limit of the LLM add-on of an instance
   clawhosters.cloud.claw_addon:
     addon_type: llm
     instance_name: web-bot
@@ -77,7 +77,7 @@ EXAMPLES = r"""
       tier: eco
       usage_limit: 2000000
 
-- name: See what would change, and change nothing
+- name: Show what would change
   clawhosters.cloud.claw_addon:
     id: 3
     config:
@@ -93,12 +93,12 @@ EXAMPLES = r"""
       provider_key: "{{ lookup('ansible.builtin.env', 'PROVIDER_KEY') }}"
     write_only: [provider, provider_key]
 
-- name: All LLM add-ons have one limit
+- name: Read all LLM add-ons
   clawhosters.cloud.claw_addon_info:
     addon_type: llm
   register: llm
 
-- name: Set it
+- name: Set the same limit for all of them
   clawhosters.cloud.claw_addon:
     id: "{{ item.id }}"
     config:
@@ -111,8 +111,8 @@ EXAMPLES = r"""
 RETURN = r"""
 addon:
   description:
-    - The add-on as the service describes it, with its secrets hidden; as it is now, in C(check_mode) too.
-  returned: success, and failure when not all of the change took
+    - The add-on as the service returns it, with its secrets hidden; unchanged in C(check_mode).
+  returned: success, and failure after an accepted change
   type: dict
   sample:
     id: 3
@@ -131,26 +131,13 @@ diff:
     before: {id: 3, addon_type: llm, tier: standard, usage_limit: 2000000}
     after: {id: 3, addon_type: llm, tier: eco, usage_limit: 2000000}
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 3, retries: 0, waited: 0.0, remaining: 97}
 error:
-  description: What the service answered, when it answered with an error.
-  returned: failure, when there was an answer
+  description: The error response of the service.
+  returned: failure, if the service answered with an error
   type: dict
   sample:
     status: 422
@@ -161,14 +148,12 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import (
-    Wanted,
-    ensure,
-    find,
-    redact_options,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import ensure_config, find_addon
 
 SPEC = ArgumentSpec(
     {
@@ -180,24 +165,20 @@ SPEC = ArgumentSpec(
         "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
     },
     required_one_of=(("id", "addon_type"),),
-    redact_options=redact_options,
+    redact_options=redact_addon_options,
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Finds the add-on and brings its attributes to what they should be (contract 6)."""
-    params = task.params
-    wanted = Wanted(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
-    outcome = ensure(task.client, find(task.client, wanted), params["config"], params["write_only"])
-    return {
-        "changed": outcome.changed,
-        "addon": outcome.addon,
-        "diff": {"before": outcome.before, "after": outcome.after},
-    }
+def run(context: ModuleContext) -> Result:
+    """Finds the add-on and sets its attributes (contract 6)."""
+    params = context.params
+    query = AddonQuery(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
+    addon = find_addon(context.client, query)
+    return ensure_config(context.client, addon, params["config"], params["write_only"]).as_result("addon")
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

@@ -11,13 +11,13 @@ module: claw_addon_info
 short_description: Read the add-ons of ClawHosters instances
 version_added: 1.0.0
 description:
-  - Returns the add-ons of an account, all or those that are asked for. Finding none is no error.
+  - Returns all add-ons of an account, or the matching ones. The list may be empty.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   id:
     description:
-      - Only the add-on with this id, at one request.
+      - Only the add-on with this id. Costs one request.
     type: int
   addon_type:
     description:
@@ -29,7 +29,7 @@ options:
     type: int
   instance_name:
     description:
-      - Only add-ons of the instance of exactly this name. With O(instance_id) too, both must fit.
+      - Only add-ons of the instance of exactly this name. With O(instance_id) too, both must match.
     type: str
 extends_documentation_fragment:
   - clawhosters.cloud.api
@@ -37,8 +37,8 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes.reads
 notes:
   - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden.
-  - Where add-ons do not show what was asked for, their type or their instance, the instances or the usage are read once
-    to tell. Where those do not tell either, the task fails; it never guesses.
+  - If add-ons do not show the type or instance to filter by, the usage or the list of instances is read once. If these
+    do not show it either, the task fails; it never guesses.
 seealso:
   - module: clawhosters.cloud.claw_addon
   - module: clawhosters.cloud.claw_billing_info
@@ -49,12 +49,12 @@ EXAMPLES = r"""
   clawhosters.cloud.claw_addon_info:
   register: all_addons
 
-- name: Read one
+- name: Read one add-on
   clawhosters.cloud.claw_addon_info:
     id: 3
   register: one
 
-- name: Read the LLM add-on of an instance, to see which attributes it has
+- name: Read the attributes of the LLM add-on of an instance
   clawhosters.cloud.claw_addon_info:
     addon_type: llm
     instance_name: web-bot
@@ -69,7 +69,7 @@ EXAMPLES = r"""
   clawhosters.cloud.claw_instance_info:
   register: fleet
 
-- name: Name the instances without a backup add-on
+- name: Show the instances without a backup add-on
   ansible.builtin.debug:
     msg: "{{ fleet.instances | map(attribute='name') | difference(covered) }}"
   vars:
@@ -79,8 +79,7 @@ EXAMPLES = r"""
 RETURN = r"""
 addons:
   description:
-    - The add-ons as the service describes them, sorted by id, with their secrets hidden. Which fields they have is not
-      documented.
+    - The add-ons as the service returns them, sorted by id, with their secrets hidden. Their fields are not documented.
   returned: success
   type: list
   elements: dict
@@ -94,39 +93,23 @@ addons:
       current_usage: 12000
       usage_limit: 5000000
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 2, retries: 0, waited: 0.0, remaining: 98}
 error:
-  description: What the service answered, when it answered with an error.
-  returned: failure, when there was an answer
+  description: The error response of the service.
+  returned: failure, if the service answered with an error
   type: dict
-  sample:
-    status: 401
-    code: unauthorized
-    message: The API key is not valid
-    details: null
-    request_id: 4b7c
+  sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import AddonQuery
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import redact
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import Wanted, read
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import fetch_addons
 
 SPEC = ArgumentSpec(
     {
@@ -138,15 +121,15 @@ SPEC = ArgumentSpec(
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Reads the add-ons that are asked for (contract 6)."""
-    params = task.params
-    wanted = Wanted(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
-    return {"addons": redact(read(task.client, wanted))}
+def run(context: ModuleContext) -> Result:
+    """Reads the matching add-ons (contract 6)."""
+    params = context.params
+    query = AddonQuery(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
+    return {"addons": redact(fetch_addons(context.client, query))}
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

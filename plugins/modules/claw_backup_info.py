@@ -11,14 +11,14 @@ module: claw_backup_info
 short_description: Read the backups of ClawHosters instances
 version_added: 1.0.0
 description:
-  - Returns the backups of an account, all or those that are asked for, the newest first. Finding none is no error.
-  - Backups are made by the backup add-on, once a day; the API can neither make one nor delete one.
+  - Returns all backups of an account, or the matching ones, newest first. The list may be empty.
+  - The backup add-on makes backups once a day. The API can neither create nor delete one.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   id:
     description:
-      - Only the backup with this id, at one request.
+      - Only the backup with this id. Costs one request.
     type: int
   instance_id:
     description:
@@ -26,22 +26,22 @@ options:
     type: int
   instance_name:
     description:
-      - Only backups of instances of exactly this name; there may be several. With O(instance_id) too, both must fit.
+      - Only backups of instances of exactly this name; several may have it. With O(instance_id) too, both must match.
     type: str
   before:
     description:
-      - Only backups that were taken before this moment, in ISO 8601, such as V(2026-02-01T10:00:00Z) or V(2026-02-01).
-        Without an offset it is UTC.
+      - Only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z) or V(2026-02-01). Without an
+        offset it is UTC.
     type: str
   newest:
     description:
-      - Whether to return only the newest of each instance.
+      - Return only the newest backup of each instance.
     type: bool
     default: false
   usable:
     description:
-      - Whether to return only those that are fit for a restore - with a good status, such as V(completed), or with none
-        at all, and with a time that can be read.
+      - Return only backups that can be restored. These have a good status, such as V(completed), or none, and a valid
+        time.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -49,9 +49,9 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
 notes:
-  - A warning names each backup that is left out because its status is not good or its time can't be read.
-  - What a backup says of its instance is not documented. Where backups show the id only and a name was given, or the
-    other way around, the instances are listed once to tell. Where they show neither, the task fails; it never guesses.
+  - A warning lists the backups that are left out because of their status or because they have no valid time.
+  - The fields of a backup are not documented. If backups show only the id of their instance and a name was given, or
+    the other way around, the instances are listed once. If they show neither, the task fails; it never guesses.
 seealso:
   - module: clawhosters.cloud.claw_backup_restore
 """
@@ -68,7 +68,7 @@ EXAMPLES = r"""
     newest: true
   register: latest
 
-- name: Find the last good one from before the incident
+- name: Find the last usable backup from before an incident
   clawhosters.cloud.claw_backup_info:
     instance_id: 7
     before: "2026-02-01T10:00:00Z"
@@ -81,13 +81,13 @@ EXAMPLES = r"""
     id: 33
   register: one
 
-- name: Read the newest good backup of each instance
+- name: Read the newest usable backup of each instance
   clawhosters.cloud.claw_backup_info:
     usable: true
     newest: true
   register: newest
 
-- name: Name the instances whose newest is older than 36 hours
+- name: Show the instances whose newest backup is older than 36 hours
   ansible.builtin.debug:
     msg: "{{ newest.backups | selectattr('created_at', 'lt', limit) | map(attribute='instance_name') }}"
   vars:
@@ -97,7 +97,7 @@ EXAMPLES = r"""
 RETURN = r"""
 backups:
   description:
-    - The backups as the service describes them, the newest first. Which fields they have is not documented.
+    - The backups as the service returns them, newest first. Their fields are not documented.
   returned: success
   type: list
   elements: dict
@@ -111,38 +111,22 @@ backups:
       created_at: "2026-02-01T03:00:00Z"
       expires_at: "2026-02-15T03:00:00Z"
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 3, retries: 0, waited: 0.0, remaining: 97}
 error:
-  description: What the service answered, when it answered with an error.
-  returned: failure, when there was an answer
+  description: The error response of the service.
+  returned: failure, if the service answered with an error
   type: dict
-  sample:
-    status: 401
-    code: unauthorized
-    message: The API key is not valid
-    details: null
-    request_id: 4b7c
+  sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import format_left_out, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import left_out_text, read, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import fetch_backups
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp
 
 SPEC = ArgumentSpec(
@@ -157,20 +141,20 @@ SPEC = ArgumentSpec(
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Reads the backups that are asked for (contract 7)."""
-    params = task.params
+def run(context: ModuleContext) -> Result:
+    """Reads the matching backups (contract 7)."""
+    params = context.params
     before = parse_timestamp("before", params["before"])
-    backups = read(task.client, params["id"], params["instance_id"], params["instance_name"])
+    backups = fetch_backups(context.client, params["id"], params["instance_id"], params["instance_name"])
     chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
     if left_out:
-        whose = params["instance_id"] is None and params["instance_name"] is None
-        task.warn(left_out_text(left_out, usable=params["usable"], whose=whose))
+        with_owner = params["instance_id"] is None and params["instance_name"] is None
+        context.warn(format_left_out(left_out, usable=params["usable"], with_owner=with_owner))
     return {"backups": chosen}
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

@@ -11,27 +11,26 @@ module: claw_backup_restore
 short_description: Restore a backup of a ClawHosters instance, at most once for an incident
 version_added: 1.0.0
 description:
-  - Puts an instance back to the state of a backup. What came after the backup is lost, and as far as is known no copy
-    of it is taken first.
-  - For one incident, one restore of an instance is sent at most once, however often the task is run again, after a
-    crash, or from two places on one controller at a time. A journal in O(state_dir) remembers it.
-  - The journal tells services and instances apart, not accounts, so that a key that was changed restores nothing twice.
-  - Run again, the task goes on where it was. A restore that is done is no change; one under way is waited for; where
-    the outcome is unknown, it looks at the instance, and fails unless the restore is seen to be under way.
-  - Try it with C(--check) first; it says which backup would be restored.
+  - Restores an instance from a backup. Data newer than the backup is lost; as far as is known no copy is taken first.
+  - Sends at most one restore of an instance for an incident, however often the task is run, also after a crash or
+    concurrently on one controller. A journal in O(state_dir) records it.
+  - The journal distinguishes services and instances, not accounts, so that a new API key restores nothing twice.
+  - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way. If the
+    outcome is unknown, it reads the instance, and fails unless the restore is visibly under way.
+  - With C(--check) it shows which backup would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   incident:
     description:
-      - What this restore is for, such as the number of a ticket. The idempotency key.
-      - For another restore of the same instance, take another incident.
+      - The idempotency key, such as the number of a ticket.
+      - Use another one for another restore of the same instance.
     type: str
     required: true
   backup_id:
     description:
-      - The id of the backup. It is taken as it is, and the service judges whether it can be restored.
-      - With O(instance_id) or O(instance_name), a backup of another instance fails.
+      - The id of the backup. Its status is not checked; the service decides whether it can be restored.
+      - With O(instance_id) or O(instance_name), the task fails if it is a backup of another instance.
     type: int
   instance_id:
     description:
@@ -43,13 +42,13 @@ options:
     type: str
   backup:
     description:
-      - Which backup, where O(backup_id) names none. V(latest) is the newest that is usable.
+      - The backup to use without O(backup_id). V(latest) is the newest usable one.
     type: str
     choices: [latest]
     default: latest
   before:
     description:
-      - Only backups taken before this moment, in ISO 8601. Without an offset it is UTC. Not together with O(backup_id).
+      - Only backups taken before this time, in ISO 8601. Without an offset it is UTC. Excludes O(backup_id).
     type: str
   max_age:
     description:
@@ -57,33 +56,32 @@ options:
     type: str
   wait:
     description:
-      - Whether to wait until the instance has come back.
+      - Wait until the instance is restored.
     type: bool
     default: true
   wait_timeout:
     description:
-      - Seconds to wait at most. When they are over, run the same task again; it goes on waiting.
+      - Maximum seconds to wait. After a timeout run the same task again; it continues waiting.
     type: int
     default: 900
   wait_healthy:
     description:
-      - Whether to wait also until the service calls the instance healthy.
+      - Wait also until the service reports the instance as healthy.
     type: bool
     default: false
   force:
     description:
-      - Send again although the journal holds this incident, or although the outcome of an earlier attempt is unknown.
-      - Restore also an instance that is neither running nor stopped.
+      - Send the restore again although the journal holds this incident, even if the earlier outcome is unknown.
+      - Also restore an instance that is neither running nor stopped.
     type: bool
     default: false
   expected_sent_at:
     description:
-      - What the journal said of this restore when it was decided on. That is RV(restore.sent_at) of a run in check
-        mode; empty where the journal held nothing.
-      - Nothing is sent if the journal says anything else by now, not even with O(force). What another run has sent
-        meanwhile is waited for; if there is nothing to wait for, the task fails.
-      - So a restore that was confirmed by a person is not sent to a state of things that this person has not seen. By
-        default the journal's entry may be any.
+      - RV(restore.sent_at) of an earlier run in check mode, empty if it was null.
+      - Nothing is sent if the journal holds another value by now, not even with O(force). The task then waits for the
+        restore that another run has sent, and fails if there is none.
+      - Thus a restore that a person confirmed is only sent in the situation that this person has seen. By default the
+        journal may hold any value.
     type: str
 extends_documentation_fragment:
   - clawhosters.cloud.api
@@ -100,40 +98,40 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Restore the newest backup, if it is not older than a day and a half
+- name: Restore the newest backup, if it is at most 36 hours old
   clawhosters.cloud.claw_backup_restore:
     incident: INC-2041
     instance_name: web-bot
     max_age: 36h
 
-- name: Restore the last state before things went wrong, and wait until it is healthy
+- name: Restore the last backup before an incident, and wait until the instance is healthy
   clawhosters.cloud.claw_backup_restore:
     incident: INC-2042
     instance_id: 7
     before: "2026-02-01T10:00:00Z"
     wait_healthy: true
 
-- name: Restore this very backup, which must be of this instance
+- name: Restore a backup by id, if it is of this instance
   clawhosters.cloud.claw_backup_restore:
     incident: INC-2043
     backup_id: 311
     instance_name: web-bot
 
-- name: Send it again, after a look at the instance showed that the first attempt did nothing
+- name: Send it again, after the instance was checked and found unchanged
   clawhosters.cloud.claw_backup_restore:
     incident: INC-2043
     backup_id: 311
     instance_name: web-bot
     force: true
 
-- name: See what would be done
+- name: Plan a restore
   clawhosters.cloud.claw_backup_restore:
     incident: INC-2044
     instance_id: 7
   check_mode: true
   register: plan
 
-- name: Do just that, unless another run has sent a restore for this incident meanwhile
+- name: Carry out the plan, unless another run has sent a restore meanwhile
   clawhosters.cloud.claw_backup_restore:
     incident: INC-2044
     instance_id: 7
@@ -143,18 +141,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 backup:
-  description: The backup as the service describes it; only its id when it is gone by now.
-  returned: when one was chosen
+  description: The backup as the service returns it; only its id if it does not exist any more.
+  returned: if one was chosen
   type: dict
   sample: {id: 311, instance_id: 7, status: completed, created_at: "2026-02-01T03:00:00Z"}
 instance:
-  description: The instance as it was seen last.
-  returned: once it was found
+  description: The instance as last seen.
+  returned: if it was found
   type: dict
   sample: {id: 7, name: web-bot, status: running}
 restore:
-  description: What is known of the restore.
-  returned: once the instance was found
+  description: State of the restore.
+  returned: if the instance was found
   type: dict
   contains:
     incident:
@@ -162,15 +160,15 @@ restore:
       type: str
     sent_at:
       description:
-        - When it was sent; null when nothing was. With V(planned) it is the earlier attempt that O(force) would repeat.
+        - Time when it was sent; null if it was not. With V(planned) the time of the attempt that O(force) would repeat.
       type: str
     completed_at:
-      description: When the instance was seen to have come back; null before that.
+      description: Time when the instance was seen restored; null before.
       type: str
     outcome:
       description:
-        - V(completed), V(in_flight) when it was accepted and the end was not waited for or not seen, V(failed) when the
-          instance ended in an error, V(unknown) when the answer was lost, or V(planned) in check mode.
+        - V(completed), V(in_flight) if it was accepted and its end was not seen, V(failed) if the instance ended in an
+          error, V(unknown) if the response was lost, or V(planned) in check mode.
       type: str
   sample:
     incident: INC-2041
@@ -178,33 +176,20 @@ restore:
     completed_at: "2026-02-01T10:14:30+00:00"
     outcome: completed
 diff:
-  description: What the instance is restored from, before and after.
-  returned: once the instance was found
+  description: The backup that the instance is restored from, before and after.
+  returned: if the instance was found
   type: dict
   sample:
     before: {id: 7, name: web-bot, restored_from: null}
     after: {id: 7, name: web-bot, restored_from: {backup_id: 311, taken_at: "2026-02-01T03:00:00+00:00"}}
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 5, retries: 0, waited: 0.0, remaining: 95}
 error:
-  description: What the service answered, when it answered with an error.
-  returned: failure, when there was an answer
+  description: The error response of the service.
+  returned: failure, if the service answered with an error
   type: dict
   sample:
     status: 422
@@ -214,14 +199,17 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore import RestoreQuery
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
     wait_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import checked_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Choice, Restore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Restore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 
@@ -242,10 +230,10 @@ SPEC = ArgumentSpec(
 ).merge(API, wait_arguments(900))
 
 
-def run(task: ModuleContext) -> Result:
-    """Chooses the backup, and restores it unless the journal says that this was done."""
-    params = task.params
-    choice = Choice(
+def run(context: ModuleContext) -> Result:
+    """Chooses the backup, and restores it unless the journal holds the incident."""
+    params = context.params
+    query = RestoreQuery(
         instance_id=params["instance_id"],
         instance_name=params["instance_name"],
         backup_id=params["backup_id"],
@@ -253,20 +241,13 @@ def run(task: ModuleContext) -> Result:
         max_age=parse_duration("max_age", params["max_age"]),
         expected_sent_at=params["expected_sent_at"],
     )
-    restore = Restore(
-        client=task.client,
-        journal=Journal(params["state_dir"]),
-        incident=checked_name("incident", params["incident"]),
-        waiter=task.waiter(),
-        wait_healthy=params["wait_healthy"],
-        force=params["force"],
-        warn=task.warn,
-    )
-    return restore.run(choice)
+    incident = parse_name("incident", params["incident"])
+    finder = RestoreFinder(context.client, Journal(params["state_dir"]), incident, params["force"], context.warn)
+    return Restore(finder, context.waiter(), params["wait_healthy"]).run(query)
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

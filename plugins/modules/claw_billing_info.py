@@ -11,24 +11,24 @@ module: claw_billing_info
 short_description: Read balance, costs, transactions and packages of a ClawHosters account
 version_added: 1.0.0
 description:
-  - Returns what the account has and what it spends, in Claws.
+  - Returns balance, costs, transactions and packages of the account, in Claws.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   include:
     description:
-      - What to read, at one request each. The transactions take one for each of their pages.
-      - V(summary) - the balance, the Claws a day, the days left, and the subscription.
-      - V(usage) - what each instance and each add-on costs a day.
+      - The parts to read. Each costs one request; V(transactions) costs one for each page.
+      - V(summary) - balance, Claws a day, days left, and subscription.
+      - V(usage) - cost a day of each instance and each add-on.
       - V(transactions) - the history, in the service's order.
-      - V(packages) - the packages of Claws that can be bought.
+      - V(packages) - packages of Claws that can be bought.
     type: list
     elements: str
     choices: [summary, usage, transactions, packages]
     default: [summary]
   max_pages:
     description:
-      - How many pages of transactions to read. V(0) reads them all, and fails rather than return a part of them.
+      - The number of pages of transactions to read. V(0) reads all, and fails rather than return only a part.
     type: int
     default: 1
 extends_documentation_fragment:
@@ -36,7 +36,7 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
 notes:
-  - Prices and thresholds change; take all numbers from here, and none from anywhere else.
+  - Prices and thresholds change. Use the returned numbers instead of constants.
 seealso:
   - module: clawhosters.cloud.claw_purchase
   - module: clawhosters.cloud.claw_account_info
@@ -47,23 +47,23 @@ EXAMPLES = r"""
   clawhosters.cloud.claw_billing_info:
   register: account
 
-- name: Fail when the Claws last for less than a week
+- name: Fail if the Claws last for less than a week
   ansible.builtin.assert:
     that: summary.days_remaining is none or summary.days_remaining >= 7
     fail_msg: "{{ summary.claws_balance }} Claws last for {{ summary.days_remaining }} days."
   vars:
     summary: "{{ account.billing.summary }}"
 
-- name: Read what costs what, and what could be bought
+- name: Read costs and packages
   clawhosters.cloud.claw_billing_info:
     include: [usage, packages]
   register: costs
 
-- name: Show the three dearest instances
+- name: Show the three most expensive instances
   ansible.builtin.debug:
     msg: "{{ (costs.billing.usage.instances | sort(attribute='daily_claws', reverse=true))[:3] }}"
 
-- name: Read the whole history
+- name: Read all transactions
   clawhosters.cloud.claw_billing_info:
     include: [transactions]
     max_pages: 0
@@ -73,14 +73,14 @@ EXAMPLES = r"""
 RETURN = r"""
 billing:
   description:
-    - The parts that O(include) names, each as the service gives it. Any value may be null.
+    - The parts in O(include), each as the service returns it. Any value may be null.
   returned: success
   type: dict
   contains:
     summary:
       description: The balance and the forecast.
       type: dict
-      returned: when asked for
+      returned: if included
       sample:
         claws_balance: 1500
         daily_claw_cost: 225
@@ -91,9 +91,9 @@ billing:
         instances_count: 3
         running_instances_count: 1
     usage:
-      description: What each instance and each add-on costs a day, and the sum.
+      description: The cost a day of each instance and each add-on, and the total.
       type: dict
-      returned: when asked for
+      returned: if included
       sample:
         daily_total: 270
         instances:
@@ -101,10 +101,10 @@ billing:
         addons:
           - {id: 3, addon_type: llm, instance_name: web-bot, tier: gpt4, current_usage: 12000, usage_limit: 100000}
     transactions:
-      description: The history, in the service's order. Its fields are not documented.
+      description: The transactions, in the service's order. Their fields are not documented.
       type: list
       elements: dict
-      returned: when asked for
+      returned: if included
       sample:
         - id: 41
           transaction_type: usage
@@ -116,42 +116,25 @@ billing:
       description: The packages that can be bought. Their fields are not documented.
       type: list
       elements: dict
-      returned: when asked for
+      returned: if included
       sample:
         - {id: 1, name: Small, claws: 1000, price_cents: 1000, currency: EUR}
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 1, retries: 0, waited: 0.0, remaining: 99}
 error:
-  description: What the service answered, when it answered with an error.
-  returned: failure, when there was an answer
+  description: The error response of the service.
+  returned: failure, if the service answered with an error
   type: dict
-  sample:
-    status: 401
-    code: unauthorized
-    message: The API key is not valid
-    details: null
-    request_id: 4b7c
+  sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.billing import PARTS, read
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.billing import PARTS, fetch_billing
 
 SPEC = ArgumentSpec(
     {
@@ -161,13 +144,13 @@ SPEC = ArgumentSpec(
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Reads the parts that are asked for (contract 5)."""
-    return {"billing": read(task.client, task.params["include"], task.params["max_pages"])}
+def run(context: ModuleContext) -> Result:
+    """Reads the parts in ``include`` (contract 5)."""
+    return {"billing": fetch_billing(context.client, context.params["include"], context.params["max_pages"])}
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

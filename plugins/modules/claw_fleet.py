@@ -11,43 +11,43 @@ module: claw_fleet
 short_description: Start, stop, restart or delete many ClawHosters instances in one task
 version_added: 1.0.0
 description:
-  - Brings each instance of a list to its state, as M(clawhosters.cloud.claw_instance) does for one, but at the price of
-    reading the list of instances, however many entries there are.
-  - Changes are asked for together, and one wait serves them all.
-  - An entry that fails does not stop the others; the task fails at the end, with the result of each.
-  - Instances that are not in the list are left alone.
+  - Brings each instance of a list to its state, as M(clawhosters.cloud.claw_instance) does for one. Without changes
+    this costs one reading of the list of instances, for any number of entries.
+  - Sends changes concurrently, and waits for all of them at once.
+  - A failed entry does not stop the others. The task fails at the end, with the result of each entry.
+  - Instances that are not in O(instances) are not changed.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   instances:
     description:
-      - What is declared. Two entries may name the same instance, but not want two states of it.
+      - The instances and their states. Two entries for the same instance must have the same state.
     type: list
     elements: dict
     required: true
     suboptions:
       id:
         description:
-          - The id of the instance. With O(instances[].name) too, the name must fit the id, or the entry fails.
+          - The id of the instance. With O(instances[].name) too, the entry fails unless the id has this name.
         type: int
       name:
         description:
-          - The exact name of the instance. A name that fits several instances fails and lists their ids.
+          - The exact name of the instance. If several instances have it, the entry fails and lists their ids.
         type: str
       state:
         description:
-          - The state of this instance; O(state) where it is left out.
+          - The state of this instance. Defaults to O(state).
         type: str
         choices: [started, stopped, restarted, absent]
   state:
     description:
-      - The state of entries that have none of their own. M(clawhosters.cloud.claw_instance) says what each means.
+      - The state of entries without their own. See M(clawhosters.cloud.claw_instance) for the meaning of each.
     type: str
     choices: [started, stopped, restarted, absent]
     default: started
   max_changes:
     description:
-      - If more instances than this would change, the task fails before the first change.
+      - The task fails before the first change if more instances than this would change.
     type: int
 extends_documentation_fragment:
   - clawhosters.cloud.api
@@ -65,7 +65,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: The fleet is as declared
+- name: Bring the fleet to the declared states
   clawhosters.cloud.claw_fleet:
     instances:
       - name: web-bot
@@ -76,19 +76,19 @@ EXAMPLES = r"""
         name: old-bot
         state: absent
 
-- name: Read what runs in the cheapest tier
+- name: Read the running instances of the cheapest tier
   clawhosters.cloud.claw_instance_info:
     tiers: [budget]
     statuses: [running]
   register: budget
 
-- name: It is stopped for the night, at most twenty instances, and nobody waits
+- name: Stop them, at most twenty, without waiting
   clawhosters.cloud.claw_fleet:
     instances: "{{ dict(budget.instances | map(attribute='id') | product(['stopped'])) | dict2items('id', 'state') }}"
     max_changes: 20
     wait: false
 
-- name: All of them run and are healthy within ten minutes
+- name: Start instances, and wait at most ten minutes until they are healthy
   clawhosters.cloud.claw_fleet:
     instances:
       - id: 7
@@ -97,7 +97,7 @@ EXAMPLES = r"""
     wait_healthy: true
     wait_timeout: 600
 
-- name: Both are restarted
+- name: Restart two instances
   clawhosters.cloud.claw_fleet:
     instances: [{id: 7}, {id: 8}]
     state: restarted
@@ -105,88 +105,72 @@ EXAMPLES = r"""
 
 RETURN = r"""
 instances:
-  description: What came of each entry, in the order given.
-  returned: when the list of instances could be read
+  description: The result of each entry, in the order given.
+  returned: if the list of instances was read
   type: list
   elements: dict
   contains:
     id:
-      description: The id of the instance; what was declared where there is none.
+      description: The id of the instance; the one given if there is none.
       type: int
     name:
       description: Its name.
       type: str
     state:
-      description: The state that was wanted.
+      description: The wanted state.
       type: str
     before:
-      description: Its status before; null where there was no such instance.
+      description: Its status before; null if it did not exist.
       type: str
     after:
-      description: Its status after, as it was seen last; null when it is gone.
+      description: Its last seen status; null if it is deleted.
       type: str
     changed:
-      description: Whether it was changed.
+      description: True if it was changed.
       type: bool
     failed:
-      description: Whether the entry failed.
+      description: True if the entry failed.
       type: bool
     msg:
-      description: Why it failed; empty otherwise.
+      description: The reason of the failure; empty otherwise.
       type: str
   sample:
     - {id: 7, name: web-bot, state: started, before: stopped, after: running, changed: true, failed: false, msg: ""}
 summary:
-  description: How many entries were as wanted, were changed, and failed. Each is counted once.
-  returned: when the list of instances could be read
+  description: The number of entries that needed no change, were changed, and failed. Each entry counts once.
+  returned: if the list of instances was read
   type: dict
   sample: {ok: 58, changed: 2, failed: 0}
 diff:
   description: The statuses of all entries before and after, by name and id.
-  returned: when the list of instances could be read
+  returned: if the list of instances was read
   type: dict
   sample:
     before: {"web-bot (id 7)": stopped}
     after: {"web-bot (id 7)": running}
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 5, retries: 0, waited: 0.0, remaining: 95}
 error:
-  description: What the service answered, when the list could not be read because of it.
-  returned: failure, when there was an answer
+  description: The error response of the service; with failed entries, that of the first.
+  returned: failure, if the service answered with an error
   type: dict
-  sample:
-    status: 401
-    code: unauthorized
-    message: The API key is not valid
-    details: null
-    request_id: 4b7c
+  sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import PartialError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import Entry, build_result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
     wait_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Entry, Fleet, report
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Fleet
 
 SPEC = ArgumentSpec(
     {
@@ -206,23 +190,22 @@ SPEC = ArgumentSpec(
     }
 ).merge(API, wait_arguments(300))
 
+LISTED = 3
+"""Failed entries that ``msg`` explains; ``instances`` has all of them."""
 
-SHOWN = 3
-"""Entries that failed whose reasons stand in ``msg``; ``instances`` has all of them."""
 
-
-def run(task: ModuleContext) -> Result:
-    """Brings every entry to its state, and fails at the end if one of them did."""
-    params = task.params
+def run(context: ModuleContext) -> Result:
+    """Brings every entry to its state. Fails at the end if an entry failed."""
+    params = context.params
     entries = [Entry(item["id"], item["name"], item["state"] or params["state"]) for item in params["instances"]]
-    fleet = Fleet(task.client, task.waiter(), params["wait_healthy"], task.warn)
+    fleet = Fleet(context.client, context.waiter(), params["wait_healthy"], context.warn)
     jobs = fleet.ensure(entries, params["max_changes"])
-    result = report(entries, jobs)
+    result = build_result(entries, jobs)
     failed = [f"{entry['name'] or entry['id']}: {entry['msg']}" for entry in result["instances"] if entry["failed"]]
     if failed:
-        more = f" And {len(failed) - SHOWN} more." if len(failed) > SHOWN else ""
+        more = f" And {len(failed) - LISTED} more." if len(failed) > LISTED else ""
         raise PartialError(
-            f"{len(failed)} of {len(entries)} entries failed. {' '.join(failed[:SHOWN])}{more}",
+            f"{len(failed)} of {len(entries)} entries failed. {' '.join(failed[:LISTED])}{more}",
             result,
             next((job.cause for job in jobs if job.cause), None),
         )
@@ -230,7 +213,7 @@ def run(task: ModuleContext) -> Result:
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claw_health_info
-short_description: See whether the ClawHosters API is up
+short_description: Check whether the ClawHosters API is up
 version_added: 1.0.0
 description:
-  - Asks the API once, now, whether it is up, and measures how long it takes to answer.
-  - An API that is down, or can't be reached, is a finding and not a failed task. Nothing is repeated or waited out;
-    use C(until) to wait for it.
+  - Sends one request to the API, and measures the time until the response.
+  - The task does not fail if the API is down or can't be reached. It does not retry; use C(until) to wait for the API.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options: {}
@@ -22,23 +21,23 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
 notes:
-  - No API key is needed. One that is given is not read and not sent.
-  - O(retry_timeout), O(page_size) and O(state_dir) change nothing here.
+  - No API key is needed. A given key is neither read nor sent.
+  - O(retry_timeout), O(page_size) and O(state_dir) have no effect.
 seealso:
   - module: clawhosters.cloud.claw_account_info
 """
 
 EXAMPLES = r"""
-- name: See whether the API is up
+- name: Check whether the API is up
   clawhosters.cloud.claw_health_info:
   register: health
 
-- name: Say why it is not
+- name: Show the reason if it is not
   ansible.builtin.debug:
     msg: "The API is down: {{ health.error }}"
   when: not health.available
 
-- name: Wait until it is up again, for five minutes at most
+- name: Wait at most five minutes until it is up
   clawhosters.cloud.claw_health_info:
     timeout: 5
   register: health
@@ -46,78 +45,66 @@ EXAMPLES = r"""
   retries: 30
   delay: 10
 
-- name: Refuse to go on with a clock that is far off
+- name: Fail if the clocks differ
   ansible.builtin.assert:
     that: health.clock_skew is none or health.clock_skew | abs < 60
-    fail_msg: "The clocks differ by {{ health.clock_skew }} s; see the time service of this machine."
+    fail_msg: "The clocks differ by {{ health.clock_skew }} s; check the time service of this machine."
 """
 
 RETURN = r"""
 available:
-  description: Whether the API is up - it answered with success, whatever it said.
+  description: True if the API answered with success (2xx).
   returned: success
   type: bool
   sample: true
 health:
   description:
-    - What the service said, as an object or as a text; null when it said nothing. What it is is not documented.
+    - The body of the response, as an object or as a text; null if it is empty. It is not documented.
   returned: success
   type: raw
   sample:
     status: ok
 latency:
-  description: Seconds until the whole answer was there; null without one.
+  description: Seconds until the whole response was received; null without one.
   returned: success
   type: float
   sample: 0.084
 clock_skew:
   description:
-    - Seconds by which the service's clock is ahead of this machine's; null when the answer bears no C(Date).
-    - The service tells whole seconds only, so one more or less means nothing.
+    - Seconds by which the service's clock is ahead of the local clock; null without a C(Date) header.
+    - The header has whole seconds, so a difference of one second is normal.
   returned: success
   type: float
   sample: -0.4
 error:
   description:
-    - Why the API is not available, in one line; null when it is.
-    - When the task itself failed, for an option that can't be used, RV(ignore:msg) says why.
+    - The reason why the API is not available, in one line; null if it is.
+    - If the task itself fails, for an invalid option, RV(ignore:msg) has the reason.
   returned: success
   type: str
   sample: "GET /health was answered with 503. This is an error of the service; try again later."
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 1, retries: 0, waited: 0.0, remaining: 99}
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import measure_health
 
 SPEC = API_WITHOUT_KEY
 
 
-def run(task: ModuleContext) -> Result:
-    """Looks at the service once (contract 2)."""
-    return measure_health(task.client)
+def run(context: ModuleContext) -> Result:
+    """Sends one request to the service (contract 2)."""
+    return measure_health(context.client)
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

@@ -11,29 +11,29 @@ module: claw_instance
 short_description: Start, stop, restart or delete a ClawHosters instance
 version_added: 1.0.0
 description:
-  - Brings one instance to the state that is wanted, and does nothing when it is there already.
-  - Instances are created, resumed and configured in the dashboard; the API has no way to do it.
-  - Starting an instance that is billed by the day costs Claws again from then on.
+  - Brings one instance to a state. Changes nothing if the state is reached already.
+  - Instances are created, resumed and configured in the dashboard; the API can't do it.
+  - An instance that is billed by the day costs Claws again once it is started.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   id:
     description:
-      - The id of the instance. This costs the fewest requests; the inventory plugin hands it out as C(claw_id).
-      - With O(name) too, the name must fit the id, or the task fails. That is a safety catch for O(state=absent).
+      - The id of the instance. It costs the fewest requests. The inventory plugin provides it as C(claw_id).
+      - With O(name) too, the task fails unless the id has this name. Use both as a safeguard for O(state=absent).
     type: int
   name:
     description:
-      - The exact name of the instance. A name that fits several instances fails and lists their ids.
+      - The exact name of the instance. If several instances have it, the task fails and lists their ids.
     type: str
   state:
     description:
-      - V(started) - it runs.
-      - V(stopped) - it is powered off. A paused instance is left as it is.
-      - V(restarted) - it is restarted now, or started if it is stopped. Always a change when it runs.
-      - V(absent) - it is deleted, and perhaps its backups with it.
-      - While an instance is being provisioned or deployed, the task waits until it has settled, and then decides.
-      - Where the service shows the flags C(can_start), C(can_stop) and C(can_restart), they decide what is possible.
+      - V(started) - the instance runs.
+      - V(stopped) - the instance is powered off. A paused instance is not changed.
+      - V(restarted) - the instance is restarted, or started if it is stopped. Always changes a running instance.
+      - V(absent) - the instance is deleted, and possibly its backups too.
+      - If an instance is being provisioned or deployed, the task first waits until that ends.
+      - The flags C(can_start), C(can_stop) and C(can_restart) of the service decide what is possible.
     type: str
     choices: [started, stopped, restarted, absent]
     default: started
@@ -54,36 +54,36 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: An instance runs
+- name: Start an instance
   clawhosters.cloud.claw_instance:
     name: web-bot
     state: started
 
-- name: It runs and is healthy, within five minutes
+- name: Start an instance, and wait at most five minutes until it is healthy
   clawhosters.cloud.claw_instance:
     id: 7
     state: started
     wait_healthy: true
     wait_timeout: 300
 
-- name: It is stopped for the night, and nobody waits for it
+- name: Stop an instance without waiting for it
   clawhosters.cloud.claw_instance:
     id: 7
     state: stopped
     wait: false
 
-- name: It is restarted
+- name: Restart an instance
   clawhosters.cloud.claw_instance:
     id: 7
     state: restarted
 
-- name: It is deleted; the name must fit the id
+- name: Delete an instance if the id has this name
   clawhosters.cloud.claw_instance:
     id: 7
     name: web-bot
     state: absent
 
-- name: Several instances are as they should be
+- name: Bring several instances to their states
   clawhosters.cloud.claw_instance:
     name: "{{ item.name }}"
     state: "{{ item.state }}"
@@ -95,9 +95,9 @@ EXAMPLES = r"""
 RETURN = r"""
 instance:
   description:
-    - The instance as the service describes it, with all its fields.
-    - For O(state=absent) the last that was seen of it, or null.
-  returned: success, and when a change was accepted and its end not seen
+    - The instance as the service returns it, with all its fields.
+    - For O(state=absent) the instance as last seen, or null.
+  returned: success, and failure after an accepted change
   type: dict
   sample:
     id: 7
@@ -117,50 +117,21 @@ instance:
     llm_configured: true
     telegram_configured: false
 diff:
-  description: Id, name and status before and after; empty where there is no instance.
+  description: Id, name and status before and after; empty without an instance.
   returned: success
   type: dict
   sample:
     before: {id: 7, name: web-bot, status: stopped}
     after: {id: 7, name: web-bot, status: running}
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 2, retries: 0, waited: 0.0, remaining: 98}
 error:
-  description: What the service answered, when it answered with an error.
-  returned: failure, when there was an answer
+  description: The error response of the service.
+  returned: failure, if the service answered with an error
   type: dict
-  contains:
-    status:
-      description: The HTTP status.
-      type: int
-    code:
-      description: The service's word for the error.
-      type: str
-    message:
-      description: The service's message.
-      type: str
-    details:
-      description: What the service says of single fields, in whatever shape.
-      type: raw
-    request_id:
-      description: The request's id, for the service's support.
-      type: str
   sample:
     status: 422
     code: unprocessable_entity
@@ -169,14 +140,16 @@ error:
     request_id: 4b7c
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
     ArgumentSpec,
     wait_arguments,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES, find
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import InstanceManager
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import find_instance
 
 SPEC = ArgumentSpec(
     {
@@ -188,17 +161,17 @@ SPEC = ArgumentSpec(
 ).merge(API, wait_arguments(300))
 
 
-def run(task: ModuleContext) -> Result:
-    """Finds the instance and brings it to the state."""
-    params = task.params
-    power = InstanceManager(task.client, task.waiter(), params["wait_healthy"], task.warn)
-    found = find(task.client, params["id"], params["name"])
+def run(context: ModuleContext) -> Result:
+    """Finds the instance and brings it to the state (contract 4)."""
+    params = context.params
+    manager = InstanceManager(context.client, context.waiter(), params["wait_healthy"], context.warn)
+    found = find_instance(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
-    return power.ensure_state(found, params["state"], sought).as_result()
+    return manager.ensure_state(found, params["state"], sought).as_result("instance")
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

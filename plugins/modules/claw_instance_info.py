@@ -11,19 +11,18 @@ module: claw_instance_info
 short_description: Read ClawHosters instances
 version_added: 1.0.0
 description:
-  - Returns the instances of an account, all or those that are asked for. Finding none is no error.
-  - A word in O(statuses), O(tiers) or O(health_statuses) that the service does not document, and that no instance has,
-    gives a warning with the words that were seen.
+  - Returns all instances of an account, or the matching ones. The list may be empty.
+  - A warning lists values of O(statuses), O(tiers) and O(health_statuses) that are neither documented nor found.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   id:
     description:
-      - Only the instance with this id. It comes with all its fields, at one request.
+      - Only the instance with this id, with all its fields. Costs one request.
     type: int
   name:
     description:
-      - Only instances of exactly this name; there may be several.
+      - Only instances of exactly this name; several may have it.
     type: str
   statuses:
     description:
@@ -37,12 +36,12 @@ options:
     elements: str
   health_statuses:
     description:
-      - Only instances with one of these, such as V(healthy), V(unhealthy) or V(unknown).
+      - Only instances with one of these health statuses, such as V(healthy), V(unhealthy) or V(unknown).
     type: list
     elements: str
   details:
     description:
-      - Whether to read the fields that lists do not show, such as C(subdomain_url) and C(daily_claw_cost).
+      - Also read the fields that lists do not show, such as C(subdomain_url) and C(daily_claw_cost).
       - Costs one request for each instance.
     type: bool
     default: false
@@ -61,31 +60,31 @@ EXAMPLES = r"""
   clawhosters.cloud.claw_instance_info:
   register: fleet
 
-- name: Read one, with all its fields
+- name: Read one instance with all its fields
   clawhosters.cloud.claw_instance_info:
     id: 7
   register: web_bot
 
-- name: Read what runs but is not healthy
+- name: Read the running instances that are not healthy
   clawhosters.cloud.claw_instance_info:
     statuses: [running]
     health_statuses: [unhealthy, unknown]
   register: troubled
 
-- name: Add up what the fleet costs a day
+- name: Read the cost of the running instances
   clawhosters.cloud.claw_instance_info:
     statuses: [running]
     details: true
   register: running
 
-- name: Show it
+- name: Show the cost a day
   ansible.builtin.debug:
     msg: "{{ running.instances | map(attribute='daily_claw_cost') | sum }} Claws a day"
 """
 
 RETURN = r"""
 instances:
-  description: The instances as the service describes them, sorted by id.
+  description: The instances as the service returns them, sorted by id.
   returned: success
   type: list
   elements: dict
@@ -100,38 +99,21 @@ instances:
       created_at: "2026-02-01T10:00:00Z"
       provisioned_at: "2026-02-01T10:01:00Z"
 api:
-  description: What the task cost.
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
   type: dict
-  contains:
-    requests:
-      description: HTTP requests sent.
-      type: int
-    retries:
-      description: How many of them were repeats.
-      type: int
-    waited:
-      description: Seconds spent waiting for the rate limit, or after faults.
-      type: float
-    remaining:
-      description: Requests left in the window, as the service said last; null if it never said.
-      type: int
   sample: {requests: 3, retries: 0, waited: 0.0, remaining: 97}
 error:
-  description: What the service answered, when it answered with an error.
-  returned: failure, when there was an answer
+  description: The error response of the service.
+  returned: failure, if the service answered with an error
   type: dict
-  sample:
-    status: 401
-    code: unauthorized
-    message: The API key is not valid
-    details: null
-    request_id: 4b7c
+  sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, Result, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import read
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_instances
 
 SPEC = ArgumentSpec(
     {
@@ -145,16 +127,18 @@ SPEC = ArgumentSpec(
 ).merge(API)
 
 
-def run(task: ModuleContext) -> Result:
-    """Reads the instances that are asked for."""
-    params = task.params
+def run(context: ModuleContext) -> Result:
+    """Reads the matching instances (contract 4)."""
+    params = context.params
     wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
-    instances = read(task.client, params["id"], params["name"], wanted, details=params["details"], warn=task.warn)
+    instances = fetch_instances(
+        context.client, params["id"], params["name"], wanted, details=params["details"], warn=context.warn
+    )
     return {"instances": instances}
 
 
 def main() -> None:
-    """Entry point of the module process."""
+    """Runs the module process."""
     run_module(SPEC, run)
 
 

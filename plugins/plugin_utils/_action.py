@@ -53,7 +53,7 @@ class ControllerAction(ActionBase):
         # Redacting blanks would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         params = _to_plain_json(validation.validated_parameters)
-        redacted = self.MODULE.SPEC.redacted(params)
+        redacted = self.MODULE.SPEC.redact(params)
         secrets |= redacted.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
         if validation.error_messages:
             result = {"failed": True, "msg": self._format_error(validation.errors), "api": Usage().as_dict()}
@@ -63,9 +63,9 @@ class ControllerAction(ActionBase):
                 bool(self._task.check_mode),
                 display_progress(self._display),
                 needs_key=self.MODULE.SPEC.needs_key,
+                secrets=secrets,
             )
             result = runner.run(self.MODULE.run)
-            secrets |= runner.secrets
             if runner.warnings:
                 result["warnings"] = runner.warnings
         if result.get("failed"):

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import typing as t
 
-from ..module_utils._http.pagination import Resource
+from ..module_utils._model.resource import Resource
 from ._unsafe import mark_unsafe
 
 _INVALID_CHARACTER = re.compile(r"[^A-Za-z0-9_]")

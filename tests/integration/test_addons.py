@@ -147,7 +147,7 @@ def test_what_the_service_accepts_and_ignores_did_not_take(simulator: Simulator)
     result = set_addon(simulator, config={"status": "paused"})
     assert result["failed"] is True
     assert result["changed"] is False
-    assert 'it did not take: status is "active" instead of "paused"' in result["msg"]
+    assert '(id 7), but status is "active" instead of "paused"' in result["msg"]
     assert result["addon"]["status"] == "active"
     assert simulator.calls() == [GET, PATCH, GET]
 
@@ -222,7 +222,7 @@ def test_a_change_that_was_lost_fails_and_is_not_repeated(simulator: Simulator, 
     simulator.fault(fault, method="PATCH")
     result = set_addon(simulator, config={"tier": "eco"})
     assert result["failed"] is True
-    assert 'was read back: tier is "standard" instead of "eco"' in result["msg"]
+    assert 'was read again: tier is "standard" instead of "eco"' in result["msg"]
     assert simulator.calls() == [GET, PATCH, GET]
 
 
@@ -231,8 +231,8 @@ def test_what_can_only_be_written_is_not_claimed_after_a_lost_answer(simulator: 
     simulator.fault("reset_after", method="PATCH")
     result = set_addon(simulator, config={"tier": "eco", "provider_key": "sk-1234567"}, write_only=["provider_key"])
     assert result["failed"] is True
-    assert "Whether provider_key of the llm add-on 1" in result["msg"]
-    assert "can't be seen" in result["msg"]
+    assert "It is unknown whether provider_key of the llm add-on 1" in result["msg"]
+    assert "was set. Nothing was sent again" in result["msg"]
     assert simulator.calls("PATCH *") == [PATCH]
 
 
@@ -240,13 +240,13 @@ def test_an_add_on_that_can_not_be_read_back_is_not_known(simulator: Simulator) 
     simulator.fault("reset_after", method="PATCH")
     simulator.fault("json_500", method="GET", skip=1)
     result = set_addon(simulator, config={"tier": "eco"})
-    assert "was changed is not known" in result["msg"]
+    assert "was changed, since it can't be read now" in result["msg"]
 
 
 def test_a_change_that_was_accepted_and_can_not_be_read_is_told_so(simulator: Simulator) -> None:
     simulator.fault("json_500", method="GET", skip=1)
     result = set_addon(simulator, config={"tier": "eco"})
-    assert "was accepted, but it can't be read back" in result["msg"]
+    assert "but the add-on can't be read" in result["msg"]
     assert result["changed"] is True
     assert result["error"]["status"] == 500
 
@@ -274,17 +274,17 @@ def test_the_ways_to_name_an_add_on(simulator: Simulator, options: dict[str, t.A
 
 def test_several_that_fit_fail_with_their_ids(simulator: Simulator) -> None:
     result = set_addon(simulator, addon_type="llm", config={"tier": "eco"})
-    assert "2 add-ons are the llm add-on (ids 1 of web-bot (id 7), 3 of shop-bot (id 8))" in result["msg"]
+    assert "2 add-ons match llm add-on (ids 1 of web-bot (id 7), 3 of shop-bot (id 8))" in result["msg"]
     assert simulator.calls("PATCH *") == []
 
 
 def test_none_that_fits_fails_with_what_there_is(simulator: Simulator) -> None:
     result = set_addon(simulator, addon_type="backup", instance_name="shop-bot", config={"tier": "eco"})
-    assert "There is no backup add-on of the instance named shop-bot; there are: llm add-on 3" in result["msg"]
+    assert "No add-on matches backup add-on of the instance named shop-bot. Found: llm add-on 3" in result["msg"]
     result = set_addon(simulator, addon_type="backup", instance_name="nobody", config={"tier": "eco"})
-    assert "there are: backup add-on 2 of web-bot (id 7)" in result["msg"]
+    assert "Found: backup add-on 2 of web-bot (id 7)" in result["msg"]
     simulator.reset(state={"instances": [{"id": 7, "name": "web-bot"}]})
-    assert "no add-on at all" in set_addon(simulator, addon_type="llm", config={})["msg"]
+    assert "The account has no add-ons." in set_addon(simulator, addon_type="llm", config={})["msg"]
 
 
 def test_an_id_that_other_options_do_not_fit_changes_nothing(simulator: Simulator) -> None:
@@ -323,7 +323,7 @@ def test_nothing_is_guessed_where_nobody_says_it(simulator: Simulator, field: st
     )
     options = {"addon_type": "llm"} if field == "addon_type" else {"addon_type": "llm", "instance_name": "web-bot"}
     result = set_addon(simulator, **options, config={"tier": "eco"})
-    assert "nothing is guessed" in result["msg"]
+    assert "does not guess" in result["msg"]
     assert simulator.calls("PATCH *") == []
 
 

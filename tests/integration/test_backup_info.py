@@ -114,7 +114,7 @@ def test_nothing_is_guessed_where_backups_do_not_show_whose_they_are(simulator: 
     simulator.switch(drop_fields=["backup.instance_id", "backup.instance_name"])
     for options in ({"instance_id": 7}, OF_WEB, {"newest": True}):
         result = result_of(claw_backup_info, simulator, **options)
-        assert "does not say whose backup this is (id" in result["msg"]
+        assert "does not show the instance of this backup (id" in result["msg"]
     assert read(simulator) == list("54321")
 
 
@@ -138,7 +138,7 @@ def test_backups_that_outlived_their_instance(simulator: Simulator) -> None:
     assert read(simulator, **OF_WEB) == list("531")
     result = result_of(claw_backup_info, simulator, instance_id=7)
     assert "There is no instance with id 7" in result["msg"]
-    assert "ask with instance_name" in result["msg"]
+    assert "use instance_name" in result["msg"]
 
 
 def test_what_is_left_out_is_said(simulator: Simulator) -> None:
@@ -156,11 +156,11 @@ def test_what_is_left_out_is_said(simulator: Simulator) -> None:
     assert result["warnings"] == [
         (
             "2 backups left out: id 5 of web-bot (id 7) (its status is failed), "
-            "id 2 of shop-bot (id 8) (its time can't be read)."
+            "id 2 of shop-bot (id 8) (it has no valid time)."
         )
     ]
     result = result_of(claw_backup_info, simulator, before="2026-02-03")
-    assert result["warnings"] == ["1 backup left out: id 2 of shop-bot (id 8) (its time can't be read)."]
+    assert result["warnings"] == ["1 backup left out: id 2 of shop-bot (id 8) (it has no valid time)."]
     result = result_of(claw_backup_info, simulator)
     assert result["warnings"] == []
     assert [backup["id"] for backup in result["backups"]] == [5, 4, 3, 1, 2]

@@ -81,7 +81,7 @@ def judge(bench: Bench, case: Case, body: object, turn: int, times: int | None) 
     bench.simulator.fault("wrong_type", body=_sendable(body), skip=turn, times=times)
     outcome = bench.run(case, state_dir, retry_timeout=0)
     msg = str(outcome.result.get("msg", ""))
-    assert "A fault of the collection" not in msg
+    assert "Bug in the collection" not in msg
     assert msg.isprintable()
     assert not outcome.result["failed"] or len(msg) > 10
     writes = [entry["path"] for entry in outcome.log if entry["method"] != "GET"]

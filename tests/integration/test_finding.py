@@ -65,13 +65,13 @@ def test_instances_are_those_that_fit_all_that_is_asked(
     [
         (
             {"statuses": ["runing", "Stopped"]},
-            ["statuses: no instance has runing, and it is no word that the service documents. Seen: running, stopped."],
+            ["statuses: no instance has runing, which is not a documented value. Seen: running, stopped."],
         ),
         (
             {"tiers": ["large", "x\x1b[2J"], "health_statuses": ["sick"], "details": True},
             [
-                "tiers: no instance has large, x [2J, and it is no word that the service documents. Seen: budget, pro.",
-                "sick, and it is no word that the service documents. Seen: healthy, unhealthy, unknown.",
+                "tiers: no instance has large, x [2J, which is not a documented value. Seen: budget, pro.",
+                "sick, which is not a documented value. Seen: healthy, unhealthy, unknown.",
             ],
         ),
         ({"id": 9, "statuses": ["runing"]}, ["Seen: none."]),
@@ -114,7 +114,7 @@ def test_an_instance_is_found_by_id_by_name_and_by_both(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"name": "twin"}, "2 instances are named twin (ids 2, 3): say which one is meant with id."),
+        ({"name": "twin"}, "2 instances are named twin (ids 2, 3): choose one with id."),
         ({"id": 4, "name": "twin"}, "The instance with id 4 is named mail-bot, not twin; nothing was done."),
         ({"name": ""}, "name is empty"),
         ({"name": "nobody"}, "nobody"),

@@ -193,7 +193,7 @@ def test_a_refusal_after_a_lost_answer_tells_of_both(simulator: Simulator, worke
     simulator.fault("status", method="POST", status=402)
     result = worker.run(claw_fleet, instances=[{"id": 1, "state": "stopped"}])
     assert "402" in result["msg"]
-    assert "The answer to a request before that was lost" in result["msg"]
+    assert "The response to an earlier request was lost" in result["msg"]
     assert simulator.calls("POST *") == ["POST /instances/1/stop"] * 2
 
 
@@ -249,7 +249,7 @@ def test_a_refusal_that_finds_one_busy_is_decided_once_more(simulator: Simulator
     else:
         assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
         assert "It has the status error" in result["instances"][0]["msg"]
-        assert "It was asked for before, and refused:" in result["instances"][0]["msg"]
+        assert "An earlier request was rejected:" in result["instances"][0]["msg"]
         assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/2/stop"]
 
 
@@ -310,7 +310,7 @@ def test_a_change_that_is_not_known_is_told_and_not_claimed(simulator: Simulator
     simulator.fault("reset_before", method="POST", times=None)
     result = worker.run(claw_fleet, instances=[{"id": 1}])
     assert result["changed"] is False
-    assert "The answer to a request before that was lost" in result["instances"][0]["msg"]
+    assert "The response to an earlier request was lost" in result["instances"][0]["msg"]
     assert len(writes(simulator)) == 2
 
 
@@ -318,14 +318,14 @@ def test_one_that_is_paused_and_not_stopped_is_warned_of(simulator: Simulator, w
     simulator.reset(state=fleet("paused", "stopped"))
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="stopped")
     assert result["summary"] == {"ok": 2, "changed": 0, "failed": 0}
-    assert worker.warnings == ["bot-1 (id 1) is paused, not stopped: its balance ran out. It is left as it is."]
+    assert worker.warnings == ["bot-1 (id 1) is paused, not stopped: its balance ran out. Nothing was changed."]
 
 
 def test_one_that_somebody_deletes_meanwhile_fails_with_that(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("stopped"), switches={"transition_reads": 10})
     simulator.set_instance(1, status="deploying", settles_to="gone", settles_after_reads=3)
     result = worker.run(claw_fleet, instances=[{"id": 1}])
-    assert "Somebody deleted it while this task waited for it." in result["instances"][0]["msg"]
+    assert "It was deleted during this task." in result["instances"][0]["msg"]
 
 
 def test_what_the_second_request_did_is_not_called_lost_by_what_comes_after(

@@ -94,7 +94,7 @@ def folder(controller: Controller) -> t.Iterator[Path]:
 def assert_is_calm(run: Run) -> None:
     """No traceback, and nothing that a terminal would obey."""
     assert "Traceback" not in run.screen
-    assert "A fault of the collection" not in run.screen
+    assert "Bug in the collection" not in run.screen
     assert not CONTROLS.findall(run.screen)
 
 

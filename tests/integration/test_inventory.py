@@ -545,8 +545,8 @@ def test_a_status_that_nobody_knows_is_a_warning_from_the_cache_too(small: Simul
     for _time in range(2):
         run = controller.inventory(config)
         assert hosts(run) == ["charlie"]
-        assert run.says(
-            "statuses: no instance has runing, and it is no word that the service documents. Seen: running, stopped."
-        ), run.screen
+        assert run.says("statuses: no instance has runing, which is not a documented value. Seen: running, stopped."), (
+            run.screen
+        )
     assert small.calls() == ["GET /instances"]
     assert "no instance has" not in controller.inventory({"statuses": ["all", "paused"]}).screen

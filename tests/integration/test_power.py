@@ -23,9 +23,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import ResourceChange
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_or_none
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import InstanceManager, Outcome
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from simulator.handle import Simulator
@@ -33,7 +34,7 @@ from support import KEY
 from support.sleeper import Sleeper
 from support.worker import Worker
 
-Ensure = t.Callable[..., Outcome]
+Ensure = t.Callable[..., ResourceChange]
 
 
 @pytest.fixture
@@ -41,13 +42,13 @@ def ensure(simulator: Simulator) -> Ensure:
     """Brings instance 1 to a state, with waits that take no time; keywords are the module's options."""
     sleeper = Sleeper()
 
-    def run(wanted: str, *, wait: bool = True, wait_timeout: int = 300, wait_healthy: bool = False) -> Outcome:
+    def run(wanted: str, *, wait: bool = True, wait_timeout: int = 300, wait_healthy: bool = False) -> ResourceChange:
         settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 1}, pytest.fail)
         progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
         client = Client(settings, progress=progress)
         waiter = Waiter(wait_timeout, progress) if wait else None
         return InstanceManager(client, waiter, wait_healthy, lambda warning: None).ensure_state(
-            fetch_or_none(client, 1), wanted
+            fetch_instance(client, 1), wanted
         )
 
     return run
@@ -68,10 +69,10 @@ def test_a_slow_transition_is_waited_for_whatever_it_shows_meanwhile(
 ) -> None:
     simulator.set_instance(1, status=found)
     simulator.switch(transition_reads=3, transition_shows=shows)
-    outcome = ensure(wanted)
-    assert outcome.changed
-    assert outcome.instance is not None
-    assert outcome.instance["status"] == end
+    change = ensure(wanted)
+    assert change.changed
+    assert change.resource is not None
+    assert change.resource["status"] == end
     assert posts(simulator) == [f"POST /instances/1/{action}"]
 
 
@@ -82,8 +83,8 @@ def test_an_answer_lost_after_the_effect_is_read_back_and_nothing_is_sent_twice(
 ) -> None:
     simulator.set_instance(1, status=found)
     simulator.fault(fault, method="POST", **({"seconds": 1.5} if fault == "hang_after" else {}))
-    outcome = ensure(wanted)
-    assert outcome.changed
+    change = ensure(wanted)
+    assert change.changed
     assert posts(simulator) == [f"POST /instances/1/{action}"]
 
 
@@ -94,10 +95,10 @@ def test_start_and_stop_are_repeated_once_when_nothing_is_to_be_seen_of_them(
 ) -> None:
     simulator.set_instance(1, status=found)
     simulator.fault(fault, method="POST")
-    outcome = ensure(wanted)
-    assert outcome.changed
-    assert outcome.instance is not None
-    assert outcome.instance["status"] == end
+    change = ensure(wanted)
+    assert change.changed
+    assert change.resource is not None
+    assert change.resource["status"] == end
     assert posts(simulator) == [f"POST /instances/1/{action}"] * 2
     assert sum(simulator.effects().values()) == 1
 
@@ -108,7 +109,7 @@ def test_a_second_fault_is_reported_with_the_state_that_was_found(
 ) -> None:
     simulator.set_instance(1, status=found, name="web-bot")
     simulator.fault("reset_before", method="POST", times=None)
-    with pytest.raises(ClawHostersError, match=rf"web-bot \(id 1\) is {found}: nothing is to be seen of a change"):
+    with pytest.raises(ClawHostersError, match=rf"web-bot \(id 1\) is {found}: no change is visible"):
         ensure(wanted)
     assert len(posts(simulator)) == 2
 
@@ -119,10 +120,10 @@ def test_a_start_that_takes_effect_after_its_fault_was_reported_counts_as_a_chan
     simulator.set_instance(1, status="stopped")
     simulator.switch(transition_reads=1, transition_shows="old")
     simulator.fault("reset_after", method="POST")
-    outcome = ensure("started")
-    assert outcome.changed
-    assert outcome.before["status"] == "stopped"
-    assert outcome.after["status"] == "running"
+    change = ensure("started")
+    assert change.changed
+    assert change.before["status"] == "stopped"
+    assert change.after["status"] == "running"
     assert simulator.effects() == {"starts": 1}
 
 
@@ -132,7 +133,7 @@ def test_a_restart_is_never_repeated_and_its_outcome_is_called_unknown(
 ) -> None:
     simulator.set_instance(1, status="running")
     simulator.fault(fault, method="POST")
-    with pytest.raises(ClawHostersError, match="whether it was restarted can't be seen"):
+    with pytest.raises(ClawHostersError, match="does not show whether it was restarted"):
         ensure("restarted")
     assert posts(simulator) == ["POST /instances/1/restart"]
 
@@ -148,7 +149,7 @@ def test_a_deletion_whose_answer_was_lost_is_read_back(simulator: Simulator, ens
 def test_a_deletion_that_did_not_happen_is_reported_and_not_repeated(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.fault("reset_before", method="DELETE")
-    with pytest.raises(ClawHostersError, match="nothing is to be seen of a change"):
+    with pytest.raises(ClawHostersError, match="no change is visible"):
         ensure("absent")
     assert posts(simulator) == ["DELETE /instances/1"]
 
@@ -157,7 +158,7 @@ def test_when_nothing_can_be_read_back_the_outcome_is_called_unknown(simulator: 
     simulator.set_instance(1, status="stopped")
     simulator.fault("reset_after", method="POST")
     simulator.fault("json_500", method="GET", skip=1, times=None)
-    with pytest.raises(ClawHostersError, match="was changed is not known"):
+    with pytest.raises(ClawHostersError, match="was changed, since it can't be read now"):
         ensure("started")
     assert len(posts(simulator)) == 1
 
@@ -166,11 +167,11 @@ def test_when_nothing_can_be_read_back_the_outcome_is_called_unknown(simulator: 
 def test_a_deletion_is_waited_for_until_the_record_is_gone(simulator: Simulator, ensure: Ensure, status: int) -> None:
     simulator.set_instance(1, status="running", billing_mode="daily")
     simulator.switch(delete_answer=status, transition_reads=3)
-    outcome = ensure("absent")
-    assert outcome.changed
-    assert outcome.after == {}
-    assert outcome.instance is not None
-    assert outcome.instance["status"] == "deleting"
+    change = ensure("absent")
+    assert change.changed
+    assert change.after == {}
+    assert change.resource is not None
+    assert change.resource["status"] == "deleting"
 
 
 def test_a_record_that_lingers_outside_the_list_counts_as_gone(simulator: Simulator, ensure: Ensure) -> None:
@@ -185,7 +186,7 @@ def test_a_record_that_lingers_in_the_list_is_a_timeout(simulator: Simulator, en
     with pytest.raises(PartialError, match="web-bot: deleting, and not gone within 20 s") as timeout:
         ensure("absent", wait_timeout=20)
     assert "The delete of web-bot (id 1) was accepted" in str(timeout.value)
-    assert "Run this again to go on waiting" in str(timeout.value)
+    assert "Run this again to continue waiting" in str(timeout.value)
     assert timeout.value.result["changed"] is True
     assert timeout.value.result["instance"]["status"] == "deleting"
 
@@ -214,7 +215,7 @@ def test_why_a_change_was_refused_is_told_although_the_state_can_not_be_read_bac
 
 def test_a_monthly_instance_is_not_deleted_and_the_hint_says_why(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running", billing_mode="monthly")
-    with pytest.raises(UnprocessableError, match="cancel the subscription in the dashboard"):
+    with pytest.raises(UnprocessableError, match="Cancel it in the dashboard; delete the instance when it has ended"):
         ensure("absent")
     assert posts(simulator) == ["DELETE /instances/1"]
 
@@ -239,18 +240,18 @@ def test_without_waiting_a_busy_instance_is_a_failure_that_names_its_status(
 
 def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="stopped", settles_to="running", settles_after_reads=1)
-    outcome = ensure("started")
-    assert not outcome.changed
+    change = ensure("started")
+    assert not change.changed
     assert posts(simulator) == ["POST /instances/1/start"]
-    assert outcome.before == outcome.after
+    assert change.before == change.after
 
 
 def test_a_refusal_that_finds_a_busy_status_is_decided_once_more(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running")
     simulator.fault("status", status=422, code="unprocessable_entity", message="busy", method="POST", times=1)
     simulator.fault("wrong_type", method="GET", skip=1, body={"data": {"id": 1, "name": "a", "status": "deploying"}})
-    outcome = ensure("stopped")
-    assert outcome.changed
+    change = ensure("stopped")
+    assert change.changed
     assert posts(simulator) == ["POST /instances/1/stop"] * 2
     assert simulator.effects() == {"stops": 1}
 
@@ -276,9 +277,9 @@ def test_a_start_that_ends_in_trouble_is_told_at_once(simulator: Simulator, ensu
 def test_healthy_is_waited_for_when_asked(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.switch(health_lag_reads=4)
-    outcome = ensure("started", wait_healthy=True)
-    assert outcome.instance is not None
-    assert outcome.instance["health_status"] == "healthy"
+    change = ensure("started", wait_healthy=True)
+    assert change.resource is not None
+    assert change.resource["health_status"] == "healthy"
 
 
 def test_one_that_runs_but_never_gets_healthy_is_a_timeout(simulator: Simulator, ensure: Ensure) -> None:
@@ -301,9 +302,9 @@ def test_the_service_may_be_out_of_order_while_one_waits(simulator: Simulator, e
 def test_variants_of_the_answer_do_not_matter(simulator: Simulator, ensure: Ensure, switch: dict[str, t.Any]) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.switch(**switch)
-    outcome = ensure("started")
-    assert outcome.instance is not None
-    assert outcome.instance["status"] == "running"
+    change = ensure("started")
+    assert change.resource is not None
+    assert change.resource["status"] == "running"
 
 
 @pytest.mark.parametrize("ends", ["error", "deploying"])
@@ -317,7 +318,7 @@ def test_a_refusal_is_not_forgotten_when_what_comes_after_it_fails_too(
     simulator.set_instance(1, status="deploying")
     if ends != "deploying":
         simulator.set_instance(1, status="deploying", settles_to=ends, settles_after_reads=2)
-    with pytest.raises(PartialError, match=r"It was asked for before, and refused: .*Not while busy") as failure:
+    with pytest.raises(PartialError, match=r"An earlier request was rejected: .*Not while busy") as failure:
         ensure("started", wait_timeout=30)
     assert failure.value.result["error"]["status"] == 422
     assert failure.value.result["changed"] is False
@@ -330,7 +331,7 @@ def test_a_first_request_without_an_answer_is_not_forgotten_when_the_second_is_r
     simulator.set_instance(1, status="stopped")
     simulator.fault("reset_before", method="POST")
     simulator.fault("forbidden", method="POST")
-    with pytest.raises(PartialError, match=r"403 .* whether that was carried out is not known") as failure:
+    with pytest.raises(PartialError, match=r"403 .* it is unknown whether that was executed") as failure:
         ensure("started")
     assert failure.value.result["error"]["status"] == 403
     assert len(posts(simulator)) == 2
@@ -338,8 +339,8 @@ def test_a_first_request_without_an_answer_is_not_forgotten_when_the_second_is_r
 
 def test_410_is_gone(simulator: Simulator, ensure: Ensure) -> None:
     simulator.fault("status", status=410, method="DELETE", after_effect=True)
-    outcome = ensure("absent")
-    assert outcome.changed is False
+    change = ensure("absent")
+    assert change.changed is False
     assert posts(simulator) == ["DELETE /instances/1"]
 
 
@@ -351,14 +352,16 @@ def test_a_change_that_was_redirected_is_read_back_and_not_repeated(
     assert ensure("stopped").changed is True
     assert posts(simulator) == ["POST /instances/1/stop"]
     simulator.fault("redirect", method="POST", status=status, location="http://127.0.0.2:9/", times=None)
-    with pytest.raises(RedirectedError, match="nothing is to be seen of a change"):
+    with pytest.raises(RedirectedError, match="no change is visible"):
         ensure("started")
     assert len(posts(simulator)) == 2
 
 
 def test_a_web_page_instead_of_an_answer_is_read_back(simulator: Simulator, ensure: Ensure) -> None:
     simulator.fault("html_200", method="POST", path="*/restart")
-    with pytest.raises(ResponseError, match=r"a web page .* can't be seen, so it is not repeated"):
+    with pytest.raises(
+        ResponseError, match=r"a web page .* does not show whether it was restarted\. Nothing is sent again"
+    ):
         ensure("restarted")
     assert simulator.effects() == {}
 
@@ -380,7 +383,7 @@ def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
     with pytest.raises(ClawHostersError) as caught:
         ensure("started")
     assert "was lost" not in str(caught.value)
-    assert "nothing is to be seen of a change" in str(caught.value)
+    assert "no change is visible" in str(caught.value)
     refusals = 3
     assert ensure("started").changed
     assert posts(simulator) == ["POST /instances/1/start"]
@@ -389,7 +392,7 @@ def test_what_never_left_this_machine_is_asked_for_again_and_lost_nothing(
 def test_a_deletion_that_finds_nothing_is_looked_after(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running")
     simulator.fault("not_found", method="DELETE")
-    with pytest.raises(PartialError, match=r"not gone within 60 s .* refused: DELETE .* answered with 404"):
+    with pytest.raises(PartialError, match=r"not gone within 60 s .* rejected: DELETE .* answered with 404"):
         ensure("absent", wait_timeout=60)
 
 

@@ -83,7 +83,7 @@ def test_a_refusal_is_not_repeated_and_leaves_the_order_free(
     simulator.fault(fault, method="POST", **options)
     result = worker.run(claw_purchase)
     assert result["failed"] is True
-    assert "the same order may be run again" in result["msg"]
+    assert "you can run the same order again" in result["msg"]
     assert simulator.calls("POST *") == [BUY]
     assert worker.sleeper.total == 0
     assert worker.run(claw_purchase)["changed"] is True
@@ -98,14 +98,14 @@ def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
     for _run in range(2):
         result = worker.run(claw_purchase)
         assert result["failed"] is True
-        assert "Whether Claws were bought is not known" in result["msg"]
+        assert "It is unknown whether Claws were bought" in result["msg"]
     assert simulator.calls("POST *") == [BUY]
     assert worker.run(claw_purchase, order="another")["changed"] is True
 
 
 def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(drop_fields=["summary.claws_balance"])
-    assert "tells no claws_balance" in worker.run(claw_purchase)["msg"]
+    assert "has no claws_balance" in worker.run(claw_purchase)["msg"]
     assert simulator.calls("POST *") == []
 
 
@@ -134,7 +134,7 @@ def test_killed_at_the_post_and_run_again_sends_at_most_one(
     running.wait()
     again = controller.task(arguments, module="claw_purchase")
     assert again.rc != 0
-    assert "is not known" in again.result["msg"]
+    assert "It is unknown whether" in again.result["msg"]
     assert simulator.calls("POST *") == [BUY]
 
 
@@ -162,7 +162,7 @@ def test_a_redirected_order_is_unknown_and_its_address_is_no_ones_business(
     for _run in range(2):
         result = worker.run(claw_purchase)
         assert result["failed"] is True
-        assert "is not known" in result["msg"]
+        assert "It is unknown whether" in result["msg"]
         assert "pay.example" not in str(result)
     assert simulator.calls("POST *") == [BUY]
 
@@ -172,7 +172,7 @@ def test_a_web_page_instead_of_an_answer_is_no_purchase(simulator: Simulator, wo
     result = worker.run(claw_purchase)
     assert result["failed"] is True
     assert "a web page" in result["msg"]
-    assert "is not known" in result["msg"]
+    assert "It is unknown whether" in result["msg"]
     assert worker.run(claw_purchase)["failed"] is True
     assert simulator.calls("POST *") == [BUY]
 
@@ -206,8 +206,8 @@ def test_a_journal_that_fails_after_the_post_is_warned_of_and_the_answer_is_not_
         result = worker.run(claw_purchase)
     assert result["changed"] is True
     assert "checkout_url" in result["purchase"]
-    assert any("could not be written down. No space left" in warning for warning in worker.warnings)
-    assert "is not known" in worker.run(claw_purchase)["msg"]
+    assert any("the journal could not be written. No space left" in warning for warning in worker.warnings)
+    assert "It is unknown whether" in worker.run(claw_purchase)["msg"]
     assert simulator.calls("POST *") == [BUY]
 
 

@@ -106,7 +106,7 @@ def test_another_backup_for_the_same_incident_is_not_restored_and_that_is_said(
     result = worker.run(claw_backup_restore, backup_id=12)
     assert result["changed"] is False
     assert result["backup"]["id"] == 11
-    assert any("backup 12, which is asked for now, is not restored" in warning for warning in worker.warnings)
+    assert any("so backup 12 is not restored" in warning for warning in worker.warnings)
     assert restores(simulator) == 1
 
 
@@ -151,7 +151,9 @@ def test_what_can_not_be_restored_is_refused_before_anything_is_sent(
 def test_only_a_settled_instance_is_restored_unless_forced(simulator: Simulator, worker: Worker, status: str) -> None:
     simulator.set_instance(1, status=status)
     result = worker.run(claw_backup_restore, instance_id=1)
-    assert f"The status of web-bot (id 1) is {status}, and a restore begins from running or stopped" in result["msg"]
+    assert (
+        f"The status of web-bot (id 1) is {status}, and a restore must start from running or stopped" in result["msg"]
+    )
     assert simulator.calls("POST *") == []
     simulator.switch(restore_allowed=[status])
     assert worker.run(claw_backup_restore, instance_id=1, force=True)["restore"]["outcome"] == "completed"
@@ -165,7 +167,7 @@ def test_a_refusal_leaves_the_incident_free(
     simulator.fault(kind, method="POST", **({"status": status, "code": "no", "message": "No"} if status else {}))
     result = worker.run(claw_backup_restore, instance_id=1)
     assert result["failed"] is True
-    assert "free to be tried again" in result["msg"]
+    assert "you can run the same incident again" in result["msg"]
     assert result["error"]["status"] in (401, 403, 409, 422)
     assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
     assert restores(simulator) == 1
@@ -177,7 +179,7 @@ def test_a_rate_limit_is_waited_out_and_one_that_stays_leaves_the_incident_free(
     simulator.fault("rate_limited", method="POST", times=None)
     result = worker.run(claw_backup_restore, instance_id=1)
     assert result["error"]["status"] == 429
-    assert "free to be tried again" in result["msg"]
+    assert "you can run the same incident again" in result["msg"]
     simulator.clear_faults()
     simulator.fault("rate_limited", method="POST", times=2)
     assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
@@ -205,7 +207,7 @@ def test_a_lost_answer_without_a_sign_of_a_restore_is_called_unknown_and_never_s
     for _run in range(2):
         result = worker.run(claw_backup_restore, instance_id=1)
         assert result["failed"] is True
-        assert "is not known: the instance is running now" in result["msg"]
+        assert "was executed: the instance is running now" in result["msg"]
         assert "force: true" in result["msg"]
         assert result["restore"]["outcome"] == "unknown"
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
@@ -261,7 +263,7 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     simulator.switch(transition_reads=8)
     result = worker.run(claw_backup_restore, instance_id=1, wait_timeout=20)
     assert result["failed"] is True
-    assert "Run the same again: it goes on waiting" in result["msg"]
+    assert "Run the same task again: it continues waiting" in result["msg"]
     assert result["restore"]["outcome"] == "in_flight"
     again = worker.run(claw_backup_restore, instance_id=1)
     assert again["changed"] is False
@@ -331,12 +333,12 @@ def test_the_backups_object_may_look_otherwise(
 
 def test_backups_that_show_no_instance_are_never_guessed_at(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(drop_fields=["backup.instance_id", "backup.instance_name"])
-    assert "nothing is guessed" in worker.run(claw_backup_restore, instance_id=1)["msg"]
-    assert "does not say whose it is" in worker.run(claw_backup_restore, backup_id=12)["msg"]
+    assert "does not guess" in worker.run(claw_backup_restore, instance_id=1)["msg"]
+    assert "does not show its instance" in worker.run(claw_backup_restore, backup_id=12)["msg"]
     assert simulator.calls("POST *") == []
     result = worker.run(claw_backup_restore, backup_id=12, instance_id=1)
     assert result["restore"]["outcome"] == "completed"
-    assert any("can't be checked" in warning for warning in worker.warnings)
+    assert any("may not be a backup of" in warning for warning in worker.warnings)
 
 
 # Killed, and run again; with the real commands
@@ -523,7 +525,7 @@ def test_a_backup_from_the_future_has_no_age(
     simulator.set_backup(12, created_at=moment.isoformat())
     result = worker.run(claw_backup_restore, check=True, instance_id=1, max_age="36h")
     assert result["failed"] is is_refused
-    assert ("how old it is can't be told" in result.get("msg", "")) is is_refused
+    assert ("Its age is unknown" in result.get("msg", "")) is is_refused
     assert worker.run(claw_backup_restore, check=True, instance_id=1)["failed"] is False
 
 
@@ -556,7 +558,7 @@ def test_what_fails_before_anything_is_sent_leaves_the_incident_free(
         patch.setattr(Client, "request", refuse)
         result = worker.run(claw_backup_restore, instance_id=1)
     assert "no budget left" in result["msg"]
-    assert "free to be tried again" in result["msg"]
+    assert "you can run the same incident again" in result["msg"]
     assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
     assert restores(simulator) == 1
 
@@ -617,7 +619,7 @@ def test_a_journal_that_fails_after_the_post_is_warned_of_and_loses_nothing(
         result = worker.run(claw_backup_restore, instance_id=1)
     assert result["changed"] is True
     assert result["restore"]["outcome"] == "completed"
-    assert any("could not be written down. No space left" in warning for warning in worker.warnings)
+    assert any("the journal could not be written. No space left" in warning for warning in worker.warnings)
     again = worker.run(claw_backup_restore, instance_id=1)
     assert again["restore"]["outcome"] == "unknown"
     assert restores(simulator) == 1

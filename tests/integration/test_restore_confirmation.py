@@ -166,7 +166,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
     assert simulator.calls(POSTS) == []
     assert "is under way; it is waited for." in screen
     assert "This run was only to wait for a restore that another run had sent; it sent none itself." in screen
-    assert "was not carried out, and this run only waited for it. Nothing was sent." in screen
+    assert "was not executed, and this run only waited for it. Nothing was sent." in screen
     assert "Run the same command again to see the current plan and confirm it:" in screen
     assert [one["kind"] for one in record(controller)[-1]["instances"]] == ["not_sent"]
 
@@ -209,7 +209,7 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
     with journal.lock(subject(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
     assert "another run is restoring it, and not free within 30 s" in result["msg"]
-    assert "This run sent nothing. Run the same again: it goes on waiting." in result["msg"]
+    assert "This run sent nothing. Run the same task again: it continues waiting." in result["msg"]
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
 

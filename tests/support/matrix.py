@@ -51,7 +51,7 @@ def _status(number: int, *words: str, **options: t.Any) -> Fault:
 
 
 LOST = ("was lost",)
-MAY_BE_DONE = ("not known", "can't be seen", "read back", "not exist any more")
+MAY_BE_DONE = ("unknown whether", "does not show whether", "read again", "not exist any more")
 """Words of a failure after which the change may have happened."""
 HUNG = ("sent no complete response within", "(wait_timeout)")
 DETAILS = {"x": ["y", {"z": [1, None]}]}

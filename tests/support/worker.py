@@ -47,7 +47,7 @@ class Worker:
         runner = ModuleRunner(validation.validated_parameters, check, progress, needs_key=module.SPEC.needs_key)
         result = runner.run(module.run)
         self.warnings += runner.warnings
-        assert "A fault of the collection" not in result.get("msg", ""), result
+        assert "Bug in the collection" not in result.get("msg", ""), result
         assert str(result.get("msg", "")).isprintable()
         return {"failed": False, **result}
 

@@ -26,10 +26,11 @@ from .._errors import (
     ServerError,
     TransportError,
 )
+from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .list_reader import read_list
-from .pagination import ListChangedError, Page, Pagination, Resource, id_sort_key
+from .pagination import ListChangedError, Page, Pagination
 from .request import Request, RequestHooks
 from .responses import (
     is_about_payment,

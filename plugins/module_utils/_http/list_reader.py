@@ -10,7 +10,8 @@ import typing as t
 
 from .._concurrency import map_ordered
 from .._errors import IncompleteListError, ResponseError
-from .pagination import ListChangedError, ListTooLongError, Page, Paginator, Resource
+from .._model.resource import Resource
+from .pagination import ListChangedError, ListTooLongError, Page, Paginator
 
 MAX_ATTEMPTS = 3
 """How often a list is read that changes between two of its pages."""

@@ -10,7 +10,7 @@ import json
 import typing as t
 
 from .._errors import one_line
-from .._model.resource import Resource as Resource
+from .._model.resource import Resource
 
 Pagination = t.Mapping[str, t.Any]
 
@@ -154,12 +154,6 @@ def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
         ):
             return candidate
     return None
-
-
-def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
-    """Sort key: numeric ids in numeric order, then others as text. The order of the service is unknown (U9)."""
-    text = str(item.get("id"))
-    return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
 
 
 def _parse_count(value: object) -> int | None:

@@ -14,10 +14,11 @@ import typing as t
 from urllib.parse import quote
 
 from .._errors import ApiError, MalformedResponseError, RateLimitedError, ResponseError, error_class, one_line
+from .._model.resource import Resource
 from .._rate import headers as rate_headers
 from .._redaction import Redactor, redact_links, redact_text
 from .._secret_fields import PAYMENT_WORD, find_secrets, redact
-from .pagination import Pagination, Resource, parse_pagination
+from .pagination import Pagination, parse_pagination
 from .transport import Response, redact_headers
 
 NOT_THE_API = "Is api_url the address of the API?"

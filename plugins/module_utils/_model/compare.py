@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Attributes as a user gives them and as the service shows them: the same or not, and what to send. Pure."""
+"""Compares the attributes that a user gives with those that the service shows. Pure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .resource import Resource
 Config = dict[str, t.Any]
 
 _NUMBER = re.compile(r"-?\d{1,300}(\.\d{1,300})?", re.ASCII)
-"""No longer than what fits a float."""
+"""Numbers that fit a float."""
 _VALUE_LIMIT = 60
 _ABSENT = object()
 
 
 def is_same(given: t.Any, shown: t.Any) -> bool:
-    """Whether ``shown`` is as ``given``, in all depth. Of an object only what was given counts; true is not 1."""
+    """Deep comparison. Returns True if ``shown`` has everything that was ``given``; true is not 1."""
     if isinstance(given, dict) and isinstance(shown, dict):
         return all(is_same(value, shown.get(name, _ABSENT)) for name, value in given.items())
     if isinstance(given, list) and isinstance(shown, list):
@@ -32,7 +32,10 @@ def is_same(given: t.Any, shown: t.Any) -> bool:
 
 
 def convert_like(given: t.Any, shown: t.Any) -> t.Any:
-    """``given``, with each text made a number or a bool where one is shown: up to core 2.18 templates give texts."""
+    """Returns ``given`` with texts converted to the number or bool that is shown.
+
+    Up to ansible-core 2.18 templates give texts.
+    """
     if isinstance(given, dict) and isinstance(shown, dict):
         return {name: convert_like(value, shown.get(name)) for name, value in given.items()}
     if isinstance(given, str) and isinstance(shown, bool):
@@ -43,7 +46,7 @@ def convert_like(given: t.Any, shown: t.Any) -> t.Any:
 
 
 def find_differences(shown: Resource, config: Config, write_only: t.Collection[str]) -> Config:
-    """The attributes to send: those that are not as given, and those that can only be written."""
+    """Returns the attributes to send: those that differ, and all write-only ones."""
     return {
         name: value
         for name, value in config.items()
@@ -51,15 +54,8 @@ def find_differences(shown: Resource, config: Config, write_only: t.Collection[s
     }
 
 
-def merge(shown: t.Any, given: t.Any) -> t.Any:
-    """What ``shown`` will be when ``given`` has been taken."""
-    if isinstance(shown, dict) and isinstance(given, dict):
-        return {**shown, **{name: merge(shown.get(name), value) for name, value in given.items()}}
-    return given
-
-
 def format_unchanged(now: Resource, changes: Config, write_only: t.Collection[str]) -> str:
-    """Which of ``changes`` are not to be seen, in words; empty when all that could be seen are."""
+    """Returns a text that lists the ``changes`` that ``now`` does not show; empty if it shows all that can be seen."""
     wanted, shown = redact(changes), redact(now)
     return ", ".join(
         f"{name} is {_text(shown[name])} instead of {_text(wanted[name])}" if name in now else f"{name} is not shown"

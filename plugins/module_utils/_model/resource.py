@@ -2,11 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The type of everything that the API returns by id: instances, backups, add-ons."""
+"""JSON objects as the service sends them. Pure."""
 
 from __future__ import annotations
 
 import typing as t
 
 Resource = dict[str, t.Any]
-"""One object of the API, as parsed from JSON."""
+"""A parsed JSON object. Only ``id`` is sure to be there, and not in every object (U16)."""
+
+
+def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
+    """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown (U9)."""
+    text = str(item.get("id"))
+    return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
+
+
+def normalize(word: object) -> str:
+    """Returns a status or type in lower case, with underscores.
+
+    The spelling of five of the nine statuses is inferred (contract 4.2), so case and spaces are ignored.
+    """
+    return str(word or "").strip().lower().replace(" ", "_").replace("-", "_")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument specs that travel with their constraints, and the ones that modules share (interface 1)."""
+"""Argument specs with their constraints, and the shared ones (interface 1)."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from dataclasses import dataclass, field, replace
 from ansible.module_utils.basic import env_fallback
 
 from .._http.settings import DEFAULT_API_URL
-from .._secret_fields import Options, RedactedOptions
+from .._model.results import Options, Redacted
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 
 
 @dataclass(frozen=True)
 class ArgumentSpec:
-    """Options and the constraints between them, in the terms of AnsibleModule."""
+    """Options and their constraints, as AnsibleModule takes them."""
 
     options: dict[str, dict[str, t.Any]] = field(default_factory=dict)
     required_one_of: tuple[tuple[str, ...], ...] = ()
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     needs_key: bool = True
-    redact_options: t.Callable[[Options], RedactedOptions] | None = None
-    """For options in which only the module can tell what is secret; for those that are, there is no_log."""
+    redact_options: t.Callable[[Options], Redacted] | None = None
+    """Hides secrets inside of options. An option that is a secret as a whole has ``no_log``."""
 
     def merge(self, *others: ArgumentSpec) -> ArgumentSpec:
-        """All of them together."""
+        """Returns a spec with the options and constraints of all."""
         specs = (self, *others)
         return ArgumentSpec(
             options={name: option for spec in specs for name, option in spec.options.items()},
@@ -40,12 +40,12 @@ class ArgumentSpec:
         )
 
     def constraints(self) -> dict[str, t.Any]:
-        """The constraints by the names that AnsibleModule and ArgumentSpecValidator share."""
+        """Returns the constraints as keywords of AnsibleModule and ArgumentSpecValidator."""
         return {"required_one_of": self.required_one_of, "mutually_exclusive": self.mutually_exclusive}
 
-    def redacted(self, params: Options) -> RedactedOptions:
-        """The options as results show them."""
-        return self.redact_options(params) if self.redact_options else RedactedOptions(params, set())
+    def redact(self, params: Options) -> Redacted:
+        """Returns the options as results show them, and the secrets that were hidden."""
+        return self.redact_options(params) if self.redact_options else Redacted(params, set())
 
 
 def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
@@ -55,7 +55,7 @@ def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
 API = ArgumentSpec(
     {
         "api_key": _from_environment("CLAWHOSTERS_API_KEY", type="str", no_log=True),
-        # A path: what must not be seen is in the file, and is masked once it is read.
+        # The path is no secret; the key in the file is masked once it is read.
         "api_key_file": _from_environment("CLAWHOSTERS_API_KEY_FILE", type="path", no_log=False),
         "api_url": _from_environment("CLAWHOSTERS_API_URL", type="str", default=DEFAULT_API_URL),
         "ca_path": _from_environment("CLAWHOSTERS_CA_PATH", type="path"),
@@ -65,14 +65,14 @@ API = ArgumentSpec(
         "state_dir": _from_environment("CLAWHOSTERS_STATE_DIR", type="path", default=DEFAULT_STATE_DIR),
     }
 )
-"""What every module takes: which service, which key, how patient."""
+"""Connection options of every module."""
 
 API_WITHOUT_KEY = replace(API, needs_key=False)
-"""The same for a module that asks nothing of an account: a key is taken, and not looked at."""
+"""Connection options of a module that needs no key. A key is accepted and ignored."""
 
 
 def wait_arguments(seconds: int) -> ArgumentSpec:
-    """What every module takes that can wait for an instance, by default for so many seconds at most."""
+    """Returns the options of modules that wait for an instance. ``seconds`` is the default of ``wait_timeout``."""
     return ArgumentSpec(
         {
             "wait": {"type": "bool", "default": True},

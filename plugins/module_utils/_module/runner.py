@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where a module's work meets Ansible: options in, one result out, whatever happens between.
+"""Runs a module: options in, one result out, whatever fails between.
 
-The same code serves a module process (``run_module``) and the controller's own (the action plugins).
+Serves module processes (``run_module``) and the action plugins, which run in the controller's process.
 """
 
 from __future__ import annotations
 
+import traceback
 import typing as t
 from dataclasses import dataclass, field
 
@@ -19,23 +20,23 @@ from .._http.client import Client
 from .._http.settings import parse_settings
 from .._http.transport import require_library
 from .._http.usage import Usage
+from .._model.results import Result
 from .._progress import Progress
+from .._redaction import Redactor
 from .._waiter import Waiter
 from .arguments import ArgumentSpec
-
-Result = dict[str, t.Any]
 
 
 @dataclass
 class ModuleContext:
-    """What the work of a module gets: the options, a client, and a way to warn."""
+    """Options, client and warnings of one run."""
 
     params: t.Mapping[str, t.Any]
     client: Client
     warn: t.Callable[[str], None]
 
     def waiter(self) -> Waiter | None:
-        """A waiter with the task's deadline, which begins now; None when the task should not wait."""
+        """Returns a waiter whose ``wait_timeout`` begins now; None with ``wait: false``."""
         if not self.params["wait"]:
             return None
         timeout = self.params["wait_timeout"]
@@ -49,7 +50,7 @@ RunFunction = t.Callable[[ModuleContext], Result]
 
 @dataclass
 class ModuleRunner:
-    """One run of a module's work. ``secrets`` holds what the result must not show."""
+    """Runs one module. ``secrets`` holds what the result must not show; the API key is added to it."""
 
     params: t.Mapping[str, t.Any]
     check_mode: bool
@@ -59,11 +60,15 @@ class ModuleRunner:
     secrets: set[str] = field(default_factory=set)
 
     def warn(self, text: str) -> None:
-        """Takes a warning, in which there may be words of the service: it becomes a line."""
+        """Adds a warning, on one line since it may quote the service."""
         self.warnings.append(one_line(text, MESSAGE_LIMIT))
 
     def run(self, run: RunFunction) -> Result:
-        """What ``run`` returns, completed to the shape of interface 2; a failure is a result too."""
+        """Returns the result of ``run``, or of its failure, with the keys of interface 2.
+
+        An unexpected exception puts its traceback into ``exception``. Ansible shows it with ``-vvv`` up to
+        ansible-core 2.18, and with ANSIBLE_DISPLAY_TRACEBACK=error from 2.19.
+        """
         usage = Usage()
         try:
             require_library()
@@ -74,17 +79,19 @@ class ModuleRunner:
             result = {"changed": False, **run(ModuleContext(self.params, client, self.warn))}
         except ClawHostersError as error:
             result = build_failure(error)
-        except Exception as error:  # A fault of our own must read as one line, too.
+        except Exception as error:
+            redact = Redactor(map(str, self.secrets))
             result = {
                 "failed": True,
-                "msg": f"A fault of the collection, please report it: {type(error).__name__}: {one_line(error)}",
+                "msg": redact(f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"),
+                "exception": redact(traceback.format_exc()),
             }
         result["api"] = usage.as_dict()
         return result
 
 
 def build_failure(error: ClawHostersError) -> Result:
-    """The result of a task that ``error`` stopped."""
+    """Returns the result of a task that ``error`` stopped."""
     result: Result = {"changed": False}
     if isinstance(error, PartialError):
         result.update(error.result)
@@ -95,17 +102,17 @@ def build_failure(error: ClawHostersError) -> Result:
 
 
 def run_module(spec: ArgumentSpec, run: RunFunction) -> None:
-    """The ``main()`` of every module."""
-    # What the spec alone can tell to be secret, the module's own log of its options would show.
+    """Runs a module process, and exits."""
+    # The module would log its options, and only the spec can hide secrets inside of them.
     no_log = spec.redact_options is not None
     module = AnsibleModule(argument_spec=spec.options, supports_check_mode=True, no_log=no_log, **spec.constraints())
-    runner = ModuleRunner(module.params, module.check_mode, needs_key=spec.needs_key)
+    redacted = spec.redact(module.params)
+    secrets = {str(value) for value in module.no_log_values | redacted.secrets}
+    runner = ModuleRunner(module.params, module.check_mode, needs_key=spec.needs_key, secrets=secrets)
     result = runner.run(run)
-    redacted = spec.redacted(module.params)
     result["invocation"] = {"module_args": redacted.params}
-    # A key read from a file is as secret as one that was given; a blank is none, and would mask every message.
-    secrets = module.no_log_values | runner.secrets | redacted.secrets
-    module.no_log_values = {value for value in secrets if str(value).strip()}
+    # Masking white space would make every message unreadable.
+    module.no_log_values = {value for value in secrets if value.strip()}
     for warning in runner.warnings:
         module.warn(warning)
     if result.pop("failed", False):

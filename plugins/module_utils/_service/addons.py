@@ -2,19 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Add-ons: find them, compare what they are with what they should be, change them (contract 6).
-
-Nothing but ``id`` is known of the object, so any attribute may be asked for that it shows.
-"""
+"""Finds add-ons, and changes their attributes (contract 6)."""
 
 from __future__ import annotations
 
-import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from ansible.module_utils.common.dict_transformations import dict_merge
 
 from .._errors import (
-    MASK,
     ApiError,
     ClawHostersError,
     NotFoundError,
@@ -23,256 +20,136 @@ from .._errors import (
     ResponseError,
     ServerError,
     TransportError,
-    format_details,
-    format_list,
-    with_suggestion,
 )
 from .._http.client import Client
-from .._http.pagination import Resource
 from .._http.responses import require_id, resource_path
-from .._model.compare import Config, convert_like, find_differences, format_unchanged, is_same, merge
-from .._secret_fields import Options, RedactedOptions, find_secrets, redact
-from .instances import normalize
-from .ownership import belonging, instance_of, owner_label, require_names, shows_instance
-
-_NAMED_AT_MOST = 10
-_CHANGED_SECRET = f"{MASK} (sent)"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which add-ons are meant; None is any."""
-
-    id: int | None
-    addon_type: str | None
-    instance_id: int | None
-    instance_name: str | None
-
-    def __post_init__(self) -> None:
-        require_names(addon_type=self.addon_type, instance_name=self.instance_name)
-
-    def __str__(self) -> str:
-        parts = [
-            f"{self.addon_type} add-on" if self.addon_type else "add-on",
-            f"with id {self.id}" if self.id is not None else "",
-            f"of the instance named {self.instance_name}" if self.instance_name is not None else "",
-            f"of the instance with id {self.instance_id}" if self.instance_id is not None else "",
-        ]
-        return " ".join(filter(None, parts))
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of it, with all secrets hidden."""
-
-    changed: bool
-    addon: Resource
-    before: Resource
-    after: Resource
-
+from .._model.addon import (
+    AddonQuery,
+    build_diff,
+    label,
+    merge_usage,
+    needs_wrapping,
+    require_one,
+    require_shown,
+    summarize,
+)
+from .._model.compare import Config, convert_like, find_differences, format_unchanged, is_same
+from .._model.ownership import filter_by_instance
+from .._model.resource import Resource
+from .._model.results import ResourceChange
+from .._secret_fields import redact
 
 # Finding
 
 
-def path_of(addon_id: object) -> str:
-    """Where an add-on lives under the API's URL."""
+def addon_path(addon_id: object) -> str:
+    """Returns the path of an add-on."""
     return resource_path("addons", addon_id)
 
 
-def label(addon: Resource) -> str:
-    """How messages name an add-on."""
-    kind = f"{addon['addon_type']} add-on" if addon.get("addon_type") else "add-on"
-    return f"{kind} {addon.get('id')}" + (f" of {owner_label(addon)}" if shows_instance(addon) else "")
+def fetch_addon(client: Client, addon_id: object) -> Resource:
+    """Returns the add-on with this id, with all its fields. Raises NotFoundError."""
+    return require_id(client.fetch(addon_path(addon_id)), addon_id, "Add-on")
 
 
-def fetch(client: Client, addon_id: object) -> Resource:
-    """The add-on with this id, as its own page shows it. Raises NotFoundError."""
-    return require_id(client.fetch(path_of(addon_id)), addon_id, "Add-on")
-
-
-def read(client: Client, wanted: Wanted) -> list[Resource]:
-    """The add-ons that are meant, sorted by id; one by its id costs one request, others the pages of the list."""
-    if wanted.id is None:
-        return fitting(client, client.fetch_all("/addons"), wanted)
+def fetch_addons(client: Client, query: AddonQuery) -> list[Resource]:
+    """Returns the matching add-ons, sorted by id. Costs one request with an id, otherwise one per page."""
+    if query.id is None:
+        return _filter(client, client.fetch_all("/addons"), query)
     try:
-        return fitting(client, [fetch(client, wanted.id)], wanted)
+        return _filter(client, [fetch_addon(client, query.id)], query)
     except NotFoundError:
         return []
 
 
-def find(client: Client, wanted: Wanted) -> Resource:
-    """The one add-on that is meant, as its own page shows it. Raises RefusedError for none and for several."""
-    if wanted.id is not None:
-        addon = fetch(client, wanted.id)
-        if not fitting(client, [addon], wanted):
-            raise RefusedError(f"The {label(addon)} is not the {replace(wanted, id=None)}; nothing was done.")
+def find_addon(client: Client, query: AddonQuery) -> Resource:
+    """Returns the one matching add-on, with all its fields. Raises RefusedError for none and for several."""
+    if query.id is not None:
+        addon = fetch_addon(client, query.id)
+        if not _filter(client, [addon], query):
+            raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
         return addon
     addons = client.fetch_all("/addons")
-    found = fitting(client, addons, wanted)
-    if len(found) > 1:
-        shown = format_list((f"{addon['id']} of {owner_label(addon)}" for addon in found), _NAMED_AT_MOST)
-        raise RefusedError(f"{len(found)} add-ons are the {wanted} (ids {shown}): say which one is meant with id.")
-    if not found:
-        raise RefusedError(
-            f"There is no {wanted}; {_what_there_is(addons, wanted)}. Add-ons are ordered in the dashboard."
-        )
-    # A list may show fewer attributes than the add-on's own page does, as that of instances does (contract 0.2).
-    return fetch(client, found[0]["id"])
+    found = require_one(_filter(client, addons, query), addons, query)
+    # The list may show fewer fields than the add-on's own page, as with instances (contract 0.2).
+    return fetch_addon(client, found["id"])
 
 
-def fitting(client: Client, addons: list[Resource], wanted: Wanted) -> list[Resource]:
-    """Those of ``addons`` that are meant.
-
-    What an add-on does not say of its type or its instance, the usage says (contract 5.2), at one more request.
-    """
-    asks_owner = wanted.instance_id is not None or wanted.instance_name is not None
-    silent = [
-        addon
-        for addon in addons
-        if (wanted.addon_type is not None and not addon.get("addon_type")) or (asks_owner and not shows_instance(addon))
-    ]
-    seen = {str(addon["id"]): addon for addon in addons}
-    if silent:
-        seen.update({str(addon["id"]): addon for addon in _told_by_usage(client, silent)})
-    told = [addon for addon in seen.values() if wanted.addon_type is None or _has_type(addon, wanted.addon_type)]
-    owned = belonging(client, told, wanted.instance_id, wanted.instance_name, "add-on")
+def _filter(client: Client, addons: list[Resource], query: AddonQuery) -> list[Resource]:
+    """Returns the matching add-ons. If they lack a needed type or instance, costs a request for the usage."""
+    known = {str(addon["id"]): addon for addon in addons}
+    if incomplete := [addon for addon in addons if query.lacks_fields(addon)]:
+        usage = client.fetch_object("/billing/usage").get("addons")
+        known.update({str(addon["id"]): addon for addon in merge_usage(incomplete, usage)})
+    owned = filter_by_instance(
+        [addon for addon in known.values() if query.matches_type(addon)],
+        query.instance_id,
+        query.instance_name,
+        "add-on",
+        lambda: client.fetch_all("/instances"),
+    )
     ids = {str(addon["id"]) for addon in owned}
     return [addon for addon in addons if str(addon["id"]) in ids]
-
-
-def _has_type(addon: Resource, addon_type: str) -> bool:
-    if not addon.get("addon_type"):
-        raise ResponseError(
-            f"The service does not say of which type add-on {addon.get('id')} is (addon_type), and nothing is guessed. "
-            "See the dashboard, and name the add-on by its id."
-        )
-    return normalize(addon["addon_type"]) == normalize(addon_type)
-
-
-def _told_by_usage(client: Client, addons: list[Resource]) -> list[Resource]:
-    """The add-ons with what the usage knows besides: its entries show at least id, type and instance name."""
-    entries = client.fetch_object("/billing/usage").get("addons")
-    known = {str(entry.get("id")): entry for entry in entries or [] if isinstance(entry, dict)}
-    told = []
-    for addon in addons:
-        entry = known.get(str(addon["id"]), {})
-        extra = {"addon_type": entry.get("addon_type")} if not addon.get("addon_type") else {}
-        if not shows_instance(addon):
-            instance_id, name = instance_of(entry)
-            extra |= {"instance_id": instance_id, "instance_name": name}
-        told.append({**addon, **extra})
-    return told
-
-
-def _what_there_is(addons: list[Resource], wanted: Wanted) -> str:
-    """The add-ons nearest to what is meant: of that instance, else of that type, else all of them."""
-    named = {str(wanted.instance_id), wanted.instance_name} - {"None", None}
-    same_instance = [addon for addon in addons if named & set(instance_of(addon))]
-    same_type = [addon for addon in addons if normalize(addon.get("addon_type")) == normalize(wanted.addon_type)]
-    shown = same_instance or same_type or addons
-    if not shown:
-        return "the account has no add-on at all"
-    return f"there are: {format_list(map(label, shown), _NAMED_AT_MOST)}"
-
-
-# Comparing
-
-
-def require_shown(addon: Resource, config: Config, write_only: t.Collection[str]) -> None:
-    """Raises RefusedError for an attribute that GET does not show: nobody could tell whether it is as wanted."""
-    unknown = [name for name in config if name not in addon and name not in write_only]
-    if not unknown:
-        return
-    guesses = ", ".join(with_suggestion(name, addon) for name in unknown)
-    raise RefusedError(
-        f"The {label(addon)} shows no attribute {guesses}; it shows {', '.join(addon)}. Nothing was sent. "
-        "An attribute that the service takes and never shows must be named in write_only."
-    )
-
-
-def summary(addon: Resource, config: Config, write_only: t.Collection[str]) -> Resource:
-    """What diffs show of an add-on: the attributes that are to be had; those that are only written, never."""
-    names = ["id", "addon_type", *(name for name in config if name not in write_only)]
-    return {name: addon[name] for name in names if name in addon}
-
-
-def diff(before: Resource, after: Resource, changes: Config) -> tuple[Resource, Resource]:
-    """Both with their secrets hidden. That a secret changes must show, although neither value does."""
-    hidden_before, hidden_after = redact(before), redact(after)
-    for name in changes:
-        if hidden_before.get(name) == hidden_after.get(name):
-            hidden_after[name] = _CHANGED_SECRET
-    return hidden_before, hidden_after
-
-
-def redact_options(params: Options) -> RedactedOptions:
-    """The options without the secrets in ``config``."""
-    config, names = params.get("config"), params.get("write_only")
-    if not isinstance(config, dict):
-        return RedactedOptions(params, set())
-    write_only = [str(name) for name in names] if isinstance(names, list) else []
-    return RedactedOptions({**params, "config": redact(config, write_only)}, find_secrets(config, write_only))
 
 
 # Changing
 
 
-def ensure(client: Client, addon: Resource, given: Config, write_only: t.Collection[str]) -> Outcome:
-    """Brings the attributes of ``addon`` to ``given``; in check mode says what would become of them.
+def ensure_config(client: Client, addon: Resource, given: Config, write_only: t.Collection[str]) -> ResourceChange:
+    """Sets the attributes of ``addon`` to ``given``; in check mode predicts it.
 
-    At most one request for a change is taken by the service, and what an unclear answer left open is read back. Raises
-    PartialError where it did not take, and what the client raises.
+    At most one request is executed. After an unclear response the add-on is read again. Raises PartialError if not all
+    attributes were taken, and what the client raises.
     """
     require_shown(addon, given, write_only)
     config = convert_like(given, addon)
     changes = find_differences(addon, config, write_only)
-    before = summary(addon, config, write_only)
+    before = summarize(addon, config, write_only)
     if not changes:
-        return Outcome(False, redact(addon, write_only), redact(before), redact(before))
+        return ResourceChange(False, redact(addon, write_only), redact(before), redact(before))
     if client.check_mode:
-        after = summary(merge(addon, config), config, write_only)
-        return Outcome(True, redact(addon, write_only), *diff(before, after, changes))
-    now = _changed(client, addon, changes, write_only)
-    after = summary(now, config, write_only)
-    return Outcome(True, redact(now, write_only), *diff(before, after, changes))
+        after = summarize(dict_merge(addon, config), config, write_only)
+        return ResourceChange(True, redact(addon, write_only), *build_diff(before, after, changes))
+    now = _change(client, addon, changes, write_only)
+    after = summarize(now, config, write_only)
+    return ResourceChange(True, redact(now, write_only), *build_diff(before, after, changes))
 
 
-def _changed(client: Client, addon: Resource, changes: Config, write_only: t.Collection[str]) -> Resource:
-    """The add-on after the change, as it was read back."""
+def _change(client: Client, addon: Resource, changes: Config, write_only: t.Collection[str]) -> Resource:
+    """Sends the changes and returns the add-on as read again."""
     try:
-        refusal = _send(client, addon, changes)
+        rejection = _send(client, addon, changes)
     except (TransportError, ServerError, ResponseError) as fault:
         return _after_fault(client, fault, addon, changes, write_only)
     try:
-        now = fetch(client, addon["id"])
-    except ClawHostersError as fault:
+        now = fetch_addon(client, addon["id"])
+    except ClawHostersError as error:
         raise PartialError(
-            f"The change of the {label(addon)} was accepted, but it can't be read back. {fault}",
+            f"The service accepted the update of {label(addon)}, but the add-on can't be read. {error}",
             {"changed": True, "addon": redact(addon, write_only)},
-            fault,
+            error,
         ) from None
-    if not_taken := format_unchanged(now, changes, write_only):
-        if refusal is not None:
-            raise refusal
-        took = any(name in write_only or not is_same(now.get(name), addon.get(name)) for name in changes)
+    if unchanged := format_unchanged(now, changes, write_only):
+        if rejection is not None:
+            raise rejection
+        changed = any(name in write_only or not is_same(now.get(name), addon.get(name)) for name in changes)
         raise PartialError(
-            f"The service accepted the change of the {label(addon)}, but it did not take: {not_taken}. "
-            "Perhaps it can't be changed, or takes a while, or is shown in another form than it is given "
-            "(then name it in write_only).",
-            {"changed": took, "addon": redact(now, write_only)},
+            f"The service accepted the update of {label(addon)}, but {unchanged}. Perhaps it can't be changed, or the "
+            "change takes a while, or GET shows another form of the value (then name it in write_only).",
+            {"changed": changed, "addon": redact(now, write_only)},
         )
     return now
 
 
 def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
-    """Asks for the changes. Returns the refusal of a plain body where they were sent wrapped after it."""
-    path = path_of(addon["id"])
+    """Sends the changes. Returns the rejection of the plain body if they were sent wrapped after it."""
+    path = addon_path(addon["id"])
     try:
         client.request("PATCH", path, body=changes)
     except ApiError as refusal:
-        if not wants_wrapping(refusal, changes):
+        if not needs_wrapping(refusal, changes):
             raise
-        # A refused request did nothing, and this one says what it misses (U19, `{"addon": {...}}`).
+        # A rejected request did nothing, and this one says what it misses (U19, `{"addon": {...}}`).
         try:
             client.request("PATCH", path, body={"addon": changes})
         except ApiError as second:
@@ -283,34 +160,31 @@ def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
     return None
 
 
-def wants_wrapping(refusal: ApiError, changes: Config) -> bool:
-    """Whether a refusal says, in its details, that it misses ``addon``, and nothing of what was sent."""
-    words = set(re.findall(r"\w+", format_details(refusal.details)))
-    return refusal.status in (400, 422) and "addon" in words and not words & set(changes)
-
-
 def _after_fault(
     client: Client, fault: ClawHostersError, addon: Resource, changes: Config, write_only: t.Collection[str]
 ) -> Resource:
-    """No answer, or a server fault: look whether it was done (contract, end of section 11), or raise ``fault``."""
+    """Reads the add-on again after a lost response or a 5xx (contract, end of section 11).
+
+    Returns it if it shows the changes; otherwise raises ``fault``.
+    """
     if not fault.may_have_been_sent:
         raise fault
     try:
-        now = fetch(client, addon["id"])
+        now = fetch_addon(client, addon["id"])
     except ClawHostersError:
         fault.add(
-            f"Whether the {label(addon)} was changed is not known, since it can't be read now. "
-            "Look at it before you run this again."
+            f"It is unknown whether the {label(addon)} was changed, since it can't be read now. "
+            "Check it before you run this again."
         )
         raise fault from None
     unseen = [name for name in changes if name in write_only]
-    not_taken = format_unchanged(now, changes, write_only)
-    if not_taken:
-        fault.add(f"The {label(now)} was read back: {not_taken}. Nothing is repeated by itself; run it again.")
+    unchanged = format_unchanged(now, changes, write_only)
+    if unchanged:
+        fault.add(f"The {label(now)} was read again: {unchanged}. Nothing was sent again; run the task again.")
     elif unseen:
         fault.add(
-            f"Whether {', '.join(unseen)} of the {label(now)} was taken can't be seen, so nothing is repeated by "
-            "itself; run it again to set it once more."
+            f"It is unknown whether {', '.join(unseen)} of the {label(now)} was set. Nothing was sent again; run the "
+            "task again to set it once more."
         )
     else:
         return now

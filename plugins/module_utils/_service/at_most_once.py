@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends what must not be sent twice: it is written down before it goes out, and so is what came of it (interface 3)."""
+"""Sends a request at most once: the journal records it before it is sent, and its outcome after it (interface 3)."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from .._http.client import Client
 from .._http.request import RequestHooks
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 
-Sent = t.TypeVar("Sent")
+Response = t.TypeVar("Response")
 
-_WHAT_CAME = {
-    OperationEvent.ACCEPTED: "The service accepted it",
-    OperationEvent.UNCLEAR: "It was sent, and its answer was lost",
-    OperationEvent.REFUSED: "It was not carried out",
-    OperationEvent.COMPLETED: "It was carried out",
-    OperationEvent.FAILED: "It was accepted, and went wrong",
+_EVENT_TEXTS = {
+    OperationEvent.ACCEPTED: "The service accepted the request",
+    OperationEvent.UNCLEAR: "The request was sent, and its response was lost",
+    OperationEvent.REFUSED: "The request was not executed",
+    OperationEvent.COMPLETED: "The request was executed",
+    OperationEvent.FAILED: "The request was accepted, and failed",
 }
 
 
 class OutcomeUnknownError(ClawHostersError):
-    """It was sent, and whether it was carried out is not known. ``cause``: why."""
+    """The request was sent, and it is unknown whether it was executed. ``cause`` is the error that hid the outcome."""
 
     def __init__(self, cause: ClawHostersError) -> None:
         super().__init__(cause)
@@ -43,29 +43,32 @@ class OutcomeUnknownError(ClawHostersError):
 
 @dataclass
 class AtMostOnce:
-    """What is done at most once for ``operation``. It is the witness of its own request: what waits for its turn is not
-    sent, and may be tried again."""
+    """Sends the request of ``operation`` at most once.
+
+    It serves as hooks of its own request: a request that still waits for the rate limit is not recorded as sent.
+    """
 
     journal: Journal
     operation: OperationKey
     warn: t.Callable[[str], None]
     _notes: dict[str, t.Any] = field(default_factory=dict)
 
-    def record(self) -> OperationState | None:
-        """What the journal knows of it. Raises JournalError."""
+    def state(self) -> OperationState | None:
+        """Returns the state of the operation in the journal. Raises JournalError."""
         return self.journal.read_state(self.operation)
 
     def lock(self) -> t.ContextManager[bool]:
-        """Holds it against other processes; whether it was free. Raises JournalError."""
+        """Locks the operation; the context is False if another process holds the lock. Raises JournalError."""
         return self.journal.lock(self.operation)
 
     def send(
-        self, client: Client, request: t.Callable[[RequestHooks], Sent], notes: dict[str, t.Any], free: str
-    ) -> Sent:
-        """What ``request`` returns, which must hand on its witness. ``notes`` are kept with the journal's entry.
+        self, client: Client, request: t.Callable[[RequestHooks], Response], notes: dict[str, t.Any], retry_hint: str
+    ) -> Response:
+        """Calls ``request``, which must pass on its hooks, and returns its response.
 
-        Raises OutcomeUnknownError if the outcome is unknown. Any other error means that nothing was done, and
-        that it may be tried again, which ``free`` says in words; a JournalError means that it was not sent.
+        The journal keeps ``notes``. Raises OutcomeUnknownError if the outcome is unknown. After any other error nothing
+        was executed and the operation can be tried again; ``retry_hint`` is then added to the message. A JournalError
+        means that nothing was sent.
         """
         self._notes = notes
         sent_before = client.usage.requests
@@ -76,22 +79,22 @@ class AtMostOnce:
         except ClawHostersError as error:
             if not_executed(error, sent=client.usage.requests > sent_before):
                 self.record_event(OperationEvent.REFUSED, reason=str(error))
-                error.add(free)
+                error.add(retry_hint)
                 raise
             self.record_event(OperationEvent.UNCLEAR, reason=str(error))
             raise OutcomeUnknownError(error) from None
 
     def record_event(self, event: OperationEvent, **notes: object) -> None:
-        """Writes down what came of it; what is known now is not lost when that fails."""
+        """Writes the event to the journal. If that fails, warns, so that the outcome is not lost."""
         try:
             self.journal.append(self.operation, event, **notes)
         except JournalError as error:
-            self.warn(f"{_WHAT_CAME[event]}, but that could not be written down. {error}")
+            self.warn(f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}")
 
-    # As the witness of the request
+    # RequestHooks
 
     def before_send(self) -> None:
-        """Raises JournalError, and then nothing may be sent."""
+        """Records the intent. Raises JournalError, which cancels the request."""
         try:
             self.journal.append(self.operation, OperationEvent.INTENDED, **self._notes)
         except JournalError as error:
@@ -99,30 +102,30 @@ class AtMostOnce:
             raise
 
     def on_rejected(self) -> None:
-        """The service said 429. Where that can't be written down the request counts as sent, which is safe."""
+        """Records that a 429 rejected the request. If that fails, the request counts as sent, which is safe."""
         with contextlib.suppress(JournalError):
             self.journal.append(self.operation, OperationEvent.REFUSED, reason="rate limit")
 
 
-def checked_name(option: str, name: str) -> str:
-    """The name of an incident or an order, without white space around it. Raises SettingsError when nothing is left."""
+def parse_name(option: str, name: str) -> str:
+    """Returns the name of an incident or order, without white space around it. Raises SettingsError if it is empty."""
     name = name.strip()
     if not name:
-        raise SettingsError(f"{option} is empty. It tells one time from the next: give it a name.")
+        raise SettingsError(f"{option} is empty. It identifies what must happen only once: give it a name.")
     return name
 
 
 def not_executed(error: ClawHostersError, *, sent: bool) -> bool:
-    """Whether the service refused it or never saw it, so that it may be tried again.
+    """Returns True if the service rejected the request or never received it, so that it can be sent again.
 
-    ``sent``: a request was counted, so that whatever the error is, something went out.
+    ``sent``: at least one request was sent. Then an unknown kind of error counts as possibly executed.
     """
     if not sent:
         return True
     if isinstance(error, ApiError):
         return 400 <= error.status < 500 and error.status != 408
     if isinstance(error, RedirectedError):
-        # The others are also how a service answers what it has done.
+        # Other redirects may follow an executed request.
         return error.status in (307, 308)
     if isinstance(error, TransportError):
         return not error.may_have_been_sent

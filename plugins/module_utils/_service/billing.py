@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the account has, spends and could buy, as the service tells it (contract 5)."""
+"""Fetches balance, costs, transactions and packages of the account (contract 5)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from .._http.client import Client
 PARTS = ("summary", "usage", "transactions", "packages")
 
 
-def read(client: Client, parts: t.Iterable[str], max_pages: int) -> dict[str, t.Any]:
-    """Each of the parts that is asked for, at one request each; transactions up to ``max_pages``, 0 for all."""
+def fetch_billing(client: Client, parts: t.Iterable[str], max_pages: int) -> dict[str, t.Any]:
+    """Returns each of ``parts`` by its name. Costs one request each; transactions one per page.
+
+    ``max_pages`` limits the pages of transactions; 0 for all. Raises SettingsError if it is negative.
+    """
     if max_pages < 0:
         raise SettingsError(f"max_pages is {max_pages}, but must be 0 (all pages) or more.")
-    readers: dict[str, t.Callable[[], t.Any]] = {
+    fetchers: dict[str, t.Callable[[], t.Any]] = {
         "summary": lambda: client.fetch_object("/billing/summary"),
         "usage": lambda: client.fetch_object("/billing/usage"),
         "transactions": lambda: client.fetch_list("/billing/transactions", max_pages),
         "packages": lambda: client.fetch_list("/billing/packages"),
     }
-    return {part: readers[part]() for part in dict.fromkeys(parts)}
+    return {part: fetchers[part]() for part in dict.fromkeys(parts)}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the service is up, how fast it answers, and whether its clock is ours (contract 2)."""
+"""Measures availability, latency and clock skew of the service (contract 2)."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ PATH = "/health"
 
 
 def measure_health(client: Client) -> dict[str, t.Any]:
-    """One look at the service as it is now: not repeated, and without the key. A service that is down is a finding."""
-    began, started = time.time(), time.perf_counter()
+    """Sends one request, without the key and without retries. Returns a result even if the service is down."""
+    start_time, start = time.time(), time.perf_counter()
     try:
         response = client.probe(PATH)
     except (TransportError, TlsError, ResponseError) as fault:
         return {"available": False, "health": None, "latency": None, "clock_skew": None, "error": str(fault)}
-    latency = time.perf_counter() - started
+    latency = time.perf_counter() - start
     return {
         "available": response.is_success,
-        "health": said_in(response),
+        "health": parse_health(response),
         "latency": round(latency, 3),
-        "clock_skew": clock_skew(response, began + latency / 2),
-        "error": describe_fault(response),
+        "clock_skew": clock_skew(response, start_time + latency / 2),
+        "error": explain_unavailable(response),
     }
 
 
-def describe_fault(response: Response) -> str | None:
-    """Why this is not the answer of a service that is up; None when it is: any success is."""
+def explain_unavailable(response: Response) -> str | None:
+    """Returns the reason why the service is not available; None after any 2xx."""
     if response.is_success:
         return None
     try:
@@ -46,15 +46,15 @@ def describe_fault(response: Response) -> str | None:
     return None
 
 
-def said_in(response: Response) -> t.Any:
-    """What the service said, in ``data`` or without: parsed where it is JSON, the start of it where it is not."""
-    said, is_json = parse_json(response.text)
+def parse_health(response: Response) -> t.Any:
+    """Returns the parsed body, without a ``data`` envelope; for other content than JSON an excerpt of the text."""
+    body, is_json = parse_json(response.text)
     if not is_json:
         return excerpt(response.text) if response.text.strip() else None
-    return said["data"] if isinstance(said, dict) and "data" in said else said
+    return body["data"] if isinstance(body, dict) and "data" in body else body
 
 
 def clock_skew(response: Response, now: float) -> float | None:
-    """Seconds by which the service's clock is ahead of ``now`` (Unix time); it tells whole seconds only."""
-    there = rate_headers.parse_http_date(response.headers.get("Date"))
-    return None if there is None else round(there - now, 1)
+    """Returns the seconds by which the service's clock is ahead of ``now`` (Unix time). ``Date`` has whole seconds."""
+    service_time = rate_headers.parse_http_date(response.headers.get("Date"))
+    return None if service_time is None else round(service_time - now, 1)

@@ -16,8 +16,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ...module_utils._errors import RefusedError, one_line
-from ...module_utils._http.pagination import Resource
-from ...module_utils._service.instances import InstanceIndex, status_of
+from ...module_utils._model.instance import get_status
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.resource import Resource
 from .._formatting import format_label
 
 Data = dict[str, t.Any]
@@ -87,7 +88,7 @@ def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
     """Returns True if the service's daily cost includes the stops of the last round; until then no plan is sound."""
     if not last["stopped"]:
         return True
-    running = {str(instance["id"]) for instance in instances if status_of(instance) == "running"}
+    running = {str(instance["id"]) for instance in instances if get_status(instance) == "running"}
     return cost < last["cost"] and running.isdisjoint(last["stopped"])
 
 
@@ -143,7 +144,7 @@ def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | 
     }
     index = InstanceIndex(instances)
     for addon in as_dicts(usage.get("addons")):
-        owner, claws = index.owner_of(addon), parse_number(addon.get("daily_claws"))
+        owner, claws = index.find_owner(addon), parse_number(addon.get("daily_claws"))
         saved = savings.get(str(owner["id"])) if owner is not None else None
         if owner is not None and saved is not None and claws is not None:
             savings[str(owner["id"])] = saved + claws
@@ -151,7 +152,7 @@ def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | 
 
 
 def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
-    status = status_of(instance)
+    status = get_status(instance)
     if status != "running":
         return f"it is {one_line(instance.get('status'), 40)}"
     if instance.get("billing_mode") not in ("daily", None):

@@ -17,9 +17,10 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import MESSAGE_LIMIT, one_line
-from ...module_utils._http.pagination import Resource
-from ...module_utils._service.backups import newest_first, taken_at
-from ...module_utils._service.instances import FAILURE_STATUSES, InstanceIndex, is_busy, normalize
+from ...module_utils._model.backup import newest_first, taken_at
+from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._state.journal import (
     JournalEntry,
     OperationEvent,
@@ -164,7 +165,7 @@ def _find_newest_backups(instances: list[Resource], backups: list[Resource] | No
     index = InstanceIndex(instances)
     newest: dict[str, Resource] = {}
     for backup in newest_first(backups or []):
-        owner = index.owner_of(backup)
+        owner = index.find_owner(backup)
         if owner is not None and taken_at(backup):
             newest.setdefault(str(owner["id"]), backup)
     return newest

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ...module_utils._service.instances import is_busy, status_of
-from ...module_utils._service.restore import RESTORABLE
+from ...module_utils._model.instance import get_status, is_busy
+from ...module_utils._model.restore import RESTORABLE
 from .._formatting import format_extra_variable
 from .model import Data, RestorePlan
 
@@ -87,7 +87,7 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
         instance = plan.instance or {}
         if is_busy(instance):
             return Advice("Wait until the instance is running or stopped, then run the same command again:", {})
-        if status_of(instance) not in RESTORABLE:
+        if get_status(instance) not in RESTORABLE:
             return Advice("To restore the instance in this status anyway:", force)
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
     if kind == "not_confirmed" and plan.id_reason:

@@ -10,7 +10,7 @@ import functools
 import typing as t
 import unicodedata
 
-from ...module_utils._http.pagination import Resource
+from ...module_utils._model.resource import Resource
 from .model import RestorePlan
 
 _TYPABLE_LIMIT = 255

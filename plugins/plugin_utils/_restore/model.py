@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ...module_utils._http.pagination import Resource
+from ...module_utils._model.resource import Resource
 
 Data = dict[str, t.Any]
 

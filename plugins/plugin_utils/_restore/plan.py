@@ -10,9 +10,10 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, one_line
-from ...module_utils._http.pagination import Resource
-from ...module_utils._service.backups import newest_first, taken_at
-from ...module_utils._service.instances import InstanceIndex, status_of
+from ...module_utils._model.backup import newest_first, taken_at
+from ...module_utils._model.instance import get_status
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.resource import Resource
 from ...module_utils._times import format_duration, parse_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
 from .confirmation import Confirmation, build_confirmation
@@ -54,7 +55,7 @@ def find_instances(target: Data, index: InstanceIndex) -> list[Resource]:
     """Returns the instances that a target may mean: several if they share its name."""
     if target["id"] is None:
         return index.by_name.get(target["name"], [])
-    instance = index.id_sort_key.get(str(target["id"]))
+    instance = index.by_id.get(str(target["id"]))
     return [instance] if instance else []
 
 
@@ -80,7 +81,7 @@ def match_backups(
             candidate.kind, candidate.problem = "no_instance", "There is no such instance"
         else:
             (candidate.instance,) = matches
-            candidate.backups = [one for one in newest_first(backups) if index.owner_of(one) is candidate.instance]
+            candidate.backups = [one for one in newest_first(backups) if index.find_owner(one) is candidate.instance]
             candidate.backup = candidate.backups[0] if candidate.backups else None
             if backup_id is not None:
                 named = (one for one in backups if str(one["id"]) == str(backup_id))
@@ -201,7 +202,7 @@ def _plan_lines(plan: RestorePlan) -> list[str]:
         lines.append(f"It was already restored for this incident{when}. With restore_force the restore is sent again.")
     if plan.id_reason:
         lines.append(f"{plan.id_reason}. Confirm with its id instead: {plan.answer}.")
-    if status_of(plan.instance or {}) != "running":
+    if get_status(plan.instance or {}) != "running":
         lines.append(f"It is {status} and will be started. An instance billed daily costs Claws while it runs.")
     return lines
 

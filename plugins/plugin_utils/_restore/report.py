@@ -10,7 +10,7 @@ import typing as t
 from datetime import datetime
 
 from ...module_utils._errors import one_line
-from ...module_utils._service.instances import InstanceIndex
+from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._times import format_iso, parse_time
 from .._formatting import format_label, format_value
 from .commands import ADVICE, build_advice, format_command, select_instance

@@ -11,8 +11,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from ...module_utils._http.pagination import Resource, id_sort_key
-from ...module_utils._service.instances import normalize
+from ...module_utils._model.resource import Resource, id_sort_key, normalize
 
 Transition = dict[str, t.Any]
 """An event for the rulebook."""

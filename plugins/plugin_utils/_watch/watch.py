@@ -22,9 +22,9 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError, one_line
 from ...module_utils._http.client import Client
-from ...module_utils._http.pagination import Resource
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds
 from ...module_utils._http.transport import require_library
+from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._progress import Progress
 from .state import StateError, StateFile, WatchState

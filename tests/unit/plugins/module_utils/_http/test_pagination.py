@@ -18,9 +18,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.pagination
     ListChangedError,
     ListTooLongError,
     Paginator,
-    id_sort_key,
     parse_pagination,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import id_sort_key
 
 
 def collect(pages: list[tuple[list[dict], dict | None]]) -> tuple[list[dict], int]:

@@ -16,9 +16,14 @@ from ansible.module_utils import basic
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import transport
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import (
+    ModuleContext,
+    ModuleRunner,
+    run_module,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_instance
 
+KEY = "oc_live_9f8e7d6c5b4a39281706"
 SECRET = "sk-very-secret-1234567"
 MASKED = {"provider_key": "********", "pin": "********", "tier": "eco"}
 
@@ -89,3 +94,39 @@ def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, installed
     assert result["msg"].startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed")
     assert found in result["msg"]
     assert result["msg"].endswith("-m pip install --upgrade requests")
+
+
+def fail_with_secrets(context: ModuleContext) -> t.NoReturn:
+    """Raises what nobody expects, with the secrets in the message and in the source line that tracebacks show."""
+    try:
+        raise KeyError(context.client.settings.api_key)
+    except KeyError as error:
+        raise RuntimeError(f"{SECRET!r} {json.dumps(context.params['config'])}") from error
+
+
+def test_a_bug_has_a_traceback_without_secrets(log):
+    params = {"config": {"provider_key": SECRET}, "api_key": KEY, "api_url": "https://127.0.0.1"}
+    result = ModuleRunner(params, False, secrets={SECRET}).run(fail_with_secrets)
+    assert result["failed"] is True
+    assert result["msg"].startswith("Bug in the collection, please report it: RuntimeError: ")
+    assert result["exception"].startswith("Traceback (most recent call last)")
+    assert "in fail_with_secrets" in result["exception"]
+    assert "direct cause" in result["exception"]
+    for secret in (SECRET, KEY):
+        assert secret not in json.dumps(result)
+
+
+def test_a_module_process_prints_a_bug_without_secrets(log, given, capsys):
+    given({"id": 1, "config": {"provider_key": SECRET, "tier": "eco"}, "api_key": KEY})
+    with pytest.raises(SystemExit):
+        run_module(claw_addon.SPEC, fail_with_secrets)
+    printed = capsys.readouterr().out
+    assert "Bug in the collection, please report it: RuntimeError: " in json.loads(printed)["msg"]
+    for secret in (SECRET, KEY):
+        assert secret not in printed
+
+
+def test_an_expected_error_has_no_traceback(log):
+    result = ModuleRunner({}, False).run(claw_instance.run)
+    assert result["failed"] is True
+    assert "exception" not in result

@@ -23,8 +23,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
     AtMostOnce,
     OutcomeUnknownError,
-    checked_name,
     not_executed,
+    parse_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -47,7 +47,7 @@ class Sender:
     def request(self, hooks):
         if self.goes_out:
             hooks.before_send()
-            self.seen = hooks.record()
+            self.seen = hooks.state()
             self.usage.requests += 1
         if isinstance(self.outcome, Exception):
             raise self.outcome
@@ -75,14 +75,14 @@ def test_it_is_written_down_before_it_goes_out(once):
     assert sender.seen.event is OperationEvent.INTENDED
     assert sender.seen.notes == {"backup_id": 31}
     once.record_event(OperationEvent.ACCEPTED)
-    assert once.record().event is OperationEvent.ACCEPTED
-    assert once.record().notes["backup_id"] == 31
+    assert once.state().event is OperationEvent.ACCEPTED
+    assert once.state().notes["backup_id"] == 31
 
 
 def test_what_was_refused_is_free_to_be_tried_again(once):
     with pytest.raises(ApiError, match=FREE):
         send(once, Sender(ApiError("POST /x", 422)))
-    assert once.record() is None
+    assert once.state() is None
 
 
 def test_what_nobody_knows_is_unclear_and_stays_so(once):
@@ -90,20 +90,20 @@ def test_what_nobody_knows_is_unclear_and_stays_so(once):
     with pytest.raises(OutcomeUnknownError, match="the answer was lost") as caught:
         send(once, Sender(fault))
     assert caught.value.cause is fault
-    assert once.record().event is OperationEvent.UNCLEAR
-    assert once.record().notes["reason"] == "the answer was lost"
+    assert once.state().event is OperationEvent.UNCLEAR
+    assert once.state().notes["reason"] == "the answer was lost"
 
 
 def test_what_failed_before_it_went_out_leaves_nothing_behind(once):
     with pytest.raises(ClawHostersError, match=FREE):
         send(once, Sender(ClawHostersError("something new"), goes_out=False))
-    assert once.record() is None
+    assert once.state() is None
 
 
 def test_what_waits_after_a_429_counts_as_not_sent(once):
     once.before_send()
     once.on_rejected()
-    assert once.record() is None
+    assert once.state() is None
 
 
 def test_without_a_journal_nothing_goes_out(once, tmp_path):
@@ -118,11 +118,11 @@ def test_without_a_journal_nothing_goes_out(once, tmp_path):
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        (OperationEvent.ACCEPTED, "The service accepted it, but that could not be written down."),
-        (OperationEvent.UNCLEAR, "its answer was lost, but"),
-        (OperationEvent.REFUSED, "It was not carried out, but"),
-        (OperationEvent.COMPLETED, "It was carried out, but"),
-        (OperationEvent.FAILED, "went wrong, but"),
+        (OperationEvent.ACCEPTED, "The service accepted the request, but the journal could not be written."),
+        (OperationEvent.UNCLEAR, "its response was lost, but"),
+        (OperationEvent.REFUSED, "The request was not executed, but"),
+        (OperationEvent.COMPLETED, "The request was executed, but"),
+        (OperationEvent.FAILED, "and failed, but"),
     ],
 )
 def test_what_came_of_it_is_told_where_it_can_not_be_written_down(once, tmp_path, warnings, event, words):
@@ -136,9 +136,9 @@ def test_what_came_of_it_is_told_where_it_can_not_be_written_down(once, tmp_path
 
 
 def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
-    assert checked_name("incident", " INC-1\n") == "INC-1"
+    assert parse_name("incident", " INC-1\n") == "INC-1"
     with pytest.raises(SettingsError, match="incident is empty"):
-        checked_name("incident", " \t")
+        parse_name("incident", " \t")
 
 
 @pytest.mark.parametrize(

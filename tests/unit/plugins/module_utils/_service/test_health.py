@@ -11,8 +11,8 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health import (
     clock_skew,
-    describe_fault,
-    said_in,
+    explain_unavailable,
+    parse_health,
 )
 
 
@@ -30,17 +30,17 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health 
     ],
 )
 def test_what_the_service_said(text, said):
-    assert said_in(Response(200, {}, text)) == said
+    assert parse_health(Response(200, {}, text)) == said
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
 def test_any_success_is_up(status):
-    assert describe_fault(Response(status, {}, "")) is None
+    assert explain_unavailable(Response(status, {}, "")) is None
 
 
 @pytest.mark.parametrize("status", [301, 401, 404, 429, 500, 503])
 def test_anything_else_is_not(status):
-    assert f"answered with {status}" in describe_fault(Response(status, {}, ""))
+    assert f"answered with {status}" in explain_unavailable(Response(status, {}, ""))
 
 
 def test_the_clocks():

@@ -9,22 +9,22 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, RefusedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import (
-    Wanted,
-    diff,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
+    AddonQuery,
+    build_diff,
     label,
-    redact_options,
+    needs_wrapping,
     require_shown,
-    wants_wrapping,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
 
 
 @pytest.mark.parametrize(
     ("wanted", "text"),
     [
-        (Wanted(3, None, None, None), "add-on with id 3"),
-        (Wanted(None, "llm", 7, None), "llm add-on of the instance with id 7"),
-        (Wanted(None, "llm", None, "web-bot"), "llm add-on of the instance named web-bot"),
+        (AddonQuery(3, None, None, None), "add-on with id 3"),
+        (AddonQuery(None, "llm", 7, None), "llm add-on of the instance with id 7"),
+        (AddonQuery(None, "llm", None, "web-bot"), "llm add-on of the instance named web-bot"),
     ],
 )
 def test_how_messages_say_what_is_meant(wanted, text):
@@ -44,20 +44,20 @@ def test_each_attribute_that_is_not_shown_is_named():
 
 def test_that_a_secret_changes_shows_although_it_does_not():
     before, after = {"tier": "eco", "api_key": "one"}, {"tier": "pro", "api_key": "two"}
-    assert diff(before, after, {"tier": "pro", "api_key": "two", "mode": 1}) == (
+    assert build_diff(before, after, {"tier": "pro", "api_key": "two", "mode": 1}) == (
         {"tier": "eco", "api_key": "********"},
         {"tier": "pro", "api_key": "******** (sent)", "mode": "******** (sent)"},
     )
-    assert diff(before, before, {}) == ({"tier": "eco", "api_key": "********"},) * 2
+    assert build_diff(before, before, {}) == ({"tier": "eco", "api_key": "********"},) * 2
 
 
-def test_options_are_concealed_whatever_was_given():
+def test_options_are_redacted_whatever_was_given():
     params = {"id": 1, "config": {"tier": "eco", "api_key": "sk-1234"}, "write_only": ["tier"]}
-    concealed = redact_options(params)
-    assert concealed.params == {**params, "config": {"tier": "********", "api_key": "********"}}
-    assert concealed.secrets == {"sk-1234"}
+    redacted = redact_addon_options(params)
+    assert redacted.params == {**params, "config": {"tier": "********", "api_key": "********"}}
+    assert redacted.secrets == {"sk-1234"}
     for odd in ({}, {"config": None}, {"config": "text"}, {"config": {"tier": 1}, "write_only": None}):
-        assert redact_options(odd).params == odd
+        assert redact_addon_options(odd).params == odd
 
 
 @pytest.mark.parametrize(
@@ -74,4 +74,4 @@ def test_options_are_concealed_whatever_was_given():
     ],
 )
 def test_a_body_is_wrapped_only_where_the_refusal_asks_for_it(status, details, wants):
-    assert wants_wrapping(ApiError("PATCH /addons/1", status, details=details), {"tier": "eco"}) is wants
+    assert needs_wrapping(ApiError("PATCH /addons/1", status, details=details), {"tier": "eco"}) is wants

@@ -13,27 +13,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     STATES,
     Action,
-    InstanceIndex,
     decide,
     is_busy,
-    predicted,
-    summary,
+    predict,
+    summarize,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 
 FOUND = """
-running                 keep    stop    restart delete
-stopped                 start   keep    start   delete
-provisioning            settle  settle  settle  delete
-deploying               settle  settle  settle  delete
-paused                  refuse  keep    refuse  delete
-pending_configuration   refuse  refuse  refuse  delete
-error                   refuse  refuse  refuse  delete
-deploy_failed           refuse  refuse  refuse  delete
-deleting                refuse  refuse  refuse  keep
-hibernating             settle  settle  settle  delete
+running                 none    stop    restart delete
+stopped                 start   none    start   delete
+provisioning            wait    wait    wait    delete
+deploying               wait    wait    wait    delete
+paused                  reject  none    reject  delete
+pending_configuration   reject  reject  reject  delete
+error                   reject  reject  reject  delete
+deploy_failed           reject  reject  reject  delete
+deleting                reject  reject  reject  none
+hibernating             wait    wait    wait    delete
 """
 CELLS = [
     (status, state, action)
@@ -55,7 +55,7 @@ def test_each_cell_of_the_state_table(status, state, action):
 @pytest.mark.parametrize(("status", "state", "action"), CELLS)
 def test_busy_is_what_the_table_lets_settle(status, state, action):
     if state != "absent":
-        assert is_busy(instance(status)) is (action == "settle")
+        assert is_busy(instance(status)) is (action == "wait")
 
 
 @pytest.mark.parametrize("spelling", ["RUNNING", "Running", " running "])
@@ -101,7 +101,7 @@ def test_a_state_that_is_reached_needs_no_flag():
 
 
 @pytest.mark.parametrize(
-    ("status", "state"), [(status, state) for status, state, action in CELLS if action == "refuse"]
+    ("status", "state"), [(status, state) for status, state, action in CELLS if action == "reject"]
 )
 def test_every_refusal_says_why(status, state):
     assert len(decide(instance(status), state).reason) > 10
@@ -110,7 +110,7 @@ def test_every_refusal_says_why(status, state):
 @pytest.mark.parametrize(("status", "state"), list(itertools.product(["running", "stopped"], STATES)))
 def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state):
     found = instance(status)
-    after = predicted(found, state, decide(found, state).action)
+    after = predict(found, state, decide(found, state).action)
     if state == "absent":
         assert after == {}
     else:
@@ -120,7 +120,7 @@ def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state)
 
 def test_a_diff_shows_a_restart_although_the_status_is_the_same():
     found = instance("running")
-    assert predicted(found, "restarted", Action.RESTART) != summary(found)
+    assert predict(found, "restarted", Action.RESTART) != summarize(found)
 
 
 flags = st.dictionaries(
@@ -136,7 +136,7 @@ def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, sh
     assert (decision.action is Action.REJECT) == bool(decision.reason)
     if decision.action in (Action.REJECT, Action.WAIT, Action.NONE):
         return
-    after = predicted(found, state, decision.action)
+    after = predict(found, state, decision.action)
     if decision.action is Action.DELETE:
         assert after == {}
         return
@@ -167,7 +167,7 @@ def test_a_name_stands_for_an_instance_where_it_is_only_one_s():
     ],
 )
 def test_whose_something_is(item, owner):
-    assert (TWINS.owner_of(item) or {}).get("id") == owner
+    assert (TWINS.find_owner(item) or {}).get("id") == owner
 
 
 @pytest.mark.parametrize(

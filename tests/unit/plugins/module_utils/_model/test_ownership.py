@@ -9,12 +9,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.ownership import (
-    instance_of,
-    owner_label,
-    require_instances,
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import (
+    has_owner,
+    parse_owner,
     require_names,
-    shows_instance,
+    require_owners,
 )
 
 NOTHING = [{}, {"instance": None}, {"instance": 7}, {"instance_id": None}, {"instance_name": ""}, {"instance_id": True}]
@@ -32,14 +31,14 @@ NOTHING = [{}, {"instance": None}, {"instance": 7}, {"instance_id": None}, {"ins
     ],
 )
 def test_what_an_item_shows_of_its_instance(item, owner):
-    assert instance_of(item) == owner
+    assert parse_owner(item) == owner
 
 
 @pytest.mark.parametrize("item", NOTHING)
 def test_what_shows_nothing_is_never_guessed(item):
-    assert not shows_instance(item)
-    with pytest.raises(ResponseError, match="does not say whose backup this is"):
-        require_instances([{"id": 1, "instance_id": 7}, {"id": 2, **item}], "backup")
+    assert not has_owner(item)
+    with pytest.raises(ResponseError, match="does not show the instance of this backup"):
+        require_owners([{"id": 1, "instance_id": 7}, {"id": 2, **item}], "backup")
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def test_what_shows_nothing_is_never_guessed(item):
     ],
 )
 def test_how_an_instance_is_named(item, text):
-    assert owner_label(item) == text
+    assert str(parse_owner(item)) == text
 
 
 def test_an_empty_name_is_no_name():

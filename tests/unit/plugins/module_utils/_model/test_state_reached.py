@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.power import StateReached
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import state_reached
 
 
 def looks_until_arrival(arrival, *seen):
@@ -37,7 +37,7 @@ def looks_until_arrival(arrival, *seen):
     ],
 )
 def test_how_many_looks_it_takes(wanted, before, seen, looks):
-    assert looks_until_arrival(StateReached(wanted, before, healthy=False), *seen) == looks
+    assert looks_until_arrival(state_reached(wanted, before, wait_healthy=False), *seen) == looks
 
 
 @pytest.mark.parametrize(
@@ -50,11 +50,11 @@ def test_how_many_looks_it_takes(wanted, before, seen, looks):
     ],
 )
 def test_health_is_waited_for_where_it_runs(wanted, seen, looks):
-    assert looks_until_arrival(StateReached(wanted, "running", healthy=True), *seen) == looks
+    assert looks_until_arrival(state_reached(wanted, "running", wait_healthy=True), *seen) == looks
 
 
 @pytest.mark.parametrize("status", ["error", "deploy_failed", "paused", "deleting", "pending_configuration"])
 def test_trouble_that_was_not_there_before_ends_it(status):
     with pytest.raises(RefusedError, match=rf"was to be started, but is {status} now"):
-        looks_until_arrival(StateReached("started", "stopped", healthy=False), "stopped", status)
-    assert looks_until_arrival(StateReached("started", status, healthy=False), status, status, "running") == 3
+        looks_until_arrival(state_reached("started", "stopped", wait_healthy=False), "stopped", status)
+    assert looks_until_arrival(state_reached("started", status, wait_healthy=False), status, status, "running") == 3

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet import Entry, plan
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import STATES, Action, predicted
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import Entry, plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES, Action, predict
 
 STATUSES = (
     "running",
@@ -46,7 +46,7 @@ def carried_out(listing: list[dict], planned: list) -> list[dict]:
     statuses = {item["id"]: item["status"] for item in listing}
     for job in planned:
         if job.error is None and job.found is not None and job.action in POWER:
-            statuses[job.found["id"]] = predicted(job.found, job.wanted, job.action).get("status")
+            statuses[job.found["id"]] = predict(job.found, job.wanted, job.action).get("status")
     return [{**item, "status": statuses[item["id"]]} for item in listing if statuses[item["id"]] is not None]
 
 

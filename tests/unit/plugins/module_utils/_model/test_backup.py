@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import (
     GOOD_STATUSES,
+    format_left_out,
     is_before,
     is_usable,
-    left_out_text,
     newest_first,
     newest_per_instance,
     select,
@@ -73,7 +73,7 @@ def test_instances_are_told_apart_by_id_else_by_name():
     assert [item["id"] for item in newest_per_instance(twins)] == [3, 2]
     named = [backup(1, 1, None, instance_name="x"), {**backup(2, 2, None), "instance": {"name": "x"}}]
     assert [item["id"] for item in newest_per_instance(named)] == [2]
-    with pytest.raises(ResponseError, match="nothing is guessed"):
+    with pytest.raises(ResponseError, match="does not guess"):
         newest_per_instance([backup(1, 1, None)])
 
 
@@ -103,8 +103,8 @@ def test_what_is_chosen_and_what_is_left_out(usable, newest, before, chosen, lef
 
 
 def test_what_is_left_out_is_one_line_however_many():
-    assert left_out_text([]) == ""
-    assert left_out_text([backup(1, None)]) == "1 backup left out: id 1 (its time can't be read)."
-    many = left_out_text([backup(number, 1, status="bro\nken") for number in range(9)])
+    assert format_left_out([]) == ""
+    assert format_left_out([backup(1, None)]) == "1 backup left out: id 1 (it has no valid time)."
+    many = format_left_out([backup(number, 1, status="bro\nken") for number in range(9)])
     assert many.startswith("9 backups left out: id 0 (its status is bro ken), id 1")
     assert many.endswith("id 4 (its status is bro ken) and 4 more.")

@@ -1,0 +1,142 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Add-ons: which one a user means, and what diffs and messages show of it (contract 6). Pure.
+
+The add-on object is undocumented except for ``id``, so every attribute that it shows can be set.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import MASK, ApiError, RefusedError, ResponseError, format_details, format_list, with_suggestion
+from .._secret_fields import redact
+from .compare import Config
+from .ownership import has_owner, parse_owner, require_names
+from .resource import Resource, normalize
+
+_LISTED = 10
+"""Add-ons that a message lists."""
+_CHANGED_SECRET = f"{MASK} (sent)"
+
+
+@dataclass(frozen=True)
+class AddonQuery:
+    """Conditions for add-ons; None matches any."""
+
+    id: int | None
+    addon_type: str | None
+    instance_id: int | None
+    instance_name: str | None
+
+    def __post_init__(self) -> None:
+        require_names(addon_type=self.addon_type, instance_name=self.instance_name)
+
+    def __str__(self) -> str:
+        parts = [
+            f"{self.addon_type} add-on" if self.addon_type else "add-on",
+            f"with id {self.id}" if self.id is not None else "",
+            f"of the instance named {self.instance_name}" if self.instance_name is not None else "",
+            f"of the instance with id {self.instance_id}" if self.instance_id is not None else "",
+        ]
+        return " ".join(filter(None, parts))
+
+    @property
+    def has_instance(self) -> bool:
+        return self.instance_id is not None or self.instance_name is not None
+
+    def lacks_fields(self, addon: Resource) -> bool:
+        """Returns True if the add-on does not show its type or its instance, and the query needs it."""
+        lacks_type = self.addon_type is not None and not addon.get("addon_type")
+        return lacks_type or (self.has_instance and not has_owner(addon))
+
+    def matches_type(self, addon: Resource) -> bool:
+        """Raises ResponseError if the type of the add-on is needed and unknown."""
+        if self.addon_type is None:
+            return True
+        if not addon.get("addon_type"):
+            raise ResponseError(
+                f"The service does not show the type (addon_type) of add-on {addon.get('id')}, and the collection does "
+                "not guess. See the dashboard, and give the id of the add-on."
+            )
+        return normalize(addon["addon_type"]) == normalize(self.addon_type)
+
+
+def label(addon: Resource) -> str:
+    """Returns type, id and instance, for messages."""
+    kind = f"{addon['addon_type']} add-on" if addon.get("addon_type") else "add-on"
+    return f"{kind} {addon.get('id')}" + (f" of {parse_owner(addon)}" if has_owner(addon) else "")
+
+
+def merge_usage(addons: list[Resource], usage: object) -> list[Resource]:
+    """Returns the add-ons with the type and the instance that the usage shows (contract 5.2)."""
+    known = (
+        {str(entry.get("id")): entry for entry in usage if isinstance(entry, dict)} if isinstance(usage, list) else {}
+    )
+    merged = []
+    for addon in addons:
+        entry = known.get(str(addon["id"]), {})
+        extra = {"addon_type": entry.get("addon_type")} if not addon.get("addon_type") else {}
+        if not has_owner(addon):
+            owner = parse_owner(entry)
+            extra |= {"instance_id": owner.id, "instance_name": owner.name}
+        merged.append({**addon, **extra})
+    return merged
+
+
+def require_one(found: list[Resource], addons: list[Resource], query: AddonQuery) -> Resource:
+    """Returns the only match. Raises RefusedError for none and for several."""
+    if len(found) > 1:
+        each = format_list((f"{addon['id']} of {parse_owner(addon)}" for addon in found), _LISTED)
+        raise RefusedError(f"{len(found)} add-ons match {query} (ids {each}): choose one with id.")
+    if not found:
+        raise RefusedError(
+            f"No add-on matches {query}. {_format_nearest(addons, query)} Order add-ons in the dashboard."
+        )
+    return found[0]
+
+
+def _format_nearest(addons: list[Resource], query: AddonQuery) -> str:
+    """Lists the add-ons of the same instance, else those of the same type, else all."""
+    names = {str(query.instance_id), query.instance_name} - {"None", None}
+    same_instance = [addon for addon in addons if names & set(parse_owner(addon))]
+    same_type = [addon for addon in addons if normalize(addon.get("addon_type")) == normalize(query.addon_type)]
+    nearest = same_instance or same_type or addons
+    return f"Found: {format_list(map(label, nearest), _LISTED)}." if nearest else "The account has no add-ons."
+
+
+def require_shown(addon: Resource, config: Config, write_only: t.Collection[str]) -> None:
+    """Raises RefusedError for an attribute that GET does not show: its value could not be compared."""
+    unknown = [name for name in config if name not in addon and name not in write_only]
+    if not unknown:
+        return
+    guesses = ", ".join(with_suggestion(name, addon) for name in unknown)
+    raise RefusedError(
+        f"The {label(addon)} shows no attribute {guesses}; it shows {', '.join(addon)}. Nothing was sent. "
+        "Name an attribute in write_only if the service accepts it but never shows it."
+    )
+
+
+def summarize(addon: Resource, config: Config, write_only: t.Collection[str]) -> Resource:
+    """Returns what diffs show of an add-on: id, type and the attributes in ``config``, without write-only ones."""
+    names = ["id", "addon_type", *(name for name in config if name not in write_only)]
+    return {name: addon[name] for name in names if name in addon}
+
+
+def build_diff(before: Resource, after: Resource, changes: Config) -> tuple[Resource, Resource]:
+    """Returns both with their secrets hidden. A changed secret is marked, since neither value is shown."""
+    hidden_before, hidden_after = redact(before), redact(after)
+    for name in changes:
+        if hidden_before.get(name) == hidden_after.get(name):
+            hidden_after[name] = _CHANGED_SECRET
+    return hidden_before, hidden_after
+
+
+def needs_wrapping(rejection: ApiError, changes: Config) -> bool:
+    """Returns True if the details of a rejection name ``addon`` as missing, and nothing that was sent (U19)."""
+    words = set(re.findall(r"\w+", format_details(rejection.details)))
+    return rejection.status in (400, 422) and "addon" in words and not words & set(changes)

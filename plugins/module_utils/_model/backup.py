@@ -1,0 +1,136 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Backups: their time, their owner, which can be restored, which is the newest (contract 7). Pure.
+
+The backup object is undocumented. Each value is looked up under several field names; only ``id`` is sure to be there.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime
+
+from .._errors import format_list, one_line
+from .._times import parse_time
+from .ownership import Owner, has_owner, parse_owner, require_owners
+from .resource import Resource, id_sort_key, normalize
+
+TIME_FIELDS = ("created_at", "completed_at", "taken_at", "timestamp")
+"""Fields that may hold the time; the first that is not empty counts."""
+
+GOOD_STATUSES = frozenset(
+    ("completed", "complete", "available", "ready", "succeeded", "success", "ok", "finished", "active")
+)
+"""Statuses of a backup that can be restored. Any other status is not usable (contract 7)."""
+
+_LISTED = 5
+"""Backups that a message lists."""
+_NO_TIME = "it has no valid time"
+
+
+def taken_at(backup: Resource) -> datetime | None:
+    """Returns the time of the backup, in UTC; None without a valid one."""
+    value = next((backup[field] for field in TIME_FIELDS if backup.get(field) not in (None, "")), None)
+    return parse_time(value)
+
+
+def explain_unusable(backup: Resource) -> str:
+    """Returns the reason why the backup is not usable; empty if it is."""
+    status = backup.get("status")
+    if status not in (None, "") and normalize(status) not in GOOD_STATUSES:
+        return f"its status is {one_line(status)}"
+    return "" if taken_at(backup) else _NO_TIME
+
+
+def is_usable(backup: Resource) -> bool:
+    """Returns True if the backup has a good status or none, and a valid time."""
+    return not explain_unusable(backup)
+
+
+def is_before(backup: Resource, before: datetime | None) -> bool:
+    """Returns True if the backup is older than ``before``. A backup without a valid time matches only None."""
+    taken = taken_at(backup)
+    return before is None or (taken is not None and taken < before)
+
+
+def newest_first(backups: t.Iterable[Resource]) -> list[Resource]:
+    """Returns the backups sorted by time, newest first; equal times by id, those without a valid time last."""
+    beginning = datetime.min.replace(tzinfo=UTC)
+    return sorted(
+        backups,
+        key=lambda backup: (taken_at(backup) is not None, taken_at(backup) or beginning, id_sort_key(backup)),
+        reverse=True,
+    )
+
+
+class Selection(t.NamedTuple):
+    """Backups that match, newest first, and those left out because they may or may not match."""
+
+    chosen: list[Resource]
+    left_out: list[Resource]
+
+
+def select(backups: list[Resource], before: datetime | None, *, usable: bool, newest: bool) -> Selection:
+    """Returns the backups older than ``before``; only usable ones, and only the newest of each instance, if asked for.
+
+    Backups without a valid time are left out where time matters. With ``newest``, ``left_out`` holds only backups that
+    might have been newer than the chosen one.
+    """
+    needs_time = newest or before is not None
+    in_time = [backup for backup in newest_first(backups) if taken_at(backup) is None or is_before(backup, before)]
+
+    def is_doubtful(backup: Resource) -> bool:
+        return (usable and not is_usable(backup)) or (needs_time and taken_at(backup) is None)
+
+    left_out = [backup for backup in in_time if is_doubtful(backup)]
+    chosen = [backup for backup in in_time if not is_doubtful(backup)]
+    if not newest:
+        return Selection(chosen, left_out)
+    chosen = newest_per_instance(chosen)
+    times = {_owner_key(backup): taken_at(backup) for backup in chosen}
+
+    def may_be_newest(backup: Resource) -> bool:
+        newest_time = times.get(_owner_key(backup))
+        return newest_time is None or not is_before(backup, newest_time)
+
+    return Selection(chosen, list(filter(may_be_newest, left_out)))
+
+
+def newest_per_instance(backups: list[Resource]) -> list[Resource]:
+    """Returns the newest backup of each instance, newest first. Ignores backups without a valid time.
+
+    Raises ResponseError if a backup does not show its instance.
+    """
+    require_owners(backups, "backup")
+    newest: dict[Owner, Resource] = {}
+    for backup in newest_first(backups):
+        if taken_at(backup):
+            newest.setdefault(_owner_key(backup), backup)
+    return list(newest.values())
+
+
+def format_left_out(left_out: list[Resource], *, usable: bool = True, with_owner: bool = False) -> str:
+    """Returns one line with the backups that were left out and why; empty if none were.
+
+    ``usable``: the status was a reason too. ``with_owner``: names the instance of each.
+    """
+    if not left_out:
+        return ""
+    each = (
+        f"id {backup.get('id')}{_format_owner(backup) if with_owner else ''} "
+        f"({explain_unusable(backup) if usable else _NO_TIME})"
+        for backup in left_out
+    )
+    return f"{len(left_out)} backup{'s' if len(left_out) > 1 else ''} left out: {format_list(each, _LISTED)}."
+
+
+def _format_owner(backup: Resource) -> str:
+    return f" of {one_line(parse_owner(backup))}" if has_owner(backup) else ""
+
+
+def _owner_key(backup: Resource) -> Owner:
+    """Returns the id alone where it is shown: names may repeat or change."""
+    owner = parse_owner(backup)
+    return owner if owner.id is None else Owner(owner.id, None)

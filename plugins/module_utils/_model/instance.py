@@ -1,0 +1,197 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Instances: statuses, the state table of interface 3 as data, and the change that reaches a state. Pure."""
+
+from __future__ import annotations
+
+import enum
+import time
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import RefusedError, one_line
+from .resource import Resource, normalize
+
+NAME_LIMIT = 80
+"""Characters of a name that messages show."""
+STATES = ("started", "stopped", "restarted", "absent")
+
+
+class Action(enum.Enum):
+    """Step towards a wanted state. The values of the last four are the API's own words."""
+
+    NONE = "none"
+    WAIT = "wait"
+    REJECT = "reject"
+    START = "start"
+    STOP = "stop"
+    RESTART = "restart"
+    DELETE = "delete"
+
+
+_NONE, _WAIT, _REJECT = Action.NONE, Action.WAIT, Action.REJECT
+_START, _STOP, _RESTART, _DELETE = Action.START, Action.STOP, Action.RESTART, Action.DELETE
+
+_TABLE: dict[str, tuple[Action, Action, Action, Action]] = {
+    # found status            started  stopped  restarted absent
+    "running": (_NONE, _STOP, _RESTART, _DELETE),
+    "stopped": (_START, _NONE, _START, _DELETE),
+    "provisioning": (_WAIT, _WAIT, _WAIT, _DELETE),
+    "deploying": (_WAIT, _WAIT, _WAIT, _DELETE),
+    "paused": (_REJECT, _NONE, _REJECT, _DELETE),
+    "pending_configuration": (_REJECT, _REJECT, _REJECT, _DELETE),
+    "error": (_REJECT, _REJECT, _REJECT, _DELETE),
+    "deploy_failed": (_REJECT, _REJECT, _REJECT, _DELETE),
+    "deleting": (_REJECT, _REJECT, _REJECT, _NONE),
+}
+STATUSES = frozenset(_TABLE)
+_UNKNOWN_STATUS = (_WAIT, _WAIT, _WAIT, _DELETE)
+"""Statuses may be added (contract U1): an unknown one counts as busy."""
+
+_POWER_ACTION = {"started": _START, "stopped": _STOP, "restarted": _RESTART}
+
+_REMEDY = {
+    "paused": "its balance ran out. Top it up with Claws and resume the instance in the dashboard",
+    "pending_configuration": "it waits for its configuration. Give it an LLM key in the dashboard",
+    "error": "it has failed. See the dashboard for the reason, and rebuild it there or restore a backup",
+    "deploy_failed": "its deployment failed. Retry it in the dashboard",
+    "deleting": "it is being deleted",
+}
+
+END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"}
+"""Status in which each wanted state ends."""
+
+FAILURE_STATUSES = frozenset(_REMEDY)
+"""Statuses that an instance does not leave by itself."""
+
+REQUEST_LOST = "The response to an earlier request was lost, and it is unknown whether that was executed."
+"""Added to a failure that follows a request with an unknown outcome."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Next step; ``reason`` explains a REJECT."""
+
+    action: Action
+    reason: str = ""
+
+
+def get_status(instance: Resource) -> str:
+    """Returns the status, normalized."""
+    return normalize(instance.get("status"))
+
+
+def is_healthy(instance: Resource) -> bool:
+    """Returns True if the service reports it healthy, which can be a minute or more after its status (contract 4.3)."""
+    return normalize(instance.get("health_status")) == "healthy"
+
+
+def is_busy(instance: Resource) -> bool:
+    """Returns True if the status will change by itself."""
+    return _TABLE.get(get_status(instance), _UNKNOWN_STATUS)[0] is Action.WAIT
+
+
+def label(instance: Resource) -> str:
+    """Returns name and id, for messages."""
+    return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)} (id {instance.get('id')})")
+
+
+def format_status(instance: Resource) -> str:
+    """Returns name and status, for progress lines."""
+    return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)}: {one_line(instance.get('status'), NAME_LIMIT)}")
+
+
+def decide(instance: Resource, wanted: str) -> Decision:
+    """Returns the next step from ``instance`` to the state ``wanted``: the table, overruled by the flags.
+
+    Only a flag that is true or false counts; list items have no flags (contract 4.1).
+    """
+    status = get_status(instance)
+    by_table = _TABLE.get(status, _UNKNOWN_STATUS)[STATES.index(wanted)]
+    if by_table in (Action.NONE, Action.DELETE):
+        return Decision(by_table)
+    power = by_table if by_table in _POWER_ACTION.values() else _POWER_ACTION[wanted]
+    allowed = instance.get(f"can_{power.value}")
+    if allowed is True:
+        return Decision(power)
+    if by_table is Action.REJECT:
+        return Decision(Action.REJECT, f"{_REMEDY[status]}.")
+    if allowed is False and by_table is power:
+        return Decision(
+            Action.REJECT, f"the service says that it can't {power.value} now (can_{power.value} is false)."
+        )
+    return Decision(by_table)
+
+
+def summarize(instance: Resource | None) -> dict[str, t.Any]:
+    """Returns what diffs show of an instance; empty without one."""
+    return {} if instance is None else {key: instance.get(key) for key in ("id", "name", "status")}
+
+
+def predict(instance: Resource, wanted: str, action: Action) -> dict[str, t.Any]:
+    """Returns the ``after`` of a diff once ``action`` is done."""
+    if action is Action.NONE:
+        return summarize(instance)
+    if action is Action.DELETE:
+        return {}
+    after = {**summarize(instance), "status": END_STATUS[wanted]}
+    # Otherwise before and after would be equal, although something changes.
+    return {**after, "restarted": True} if action is Action.RESTART else after
+
+
+class FailureStatusError(RefusedError):
+    """The instance has failed on its way to the wanted state."""
+
+    def __init__(self, instance: Resource, wanted: str) -> None:
+        super().__init__(
+            f"{label(instance)} was to be {wanted}, but is {instance.get('status')} now. See the dashboard."
+        )
+        self.instance = instance
+
+
+@dataclass
+class StateReached:
+    """Predicate: True once the instance has settled in one of ``end_statuses``. Raises FailureStatusError.
+
+    A change may never show as a transition (contract 7, 10). Without one, a second look in a row decides, but not
+    before ``earliest`` (of ``clock``), if that is given; with ``earliest``, two looks are needed in any case.
+    """
+
+    wanted: str
+    status_before: str
+    end_statuses: t.Collection[str]
+    wait_healthy: bool
+    is_transition_seen: bool = False
+    """Also True where no transition is needed."""
+    earliest: float | None = None
+    clock: t.Callable[[], float] = time.monotonic
+    _looks: int = 0
+    """In a row, in one of the end statuses."""
+
+    def __call__(self, instance: Resource) -> bool:
+        status = get_status(instance)
+        has_failed = status in FAILURE_STATUSES and status not in self.end_statuses
+        is_due = self.is_transition_seen or (self.earliest is not None and self.clock() >= self.earliest)
+        if has_failed and (status != self.status_before or (self.earliest is not None and is_due)):
+            raise FailureStatusError(instance, self.wanted)
+        if status not in self.end_statuses:
+            self.is_transition_seen = self.is_transition_seen or not has_failed
+            self._looks = 0
+            return False
+        self._looks += 1
+        conditions = (is_due, self._looks > 1)
+        is_settled = any(conditions) if self.earliest is None else all(conditions)
+        return is_settled and (not self.wait_healthy or is_healthy(instance))
+
+
+def state_reached(wanted: str, status_before: str, *, wait_healthy: bool) -> StateReached:
+    """Returns the predicate for an instance that was started, stopped or restarted.
+
+    Only a restart of a running instance can be mistaken for done before it begins.
+    """
+    is_restart = wanted == "restarted" and status_before == "running"
+    return StateReached(
+        wanted, status_before, (END_STATUS[wanted],), wait_healthy and wanted != "stopped", not is_restart
+    )

@@ -1,0 +1,99 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finds instances in a list: by id, by name, by owner, and by the words of their fields. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import RefusedError, format_list, one_line
+from .instance import NAME_LIMIT, STATUSES
+from .ownership import parse_owner, require_names
+from .resource import Resource, normalize
+
+_FILTERS = {
+    "status": ("statuses", STATUSES),
+    "tier": ("tiers", frozenset({"budget", "balanced", "pro"})),
+    "health_status": ("health_statuses", frozenset({"healthy", "unhealthy", "unknown"})),
+}
+"""By field: the option that filters by it, and the field's documented words (contract 4.1, 4.2)."""
+
+WordFilter: t.TypeAlias = "t.Mapping[str, t.Collection[str] | None]"
+"""Accepted words by field; None accepts any."""
+
+
+class InstanceIndex:
+    """Instances by id and by name. Ids are text, since they may not be numbers (U24); names may repeat (U22)."""
+
+    def __init__(self, instances: t.Iterable[Resource]) -> None:
+        self.by_id: dict[str, Resource] = {}
+        self.by_name: dict[str, list[Resource]] = {}
+        for instance in instances:
+            self.by_id[str(instance["id"])] = instance
+            if instance.get("name") is not None:
+                self.by_name.setdefault(str(instance["name"]), []).append(instance)
+
+    def unique_by_name(self, name: object) -> Resource | None:
+        """Returns the only instance of this name; None if there is none, or more than one."""
+        named = self.by_name.get(str(name), [])
+        return named[0] if len(named) == 1 else None
+
+    def find_owner(self, item: Resource) -> Resource | None:
+        """Returns the instance of ``item``, such as a backup; by name only if the name is unique."""
+        owner = parse_owner(item)
+        return self.by_id.get(owner.id) if owner.id is not None else self.unique_by_name(owner.name)
+
+    def resolve(self, instance_id: int | None, name: str | None) -> Resource | None:
+        """Returns the instance with this id, or else of exactly this name; None if there is none.
+
+        Raises RefusedError if several have the name, or the id has another name, and SettingsError for an empty name.
+        """
+        require_names(name=name)
+        if instance_id is None:
+            named = self.by_name.get(str(name), [])
+            if len(named) > 1:
+                ids = ", ".join(str(instance["id"]) for instance in named)
+                raise RefusedError(
+                    f"{len(named)} instances are named {one_line(name, NAME_LIMIT)} (ids {one_line(ids)}): "
+                    "choose one with id."
+                )
+            return named[0] if named else None
+        instance = self.by_id.get(str(instance_id))
+        if instance is not None and name not in (None, str(instance.get("name"))):
+            raise RefusedError(
+                f"The instance with id {instance_id} is named {one_line(instance.get('name'), NAME_LIMIT)}, not "
+                f"{one_line(name, NAME_LIMIT)}; nothing was done."
+            )
+        return instance
+
+
+def matches_words(instance: Resource, wanted: WordFilter) -> bool:
+    """Returns True if each field of ``wanted`` has one of its words."""
+    return all(
+        words is None or normalize(instance.get(field)) in map(normalize, words) for field, words in wanted.items()
+    )
+
+
+def collect_words(instances: list[Resource], fields: t.Iterable[str]) -> dict[str, list[str]]:
+    """Returns the normalized words that the instances have in each of ``fields``, sorted."""
+    return {field: sorted({normalize(instance.get(field)) for instance in instances}) for field in fields}
+
+
+def find_unknown_words(wanted: WordFilter, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
+    """Returns a warning for each field of ``wanted`` with a word that is neither documented nor ``seen``.
+
+    Such a word may be a typing error, or a status that the service added and that no instance has now (contract U1).
+    """
+    warnings = []
+    for field, words in wanted.items():
+        option, documented = _FILTERS[field]
+        unknown = [word for word in words or () if normalize(word) not in {*documented, *seen[field]}]
+        if unknown:
+            found = format_list((one_line(word, NAME_LIMIT) for word in seen[field] if word), 10)
+            warnings.append(
+                f"{option}: no instance has {format_list((one_line(word, NAME_LIMIT) for word in unknown), 10)}, "
+                f"which is not a documented value. Seen: {found or 'none'}."
+            )
+    return warnings

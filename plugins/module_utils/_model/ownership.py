@@ -1,0 +1,119 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Owners of backups and add-ons: the instance that they show by id, by name, by both or not at all (contract 6, 7).
+
+Pure: where an id must become a name, or a name an id, the caller passes a function that lists the instances.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import RefusedError, ResponseError, SettingsError, format_list
+from .resource import Resource
+
+FIELDS = "instance_id, instance.id, instance_name, instance.name"
+
+
+class Owner(t.NamedTuple):
+    """Id (as text, U24) and name of an instance; None for what is unknown."""
+
+    id: str | None
+    name: str | None
+
+    def __str__(self) -> str:
+        if self.name is None:
+            return "an unknown instance" if self.id is None else f"instance {self.id}"
+        return self.name if self.id is None else f"{self.name} (id {self.id})"
+
+
+def parse_owner(item: Resource) -> Owner:
+    """Returns what ``item`` shows of its instance."""
+    nested = item.get("instance")
+    inner: t.Mapping[str, t.Any] = nested if isinstance(nested, dict) else {}
+    return Owner(
+        _first_text(item.get("instance_id"), inner.get("id")),
+        _first_text(item.get("instance_name"), inner.get("name")),
+    )
+
+
+def has_owner(item: Resource) -> bool:
+    """Returns True if the item shows the id or the name of its instance."""
+    return any(parse_owner(item))
+
+
+def require_owners(items: list[Resource], kind: str) -> None:
+    """Raises ResponseError if an item does not show its instance."""
+    if unowned := [item for item in items if not has_owner(item)]:
+        ids = format_list((str(item.get("id")) for item in unowned), 5)
+        raise ResponseError(
+            f"The service does not show the instance of this {kind} (id {ids}; fields read: {FIELDS}), and the "
+            f"collection does not guess. See the dashboard, and give the id of the {kind} without an instance."
+        )
+
+
+def require_names(**options: str | None) -> None:
+    """Raises SettingsError for an option that is an empty text: it could match nothing, or everything."""
+    for option, name in options.items():
+        if name == "":
+            raise SettingsError(f"{option} is empty; leave it out, or give a name.")
+
+
+def filter_by_instance(
+    items: list[Resource],
+    instance_id: object,
+    instance_name: str | None,
+    kind: str,
+    list_instances: t.Callable[[], list[Resource]],
+) -> list[Resource]:
+    """Returns the items of the instance, in their order; all items if neither id nor name is given.
+
+    With both an id and a name, both must match. Calls ``list_instances`` at most once, and only if items do not show
+    what was given: several instances may share a name. Raises ResponseError and RefusedError rather than guess.
+    """
+    wanted = Owner(None if instance_id is None else str(instance_id), instance_name)
+    if wanted == (None, None):
+        return items
+    require_owners(items, kind)
+    owners = [parse_owner(item) for item in items]
+    if any(_lacks(wanted, owner) for owner in owners):
+        instances = list_instances()
+        owners = [_complete(owner, instances, wanted.id, kind) if _lacks(wanted, owner) else owner for owner in owners]
+    return [item for item, owner in zip(items, owners, strict=True) if _matches(wanted, owner)]
+
+
+def _lacks(wanted: Owner, owner: Owner) -> bool:
+    return any(given is not None and shown is None for given, shown in zip(wanted, owner, strict=True))
+
+
+def _matches(wanted: Owner, owner: Owner) -> bool:
+    return all(given in (None, shown) for given, shown in zip(wanted, owner, strict=True))
+
+
+def _complete(owner: Owner, instances: list[Resource], wanted_id: str | None, kind: str) -> Owner:
+    """Returns ``owner`` with the id and the name of the one instance that it can mean."""
+    if owner.id is not None:
+        names = [instance.get("name") for instance in instances if str(instance["id"]) == owner.id]
+        return Owner(owner.id, str(names[0]) if names else None)
+    ids = [str(instance["id"]) for instance in instances if instance.get("name") == owner.name]
+    if len(ids) > 1 and wanted_id in ids:
+        raise RefusedError(
+            f"{len(ids)} instances are named {owner.name} (ids {', '.join(ids)}), and the service shows the instance "
+            f"of a {kind} by name only, so it is ambiguous. See the dashboard, and give the id of the {kind}."
+        )
+    if not ids and wanted_id not in [str(instance["id"]) for instance in instances]:
+        raise RefusedError(
+            f"There is no instance with id {wanted_id}, and the service shows the instance of a {kind} by name only: "
+            "use instance_name."
+        )
+    return Owner(ids[0] if len(ids) == 1 else None, owner.name)
+
+
+def _first_text(*values: object) -> str | None:
+    """Returns the first usable value as text. Only texts and numbers can be compared."""
+    for value in values:
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and value != "":
+            return str(value)
+    return None

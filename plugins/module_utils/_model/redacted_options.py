@@ -1,0 +1,29 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hides secrets in options where only their meaning tells which they are. Pure."""
+
+from __future__ import annotations
+
+from .._errors import MASK
+from .._secret_fields import PAYMENT_WORD, find_secrets, redact
+from .results import Options, Redacted
+
+
+def redact_addon_options(params: Options) -> Redacted:
+    """Hides the secrets in ``config``. Takes unvalidated options too."""
+    config, names = params.get("config"), params.get("write_only")
+    if not isinstance(config, dict):
+        return Redacted(params, set())
+    write_only = [str(name) for name in names] if isinstance(names, list) else []
+    return Redacted({**params, "config": redact(config, write_only)}, find_secrets(config, write_only))
+
+
+def redact_purchase_options(params: Options) -> Redacted:
+    """Hides all of ``request``: its fields are undocumented."""
+    request = params.get("request")
+    if not request:
+        return Redacted(params, set())
+    masked = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
+    return Redacted({**params, "request": masked}, find_secrets(request, word=PAYMENT_WORD))

@@ -1,0 +1,131 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests one change of an instance, and reads it again after an unclear response (contract, end of section 11)."""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+
+from .._errors import (
+    ApiError,
+    ClawHostersError,
+    NotFoundError,
+    RedirectedError,
+    ResponseError,
+    ServerError,
+    TransportError,
+    UnprocessableError,
+)
+from .._http.client import Client
+from .._model.instance import Action, decide, get_status, is_busy, label
+from .._model.resource import Resource
+from .instances import fetch_instance, instance_path
+
+
+class Effect(enum.Enum):
+    """Effect of one request."""
+
+    DONE = "done"
+    ALREADY = "already"  # rejected, since the wanted state is reached: another client was faster
+    REDECIDE = "redecide"  # rejected, since the instance was busy: decide again
+    RESEND = "resend"  # no response, and no visible effect yet
+
+
+class Change(t.NamedTuple):
+    """Response to one request; ``instance`` is its state after it, None if it is deleted.
+
+    ``is_lost``: the request was sent, and may still be executed.
+    """
+
+    effect: Effect
+    instance: Resource | None
+    rejection: ApiError | None = None
+    is_lost: bool = False
+
+
+def request_change(client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool) -> Change:
+    """Sends one request for ``action``, to bring ``current`` to the state ``wanted``.
+
+    Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
+    instance in the message.
+    """
+    path = instance_path(current["id"])
+    try:
+        request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
+        answer = client.request(*request)
+    except NotFoundError as refusal:
+        if action is Action.DELETE:
+            # An instance is deleted when GET returns 404 (contract 4.7).
+            return Change(Effect.ALREADY, fetch_instance(client, current["id"]), refusal)
+        raise
+    except UnprocessableError as refusal:
+        return _after_rejection(client, refusal, current, wanted, may_repeat)
+    except RedirectedError as fault:
+        # A second request would be redirected too.
+        return _after_fault(client, fault, current, wanted, action, may_repeat=False)
+    except (TransportError, ServerError, ResponseError) as fault:
+        return _after_fault(client, fault, current, wanted, action, may_repeat)
+    # The response to an action has only some of the fields (contract 0.3).
+    return Change(Effect.DONE, {**current, **(answer or {})})
+
+
+def _after_rejection(
+    client: Client, rejection: UnprocessableError, current: Resource, wanted: str, may_repeat: bool
+) -> Change:
+    """Reads the instance again after a 422. Raises ``rejection`` if its state does not explain it."""
+    try:
+        now = fetch_instance(client, current["id"])
+    except ClawHostersError as error:
+        # The rejection matters more than the reason why the instance can't be read.
+        rejection.add(f"Its current state can't be read: {error}")
+        raise rejection from None
+    if now is None and wanted == "absent":
+        return Change(Effect.ALREADY, None)
+    if now is not None and decide(now, wanted).action is Action.NONE:
+        return Change(Effect.ALREADY, now)
+    if now is not None and may_repeat and is_busy(now):
+        return Change(Effect.REDECIDE, now, rejection)
+    if now is not None:
+        rejection.add(f"{label(now)} is {now.get('status')}.")
+        if wanted == "absent" and now.get("billing_mode") == "monthly":
+            rejection.add(
+                "This instance has a monthly subscription. Cancel it in the dashboard; delete the instance when it has "
+                "ended."
+            )
+    raise rejection
+
+
+def _after_fault(
+    client: Client, fault: ClawHostersError, current: Resource, wanted: str, action: Action, may_repeat: bool
+) -> Change:
+    """Reads the instance again after a lost response or a 5xx. Raises ``fault`` if the change is not visible."""
+    try:
+        now = fetch_instance(client, current["id"])
+    except ClawHostersError:
+        if fault.may_have_been_sent:
+            fault.add(
+                f"It is unknown whether {label(current)} was changed, since it can't be read now. "
+                "Check it before you run this again."
+            )
+        raise fault from None
+    if action is Action.DELETE and (now is None or get_status(now) == "deleting"):
+        return Change(Effect.DONE, now)
+    if now is None:
+        fault.add(f"{label(current)} does not exist any more.")
+        raise fault
+    if action in (Action.START, Action.STOP):
+        next_action = decide(now, wanted).action
+        if next_action in (Action.NONE, Action.WAIT):
+            return Change(Effect.DONE, now)
+        if next_action is action and may_repeat:
+            return Change(Effect.RESEND, now, is_lost=fault.may_have_been_sent)
+    if action is Action.RESTART and fault.may_have_been_sent:
+        fault.add(
+            f"{label(now)} is {now.get('status')}, which does not show whether it was restarted. Nothing is sent again."
+        )
+    else:
+        fault.add(f"{label(now)} is {now.get('status')}: no change is visible. Run this again.")
+    raise fault

@@ -1,0 +1,178 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Brings one instance to a state: decide, request, read again, wait (interface 3, ``claw_instance``)."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, WaitTimeoutError
+from .._http.client import Client
+from .._model.instance import (
+    END_STATUS,
+    REQUEST_LOST,
+    Action,
+    decide,
+    format_status,
+    get_status,
+    is_busy,
+    is_healthy,
+    label,
+    predict,
+    state_reached,
+    summarize,
+)
+from .._model.instance_index import InstanceIndex
+from .._model.resource import Resource
+from .._model.results import ResourceChange
+from .._waiter import Waiter
+from .change_requests import Change, Effect, request_change
+from .instances import fetch_instance, refetch_instance
+
+PAUSED_WARNING = "{} is paused, not stopped: its balance ran out. Nothing was changed."
+
+
+@dataclass
+class InstanceManager:
+    """Changes one instance. Without a ``waiter`` it does not wait."""
+
+    client: Client
+    waiter: Waiter | None
+    wait_healthy: bool
+    warn: t.Callable[[str], None]
+
+    def ensure_state(self, found: Resource | None, wanted: str, sought: str = "that was asked for") -> ResourceChange:
+        """Brings ``found`` to the state ``wanted``; in check mode predicts it. ``sought`` describes the instance.
+
+        Sends at most two requests, the second only where interface 3 or the end of contract 11 allows it. Raises
+        RefusedError if the state table rejects it, WaitTimeoutError, what the client raises, and PartialError if one of
+        these follows an accepted request.
+        """
+        if found is None:
+            if wanted == "absent":
+                return ResourceChange(False, None, {}, {})
+            raise RefusedError(
+                f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard."
+            )
+        start = self._wait_until(lambda seen: decide(seen, wanted).action is not Action.WAIT, found)
+        if decide(start, wanted).action is Action.DELETE:
+            self.warn(f"Deleting {label(start)} may delete its backups too.")
+        first = self._attempt(start, start, wanted)
+        if isinstance(first, ResourceChange):
+            return first
+        try:
+            settled = self._wait_until(lambda seen: not is_busy(seen), t.cast("Resource", first.instance))
+            return t.cast("ResourceChange", self._attempt(start, settled, wanted, first))
+        except ClawHostersError as error:
+            raise _with_earlier_request(error, first) from None
+
+    def _attempt(
+        self, start: Resource, current: Resource, wanted: str, first: Change | None = None
+    ) -> ResourceChange | Change:
+        """Decides, and sends at most one request. Returns a Change if a second attempt is needed.
+
+        ``first`` is the response to the first attempt; there is no third.
+        """
+        may_have_changed = first is not None and first.is_lost
+        decision = decide(current, wanted)
+        if decision.action is Action.REJECT:
+            raise RefusedError(
+                f"{label(current)} has the status {current.get('status')} and can't be {wanted}: {decision.reason}"
+            )
+        if decision.action is Action.NONE:
+            return _build_change(start, wanted, may_have_changed, self._wait_for_unchanged(current, wanted))
+        if self.client.check_mode:
+            return _build_change(start, wanted, True, current)
+        change = request_change(self.client, current, wanted, decision.action, may_repeat=first is None)
+        if change.effect not in (Effect.DONE, Effect.ALREADY):
+            return change
+        changed = may_have_changed or change.effect is Effect.DONE
+        result = _build_change(start, wanted, changed, change.instance)
+        try:
+            return self._wait_for_changed(result, wanted, current, decision.action)
+        except ClawHostersError as error:
+            raise _with_earlier_request(error, change) from None
+
+    def _wait_for_changed(
+        self, result: ResourceChange, wanted: str, before: Resource, action: Action
+    ) -> ResourceChange:
+        """Returns ``result`` with the final instance. Raises PartialError if waiting fails after an accepted change."""
+        try:
+            return replace(result, resource=self._wait_for_state(wanted, before, result.resource))
+        except ClawHostersError as error:
+            if not result.changed:
+                raise
+            last = getattr(error, "last", None) or result.resource
+            hint = " Run this again to continue waiting." if isinstance(error, WaitTimeoutError) else ""
+            message = f"The {action.value} of {label(before)} was accepted. {error}{hint}"
+            raise PartialError(message, replace(result, resource=last).as_result("instance"), error) from None
+
+    def _wait_for_unchanged(self, current: Resource, wanted: str) -> Resource | None:
+        """Waits for health or deletion of an instance that needs no change. Returns its last state."""
+        if wanted == "stopped" and get_status(current) == "paused":
+            self.warn(PAUSED_WARNING.format(label(current)))
+        is_unhealthy = wanted == "started" and self.wait_healthy and not is_healthy(current)
+        if self.client.check_mode or not (wanted == "absent" or is_unhealthy):
+            return current
+        return self._wait_for_state(wanted, current, current)
+
+    def _wait_until(self, is_done: t.Callable[[Resource], bool], current: Resource) -> Resource:
+        """Waits for an instance that is busy, and returns it."""
+        if is_done(current):
+            return current
+        if self.waiter is None:
+            raise RefusedError(
+                f"{label(current)} is {current.get('status')}, and the next step depends on how that ends: "
+                "run this again later, or with wait: true."
+            )
+        return self.waiter.until(
+            lambda seconds: refetch_instance(self.client, current, seconds), is_done, format_status, "settled"
+        )
+
+    def _wait_for_state(self, wanted: str, before: Resource, current: Resource | None) -> Resource | None:
+        """Waits until the instance is as wanted, and returns it. Returns at once without a waiter."""
+        if self.waiter is None or (wanted == "absent" and current is None):
+            return current or before
+        if wanted == "absent":
+            return self._wait_until_deleted(self.waiter, t.cast("Resource", current))
+        return self.waiter.until(
+            lambda seconds: refetch_instance(self.client, before, seconds),
+            state_reached(wanted, get_status(before), wait_healthy=self.wait_healthy),
+            format_status,
+            "healthy" if self.wait_healthy else END_STATUS[wanted],
+        )
+
+    def _wait_until_deleted(self, waiter: Waiter, last: Resource) -> Resource:
+        """Returns the last state of an instance that is deleted now."""
+
+        def fetch(seconds: float) -> Resource | None:
+            nonlocal last
+            now = fetch_instance(self.client, last["id"], retry_timeout=seconds)
+            last = now or last
+            return now
+
+        try:
+            waiter.until(fetch, lambda now: now is None, lambda now: format_status(now or last), "gone")
+        except WaitTimeoutError:
+            # A deleted record may stay readable although it has left the list (contract 4.7).
+            if str(last["id"]) in InstanceIndex(self.client.fetch_all("/instances", retry_timeout=0.0)).by_id:
+                raise
+        return last
+
+
+def _build_change(start: Resource, wanted: str, changed: bool, instance: Resource | None) -> ResourceChange:
+    before = summarize(start)
+    after = predict(start, wanted, decide(start, wanted).action) if changed else before
+    return ResourceChange(changed, instance, before, after)
+
+
+def _with_earlier_request(error: ClawHostersError, change: Change) -> ClawHostersError:
+    """Returns ``error`` with what happened to the request before it."""
+    if isinstance(error, PartialError) or not (change.rejection or change.is_lost):
+        return error
+    earlier = f"An earlier request was rejected: {change.rejection}" if change.rejection else REQUEST_LOST
+    cause = error if isinstance(error, ApiError) else change.rejection
+    return PartialError(f"{error} {earlier}", {"changed": False}, cause)

@@ -1,0 +1,125 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finds the instance and the backup of a restore (interface 3, ``claw_backup_restore``)."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import NotFoundError, RefusedError
+from .._http.client import Client
+from .._model.backup import format_left_out
+from .._model.instance import label
+from .._model.ownership import filter_by_instance, has_owner, parse_owner
+from .._model.resource import Resource
+from .._model.restore import RestoreQuery
+from .._state.journal import Journal, OperationKey, OperationState, normalize_url
+from .at_most_once import AtMostOnce
+from .backups import fetch_backup, fetch_backups
+from .instances import fetch_instance, find_instance
+
+
+@dataclass(frozen=True)
+class RestoreTarget:
+    """Instance and backup of a restore, and the operation that the journal knows it by."""
+
+    operation: AtMostOnce
+    instance: Resource
+    backup: Resource
+
+
+@dataclass
+class RestoreFinder:
+    """Finds what is to be restored for one incident."""
+
+    client: Client
+    journal: Journal
+    incident: str
+    force: bool
+    warn: t.Callable[[str], None]
+
+    def operation(self, instance_id: object) -> AtMostOnce:
+        """Returns the operation that restores this instance for the incident."""
+        service = normalize_url(self.client.settings.api_url)
+        return AtMostOnce(self.journal, OperationKey("restore", service, self.incident, str(instance_id)), self.warn)
+
+    def find_named(self, query: RestoreQuery) -> tuple[Resource, Resource | None]:
+        """Returns the instance, and the backup if it was given by id."""
+        try:
+            backup = None if query.backup_id is None else fetch_backup(self.client, query.backup_id)
+        except NotFoundError:
+            if instance := self._find_restored_before(query):
+                return instance, None
+            raise
+        if backup is not None and not query.names_instance:
+            return self._find_owner(backup), backup
+        instance = find_instance(self.client, query.instance_id, query.instance_name)
+        if instance is None:
+            sought = query.instance_name if query.instance_id is None else f"with id {query.instance_id}"
+            raise RefusedError(f"There is no instance {sought}: nothing was sent.")
+        if backup is not None:
+            self._require_own(backup, instance)
+        return instance, backup
+
+    def find_newest(self, query: RestoreQuery, instance: Resource) -> Resource:
+        """Returns the newest usable backup of the instance. Warns of newer ones that are not usable."""
+        backups = fetch_backups(self.client, None, instance["id"], None)
+        backup, newer = query.choose_newest(backups, instance)
+        if newer:
+            self.warn(f"{label(instance)}: {format_left_out(newer)} Backup {backup['id']} is the newest usable one.")
+        return backup
+
+    def find_recorded(self, state: OperationState, backup: Resource | None) -> Resource:
+        """Returns the backup that the journal names; only its id if it does not exist any more."""
+        backup_id = state.notes.get("backup_id")
+        if backup is not None and str(backup["id"]) == str(backup_id):
+            return backup
+        try:
+            return fetch_backup(self.client, backup_id)
+        except NotFoundError:
+            return {"id": backup_id}
+
+    def _find_restored_before(self, query: RestoreQuery) -> Resource | None:
+        """Returns the instance if it was restored for this incident before: its backup may have expired since."""
+        if self.force:
+            return None
+        if query.names_instance:
+            instance = find_instance(self.client, query.instance_id, query.instance_name)
+            return None if instance is None or self.operation(instance["id"]).state() is None else instance
+        for key, state in self.journal.read_states().items():
+            is_of_incident = key == self.operation(key.instance_id).operation
+            if is_of_incident and str(state.notes.get("backup_id")) == str(query.backup_id):
+                return fetch_instance(self.client, key.instance_id)
+        return None
+
+    def _find_owner(self, backup: Resource) -> Resource:
+        """Returns the instance that the backup shows."""
+        if not has_owner(backup):
+            raise RefusedError(
+                f"Backup {backup['id']} does not show its instance: give the instance with instance_id too."
+            )
+        owner = parse_owner(backup)
+        instance = fetch_instance(self.client, owner.id) if owner.id else find_instance(self.client, None, owner.name)
+        if instance is None:
+            raise RefusedError(
+                f"Backup {backup['id']} is of {owner}, which does not exist any more: a backup can only be restored to "
+                "the instance that it was taken from. Nothing was sent."
+            )
+        self._require_own(backup, instance)
+        return instance
+
+    def _require_own(self, backup: Resource, instance: Resource) -> None:
+        """Raises RefusedError if the backup shows another instance."""
+        if not has_owner(backup):
+            self.warn(
+                f"Backup {backup['id']} does not show its instance, so it may not be a backup of {label(instance)}."
+            )
+        elif not filter_by_instance(
+            [backup], instance["id"], None, "backup", lambda: self.client.fetch_all("/instances")
+        ):
+            raise RefusedError(
+                f"Backup {backup['id']} is of {parse_owner(backup)}, not of {label(instance)}: nothing was sent."
+            )
