@@ -28,7 +28,7 @@ from support.controller import BIN, Controller, Run
 PATIENCE = 240
 """Seconds after which a test gives up."""
 NASTY = "{{ lookup('pipe', 'touch was-run') }}"
-PLAY = "PLAY [Restore an instance that has stayed unhealthy]"
+PLAY = "PLAY [Restore an unhealthy instance]"
 
 
 @pytest.fixture(autouse=True)

@@ -107,7 +107,7 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
     run = restore(controller, 1, restore_confirm=value)
     assert run.rc != 0
     # ansible-core 2.18 takes null for no value of a text at all.
-    refusals = ("restore_confirm is empty and nobody typed the name.", "argument 'restore_confirm' is of type")
+    refusals = ("restore_confirm is empty, and no name was typed.", "argument 'restore_confirm' is of type")
     assert any(map(run.says, refusals))
     assert simulator.calls(POSTS) == []
 
@@ -164,8 +164,8 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
             screen, _none = process.communicate(timeout=120)
     assert process.returncode != 0
     assert simulator.calls(POSTS) == []
-    assert "is under way; it is waited for." in screen
-    assert "This run was only to wait for a restore that another run had sent; it sent none itself." in screen
+    assert "is in progress; this run waits for it." in screen
+    assert "This run only waited for a restore sent by another run; it sent none itself." in screen
     assert "was not executed, and this run only waited for it. Nothing was sent." in screen
     assert "Run the same command again to see the current plan and confirm it:" in screen
     assert [one["kind"] for one in record(controller)[-1]["instances"]] == ["not_sent"]
@@ -258,7 +258,7 @@ def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_rena
         times=None,
     )
     run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
-    assert "It was restored for this incident before, sent at 20" in run.stdout
+    assert "This incident already has a restore, sent at 20" in run.stdout
     assert "The instance with id 1 is named other-bot, not web-bot; nothing was done." in run.stdout
     assert simulator.calls(POSTS) == []
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fixtures for tests of the role ``restore``: instances, backups, and a plan."""
+"""Shared data of the tests of the role ``restore``: an instance with its backups, and its plan."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ TRICKY_NAMES = [
     " no ",
     "two\nlines",
 ]
-"""Names with a meaning in YAML, a shell or a template. Every fourth is of another kind."""
+"""Names with a special meaning in YAML, a shell or a template. Every fourth is of another kind."""
 
 
 def plan(result: dict[str, t.Any] | None = None, **settings: t.Any) -> RestorePlan:
-    """Builds the plan to restore web-bot. ``result`` overrides keys of the module's result."""
+    """Returns the plan to restore web-bot if the module returns ``result``."""
     candidates = match_backups(parse_targets("web-bot", None), INSTANCES, BACKUPS)
     outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}
     return build_plans(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, INSTANCES, NOW)[0]

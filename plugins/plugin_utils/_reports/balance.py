@@ -26,7 +26,7 @@ Data = dict[str, t.Any]
 
 @dataclass
 class BalancePlan:
-    """What the role does in one round. ``lines`` describe it to people."""
+    """The plan of one round. ``lines`` describe it to people."""
 
     cost: int | None
     """Claws a day before the stops."""

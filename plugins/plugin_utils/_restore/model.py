@@ -60,7 +60,7 @@ class RestorePlan:
     sends: bool
     """True if a restore will be sent. A restore that is in progress or completed is ready, too."""
     answer: str
-    """What the user must type to confirm this restore."""
+    """The text that confirms this restore."""
     id_reason: str
     """Why that is the id; empty if it is the name."""
     lines: list[str] = field(default_factory=list)

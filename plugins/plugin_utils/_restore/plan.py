@@ -199,7 +199,7 @@ def _plan_lines(plan: RestorePlan) -> list[str]:
     else:
         lines.append("DATA LOSS: all changes since the backup was taken, at an unknown time, will be overwritten.")
     if plan.sent_at:
-        lines.append(f"It was already restored for this incident{when}. With restore_force the restore is sent again.")
+        lines.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
     if plan.id_reason:
         lines.append(f"{plan.id_reason}. Confirm with its id instead: {plan.answer}.")
     if get_status(plan.instance or {}) != "running":

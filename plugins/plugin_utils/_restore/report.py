@@ -232,7 +232,7 @@ def _select_tag(kind: str) -> str:
 
 def _format_success(restored: Step) -> tuple[str, str]:
     if restored.changed:
-        return "restored", "Restored, running and healthy."
+        return "restored", "Restored. The instance is running and healthy."
     when = format_sent_and_completed(restored.sent_at, restored.completed_at)
     return _RESTORED_BEFORE, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
 
@@ -259,7 +259,7 @@ def _build_unplanned_verdict(failure: Step, target: Data, index: InstanceIndex) 
 
 
 def _set_common_command(verdicts: list[Verdict], targets: list[Data], plans: list[RestorePlan], settings: Data) -> None:
-    """Gives all instances that the failure of the whole run stopped the same command, which restores all of them."""
+    """Sets one command, for all instances, in the verdicts of a failure that stopped the whole run."""
     stopped = [verdict for verdict in verdicts if verdict.kind in _RUN_FAILURES]
     if not stopped:
         return

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Text of others on screens, in file names and in commands."""
+"""Tests of the formatting of untrusted text for screens, file names and commands."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_what_is_not_there_is_a_dash():
 
 
 def loaded(text: str) -> t.Any:
-    """What Ansible makes of a variable in YAML."""
+    """Returns the value that Ansible reads from a variable in YAML."""
     return DataLoader().load(text)["name"]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the balance guard stops, whatever the service tells."""
+"""Tests of the plan of the role balance_guard."""
 
 from __future__ import annotations
 
@@ -32,73 +32,73 @@ def stopped(plan):
 @pytest.mark.parametrize(
     ("days", "expected"), [(4, []), (5, ["3"]), (6, ["3", "1"]), (11, ["3", "1"]), (12, ["3", "1", "2"])]
 )
-def test_as_far_as_needed_in_order(days, expected):
+def test_stops_in_order_and_only_as_many_as_needed(days, expected):
     plan = build_plan(billing(), FLEET, ORDER, days)
     assert stopped(plan) == expected
     assert plan.holds_after
 
 
-def test_addons_of_an_instance_go_with_it():
+def test_savings_include_addons():
     addons = [{"instance_name": "bot-3", "daily_claws": 30}, {"instance_name": None}, "odd"]
     assert build_plan(billing(addons=addons), FLEET, ["bot-3"], 5).stops[0]["saves"] == 90
 
 
-def test_what_is_not_told_is_left_alone():
+def test_an_instance_without_a_reported_cost_is_not_stopped():
     plan = build_plan(billing(costs=(100, 40, None, 50)), FLEET, ["bot-3"], 7)
     assert stopped(plan) == []
     assert "does not report its cost" in plan.lines[1]
     assert not plan.holds_after
 
 
-def test_nothing_costs_anything():
+def test_without_costs_the_balance_lasts():
     assert build_plan(billing(cost=0, days=None), FLEET, ORDER, 7).holds
 
 
 @pytest.mark.parametrize("order", [["nobody"], ["bot-1", "bot-1"]])
-def test_an_order_that_is_not_clear(order):
+def test_unknown_or_repeated_names_are_rejected(order):
     with pytest.raises(RefusedError):
         build_plan(billing(), FLEET, order, 0)
 
 
 @pytest.mark.parametrize("order", [[" bot-1"], "bot-1", " bot-1 , ,bot-3"])
-def test_only_in_a_text_are_blanks_around_names_left_out(order):
+def test_white_space_is_ignored_only_in_comma_separated_text(order):
     fleet = [*FLEET, {"id": 5, "name": " bot-1", "status": "running"}]
     billed = billing(costs=(100, 40, 60, 50, 100))
     assert stopped(build_plan(billed, fleet, order, 5)) == ["5" if isinstance(order, list) else "1"]
 
 
 @pytest.mark.parametrize("order", [["bot-1 "], ["bot-1,bot-3"]])
-def test_a_name_in_a_list_is_exact(order):
+def test_names_in_a_list_match_exactly(order):
     with pytest.raises(RefusedError, match="names unknown instances"):
         build_plan(billing(), FLEET, order, 5)
 
 
-def plan_after(*, cost, running=(), really_stopped=("3",), days=5):
-    """The plan after a round in which bot-3 and bot-1 were told to stop, of which ``running`` still run."""
+def plan_after(*, cost, running=(), stopped_ids=("3",), days=5):
+    """Returns the plan after a round that stopped bot-3 and bot-1; those in ``running`` still run."""
     fleet = [bot if bot["id"] not in (1, 3) or bot["id"] in running else {**bot, "status": "stopped"} for bot in FLEET]
-    last = {"cost": 250, "stops": [{"id": "3"}, {"id": "1"}], "stopped": list(really_stopped)}
+    last = {"cost": 250, "stops": [{"id": "3"}, {"id": "1"}], "stopped": list(stopped_ids)}
     return build_plan(billing(cost=cost), fleet, ORDER, days, [last])
 
 
-def test_a_round_that_bought_too_little_is_followed_by_the_next():
+def test_a_round_that_saved_too_little_is_followed_by_another():
     assert stopped(plan_after(cost=240)) == ["2"]
 
 
-def test_a_round_that_stopped_nothing_is_followed_by_the_next():
-    assert stopped(plan_after(cost=250, running=(1, 3), really_stopped=())) == ["2"]
+def test_a_round_that_stopped_nothing_is_followed_by_another():
+    assert stopped(plan_after(cost=250, running=(1, 3), stopped_ids=())) == ["2"]
 
 
 @pytest.mark.parametrize(
     ("cost", "running"), [(250, ()), (260, ()), pytest.param(200, (3,), id="one of them is still running")]
 )
-def test_stops_that_do_not_count_yet_are_not_followed_by_more(cost, running):
+def test_no_round_follows_stops_that_are_not_counted_yet(cost, running):
     plan = plan_after(cost=cost, running=running)
     assert stopped(plan) == []
     assert not plan.holds_after
     assert "does not count the stops yet" in plan.lines[-1]
 
 
-def test_what_was_tried_is_not_tried_again():
+def test_no_instance_is_tried_twice():
     plan = build_plan(billing(), FLEET, ["bot-3"], 5, [{"cost": 250, "stops": [{"id": "3"}], "stopped": []}])
     assert stopped(plan) == []
     assert plan.lines[-1].startswith("That is not enough")
@@ -110,12 +110,12 @@ ANYTHING = (
 
 
 @given(ANYTHING, ANYTHING, ANYTHING, st.lists(ANYTHING, min_size=4, max_size=4), st.integers(0, 100))
-def test_no_value_crashes_it_and_nothing_unnamed_is_stopped(balance, cost, days, costs, min_days):
+def test_any_value_is_handled_and_only_named_instances_are_stopped(balance, cost, days, costs, min_days):
     plan = build_plan(billing(balance, cost, days, costs), FLEET, ORDER, min_days)
     assert set(stopped(plan)) <= {"1", "2", "3"}
     assert plan.lines
 
 
 @given(ANYTHING, ANYTHING)
-def test_billing_of_any_shape(summary, usage):
+def test_any_shape_of_billing_is_handled(summary, usage):
     assert build_plan({"summary": summary, "usage": usage}, FLEET, ORDER, 7).stops == []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reports are their owner's alone, and no run of an incident loses another's."""
+"""Tests of report files: permissions, locking, and concurrent runs of an incident."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RUN = {"id": "a", "incident": "INC-1", "began_at": "2026-02-03T10:00:00+00:00", 
 
 @pytest.fixture
 def template(tmp_path):
-    """A page that names its runs."""
+    """Returns the path of a template that lists the runs."""
     path = tmp_path / "page.j2"
     path.write_text("{{ latest.id }} of {% for run in runs %}{{ run.id }}{% endfor %}{{ text }}\n", encoding="utf-8")
     return str(path)
@@ -49,7 +49,7 @@ def record_many(start, page, template, names):
             record_run(str(page), template, {}, {**RUN, "id": name, "outcome": outcome})
 
 
-def test_runs_at_the_same_time_are_all_on_record(page, template):
+def test_concurrent_runs_are_all_recorded(page, template):
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(3)
     groups = [[f"{group}{number}" for number in range(8)] for group in "xyz"]
@@ -65,7 +65,7 @@ def test_runs_at_the_same_time_are_all_on_record(page, template):
     assert not list(page.parent.glob("*.draft"))
 
 
-def test_a_page_is_text_and_its_owner_s_alone(page, template):
+def test_a_page_is_escaped_and_readable_by_its_owner_only(page, template):
     prepare_folder(str(page))
     assert list(page.parent.iterdir()) == []
     record_run(str(page), template, {"text": "<b>\ud800"}, RUN)
@@ -75,7 +75,7 @@ def test_a_page_is_text_and_its_owner_s_alone(page, template):
     assert stat.S_IMODE(page.parent.stat().st_mode) == 0o700
 
 
-def test_a_page_that_says_nothing_new_is_written_anew_and_is_no_change(page, template):
+def test_an_unchanged_page_is_written_and_not_reported_as_changed(page, template):
     prepare_folder(str(page))
     variables = {"latest": RUN, "text": "x1"}
 
@@ -91,7 +91,7 @@ def test_a_page_that_says_nothing_new_is_written_anew_and_is_no_change(page, tem
 
 
 @pytest.mark.parametrize("content", ['{"runs":[{"began_at":"x"}]}', "[" * 100_000, '{"incident": "INC-2", "runs": []}'])
-def test_a_record_that_can_not_be_read_is_kept_under_another_name(page, template, content):
+def test_a_record_that_can_not_be_parsed_is_renamed(page, template, content):
     page.parent.mkdir()
     page.write_text("the page of then", encoding="utf-8")
     page.with_suffix(".json").write_text(content, encoding="utf-8")
@@ -104,7 +104,7 @@ def test_a_record_that_can_not_be_read_is_kept_under_another_name(page, template
     assert old_page.read_text(encoding="utf-8") == "the page of then"
 
 
-def test_what_is_laid_in_its_place_is_not_written_into(page, template, tmp_path):
+def test_links_and_pipes_are_replaced_and_never_written_to(page, template, tmp_path):
     page.parent.mkdir()
     victims = [tmp_path / "victim.json", tmp_path / "victim.html"]
     for victim, suffix in zip(victims, (".json", ".html"), strict=True):
@@ -134,7 +134,7 @@ def test_a_file_of_another_user_is_neither_read_nor_written(page, template, owne
     assert aside == {their_page, their_record}
 
 
-def test_a_folder_of_another_user_is_refused(page, template, owners, tmp_path):
+def test_a_folder_of_another_user_is_rejected(page, template, owners, tmp_path):
     page.parent.mkdir()
     own = tmp_path / "own"
     own.mkdir()
@@ -153,15 +153,15 @@ def test_a_folder_of_another_user_is_refused(page, template, owners, tmp_path):
     assert not [*page.parent.iterdir(), *own.iterdir()]
 
 
-def test_a_place_that_can_not_be_used_is_told_before_anything_is_sent(tmp_path):
+def test_an_unusable_folder_is_an_error_before_anything_is_sent(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(ReportError) as told:
+    with pytest.raises(ReportError) as raised:
         prepare_folder(str(tmp_path / "file/INC-1.html"))
-    assert str(told.value).startswith(f"The report can't be written to {tmp_path}/file/INC-1.html: ")
-    assert str(told.value).endswith(". Nothing was sent.")
+    assert str(raised.value).startswith(f"The report can't be written to {tmp_path}/file/INC-1.html: ")
+    assert str(raised.value).endswith(". Nothing was sent.")
 
 
-def test_where_there_are_no_locks_the_run_is_recorded_without(page, template, monkeypatch):
+def test_a_run_is_recorded_on_a_file_system_without_locks(page, template, monkeypatch):
     def no_locks(*_args, **_named):
         raise OSError(report_files.errno.ENOLCK, "No locks available")
 
@@ -171,7 +171,7 @@ def test_where_there_are_no_locks_the_run_is_recorded_without(page, template, mo
     assert runs_of(page) == ["a"]
 
 
-def test_another_run_that_holds_the_records_for_too_long_is_not_waited_for(page, template, monkeypatch):
+def test_waiting_for_the_lock_times_out(page, template, monkeypatch):
     monkeypatch.setattr(report_files, "LOCK_TIMEOUT", 0.01)
     prepare_folder(str(page))
     with (

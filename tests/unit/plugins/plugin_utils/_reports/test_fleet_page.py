@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the fleet page shows, whatever the service tells."""
+"""Tests of the variables of the fleet page."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ANYTHING = (
 )
 
 
-def of(instances, billing=None, backups=(), journal="", now=NOW):
+def build(instances, billing=None, backups=(), journal="", now=NOW):
     return build_page(instances, billing or {}, backups if backups is None else list(backups), journal, OPTIONS, now)
 
 
-def test_nothing_at_all():
-    assert of([])["headline"] == "There are no instances in this account."
+def test_an_empty_account():
+    assert build([])["headline"] == "There are no instances in this account."
 
 
-def test_trouble_comes_first_and_ages_are_told():
+def test_instances_in_trouble_come_first_and_ages_are_shown():
     instances = [
         {"id": 1, "name": "a", "status": "running", "health_status": "healthy"},
         {"id": 2, "name": "b", "status": "running", "health_status": "unhealthy"},
@@ -41,12 +41,12 @@ def test_trouble_comes_first_and_ages_are_told():
         {"id": 2, "instance_id": 1, "created_at": "2026-02-02T08:00:00Z"},
         {"id": 3, "instance_name": "b", "created_at": "2026-02-01T08:00:00Z"},
     ]
-    made = of(instances, backups=backups)
+    made = build(instances, backups=backups)
     assert [row["name"] for row in made["rows"]] == ["b", "c", "a"]
     assert [row["backup"]["word"] for row in made["rows"]] == ["overdue", "missing", ""]
     assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
     assert made["headline"] == "2 of 3 instances need attention."
-    unknown = of(instances, backups=None)
+    unknown = build(instances, backups=None)
     assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
     assert unknown["counts"]["missing"] == 0
 
@@ -60,27 +60,27 @@ def test_trouble_comes_first_and_ages_are_told():
         (-5, "", "No instance is in trouble, but the balance is low and 1 of 1 has no fresh backup."),
     ],
 )
-def test_the_headline_tells_what_else_there_is_to_see_to(balance, taken, headline):
+def test_the_headline_names_a_low_balance_and_missing_backups(balance, taken, headline):
     instances = [{"id": 1, "name": "a", "status": "running", "health_status": "healthy"}]
     billing = {"summary": {"claws_balance": balance, "daily_claw_cost": 100}}
     backups = [{"id": 1, "instance_id": 1, "created_at": taken}]
-    assert of(instances, billing, backups)["headline"] == headline
+    assert build(instances, billing, backups)["headline"] == headline
 
 
-def test_the_fingerprint_outlasts_a_minute_but_no_change():
+def test_the_fingerprint_ignores_ages_and_depends_on_the_content():
     instances = [{"id": 1, "name": "a", "status": "running"}]
     backups = [{"id": 1, "instance_id": 1, "created_at": "2026-02-03T08:00:00Z"}]
-    before = of(instances, backups=backups)["fingerprint"]
-    assert of(instances, backups=backups, now=NOW + timedelta(minutes=5))["fingerprint"] == before
-    assert of(instances, backups=backups, now=NOW + timedelta(days=5))["fingerprint"] != before
-    assert of([{**instances[0], "status": "stopped"}], backups=backups)["fingerprint"] != before
+    before = build(instances, backups=backups)["fingerprint"]
+    assert build(instances, backups=backups, now=NOW + timedelta(minutes=5))["fingerprint"] == before
+    assert build(instances, backups=backups, now=NOW + timedelta(days=5))["fingerprint"] != before
+    assert build([{**instances[0], "status": "stopped"}], backups=backups)["fingerprint"] != before
 
 
 @pytest.mark.parametrize(
     ("balance", "cost", "is_over"), [(1000, 100, True), (1000, 1, False), (1000, 0, False), (5, 1000, True)]
 )
 def test_the_forecast_stays_in_its_frame(balance, cost, is_over):
-    chart = of([], {"summary": {"claws_balance": balance, "daily_claw_cost": cost}})["money"]["chart"]
+    chart = build([], {"summary": {"claws_balance": balance, "daily_claw_cost": cost}})["money"]["chart"]
     assert chart["is_over"] is is_over
     assert 0 <= chart["end_x"] <= 600
     assert 0 <= chart["end_y"] <= 150
@@ -89,13 +89,13 @@ def test_the_forecast_stays_in_its_frame(balance, cost, is_over):
 @given(ANYTHING, ANYTHING, ANYTHING)
 def test_billing_of_any_shape(balance, cost, days):
     summary = {"claws_balance": balance, "daily_claw_cost": cost, "days_remaining": days}
-    made = of([{"id": 1}], {"summary": summary, "usage": {"instances": [{"id": 1, "daily_claws": cost}]}})
+    made = build([{"id": 1}], {"summary": summary, "usage": {"instances": [{"id": 1, "daily_claws": cost}]}})
     assert json.dumps(made["money"])
 
 
 @given(st.dictionaries(st.sampled_from(["name", "status", "health_status", "tier", "created_at"]), ANYTHING))
 def test_instances_of_any_shape(fields):
-    (row,) = of([{"id": 1, **fields}])["rows"]
+    (row,) = build([{"id": 1, **fields}])["rows"]
     assert all(str(value).isprintable() for value in row.values())
 
 
@@ -110,7 +110,7 @@ def test_restores_are_read_as_the_modules_read_them():
         {**line, "event": "no such event", "at": "2026-02-02T10:00:01Z"},
         {**other, "kind": "purchase", "event": "intended", "at": "2026-02-02T10:00:00Z"},
     ]
-    restores = of([], journal="\n".join([*map(json.dumps, lines), "[" * 100_000, ""]))["restores"]
+    restores = build([], journal="\n".join([*map(json.dumps, lines), "[" * 100_000, ""]))["restores"]
     assert restores["unreadable"] == 2
     (entry,) = restores["entries"]
     assert (entry["outcome"], entry["took"], entry["backup"]) == ("completed", "5 min", "12")
@@ -120,4 +120,4 @@ def test_restores_are_read_as_the_modules_read_them():
 
 @given(st.text(max_size=100))
 def test_a_journal_of_any_text(text):
-    assert of([], journal=text)["restores"]["entries"] == []
+    assert build([], journal=text)["restores"]["entries"] == []

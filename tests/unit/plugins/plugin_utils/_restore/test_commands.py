@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The next command that the restore runbook prints; more of it is tested over HTTP."""
+"""Tests of the next command that the role restore prints. test_role_restore.py has more."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.restores import NOW, SETTINGS, WEB, plan
 ROLE = Path(__file__).resolve().parents[5] / "roles/restore"
 
 
-def test_defaults_are_the_role_s():
+def test_the_defaults_match_the_role():
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
     options = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))
     options = options["argument_specs"]["main"]["options"]
@@ -31,7 +31,7 @@ def test_defaults_are_the_role_s():
     assert defaults == {name: option["default"] for name, option in options.items() if "default" in option}
 
 
-def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
+def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
     def command(status):
         refused = {"instance": {**WEB, "status": status}, "restore": None, "msg": "Not from here."}
         run = {
@@ -59,7 +59,7 @@ def test_a_status_that_needs_force_gets_it_and_one_that_settles_is_waited_for():
         (None, [77], "restore_instance_ids=77"),
     ],
 )
-def test_the_next_command_names_an_instance_as_the_user_did_where_that_is_safe(names, ids, named_as):
+def test_the_next_command_names_an_instance_as_the_user_did_if_that_needs_no_quoting(names, ids, named_as):
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
     plans = build_plans(match_backups(parse_targets(names, ids), instances, []), [], SETTINGS, instances, NOW)
     run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": parse_targets(names, ids), "is_over": True}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What confirms a restore, and what does not."""
+"""Tests of the answers that confirm a restore."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from support.restores import BACKUPS, NOW, SETTINGS, WEB
 
 
 def answer(name, *others, ids=None):
-    """What confirms an instance with id 1; the others have the ids 2, 3, and so on, unless ``ids`` says otherwise."""
+    """Returns the answer that confirms id 1. The other names have the ids 2, 3, and so on, or ``ids``."""
     instances = [{"id": 1, "name": name}]
     instances += [{"id": one, "name": other} for one, other in zip(ids or range(2, 99), others, strict=False)]
     return build_confirmation(instances[0], instances).answer
 
 
-def plans_of(*names, unsent=()):
-    """Plans for instances of these names, with the ids 1, 2, and so on; those of ``unsent`` have no backup."""
+def build_named_plans(*names, unsent=()):
+    """Returns plans for instances with these names and the ids 1, 2, and so on; those in ``unsent`` have no backup."""
     instances = [{"id": number, "name": name, "status": "running"} for number, name in enumerate(names, 1)]
     backups = [{**BACKUPS[0], "id": 10 + one["id"], "instance_id": one["id"]} for one in instances]
     backups = [one for one in backups if one["instance_id"] not in unsent]
@@ -47,7 +47,7 @@ def plans_of(*names, unsent=()):
 
 
 @pytest.mark.parametrize("name", ["web-bot", "web bot", "<b>{{ x }}</b>", "B\xfcro", "a,b", "true", "1"])
-def test_a_name_that_is_no_other_s_confirms(name):
+def test_a_unique_name_confirms(name):
     assert answer(name, "shop-bot", None, "") == name
     assert answer(f"  {name} ", "shop-bot") == name
 
@@ -69,9 +69,9 @@ def test_a_name_that_is_no_other_s_confirms(name):
         "x" * 256,
     ],
 )
-def test_a_name_that_is_blank_or_can_not_be_typed_does_not(name):
+def test_a_name_that_is_blank_or_can_not_be_typed_does_not_confirm(name):
     assert answer(name) == "1"
-    (plan,) = plans_of(name)
+    (plan,) = build_named_plans(name)
     assert any("Confirm with its id instead: 1." in line for line in plan.lines)
     for given_instead in (str(name), str(name).strip(), "", " ", "\u3000", ","):
         assert not is_confirmed(given_instead, [plan])
@@ -92,26 +92,26 @@ def test_a_name_that_is_blank_or_can_not_be_typed_does_not(name):
         "web-bot\ufe0f",
     ],
 )
-def test_names_that_could_be_taken_for_each_other_do_not(other):
+def test_names_that_look_alike_do_not_confirm(other):
     mine = "web-bOt" if "0" in other else "web-bot"
     assert answer(mine, "shop-bot", other) == "1"
     assert answer(other, "shop-bot", mine) == "1"
 
 
 @pytest.mark.parametrize(("one", "other"), [("Il-1|", "lI-|1"), ("10", "lO"), ("O0-bot", "0O-bot")])
-def test_letters_that_look_the_same_are_the_same(one, other):
+def test_ascii_letters_that_look_alike_do_not_distinguish_names(one, other):
     assert answer(one, other) == "1"
 
 
 @pytest.mark.parametrize("name", ["7", " 7 ", "\uff17"])
-def test_a_name_that_reads_as_the_id_of_another_does_not(name):
+def test_a_name_that_looks_like_the_id_of_another_does_not_confirm(name):
     assert answer(name, "shop-bot", ids=[7]) == "1"
     assert answer("lO", "shop-bot", ids=[10]) == "1"
     assert answer("1", "shop-bot", ids=[7]) == "1"
 
 
 @pytest.mark.parametrize("other", ["web-bot2", "Web-bot", "web_bot", "", None, "B\xfcro"])
-def test_names_that_differ_for_everybody_do(other):
+def test_names_that_look_different_confirm(other):
     assert answer("web-bot", other) == "web-bot"
 
 
@@ -124,33 +124,33 @@ def test_no_answer_confirms_two_instances(one, other):
 
 
 @given(st.text(st.sampled_from("webot- \u3000\u200b\u0301\u043e0O"), min_size=1, max_size=8), st.data())
-def test_white_space_and_invisible_characters_tell_no_names_apart(name, data):
+def test_white_space_and_invisible_characters_do_not_distinguish_names(name, data):
     invisible = data.draw(st.text(st.sampled_from(" \xa0\u3000\u200b\u2060\u202e\ufe0f"), max_size=3))
     cut = data.draw(st.integers(0, len(name)))
-    # A mark that stands elsewhere belongs to another letter.
+    # A combining mark must stay with its letter.
     if not any(unicodedata.category(letter).startswith("M") for letter in name[cut : cut + 1]):
         assert answer(name, name[:cut] + invisible + name[cut:]) == "1"
 
 
-def test_the_name_confirms_and_nothing_else_does():
-    (plan,) = plans_of("web-bot")
+def test_only_the_name_confirms():
+    (plan,) = build_named_plans("web-bot")
     assert is_confirmed("web-bot", [plan])
     assert is_confirmed(" web-bot\n", [plan])
     for wrong in ("", "1", "Web-bot", "web-bot,", ",web-bot", "web-bot,web-bot", "web", "w\u0435b-bot"):
         assert not is_confirmed(wrong, [plan])
 
 
-def test_one_name_with_a_comma_confirms_alone_and_not_among_several():
-    (alone,) = plans_of("a,b")
+def test_a_name_with_a_comma_confirms_only_a_single_restore():
+    (alone,) = build_named_plans("a,b")
     assert is_confirmed("a,b", [alone])
-    several = plans_of("a,b", "c")
+    several = build_named_plans("a,b", "c")
     assert expected_answer(several) == "1,c"
     assert is_confirmed("1,c", several)
     assert not is_confirmed("a,b,c", several)
 
 
-def test_of_several_those_that_are_sent_are_named_in_order_and_the_others_may_be():
-    plans = plans_of("web-bot", "bare-bot", "shop-bot", unsent=[2])
+def test_an_answer_names_the_restores_in_order_and_may_name_other_targets():
+    plans = build_named_plans("web-bot", "bare-bot", "shop-bot", unsent=[2])
     assert expected_answer(plans) == "web-bot,shop-bot"
     for right in ("web-bot,shop-bot", "web-bot, shop-bot", "web-bot,bare-bot,shop-bot", "web-bot,2,shop-bot"):
         assert is_confirmed(right, plans)
@@ -168,8 +168,8 @@ def test_of_several_those_that_are_sent_are_named_in_order_and_the_others_may_be
         assert not is_confirmed(wrong, plans)
 
 
-def test_where_nothing_is_sent_a_wrong_name_is_still_no_name_of_the_plan():
-    plans = plans_of("bare-bot", unsent=[1])
+def test_a_wrong_name_does_not_confirm_even_if_nothing_is_sent():
+    plans = build_named_plans("bare-bot", unsent=[1])
     assert is_confirmed("bare-bot", plans)
     assert not is_confirmed("web-bot", plans)
     nobody = build_plans(match_backups(parse_targets("nobody", None), [WEB], []), [], SETTINGS, [WEB], NOW)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The restore runbook's verdicts and its record; the rest is tested over HTTP."""
+"""Tests of the report and the record of the role restore. test_role_restore.py has more."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from support.restores import NOW, SETTINGS, plan
 SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at": "2026-02-03T08:05:00Z"}
 
 
-def report_of(restores, changed):
-    """The report of a run about these, each restored by this run or by an earlier one."""
+def build_restored_report(restores, changed):
+    """Returns the report of a run with one instance per entry of ``changed``: True if this run restored it."""
     plans = [replace(plan({"restore": restores}), label=f"bot-{number}") for number in range(len(changed))]
     steps = []
     for one, new in zip(plans, changed, strict=True):
@@ -38,7 +38,7 @@ def report_of(restores, changed):
     return build_report(steps, plans, SETTINGS, run, NOW)
 
 
-def test_a_plan_counts_what_it_would_send():
+def test_check_mode_counts_the_restores_that_would_be_sent():
     run = {
         "id": "run-1",
         "began": "2026-02-03T10:00:00+00:00",
@@ -53,7 +53,7 @@ def test_a_plan_counts_what_it_would_send():
     )
 
 
-def test_a_step_begins_where_the_one_before_it_ended():
+def test_a_step_begins_when_the_previous_step_ended():
     first = build_step({}, [], NOW, step="service", began="2026-02-03T09:59:58.000+00:00")
     second = build_step(
         {"failed": True, "msg": "No\nway", "error": {"status": 401, "request_id": "r-1"}}, [first], NOW, step="key"
@@ -63,7 +63,7 @@ def test_a_step_begins_where_the_one_before_it_ended():
     assert (second.ok, second.message, second.request_id) == (False, "No way", "r-1")
 
 
-def test_a_run_that_ended_before_an_address_was_asked_is_not_restored():
+def test_a_run_without_the_check_of_the_address_is_interrupted():
     settings = {**SETTINGS, "restore_http_check": True}
     run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": [], "is_over": True}
     steps = []
@@ -72,23 +72,23 @@ def test_a_run_that_ended_before_an_address_was_asked_is_not_restored():
         steps.append(
             build_step({"changed": ok, "failed": not ok, "msg": "A fault"}, steps, NOW, step=name, about=about)
         )
-    told = build_report(steps, [plan()], settings, run, NOW)
-    assert told["outcome"] == "failed"
-    assert [one["kind"] for one in told["instances"]] == ["interrupted"]
+    result = build_report(steps, [plan()], settings, run, NOW)
+    assert result["outcome"] == "failed"
+    assert [one["kind"] for one in result["instances"]] == ["interrupted"]
 
 
-def test_a_run_that_restored_nothing_says_when_it_was_and_that_nothing_was_sent():
-    told = report_of(SENT, [False])
-    assert told["headline"] == "1 instance already restored; no restore was sent"
-    assert told["screen"] == [
+def test_the_report_shows_restores_of_earlier_runs():
+    result = build_restored_report(SENT, [False])
+    assert result["headline"] == "1 instance already restored; no restore was sent"
+    assert result["screen"] == [
         (
             "bot-0: Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
             "This run sent no restore. The instance is running and healthy."
         )
     ]
-    assert told["instances"][0]["tag"] == "restored already"
-    assert report_of(SENT, [True])["headline"] == "1 instance restored and healthy"
-    mixed = report_of(SENT, [True, False])
+    assert result["instances"][0]["tag"] == "restored already"
+    assert build_restored_report(SENT, [True])["headline"] == "1 instance restored and healthy"
+    mixed = build_restored_report(SENT, [True, False])
     assert mixed["headline"] == "2 instances restored and healthy, 1 of them by an earlier run"
     assert [one["tag"] for one in mixed["instances"]] == ["restored", "restored already"]
     assert "already restored for this incident, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT}).lines[0]
@@ -111,12 +111,12 @@ RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored"
         format_record("INC-2", [RUN]),
     ],
 )
-def test_a_record_that_can_not_be_read_is_none(text):
+def test_an_invalid_record_is_none(text):
     assert parse_record(text.encode(), "INC-1") is None
 
 
-def test_a_run_takes_the_place_of_what_was_recorded_of_it_before_and_no_other_s():
-    # Two runs may begin at the same moment; a record of an earlier version has no ids.
+def test_a_run_replaces_only_its_own_earlier_version():
+    # Two runs may begin at the same time. Records of earlier versions have no ids.
     before = [{**RUN, "id": "b"}, RUN, {key: value for key, value in RUN.items() if key != "id"}]
     runs = put_run(before, {**RUN, "outcome": "failed"})
     assert runs == [before[0], {**RUN, "outcome": "failed"}, before[2]]
@@ -143,7 +143,7 @@ def test_a_run_takes_the_place_of_what_was_recorded_of_it_before_and_no_other_s(
         ),
     ],
 )
-def test_what_was_not_seen_is_not_claimed(restores, known):
+def test_an_unfinished_run_claims_only_what_it_observed(restores, known):
     run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": parse_targets("web-bot", None)}
     so_far = build_report([], [plan({"restore": restores})], SETTINGS, run, NOW)
     assert so_far["outcome"] == "unfinished"
