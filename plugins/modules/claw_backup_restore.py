@@ -48,7 +48,8 @@ options:
     default: latest
   before:
     description:
-      - Only backups taken before this time, in ISO 8601. Without an offset it is UTC. Excludes O(backup_id).
+      - Only backups taken before this time, in ISO 8601. Without an offset it is UTC.
+      - Mutually exclusive with O(backup_id).
     type: str
   max_age:
     description:

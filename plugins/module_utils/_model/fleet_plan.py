@@ -37,7 +37,7 @@ class Entry:
 
 @dataclass
 class Job:
-    """The way of one instance to one state."""
+    """Work to bring one instance to one state."""
 
     wanted: str
     found: Resource | None = None
