@@ -25,7 +25,7 @@ from ._unsafe import make_unsafe
 
 
 class ControllerAction(ActionBase):
-    """What every action plugin of the collection is; a subclass names its module, which has a SPEC and a work()."""
+    """Base of all action plugins; a subclass names its module, which has a SPEC and a run()."""
 
     MODULE: ModuleType
 
