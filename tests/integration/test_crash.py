@@ -60,7 +60,7 @@ class Stage:
                 found.append("no failure, and yet it is not as wanted")
             if self.case.module == "claw_purchase" and effects != {"purchases": 1}:
                 found.append(f"no failure, and yet {effects}")
-        elif not (self.case.is_once and "not known" in result["msg"]):
+        elif not (self.case.is_once and "unknown whether" in result["msg"]):
             found.append(f"failed: {result['msg']}")
         elif self.case.module == "claw_backup_restore" and not (
             result["restore"]["outcome"] == "unknown" and "force: true" in result["msg"]

@@ -26,12 +26,12 @@ CODE = "/plugins/module_utils/"
 SCOPES = {
     "all": "",
     "around what is sent": (
-        "_service/restore.py _service/purchase.py _service/at_most_once.py _state/journal.py _service/changes.py "
-        "_service/fleet.py _service/power.py"
+        "_service/restore.py _service/purchase.py _service/at_most_once.py _state/journal.py "
+        "_service/change_requests.py _service/fleet.py _service/instance_state.py"
     ),
     "between the lines of the journal": (
         "_state/journal.py:append _service/at_most_once.py:send _service/at_most_once.py:before_send "
-        "_service/at_most_once.py:record_event _service/restore.py:_begin _service/purchase.py:_run"
+        "_service/at_most_once.py:record_event _service/restore.py:_send _service/purchase.py:_run"
     ),
 }
 """The files or functions of module_utils whose lines are counted."""

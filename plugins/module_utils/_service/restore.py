@@ -96,8 +96,8 @@ class Restore:
         elif not is_expected:
             raise RefusedError(
                 f"Incident {self.incident}: another run was to send the restore of {label(instance)} at "
-                f"{query.expected_sent_at}, but it was not executed, and this run only waited for it. Nothing was "
-                "sent. Check the plan again."
+                f"{query.expected_sent_at}, but it was not executed, and this run only waited for it. "
+                "Nothing was sent. Check the plan again."
             )
         target = RestoreTarget(operation, instance, backup or self.finder.find_newest(query, instance))
         if not self.finder.force:
