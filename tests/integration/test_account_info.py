@@ -184,7 +184,7 @@ def test_health_in_each_of_its_shapes(simulator: Simulator, answer: str, availab
     [
         ("json_500", {}, "500 internal_server_error"),
         ("html_502", {}, "502: Bad Gateway"),
-        ("reset_before", {}, "was lost"),
+        ("reset_before", {}, "broke"),
         ("hang", {"seconds": 3}, "sent no complete response within 1 s"),
         ("rate_limited", {}, "429"),
         ("redirect", {"location": "http://127.0.0.2:1/"}, "is not followed"),

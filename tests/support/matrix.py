@@ -50,7 +50,7 @@ def _status(number: int, *words: str, **options: t.Any) -> Fault:
     return Fault(f"status {number}", "status", (str(number), *words), {"status": number, **options}, number)
 
 
-LOST = ("was lost",)
+LOST = ("broke", "was lost")
 MAY_BE_DONE = ("unknown whether", "does not show whether", "read again", "not exist any more")
 """Words of a failure after which the change may have happened."""
 HUNG = ("sent no complete response within", "(wait_timeout)")

@@ -151,12 +151,9 @@ class RateLimiter:
     def _expire(self, now: float) -> None:
         """Removes requests of lost processes, and times that a jump of the clock has made impossible."""
         latest = now + 1
-        if (
-            self.probing_since is not None
-            and not now - UNMETERED_TTL <= self.probing_since <= latest
-            and not self._count_probes()
-        ):
-            self.probing_since = None
+        if self.probing_since is not None and not self._count_probes():
+            is_plausible = now - UNMETERED_TTL <= self.probing_since <= latest
+            self.probing_since = self.probing_since if is_plausible else None
         if self.updated_at > latest or self.resets_at > now + MAX_DELAY + RESET_ROUNDING + 1:
             self.remaining = None
         self.unmetered_until = self.unmetered_until if self.unmetered_until <= now + UNMETERED_TTL + 1 else 0.0
