@@ -48,7 +48,7 @@ from .usage import Usage
 
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
-PageParser: t.TypeAlias = "t.Callable[[str, Response], tuple[list[Resource], Pagination | None]]"
+PageParser = t.Callable[[str, Response], tuple[list[Resource], Pagination | None]]
 
 
 @dataclass
