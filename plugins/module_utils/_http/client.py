@@ -30,7 +30,7 @@ from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .list_reader import read_list
-from .pagination import ListChangedError, Page, Pagination
+from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
     is_about_payment,
@@ -48,7 +48,7 @@ from .usage import Usage
 
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
-PageParser = t.Callable[[str, Response], tuple[list[Resource], Pagination | None]]
+PageParser = t.Callable[[str, Response], PageContent]
 
 
 @dataclass

@@ -13,6 +13,7 @@ from .._errors import one_line
 from .._model.resource import Resource
 
 Pagination = t.Mapping[str, t.Any]
+PageContent: t.TypeAlias = "tuple[list[Resource], Pagination | None]"
 
 MAX_PAGES = 4000
 """Pages of a list: 100 000 entries at 25 a page, and 40 minutes at 100 requests a minute."""
