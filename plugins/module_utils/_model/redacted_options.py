@@ -26,4 +26,4 @@ def redact_purchase_options(params: Options) -> Redacted:
     if not request:
         return Redacted(params, set())
     masked = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
-    return Redacted({**params, "request": masked}, find_secrets(request, word=PAYMENT_WORD))
+    return Redacted({**params, "request": masked}, find_secrets(request, pattern=PAYMENT_WORD))
