@@ -71,13 +71,13 @@ class OperationGuard:
         means that nothing was sent.
         """
         self._notes = notes
-        sent_before = client.usage.requests
+        sent_before = client.stats.requests
         try:
             return request(self)
         except JournalError:
             raise
         except ClawHostersError as error:
-            if not_executed(error, sent=client.usage.requests > sent_before):
+            if not_executed(error, sent=client.stats.requests > sent_before):
                 self.record_event(OperationEvent.REFUSED, reason=str(error))
                 error.add(retry_hint)
                 raise

@@ -51,7 +51,7 @@ class Fleet:
         """
         planned = plan(entries, self.client.fetch_all("/instances"))
         if self.waiter is not None:
-            self.waiter.requests_per_poll = self.client.usage.requests
+            self.waiter.requests_per_poll = self.client.stats.requests
         jobs = list({id(job): job for job in planned}.values())
         for job in jobs:
             is_paused = job.current is not None and get_status(job.current) == "paused"

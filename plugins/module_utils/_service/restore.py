@@ -250,7 +250,7 @@ class Restore:
 
 
 def _seconds_since(state: OperationState | None) -> float:
-    """Returns the age of the restore, between 0 and SHORTEST_RESTORE whatever the clock did meanwhile."""
+    """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
     sent = datetime.fromisoformat(state.sent_at) if state and state.sent_at else datetime.now(UTC)
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
 

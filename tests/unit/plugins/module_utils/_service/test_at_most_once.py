@@ -40,7 +40,7 @@ class Sender:
     """Sends a request that goes out and ends with ``outcome``; counts as a client does."""
 
     def __init__(self, outcome: object = "done", *, goes_out: bool = True) -> None:
-        self.usage = SimpleNamespace(requests=0)
+        self.stats = SimpleNamespace(requests=0)
         self.outcome, self.goes_out = outcome, goes_out
         self.seen = None
 
@@ -48,7 +48,7 @@ class Sender:
         if self.goes_out:
             hooks.before_send()
             self.seen = hooks.state()
-            self.usage.requests += 1
+            self.stats.requests += 1
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
@@ -112,7 +112,7 @@ def test_without_a_journal_nothing_goes_out(guard, tmp_path):
     sender = Sender()
     with pytest.raises(JournalError, match=r"Others can write to .* Nothing was sent\."):
         send(guard, sender)
-    assert sender.usage.requests == 0
+    assert sender.stats.requests == 0
 
 
 @pytest.mark.parametrize(
