@@ -147,9 +147,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings, parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
-    collect_words,
-    find_unknown_words,
-    matches_words,
+    build_filter_warnings,
+    collect_values,
+    matches_filter,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
@@ -211,7 +211,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if self.get_option("hostvars_prefix").startswith("ansible_"):
                 raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
             listed = self._load_instances(settings, self.get_cache_key(path), cache)
-            for warning in find_unknown_words(self._wanted(), {"status": listed.statuses}):
+            for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):
                 self.display.warning(warning)
             self._add_hosts(listed.instances)
         except (ClawHostersError, DuplicateNamesError) as error:
@@ -257,10 +257,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _fetch_instances(self, settings: Settings) -> InstanceList:
         client = Client(settings, progress=display_progress(self.display), warn=self.display.warning)
         wanted, every = self._wanted(), client.fetch_all("/instances")
-        instances = [instance for instance in every if matches_words(instance, wanted)]
+        instances = [instance for instance in every if matches_filter(instance, wanted)]
         if self._needs_details():
-            instances = [instance for instance in fetch_details(client, instances) if matches_words(instance, wanted)]
-        return InstanceList(instances, collect_words(every, wanted)["status"])
+            instances = [instance for instance in fetch_details(client, instances) if matches_filter(instance, wanted)]
+        return InstanceList(instances, collect_values(every, wanted)["status"])
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")

@@ -101,7 +101,7 @@ class TlsError(ClawHostersError):
 
 
 class ResponseError(ClawHostersError):
-    """The response is a success, but does not have the expected shape."""
+    """The response can't be used: wrong shape, incomplete list, or a redirect."""
 
 
 class RedirectedError(ResponseError):
@@ -121,7 +121,7 @@ class IncompleteListError(ResponseError):
 
 
 class PartialError(ClawHostersError):
-    """Only a part of the task was done. ``result``: the result of the task, which fails.
+    """The task failed; ``result`` holds what is known or was done.
 
     ``cause``: the error that stopped it. If it is an ApiError, it becomes ``error`` of the result.
     """

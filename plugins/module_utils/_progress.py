@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sleeps, and shows the user what for (interface 1a)."""
+"""Sleeps and reports progress (interface 1a)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Progress:
             self._show(line)
 
 
-class Usage(t.Protocol):
+class WaitTimer(t.Protocol):
     """Counts the time in which a task waits."""
 
     def waiting(self, clock: t.Callable[[], float], /) -> t.ContextManager[None]:
@@ -78,10 +78,10 @@ class Usage(t.Protocol):
 class Deadline:
     """The time limit of one call to the client, for all its attempts and waits. Times are in seconds."""
 
-    def __init__(self, progress: Progress, limit: float, usage: Usage) -> None:
+    def __init__(self, progress: Progress, limit: float, wait_timer: WaitTimer) -> None:
         self._progress = progress
         self._limit = limit
-        self._usage = usage
+        self._wait_timer = wait_timer
         self._started = progress.clock()
 
     @property
@@ -98,5 +98,5 @@ class Deadline:
 
     def sleep(self, seconds: float, what: str) -> None:
         """Sleeps, and shows ``what`` the wait is for."""
-        with self._usage.waiting(self._progress.clock):
+        with self._wait_timer.waiting(self._progress.clock):
             self._progress.sleep(seconds, what, since=self._started, limit=self._limit)

@@ -22,22 +22,25 @@ _MIN_SECRET_LENGTH = 4
 """Characters. Shorter secrets are redacted in their fields only: elsewhere they would make text unreadable."""
 
 
-def redact(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> t.Any:
-    """Returns ``value`` with the fields redacted, at any depth, whose names contain a match of ``word``.
+def redact(value: t.Any, names: t.Collection[str] = (), pattern: re.Pattern[str] = SECRET_WORD) -> t.Any:
+    """Returns ``value`` with the fields redacted, at any depth, whose names contain a match of ``pattern``.
 
     Fields of the top level with one of ``names`` are redacted as a whole.
     """
     if isinstance(value, dict):
         return {
-            name: MASK if name in names else _redact_field(str(name), content, word) for name, content in value.items()
+            name: MASK if name in names else _redact_field(str(name), content, pattern)
+            for name, content in value.items()
         }
-    return [redact(entry, word=word) for entry in value] if isinstance(value, list) else value
+    return [redact(entry, pattern=pattern) for entry in value] if isinstance(value, list) else value
 
 
-def find_secrets(value: t.Any, names: t.Collection[str] = (), word: re.Pattern[str] = SECRET_WORD) -> set[str]:
+def find_secrets(value: t.Any, names: t.Collection[str] = (), pattern: re.Pattern[str] = SECRET_WORD) -> set[str]:
     """Returns the strings that ``redact`` would remove, to redact them elsewhere."""
     return {
-        text for text in map(str, _iter_redacted(value, redact(value, names, word))) if len(text) >= _MIN_SECRET_LENGTH
+        text
+        for text in map(str, _iter_redacted(value, redact(value, names, pattern)))
+        if len(text) >= _MIN_SECRET_LENGTH
     }
 
 
@@ -50,16 +53,16 @@ def find_texts(value: t.Any) -> t.Iterator[str]:
             yield from find_texts(content)
 
 
-def _redact_field(name: str, content: t.Any, word: re.Pattern[str]) -> t.Any:
+def _redact_field(name: str, content: t.Any, pattern: re.Pattern[str]) -> t.Any:
     words = _WORDS.findall(name)
-    if not any(_is_secret(one, word) for one in words):
-        return redact(content, word=word)
+    if not any(_is_secret(one, pattern) for one in words):
+        return redact(content, pattern=pattern)
     # A number in `password` is a secret; in `token_limit` or `tokens` it is a count.
-    return _redact_all(content, numbers=_is_secret(words[-1], word) and words[-1].lower() != "tokens")
+    return _redact_all(content, numbers=_is_secret(words[-1], pattern) and words[-1].lower() != "tokens")
 
 
-def _is_secret(name: str, word: re.Pattern[str]) -> bool:
-    return word.fullmatch(name.rstrip("sS")) is not None
+def _is_secret(name: str, pattern: re.Pattern[str]) -> bool:
+    return pattern.fullmatch(name.rstrip("sS")) is not None
 
 
 def _redact_all(content: t.Any, *, numbers: bool) -> t.Any:

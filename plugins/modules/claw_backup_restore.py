@@ -208,7 +208,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
     wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
@@ -242,7 +242,7 @@ def run(context: ModuleContext) -> Result:
         max_age=parse_duration("max_age", params["max_age"]),
         expected_sent_at=params["expected_sent_at"],
     )
-    incident = parse_name("incident", params["incident"])
+    incident = parse_operation_name("incident", params["incident"])
     finder = RestoreFinder(context.client, Journal(params["state_dir"]), incident, params["force"], context.warn)
     return Restore(finder, context.waiter(), params["wait_healthy"]).run(query)
 

@@ -116,7 +116,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import Purchase, build_request_body
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
@@ -134,7 +134,7 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Buys the package if the balance is low and the journal does not hold the order."""
     params = context.params
-    order = parse_name("order", params["order"])
+    order = parse_operation_name("order", params["order"])
     purchase = Purchase(context.client, Journal(params["state_dir"]), order, context.warn)
     result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
     # The response may hold a payment link, which must not appear on screens and in logs.

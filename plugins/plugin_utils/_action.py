@@ -18,7 +18,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._http.usage import Usage
+from ..module_utils._http.usage import RequestStats
 from ..module_utils._module.runner import ModuleRunner
 from ._display import display_progress
 from ._unsafe import make_unsafe
@@ -56,7 +56,7 @@ class ControllerAction(ActionBase):
         redacted = self.MODULE.SPEC.redact(params)
         secrets |= redacted.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
         if validation.error_messages:
-            result = {"failed": True, "msg": self._format_error(validation.errors), "api": Usage().as_dict()}
+            result = {"failed": True, "msg": self._format_error(validation.errors), "api": RequestStats().as_dict()}
         else:
             runner = ModuleRunner(
                 params,

@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ServerError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.usage import Usage
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.usage import RequestStats
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
 from simulator.handle import Simulator
@@ -43,12 +43,12 @@ def a_client(simulator: Simulator, state_dir: object, progress: Progress | None 
     return Client(parse_settings(params, pytest.fail), progress=progress or Progress())
 
 
-def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> Usage:
+def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> RequestStats:
     """What a task costs that reads an instance so many times."""
     client = a_client(simulator, state_dir)
     for number in range(requests):
         client.fetch(f"/instances/{number % 60 + 1}")
-    return client.usage
+    return client.stats
 
 
 def in_processes(count: int, simulator: Simulator, state_dirs: list[Path], requests: int) -> None:
@@ -119,7 +119,7 @@ def test_who_has_no_time_to_wait_asks_the_service(simulator: Simulator, state_di
     client = a_client(simulator, state_dir, retry_timeout=0)
     with pytest.raises(Exception, match="429"):
         client.fetch("/instances/1")
-    assert client.usage.waited == 0
+    assert client.stats.waited == 0
 
 
 def test_keys_and_services_have_budgets_of_their_own(simulator: Simulator, state_dir: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_process_that_died_with_a_request_under_way_frees_its_place(simulator:
         client = a_client(simulator, state_dir)
         assert client._budget is not None
         for _request in range(99):
-            client._budget.reserve(30.0, 0.0, time.sleep)
+            client._budget.acquire(30.0, 0.0, time.sleep)
         os._exit(0)
 
     process = FORK.Process(target=die)

@@ -86,9 +86,9 @@ def test_a_read_outlives_a_fault_that_passes(
 ) -> None:
     simulator.fault(fault, times=2, **options)
     assert client.fetch("/instances/1")["id"] == 1
-    assert client.usage.requests == 3
-    assert client.usage.retries == 2
-    assert client.usage.waited == pytest.approx(sleeper.total)
+    assert client.stats.requests == 3
+    assert client.stats.retries == 2
+    assert client.stats.waited == pytest.approx(sleeper.total)
 
 
 @pytest.mark.parametrize(("fault", "options"), PASSING)
@@ -199,7 +199,7 @@ def test_a_limit_that_does_not_open_when_it_should_is_asked_ever_more_rarely(
     monkeypatch.setattr(random, "uniform", lambda least, _most: least)
     simulator.fault("rate_limited", times=3, retry_after="seconds", seconds=5)
     client.fetch("/instances/1")
-    assert client.usage.retries == 3
+    assert client.stats.retries == 3
     assert sleeper.total == pytest.approx(5 + 6 + 7.2)
 
 
@@ -238,16 +238,16 @@ def test_a_proxy_is_not_asked_for_a_service_on_this_machine(
 
 def test_the_last_word_on_the_limit_is_kept(simulator: Simulator, client: Client) -> None:
     client.fetch("/instances/1")
-    first = client.usage.remaining
+    first = client.stats.remaining
     client.fetch("/instances/1")
     assert first is not None
-    assert client.usage.remaining == first - 1
+    assert client.stats.remaining == first - 1
 
 
 def test_a_probe_bears_no_key_and_is_not_repeated(simulator: Simulator, client: Client) -> None:
     simulator.fault("json_500")
-    assert client.probe("/health").status == 500
-    assert client.usage.requests == 1
+    assert client.get_unauthenticated("/health").status == 500
+    assert client.stats.requests == 1
     (entry,) = simulator.log()
     assert "authorization" not in {name.lower() for name in entry["headers"]}
 
@@ -404,7 +404,7 @@ def test_only_what_was_sent_counts_as_a_repeat(sleeper: Sleeper) -> None:
     )
     with pytest.raises(TransportError):
         client.fetch("/instances/1")
-    assert (client.usage.requests, client.usage.retries) == (0, 0)
+    assert (client.stats.requests, client.stats.retries) == (0, 0)
     assert sleeper.total > 0
 
 
@@ -452,7 +452,7 @@ def test_a_change_is_witnessed_when_it_goes_out_and_when_it_is_refused(simulator
     assert answer is not None
     assert answer["id"] == 1
     assert hooks.calls == ["before_send", "on_rejected", "before_send", "on_rejected", "before_send"]
-    assert (client.usage.requests, client.usage.retries) == (3, 2)
+    assert (client.stats.requests, client.stats.retries) == (3, 2)
     simulator.fault("status", status=428, method="POST")
     with pytest.raises(ApiError):
         client.request("POST", "/instances/1/restart", hooks=hooks)
@@ -470,7 +470,7 @@ def test_a_witness_that_says_no_keeps_it_from_going_and_holds_no_place(
         with pytest.raises(ClawHostersError, match="not now"):
             client.request("POST", "/instances/1/restart", hooks=RecordingHooks(cancels=True))
     assert simulator.calls() == []
-    assert client.usage.requests == 0
+    assert client.stats.requests == 0
     assert client.fetch("/instances/1")["id"] == 1
     assert sleeper.total == 0
 

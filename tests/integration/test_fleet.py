@@ -318,7 +318,9 @@ def test_one_that_is_paused_and_not_stopped_is_warned_of(simulator: Simulator, w
     simulator.reset(state=fleet("paused", "stopped"))
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="stopped")
     assert result["summary"] == {"ok": 2, "changed": 0, "failed": 0}
-    assert worker.warnings == ["bot-1 (id 1) is paused, not stopped: its balance ran out. Nothing was changed."]
+    assert worker.warnings == [
+        "bot-1 (id 1) is paused, not stopped: the account's balance ran out. Nothing was changed."
+    ]
 
 
 def test_one_that_somebody_deletes_meanwhile_fails_with_that(simulator: Simulator, worker: Worker) -> None:

@@ -451,4 +451,4 @@ def test_no_message_tells_the_password_of_a_proxy(monkeypatch: pytest.MonkeyPatc
         with pytest.raises(ClawHostersError, match=r"was not sent: .*proxy") as failure:
             client.fetch("/account")
     assert not [part for part in ("us3r", "pa55", "w0rd", login[4:14]) if part in str(failure.value)]
-    assert client.usage.requests == 0
+    assert client.stats.requests == 0

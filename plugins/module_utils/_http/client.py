@@ -44,7 +44,7 @@ from .responses import (
 from .retry import JITTER, NEVER, UNSAFE, RetryPolicy, retry_delay
 from .settings import Settings
 from .transport import Response, send_request
-from .usage import Usage
+from .usage import RequestStats
 
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
@@ -65,11 +65,11 @@ class Client:
     settings: Settings
     check_mode: bool = False
     progress: Progress = field(default_factory=Progress)
-    usage: Usage = field(default_factory=Usage)
+    stats: RequestStats = field(default_factory=RequestStats)
     warn: t.Callable[[str], None] = lambda _text: None
     payment_texts: frozenset[str] | None = None
     _budget: SharedRateBudget | None = field(default=None, repr=False)
-    _unclear_changes: set[str] = field(default_factory=set, repr=False)
+    _unconfirmed_changes: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
         key, state_dir = self.settings.api_key, self.settings.state_dir
@@ -84,7 +84,7 @@ class Client:
             )
 
     def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
-        """Returns this client, set up for a purchase. Both share ``usage`` and the rate limit."""
+        """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""
         return replace(self, payment_texts=frozenset(texts))
 
     def fetch(self, path: str, *, retry_timeout: float | None = None) -> Resource:
@@ -110,7 +110,7 @@ class Client:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
         return read_list(f"GET {path}", functools.partial(self._fetch_page, path, parse_object_list, None), max_pages)
 
-    def probe(self, path: str) -> Response:
+    def get_unauthenticated(self, path: str) -> Response:
         """Sends one GET without the key and returns the response, whatever its status. Never retries.
 
         Raises TransportError, TlsError, ResponseError.
@@ -131,16 +131,14 @@ class Client:
     ) -> t.Any:
         """Sends a change and returns what ``parse`` returns: by default the object in ``data``, or None.
 
-        Seven parameters, like the request functions of HTTP libraries: all but the first two have a default.
-
         Raises CheckModeError in check mode, before anything is sent. After an error with ``may_have_been_sent`` that
-        is no refusal, the change may have been made: read the resource, then decide.
+        is not a 4xx, the change may have been made: read the resource, then decide.
         """
         request = Request(method, path, body=body, retry=retry, hooks=hooks)
         try:
             return self._send_with_retries(request, parse)
         except (TransportError, ServerError, ResponseError):
-            self._unclear_changes.add(str(request))
+            self._unconfirmed_changes.add(str(request))
             raise
 
     def _fetch_page(self, path: str, parse: PageParser, retry_timeout: float | None, number: int) -> Page:
@@ -167,7 +165,7 @@ class Client:
         if self.check_mode and request.method != "GET":
             raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
         limit = self.settings.retry_timeout
-        deadline = Deadline(self.progress, limit if retry_timeout is None else min(retry_timeout, limit), self.usage)
+        deadline = Deadline(self.progress, limit if retry_timeout is None else min(retry_timeout, limit), self.stats)
         timeout, attempt = self.settings.timeout, 1
         while True:
             try:
@@ -196,7 +194,7 @@ class Client:
     def _slot(self, request: Request, deadline: Deadline) -> t.Iterator[Slot]:
         """Waits until the rate limit allows one request, and reports its outcome, which the sender sets in the slot."""
         raise_if_cancelled()
-        is_retry = request.attempt > 1 or str(request) in self._unclear_changes
+        is_retry = request.attempt > 1 or str(request) in self._unconfirmed_changes
         sleep = functools.partial(deadline.sleep, what=self._wait_reason())
         budget = self._budget.slot(request.timeout, deadline.remaining, sleep) if self._budget else None
         with budget or contextlib.nullcontext(Slot()) as slot, self._counted(slot, is_retry=is_retry):
@@ -211,7 +209,7 @@ class Client:
         try:
             yield slot
         finally:
-            self.usage.record(slot.outcome, is_retry=is_retry)
+            self.stats.record(slot.outcome, is_retry=is_retry)
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait: for the rate limit if there is no ``error``."""

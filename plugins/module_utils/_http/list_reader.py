@@ -14,7 +14,7 @@ from .._model.resource import Resource
 from .pagination import ListChangedError, ListTooLongError, Page, Paginator
 
 MAX_ATTEMPTS = 3
-"""How often a list is read that changes between two of its pages."""
+"""Attempts to read a list that changes while it is read."""
 
 
 def read_list(request: str, fetch_page: t.Callable[[int], Page], max_pages: int = 0) -> list[Resource]:

@@ -160,13 +160,15 @@ def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
     For displayed responses about a payment: a checkout link works for everybody who has it.
     """
     parsed, is_json = parse_json(response.text)
-    redact_secrets = Redactor({*texts, *find_secrets(parsed, word=PAYMENT_WORD)})
+    redact_secrets = Redactor({*texts, *find_secrets(parsed, pattern=PAYMENT_WORD)})
 
     def redact_all(text: str) -> str:
         return redact_links(redact_secrets(text))
 
     redacted = (
-        json.dumps(redact_text(redact(parsed, word=PAYMENT_WORD), redact_all)) if is_json else redact_all(response.text)
+        json.dumps(redact_text(redact(parsed, pattern=PAYMENT_WORD), redact_all))
+        if is_json
+        else redact_all(response.text)
     )
     return Response(response.status, redact_headers(response.headers, redact_all), redacted)
 

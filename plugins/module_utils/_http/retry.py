@@ -36,7 +36,7 @@ NEVER = RetryPolicy(())
 
 
 def retry_delay(error: ClawHostersError, attempt: int) -> float | None:
-    """Returns the seconds to wait after the failed ``attempt`` (from 1), or None if there is to be no other one."""
+    """Returns the seconds to wait after the failed ``attempt`` (from 1), or None to give up."""
     retry_after = error.retry_after if isinstance(error, ApiError) else None
     if isinstance(error, RateLimitedError):
         if retry_after is None:

@@ -104,8 +104,8 @@ def send_request(
     """Sends the request and returns the response, whatever its status.
 
     A GET follows redirects within its host. No other redirect is followed: the key stays with its host. Each request
-    on the way takes a slot of its own and sets its outcome. ``report`` is called every ten seconds without a response.
-    Raises TransportError, TlsError, RedirectedError, or SettingsError for an unusable address.
+    in a redirect chain takes a slot of its own and sets its outcome. ``report`` is called every ten seconds without a
+    response. Raises TransportError, TlsError, RedirectedError, or SettingsError for an unusable address.
     """
     require_library()
     url = settings.api_url + request.path
@@ -139,7 +139,8 @@ def _send_once(
     watchdog = RequestWatchdog(timeout, lambda seconds: report(progress.format(seconds)))
     slot.outcome = RequestOutcome(sent=True)
     try:
-        # The server may close a kept connection at any moment, and it would not be known if the request was executed.
+        # The server may close a pooled (keep-alive) connection at any moment, and it would not be known if the request
+        # was executed.
         with watchdog, _session(is_new=request.hooks is not None) as session:
             response = _send(session, settings, request, url)
             text = decode_body(response, timeout)

@@ -16,7 +16,7 @@ from .._rate.limiter import RequestOutcome
 
 
 @dataclass
-class Usage:
+class RequestStats:
     """The ``api`` result that every module returns (interface 2). ``waited`` is in seconds. Thread-safe."""
 
     requests: int = 0

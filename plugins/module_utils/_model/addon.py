@@ -128,7 +128,7 @@ def summarize(addon: Resource, config: Config, write_only: t.Collection[str]) ->
 
 
 def build_diff(before: Resource, after: Resource, changes: Config) -> tuple[Resource, Resource]:
-    """Returns both with their secrets hidden. A changed secret is marked, since neither value is shown."""
+    """Returns both with their secrets redacted. A changed secret is marked, since neither value is shown."""
     hidden_before, hidden_after = redact(before), redact(after)
     for name in changes:
         if hidden_before.get(name) == hidden_after.get(name):

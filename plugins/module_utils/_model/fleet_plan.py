@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, RefusedError, SettingsError, one_line
-from .instance import REQUEST_LOST, Action, StateReached, decide, label, predict
+from .instance import RESPONSE_LOST, Action, StateReached, decide, label, predict
 from .instance_index import InstanceIndex
 from .resource import Resource
 from .results import Result
@@ -21,8 +21,8 @@ class Phase(enum.Enum):
     """Progress of a job."""
 
     READY = "ready"  # its change can be requested
-    BUSY = "busy"  # waits until the instance has settled, then decides again
-    WAITING = "waiting"  # its change was requested, or is under way anyway
+    SETTLING = "settling"  # waits until the instance has settled, then decides again
+    CHANGING = "changing"  # its change was requested, or is under way anyway
     DONE = "done"  # reached or failed
 
 
@@ -47,13 +47,13 @@ class Job:
     action: Action = Action.NONE
     error: str | None = None
     changed: bool = False
-    is_lost: bool = False
+    is_outcome_unknown: bool = False
     """True while it is unknown whether a request was executed."""
     requests: int = 0
     rejection: ApiError | None = field(default=None, repr=False)
     cause: ApiError | None = field(default=None, repr=False)
     """The error response that made it fail, if there was one."""
-    is_reached: StateReached | None = field(default=None, repr=False)
+    reached_predicate: StateReached | None = field(default=None, repr=False)
 
     @property
     def instance(self) -> Resource:
@@ -64,7 +64,7 @@ class Job:
         """Ends the job as failed. The message includes an earlier rejection or lost response."""
         self.cause = cause if isinstance(cause, ApiError) else self.rejection
         before = f" An earlier request was rejected: {self.rejection}" if self.rejection else ""
-        lost = f" {REQUEST_LOST}" if self.is_lost else ""
+        lost = f" {RESPONSE_LOST}" if self.is_outcome_unknown else ""
         self.error, self.phase = one_line(f"{reason}{before}{lost}", MESSAGE_LIMIT), Phase.DONE
 
     def finish(self, instance: Resource | None) -> None:
@@ -81,11 +81,11 @@ class Job:
         elif decision.action is Action.NONE:
             self.finish(instance)
         else:
-            self.phase = Phase.BUSY if decision.action is Action.WAIT else Phase.READY
+            self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY
 
     def would_change(self) -> bool:
         """Returns True if a change is expected. A busy instance is expected to become running."""
-        if self.phase is Phase.BUSY:
+        if self.phase is Phase.SETTLING:
             return decide({**self.instance, "status": "running"}, self.wanted).action is not Action.NONE
         return self.phase is Phase.READY
 

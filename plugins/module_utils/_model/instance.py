@@ -11,7 +11,7 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import RefusedError, one_line
+from .._errors import ClawHostersError, one_line
 from .resource import Resource, normalize
 
 NAME_LIMIT = 80
@@ -53,7 +53,7 @@ _UNKNOWN_STATUS = (_WAIT, _WAIT, _WAIT, _DELETE)
 _POWER_ACTION = {"started": _START, "stopped": _STOP, "restarted": _RESTART}
 
 _REMEDY = {
-    "paused": "its balance ran out. Top it up with Claws and resume the instance in the dashboard",
+    "paused": "the account's balance ran out. Top it up with Claws and resume the instance in the dashboard",
     "pending_configuration": "it waits for its configuration. Give it an LLM key in the dashboard",
     "error": "it has failed. See the dashboard for the reason, and rebuild it there or restore a backup",
     "deploy_failed": "its deployment failed. Retry it in the dashboard",
@@ -66,7 +66,7 @@ END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"
 FAILURE_STATUSES = frozenset(_REMEDY)
 """Statuses that an instance does not leave by itself."""
 
-REQUEST_LOST = "The response to an earlier request was lost, and it is unknown whether that was executed."
+RESPONSE_LOST = "The response to an earlier request was lost, and it is unknown whether that was executed."
 """Added to a failure that follows a request with an unknown outcome."""
 
 
@@ -141,7 +141,7 @@ def predict(instance: Resource, wanted: str, action: Action) -> dict[str, t.Any]
     return {**after, "restarted": True} if action is Action.RESTART else after
 
 
-class FailureStatusError(RefusedError):
+class FailureStatusError(ClawHostersError):
     """The instance has failed on its way to the wanted state."""
 
     def __init__(self, instance: Resource, wanted: str) -> None:
@@ -155,8 +155,8 @@ class FailureStatusError(RefusedError):
 class StateReached:
     """Predicate: True once the instance has settled in one of ``end_statuses``. Raises FailureStatusError.
 
-    A change may never show as a transition (contract 7, 10). Without one, a second look in a row decides, but not
-    before ``earliest`` (of ``clock``), if that is given; with ``earliest``, two looks are needed in any case.
+    A change may never show as a transition (contract 7, 10). Without one, two polls in a row must show the end status,
+    not before ``earliest`` (of ``clock``) if that is given; with ``earliest``, two polls are needed in any case.
     """
 
     wanted: str
@@ -167,8 +167,8 @@ class StateReached:
     """Also True where no transition is needed."""
     earliest: float | None = None
     clock: t.Callable[[], float] = time.monotonic
-    _looks: int = 0
-    """In a row, in one of the end statuses."""
+    _consecutive_polls: int = 0
+    """How many of the last polls showed one of the end statuses."""
 
     def __call__(self, instance: Resource) -> bool:
         status = get_status(instance)
@@ -178,10 +178,10 @@ class StateReached:
             raise FailureStatusError(instance, self.wanted)
         if status not in self.end_statuses:
             self.is_transition_seen = self.is_transition_seen or not has_failed
-            self._looks = 0
+            self._consecutive_polls = 0
             return False
-        self._looks += 1
-        conditions = (is_due, self._looks > 1)
+        self._consecutive_polls += 1
+        conditions = (is_due, self._consecutive_polls > 1)
         is_settled = any(conditions) if self.earliest is None else all(conditions)
         return is_settled and (not self.wait_healthy or is_healthy(instance))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds instances in a list: by id, by name, by owner, and by the words of their fields. Pure."""
+"""Finds instances in a list: by id, by name, by owner, and by the values of their fields. Pure."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FILTERS = {
     "tier": ("tiers", frozenset({"budget", "balanced", "pro"})),
     "health_status": ("health_statuses", frozenset({"healthy", "unhealthy", "unknown"})),
 }
-"""By field: the option that filters by it, and the field's documented words (contract 4.1, 4.2)."""
+"""By field: the option that filters by it, and the field's documented values (contract 4.1, 4.2)."""
 
-WordFilter: t.TypeAlias = "t.Mapping[str, t.Collection[str] | None]"
-"""Accepted words by field; None accepts any."""
+FieldFilter: t.TypeAlias = "t.Mapping[str, t.Collection[str] | None]"
+"""Accepted values by field; None accepts any."""
 
 
 class InstanceIndex:
@@ -69,31 +69,31 @@ class InstanceIndex:
         return instance
 
 
-def matches_words(instance: Resource, wanted: WordFilter) -> bool:
-    """Returns True if each field of ``wanted`` has one of its words."""
+def matches_filter(instance: Resource, wanted: FieldFilter) -> bool:
+    """Returns True if each field of ``wanted`` has one of its values."""
     return all(
-        words is None or normalize(instance.get(field)) in map(normalize, words) for field, words in wanted.items()
+        values is None or normalize(instance.get(field)) in map(normalize, values) for field, values in wanted.items()
     )
 
 
-def collect_words(instances: list[Resource], fields: t.Iterable[str]) -> dict[str, list[str]]:
-    """Returns the normalized words that the instances have in each of ``fields``, sorted."""
+def collect_values(instances: list[Resource], fields: t.Iterable[str]) -> dict[str, list[str]]:
+    """Returns the normalized values that the instances have in each of ``fields``, sorted."""
     return {field: sorted({normalize(instance.get(field)) for instance in instances}) for field in fields}
 
 
-def find_unknown_words(wanted: WordFilter, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
-    """Returns a warning for each field of ``wanted`` with a word that is neither documented nor ``seen``.
+def build_filter_warnings(wanted: FieldFilter, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
+    """Returns a warning for each field of ``wanted`` with a value that is neither documented nor ``seen``.
 
-    Such a word may be a typing error, or a status that the service added and that no instance has now (contract U1).
+    Such a value may be a typing error, or a status that the service added and that no instance has now (contract U1).
     """
     warnings = []
-    for field, words in wanted.items():
+    for field, values in wanted.items():
         option, documented = _FILTERS[field]
-        unknown = [word for word in words or () if normalize(word) not in {*documented, *seen[field]}]
+        unknown = [value for value in values or () if normalize(value) not in {*documented, *seen[field]}]
         if unknown:
-            found = format_list((one_line(word, NAME_LIMIT) for word in seen[field] if word), 10)
+            found = format_list((one_line(value, NAME_LIMIT) for value in seen[field] if value), 10)
             warnings.append(
-                f"{option}: no instance has {format_list((one_line(word, NAME_LIMIT) for word in unknown), 10)}, "
+                f"{option}: no instance has {format_list((one_line(value, NAME_LIMIT) for value in unknown), 10)}, "
                 f"which is not a documented value. Seen: {found or 'none'}."
             )
     return warnings

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hides secrets in options where only their meaning tells which they are. Pure."""
+"""Redacts secrets inside options, which ``no_log`` can't mark. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .results import Options, Redacted
 
 
 def redact_addon_options(params: Options) -> Redacted:
-    """Hides the secrets in ``config``. Takes unvalidated options too."""
+    """Redacts the secrets in ``config``. Takes unvalidated options too."""
     config, names = params.get("config"), params.get("write_only")
     if not isinstance(config, dict):
         return Redacted(params, set())
@@ -21,9 +21,9 @@ def redact_addon_options(params: Options) -> Redacted:
 
 
 def redact_purchase_options(params: Options) -> Redacted:
-    """Hides all of ``request``: its fields are undocumented."""
+    """Redacts all of ``request``: its fields are undocumented."""
     request = params.get("request")
     if not request:
         return Redacted(params, set())
-    masked = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
-    return Redacted({**params, "request": masked}, find_secrets(request, word=PAYMENT_WORD))
+    redacted = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
+    return Redacted({**params, "request": redacted}, find_secrets(request, pattern=PAYMENT_WORD))

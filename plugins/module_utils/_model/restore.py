@@ -53,7 +53,7 @@ class RestoreQuery:
             raise RefusedError(" ".join([*filter(None, (found, format_left_out(in_time))), "Nothing was sent."]))
         return usable[0], in_time[: in_time.index(usable[0])]
 
-    def require_young(self, backup: Resource, instance: Resource) -> None:
+    def require_max_age(self, backup: Resource, instance: Resource) -> None:
         """Raises RefusedError if the backup is older than ``max_age``, or its age is unknown."""
         if self.max_age is None:
             return

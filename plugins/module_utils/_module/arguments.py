@@ -26,7 +26,7 @@ class ArgumentSpec:
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     needs_key: bool = True
     redact_options: t.Callable[[Options], Redacted] | None = None
-    """Hides secrets inside of options. An option that is a secret as a whole has ``no_log``."""
+    """Redacts secrets inside of options. An option that is a secret as a whole has ``no_log``."""
 
     def merge(self, *others: ArgumentSpec) -> ArgumentSpec:
         """Returns a spec with the options and constraints of all."""
@@ -44,7 +44,7 @@ class ArgumentSpec:
         return {"required_one_of": self.required_one_of, "mutually_exclusive": self.mutually_exclusive}
 
     def redact(self, params: Options) -> Redacted:
-        """Returns the options as results show them, and the secrets that were hidden."""
+        """Returns the options as results show them, and the secrets that were redacted."""
         return self.redact_options(params) if self.redact_options else Redacted(params, set())
 
 
@@ -55,7 +55,7 @@ def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
 API = ArgumentSpec(
     {
         "api_key": _from_environment("CLAWHOSTERS_API_KEY", type="str", no_log=True),
-        # The path is no secret; the key in the file is masked once it is read.
+        # The path is no secret; the key in the file is redacted once it is read.
         "api_key_file": _from_environment("CLAWHOSTERS_API_KEY_FILE", type="path", no_log=False),
         "api_url": _from_environment("CLAWHOSTERS_API_URL", type="str", default=DEFAULT_API_URL),
         "ca_path": _from_environment("CLAWHOSTERS_CA_PATH", type="path"),

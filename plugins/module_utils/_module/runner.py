@@ -19,7 +19,7 @@ from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, PartialError, S
 from .._http.client import Client
 from .._http.settings import parse_settings
 from .._http.transport import require_library
-from .._http.usage import Usage
+from .._http.usage import RequestStats
 from .._model.results import Result
 from .._progress import Progress
 from .._redaction import Redactor
@@ -42,7 +42,7 @@ class ModuleContext:
         timeout = self.params["wait_timeout"]
         if timeout < 0:
             raise SettingsError(f"wait_timeout is {timeout}, but must be 0 or more seconds.")
-        return Waiter(timeout, self.client.progress, requests_left=lambda: self.client.usage.remaining)
+        return Waiter(timeout, self.client.progress, requests_left=lambda: self.client.stats.remaining)
 
 
 RunFunction = t.Callable[[ModuleContext], Result]
@@ -69,13 +69,13 @@ class ModuleRunner:
         An unexpected exception puts its traceback into ``exception``. Ansible shows it with ``-vvv`` up to
         ansible-core 2.18, and with ANSIBLE_DISPLAY_TRACEBACK=error from 2.19.
         """
-        usage = Usage()
+        stats = RequestStats()
         try:
             require_library()
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
-            client = Client(settings, check_mode=self.check_mode, progress=self.progress, usage=usage, warn=self.warn)
+            client = Client(settings, check_mode=self.check_mode, progress=self.progress, stats=stats, warn=self.warn)
             result = {"changed": False, **run(ModuleContext(self.params, client, self.warn))}
         except ClawHostersError as error:
             result = build_failure(error)
@@ -86,7 +86,7 @@ class ModuleRunner:
                 "msg": redact(f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"),
                 "exception": redact(traceback.format_exc()),
             }
-        result["api"] = usage.as_dict()
+        result["api"] = stats.as_dict()
         return result
 
 
@@ -103,7 +103,7 @@ def build_failure(error: ClawHostersError) -> Result:
 
 def run_module(spec: ArgumentSpec, run: RunFunction) -> None:
     """Runs a module process, and exits."""
-    # The module would log its options, and only the spec can hide secrets inside of them.
+    # The module would log its options, and only the spec can redact secrets inside of them.
     no_log = spec.redact_options is not None
     module = AnsibleModule(argument_spec=spec.options, supports_check_mode=True, no_log=no_log, **spec.constraints())
     redacted = spec.redact(module.params)
@@ -111,7 +111,7 @@ def run_module(spec: ArgumentSpec, run: RunFunction) -> None:
     runner = ModuleRunner(module.params, module.check_mode, needs_key=spec.needs_key, secrets=secrets)
     result = runner.run(run)
     result["invocation"] = {"module_args": redacted.params}
-    # Masking white space would make every message unreadable.
+    # Redacting white space would make every message unreadable.
     module.no_log_values = {value for value in secrets if value.strip()}
     for warning in runner.warnings:
         module.warn(warning)

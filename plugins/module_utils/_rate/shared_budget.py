@@ -70,16 +70,16 @@ class SharedRateBudget:
 
     @contextlib.contextmanager
     def slot(self, timeout: float, max_wait: float, sleep: t.Callable[[float], None]) -> t.Iterator[Slot]:
-        """Waits like :meth:`reserve`, and reports the outcome that the block has set."""
-        request_id = self.reserve(timeout, max_wait, sleep)
+        """Waits like :meth:`acquire`, and reports the outcome that the block has set."""
+        request_id = self.acquire(timeout, max_wait, sleep)
         slot = Slot()
         try:
             yield slot
         finally:
-            self.report(request_id, slot.outcome)
+            self.release(request_id, slot.outcome)
 
-    def reserve(self, timeout: float, max_wait: float, sleep: t.Callable[[float], None]) -> str:
-        """Sleeps until a request with this ``timeout`` may be sent, and returns an id for :meth:`report`.
+    def acquire(self, timeout: float, max_wait: float, sleep: t.Callable[[float], None]) -> str:
+        """Sleeps until a request with this ``timeout`` may be sent, and returns an id for :meth:`release`.
 
         Sleeps for ``max_wait`` seconds at most. On timeout the request is sent anyway.
         """
@@ -94,7 +94,7 @@ class SharedRateBudget:
             sleep(delay)
             max_wait -= delay
 
-    def report(self, request_id: str, outcome: RequestOutcome) -> None:
+    def release(self, request_id: str, outcome: RequestOutcome) -> None:
         """Records the outcome of a request."""
         self._update(lambda limiter, now: limiter.record(request_id, outcome, now))
 

@@ -22,7 +22,7 @@ from .._http.client import Client
 from .._http.request import RequestHooks
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 
-Response = t.TypeVar("Response")
+T = t.TypeVar("T")
 
 _EVENT_TEXTS = {
     OperationEvent.ACCEPTED: "The service accepted the request",
@@ -42,28 +42,28 @@ class OutcomeUnknownError(ClawHostersError):
 
 
 @dataclass
-class AtMostOnce:
-    """Sends the request of ``operation`` at most once.
+class OperationGuard:
+    """Sends the request of one operation, ``key``, at most once.
 
     It serves as hooks of its own request: a request that still waits for the rate limit is not recorded as sent.
     """
 
     journal: Journal
-    operation: OperationKey
+    key: OperationKey
     warn: t.Callable[[str], None]
     _notes: dict[str, t.Any] = field(default_factory=dict)
 
     def state(self) -> OperationState | None:
         """Returns the state of the operation in the journal. Raises JournalError."""
-        return self.journal.read_state(self.operation)
+        return self.journal.read_state(self.key)
 
     def lock(self) -> t.ContextManager[bool]:
         """Locks the operation; the context is False if another process holds the lock. Raises JournalError."""
-        return self.journal.lock(self.operation)
+        return self.journal.lock(self.key)
 
     def send(
-        self, client: Client, request: t.Callable[[RequestHooks], Response], notes: dict[str, t.Any], retry_hint: str
-    ) -> Response:
+        self, client: Client, request: t.Callable[[RequestHooks], T], notes: dict[str, t.Any], retry_hint: str
+    ) -> T:
         """Calls ``request``, which must pass on its hooks, and returns its response.
 
         The journal keeps ``notes``. Raises OutcomeUnknownError if the outcome is unknown. After any other error nothing
@@ -71,13 +71,13 @@ class AtMostOnce:
         means that nothing was sent.
         """
         self._notes = notes
-        sent_before = client.usage.requests
+        sent_before = client.stats.requests
         try:
             return request(self)
         except JournalError:
             raise
         except ClawHostersError as error:
-            if not_executed(error, sent=client.usage.requests > sent_before):
+            if not_executed(error, sent=client.stats.requests > sent_before):
                 self.record_event(OperationEvent.REFUSED, reason=str(error))
                 error.add(retry_hint)
                 raise
@@ -87,7 +87,7 @@ class AtMostOnce:
     def record_event(self, event: OperationEvent, **notes: object) -> None:
         """Writes the event to the journal. If that fails, warns, so that the outcome is not lost."""
         try:
-            self.journal.append(self.operation, event, **notes)
+            self.journal.append(self.key, event, **notes)
         except JournalError as error:
             self.warn(f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}")
 
@@ -96,7 +96,7 @@ class AtMostOnce:
     def before_send(self) -> None:
         """Records the intent. Raises JournalError, which cancels the request."""
         try:
-            self.journal.append(self.operation, OperationEvent.INTENDED, **self._notes)
+            self.journal.append(self.key, OperationEvent.INTENDED, **self._notes)
         except JournalError as error:
             error.add("Nothing was sent.")
             raise
@@ -104,15 +104,22 @@ class AtMostOnce:
     def on_rejected(self) -> None:
         """Records that a 429 rejected the request. If that fails, the request counts as sent, which is safe."""
         with contextlib.suppress(JournalError):
-            self.journal.append(self.operation, OperationEvent.REFUSED, reason="rate limit")
+            self.journal.append(self.key, OperationEvent.REFUSED, reason="rate limit")
 
 
-def parse_name(option: str, name: str) -> str:
+def parse_operation_name(option: str, name: str) -> str:
     """Returns the name of an incident or order, without white space around it. Raises SettingsError if it is empty."""
     name = name.strip()
     if not name:
         raise SettingsError(f"{option} is empty. It identifies what must happen only once: give it a name.")
     return name
+
+
+def explain_unknown(what: str, state: OperationState) -> str:
+    """Returns how far an earlier run came with ``what``, an operation whose outcome was not recorded."""
+    if state.event is OperationEvent.UNCLEAR:
+        return f"{what} was sent at {state.sent_at} and its response was lost."
+    return f"{what} was about to be sent at {state.sent_at}, and the run ended there."
 
 
 def not_executed(error: ClawHostersError, *, sent: bool) -> bool:

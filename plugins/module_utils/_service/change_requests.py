@@ -29,24 +29,26 @@ class Effect(enum.Enum):
     """Effect of one request."""
 
     DONE = "done"
-    ALREADY = "already"  # rejected, since the wanted state is reached: another client was faster
+    ALREADY_REACHED = "already_reached"  # rejected, since the wanted state is reached: another client was faster
     REDECIDE = "redecide"  # rejected, since the instance was busy: decide again
     RESEND = "resend"  # no response, and no visible effect yet
 
 
-class Change(t.NamedTuple):
+class ChangeResponse(t.NamedTuple):
     """Response to one request; ``instance`` is its state after it, None if it is deleted.
 
-    ``is_lost``: the request was sent, and may still be executed.
+    ``is_outcome_unknown``: the request was sent, and may still be executed.
     """
 
     effect: Effect
     instance: Resource | None
     rejection: ApiError | None = None
-    is_lost: bool = False
+    is_outcome_unknown: bool = False
 
 
-def request_change(client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool) -> Change:
+def request_change(
+    client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool
+) -> ChangeResponse:
     """Sends one request for ``action``, to bring ``current`` to the state ``wanted``.
 
     Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
@@ -59,7 +61,7 @@ def request_change(client: Client, current: Resource, wanted: str, action: Actio
     except NotFoundError as refusal:
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404 (contract 4.7).
-            return Change(Effect.ALREADY, fetch_instance(client, current["id"]), refusal)
+            return ChangeResponse(Effect.ALREADY_REACHED, fetch_instance(client, current["id"]), refusal)
         raise
     except UnprocessableError as refusal:
         return _after_rejection(client, refusal, current, wanted, may_repeat)
@@ -69,12 +71,12 @@ def request_change(client: Client, current: Resource, wanted: str, action: Actio
     except (TransportError, ServerError, ResponseError) as fault:
         return _after_fault(client, fault, current, wanted, action, may_repeat)
     # The response to an action has only some of the fields (contract 0.3).
-    return Change(Effect.DONE, {**current, **(answer or {})})
+    return ChangeResponse(Effect.DONE, {**current, **(answer or {})})
 
 
 def _after_rejection(
     client: Client, rejection: UnprocessableError, current: Resource, wanted: str, may_repeat: bool
-) -> Change:
+) -> ChangeResponse:
     """Reads the instance again after a 422. Raises ``rejection`` if its state does not explain it."""
     try:
         now = fetch_instance(client, current["id"])
@@ -83,11 +85,11 @@ def _after_rejection(
         rejection.add(f"Its current state can't be read: {error}")
         raise rejection from None
     if now is None and wanted == "absent":
-        return Change(Effect.ALREADY, None)
+        return ChangeResponse(Effect.ALREADY_REACHED, None)
     if now is not None and decide(now, wanted).action is Action.NONE:
-        return Change(Effect.ALREADY, now)
+        return ChangeResponse(Effect.ALREADY_REACHED, now)
     if now is not None and may_repeat and is_busy(now):
-        return Change(Effect.REDECIDE, now, rejection)
+        return ChangeResponse(Effect.REDECIDE, now, rejection)
     if now is not None:
         rejection.add(f"{label(now)} is {now.get('status')}.")
         if wanted == "absent" and now.get("billing_mode") == "monthly":
@@ -100,7 +102,7 @@ def _after_rejection(
 
 def _after_fault(
     client: Client, fault: ClawHostersError, current: Resource, wanted: str, action: Action, may_repeat: bool
-) -> Change:
+) -> ChangeResponse:
     """Reads the instance again after a lost response or a 5xx. Raises ``fault`` if the change is not visible."""
     try:
         now = fetch_instance(client, current["id"])
@@ -112,16 +114,16 @@ def _after_fault(
             )
         raise fault from None
     if action is Action.DELETE and (now is None or get_status(now) == "deleting"):
-        return Change(Effect.DONE, now)
+        return ChangeResponse(Effect.DONE, now)
     if now is None:
         fault.add(f"{label(current)} does not exist any more.")
         raise fault
     if action in (Action.START, Action.STOP):
         next_action = decide(now, wanted).action
         if next_action in (Action.NONE, Action.WAIT):
-            return Change(Effect.DONE, now)
+            return ChangeResponse(Effect.DONE, now)
         if next_action is action and may_repeat:
-            return Change(Effect.RESEND, now, is_lost=fault.may_have_been_sent)
+            return ChangeResponse(Effect.RESEND, now, is_outcome_unknown=fault.may_have_been_sent)
     if action is Action.RESTART and fault.may_have_been_sent:
         fault.add(
             f"{label(now)} is {now.get('status')}, which does not show whether it was restarted. Nothing is sent again."

@@ -16,7 +16,16 @@ from .._concurrency import map_ordered
 from .._errors import ClawHostersError, RefusedError, WaitTimeoutError, format_list
 from .._http.client import Client
 from .._model.fleet_plan import Entry, Job, Phase, plan
-from .._model.instance import Action, format_status, get_status, is_busy, is_healthy, label, state_reached
+from .._model.instance import (
+    Action,
+    FailureStatusError,
+    format_status,
+    get_status,
+    is_busy,
+    is_healthy,
+    label,
+    state_reached,
+)
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._waiter import Waiter
@@ -42,7 +51,7 @@ class Fleet:
         """
         planned = plan(entries, self.client.fetch_all("/instances"))
         if self.waiter is not None:
-            self.waiter.requests_per_poll = self.client.usage.requests
+            self.waiter.requests_per_poll = self.client.stats.requests
         jobs = list({id(job): job for job in planned}.values())
         for job in jobs:
             is_paused = job.current is not None and get_status(job.current) == "paused"
@@ -99,36 +108,36 @@ class Fleet:
                 job.current = change.instance
                 if change.effect is not Effect.RESEND:
                     break
-                job.is_lost = change.is_lost
+                job.is_outcome_unknown = change.is_outcome_unknown
         except ClawHostersError as error:
             job.fail(error, error)
             return
         job.rejection = change.rejection
         if change.effect is Effect.REDECIDE:
-            job.phase = Phase.BUSY
+            job.phase = Phase.SETTLING
             return
         # The state is reached by this request, or by the one before it whose response was lost.
-        job.changed = job.is_lost or change.effect is Effect.DONE
-        job.is_lost = False
+        job.changed = job.is_outcome_unknown or change.effect is Effect.DONE
+        job.is_outcome_unknown = False
         if change.instance is None:
             job.finish(None)
         else:
             self._start_waiting(job, before)
 
     def _start_waiting(self, job: Job, before: Resource) -> None:
-        job.phase = Phase.WAITING
+        job.phase = Phase.CHANGING
         if job.wanted != "absent":
-            job.is_reached = state_reached(job.wanted, get_status(before), wait_healthy=self.wait_healthy)
+            job.reached_predicate = state_reached(job.wanted, get_status(before), wait_healthy=self.wait_healthy)
 
     # Waiting
 
     def _finish_without_waiting(self, jobs: list[Job]) -> None:
         for job in jobs:
-            if job.phase is Phase.BUSY:
+            if job.phase is Phase.SETTLING:
                 job.fail(
                     f"It is {job.instance.get('status')}, and the next step depends on how that ends: use wait: true."
                 )
-            elif job.phase is Phase.WAITING:
+            elif job.phase is Phase.CHANGING:
                 job.finish(job.predict())
 
     def _wait(self, waiter: Waiter, jobs: list[Job]) -> None:
@@ -164,7 +173,7 @@ class Fleet:
             job.finish(None)
         elif now is None:
             job.fail("It was deleted during this task.")
-        elif job.phase is Phase.BUSY:
+        elif job.phase is Phase.SETTLING:
             job.current = now
             if not is_busy(now):
                 job.decide(now)
@@ -172,9 +181,9 @@ class Fleet:
         else:
             job.current = now
             try:
-                if job.is_reached is not None and job.is_reached(now):
+                if job.reached_predicate is not None and job.reached_predicate(now):
                     job.finish(now)
-            except RefusedError as error:
+            except FailureStatusError as error:
                 job.fail(error)
 
     def _wait_for_unchanged(self, job: Job) -> None:

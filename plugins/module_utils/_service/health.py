@@ -22,7 +22,7 @@ def measure_health(client: Client) -> dict[str, t.Any]:
     """Sends one request, without the key and without retries. Returns a result even if the service is down."""
     start_time, start = time.time(), time.perf_counter()
     try:
-        response = client.probe(PATH)
+        response = client.get_unauthenticated(PATH)
     except (TransportError, TlsError, ResponseError) as fault:
         return {"available": False, "health": None, "latency": None, "clock_skew": None, "error": str(fault)}
     latency = time.perf_counter() - start

@@ -13,7 +13,7 @@ from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, Wa
 from .._http.client import Client
 from .._model.instance import (
     END_STATUS,
-    REQUEST_LOST,
+    RESPONSE_LOST,
     Action,
     decide,
     format_status,
@@ -29,10 +29,10 @@ from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter
-from .change_requests import Change, Effect, request_change
+from .change_requests import ChangeResponse, Effect, request_change
 from .instances import fetch_instance, refetch_instance
 
-PAUSED_WARNING = "{} is paused, not stopped: its balance ran out. Nothing was changed."
+PAUSED_WARNING = "{} is paused, not stopped: the account's balance ran out. Nothing was changed."
 
 
 @dataclass
@@ -48,8 +48,8 @@ class InstanceManager:
         """Brings ``found`` to the state ``wanted``; in check mode predicts it. ``sought`` describes the instance.
 
         Sends at most two requests, the second only where interface 3 or the end of contract 11 allows it. Raises
-        RefusedError if the state table rejects it, WaitTimeoutError, what the client raises, and PartialError if one of
-        these follows an accepted request.
+        RefusedError if the state table rejects it, FailureStatusError, WaitTimeoutError, what the client raises, and
+        PartialError if one of these follows an accepted request.
         """
         if found is None:
             if wanted == "absent":
@@ -70,27 +70,27 @@ class InstanceManager:
             raise _with_earlier_request(error, first) from None
 
     def _attempt(
-        self, start: Resource, current: Resource, wanted: str, first: Change | None = None
-    ) -> ResourceChange | Change:
-        """Decides, and sends at most one request. Returns a Change if a second attempt is needed.
+        self, start: Resource, current: Resource, wanted: str, first: ChangeResponse | None = None
+    ) -> ResourceChange | ChangeResponse:
+        """Decides, and sends at most one request. Returns a ChangeResponse if a second attempt is needed.
 
         ``first`` is the response to the first attempt; there is no third.
         """
-        may_have_changed = first is not None and first.is_lost
+        may_have_changed = first is not None and first.is_outcome_unknown
         decision = decide(current, wanted)
         if decision.action is Action.REJECT:
             raise RefusedError(
                 f"{label(current)} has the status {current.get('status')} and can't be {wanted}: {decision.reason}"
             )
         if decision.action is Action.NONE:
-            return _build_change(start, wanted, may_have_changed, self._wait_for_unchanged(current, wanted))
+            return _build_resource_change(start, wanted, may_have_changed, self._wait_for_unchanged(current, wanted))
         if self.client.check_mode:
-            return _build_change(start, wanted, True, current)
+            return _build_resource_change(start, wanted, True, current)
         change = request_change(self.client, current, wanted, decision.action, may_repeat=first is None)
-        if change.effect not in (Effect.DONE, Effect.ALREADY):
+        if change.effect not in (Effect.DONE, Effect.ALREADY_REACHED):
             return change
         changed = may_have_changed or change.effect is Effect.DONE
-        result = _build_change(start, wanted, changed, change.instance)
+        result = _build_resource_change(start, wanted, changed, change.instance)
         try:
             return self._wait_for_changed(result, wanted, current, decision.action)
         except ClawHostersError as error:
@@ -163,16 +163,16 @@ class InstanceManager:
         return last
 
 
-def _build_change(start: Resource, wanted: str, changed: bool, instance: Resource | None) -> ResourceChange:
+def _build_resource_change(start: Resource, wanted: str, changed: bool, instance: Resource | None) -> ResourceChange:
     before = summarize(start)
     after = predict(start, wanted, decide(start, wanted).action) if changed else before
     return ResourceChange(changed, instance, before, after)
 
 
-def _with_earlier_request(error: ClawHostersError, change: Change) -> ClawHostersError:
+def _with_earlier_request(error: ClawHostersError, change: ChangeResponse) -> ClawHostersError:
     """Returns ``error`` with what happened to the request before it."""
-    if isinstance(error, PartialError) or not (change.rejection or change.is_lost):
+    if isinstance(error, PartialError) or not (change.rejection or change.is_outcome_unknown):
         return error
-    earlier = f"An earlier request was rejected: {change.rejection}" if change.rejection else REQUEST_LOST
+    earlier = f"An earlier request was rejected: {change.rejection}" if change.rejection else RESPONSE_LOST
     cause = error if isinstance(error, ApiError) else change.rejection
     return PartialError(f"{error} {earlier}", {"changed": False}, cause)

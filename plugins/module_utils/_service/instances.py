@@ -9,11 +9,11 @@ from __future__ import annotations
 import typing as t
 
 from .._concurrency import map_ordered
-from .._errors import NotFoundError, RefusedError
+from .._errors import ClawHostersError, NotFoundError
 from .._http.client import Client
 from .._http.responses import require_id, resource_path
 from .._model.instance import label
-from .._model.instance_index import InstanceIndex, WordFilter, collect_words, find_unknown_words, matches_words
+from .._model.instance_index import FieldFilter, InstanceIndex, build_filter_warnings, collect_values, matches_filter
 from .._model.ownership import require_names
 from .._model.resource import Resource
 
@@ -34,10 +34,10 @@ def fetch_instance(client: Client, instance_id: object, retry_timeout: float | N
 
 
 def refetch_instance(client: Client, instance: Resource, retry_timeout: float | None = None) -> Resource:
-    """Returns the current state of the instance. Raises RefusedError if it was deleted."""
+    """Returns the current state of the instance. Raises ClawHostersError if it was deleted."""
     now = fetch_instance(client, instance["id"], retry_timeout=retry_timeout)
     if now is None:
-        raise RefusedError(f"{label(instance)} does not exist any more: it was deleted during this task.")
+        raise ClawHostersError(f"{label(instance)} does not exist any more: it was deleted during this task.")
     return now
 
 
@@ -55,12 +55,12 @@ def fetch_instances(
     client: Client,
     instance_id: int | None,
     name: str | None,
-    wanted: WordFilter,
+    wanted: FieldFilter,
     *,
     details: bool,
     warn: t.Callable[[str], None],
 ) -> list[Resource]:
-    """Returns the matching instances, sorted by id. Warns of words in ``wanted`` that are unknown and match nothing.
+    """Returns the matching instances, sorted by id. Warns of values in ``wanted`` that are unknown and match nothing.
 
     An instance asked for by id comes with its detail fields; others only with ``details``, at one request each.
     Raises SettingsError for an empty name.
@@ -71,18 +71,18 @@ def fetch_instances(
     else:
         found = fetch_instance(client, instance_id)
         instances = [] if found is None else [found]
-    for warning in find_unknown_words(wanted, collect_words(instances, wanted)):
+    for warning in build_filter_warnings(wanted, collect_values(instances, wanted)):
         warn(warning)
     matching = [
-        instance for instance in instances if name in (None, instance.get("name")) and matches_words(instance, wanted)
+        instance for instance in instances if name in (None, instance.get("name")) and matches_filter(instance, wanted)
     ]
     if not details or instance_id is not None:
         return matching
-    return [instance for instance in fetch_details(client, matching) if matches_words(instance, wanted)]
+    return [instance for instance in fetch_details(client, matching) if matches_filter(instance, wanted)]
 
 
 def fetch_details(client: Client, instances: list[Resource]) -> list[Resource]:
-    """Returns the instances with their detail fields, without those deleted meanwhile.
+    """Returns the instances with their detail fields, without those deleted since they were listed.
 
     Fields that the detail lacks keep the value of the list (contract U23).
     """

@@ -20,7 +20,7 @@ from .._http.retry import NEVER
 from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .at_most_once import AtMostOnce, OutcomeUnknownError
+from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown
 
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -45,17 +45,17 @@ class Purchase:
         PartialError if it is unknown whether the purchase was made.
         """
         self.client = self.client.with_payment_texts(find_texts({**body, "package_id": None}))
-        operation = OperationKey("purchase", self.client.settings.api_url, self.order)
-        once = AtMostOnce(self.journal, operation, self.warn)
+        key = OperationKey("purchase", self.client.settings.api_url, self.order)
+        guard = OperationGuard(self.journal, key, self.warn)
         if self.client.check_mode:
-            return self._run(once, body, balance_below)
-        with once.lock() as is_free:
+            return self._run(guard, body, balance_below)
+        with guard.lock() as is_free:
             if not is_free:
                 raise RefusedError(f"Another run is working on order {self.order}. Nothing was sent. Run this again.")
-            return self._run(once, body, balance_below)
+            return self._run(guard, body, balance_below)
 
-    def _run(self, once: AtMostOnce, body: dict[str, t.Any], balance_below: int) -> Result:
-        state = once.state()
+    def _run(self, guard: OperationGuard, body: dict[str, t.Any], balance_below: int) -> Result:
+        state = guard.state()
         balance = self._fetch_balance()
         if state is not None:
             return self._result_of_earlier_run(state, balance)
@@ -65,7 +65,7 @@ class Purchase:
             return self._build_result(None, balance, bought=body)
         notes = {"package_id": body["package_id"], "balance": balance}
         try:
-            purchase = once.send(
+            purchase = guard.send(
                 self.client,
                 lambda hooks: self.client.request(
                     "POST", "/billing/buy_claws", body=body, retry=NEVER, hooks=hooks, parse=parse_data_or_body
@@ -75,15 +75,14 @@ class Purchase:
             )
         except OutcomeUnknownError as unclear:
             raise self._unknown_error(str(unclear), unclear.cause, balance) from None
-        once.record_event(OperationEvent.COMPLETED)
+        guard.record_event(OperationEvent.COMPLETED)
         return self._build_result(purchase, self._fetch_balance_after(balance), bought=body)
 
     def _result_of_earlier_run(self, state: OperationState, balance: int) -> Result:
         """Returns the result for an order that is in the journal. Nothing is bought again."""
         if state.event is OperationEvent.COMPLETED:
             return self._build_result(None, balance)
-        reason = f"Order {self.order} was to be sent at {state.sent_at}, and its outcome was not recorded."
-        raise self._unknown_error(reason, None, balance)
+        raise self._unknown_error(explain_unknown(f"Order {self.order}", state), None, balance)
 
     def _unknown_error(self, reason: str, error: ClawHostersError | None, balance: int) -> PartialError:
         return PartialError(

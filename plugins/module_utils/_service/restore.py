@@ -22,7 +22,7 @@ from .._model.restore import SHORTEST_RESTORE, RestoreQuery, require_restorable,
 from .._model.results import Result
 from .._state.journal import OperationEvent, OperationState
 from .._waiter import Waiter
-from .at_most_once import AtMostOnce, OutcomeUnknownError
+from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown
 from .backups import backup_path
 from .instances import fetch_instance, refetch_instance
 from .restore_target import RestoreFinder, RestoreTarget
@@ -54,24 +54,24 @@ class Restore:
         """
         while True:
             # Found again after each wait: the other run may have changed anything.
-            instance, backup = self.finder.find_named(query)
-            operation = self.finder.operation(instance["id"])
+            instance, backup = self.finder.find_target(query)
+            guard = self.finder.guard(instance["id"])
             if self.client.check_mode:
-                return self._run(query, instance, backup, operation)
-            with operation.lock() as is_free:
+                return self._run(query, instance, backup, guard)
+            with guard.lock() as is_free:
                 if is_free:
-                    return self._run(query, instance, backup, operation)
+                    return self._run(query, instance, backup, guard)
             if self.waiter is None:
-                return self._build_result("in_flight", operation.state(), instance, backup)
-            self._wait_for_other_run(self.waiter, operation, instance, backup)
+                return self._build_result("in_flight", guard.state(), instance, backup)
+            self._wait_for_other_run(self.waiter, guard, instance, backup)
 
     def _wait_for_other_run(
-        self, waiter: Waiter, operation: AtMostOnce, instance: Resource, backup: Resource | None
+        self, waiter: Waiter, guard: OperationGuard, instance: Resource, backup: Resource | None
     ) -> None:
         """Returns when no other run works on this restore. Raises PartialError on timeout."""
         try:
             waiter.until(
-                lambda _seconds: _is_free(operation),
+                lambda _seconds: _is_free(guard),
                 lambda is_free: is_free,
                 lambda _is_free: f"{instance.get('name')}: another run is restoring it",
                 "free",
@@ -79,19 +79,19 @@ class Restore:
         except WaitTimeoutError as timeout:
             raise PartialError(
                 f"{timeout} This run sent nothing. Run the same task again: it continues waiting.",
-                self._build_result("in_flight", operation.state(), instance, backup),
+                self._build_result("in_flight", guard.state(), instance, backup),
             ) from None
 
-    def _run(self, query: RestoreQuery, instance: Resource, backup: Resource | None, operation: AtMostOnce) -> Result:
+    def _run(self, query: RestoreQuery, instance: Resource, backup: Resource | None, guard: OperationGuard) -> Result:
         """Continues what the journal holds, or begins. No other process works on this operation."""
-        state = operation.state()
+        state = guard.state()
         is_expected = query.expected_sent_at in (None, state.sent_at if state else "")
         if state is not None:
             # Another run may have restored it since the instance was read.
             earlier, instance = instance, refetch_instance(self.client, instance)
             if not (self.finder.force and is_expected):
                 was_busy = is_busy(earlier) or is_busy(instance)
-                return self._continue(state, instance, backup, operation, is_under_way=was_busy)
+                return self._continue(state, instance, backup, guard, is_under_way=was_busy)
             require_same_name(earlier, instance)
         elif not is_expected:
             raise RefusedError(
@@ -99,10 +99,10 @@ class Restore:
                 f"{query.expected_sent_at}, but it was not executed, and this run only waited for it. "
                 "Nothing was sent. Check the plan again."
             )
-        target = RestoreTarget(operation, instance, backup or self.finder.find_newest(query, instance))
+        target = RestoreTarget(guard, instance, backup or self.finder.find_newest(query, instance))
         if not self.finder.force:
             require_restorable(instance)
-        query.require_young(target.backup, instance)
+        query.require_max_age(target.backup, instance)
         if self.client.check_mode:
             return self._build_result("planned", state, instance, target.backup, changed=True)
         return self._send(target)
@@ -112,12 +112,12 @@ class Restore:
         state: OperationState,
         instance: Resource,
         backup: Resource | None,
-        operation: AtMostOnce,
+        guard: OperationGuard,
         *,
         is_under_way: bool,
     ) -> Result:
         """Returns the result of an earlier run for the incident. Waits if necessary, and sends nothing."""
-        target = RestoreTarget(operation, instance, self.finder.find_recorded(state, backup))
+        target = RestoreTarget(guard, instance, self.finder.find_recorded(state, backup))
         if backup is not None and backup is not target.backup:
             self.finder.warn(
                 f"Incident {self.incident} has already used backup {target.backup['id']}, so backup {backup['id']} is "
@@ -135,13 +135,13 @@ class Restore:
             if self.client.check_mode:
                 return self._build_result("in_flight", state, instance, target.backup)
             return self._wait(target, changed=False)
-        raise self._unknown_error(f"Incident {self.incident}: {_explain_unknown(state)}", target)
+        raise self._unknown_error(f"Incident {self.incident}: {explain_unknown('a restore', state)}", target)
 
     # Sending
 
     def _send(self, target: RestoreTarget) -> Result:
         """Sends the restore, and waits for its end."""
-        backup, once = target.backup, target.operation
+        backup, guard = target.backup, target.guard
         taken = taken_at(backup)
         notes = {
             "backup_id": backup["id"],
@@ -149,7 +149,7 @@ class Restore:
             "instance_name": target.instance.get("name"),
         }
         try:
-            once.send(
+            guard.send(
                 self.client,
                 lambda hooks: self.client.request("POST", f"{backup_path(backup['id'])}/restore", hooks=hooks),
                 notes,
@@ -157,7 +157,7 @@ class Restore:
             )
         except OutcomeUnknownError as unclear:
             return self._read_outcome(unclear.cause, target)
-        once.record_event(OperationEvent.ACCEPTED)
+        guard.record_event(OperationEvent.ACCEPTED)
         return self._wait(target, changed=True)
 
     def _read_outcome(self, error: ClawHostersError, target: RestoreTarget) -> Result:
@@ -168,7 +168,7 @@ class Restore:
             now = None
         if now is not None and is_busy(now) and not is_busy(target.instance):
             self.finder.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
-            target.operation.record_event(OperationEvent.ACCEPTED)
+            target.guard.record_event(OperationEvent.ACCEPTED)
             return self._wait(replace(target, instance=now), changed=True)
         raise self._unknown_error(str(error), replace(target, instance=now or target.instance), error)
 
@@ -177,7 +177,7 @@ class Restore:
         return PartialError(
             f"{reason} It is unknown whether the restore of {label(instance)} was executed: the instance is "
             f"{instance.get('status')} now. Check it; nothing is sent again for this incident without force: true.",
-            self._build_result("unknown", target.operation.state(), instance, target.backup),
+            self._build_result("unknown", target.guard.state(), instance, target.backup),
             cause,
         )
 
@@ -185,8 +185,8 @@ class Restore:
 
     def _wait(self, target: RestoreTarget, *, changed: bool) -> Result:
         """Waits for an accepted restore, if there is a waiter, and records how it ended."""
-        instance, backup, operation = target.instance, target.backup, target.operation
-        state = operation.state()
+        instance, backup, guard = target.instance, target.backup, target.guard
+        state = guard.state()
         if self.waiter is None:
             return self._build_result("in_flight", state, instance, backup, changed=changed)
         try:
@@ -197,12 +197,12 @@ class Restore:
                 self._build_result("in_flight", state, timeout.last or instance, backup, changed=changed),
             ) from None
         except FailureStatusError as failure:
-            operation.record_event(OperationEvent.FAILED, status=failure.instance.get("status"))
+            guard.record_event(OperationEvent.FAILED, status=failure.instance.get("status"))
             raise PartialError(
                 f"The restore of backup {backup['id']} was accepted, but {label(failure.instance)} is "
                 f"{failure.instance.get('status')} now. See the dashboard. To restore another backup, use backup_id "
                 "and another incident.",
-                self._build_result("failed", operation.state(), failure.instance, backup, changed=changed),
+                self._build_result("failed", guard.state(), failure.instance, backup, changed=changed),
             ) from None
         except ClawHostersError as error:
             raise PartialError(
@@ -210,8 +210,8 @@ class Restore:
                 self._build_result("in_flight", state, instance, backup, changed=changed),
                 error,
             ) from None
-        operation.record_event(OperationEvent.COMPLETED, status=now.get("status"))
-        return self._build_result("completed", operation.state(), now, backup, changed=changed)
+        guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
+        return self._build_result("completed", guard.state(), now, backup, changed=changed)
 
     def _wait_until_finished(self, waiter: Waiter, instance: Resource, state: OperationState | None) -> Resource:
         is_finished = restore_finished(
@@ -249,18 +249,12 @@ class Restore:
         }
 
 
-def _explain_unknown(state: OperationState) -> str:
-    if state.event is OperationEvent.UNCLEAR:
-        return f"a restore was sent at {state.sent_at} and its response was lost."
-    return f"a restore was about to be sent at {state.sent_at}, and the run ended there."
-
-
 def _seconds_since(state: OperationState | None) -> float:
-    """Returns the age of the restore, between 0 and SHORTEST_RESTORE whatever the clock did meanwhile."""
+    """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
     sent = datetime.fromisoformat(state.sent_at) if state and state.sent_at else datetime.now(UTC)
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
 
 
-def _is_free(operation: AtMostOnce) -> bool:
-    with operation.lock() as is_free:
+def _is_free(guard: OperationGuard) -> bool:
+    with guard.lock() as is_free:
         return is_free

@@ -17,16 +17,16 @@ from .._model.ownership import filter_by_instance, has_owner, parse_owner
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery
 from .._state.journal import Journal, OperationKey, OperationState, normalize_url
-from .at_most_once import AtMostOnce
+from .at_most_once import OperationGuard
 from .backups import fetch_backup, fetch_backups
 from .instances import fetch_instance, find_instance
 
 
 @dataclass(frozen=True)
 class RestoreTarget:
-    """Instance and backup of a restore, and the operation that the journal knows it by."""
+    """Instance and backup of a restore, and the guard that sends it at most once."""
 
-    operation: AtMostOnce
+    guard: OperationGuard
     instance: Resource
     backup: Resource
 
@@ -41,12 +41,14 @@ class RestoreFinder:
     force: bool
     warn: t.Callable[[str], None]
 
-    def operation(self, instance_id: object) -> AtMostOnce:
-        """Returns the operation that restores this instance for the incident."""
+    def guard(self, instance_id: object) -> OperationGuard:
+        """Returns the guard of the restore of this instance for the incident."""
         service = normalize_url(self.client.settings.api_url)
-        return AtMostOnce(self.journal, OperationKey("restore", service, self.incident, str(instance_id)), self.warn)
+        return OperationGuard(
+            self.journal, OperationKey("restore", service, self.incident, str(instance_id)), self.warn
+        )
 
-    def find_named(self, query: RestoreQuery) -> tuple[Resource, Resource | None]:
+    def find_target(self, query: RestoreQuery) -> tuple[Resource, Resource | None]:
         """Returns the instance, and the backup if it was given by id."""
         try:
             backup = None if query.backup_id is None else fetch_backup(self.client, query.backup_id)
@@ -61,7 +63,7 @@ class RestoreFinder:
             sought = query.instance_name if query.instance_id is None else f"with id {query.instance_id}"
             raise RefusedError(f"There is no instance {sought}: nothing was sent.")
         if backup is not None:
-            self._require_own(backup, instance)
+            self._require_backup_of(backup, instance)
         return instance, backup
 
     def find_newest(self, query: RestoreQuery, instance: Resource) -> Resource:
@@ -88,9 +90,9 @@ class RestoreFinder:
             return None
         if query.names_instance:
             instance = find_instance(self.client, query.instance_id, query.instance_name)
-            return None if instance is None or self.operation(instance["id"]).state() is None else instance
+            return None if instance is None or self.guard(instance["id"]).state() is None else instance
         for key, state in self.journal.read_states().items():
-            is_of_incident = key == self.operation(key.instance_id).operation
+            is_of_incident = key == self.guard(key.instance_id).key
             if is_of_incident and str(state.notes.get("backup_id")) == str(query.backup_id):
                 return fetch_instance(self.client, key.instance_id)
         return None
@@ -108,10 +110,10 @@ class RestoreFinder:
                 f"Backup {backup['id']} is of {owner}, which does not exist any more: a backup can only be restored to "
                 "the instance that it was taken from. Nothing was sent."
             )
-        self._require_own(backup, instance)
+        self._require_backup_of(backup, instance)
         return instance
 
-    def _require_own(self, backup: Resource, instance: Resource) -> None:
+    def _require_backup_of(self, backup: Resource, instance: Resource) -> None:
         """Raises RefusedError if the backup shows another instance."""
         if not has_owner(backup):
             self.warn(

@@ -33,13 +33,13 @@ def budget(tmp_path, sleeper):
 def waited(budget, sleeper, max_wait=100.0):
     """Returns the seconds until the next request may be sent, and its id."""
     before = sleeper.total
-    request_id = budget.reserve(30.0, max_wait, sleeper.sleep)
+    request_id = budget.acquire(30.0, max_wait, sleeper.sleep)
     return sleeper.total - before, request_id
 
 
 def report(budget, sleeper, **outcome):
     _seconds, request_id = waited(budget, sleeper)
-    budget.report(request_id, RequestOutcome(**{"sent": True, **outcome}))
+    budget.release(request_id, RequestOutcome(**{"sent": True, **outcome}))
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
-    AtMostOnce,
+    OperationGuard,
     OutcomeUnknownError,
     not_executed,
-    parse_name,
+    parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -40,7 +40,7 @@ class Sender:
     """Sends a request that goes out and ends with ``outcome``; counts as a client does."""
 
     def __init__(self, outcome: object = "done", *, goes_out: bool = True) -> None:
-        self.usage = SimpleNamespace(requests=0)
+        self.stats = SimpleNamespace(requests=0)
         self.outcome, self.goes_out = outcome, goes_out
         self.seen = None
 
@@ -48,7 +48,7 @@ class Sender:
         if self.goes_out:
             hooks.before_send()
             self.seen = hooks.state()
-            self.usage.requests += 1
+            self.stats.requests += 1
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
@@ -60,59 +60,59 @@ def warnings():
 
 
 @pytest.fixture
-def once(tmp_path, warnings):
+def guard(tmp_path, warnings):
     subject = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
-    return AtMostOnce(Journal(str(tmp_path / "state")), subject, warnings.append)
+    return OperationGuard(Journal(str(tmp_path / "state")), subject, warnings.append)
 
 
-def send(once, sender):
-    return once.send(sender, sender.request, {"backup_id": 31}, FREE)
+def send(guard, sender):
+    return guard.send(sender, sender.request, {"backup_id": 31}, FREE)
 
 
-def test_it_is_written_down_before_it_goes_out(once):
+def test_it_is_written_down_before_it_goes_out(guard):
     sender = Sender()
-    assert send(once, sender) == "done"
+    assert send(guard, sender) == "done"
     assert sender.seen.event is OperationEvent.INTENDED
     assert sender.seen.notes == {"backup_id": 31}
-    once.record_event(OperationEvent.ACCEPTED)
-    assert once.state().event is OperationEvent.ACCEPTED
-    assert once.state().notes["backup_id"] == 31
+    guard.record_event(OperationEvent.ACCEPTED)
+    assert guard.state().event is OperationEvent.ACCEPTED
+    assert guard.state().notes["backup_id"] == 31
 
 
-def test_what_was_refused_is_free_to_be_tried_again(once):
+def test_what_was_refused_is_free_to_be_tried_again(guard):
     with pytest.raises(ApiError, match=FREE):
-        send(once, Sender(ApiError("POST /x", 422)))
-    assert once.state() is None
+        send(guard, Sender(ApiError("POST /x", 422)))
+    assert guard.state() is None
 
 
-def test_what_nobody_knows_is_unclear_and_stays_so(once):
+def test_what_nobody_knows_is_unclear_and_stays_so(guard):
     fault = TransportError("the answer was lost", sent=True)
     with pytest.raises(OutcomeUnknownError, match="the answer was lost") as caught:
-        send(once, Sender(fault))
+        send(guard, Sender(fault))
     assert caught.value.cause is fault
-    assert once.state().event is OperationEvent.UNCLEAR
-    assert once.state().notes["reason"] == "the answer was lost"
+    assert guard.state().event is OperationEvent.UNCLEAR
+    assert guard.state().notes["reason"] == "the answer was lost"
 
 
-def test_what_failed_before_it_went_out_leaves_nothing_behind(once):
+def test_what_failed_before_it_went_out_leaves_nothing_behind(guard):
     with pytest.raises(ClawHostersError, match=FREE):
-        send(once, Sender(ClawHostersError("something new"), goes_out=False))
-    assert once.state() is None
+        send(guard, Sender(ClawHostersError("something new"), goes_out=False))
+    assert guard.state() is None
 
 
-def test_what_waits_after_a_429_counts_as_not_sent(once):
-    once.before_send()
-    once.on_rejected()
-    assert once.state() is None
+def test_what_waits_after_a_429_counts_as_not_sent(guard):
+    guard.before_send()
+    guard.on_rejected()
+    assert guard.state() is None
 
 
-def test_without_a_journal_nothing_goes_out(once, tmp_path):
+def test_without_a_journal_nothing_goes_out(guard, tmp_path):
     (tmp_path / "state").mkdir(mode=0o777)
     (tmp_path / "state").chmod(0o777)
     sender = Sender()
     with pytest.raises(JournalError, match=r"Others can write to .* Nothing was sent\."):
-        send(once, sender)
-    assert sender.usage.requests == 0
+        send(guard, sender)
+    assert sender.stats.requests == 0
 
 
 @pytest.mark.parametrize(
@@ -125,10 +125,10 @@ def test_without_a_journal_nothing_goes_out(once, tmp_path):
         (OperationEvent.FAILED, "and failed, but"),
     ],
 )
-def test_what_came_of_it_is_told_where_it_can_not_be_written_down(once, tmp_path, warnings, event, words):
+def test_what_came_of_it_is_told_where_it_can_not_be_written_down(guard, tmp_path, warnings, event, words):
     (tmp_path / "state").mkdir()
     (tmp_path / "state").chmod(0o777)
-    once.record_event(event)
+    guard.record_event(event)
     (warning,) = warnings
     assert words in warning
     assert "Others can write to" in warning
@@ -136,9 +136,9 @@ def test_what_came_of_it_is_told_where_it_can_not_be_written_down(once, tmp_path
 
 
 def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
-    assert parse_name("incident", " INC-1\n") == "INC-1"
+    assert parse_operation_name("incident", " INC-1\n") == "INC-1"
     with pytest.raises(SettingsError, match="incident is empty"):
-        parse_name("incident", " \t")
+        parse_operation_name("incident", " \t")
 
 
 @pytest.mark.parametrize(
