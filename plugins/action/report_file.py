@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files i
     record_run,
     write_page,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import make_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_result_unsafe
 
 OPTIONS = {
     "path": {"type": "path", "required": True},
@@ -47,14 +47,12 @@ class ActionModule(ActionBase):
         except ReportError as error:
             result["problem"] = str(error)
         except Exception as error:  # A record must never prevent a restore.
-            result["problem"] = (
-                f"A fault of the collection, please report it: {type(error).__name__}: {one_line(error)}."
-            )
+            result["problem"] = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
         if result["problem"] and args.get("run"):
             result["warnings"] = [result["problem"]]
         elif result["problem"]:
             result.update(failed=True, msg=result["problem"])
-        return make_unsafe(result)
+        return mark_result_unsafe(result)
 
 
 def _write(args: dict[str, t.Any], *, check_mode: bool) -> bool:

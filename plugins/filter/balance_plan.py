@@ -62,13 +62,13 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.balance import build_plan
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def balance_plan(billing: t.Any, instances: t.Any, order: t.Any, min_days: t.Any, rounds: t.Any = ()) -> t.Any:
     """Returns the stops of the next round."""
     try:
-        return mark_unsafe(vars(build_plan(billing, list(instances), order, int(min_days), rounds)))
+        return protect_value(vars(build_plan(billing, list(instances), order, int(min_days), rounds)))
     except RefusedError as error:
         raise AnsibleFilterError(str(error)) from error
 

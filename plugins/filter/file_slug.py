@@ -39,12 +39,12 @@ _value:
 import typing as t
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import slugify
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def file_slug(text: t.Any) -> t.Any:
     """Returns a file name for ``text``."""
-    return mark_unsafe(slugify(str(text)))
+    return protect_value(slugify(str(text)))
 
 
 class FilterModule:

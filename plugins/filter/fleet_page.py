@@ -75,7 +75,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import S
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal, JournalError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def fleet_page(
@@ -92,7 +92,7 @@ def fleet_page(
         journal, options["journal_problem"] = _read_journal(str(state_dir)) if state_dir else ("", "")
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
-    return mark_unsafe(build_page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
+    return protect_value(build_page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
 
 
 def _read_journal(state_dir: str) -> tuple[str, str]:

@@ -52,13 +52,13 @@ import typing as t
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import to_dict
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import match_backups
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def restore_found(targets: t.Any, instances: t.Any, backups: t.Any, backup_id: t.Any = None) -> t.Any:
     """Returns each target with its instance and its backup."""
     candidates = match_backups(list(targets), list(instances), list(backups), backup_id)
-    return mark_unsafe([to_dict(candidate) for candidate in candidates])
+    return protect_value([to_dict(candidate) for candidate in candidates])
 
 
 class FilterModule:

@@ -58,7 +58,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import S
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import format_prompt
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import Candidate, to_dict
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import build_plans
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def restore_planned(candidates: t.Any, results: t.Any, settings: t.Any, instances: t.Any) -> t.Any:
@@ -68,7 +68,7 @@ def restore_planned(candidates: t.Any, results: t.Any, settings: t.Any, instance
         plans = build_plans(targets, list(results), settings, list(instances), datetime.now(UTC))
     except SettingsError as error:
         raise AnsibleFilterError(str(error)) from error
-    return mark_unsafe({"plans": [to_dict(plan) for plan in plans], "prompt": format_prompt(plans)})
+    return protect_value({"plans": [to_dict(plan) for plan in plans], "prompt": format_prompt(plans)})
 
 
 class FilterModule:

@@ -32,7 +32,8 @@ options:
     required: true
   run:
     description:
-      - The C(id) of the run, when it C(began), its C(targets) and C(instances), and the flags C(check) and C(is_over).
+      - The C(id) of the run, when it C(began), its C(targets) and C(instances), and the flags C(check) and
+        C(is_finished).
     type: dict
     required: true
 """
@@ -54,13 +55,13 @@ from datetime import UTC, datetime
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan, Step
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def restore_report(steps: t.Any, plans: t.Any, settings: t.Any, run: t.Any) -> t.Any:
     """Returns the run as the record holds it."""
     step_objects, plan_objects = [Step(**step) for step in steps], [RestorePlan(**plan) for plan in plans]
-    return mark_unsafe(build_report(step_objects, plan_objects, settings, run, datetime.now(UTC)))
+    return protect_value(build_report(step_objects, plan_objects, settings, run, datetime.now(UTC)))
 
 
 class FilterModule:

@@ -33,7 +33,7 @@ options:
     description:
       - The step, if the action does not identify it.
     type: str
-  about:
+  instance_label:
     description:
       - The label of the instance.
     type: str
@@ -68,14 +68,14 @@ from datetime import UTC, datetime
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import Step, to_dict
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_step
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def restore_step(result: t.Any, earlier: t.Any, **options: t.Any) -> t.Any:
     """Returns the steps with one more."""
     steps = [Step(**step) for step in earlier]
     steps.append(build_step(result, steps, datetime.now(UTC), **options))
-    return mark_unsafe([to_dict(step) for step in steps])
+    return protect_value([to_dict(step) for step in steps])
 
 
 class FilterModule:

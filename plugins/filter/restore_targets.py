@@ -44,13 +44,13 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def restore_targets(names: t.Any, ids: t.Any = None) -> t.Any:
     """Returns the targets that the user gave, by name or by id."""
     try:
-        return mark_unsafe(parse_targets(names, ids))
+        return protect_value(parse_targets(names, ids))
     except RefusedError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -165,7 +165,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import
     build_host_variables,
     find_address,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe, trust_template
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value, trust_template
 
 SETTINGS = tuple(API.options)
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
@@ -312,14 +312,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return name
 
     def _add_host(self, name: str, group: str, instance: Resource, variables: dict[str, t.Any]) -> None:
-        host = self.inventory.add_host(mark_unsafe(name), group=group)
+        host = self.inventory.add_host(protect_value(name), group=group)
         # inventory.set_variable() tags each value with the file name, which takes a third of a large fleet's time.
         host_object = self.inventory.get_host(host)
         for variable, value in variables.items():
             host_object.set_variable(variable, value)
         try:
             if address := find_address(instance, self.get_option("connect_with")):
-                self.inventory.set_variable(host, "ansible_host", mark_unsafe(address))
+                self.inventory.set_variable(host, "ansible_host", protect_value(address))
         except InvalidAddressError as error:
             self._record_invalid_address(f"id {instance['id']}", error.reason, error.value)
         strict = self.get_option("strict")
@@ -338,7 +338,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if name in ADDRESS_VARIABLES and str(composed[name]).startswith("-"):
                 self._record_invalid_address(host, "its value from compose begins with a dash", composed.pop(name))
             else:
-                self.inventory.set_variable(host, name, mark_unsafe(composed[name]))
+                self.inventory.set_variable(host, name, protect_value(composed[name]))
 
     def _matches_filters(self, variables: dict[str, t.Any]) -> bool:
         for condition in self.get_option("filters"):

@@ -54,7 +54,7 @@ from pathlib import Path
 import yaml
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_unsafe
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import format_misspelt
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
@@ -69,7 +69,7 @@ class LookupModule(LookupBase):
         owners = {str(name): f"playbook {self.get_option('playbook')}" for name in self.get_option("names")}
         for role in terms:
             owners |= dict.fromkeys(_read_options(role), f"role {role}")
-        return [mark_unsafe(format_misspelt(variables or (), owners))]
+        return [protect_value(format_misspelt(variables or (), owners))]
 
 
 def _read_options(role: str) -> list[str]:

@@ -14,7 +14,7 @@ description:
   - Restores an instance from a backup. Data newer than the backup is lost; as far as is known no copy is taken first.
   - Sends at most one restore of an instance for an incident, however often the task is run, also after a crash or
     concurrently on one controller. A journal in O(state_dir) records it.
-  - The journal distinguishes services and instances, not accounts, so that a new API key restores nothing twice.
+  - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
   - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way. If the
     outcome is unknown, it reads the instance, and fails unless the restore is visibly under way.
   - With C(--check) it shows which backup would be restored.
@@ -23,7 +23,7 @@ author:
 options:
   incident:
     description:
-      - The idempotency key, such as the number of a ticket.
+      - Identifies the restore in the local journal, such as a ticket number. It is not sent to the service.
       - Use another one for another restore of the same instance.
     type: str
     required: true
@@ -81,8 +81,7 @@ options:
       - RV(restore.sent_at) of an earlier run in check mode, empty if it was null.
       - Nothing is sent if the journal holds another value by now, not even with O(force). The task then waits for the
         restore that another run has sent, and fails if there is none.
-      - Thus a restore that a person confirmed is only sent in the situation that this person has seen. By default the
-        journal may hold any value.
+      - Sends the restore only if the journal is unchanged since the plan. By default the journal may hold any value.
     type: str
 extends_documentation_fragment:
   - clawhosters.cloud.api
@@ -132,7 +131,7 @@ EXAMPLES = r"""
   check_mode: true
   register: plan
 
-- name: Carry out the plan, unless another run has sent a restore meanwhile
+- name: Carry out the plan, unless another run has sent a restore since the plan was made
   clawhosters.cloud.claw_backup_restore:
     incident: INC-2044
     instance_id: 7

@@ -12,7 +12,7 @@ short_description: Start, stop, restart or delete many ClawHosters instances in 
 version_added: 1.0.0
 description:
   - Brings each instance of a list to its state, as M(clawhosters.cloud.claw_instance) does for one. Without changes
-    this costs one reading of the list of instances, for any number of entries.
+    this costs one request per page of the list of instances, for any number of entries.
   - Sends changes concurrently, and waits for all of them at once.
   - A failed entry does not stop the others. The task fails at the end, with the result of each entry.
   - Instances that are not in O(instances) are not changed.

@@ -21,7 +21,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._http.usage import RequestStats
 from ..module_utils._module.runner import ModuleRunner
 from ._display import display_progress
-from ._unsafe import make_unsafe
+from ._unsafe import mark_result_unsafe
 
 
 class ControllerAction(ActionBase):
@@ -74,7 +74,7 @@ class ControllerAction(ActionBase):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
-        return make_unsafe(_redact(result, secrets))
+        return mark_result_unsafe(_redact(result, secrets))
 
     def _format_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """Returns the error message that a module process would return for invalid options."""

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ..module_utils._model.resource import Resource
-from ._unsafe import mark_unsafe
+from ._unsafe import protect_value
 
 _INVALID_CHARACTER = re.compile(r"[^A-Za-z0-9_]")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -35,7 +35,7 @@ def build_host_variables(instance: Resource, prefix: str) -> dict[str, t.Any]:
     # Fields with a valid name come last, so that they win over those that are renamed to it.
     fields = sorted(instance, key=lambda field: _variable_name(field) == field)
     by_name = {_variable_name(field): field for field in fields}
-    variables = {f"{prefix}{name}": mark_unsafe(instance[by_name[name]]) for name in sorted(by_name)}
+    variables = {f"{prefix}{name}": protect_value(instance[by_name[name]]) for name in sorted(by_name)}
     return {name: value for name, value in variables.items() if not name.startswith("ansible_")}
 
 

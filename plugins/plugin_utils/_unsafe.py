@@ -30,13 +30,18 @@ def trust_template(text: str) -> str:
     return _trust(text) if _trust else text
 
 
-def make_unsafe(value: t.Any) -> t.Any:
-    """Returns a task's result so that none of its text is evaluated."""
+def mark_result_unsafe(value: t.Any) -> t.Any:
+    """Returns the result of a task so that none of its text is evaluated. For action plugins.
+
+    For all other values, use ``protect_value``.
+    """
     return value if _trust else wrap_var(value)
 
 
-def mark_unsafe(value: t.Any) -> t.Any:
-    """Returns a host variable so that none of its text is evaluated.
+def protect_value(value: t.Any) -> t.Any:
+    """Returns a value so that none of its text is evaluated. For host variables and the values of filters and lookups.
+
+    For the result of a task, use ``mark_result_unsafe``.
 
     Text without template syntax stays plain on old cores and is trusted on new ones, so that
     ``ansible-inventory --list`` prints it plainly. Other text is printed as ``{"__ansible_unsafe": ...}``, which keeps
@@ -45,9 +50,9 @@ def mark_unsafe(value: t.Any) -> t.Any:
     if isinstance(value, str):
         return _mark_text(value)
     if isinstance(value, dict):
-        return {mark_unsafe(name): mark_unsafe(item) for name, item in value.items()}
+        return {protect_value(name): protect_value(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [mark_unsafe(item) for item in value]
+        return [protect_value(item) for item in value]
     return value
 
 

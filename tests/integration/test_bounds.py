@@ -175,7 +175,7 @@ FIELDS = [
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_no_number_is_a_fault_of_the_collection(number: str) -> None:
-    """In every field where a number may stand, that of the id too; Worker fails on a fault of the collection."""
+    """In every field where a number may stand, that of the id too; Worker fails on a bug in the collection."""
     entry = dict.fromkeys(FIELDS, "NUMBER")
     pagination = {"total_pages": "NUMBER", "total_count": "NUMBER", "current_page": "NUMBER"}
 

@@ -64,7 +64,7 @@ def _fetch_in_process(url: str, state_dir: str, requests: int) -> None:
         Client(settings).fetch(f"/instances/{number % 60 + 1}")
 
 
-def statuses(simulator: Simulator) -> list[int]:
+def read_statuses(simulator: Simulator) -> list[int]:
     return [request["status"] for request in simulator.log()]
 
 
@@ -76,16 +76,16 @@ def budget_file(state_dir: Path) -> Path:
 def test_processes_of_one_controller_are_never_refused(simulator: Simulator, state_dir: Path) -> None:
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
     in_processes(12, simulator, [state_dir], 5)
-    assert statuses(simulator) == [200] * 60
+    assert read_statuses(simulator) == [200] * 60
 
 
 def test_controllers_that_share_a_key_see_each_other(simulator: Simulator, tmp_path: Path) -> None:
     """They can't agree on the last request of a window; so a refusal or two in each, and no storm."""
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
     in_processes(12, simulator, [tmp_path / "one", tmp_path / "two"], 5)
-    told = statuses(simulator)
-    assert told.count(200) == 60
-    assert told.count(429) <= 20
+    statuses = read_statuses(simulator)
+    assert statuses.count(200) == 60
+    assert statuses.count(429) <= 20
 
 
 def test_hosts_of_a_playbook_share_it(simulator: Simulator, controller: Controller) -> None:
@@ -97,7 +97,7 @@ def test_hosts_of_a_playbook_share_it(simulator: Simulator, controller: Controll
         [{"hosts": "all", "gather_facts": False, "tasks": [task]}], "-i", str(inventory), "--forks", "20"
     )
     assert run.rc == 0, run.screen
-    assert statuses(simulator) == [200] * 40
+    assert read_statuses(simulator) == [200] * 40
     assert sum(result["api"]["retries"] for result in run.all) == 0
 
 
@@ -110,7 +110,7 @@ def test_a_spent_window_is_waited_out_before_a_request_is_sent(simulator: Simula
     with pytest.raises(Exception, match="429"):
         client.fetch("/instances/1")
     assert sleeper.total > 50
-    assert statuses(simulator)[:3] == [200] * 3
+    assert read_statuses(simulator)[:3] == [200] * 3
 
 
 def test_who_has_no_time_to_wait_asks_the_service(simulator: Simulator, state_dir: Path) -> None:

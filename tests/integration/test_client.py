@@ -445,7 +445,7 @@ def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_li
         Client(dataclasses.replace(settings, retry_timeout=1.2)).fetch("/instances/1")
 
 
-def test_a_change_is_witnessed_when_it_goes_out_and_when_it_is_refused(simulator: Simulator, client: Client) -> None:
+def test_hooks_are_called_when_a_change_is_sent_and_when_it_is_rejected(simulator: Simulator, client: Client) -> None:
     hooks = RecordingHooks()
     simulator.fault("rate_limited", times=2, method="POST")
     answer = client.request("POST", "/instances/1/restart", hooks=hooks)
@@ -459,7 +459,7 @@ def test_a_change_is_witnessed_when_it_goes_out_and_when_it_is_refused(simulator
     assert hooks.calls[-1] == "before_send"
 
 
-def test_a_witness_that_says_no_keeps_it_from_going_and_holds_no_place(
+def test_hooks_that_raise_cancel_the_request_and_it_holds_no_place(
     simulator: Simulator, sleeper: Sleeper, tmp_path: Path
 ) -> None:
     given = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(tmp_path / "state")}

@@ -25,7 +25,7 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import BIN, Controller, Run
 
-PATIENCE = 240
+TIMEOUT = 240
 """Seconds after which a test gives up."""
 NASTY = "{{ lookup('pipe', 'touch was-run') }}"
 PLAY = "PLAY [Restore an unhealthy instance]"
@@ -80,7 +80,7 @@ class Rulebook:
 
     def until(self, condition: t.Callable[[], bool]) -> None:
         """Returns when the condition holds."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not condition():
             assert self._process.poll() is None, self.screen
             assert time.monotonic() < end, self.screen
@@ -114,7 +114,7 @@ def rulebook(
         finally:
             process.terminate()
             try:
-                process.wait(PATIENCE)
+                process.wait(TIMEOUT)
             finally:
                 process.kill()
     assert KEY not in running.screen

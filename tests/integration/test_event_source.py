@@ -483,8 +483,8 @@ def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_lo
     with subprocess.Popen(command, env=environment, cwd=tmp_path, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout is not None
         # A line that never comes is the end of what can be read, and not of patience.
-        impatience = threading.Timer(TIMEOUT, process.kill)
-        impatience.start()
+        timer = threading.Timer(TIMEOUT, process.kill)
+        timer.start()
         try:
             assert process.stdout.readline() == "ready\n"
             while len(simulator.calls()) < 2:
@@ -498,5 +498,5 @@ def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_lo
             assert process.stdout.readline() == "over\n"
             assert process.wait(TIMEOUT) == 0
         finally:
-            impatience.cancel()
+            timer.cancel()
             process.kill()

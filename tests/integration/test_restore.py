@@ -451,15 +451,15 @@ def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator
 def test_what_another_run_sent_before_it_died_is_gone_on_with(
     simulator: Simulator, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = OperationKey("restore", simulator.url, "INC-1", "1")
+    key = OperationKey("restore", simulator.url, "INC-1", "1")
     journal = Journal(str(tmp_path / "state"))
     with contextlib.ExitStack() as other:
-        assert other.enter_context(journal.lock(subject))
+        assert other.enter_context(journal.lock(key))
         sleep = worker.sleeper.sleep
 
         def meanwhile(seconds: float) -> None:
-            if journal.read_state(subject) is None:
-                journal.append(subject, OperationEvent.INTENDED, backup_id=12)
+            if journal.read_state(key) is None:
+                journal.append(key, OperationEvent.INTENDED, backup_id=12)
                 simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=3)
                 other.close()
             sleep(seconds)

@@ -72,7 +72,7 @@ def restore(controller: Controller, *ids: int, **variables: t.Any) -> Run:
     return run
 
 
-def subject(simulator: Simulator, number: int = 1) -> OperationKey:
+def key(simulator: Simulator, number: int = 1) -> OperationKey:
     return OperationKey("restore", simulator.url, "INC-1", str(number))
 
 
@@ -141,8 +141,8 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
 ) -> None:
     simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1000)
     with contextlib.ExitStack() as other:
-        assert other.enter_context(journal.lock(subject(simulator)))
-        journal.append(subject(simulator), OperationEvent.INTENDED, backup_id=1)
+        assert other.enter_context(journal.lock(key(simulator)))
+        journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
         with subprocess.Popen(
             command(1),
             cwd=controller.folder,
@@ -158,7 +158,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
                 assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
-            journal.append(subject(simulator), OperationEvent.REFUSED, reason="422")
+            journal.append(key(simulator), OperationEvent.REFUSED, reason="422")
             simulator.set_instance(1, status="running")
             other.close()
             screen, _none = process.communicate(timeout=120)
@@ -176,7 +176,7 @@ def meanwhile(
 ) -> t.ContextManager[object]:
     """Another run holds the restore; when it is waited for, it makes its change, and is done."""
     other = contextlib.ExitStack()
-    assert other.enter_context(journal.lock(subject(worker.simulator)))
+    assert other.enter_context(journal.lock(key(worker.simulator)))
     sleep = worker.sleeper.sleep
 
     def once(seconds: float) -> None:
@@ -206,7 +206,7 @@ def test_the_instance_is_read_again_after_another_run_was_waited_for(
 
 
 def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
-    with journal.lock(subject(worker.simulator)):
+    with journal.lock(key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
     assert "another run is restoring it, and not free within 30 s" in result["msg"]
     assert "This run sent nothing. Run the same task again: it continues waiting." in result["msg"]
@@ -234,8 +234,8 @@ def test_force_repeats_only_the_attempt_that_was_known(worker: Worker, journal: 
 def test_nothing_is_sent_where_the_attempt_that_was_known_is_gone(
     worker: Worker, journal: Journal, force: bool
 ) -> None:
-    journal.append(subject(worker.simulator), OperationEvent.INTENDED, backup_id=1)
-    journal.append(subject(worker.simulator), OperationEvent.REFUSED)
+    journal.append(key(worker.simulator), OperationEvent.INTENDED, backup_id=1)
+    journal.append(key(worker.simulator), OperationEvent.REFUSED)
     result = worker.run(claw_backup_restore, force=force, expected_sent_at="2026-02-01T10:00:00+00:00")
     assert result["failed"] is True
     assert "this run only waited for it. Nothing was sent." in result["msg"]
@@ -247,8 +247,8 @@ def test_nothing_is_sent_where_the_attempt_that_was_known_is_gone(
 def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_renamed_is_left_alone(
     simulator: Simulator, controller: Controller, journal: Journal
 ) -> None:
-    journal.append(subject(simulator), OperationEvent.INTENDED, backup_id=1)
-    journal.append(subject(simulator), OperationEvent.UNCLEAR)
+    journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
+    journal.append(key(simulator), OperationEvent.UNCLEAR)
     # The first reading by id is the plan's; the next is the restore's.
     simulator.fault(
         "wrong_type",

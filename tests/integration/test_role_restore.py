@@ -140,7 +140,7 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     base += "-e restore_healthy_timeout=0"
     confirmed = base + "{1} -e restore_confirm={0}"
     assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
-    assert "shy-bot (id 4): The restore was rejected; nothing was changed." in words
+    assert "shy-bot (id 4): The restore was rejected or not sent; nothing was changed." in words
     assert "nobody: Nothing was sent. There is no such instance." in words
     assert "bare-bot (id 5): Nothing was sent. It has no usable backup." in words
     assert "sick-bot (id 2): The backup was restored, but the instance is not running and healthy." in words
@@ -241,7 +241,7 @@ def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
 ) -> None:
     simulator.switch(restore_ends="error")
     run = restore(controller, "web-bot", restore_max_age="30h")
-    assert "The backup was restored, but the instance did not come back." in last_words(run)
+    assert "The service accepted the restore, but the instance ended in a failure status." in last_words(run)
     assert "The instance is error." in last_words(run)
     assert "-e restore_backup=12 -e restore_healthy_timeout=0 -e restore_force=true" in commands(run)[0]
     assert "restore_max_age" not in commands(run)[0]
@@ -305,9 +305,9 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     # The journal says that they were restored, so that nothing has to be waited for.
     journal = Journal(str(controller.home / ".ansible/clawhosters"))
     for number in addresses:
-        subject = OperationKey("restore", simulator.url, "INC-1", str(number))
-        journal.append(subject, OperationEvent.INTENDED, backup_id=number)
-        journal.append(subject, OperationEvent.COMPLETED)
+        key = OperationKey("restore", simulator.url, "INC-1", str(number))
+        journal.append(key, OperationEvent.INTENDED, backup_id=number)
+        journal.append(key, OperationEvent.COMPLETED)
     with recording_proxy() as (environment, asked):
         controller.environment.update(environment)
         run = restore(

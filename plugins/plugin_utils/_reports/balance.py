@@ -30,15 +30,15 @@ class BalancePlan:
 
     cost: int | None
     """Claws a day before the stops."""
-    holds: bool
+    is_sufficient: bool
     """True if the balance lasts without any stop."""
-    holds_after: bool
+    is_sufficient_after: bool
     """True if the forecast is that it lasts after the stops."""
     balance_below: int
     """Buy a package only while the balance is below this."""
     stops: list[Data] = field(default_factory=list)
     """Each ``id``, ``name``, ``saves`` (Claws a day) and ``days_after``."""
-    declared: list[Data] = field(default_factory=list)
+    fleet_entries: list[Data] = field(default_factory=list)
     """The same instances, as the module claw_fleet takes them."""
     lines: list[str] = field(default_factory=list)
 
@@ -57,10 +57,10 @@ def build_plan(
     usage = as_dict(billing.get("usage"))
     forecast = build_forecast(as_dict(billing.get("summary")), usage)
     balance, cost, days = forecast
-    holds = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
-    plan = BalancePlan(cost, holds, holds, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
+    is_sufficient = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
+    plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
     plan.lines.append(f"{format_forecast(forecast)} It must last for at least {_format_days(min_days)}.")
-    if holds:
+    if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
     elif balance is None or cost is None:
         plan.lines.append(
@@ -75,7 +75,7 @@ def build_plan(
         tried = {stop["id"] for one in rounds for stop in one["stops"]}
         candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
         _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
-        if not plan.holds_after:
+        if not plan.is_sufficient_after:
             plan.lines.append(
                 "That is not enough: add instances to balance_guard_stop_order, or buy Claws."
                 if plan.stops or tried
@@ -98,7 +98,7 @@ def _add_stops(
     """Adds candidates to the plan, in order, until the forecast holds."""
     cost = plan.cost or 0
     for instance in candidates:
-        if plan.holds_after:
+        if plan.is_sufficient_after:
             break
         name = format_label(instance.get("name"), instance["id"])
         if reason := _reason_to_keep(instance, savings):
@@ -109,9 +109,9 @@ def _add_stops(
         days = days_left(balance, cost)
         plan.stops.append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
         # With the name, claw_fleet fails if the id belongs to another instance by then.
-        plan.declared.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
+        plan.fleet_entries.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
         plan.lines.append(f"Stop {name}: saves {saved} Claws a day, then the balance lasts {_format_days(days)}.")
-        plan.holds_after = days is None or days >= min_days
+        plan.is_sufficient_after = days is None or days >= min_days
 
 
 def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:

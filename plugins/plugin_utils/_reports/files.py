@@ -68,7 +68,11 @@ class ReportFolder:
         """Raises ReportError if the folder, or a link to it, belongs to another user, who could replace its files."""
         for status in (os.lstat(self._path), os.stat(self._path)):
             if status.st_uid not in (os.geteuid(), ROOT_UID):
-                raise ReportError(self._path, "the folder belongs to another user. Name one of your own")
+                raise ReportError(
+                    self._path,
+                    "the folder belongs to another user. "
+                    "Set restore_report_dir (or fleet_report_path) to a folder of your own",
+                )
 
 
 class OpenFolder:
@@ -113,11 +117,11 @@ def render(template: str, variables: Data) -> str:
 def prepare_folder(path: str) -> None:
     """Creates the folder of the report at ``path`` and checks that it is writable. Raises ReportError."""
     try:
-        with _open_report(path) as (place, _name):
-            place.create()
-            place.require_own()
-            with place.locked() as folder:
-                folder.check_writable()
+        with _open_report(path) as (folder, _name):
+            folder.create()
+            folder.require_own()
+            with folder.locked() as opened:
+                opened.check_writable()
     except ReportError as error:
         error.add("Nothing was sent.")
         raise
@@ -128,15 +132,15 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
 
     An unchanged page is written, too, since it shows when it was written. Raises ReportError.
     """
-    with _open_report(path) as (place, name):
+    with _open_report(path) as (folder, name):
         text = render(template, variables)
-        with place.locked() as folder:
+        with folder.locked() as opened:
             try:
-                earlier = folder.read(name) or b""
+                earlier = opened.read(name) or b""
             except OSError:
                 earlier = b""
             if not check_mode:
-                folder.write(name, text)
+                opened.write(name, text)
     return fingerprint.encode() not in earlier
 
 
@@ -146,17 +150,17 @@ def record_run(path: str, template: str, variables: Data, run: Data) -> None:
     A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
     ReportError.
     """
-    with _open_report(path) as (place, page_name):
+    with _open_report(path) as (folder, page_name):
         record_name = str(Path(page_name).with_suffix(".json"))
-        place.create()
-        place.require_own()
-        with place.locked() as folder:
-            runs = _read_runs(folder, record_name, run["incident"])
+        folder.create()
+        folder.require_own()
+        with folder.locked() as opened:
+            runs = _read_runs(opened, record_name, run["incident"])
             if runs is None:
-                folder.set_aside(record_name, page_name)
+                opened.set_aside(record_name, page_name)
             runs = put_run(runs or [], run)
-            folder.write(record_name, format_record(run["incident"], runs))
-            folder.write(page_name, render(template, {**variables, "runs": runs, "latest": run}))
+            opened.write(record_name, format_record(run["incident"], runs))
+            opened.write(page_name, render(template, {**variables, "runs": runs, "latest": run}))
 
 
 def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
@@ -171,10 +175,10 @@ def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | Non
 @contextlib.contextmanager
 def _open_report(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
     """Yields the folder and the file name of a report. An OSError in the block is raised as a ReportError."""
-    place = Path(path).absolute()
+    absolute_path = Path(path).absolute()
     try:
-        yield ReportFolder(place.parent), place.name
+        yield ReportFolder(absolute_path.parent), absolute_path.name
     except TimeoutError:
-        raise ReportError(place, f"another run has held its lock for {LOCK_TIMEOUT:g} s") from None
+        raise ReportError(absolute_path, f"another run has held its lock for {LOCK_TIMEOUT:g} s") from None
     except OSError as error:
-        raise ReportError(place, error.strerror or str(error)) from None
+        raise ReportError(absolute_path, error.strerror or str(error)) from None

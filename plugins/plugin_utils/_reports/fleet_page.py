@@ -71,7 +71,7 @@ def build_page(
     usage = as_dict(billing.get("usage"))
     costs = {str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
     newest = _find_newest_backups(instances, backups)
-    rows = [_build_row(one, costs, newest, backups is not None, max_age, now) for one in instances]
+    rows = [_build_row(instance, costs, newest, backups is not None, max_age, now) for instance in instances]
     rows.sort(
         key=lambda row: (not row["trouble"], not row["backup"]["late"], str(row["name"]).casefold(), row["sort_id"])
     )
@@ -110,32 +110,32 @@ def _hash_content(facts: Data) -> str:
 
 
 def _build_row(
-    one: Resource,
+    instance: Resource,
     costs: dict[str, int | None],
     newest: dict[str, Resource],
     has_backups: bool,
     max_age: timedelta,
     now: datetime,
 ) -> Data:
-    status, health = normalize(one.get("status")), normalize(one.get("health_status"))
-    taken = taken_at(newest[str(one["id"])]) if str(one["id"]) in newest else None
+    status, health = normalize(instance.get("status")), normalize(instance.get("health_status"))
+    taken = taken_at(newest[str(instance["id"])]) if str(instance["id"]) in newest else None
     age = max(now - taken, timedelta(0)) if taken else None
-    cost = costs.get(str(one["id"]))
-    is_sick = status == "running" and health == "unhealthy"
+    cost = costs.get(str(instance["id"]))
+    is_unhealthy = status == "running" and health == "unhealthy"
     return {
-        "name": format_value(one.get("name")),
-        "id": format_value(one["id"], 20),
-        "sort_id": str(one["id"])[:20].rjust(20, "0"),
-        "status": format_value(one.get("status"), 40).replace("_", " "),
+        "name": format_value(instance.get("name")),
+        "id": format_value(instance["id"], 20),
+        "sort_id": str(instance["id"])[:20].rjust(20, "0"),
+        "status": format_value(instance.get("status"), 40).replace("_", " "),
         "status_tone": _choose_tone(status),
-        "health": format_value(one.get("health_status"), 40) if status == "running" else EMPTY,
+        "health": format_value(instance.get("health_status"), 40) if status == "running" else EMPTY,
         "health_tone": {"healthy": "good", "unhealthy": "bad"}.get(health, "quiet") if status == "running" else "quiet",
-        "tier": format_value(one.get("tier"), 40),
-        "billing": format_value(one.get("billing_mode"), 40),
+        "tier": format_value(instance.get("tier"), 40),
+        "billing": format_value(instance.get("billing_mode"), 40),
         "cost": cost,
         "cost_text": EMPTY if cost is None else _group_digits(cost),
-        "created": format_clock(parse_time(one.get("created_at")))[:10],
-        "trouble": status in FAILURE_STATUSES or is_sick,
+        "created": format_clock(parse_time(instance.get("created_at")))[:10],
+        "trouble": status in FAILURE_STATUSES or is_unhealthy,
         "backup": {
             "taken": format_clock(taken),
             "age": format_duration(age) if age is not None else ("none" if has_backups else "unknown"),
@@ -191,8 +191,8 @@ def _format_headline(counts: Data, *, is_low: bool) -> str:
         without = f"{stale} of {counts['all']} {'has' if stale == 1 else 'have'} no fresh backup"
         but = ["the balance is low"] * is_low + [without] * bool(stale)
         if but:
-            return f"No instance is in trouble, but {' and '.join(but)}."
-        return "All instances are in order." if counts["all"] > 1 else "The instance is in order."
+            return f"No instance needs attention, but {' and '.join(but)}."
+        return "No instance needs attention."
     return f"{trouble} of {counts['all']} instances {'needs' if trouble == 1 else 'need'} attention."
 
 
@@ -280,25 +280,27 @@ def _build_restores(journal: str) -> Data:
     several = len({operation.service for operation in restores}) > 1
     entries = sorted(restores.items(), key=lambda item: item[1].sent_at, reverse=True)
     return {
-        "entries": [_build_restore(operation, one, several=several) for operation, one in entries[:_RESTORES_SHOWN]],
+        "entries": [
+            _build_restore(operation, state, several=several) for operation, state in entries[:_RESTORES_SHOWN]
+        ],
         "more": max(len(restores) - _RESTORES_SHOWN, 0),
         "unreadable": unreadable,
     }
 
 
-def _build_restore(operation: OperationKey, one: OperationState, *, several: bool) -> Data:
-    outcome = _OUTCOMES[one.event]
-    sent, last = parse_time(one.sent_at), parse_time(one.at)
+def _build_restore(operation: OperationKey, state: OperationState, *, several: bool) -> Data:
+    outcome = _OUTCOMES[state.event]
+    sent, last = parse_time(state.sent_at), parse_time(state.at)
     took = (
         format_duration(last - sent)
-        if sent and last and one.event in (OperationEvent.COMPLETED, OperationEvent.FAILED)
+        if sent and last and state.event in (OperationEvent.COMPLETED, OperationEvent.FAILED)
         else EMPTY
     )
     return {
         "incident": format_value(operation.name),
-        "instance": format_label(one.notes.get("instance_name"), operation.instance_id),
-        "backup": format_value(one.notes.get("backup_id"), 20),
-        "taken": format_clock(parse_time(one.notes.get("taken_at"))),
+        "instance": format_label(state.notes.get("instance_name"), operation.instance_id),
+        "backup": format_value(state.notes.get("backup_id"), 20),
+        "taken": format_clock(parse_time(state.notes.get("taken_at"))),
         "sent": format_clock(sent),
         "took": took,
         "outcome": outcome,

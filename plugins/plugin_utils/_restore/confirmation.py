@@ -19,7 +19,7 @@ _TYPABLE_LIMIT = 255
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Invisible characters that Unicode classifies as letters or symbols."""
 
-_SAME_LOOK = str.maketrans("I1|O", "lll0")
+_CONFUSABLES = str.maketrans("I1|O", "lll0")
 
 
 class Confirmation(t.NamedTuple):
@@ -49,31 +49,31 @@ def _find_id_reason(name: str, own_id: str, instances: t.Iterable[Resource], *, 
     for other in instances:
         if str(other["id"]) == own_id:
             continue
-        if _look_alike(name, str(other.get("name") or "")):
+        if _are_confusable(name, str(other.get("name") or "")):
             return f"Its name looks like the name of id {other['id']}"
-        if _look_alike(name, str(other["id"])):
+        if _are_confusable(name, str(other["id"])):
             return "Its name looks like the id of another instance"
     return ""
 
 
 def _is_typable(name: str) -> bool:
     is_visible = name.isprintable() and not any(letter in name for letter in _BLANK_LETTERS)
-    return is_visible and bool(_visible_text(name)) and len(name) <= _TYPABLE_LIMIT
+    return is_visible and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
 
 
 @functools.lru_cache(maxsize=4096)
-def _visible_text(text: str) -> str:
+def _skeleton(text: str) -> str:
     """Returns ``text`` as a reader sees it: without white space and invisible characters, and with one letter for those
     ASCII letters that look alike."""
     letters = unicodedata.normalize("NFKC", text[: 4 * _TYPABLE_LIMIT])
     # Z: separators, C: control and format characters, M: combining marks.
     visible = (one for one in letters if unicodedata.category(one)[0] not in "ZCM" and one not in _BLANK_LETTERS)
-    return "".join(visible).translate(_SAME_LOOK)
+    return "".join(visible).translate(_CONFUSABLES)
 
 
-def _look_alike(one: str, other: str) -> bool:
+def _are_confusable(one: str, other: str) -> bool:
     """Returns True if a reader could confuse the texts. A non-ASCII letter is assumed to look like any letter."""
-    first, second = _visible_text(one), _visible_text(other)
+    first, second = _skeleton(one), _skeleton(other)
     return len(first) == len(second) and all(
         a == b or not (a.isascii() and b.isascii()) for a, b in zip(first, second, strict=True)
     )

@@ -40,7 +40,7 @@ _STEP_OF_ACTION = {
 }
 
 _UNFINISHED = "the run was interrupted or is still in progress"
-"""A run is recorded while it goes on, in case it is interrupted."""
+"""The record is written during the run, in case it is interrupted."""
 
 _RESTORED_BEFORE = "restored already"
 
@@ -59,9 +59,9 @@ _FAILURE_TEXTS = {
     "too_old": "Nothing was sent.",
     "not_now": "Nothing was sent.",
     "not_sent": "This run only waited for a restore sent by another run; it sent none itself.",
-    "refused": "The restore was rejected; nothing was changed.",
+    "refused": "The restore was rejected or not sent; nothing was changed.",
     "unknown": "It is unknown whether the restore was carried out.",
-    "failed": "The backup was restored, but the instance did not come back.",
+    "failed": "The service accepted the restore, but the instance ended in a failure status.",
     "not_over": "The restore was sent but did not complete within the timeout.",
     "not_healthy": "The backup was restored, but the instance is not running and healthy.",
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
@@ -86,7 +86,7 @@ def build_step(result: Data, earlier: list[Step], now: datetime, **options: t.An
     return Step(
         step=name,
         title=STEPS[name],
-        instance=options.get("about"),
+        instance=options.get("instance_label"),
         began_at=began or format_iso(now),
         ended_at=format_iso(now),
         seconds=round(max((now - (parse_time(began) or now)).total_seconds(), 0.0), 1),
@@ -110,18 +110,18 @@ def _as_dict(value: t.Any) -> Data:
 def build_report(steps: list[Step], plans: list[RestorePlan], settings: Data, run: Data, now: datetime) -> Data:
     """Returns the run as the record holds it: the steps, and for each instance its result and the next command.
 
-    ``run`` holds ``id``, ``began``, ``targets`` and ``instances``, and the flags ``check`` and ``is_over``.
+    ``run`` holds ``id``, ``began``, ``targets`` and ``instances``, and the flags ``check`` and ``is_finished``.
     """
     failure = next((one for one in steps if not one.ok and one.instance is None), None)
     check = bool(run.get("check"))
-    is_over = bool(run.get("is_over"))
+    is_finished = bool(run.get("is_finished"))
     verdicts = [_build_verdict(plan, steps, failure, settings, check=check) for plan in plans]
     if failure and not verdicts:
         index = InstanceIndex(run.get("instances") or [])
         verdicts = [_build_unplanned_verdict(failure, target, index) for target in run["targets"]]
     _set_common_command(verdicts, run["targets"], plans, settings)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
-    if is_over:
+    if is_finished:
         headline = _format_headline(verdicts, failed, check=check, sends=sum(plan.sends for plan in plans))
     else:
         headline = f"{len(verdicts) - len(failed)} of {_count_instances(verdicts)} restored so far: {_UNFINISHED}"
@@ -131,7 +131,7 @@ def build_report(steps: list[Step], plans: list[RestorePlan], settings: Data, ru
         "began_at": run["began"],
         "ended_at": format_iso(now),
         "check_mode": check,
-        "outcome": "unfinished" if not is_over else "failed" if failed else "planned" if check else "restored",
+        "outcome": "unfinished" if not is_finished else "failed" if failed else "planned" if check else "restored",
         "headline": headline,
         "instances": [to_dict(verdict) for verdict in verdicts],
         "steps": [to_dict(step) for step in steps],

@@ -28,8 +28,10 @@ from ...module_utils._state.files import (
 )
 from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
 
-FORMAT = 1
-RESTART = "to start from the current fleet. Changes since the last run are not reported then."
+# The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format: files of earlier versions have
+# them, too.
+FORMAT_VERSION = 1
+MOVE_AWAY_HINT = "to start from the current fleet. Changes since the last run are not reported then."
 
 
 class StateError(ClawHostersError):
@@ -86,7 +88,7 @@ class StateFile:
             raise self._build_error(error) from None
         try:
             data = json.loads(content)
-            if data["format"] != FORMAT:
+            if data["format"] != FORMAT_VERSION:
                 raise ValueError(f"format {data['format']}")
             owner = data["owner"]
             state = WatchState(
@@ -97,19 +99,19 @@ class StateFile:
             # Starting over silently could lose a transition, or send one twice.
             raise StateError(
                 f"{self._label} is damaged or not a state file, so it is unknown which events were sent. "
-                f"Move it away {RESTART}"
+                f"Move it away {MOVE_AWAY_HINT}"
             ) from None
         if owner != self._owner:
             raise StateError(
                 f"{self._label} belongs to another api_url or API key. Use another file. If the key of the same "
-                f"account was replaced, move it away {RESTART}"
+                f"account was replaced, move it away {MOVE_AWAY_HINT}"
             )
         return state
 
     def write(self, state: WatchState) -> None:
         """Replaces the state atomically, and syncs it to the disk. The caller holds the lock. Raises StateError."""
         data = {
-            "format": FORMAT,
+            "format": FORMAT_VERSION,
             "owner": self._owner,
             "instances": [_dump_instance(instance) for instance in (state.snapshot or {}).values()],
             "untold": state.undelivered,

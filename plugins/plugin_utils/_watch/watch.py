@@ -134,9 +134,7 @@ class Watcher:
             except ClawHostersError as error:
                 self._log_failure(str(error))
             except Exception as error:  # A bug that one poll triggers must not end the source.
-                self._log_failure(
-                    f"A fault of the collection, please report it: {type(error).__name__}: {one_line(error)}"
-                )
+                self._log_failure(f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}")
             else:
                 self._log_success(len(instances))
                 await self._deliver()

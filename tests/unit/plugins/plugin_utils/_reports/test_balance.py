@@ -35,7 +35,7 @@ def stopped(plan):
 def test_stops_in_order_and_only_as_many_as_needed(days, expected):
     plan = build_plan(billing(), FLEET, ORDER, days)
     assert stopped(plan) == expected
-    assert plan.holds_after
+    assert plan.is_sufficient_after
 
 
 def test_savings_include_addons():
@@ -47,11 +47,11 @@ def test_an_instance_without_a_reported_cost_is_not_stopped():
     plan = build_plan(billing(costs=(100, 40, None, 50)), FLEET, ["bot-3"], 7)
     assert stopped(plan) == []
     assert "does not report its cost" in plan.lines[1]
-    assert not plan.holds_after
+    assert not plan.is_sufficient_after
 
 
 def test_without_costs_the_balance_lasts():
-    assert build_plan(billing(cost=0, days=None), FLEET, ORDER, 7).holds
+    assert build_plan(billing(cost=0, days=None), FLEET, ORDER, 7).is_sufficient
 
 
 @pytest.mark.parametrize("order", [["nobody"], ["bot-1", "bot-1"]])
@@ -94,7 +94,7 @@ def test_a_round_that_stopped_nothing_is_followed_by_another():
 def test_no_round_follows_stops_that_are_not_counted_yet(cost, running):
     plan = plan_after(cost=cost, running=running)
     assert stopped(plan) == []
-    assert not plan.holds_after
+    assert not plan.is_sufficient_after
     assert "does not count the stops yet" in plan.lines[-1]
 
 

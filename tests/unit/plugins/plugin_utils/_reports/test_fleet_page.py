@@ -54,10 +54,10 @@ def test_instances_in_trouble_come_first_and_ages_are_shown():
 @pytest.mark.parametrize(
     ("balance", "taken", "headline"),
     [
-        (1000, "2026-02-03T08:00:00Z", "The instance is in order."),
-        (5, "2026-02-03T08:00:00Z", "No instance is in trouble, but the balance is low."),
-        (1000, "2026-01-01T08:00:00Z", "No instance is in trouble, but 1 of 1 has no fresh backup."),
-        (-5, "", "No instance is in trouble, but the balance is low and 1 of 1 has no fresh backup."),
+        (1000, "2026-02-03T08:00:00Z", "No instance needs attention."),
+        (5, "2026-02-03T08:00:00Z", "No instance needs attention, but the balance is low."),
+        (1000, "2026-01-01T08:00:00Z", "No instance needs attention, but 1 of 1 has no fresh backup."),
+        (-5, "", "No instance needs attention, but the balance is low and 1 of 1 has no fresh backup."),
     ],
 )
 def test_the_headline_names_a_low_balance_and_missing_backups(balance, taken, headline):

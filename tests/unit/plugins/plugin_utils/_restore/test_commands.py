@@ -38,7 +38,7 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
             "id": "run-1",
             "began": "2026-02-03T10:00:00+00:00",
             "targets": parse_targets("web-bot", None),
-            "is_over": True,
+            "is_finished": True,
         }
         return build_report([], [plan(refused)], SETTINGS, run, NOW)["instances"][0]["command"]
 
@@ -62,6 +62,7 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
 def test_the_next_command_names_an_instance_as_the_user_did_if_that_needs_no_quoting(names, ids, named_as):
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
     plans = build_plans(match_backups(parse_targets(names, ids), instances, []), [], SETTINGS, instances, NOW)
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": parse_targets(names, ids), "is_over": True}
+    targets = parse_targets(names, ids)
+    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets, "is_finished": True}
     (verdict,) = build_report([], plans, SETTINGS, run, NOW)["instances"]
     assert f" -e {named_as} " in verdict["command"]

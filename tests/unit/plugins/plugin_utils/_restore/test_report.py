@@ -27,13 +27,15 @@ def build_restored_report(restores, changed):
     plans = [replace(plan({"restore": restores}), label=f"bot-{number}") for number in range(len(changed))]
     steps = []
     for one, new in zip(plans, changed, strict=True):
-        steps.append(build_step({"changed": new, "restore": restores}, steps, NOW, step="restore", about=one.label))
-        steps.append(build_step({}, steps, NOW, step="healthy", about=one.label))
+        steps.append(
+            build_step({"changed": new, "restore": restores}, steps, NOW, step="restore", instance_label=one.label)
+        )
+        steps.append(build_step({}, steps, NOW, step="healthy", instance_label=one.label))
     run = {
         "id": "run-1",
         "began": "2026-02-03T10:00:00+00:00",
         "targets": parse_targets("web-bot", None),
-        "is_over": True,
+        "is_finished": True,
     }
     return build_report(steps, plans, SETTINGS, run, NOW)
 
@@ -43,7 +45,7 @@ def test_check_mode_counts_the_restores_that_would_be_sent():
         "id": "run-1",
         "began": "2026-02-03T10:00:00+00:00",
         "targets": parse_targets("web-bot", None),
-        "is_over": True,
+        "is_finished": True,
         "check": True,
     }
     assert build_report([], [plan()], SETTINGS, run, NOW)["headline"] == "1 of 1 instance would be restored"
@@ -65,12 +67,12 @@ def test_a_step_begins_when_the_previous_step_ended():
 
 def test_a_run_without_the_check_of_the_address_is_interrupted():
     settings = {**SETTINGS, "restore_http_check": True}
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": [], "is_over": True}
+    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": [], "is_finished": True}
     steps = []
     for name, ok in (("restore", True), ("healthy", True), (None, False)):
-        about = plan().label if ok else None
+        label = plan().label if ok else None
         steps.append(
-            build_step({"changed": ok, "failed": not ok, "msg": "A fault"}, steps, NOW, step=name, about=about)
+            build_step({"changed": ok, "failed": not ok, "msg": "A fault"}, steps, NOW, step=name, instance_label=label)
         )
     result = build_report(steps, [plan()], settings, run, NOW)
     assert result["outcome"] == "failed"
