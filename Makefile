@@ -217,7 +217,7 @@ LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
 .PHONY: build
 build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importer on it
-	$(call heading,Build: ansible-galaxy and Galaxy's importer (this takes a while))
+	$(call heading,Build: ansible-galaxy and the importer of Galaxy (this takes a while))
 	@rm -rf dist
 	@$(RUN) PYTHONPATH=tests python -m support.archive dist
 

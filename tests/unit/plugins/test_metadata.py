@@ -45,6 +45,12 @@ def test_the_checks_before_a_commit_fetch_nothing_and_are_those_of_make_lint():
         assert f"$(RUN) {command[0].removeprefix('.venv/bin/')}" in makefile, f"make lint does not run {hook['id']}"
 
 
+def test_no_heading_of_the_makefile_ends_its_shell_quotes():
+    headings = re.findall(r"\$\(call heading,(.*)\)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert headings
+    assert [heading for heading in headings if "'" in heading] == []
+
+
 def test_the_action_group_holds_every_module():
     runtime = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))
     assert sorted(runtime["action_groups"]["all"]) == ALL_MODULES
