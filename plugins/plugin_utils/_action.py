@@ -18,7 +18,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.plugins.action import ActionBase
 
-from ..module_utils._http.usage import RequestStats
+from ..module_utils._http.stats import RequestStats
 from ..module_utils._module.runner import ModuleRunner
 from ._display import display_progress
 from ._unsafe import mark_result_unsafe

@@ -23,7 +23,7 @@ HOW = {"modules": len(TASKS), "inventory": 1}
 
 
 def run_with(controller: Controller, how: str, **environment: str | None) -> Run:
-    """Reads instance 1 or the inventory with these variables set, with little patience."""
+    """Reads instance 1 or the inventory with these variables set, and without retries."""
     environment.setdefault("CLAWHOSTERS_RETRY_TIMEOUT", "0")
     if how == "inventory":
         return controller.inventory(None, **environment)

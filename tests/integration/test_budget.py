@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ServerError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.usage import RequestStats
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats import RequestStats
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
 from simulator.handle import Simulator

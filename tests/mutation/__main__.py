@@ -39,7 +39,7 @@ TESTS = {
     "_http/pagination": [f"{UNIT}/_http/test_pagination.py"],
     "_http/client": ["tests/integration/test_client.py", "tests/integration/test_budget.py"],
     "_http/list_reader": ["tests/integration/test_client.py", "tests/integration/test_bounds.py"],
-    "_http/usage": ["tests/integration/test_client.py"],
+    "_http/stats": ["tests/integration/test_client.py"],
     "_state/journal": [f"{UNIT}/_state/test_journal.py"],
     "_model/instance": [
         f"{UNIT}/_model/test_instance.py",

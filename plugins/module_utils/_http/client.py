@@ -43,8 +43,8 @@ from .responses import (
 )
 from .retry import JITTER, NEVER, UNSAFE, RetryPolicy, retry_delay
 from .settings import Settings
+from .stats import RequestStats
 from .transport import Response, send_request
-from .usage import RequestStats
 
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"

@@ -18,8 +18,8 @@ from ansible.module_utils.basic import AnsibleModule
 from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, PartialError, SettingsError, one_line
 from .._http.client import Client
 from .._http.settings import parse_settings
+from .._http.stats import RequestStats
 from .._http.transport import require_library
-from .._http.usage import RequestStats
 from .._model.results import Result
 from .._progress import Progress
 from .._redaction import Redactor

@@ -460,7 +460,7 @@ json_values: st.SearchStrategy[t.Any] = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(sorted(RateLimiter().as_dict())), json_values) | json_values)
-def test_what_is_no_ledger_is_told_from_one(kept: t.Any) -> None:
+def test_state_that_is_no_limiter_is_rejected(kept: t.Any) -> None:
     whole = {**RateLimiter().as_dict(), **kept} if isinstance(kept, dict) else kept
     try:
         limiter = RateLimiter.from_dict(whole)
