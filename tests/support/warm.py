@@ -47,6 +47,7 @@ PRELOADED = (
     "ansible.executor.task_executor",
     "ansible.utils.unsafe_proxy",
     "ansible.plugins.action.normal",
+    "ansible.plugins.become.runas",
     "ansible.plugins.become.su",
     "ansible.plugins.become.sudo",
     "ansible.plugins.cache.memory",
@@ -55,7 +56,9 @@ PRELOADED = (
     "ansible.plugins.callback.minimal",
     "ansible.plugins.callback.oneline",
     "ansible.plugins.callback.tree",
+    "ansible.plugins.connection._paramiko_ssh",
     "ansible.plugins.connection.local",
+    "ansible.plugins.connection.paramiko_ssh",
     "ansible.plugins.connection.psrp",
     "ansible.plugins.connection.ssh",
     "ansible.plugins.connection.winrm",
@@ -282,11 +285,38 @@ def _report_ended(reports: dict[int, t.TextIO]) -> None:
                 print(os.waitstatus_to_exitcode(status), file=report)
 
 
+def _parse_documents() -> None:
+    """Parses the YAML of ansible-core that every command reads: routing, and the options of its plugins.
+
+    This is most of the time of a short command.
+    """
+    from ansible import release
+    from ansible.plugins import loader
+    from ansible.utils.collection_loader import _collection_finder as finder
+
+    parse = finder._meta_yml_to_dict
+    text = Path(release.__file__).with_name("config").joinpath("ansible_builtin_runtime.yml").read_bytes()
+    routing = parse(text, ("ansible.builtin", "runtime.yml"))
+    finder._meta_yml_to_dict = lambda content, source: routing if content == text else parse(content, source)
+
+    # The documentation fragments of plugins are in the collection ansible.builtin, which needs a finder.
+    collections = finder._AnsibleCollectionFinder([], False)
+    collections._install()
+    for module in filter(sys.modules.get, PRELOADED):
+        kind, _, name = module.removeprefix("ansible.plugins.").partition(".")
+        if plugins := getattr(loader, f"{kind}_loader", None):
+            plugins._load_config_defs(name, sys.modules[module], sys.modules[module].__file__)
+    collections._remove()
+    for module in [name for name in sys.modules if name.startswith("ansible_collections")]:
+        del sys.modules[module]
+
+
 def main() -> None:
     """Runs the warm process and its forks."""
     for module in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
+    _parse_documents()
     # A garbage collection in a fork would copy all shared memory.
     gc.collect()
     gc.freeze()
@@ -300,7 +330,17 @@ def main() -> None:
     constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP", variables=vars(constants))
     sys.argv[:] = command.argv
     sys.path[0] = os.path.dirname(command.argv[0])
-    runpy.run_path(command.argv[0], run_name="__main__")
+    try:
+        runpy.run_path(command.argv[0], run_name="__main__")
+    except SystemExit as end:
+        if not isinstance(end.code, int):
+            raise
+        # As at any exit, but for freeing all objects, which would copy all shared memory.
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code)
 
 
 if __name__ == "__main__":
