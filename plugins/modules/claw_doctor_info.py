@@ -24,8 +24,8 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
 notes:
-  - The findings and shapes contain no key, no name, no address and no other value of your account, so that you can attach
-    them to a bug report. Warnings are only for the screen, since they may name a path of this machine.
+  - The findings and shapes contain no key, no name, no address and no other value of your account, so that you can
+    attach them to a bug report. Warnings are only for the screen, since they may name a path of this machine.
   - O(page_size) has no effect.
   - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
 seealso:
@@ -113,7 +113,7 @@ SPEC = API
 
 
 def run(context: ModuleContext) -> Result:
-    """Sends at most 16 GET requests, and compares the responses with the contract."""
+    """Compares a few responses with the contract."""
     return examine(context.client)
 
 

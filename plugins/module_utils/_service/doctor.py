@@ -35,7 +35,7 @@ MAX_REQUESTS = 16
 """Requests of one examination. Retries don't count."""
 MAX_SECONDS = 120.0
 """Seconds for all requests, with their retries and waits."""
-ABSENT_ID = 0
+ABSENT_ID = 2**31 - 1
 """An id that no instance has."""
 
 _ID_IN_PATH = re.compile(r"/(instances|addons|backups)/[^/?: ]+")
@@ -72,9 +72,8 @@ class Examination:
         instances = self._get("instances", "/instances")
         if 401 == account.status == instances.status:
             self._stopped = "Needs a valid key."
-        elif not account.is_skipped and account.status is None is instances.status:
-            if account.problem and instances.problem:
-                self._stopped = "Needs a service that answers."
+        elif not self._stopped and not any(_is_answered(reply) for reply in (account, instances)):
+            self._stopped = "Needs a service that answers."
         self._get("absent_instance", resource_path("instances", ABSENT_ID))
         if (instances.count("total_pages") or 1) > 1:
             self._get("instances_page_2", "/instances", page="2")
@@ -192,6 +191,11 @@ class Examination:
 
 def _parse(request: str, response: Response) -> tuple[Response, dict[str, t.Any]]:
     return response, parse_envelope(request, response)
+
+
+def _is_answered(reply: Reply) -> bool:
+    """Returns True if the service answered, be it with an error."""
+    return not reply.problem or reply.status is not None
 
 
 def _choose_instance(instances: list[Resource]) -> Resource | None:

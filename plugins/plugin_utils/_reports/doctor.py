@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from itertools import groupby
 
 from .._table import format_table
 
@@ -26,8 +25,10 @@ def format_findings(findings: t.Sequence[Finding]) -> list[str]:
     rows: list[tuple[str, str, str]] = [("STATUS", "CHECK", "FOUND, AND WHAT FOLLOWS")]
     quiet = [finding for finding in findings if finding["status"] == "ok" and not finding["consequence"]]
     others = [finding for finding in findings if finding not in quiet]
-    for (status, text), group in groupby(others, lambda finding: (finding["status"], _format_text(finding))):
-        rows.append((status, " ".join(finding["check"] for finding in group), text))
+    checks: dict[tuple[str, str], list[str]] = {}
+    for finding in others:
+        checks.setdefault((finding["status"], _format_text(finding)), []).append(finding["check"])
+    rows += [(status, " ".join(names), text) for (status, text), names in checks.items()]
     if quiet:
         rows.append(("ok", f"{len(quiet)} as expected", ", ".join(finding["check"] for finding in quiet)))
     return format_table(rows, WIDTHS)

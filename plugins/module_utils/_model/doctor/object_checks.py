@@ -100,7 +100,7 @@ def _judge_words(
     """Compares the words of a field of instances with the known ones."""
     values = [item[field] for item in seen.reply("instances").items if item.get(field) not in (None, "")]
     if not values:
-        return unknown("none", NO_INSTANCE)
+        return unknown("none", f"Needs instances that show their {field}.")
     new = [value for value in values if normalize(value) not in known]
     if new:
         words = ", ".join(plain_words(new)) if field != "billing_mode" else ""
@@ -136,7 +136,7 @@ def _judge_times(seen: Observations) -> Verdict:
     ]
     if not values:
         return unknown("none", NO_INSTANCE)
-    forms = {time_form(value) or ("number" if parse_time(value) else "unreadable") for value in values}
+    forms = {time_form(value) or ("another form" if parse_time(value) else "unreadable") for value in values}
     found = ", ".join(sorted({"plain": "whole seconds, Z"}.get(form, form) for form in forms))
     if "unreadable" in forms:
         return different(found, "Ages and `before` can't be computed where a time is not ISO 8601.")
@@ -191,9 +191,9 @@ def _judge_packages(seen: Observations) -> Verdict:
     items = seen.reply("packages").items
     if not items:
         return unknown("none", "Needs a service that sells packages to this account.")
-    if all(_has_type(item.get("id"), ("number",)) for item in items):
-        return ok(f"{len(items)}, each with an id")
-    return different("without a number as id", "claw_purchase can't name a package: package_id is a number.")
+    if all(item.get("id") not in (None, "") for item in items):
+        return ok("each with an id")
+    return different("without an id", "claw_purchase can't name a package.")
 
 
 def _judge_owner(seen: Observations, kind: str, needed: str) -> Verdict:
@@ -366,7 +366,7 @@ CHECKS = (
     Check("addon_costs", "an add-on in the usage shows daily_claws (undocumented)", _judge_addon_costs, ("usage",)),
     Check("transactions", "newest first, by created_at (undocumented)", _judge_transactions, ("transactions",)),
     Check("amounts", "amount is negative for what was spent (undocumented)", _judge_amounts, ("transactions",)),
-    Check("packages", "each package has a number as id (undocumented)", _judge_packages, ("packages",)),
+    Check("packages", "each package has an id (undocumented)", _judge_packages, ("packages",)),
     Check("addon_types", "each add-on has an addon_type (undocumented)", _judge_addon_type, ("addons",)),
     Check(
         "addon_owner",

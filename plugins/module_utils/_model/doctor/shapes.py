@@ -19,8 +19,8 @@ from .fields import DOCUMENTED, KNOWN_NAMES
 from .observations import Observations
 
 WORD_FIELDS = frozenset(
-    "status health health_status tier type addon_type backup_type transaction_type subscription_status "
-    "subscription_tier".split()
+    ("status", "health", "health_status", "tier", "type", "addon_type", "backup_type", "transaction_type")
+    + ("subscription_status", "subscription_tier")
 )
 """Fields whose plain words are shown."""
 MAX_WORDS = 12
@@ -71,7 +71,7 @@ def time_form(value: object) -> str:
 
 def describe_fields(items: list[Resource], documented: t.Container[str] = ()) -> Shape:
     """Returns the type of each field of the items. Keys inside a documented field are not shown."""
-    names = [name for name in dict.fromkeys(name for item in items for name in item)]
+    names = list(dict.fromkeys(name for item in items for name in item))
     shown = [name for name in names if _FIELD_NAME.fullmatch(name)][:MAX_FIELDS]
     shape = {name: _describe_field(name, items, documented) for name in shown}
     if len(shown) < len(names):
