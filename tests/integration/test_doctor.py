@@ -202,18 +202,216 @@ def prepare(simulator: Simulator, *, is_free: bool) -> None:
         simulator.put_state({"instances": [{"name": "web-bot", "status": "stopped"}], "balance": 100})
 
 
-@pytest.mark.parametrize("name", SWITCHES)
-def test_a_switch_shows_in_its_finding_and_nowhere_without_one(
+@pytest.mark.parametrize("name", [name for name, (_value, where) in SWITCHES.items() if " " not in where])
+def test_a_switch_shows_in_its_finding(
     simulator: Simulator, usual: t.Callable[[bool], dict[str, Finding]], name: str
 ) -> None:
-    value, where = SWITCHES[name]
-    is_free = where == "free_account"
+    value, check = SWITCHES[name]
+    is_free = check == "free_account"
     prepare(simulator, is_free=is_free)
-    expected = {check: finding for check, finding in usual(is_free).items() if check != "clock"}
     simulator.switch(**{name: value})
+    assert by_check(examine(simulator))[check] != usual(is_free)[check]
+
+
+def test_the_other_switches_show_nowhere(simulator: Simulator, usual: t.Callable[[bool], dict[str, Finding]]) -> None:
+    prepare(simulator, is_free=False)
+    simulator.switch(**{name: value for name, (value, where) in SWITCHES.items() if " " in where})
     found = by_check(examine(simulator))
-    different = {check for check, finding in expected.items() if found[check] != finding}
-    if where in expected:
-        assert where in different
-    else:
-        assert different == set(), f"{where}: then why is this different?"
+    assert {check for check, finding in found.items() if finding != usual(False)[check]} - {"clock"} == set()
+
+
+# The service does not answer
+
+
+def test_a_dead_service(simulator: Simulator) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        result = examine(simulator, api_url=f"http://127.0.0.1:{port}/api/v1")
+    assert with_status(result, "failed") == {"api"}
+    assert with_status(result, "different") == set()
+    assert "Connection refused" in by_check(result)["api"]["found"]
+    assert str(port) not in str(result["findings"])
+    assert (result["healthy"], result["shapes"], result["api"]["requests"]) == (False, {}, 0)
+
+
+@pytest.mark.parametrize("status", ["revoked", "expired"])
+def test_a_wrong_key(simulator: Simulator, status: str) -> None:
+    simulator.set_state(keys={"oc_live_once_good": status})
+    result = examine(simulator, api_key="oc_live_once_good")
+    assert with_status(result, "failed") == {"key"}
+    assert with_status(result, "different") == set()
+    assert result["healthy"] is False
+    assert simulator.calls() == ["GET /health", "GET /account", "GET /instances"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ({"kind": "redirect", "location": "http://127.0.0.2:1/secret"}, "a redirect (302) that is not followed"),
+        ({"kind": "html_200"}, "up; the body is no JSON"),
+        ({"kind": "hang", "seconds": 9}, "GET /health: HOST sent no complete response within 0.3 s (timeout)."),
+        ({"kind": "reset_before"}, "GET /health: the connection to HOST broke before the response was complete."),
+    ],
+)
+def test_a_service_that_answers_oddly(simulator: Simulator, fault: dict[str, t.Any], found: str) -> None:
+    simulator.fault(times=None, **fault)
+    result = examine(simulator, timeout=0.3)
+    assert by_check(result)["api"]["found"] == found
+    assert result["healthy"] is False
+    assert len(simulator.calls()) <= 3
+
+
+def test_transient_faults_are_no_finding(simulator: Simulator) -> None:
+    simulator.fault("reset_before", path="/account")
+    simulator.fault("json_503", path="/backups")
+    simulator.fault("rate_limited", path="/addons", seconds=1)
+    result = examine(simulator, retry_timeout=30)
+    assert with_status(result, "different", "failed") == set()
+    assert (result["api"]["requests"], result["api"]["retries"]) == (19, 3)
+
+
+def test_an_empty_account(simulator: Simulator) -> None:
+    simulator.put_state({"instances": [], "packages": []})
+    result = examine(simulator)
+    assert with_status(result, "different", "failed") == set()
+    assert result["healthy"] is True
+    unknown = [finding for finding in result["findings"] if finding["status"] == "unknown"]
+    assert len(unknown) > 15
+    assert all(finding["consequence"].startswith("Needs ") for finding in unknown)
+
+
+# This side
+
+
+def test_the_clock_the_proxies_and_the_state(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.set_clock(600)
+    monkeypatch.setenv("https_proxy", "http://alice:s3cret-word@proxy.corp.example:3128")
+    (tmp_path / "journal.jsonl").write_text("{not a line\n", encoding="utf-8")
+    tmp_path.chmod(0o700)
+    result = examine(simulator, state_dir=str(tmp_path))
+    found = by_check(result)
+    assert with_status(result, "different", "failed") == {"clock", "journal"}
+    assert "600 s behind" in found["clock"]["found"]
+    assert "https_proxy is set (with a login)" in found["proxies"]["found"]
+    assert found["state"]["status"] == "ok"
+    assert not re.search(r"alice|s3cret|corp|/tmp", json.dumps([result["findings"], result["shapes"]]))
+    (warning,) = result["warnings"]
+    assert warning.startswith(f"Line 1 of the journal {tmp_path}/journal.jsonl can't be read")
+    tmp_path.chmod(0o777)
+    found = by_check(examine(simulator, state_dir=str(tmp_path)))
+    assert found["state"]["found"] == "another user owns it, or can write to it or replace it"
+
+
+def test_check_mode_creates_no_folder(simulator: Simulator, tmp_path: Path) -> None:
+    result = examine(simulator, check=True, state_dir=str(tmp_path / "state"))
+    assert with_status(result, "different", "failed") == set()
+    assert not (tmp_path / "state").exists()
+
+
+# What never shows
+
+
+def marked(seed: int) -> t.Iterator[t.Any]:
+    """Yields texts, each of them different and found nowhere else."""
+    return (f"Mk{seed:08x}q{number}" for number in range(10_000))
+
+
+def random_account(seed: int, sizes: list[int]) -> tuple[dict[str, t.Any], list[str]]:
+    """Returns the state of an account with a marker in each free text, number and key of a map, and all markers."""
+    used: list[str] = []
+    texts = marked(seed)
+
+    def text() -> str:
+        used.append(next(texts))
+        return used[-1]
+
+    def key() -> str:
+        return text().lower()
+
+    def number() -> int:
+        used.append(str(seed % 900_000_000 * 100 + len(used) + 10_000_000_000))
+        return int(used[-1])
+
+    def anything() -> dict[str, t.Any]:
+        return {key(): text(), key(): [text(), {key(): number()}], "name": {key(): text()}, "instance": {key(): None}}
+
+    instances, addons, backups, transactions, packages = sizes
+    extra = {"labels": anything, "note": text, "cores": number, "tags": lambda: [text(), number()], "owner": anything}
+
+    def more() -> dict[str, t.Any]:
+        return {name: make() for name, make in extra.items()}
+
+    fleet = [
+        {"id": number(), "name": text(), "subdomain_url": f"{text()}.example.com", **more()} for _ in range(instances)
+    ]
+    for instance in fleet[::2]:
+        instance |= {"billing_mode": text(), "ip_address": f"2001:db8::{seed & 0xFFFF:x}"}
+
+    def owned() -> dict[str, t.Any]:
+        return {"id": number(), "instance_id": fleet[seed % len(fleet)]["id"], **more()} if fleet else {}
+
+    state = {
+        "balance": number(),
+        "account": {"id": number(), "email": f"{text()}@example.com", "company": text(), "limits": anything()},
+        "instances": fleet,
+        "addons": [{**owned(), "usage_limit": number(), "config": anything()} for _ in range(addons) if fleet],
+        "backups": [{**owned(), "size_bytes": number()} for _ in range(backups) if fleet],
+        "transactions": [
+            {"amount": number(), "description": text(), "reference": anything()} for _ in range(transactions)
+        ],
+        "packages": [
+            {"id": number(), "name": text(), "claws": number(), "options": anything()} for _ in range(packages)
+        ],
+    }
+    return state, used
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(seed=st.integers(1, 2**32 - 1), sizes=st.lists(st.integers(0, 3), min_size=5, max_size=5), as_text=st.booleans())
+def test_nothing_of_the_account_shows(simulator: Simulator, seed: int, sizes: list[int], as_text: bool) -> None:
+    state, used = random_account(seed, sizes)
+    simulator.reset(state=state, switches={"rate_limit": 0, "id_as_string": as_text})
+    result = result_of(claw_doctor_info, simulator)
+    shown = json.dumps([result["findings"], result["shapes"], result["healthy"]]).lower()
+    assert [marker for marker in used if marker.lower() in shown] == []
+    assert "example.com" not in shown
+    assert "2001:db8" not in shown
+    assert result["shapes"]["account"]["limits"].startswith("object")
+
+
+# The playbook
+
+
+def read_report(path: Path) -> dict[str, t.Any]:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"oc_live_rehearsal|web-bot|127\.0\.0\.1|user@example|/home|/tmp", text)
+    return json.loads(text)
+
+
+def test_the_playbook_shows_a_table_and_writes_a_report(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(pagination="ignored", rate_headers="none")
+    path = controller.folder / "clawhosters-doctor.json"
+    plan = controller.run("ansible-playbook", "clawhosters.cloud.doctor", "--check")
+    assert not path.exists()
+    run = controller.run("ansible-playbook", "clawhosters.cloud.doctor")
+    assert (plan.rc, run.rc) == (2, 2), run.screen
+    for screen in (plan.stdout, run.stdout):
+        table = screen.partition("STATUS")[2].partition("]")[0]
+        assert re.findall(r'^ +"(\w+) ', table, re.MULTILINE)[:3] == ["different", "different", "different"]
+        assert max(map(len, table.splitlines())) <= 80
+        assert "page=2 returns the first page" in table
+    assert f"attach {path}, which holds nothing of your account" in run.stdout
+    report = read_report(path)
+    assert set(report) == {"healthy", "findings", "shapes", "api"}
+    assert report["healthy"] is False
+    assert f"{sum(finding['status'] == 'different' for finding in report['findings'])} different" in run.stdout
+    simulator.reset(switches={"rate_limit": 100})
+    other = controller.folder / "other.json"
+    run = controller.run("ansible-playbook", "clawhosters.cloud.doctor", "-e", f"doctor_report_path={other}")
+    assert run.rc == 0, run.screen
+    assert read_report(other)["healthy"] is True
+    assert KEY not in run.screen

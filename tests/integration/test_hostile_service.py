@@ -153,7 +153,8 @@ READ_ALL: list[dict[str, t.Any]] = [
     },
     {
         "ansible.builtin.debug": {
-            "msg": "{{ [instances, addons, backups, billing, account, health, doctor, fleet, restore, addon] | to_json }}"
+            "msg": "{{ [instances, addons, backups, billing, account, health, fleet, restore, addon, doctor]"
+            " | to_json }}"
         }
     },
     {"ansible.builtin.debug": {"msg": "{{ item.name }} {{ item.tier | upper }}"}, "loop": "{{ instances.instances }}"},

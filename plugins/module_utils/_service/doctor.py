@@ -78,14 +78,16 @@ class Examination:
         if (instances.count("total_pages") or 1) > 1:
             self._get("instances_page_2", "/instances", page="2")
         self._get("instances_per_page", "/instances", per_page=str(LARGE_PAGE))
-        self._get_one("instance", _choose_instance(instances.items))
+        self._get_one("instance", instances, _choose_instance(instances.items))
         for part in ("summary", "usage", "transactions", "packages"):
             self._get(part, f"/billing/{part}")
         addons, backups = self._get("addons", "/addons"), self._get("backups", "/backups")
-        self._get_one("addon", next(iter(addons.items), None))
-        self._get_one("backup", next(iter(backups.items), None))
+        self._get_one("addon", addons, next(iter(addons.items), None))
+        self._get_one("backup", backups, next(iter(backups.items), None))
         owner = next((owner for item in backups.items if (owner := parse_owner(item).id)), None)
-        if owner is not None:
+        if owner is None:
+            self._skip("backups_of_instance", backups, "a backup that shows its instance by id")
+        else:
             self._seen.filtered_by = owner
             self._get("backups_of_instance", "/backups", instance_id=owner)
         return self._seen
@@ -113,9 +115,18 @@ class Examination:
             reply, data=data, problem=problem, status=response.status if problem else None
         )
 
-    def _get_one(self, name: str, item: Resource | None) -> None:
-        if item is not None and item.get("id") is not None:
+    def _get_one(self, name: str, listed: Reply, item: Resource | None) -> None:
+        """Reads an object of the list, if there is one."""
+        if item is None or item.get("id") is None:
+            self._skip(name, listed, f"an {name}" if name[0] in "ai" else f"a {name}")
+        else:
             self._get(name, resource_path(f"{name}s", item["id"]))
+
+    def _skip(self, name: str, listed: Reply, missing: str) -> None:
+        """Notes why nothing was requested: a stop, an unread list, or an account without such objects."""
+        unread = listed.needed if listed.problem else ""
+        problem = self._stopped or unread or f"Needs an account with {missing}."
+        self._seen.replies[name] = Reply(problem=problem, is_skipped=True)
 
     def _get(self, name: str, path: str, **params: str) -> Reply:
         """Sends a GET, unless a limit is reached, and keeps the reply under ``name``."""

@@ -10,7 +10,7 @@ import typing as t
 
 from .._table import format_table
 
-WIDTHS = (9, 17, 39)
+WIDTHS = (9, 15, 41)
 """Columns of status, check and text. With the indentation of Ansible's own output it fits into 80 columns."""
 STATUSES = ("failed", "different", "unknown", "ok")
 
@@ -20,7 +20,7 @@ Finding = t.Mapping[str, t.Any]
 def format_findings(findings: t.Sequence[Finding]) -> list[str]:
     """Returns the lines of the table, in the order of the findings, so that the worst come first.
 
-    Equal results share a row, and the last row holds all checks with nothing to say but ``ok``.
+    Checks with the same result share a row, and the last row holds all those that only say ``ok``.
     """
     rows: list[tuple[str, str, str]] = [("STATUS", "CHECK", "FOUND, AND WHAT FOLLOWS")]
     quiet = [finding for finding in findings if finding["status"] == "ok" and not finding["consequence"]]
@@ -28,9 +28,11 @@ def format_findings(findings: t.Sequence[Finding]) -> list[str]:
     checks: dict[tuple[str, str], list[str]] = {}
     for finding in others:
         checks.setdefault((finding["status"], _format_text(finding)), []).append(finding["check"])
-    rows += [(status, " ".join(names), text) for (status, text), names in checks.items()]
+    for (status, text), names in checks.items():
+        several = f"{len(names)} checks", f"{text} That is: {', '.join(names)}."
+        rows.append((status, *((names[0], text) if len(names) == 1 else several)))
     if quiet:
-        rows.append(("ok", f"{len(quiet)} as expected", ", ".join(finding["check"] for finding in quiet)))
+        rows.append(("ok", f"{len(quiet)} as expected", f"{', '.join(finding['check'] for finding in quiet)}."))
     return format_table(rows, WIDTHS)
 
 

@@ -14,6 +14,9 @@ from .observations import Observations
 OK, DIFFERENT, FAILED, UNKNOWN = "ok", "different", "failed", "unknown"
 
 
+NOT_SEEN = "not seen"
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Result of one check. ``found`` and ``consequence`` hold no text of the service except plain words."""
@@ -63,8 +66,7 @@ class Check:
         """Returns the finding."""
         for reply in map(seen.reply, self.needs):
             if reply.problem:
-                needed = reply.problem if reply.is_skipped else f"Needs an answer to {reply.request}."
-                return Finding(self, unknown("not seen" if reply.is_skipped else reply.problem, needed))
+                return Finding(self, unknown(NOT_SEEN, reply.needed))
         return Finding(self, self.judge(seen))
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from ..ownership import parse_owner
 from ..resource import Resource, id_sort_key
-from .findings import Check, Verdict, different, failed, ok, tolerated, unknown
+from .findings import NOT_SEEN, Check, Verdict, different, failed, ok, tolerated, unknown
 from .observations import Observations, Reply
 
 PAGE_SIZE = 25
@@ -41,7 +41,9 @@ def _judge_endpoints(seen: Observations) -> Verdict:
     sent = {name: reply for name, reply in replies.items() if not reply.is_skipped}
     broken = {name: reply for name, reply in sent.items() if reply.problem}
     if not sent:
-        return unknown("not seen", replies["account"].problem)
+        return unknown(NOT_SEEN, replies["account"].problem)
+    if all(reply.status == 401 for reply in sent.values()):
+        return unknown(NOT_SEEN, replies["account"].needed)
     if not broken:
         return ok(f"all {len(sent)} that were asked")
     return failed(
@@ -91,7 +93,7 @@ def _judge_page_size(seen: Observations) -> Verdict:
     if large.status in (400, 422):
         return tolerated(f"refused with {large.problem}", "Leave page_size unset: it costs a request for each list.")
     if large.problem:
-        return unknown(large.problem, f"Needs an answer to {large.request}.")
+        return unknown(NOT_SEEN, large.needed)
     size = _page_length(large)
     usual = _page_length(plain)
     if size is None:

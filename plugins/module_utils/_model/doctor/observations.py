@@ -29,6 +29,13 @@ class Reply:
     """The ``error.code``, if it is a plain word."""
 
     @property
+    def needed(self) -> str:
+        """What it would take to get data."""
+        if self.is_skipped:
+            return self.problem
+        return "Needs a valid key." if self.status == 401 else f"Needs an answer to {self.request}."
+
+    @property
     def items(self) -> list[Resource]:
         """The objects of a list."""
         return [item for item in self.data if isinstance(item, dict)] if isinstance(self.data, list) else []
@@ -85,4 +92,4 @@ class Observations:
 
     def reply(self, name: str) -> Reply:
         """Returns the reply to a request; a skipped one if there is none."""
-        return self.replies.get(name) or Reply(problem="The request was not sent.", is_skipped=True)
+        return self.replies.get(name) or Reply(problem="Needs another account.", is_skipped=True)

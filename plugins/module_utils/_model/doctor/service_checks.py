@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .findings import Check, Verdict, different, failed, ok, tolerated, unknown
+from .findings import NOT_SEEN, Check, Verdict, different, failed, ok, tolerated, unknown
 from .observations import Observations, ResponseHeaders
 
 MAX_SKEW = 30.0
@@ -36,7 +36,7 @@ def _judge_api(seen: Observations) -> Verdict:
         )
     if not seen.reply("account").problem:
         return different(health.problem, "claw_health_info calls the service down, but other requests are answered.")
-    return failed(health.problem, "Nothing works. Check api_url, the network and the proxy variables.")
+    return failed(health.problem, "Nothing works until the service can be reached.")
 
 
 def _judge_key(seen: Observations) -> Verdict:
@@ -44,7 +44,7 @@ def _judge_key(seen: Observations) -> Verdict:
     if not account.problem:
         return ok("accepted")
     if account.is_skipped:
-        return unknown("not seen", account.problem)
+        return unknown(NOT_SEEN, account.problem)
     if account.status == 401:
         return failed(
             account.problem,
@@ -134,7 +134,7 @@ def _judge_request_ids(seen: Observations) -> Verdict:
 def _judge_errors(seen: Observations) -> Verdict:
     reply = seen.reply("absent_instance")
     if reply.is_skipped:
-        return unknown("not seen", reply.problem)
+        return unknown(NOT_SEEN, reply.problem)
     if not reply.problem:
         return different("an answer with data", "`state: absent` and waits can't see that an instance is gone.")
     if reply.status not in (404, 410):
