@@ -4,8 +4,8 @@
 
 """Names and types of fields, without values (interface 3). Pure.
 
-Nothing that the account chose is shown: no text, no number, no key of a map. Only the words of a status, health, tier or
-type are, since a report is about them.
+Nothing that the account chose is shown: no text, no number, no key of a map. Only the words of a status, health, tier
+or type are, since a report is about them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from .fields import DOCUMENTED, KNOWN_NAMES
 from .observations import Observations
 
 WORD_FIELDS = frozenset(
-    ("status", "health", "health_status", "tier", "type", "addon_type", "backup_type", "transaction_type")
-    + ("subscription_status", "subscription_tier")
+    (
+        *("status", "health", "health_status", "tier", "type"),
+        *("addon_type", "backup_type", "transaction_type", "subscription_status", "subscription_tier"),
+    )
 )
 """Fields whose plain words are shown."""
 MAX_WORDS = 12
