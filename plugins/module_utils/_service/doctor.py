@@ -196,7 +196,7 @@ class Examination:
         text = _ID_IN_PATH.sub(r"/\1/ID", str(error))
         for url, name in ((find_proxy(settings, settings.api_url), "PROXY"), (settings.api_url, "HOST")):
             for address in _addresses(url or ""):
-                text = text.replace(address, name)
+                text = re.sub(rf"(?<![\w.-]){re.escape(address)}(?![\w-])", name, text)
         return text
 
 

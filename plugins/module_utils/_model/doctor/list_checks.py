@@ -69,7 +69,9 @@ def _judge_pagination(seen: Observations) -> Verdict:
     if second.problem:
         return different(f"page 2: {second.problem}", "Lists of more than one page can't be read.")
     earlier, later = _ids(first), _ids(second)
-    if later and set(later) <= set(earlier):
+    if not later:
+        return different("page 2 is empty", "Lists of more than one page can't be read: each task with one fails.")
+    if set(later) <= set(earlier):
         return different(
             "page=2 returns the first page", "Lists of more than one page can't be read: each task with one fails."
         )
@@ -100,7 +102,7 @@ def _judge_page_size(seen: Observations) -> Verdict:
         return unknown("lists have no pages", MORE_THAN_A_PAGE)
     if size <= (usual or 0):
         return tolerated("ignored", "Leave page_size unset: it has no effect.")
-    share = "a quarter" if usual and size == 4 * usual else f"{usual or '?'}/{size}"
+    share = {4.0: "a quarter", 2.0: "half"}.get(size / (usual or size), "a part")
     return ok(f"pages of {size}", f"Set page_size: {size}, and long lists cost {share} of the requests.")
 
 
@@ -145,12 +147,16 @@ def _judge_backup_filter(seen: Observations) -> Verdict:
     whole, part = seen.reply("backups"), seen.reply("backups_of_instance")
     off = "Leave server_filters: false."
     if part.status in (400, 422):
-        return ok(f"refused with {part.problem}", off)
+        return ok(f"instance_id is refused with {part.problem}", off)
+    if part.problem:
+        return unknown(NOT_SEEN, part.needed)
     owners, filtered = _owner_ids(whole.items), _owner_ids(part.items)
     if None in owners or None in filtered:
         return unknown("backups show no instance_id", "Needs backups that show their instance by id.")
     if len(set(owners)) < 2:
         return unknown("backups of one instance", "Needs an account with backups of two instances.")
+    if not filtered:
+        return tolerated("instance_id empties the list", off)
     if set(filtered) == {seen.filtered_by}:
         return tolerated(
             "instance_id is honoured", "Set server_filters: true, and the backups of one instance cost less."
@@ -196,6 +202,6 @@ CHECKS = (
         "backup_filter",
         "GET /backups ignores instance_id (undocumented)",
         _judge_backup_filter,
-        ("backups", "backups_of_instance"),
+        ("backups",),
     ),
 )

@@ -260,9 +260,10 @@ def _judge_backup_words(seen: Observations) -> Verdict:
         return ok("no status", "Each backup with a time counts as usable.")
     good = [value for value in given if normalize(value) in GOOD_STATUSES]
     other = [value for value in given if normalize(value) not in GOOD_STATUSES]
+    # Normalized, a text may look like a plain word. Only the known ones are shown so.
     found = "; ".join(
-        f"{label}: {', '.join(plain_words(map(normalize, words))) or 'no plain words'}"
-        for label, words in (("usable", good), ("not usable", other))
+        f"{label}: {', '.join(plain_words(words)) or 'no plain words'}"
+        for label, words in (("usable", list(map(normalize, good))), ("not usable", other))
         if words
     )
     if good:
