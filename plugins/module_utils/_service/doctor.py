@@ -70,8 +70,8 @@ class Examination:
         self._read_health()
         account = self._get("account", "/account")
         instances = self._get("instances", "/instances")
-        if 401 == account.status == instances.status:
-            self._stopped = "Needs a valid key."
+        if account.status == instances.status == 401:
+            self._stopped = account.needed
         elif not self._stopped and not any(_is_answered(reply) for reply in (account, instances)):
             self._stopped = "Needs a service that answers."
         self._get("absent_instance", resource_path("instances", ABSENT_ID))
