@@ -275,6 +275,12 @@ def _fields(kind: str, needed: str, consequence: str) -> t.Callable[[Observation
     return functools.partial(_judge_fields, kind=kind, needed=needed, consequence=consequence)
 
 
+def _words(
+    field: str, known: t.Collection[str], consequence: str, *, is_tolerated: bool = False
+) -> t.Callable[[Observations], Verdict]:
+    return functools.partial(_judge_words, field=field, known=known, consequence=consequence, is_tolerated=is_tolerated)
+
+
 CHECKS = (
     Check(
         "list_fields",
@@ -292,47 +298,34 @@ CHECKS = (
     Check(
         "statuses",
         "the nine documented statuses",
-        functools.partial(
-            _judge_words,
-            field="status",
-            known=STATUSES,
-            consequence="A status that is not known counts as busy: changes wait for its end until wait_timeout.",
-            is_tolerated=False,
+        _words(
+            "status",
+            STATUSES,
+            "A status that is not known counts as busy: changes wait for its end until wait_timeout.",
         ),
         ("instances",),
     ),
     Check(
         "health_words",
         "health_status is healthy, unhealthy or unknown",
-        functools.partial(
-            _judge_words,
-            field="health_status",
-            known=HEALTH_WORDS,
-            consequence="wait_healthy waits for `healthy`, and restores by events for `unhealthy`.",
-            is_tolerated=False,
+        _words(
+            "health_status", HEALTH_WORDS, "wait_healthy waits for `healthy`, and restores by events for `unhealthy`."
         ),
         ("instances",),
     ),
     Check(
         "tiers",
         f"tier is {', '.join(TIERS[:-1])} or {TIERS[-1]}",
-        functools.partial(
-            _judge_words,
-            field="tier",
-            known=TIERS,
-            consequence="They can be used in filters and groups like the others.",
-            is_tolerated=True,
-        ),
+        _words("tier", TIERS, "They can be used in filters and groups like the others.", is_tolerated=True),
         ("instances",),
     ),
     Check(
         "billing_modes",
         "billing_mode is daily or monthly",
-        functools.partial(
-            _judge_words,
-            field="billing_mode",
-            known=BILLING_MODES,
-            consequence="balance_guard stops only instances that are billed daily.",
+        _words(
+            "billing_mode",
+            BILLING_MODES,
+            "balance_guard stops only instances that are billed daily.",
             is_tolerated=True,
         ),
         ("instances",),
