@@ -52,6 +52,7 @@ def with_status(result: dict[str, t.Any], *statuses: str) -> set[str]:
     return {finding["check"] for finding in result["findings"] if finding["status"] in statuses}
 
 
+@pytest.mark.slice
 def test_the_default_service_is_as_expected(simulator: Simulator) -> None:
     for check in (True, False):
         result = examine(simulator, check=check)
@@ -223,6 +224,7 @@ def test_the_other_switches_show_nowhere(simulator: Simulator, usual: t.Callable
 # The service does not answer
 
 
+@pytest.mark.slice
 def test_a_dead_service(simulator: Simulator) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -235,6 +237,7 @@ def test_a_dead_service(simulator: Simulator) -> None:
     assert (result["healthy"], result["shapes"], result["api"]["requests"]) == (False, {}, 0)
 
 
+@pytest.mark.slice
 @pytest.mark.parametrize("status", ["revoked", "expired"])
 def test_a_wrong_key(simulator: Simulator, status: str) -> None:
     simulator.set_state(keys={"oc_live_once_good": status})
