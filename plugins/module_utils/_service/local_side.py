@@ -14,31 +14,26 @@ from urllib.parse import urlsplit
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 
-from .._errors import ClawHostersError
 from .._http.client import Client
 from .._http.settings import KEY_PREFIX
 from .._http.transport import find_proxy
 from .._model.doctor.observations import ThisSide
 from .._state.files import UntrustedError
 from .._state.folder import StateFolder
-from .._state.journal import Journal
+from .._state.journal import Journal, JournalError
 from .._version import VERSION
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def observe_local_side(client: Client) -> ThisSide:
+def observe_local_side(client: Client, journal: Journal, state_dir: str) -> ThisSide:
     """Returns what was found. Warnings name paths, which the result does not."""
     settings = client.settings
-    state_problem, journal_problem = "", ""
-    if settings.state_dir:
-        state_problem = _find_state_problem(settings.state_dir, client)
-        journal_problem = _find_journal_problem(settings.state_dir, client)
     return ThisSide(
         versions=installed_versions(),
         has_key_prefix=(settings.api_key or "").startswith(KEY_PREFIX),
-        state_problem=state_problem,
-        journal_problem=journal_problem,
+        state_problem=_find_state_problem(state_dir, may_create=not client.check_mode),
+        journal_problem=_find_journal_problem(journal, client.warn),
         proxies=describe_proxies(os.environ),
         is_proxied=find_proxy(settings, settings.api_url) is not None,
     )
@@ -73,26 +68,27 @@ def _describe_proxy(value: str) -> str:
     return " (with a login)" if parts.username or parts.password else ""
 
 
-def _find_state_problem(state_dir: str, client: Client) -> str:
-    """Returns why the folder can't be used, empty if it can. It is created, except in check mode."""
+def _find_state_problem(state_dir: str, *, may_create: bool) -> str:
+    """Returns why the folder can't be used, empty if it can. A missing one is created, or counts as usable."""
     try:
         folder = StateFolder(state_dir)
-        if not (client.check_mode and not folder.path.exists()):
-            folder.create()
-            if not os.access(folder.path, os.W_OK | os.X_OK):
-                return "can't be written"
+        if not may_create and not folder.path.exists():
+            return ""
+        folder.create()
+        if not os.access(folder.path, os.W_OK | os.X_OK):
+            return "can't be written"
     except UntrustedError:
         return "another user owns it, or can write to it or replace it"
-    except (OSError, ClawHostersError) as error:
-        return f"can't be used ({getattr(error, 'strerror', None) or 'see the warning of this task'})"
+    except OSError as error:
+        return f"can't be used ({error.strerror})"
     return ""
 
 
-def _find_journal_problem(state_dir: str, client: Client) -> str:
+def _find_journal_problem(journal: Journal, warn: t.Callable[[str], None]) -> str:
     """Returns why the journal can't be read, empty if it can. A missing journal is an empty one."""
     try:
-        Journal(state_dir).read_entries()
-    except ClawHostersError as error:
-        client.warn(str(error))
+        journal.read_entries()
+    except JournalError as error:
+        warn(str(error))
         return "damaged, or can't be read"
     return ""
