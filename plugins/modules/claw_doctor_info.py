@@ -58,6 +58,12 @@ healthy:
   returned: success
   type: bool
   sample: true
+unmet:
+  description: The names of the checks for which RV(healthy) is false.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 findings:
   description: One finding for each expectation, worst first.
   returned: success

@@ -407,10 +407,11 @@ def test_the_playbook_shows_a_table_and_writes_a_report(simulator: Simulator, co
         assert re.findall(r'^ +"(\w+) ', table, re.MULTILINE)[:3] == ["different", "different", "different"]
         assert max(map(len, table.splitlines())) <= 80
         assert "page=2 returns the first page" in table
+    assert "see pagination in the table" in run.stdout
     assert f"attach {path}, which holds nothing of your account" in run.stdout
     report = read_report(path)
-    assert set(report) == {"healthy", "findings", "shapes", "api"}
-    assert report["healthy"] is False
+    assert set(report) == {"healthy", "unmet", "findings", "shapes", "api"}
+    assert (report["healthy"], report["unmet"]) == (False, ["pagination"])
     assert f"{sum(finding['status'] == 'different' for finding in report['findings'])} different" in run.stdout
     simulator.reset(switches={"rate_limit": 100})
     other = controller.folder / "other.json"

@@ -19,7 +19,7 @@ from .._http.pagination import parse_pagination
 from .._http.responses import describe_type, parse_envelope, parse_json, resource_path
 from .._http.transport import Response, find_proxy
 from .._model.doctor.all_checks import ALL_CHECKS
-from .._model.doctor.findings import is_healthy, run_checks
+from .._model.doctor.findings import find_unmet, run_checks
 from .._model.doctor.list_checks import LARGE_PAGE
 from .._model.doctor.observations import Observations, Reply, ResponseHeaders
 from .._model.doctor.shapes import describe_shapes, plain_words
@@ -47,8 +47,10 @@ def examine(client: Client, journal: Journal, state_dir: str) -> Result:
     seen = Examination(client).observe()
     seen.here = observe_local_side(client, journal, state_dir)
     findings = run_checks(ALL_CHECKS, seen)
+    unmet = find_unmet(findings)
     return {
-        "healthy": is_healthy(findings),
+        "healthy": not unmet,
+        "unmet": unmet,
         "findings": [finding.as_dict() for finding in findings],
         "shapes": describe_shapes(seen),
     }

@@ -101,6 +101,6 @@ def run_checks(checks: t.Iterable[Check], seen: Observations) -> list[Finding]:
     return sorted((check.run(seen) for check in checks), key=lambda finding: finding.severity)
 
 
-def is_healthy(findings: t.Iterable[Finding]) -> bool:
-    """Returns False if something failed, or differs in what the collection rests on."""
-    return all(finding.severity > 1 for finding in findings)
+def find_unmet(findings: t.Iterable[Finding]) -> list[str]:
+    """Returns the names of the checks that failed, or are different in what the collection rests on."""
+    return [finding.check.name for finding in findings if finding.severity <= 1]

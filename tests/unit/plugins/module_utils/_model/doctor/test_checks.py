@@ -13,11 +13,9 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.all_checks import ALL_CHECKS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.findings import (
     Check,
-    Finding,
-    Verdict,
     different,
     failed,
-    is_healthy,
+    find_unmet,
     ok,
     run_checks,
     tolerated,
@@ -63,12 +61,7 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
     findings = run_checks(checks, Observations())
     assert [finding.check.name for finding in findings] == ["4", "3", "2", "1", "0"]
 
-    def healthy(*chosen: Verdict) -> bool:
-        return is_healthy(Finding(checks[0], verdict) for verdict in chosen)
-
-    assert healthy(*verdicts[:3])
-    assert not healthy(*verdicts[:4])
-    assert not healthy(verdicts[4])
+    assert find_unmet(findings) == ["4", "3"]
 
 
 @pytest.mark.parametrize(
