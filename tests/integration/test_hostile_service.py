@@ -138,6 +138,7 @@ READ_ALL: list[dict[str, t.Any]] = [
     },
     {"clawhosters.cloud.claw_account_info": {}, "register": "account"},
     {"clawhosters.cloud.claw_health_info": {}, "register": "health"},
+    {"clawhosters.cloud.claw_doctor_info": {}, "register": "doctor"},
     {
         "clawhosters.cloud.claw_fleet": {"instances": [{"id": 1, "state": "stopped"}, {"id": 2, "state": "restarted"}]},
         "register": "fleet",
@@ -152,7 +153,8 @@ READ_ALL: list[dict[str, t.Any]] = [
     },
     {
         "ansible.builtin.debug": {
-            "msg": "{{ [instances, addons, backups, billing, account, health, fleet, restore, addon] | to_json }}"
+            "msg": "{{ [instances, addons, backups, billing, account, health, fleet, restore, addon, doctor]"
+            " | to_json }}"
         }
     },
     {"ansible.builtin.debug": {"msg": "{{ item.name }} {{ item.tier | upper }}"}, "loop": "{{ instances.instances }}"},

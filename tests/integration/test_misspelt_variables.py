@@ -79,12 +79,17 @@ def test_a_role_refuses_variables_of_the_command_the_play_and_the_include(
             ],
         ),
         (
+            "doctor",
+            {"doctor_report_pth": VALUE},
+            ["doctor_report_pth, playbook doctor, doctor_report_path"],
+        ),
+        (
             "restore",
             {"restore_instance": VALUE, "restore_incident": "INC-1"},
             ["restore_instance, role restore, restore_instances"],
         ),
     ],
-    ids=["fleet", "restore_unhealthy", "restore"],
+    ids=["fleet", "restore_unhealthy", "doctor", "restore"],
 )
 def test_a_playbook_refuses_its_own_in_check_mode_and_from_a_file(
     simulator: Simulator, controller: Controller, playbook: str, given: dict[str, t.Any], misspelt: list[str]

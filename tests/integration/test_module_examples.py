@@ -22,6 +22,7 @@ MODULES = [
     "claw_addon_info",
     "claw_backup_info",
     "claw_billing_info",
+    "claw_doctor_info",
     "claw_health_info",
 ]
 WORLD: dict[str, t.Any] = {

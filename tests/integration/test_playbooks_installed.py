@@ -42,7 +42,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_all_four_run_by_name(simulator: Simulator, installed: Path, tmp_path: Path) -> None:
+def test_all_run_by_name(simulator: Simulator, installed: Path, tmp_path: Path) -> None:
     simulator.switch(transition_reads=1)
     controller = Controller(tmp_path, installed, {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY})
     declared = controller.write("fleet_vars.yml", {"fleet_instances": [{"name": "web-bot", "state": "stopped"}]})
@@ -50,6 +50,7 @@ def test_all_four_run_by_name(simulator: Simulator, installed: Path, tmp_path: P
         "fleet": ("-e", f"@{declared}"),
         "balance_guard": ("-e", "balance_guard_min_days=0"),
         "fleet_report": (),
+        "doctor": (),
         "restore": (
             *("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
             *("-e", "restore_healthy_timeout=0", "-e", "restore_wait_timeout=0"),
@@ -62,6 +63,7 @@ def test_all_four_run_by_name(simulator: Simulator, installed: Path, tmp_path: P
     assert run.says("It continues to wait and sends nothing"), run.screen
     assert simulator.effects() == {"stops": 1, "restores": 1}
     assert (tmp_path / "clawhosters-fleet-report.html").exists()
+    assert (tmp_path / "clawhosters-doctor.json").exists()
     assert (tmp_path / "clawhosters-restore/INC-1.html").exists()
 
 

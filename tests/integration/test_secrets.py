@@ -287,6 +287,7 @@ def test_a_redirect_within_the_host_is_followed_for_a_read(simulator: Simulator,
 EVERYTHING: list[dict[str, t.Any]] = [
     {"clawhosters.cloud.claw_account_info": {}},
     {"clawhosters.cloud.claw_health_info": {}},
+    {"clawhosters.cloud.claw_doctor_info": {}},
     {"clawhosters.cloud.claw_instance_info": {"details": True}},
     {"clawhosters.cloud.claw_billing_info": {"include": ["summary", "usage", "transactions", "packages"]}},
     {"clawhosters.cloud.claw_addon_info": {}},

@@ -162,6 +162,7 @@ CASES = [
         "claw_billing_info",
         {"include": ["summary", "usage", "transactions", "packages"], "max_pages": 0},
     ),
+    Case("doctor_info", "claw_doctor_info"),
     Case(
         "fleet",
         "claw_fleet",

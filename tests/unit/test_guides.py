@@ -62,7 +62,7 @@ def find_source_strings() -> t.Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
                 yield " ".join(format_template(node).split())
-    for path in ROOT.glob("roles/*/tasks/*.yml"):
+    for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")]:
         yield " ".join(path.read_text(encoding="utf-8").split())
 
 

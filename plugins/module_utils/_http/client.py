@@ -110,6 +110,17 @@ class Client:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
         return read_list(f"GET {path}", functools.partial(self._fetch_page, path, parse_object_list, None), max_pages)
 
+    def get(
+        self,
+        path: str,
+        params: t.Mapping[str, str],
+        *,
+        parse: Parser[Parsed],
+        retry_timeout: float | None = None,
+    ) -> Parsed:
+        """Sends one GET with these query parameters and returns what ``parse`` returns. Retries like ``fetch``."""
+        return self._send_with_retries(Request("GET", path, params), parse, retry_timeout)
+
     def get_unauthenticated(self, path: str) -> Response:
         """Sends one GET without the key and returns the response, whatever its status. Never retries.
 

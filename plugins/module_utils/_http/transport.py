@@ -151,7 +151,7 @@ def _send_once(
     except (requests.RequestException, HTTPError, ValueError, OSError, TypeError) as error:
         if isinstance(error, TypeError) and watchdog.may_have_sent:
             raise
-        connection = Connection(host, timeout, _find_proxy(settings, url), watchdog.may_have_sent)
+        connection = Connection(host, timeout, find_proxy(settings, url), watchdog.may_have_sent)
         cause = requests.exceptions.Timeout() if watchdog.has_timed_out else error
         failure = build_transport_error(str(request), connection, cause)
         slot.outcome = RequestOutcome(sent=failure.may_have_been_sent)
@@ -230,7 +230,7 @@ def redact_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str])
     return requests.structures.CaseInsensitiveDict({name: redact(value) for name, value in headers.items()})
 
 
-def _find_proxy(settings: Settings, url: str) -> str | None:
+def find_proxy(settings: Settings, url: str) -> str | None:
     """Returns the URL of the proxy for ``url`` in the environment, with its password, or None."""
     if settings.is_loopback:
         return None

@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source i
 from ansible_collections.clawhosters.cloud.plugins.doc_fragments.api import ModuleDocFragment
 from ansible_collections.clawhosters.cloud.plugins.inventory.instances import SETTINGS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._version import VERSION
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC as EVENT_SOURCE_SPEC
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -49,6 +50,10 @@ def test_no_heading_of_the_makefile_ends_its_shell_quotes():
     headings = re.findall(r"\$\(call heading,(.*)\)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings
     assert [heading for heading in headings if "'" in heading] == []
+
+
+def test_the_code_knows_its_version():
+    assert GALAXY["version"] == VERSION
 
 
 def test_the_action_group_holds_every_module():

@@ -1,0 +1,106 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks and findings of the doctor, and which findings matter (interface 3). Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .observations import Observations
+
+OK, DIFFERENT, FAILED, UNKNOWN = "ok", "different", "failed", "unknown"
+
+
+NOT_SEEN = "not seen"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Result of one check. ``found`` and ``consequence`` hold no text of the service except plain words."""
+
+    status: str
+    found: str
+    consequence: str = ""
+    is_tolerated: bool = False
+    """True for a difference that the collection handles by itself."""
+
+
+def ok(found: str, consequence: str = "") -> Verdict:
+    """The service does what the collection expects. ``consequence``: an option that may be set."""
+    return Verdict(OK, found, consequence)
+
+
+def different(found: str, consequence: str) -> Verdict:
+    """The collection rests on the expectation, and something does not work."""
+    return Verdict(DIFFERENT, found, consequence)
+
+
+def tolerated(found: str, consequence: str) -> Verdict:
+    """The expectation is not met, and the collection works nevertheless."""
+    return Verdict(DIFFERENT, found, consequence, is_tolerated=True)
+
+
+def failed(found: str, consequence: str) -> Verdict:
+    """Nothing, or a whole part of the collection, works."""
+    return Verdict(FAILED, found, consequence)
+
+
+def unknown(found: str, needed: str) -> Verdict:
+    """This account can't show it. ``needed``: what it would take."""
+    return Verdict(UNKNOWN, found, needed)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One expectation. Without a usable reply to each request in ``needs``, the result is unknown."""
+
+    name: str
+    expected: str
+    judge: t.Callable[[Observations], Verdict]
+    needs: tuple[str, ...] = ()
+
+    def run(self, seen: Observations) -> Finding:
+        """Returns the finding."""
+        for reply in map(seen.reply, self.needs):
+            if reply.problem:
+                return Finding(self, unknown(NOT_SEEN, reply.needed))
+        return Finding(self, self.judge(seen))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check with its result."""
+
+    check: Check
+    verdict: Verdict
+
+    @property
+    def severity(self) -> int:
+        """From 0, the worst, to 4."""
+        verdict = self.verdict
+        return (FAILED, DIFFERENT, "tolerated", UNKNOWN, OK).index(
+            "tolerated" if verdict.is_tolerated else verdict.status
+        )
+
+    def as_dict(self) -> dict[str, str]:
+        """Returns the finding as users see it."""
+        return {
+            "check": self.check.name,
+            "status": self.verdict.status,
+            "expected": self.check.expected,
+            "found": self.verdict.found,
+            "consequence": self.verdict.consequence,
+        }
+
+
+def run_checks(checks: t.Iterable[Check], seen: Observations) -> list[Finding]:
+    """Returns the findings, worst first."""
+    return sorted((check.run(seen) for check in checks), key=lambda finding: finding.severity)
+
+
+def find_unmet(findings: t.Iterable[Finding]) -> list[str]:
+    """Returns the names of the checks that failed, or are different in what the collection rests on."""
+    return [finding.check.name for finding in findings if finding.severity <= 1]

@@ -1,0 +1,207 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks of lists: endpoints, pages, order, ids, filters (contract 1, 4.4). Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from itertools import pairwise
+
+from ..ownership import parse_owner
+from ..resource import Resource, id_sort_key
+from .findings import NOT_SEEN, Check, Verdict, different, failed, ok, tolerated, unknown
+from .observations import Observations, Reply
+
+PAGE_SIZE = 25
+LARGE_PAGE = 100
+"""The ``per_page`` that the doctor asks for."""
+
+USERS = {
+    "account": "claw_account_info",
+    "instances": "the inventory and all modules for instances",
+    "instance": "claw_instance",
+    "summary": "claw_purchase, balance_guard",
+    "usage": "balance_guard",
+    "transactions": "claw_billing_info",
+    "packages": "claw_billing_info",
+    "addons": "claw_addon, claw_addon_info",
+    "addon": "claw_addon by id",
+    "backups": "claw_backup_info, restores",
+    "backup": "restores by backup_id",
+}
+"""The requests of which each must work, and what fails without."""
+LISTS = ("instances", "addons", "backups", "transactions", "packages")
+MORE_THAN_A_PAGE = f"Needs an account with more than {PAGE_SIZE} instances."
+
+
+def _judge_endpoints(seen: Observations) -> Verdict:
+    replies = {name: seen.reply(name) for name in USERS}
+    sent = {name: reply for name, reply in replies.items() if not reply.is_skipped}
+    broken = {name: reply for name, reply in sent.items() if reply.problem}
+    if not sent:
+        return unknown(NOT_SEEN, replies["account"].problem)
+    if all(reply.status == 401 for reply in sent.values()):
+        return unknown(NOT_SEEN, replies["account"].needed)
+    if not broken:
+        return ok(f"all {len(sent)} that were asked")
+    return failed(
+        "; ".join(f"{reply.request}: {reply.problem}" for reply in broken.values()),
+        f"Does not work: {'; '.join(USERS[name] for name in broken)}.",
+    )
+
+
+def _judge_pagination(seen: Observations) -> Verdict:
+    first, second = seen.reply("instances"), seen.reply("instances_page_2")
+    count = len(first.items)
+    if first.pagination is None:
+        if count == PAGE_SIZE:
+            return different(
+                f"none, and exactly {PAGE_SIZE} instances",
+                "The list may be cut. Compare it with the dashboard before you rely on it.",
+            )
+        return tolerated("none", "A list is taken as complete in one response.")
+    if first.count("total_count") is None and first.count("total_pages") is None:
+        return tolerated("without counts", "A list is read until a page is empty, one page after another.")
+    if second.is_skipped:
+        return unknown("one page", MORE_THAN_A_PAGE)
+    if second.problem:
+        return different(f"page 2: {second.problem}", "Lists of more than one page can't be read.")
+    earlier, later = _ids(first), _ids(second)
+    if not later:
+        return different("page 2 is empty", "Lists of more than one page can't be read: each task with one fails.")
+    if set(later) <= set(earlier):
+        return different(
+            "page=2 returns the first page", "Lists of more than one page can't be read: each task with one fails."
+        )
+    if set(later) & set(earlier):
+        return different("pages overlap", "Lists of more than one page are read again, and then fail.")
+    return ok(f"pages of {count}; page=2 returns the next ones")
+
+
+def _judge_paginated_lists(seen: Observations) -> Verdict:
+    usual = LISTS[:-1]
+    paginated = [name for name in LISTS if seen.reply(name).pagination is not None]
+    answered = [name for name in LISTS if not seen.reply(name).problem]
+    found = ", ".join(paginated) or "none"
+    if [name for name in usual if name in answered] == paginated:
+        return ok(found)
+    return tolerated(found, "Each list is read as its own response says.")
+
+
+def _judge_page_size(seen: Observations) -> Verdict:
+    plain, large = seen.reply("instances"), seen.reply("instances_per_page")
+    if large.status in (400, 422):
+        return tolerated(f"refused with {large.problem}", "Leave page_size unset: it costs a request for each list.")
+    if large.problem:
+        return unknown(NOT_SEEN, large.needed)
+    size = _page_length(large)
+    usual = _page_length(plain)
+    if size is None:
+        return unknown("lists have no pages", MORE_THAN_A_PAGE)
+    if size <= (usual or 0):
+        return tolerated("ignored", "Leave page_size unset: it has no effect.")
+    share = {4.0: "a quarter", 2.0: "half"}.get(size / (usual or size), "a part")
+    return ok(f"pages of {size}", f"Set page_size: {size}, and long lists cost {share} of the requests.")
+
+
+def _judge_order(seen: Observations) -> Verdict:
+    plain, large = _ids(seen.reply("instances")), _ids(seen.reply("instances_per_page"))
+    if len(plain) < 2:
+        return unknown("fewer than two instances", "Needs an account with two instances.")
+    has_pages = (seen.reply("instances").count("total_pages") or 1) > 1
+    if len(large) >= len(plain) and large[: len(plain)] != plain:
+        found = "another one in each response"
+        if has_pages:
+            return different(found, "Pages overlap: lists of more than one page are read again, and then fail.")
+        return tolerated(found, "Results are sorted by id.")
+    keys = [id_sort_key({"id": identity}) for identity in plain]
+    if keys == sorted(keys):
+        return ok("by id")
+    return tolerated(
+        "by id, descending" if keys == sorted(keys, reverse=True) else "another", "Results are sorted by id."
+    )
+
+
+def _judge_ids(seen: Observations) -> Verdict:
+    items = [
+        item
+        for name in ("instances", "addons", "backups")
+        for item in seen.reply(name).items
+        if item.get("id") is not None
+    ]
+    if not items:
+        return unknown("no objects", "Needs an account with an instance.")
+    values = [item["id"] for item in items]
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+        return ok("numbers")
+    if all(str(value).isascii() and str(value).isdigit() for value in values):
+        return tolerated("texts of digits", "Ids are compared as texts.")
+    return different(
+        "texts that are no numbers", "`id`, `instance_id` and `backup_id` take numbers: name instances by `name`."
+    )
+
+
+def _judge_backup_filter(seen: Observations) -> Verdict:
+    whole, part = seen.reply("backups"), seen.reply("backups_of_instance")
+    off = "Leave server_filters: false."
+    if part.status in (400, 422):
+        return ok(f"instance_id is refused with {part.problem}", off)
+    if part.problem:
+        return unknown(NOT_SEEN, part.needed)
+    owners, filtered = _owner_ids(whole.items), _owner_ids(part.items)
+    if None in owners or None in filtered:
+        return unknown("backups show no instance_id", "Needs backups that show their instance by id.")
+    if len(set(owners)) < 2:
+        return unknown("backups of one instance", "Needs an account with backups of two instances.")
+    if not filtered:
+        return tolerated("instance_id empties the list", off)
+    if set(filtered) == {seen.filtered_by}:
+        return tolerated(
+            "instance_id is honoured", "Set server_filters: true, and the backups of one instance cost less."
+        )
+    return ok("instance_id is ignored", off)
+
+
+def _ids(reply: Reply) -> list[str]:
+    return [str(item.get("id")) for item in reply.items]
+
+
+def _owner_ids(items: t.Iterable[Resource]) -> list[str | None]:
+    return [parse_owner(item).id for item in items]
+
+
+def _page_length(reply: Reply) -> int | None:
+    """Returns the size of the pages of a list, None if it has no pages."""
+    if reply.pagination is None:
+        return None
+    if (reply.count("total_pages") or 1) > 1:
+        return len(reply.items)
+    return reply.count("per_page")
+
+
+def is_ascending(values: t.Iterable[t.Any]) -> bool:
+    """Returns True if no value is less than the one before it."""
+    return all(earlier <= later for earlier, later in pairwise(values))
+
+
+CHECKS = (
+    Check("endpoints", "each endpoint is answered with 200 and data", _judge_endpoints),
+    Check("ids", "ids are numbers", _judge_ids, ("instances",)),
+    Check("pagination", "pages of 25 with counts; page=2 returns the next ones", _judge_pagination, ("instances",)),
+    Check(
+        "paginated_lists",
+        "instances, add-ons, backups and transactions have pages",
+        _judge_paginated_lists,
+        ("instances",),
+    ),
+    Check("page_size", "per_page is honoured up to 100 (undocumented)", _judge_page_size, ("instances",)),
+    Check("list_order", "by id, the same in each response (undocumented)", _judge_order, ("instances",)),
+    Check(
+        "backup_filter",
+        "GET /backups ignores instance_id (undocumented)",
+        _judge_backup_filter,
+        ("backups",),
+    ),
+)

@@ -1,0 +1,162 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks of availability, key, clock, headers and errors (contract 1, 2, 3). Pure."""
+
+from __future__ import annotations
+
+from .findings import NOT_SEEN, Check, Verdict, different, failed, ok, tolerated, unknown
+from .observations import Observations, ResponseHeaders
+
+MAX_SKEW = 30.0
+"""Seconds. A response takes time, and its ``Date`` has whole seconds."""
+RATE_LIMIT = 100
+_MIN_UNIX_TIME = 1e9
+_MIN_UNIX_MILLISECONDS = 1e12
+
+_RESET_FORMS = {
+    "unix": "Unix time",
+    "milliseconds": "Unix time in milliseconds",
+    "delta": "seconds until then",
+    "past": "a time in the past",
+    "invalid": "no number",
+    "missing": "missing",
+}
+
+
+def _judge_api(seen: Observations) -> Verdict:
+    health = seen.reply("health")
+    if not health.problem:
+        return ok(f"up; the body is {seen.health_form}")
+    if health.status is not None:
+        return different(
+            f"answered with {health.problem}",
+            "claw_health_info calls the service down, and the playbook restore stops at once.",
+        )
+    if not seen.reply("account").problem:
+        return different(health.problem, "claw_health_info calls the service down, but other requests are answered.")
+    return failed(health.problem, "Nothing works until the service can be reached.")
+
+
+def _judge_key(seen: Observations) -> Verdict:
+    account, instances = seen.reply("account"), seen.reply("instances")
+    if not account.problem:
+        return ok("accepted")
+    if account.is_skipped:
+        return unknown(NOT_SEEN, account.problem)
+    if account.status == 401:
+        return failed(
+            account.problem,
+            "No task works with this key. Check api_key, api_key_file and CLAWHOSTERS_API_KEY; create keys under "
+            "Dashboard > Settings > API Keys.",
+        )
+    if not instances.problem:
+        return different(f"GET /account: {account.problem}", "claw_account_info fails; other requests are answered.")
+    return failed(f"GET /account: {account.problem}", "Check api_url, and the permissions of the key.")
+
+
+def _judge_key_prefix(seen: Observations) -> Verdict:
+    if seen.here.has_key_prefix:
+        return ok("oc_live_")
+    return tolerated("another one", "Each task shows a warning. The key is used anyway.")
+
+
+def _judge_redirects(seen: Observations) -> Verdict:
+    if not seen.is_redirected:
+        return ok("none")
+    return different(
+        "within the host",
+        "Reads cost twice the requests, and every change fails: changes are never redirected. Set api_url to the "
+        "final address.",
+    )
+
+
+def _judge_clock(seen: Observations) -> Verdict:
+    if seen.clock_skew is None:
+        return tolerated("no Date in the response", "The clocks can't be compared.")
+    if abs(seen.clock_skew) <= MAX_SKEW:
+        return ok(f"{abs(seen.clock_skew):.0f} s apart")
+    side = "behind" if seen.clock_skew > 0 else "ahead"
+    return different(
+        f"this machine is {abs(seen.clock_skew):.0f} s {side}",
+        "max_age compares the times of backups with this clock: check the time service of this machine.",
+    )
+
+
+def reset_form(headers: ResponseHeaders) -> str:
+    """Returns the form of X-RateLimit-Reset: unix, milliseconds, delta, past, invalid or missing (U10)."""
+    if headers.reset_text is None:
+        return "missing"
+    if headers.reset is None:
+        return "invalid"
+    if headers.reset < _MIN_UNIX_TIME:
+        return "delta" if headers.reset >= 0 else "past"
+    if headers.reset > _MIN_UNIX_MILLISECONDS:
+        return "milliseconds"
+    # Rounded down to whole seconds, the end of a window may be now.
+    return "unix" if headers.reset > headers.server_now - 2 else "past"
+
+
+def _judge_rate_headers(seen: Observations) -> Verdict:
+    counted = [headers for headers in seen.headers if headers.remaining is not None]
+    alone = "Tasks can't share the rate limit: they exceed it and wait after a 429."
+    if not counted:
+        return tolerated("none", alone)
+    share = "each response" if len(counted) == len(seen.headers) else f"{len(counted)} of {len(seen.headers)} responses"
+    forms = sorted({reset_form(headers) for headers in counted})
+    found = f"in {share}; reset: {', '.join(_RESET_FORMS[form] for form in forms)}"
+    if set(forms) & {"past", "invalid", "missing"}:
+        return tolerated(found, alone)
+    if forms != ["unix"]:
+        return tolerated(found, "This form is understood, too.")
+    return ok(found)
+
+
+def _judge_rate_limit(seen: Observations) -> Verdict:
+    limits = {headers.limit for headers in seen.headers if headers.limit is not None}
+    if not limits:
+        return unknown("no X-RateLimit-Limit", "Needs the header.")
+    found = ", ".join(f"{limit:g}" for limit in sorted(limits)[:3])
+    if limits == {float(RATE_LIMIT)}:
+        return ok(found)
+    return tolerated(found, "The collection goes by the headers; the numbers in its guides are for 100.")
+
+
+def _judge_request_ids(seen: Observations) -> Verdict:
+    count = sum(headers.has_request_id for headers in seen.headers)
+    if count == len(seen.headers):
+        return ok("in each response")
+    found = f"in {count} of {len(seen.headers)} responses" if count else "none"
+    return tolerated(found, "Messages have no request id to give to the support of the service.")
+
+
+def _judge_errors(seen: Observations) -> Verdict:
+    reply = seen.reply("absent_instance")
+    if reply.is_skipped:
+        return unknown(NOT_SEEN, reply.problem)
+    if not reply.problem:
+        return different("an answer with data", "`state: absent` and waits can't see that an instance is gone.")
+    if reply.status not in (404, 410):
+        return different(reply.problem, "`state: absent` can't see that an instance is gone: it waits for a 404.")
+    if reply.code != "not_found":
+        return tolerated(reply.problem, "Messages show the status; the collection needs no code.")
+    return ok(reply.problem)
+
+
+CHECKS = (
+    Check("api", "GET /health is answered with 2xx without a key, in any form", _judge_api),
+    Check("key", "GET /account accepts the key", _judge_key),
+    Check("key_prefix", "the key begins with oc_live_", _judge_key_prefix),
+    Check("clock", f"the clocks are at most {MAX_SKEW:.0f} s apart", _judge_clock, ("health",)),
+    Check("redirects", "no request is redirected", _judge_redirects, ("account",)),
+    Check(
+        "rate_headers",
+        "X-RateLimit-Remaining and X-RateLimit-Reset, as Unix time, in each response",
+        _judge_rate_headers,
+        ("account",),
+    ),
+    Check("rate_limit", "100 requests a minute", _judge_rate_limit, ("account",)),
+    Check("request_ids", "X-Request-Id in each response", _judge_request_ids, ("account",)),
+    Check("errors", "an instance that does not exist is answered with 404 not_found", _judge_errors),
+)

@@ -1,0 +1,229 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compares what the service does with what the collection expects: a few GET requests, many findings (interface 3)."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+import typing as t
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from .._errors import ApiError, ClawHostersError, RedirectedError, ResponseError, TransportError
+from .._http.client import Client
+from .._http.pagination import parse_pagination
+from .._http.responses import describe_type, parse_envelope, parse_json, resource_path
+from .._http.transport import Response, find_proxy
+from .._model.doctor.all_checks import ALL_CHECKS
+from .._model.doctor.findings import find_unmet, run_checks
+from .._model.doctor.list_checks import LARGE_PAGE
+from .._model.doctor.observations import Observations, Reply, ResponseHeaders
+from .._model.doctor.shapes import describe_shapes, plain_words
+from .._model.instance import get_status
+from .._model.ownership import parse_owner
+from .._model.resource import Resource
+from .._model.results import Result
+from .._rate import headers as rate_headers
+from .._state.journal import Journal
+from .health import PATH, clock_skew
+from .local_side import observe_local_side
+
+MAX_REQUESTS = 16
+"""Requests of one examination. Retries don't count."""
+MAX_SECONDS = 120.0
+"""Seconds for all requests, with their retries and waits."""
+ABSENT_ID = 2**31 - 1
+"""An id that no instance has."""
+
+_ID_IN_PATH = re.compile(r"/(instances|addons|backups)/[^/?: ]+")
+
+
+def examine(client: Client, journal: Journal, state_dir: str) -> Result:
+    """Returns the result of the doctor. It fails for no finding."""
+    seen = Examination(client).observe()
+    seen.here = observe_local_side(client, journal, state_dir)
+    findings = run_checks(ALL_CHECKS, seen)
+    unmet = find_unmet(findings)
+    return {
+        "healthy": not unmet,
+        "unmet": unmet,
+        "findings": [finding.as_dict() for finding in findings],
+        "shapes": describe_shapes(seen),
+    }
+
+
+class Examination:
+    """Sends the requests, at most MAX_REQUESTS of them within MAX_SECONDS, and keeps what they show."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._seen = Observations()
+        self._start = client.progress.clock()
+        self._stopped = ""
+        """Why no more requests are sent."""
+        self._highest_cost = 1
+        """Requests that one call has cost: with redirects it is more than one."""
+
+    def observe(self) -> Observations:
+        """Returns what was seen. A request that needs an object of a list is skipped if the list is empty."""
+        self._read_health()
+        account = self._get("account", "/account")
+        instances = self._get("instances", "/instances")
+        if account.status == instances.status == 401:
+            self._stopped = account.needed
+        elif not self._stopped and not any(_is_answered(reply) for reply in (account, instances)):
+            self._stopped = "Needs a service that answers."
+        self._get("absent_instance", resource_path("instances", ABSENT_ID))
+        if (instances.count("total_pages") or 1) > 1:
+            self._get("instances_page_2", "/instances", page="2")
+        self._get("instances_per_page", "/instances", per_page=str(LARGE_PAGE))
+        self._get_one("instance", instances, _choose_instance(instances.items))
+        for part in ("summary", "usage", "transactions", "packages"):
+            self._get(part, f"/billing/{part}")
+        addons, backups = self._get("addons", "/addons"), self._get("backups", "/backups")
+        self._get_one("addon", addons, next(iter(addons.items), None))
+        self._get_one("backup", backups, next(iter(backups.items), None))
+        owner = next((owner for item in backups.items if (owner := parse_owner(item).id)), None)
+        if owner is None:
+            self._skip("backups_of_instance", backups, "a backup that shows its instance by id")
+        else:
+            self._seen.filtered_by = owner
+            self._get("backups_of_instance", "/backups", instance_id=owner)
+        return self._seen
+
+    def _read_health(self) -> None:
+        """Reads the health without the key. Stops the examination if the service can't be reached."""
+        reply = Reply(f"GET {PATH}")
+        start = time.time()
+        try:
+            with self._measured():
+                response = self._client.get_unauthenticated(PATH)
+        except ClawHostersError as error:
+            if not (isinstance(error, TransportError) and error.may_have_been_sent):
+                self._stopped = "Needs a service that can be reached."
+            self._seen.replies["health"] = replace(reply, problem=self._describe(error))
+            return
+        self._note_headers(response)
+        self._seen.clock_skew = clock_skew(response, (start + time.time()) / 2)
+        body, is_json = parse_json(response.text)
+        is_wrapped = isinstance(body, dict) and "data" in body
+        data = body["data"] if is_wrapped else body
+        self._seen.health_form = f"{describe_type(data)}{' in data' if is_wrapped else ''}" if is_json else "no JSON"
+        problem = "" if response.is_success else str(response.status)
+        self._seen.replies["health"] = replace(
+            reply, data=data, problem=problem, status=response.status if problem else None
+        )
+
+    def _get_one(self, name: str, listed: Reply, item: Resource | None) -> None:
+        """Reads an object of the list, if there is one."""
+        if item is None or item.get("id") is None:
+            self._skip(name, listed, f"an {name}" if name[0] in "ai" else f"a {name}")
+        else:
+            self._get(name, resource_path(f"{name}s", item["id"]))
+
+    def _skip(self, name: str, listed: Reply, missing: str) -> None:
+        """Notes why nothing was requested: a stop, an unread list, or an account without such objects."""
+        unread = listed.needed if listed.problem else ""
+        problem = self._stopped or unread or f"Needs an account with {missing}."
+        self._seen.replies[name] = Reply(problem=problem, is_skipped=True)
+
+    def _get(self, name: str, path: str, **params: str) -> Reply:
+        """Sends a GET, unless a limit is reached, and keeps the reply under ``name``."""
+        query = "&".join(f"{key}={'ID' if key == 'instance_id' else value}" for key, value in params.items())
+        reply = Reply(_ID_IN_PATH.sub(r"/\1/ID", f"GET {path}") + (f"?{query}" if query else ""))
+        seconds = MAX_SECONDS - (self._client.progress.clock() - self._start)
+        if not self._stopped and seconds <= 0:
+            self._stopped = f"Needs a service that answers {MAX_REQUESTS} requests within {MAX_SECONDS:.0f} s."
+        problem = self._stopped
+        if self._requests + self._highest_cost > MAX_REQUESTS:
+            problem = f"Needs more than {MAX_REQUESTS} requests, since each one is redirected."
+        reply = (
+            replace(reply, problem=problem, is_skipped=True) if problem else self._send(reply, path, params, seconds)
+        )
+        self._seen.replies[name] = reply
+        return reply
+
+    def _send(self, reply: Reply, path: str, params: dict[str, str], seconds: float) -> Reply:
+        try:
+            with self._measured():
+                response, body = self._client.get(path, params, parse=_parse, retry_timeout=seconds)
+        except ApiError as error:
+            code = "".join(plain_words([error.code]))
+            return replace(reply, problem=f"{error.status} {code}".rstrip(), status=error.status, code=code)
+        except ClawHostersError as error:
+            return replace(reply, problem=self._describe(error))
+        self._note_headers(response)
+        return replace(reply, data=body["data"], pagination=parse_pagination(body))
+
+    @property
+    def _requests(self) -> int:
+        """The requests that were sent, without retries."""
+        return self._client.stats.requests - self._client.stats.retries
+
+    @contextlib.contextmanager
+    def _measured(self) -> t.Iterator[None]:
+        """Measures what one call costs. More than one request means that it was redirected."""
+        before = self._requests
+        try:
+            yield
+        finally:
+            self._highest_cost = max(self._highest_cost, self._requests - before)
+            self._seen.is_redirected = self._highest_cost > 1
+
+    def _note_headers(self, response: Response) -> None:
+        headers = response.headers
+        reset_text = headers.get("X-RateLimit-Reset")
+        server_now = rate_headers.parse_http_date(headers.get("Date"))
+        self._seen.headers.append(
+            ResponseHeaders(
+                limit=rate_headers.parse_finite(headers.get("X-RateLimit-Limit")),
+                remaining=rate_headers.parse_finite(headers.get("X-RateLimit-Remaining")),
+                reset_text=reset_text,
+                reset=rate_headers.parse_finite(reset_text),
+                server_now=time.time() if server_now is None else server_now,
+                has_request_id=bool(headers.get("X-Request-Id")),
+            )
+        )
+
+    def _describe(self, error: ClawHostersError) -> str:
+        """Returns an error without any text of the service, and without addresses and ids."""
+        if isinstance(error, RedirectedError):
+            return f"a redirect ({error.status}) that is not followed"
+        if isinstance(error, ResponseError):
+            return "a response that is not the API's JSON"
+        settings = self._client.settings
+        text = _ID_IN_PATH.sub(r"/\1/ID", str(error))
+        for url, name in ((find_proxy(settings, settings.api_url), "PROXY"), (settings.api_url, "HOST")):
+            for address in _addresses(url or ""):
+                text = re.sub(rf"(?<![\w.-]){re.escape(address)}(?![\w-])", name, text)
+        return text
+
+
+def _parse(request: str, response: Response) -> tuple[Response, dict[str, t.Any]]:
+    return response, parse_envelope(request, response)
+
+
+def _is_answered(reply: Reply) -> bool:
+    """Returns True if the service answered, be it with an error."""
+    return not reply.problem or reply.status is not None
+
+
+def _choose_instance(instances: list[Resource]) -> Resource | None:
+    """Returns the instance whose detail shows most: its flags are documented only if it is running or stopped."""
+    for status in ("running", "stopped"):
+        if found := next((item for item in instances if get_status(item) == status), None):
+            return found
+    return next(iter(instances), None)
+
+
+def _addresses(url: str) -> list[str]:
+    """Returns host with port and host of a URL; a proxy may be written without scheme."""
+    try:
+        parts = urlsplit(url if "://" in url else f"//{url}")
+        return [address for address in (parts.netloc.rpartition("@")[2], parts.hostname) if address]
+    except ValueError:
+        return []

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claw_doctor_info
+short_description: Compare the ClawHosters API with what the collection expects
+version_added: 1.0.0
+description:
+  - Shows what the service really does beside what the collection expects of it, and what follows for your playbooks.
+    The public documentation of the API leaves much open, and the service may have changed since.
+  - Sends at most 16 GET requests, retries not counted, within two minutes. It changes nothing.
+  - It also looks at this side, namely versions, the folder of the state, the journal, proxy variables and the clock.
+  - The task does not fail if a finding is bad. It fails if an option is invalid or if there is no key.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options: {}
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.reads
+notes:
+  - The findings and shapes contain no key, no name, no address and no other value of your account, so that you can
+    attach them to a bug report. Warnings are only for the screen, since they may name a path of this machine.
+  - O(page_size) has no effect.
+  - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
+seealso:
+  - module: clawhosters.cloud.claw_health_info
+  - module: clawhosters.cloud.claw_account_info
+"""
+
+EXAMPLES = r"""
+- name: Compare the service with what the collection expects
+  clawhosters.cloud.claw_doctor_info:
+  register: doctor
+
+- name: Show what is different
+  ansible.builtin.debug:
+    msg: "{{ item.check }}: {{ item.found }}. {{ item.consequence }}"
+  loop: "{{ doctor.findings | selectattr('status', 'in', ['failed', 'different']) }}"
+  loop_control:
+    label: "{{ item.check }}"
+
+- name: Stop if the collection can't rely on the service
+  ansible.builtin.assert:
+    that: doctor.healthy
+"""
+
+RETURN = r"""
+healthy:
+  description:
+    - False if a finding is V(failed), or V(different) in something that the collection rests on.
+    - Differences that the collection handles don't count, nor do undocumented extras and what this account can't show.
+  returned: success
+  type: bool
+  sample: true
+unmet:
+  description: The names of the checks for which RV(healthy) is false.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+findings:
+  description: One finding for each expectation, worst first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    check:
+      description: The name of the check.
+      type: str
+      sample: page_size
+    status:
+      description: V(ok), V(different), V(failed), or V(unknown) if this account can't show it.
+      type: str
+      sample: ok
+    expected:
+      description: What the collection expects. The simulator does the same.
+      type: str
+      sample: per_page is honoured up to 100 (undocumented)
+    found:
+      description: What was found.
+      type: str
+      sample: pages of 100
+    consequence:
+      description: What follows for you; for V(unknown), what it would take to find out. Empty if nothing follows.
+      type: str
+      sample: "Set page_size: 100, and long lists cost a quarter of the requests."
+shapes:
+  description:
+    - The names and types of the fields of each kind of object, without values.
+    - Only the words of a status, health, tier or type are shown, if they consist of lower-case letters and underscores.
+    - Of objects inside of a field no keys are shown, except the names of documented fields inside of undocumented ones.
+  returned: success
+  type: dict
+  sample:
+    backup:
+      id: integer
+      instance_id: integer
+      status: "text: completed, failed"
+      created_at: time
+api:
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
+  returned: always
+  type: dict
+  sample: {requests: 16, retries: 0, waited: 0.0, remaining: 84}
+"""
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor import examine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
+
+SPEC = API
+
+
+def run(context: ModuleContext) -> Result:
+    """Compares a few responses with the contract."""
+    state_dir = context.params["state_dir"]
+    return examine(context.client, Journal(state_dir), state_dir)
+
+
+def main() -> None:
+    """Runs the module process."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,421 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""claw_doctor_info and the playbook doctor: which habit of a service shows in which finding, and what never shows."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import stat
+import typing as t
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_doctor_info
+from simulator.handle import Simulator
+from simulator.switches import Switches
+from support import KEY
+from support.controller import Controller
+from support.worker import result_of
+
+Finding = dict[str, str]
+UNSEEN = {"free_account"}
+"""Checks that the default account can't show: it has costs."""
+
+
+@pytest.fixture(autouse=True)
+def rate_limit(simulator: Simulator) -> None:
+    """The documented limit, which other tests do without."""
+    simulator.switch(rate_limit=100)
+
+
+def examine(simulator: Simulator, **options: t.Any) -> dict[str, t.Any]:
+    """Runs the module, which sends GET requests only, and no more than it may."""
+    result = result_of(claw_doctor_info, simulator, **options)
+    assert result["failed"] is False, result
+    assert result["api"]["requests"] - result["api"]["retries"] <= 16
+    assert {entry["method"] for entry in simulator.log()} <= {"GET"}
+    return result
+
+
+def by_check(result: dict[str, t.Any]) -> dict[str, Finding]:
+    return {finding["check"]: finding for finding in result["findings"]}
+
+
+def with_status(result: dict[str, t.Any], *statuses: str) -> set[str]:
+    return {finding["check"] for finding in result["findings"] if finding["status"] in statuses}
+
+
+@pytest.mark.slice
+def test_the_default_service_is_as_expected(simulator: Simulator) -> None:
+    for check in (True, False):
+        result = examine(simulator, check=check)
+        assert with_status(result, "unknown") == UNSEEN
+        assert with_status(result, "different", "failed") == set()
+        assert (result["healthy"], result["changed"], result["warnings"]) == (True, False, [])
+    assert by_check(result)["page_size"]["consequence"].startswith("Set page_size: 100")
+    assert len(simulator.calls()) == 32
+
+
+HABITS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
+    "no pages": ({"pagination": "none"}, {"pagination", "paginated_lists"}, True),
+    "pages that don't move": ({"pagination": "ignored"}, {"pagination", "page_size"}, False),
+    "its own page size": ({"per_page_refused": 422, "per_page_default": 10}, {"page_size"}, True),
+    "texts": ({"id_as_string": True, "timestamps": "offset"}, {"ids", "times"}, True),
+    "capitals": ({"uppercase_statuses": True, "can_flags": "absent"}, {"statuses", "flags"}, True),
+    "no rate limit": ({"rate_limit": 0, "request_id": False}, {"rate_headers", "request_ids"}, True),
+    "backups without time and owner": (
+        {"drop_fields": ["backup.created_at", "backup.instance_id", "backup.instance_name"]},
+        {"backup_time", "backup_owner"},
+        False,
+    ),
+    "another order": (
+        {"list_order": "reshuffled", "transactions_order": "oldest_first", "transaction_sign": "unsigned"},
+        {"list_order", "pagination", "transactions", "amounts"},
+        False,
+    ),
+    "a key with few permissions": ({"forbidden": ["/backups*", "/account"]}, {"key", "endpoints"}, False),
+    "other names": (
+        {
+            "rename_fields": {"backup.created_at": "taken_at", "addon.instance_id": "instance.id"},
+            "drop_fields": ["summary.claws_balance", "instance.tier", "addon.instance_name"],
+        },
+        {"billing_summary", "list_fields", "detail_fields"},
+        False,
+    ),
+    "down": ({"health_answer": "down", "redirect": "same_host"}, {"api", "redirects"}, False),
+}
+"""Services: their switches, the checks that are then different or failed, and whether the collection can work."""
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_a_service_with_other_habits(simulator: Simulator, habit: str) -> None:
+    switches, checks, healthy = HABITS[habit]
+    simulator.switch(**switches)
+    result = examine(simulator)
+    assert with_status(result, "different", "failed") == checks
+    assert result["healthy"] is healthy
+    statuses = [finding["status"] for finding in result["findings"]]
+    assert statuses == sorted(statuses, key=("failed", "different", "unknown", "ok").index)
+    for finding in result["findings"]:
+        assert finding["expected"]
+        assert finding["found"]
+        assert finding["consequence"] or finding["status"] == "ok"
+
+
+CHANGES = "changes alone show it, and the doctor sends none"
+HANDLED = "nothing follows from it: each form is read"
+A_429 = "only a 429 shows it, and the doctor provokes none"
+SWITCHES: dict[str, tuple[t.Any, str]] = {
+    "transition_seconds": (9.0, CHANGES),
+    "transition_reads": (3, CHANGES),
+    "transition_shows": ("busy", CHANGES),
+    "action_answer": ("old", CHANGES),
+    "health_lag_seconds": (9.0, CHANGES),
+    "health_lag_reads": (3, CHANGES),
+    "uppercase_statuses": (True, "statuses"),
+    "can_flags": ("all_true", "flags"),
+    "start_paused": ("resumes", CHANGES),
+    "start_without_balance": (402, CHANGES),
+    "delete_refused": ([], CHANGES),
+    "monthly_delete_blocked": (False, CHANGES),
+    "delete_answer": (204, CHANGES),
+    "delete_lingers": ("everywhere", CHANGES),
+    "deleting_in_list": (False, "a list does not show what it leaves out"),
+    "pagination": ("page_only", "page_size"),
+    "paginated": (["instances"], "paginated_lists"),
+    "per_page_default": (10, "pagination"),
+    "per_page_max": (50, "page_size"),
+    "per_page_refused": (400, "page_size"),
+    "list_order": ("reversed", "list_order"),
+    "rate_limit": (50, "rate_limit"),
+    "rate_window_seconds": (30.0, "the headers don't show the length of the window"),
+    "rate_window": ("sliding", "16 requests in a second look the same in each window"),
+    "rate_limit_code": ("too_many", A_429),
+    "rate_headers": ("none", "rate_headers"),
+    "rate_reset": ("delta", "rate_headers"),
+    "retry_after": ("seconds", A_429),
+    "rate_counts_health": (False, "the health is read without a key, and the limit is one per key"),
+    "rate_counts_unauthorized": (False, "the doctor sends no wrong key"),
+    "accept_any_key": (False, "key"),
+    "key_format": ("ck_.{8,}", "key"),
+    "forbidden": (["/backups"], "endpoints"),
+    "details_shape": ("text", "only a 422 shows it, and a valid GET gets none"),
+    "redirect": ("same_host", "redirects"),
+    "redirect_status": (307, HANDLED),
+    "content_type_required": (415, CHANGES),
+    "trailing_slash": ("accepted", "the collection sends no such path"),
+    "head_allowed": (True, "the collection sends no HEAD"),
+    "compression": ("gzip", HANDLED),
+    "request_id": (False, "request_ids"),
+    "create_instance": (405, CHANGES),
+    "drop_fields": (["instance.tier"], "list_fields"),
+    "add_fields": ({"instance.region": "moon"}, "list_fields"),
+    "rename_fields": ({"backup.created_at": "taken_at"}, "backup_time"),
+    "id_as_string": (True, "ids"),
+    "timestamps": ("fraction", "times"),
+    "health_answer": ("text", "api"),
+    "low_balance_days": (1000, "the threshold shows only as true or false, which may both be right"),
+    "days_remaining_at_no_cost": (0, "free_account"),
+    "usage_addon_daily_claws": (False, "addon_costs"),
+    "transactions_order": ("oldest_first", "transactions"),
+    "transaction_sign": ("unsigned", "amounts"),
+    "purchase_answer": ("credit", CHANGES),
+    "purchase_status": (200, CHANGES),
+    "addon_writable": ([], CHANGES),
+    "addon_unknown_keys": ("ignored", CHANGES),
+    "addon_body": ("wrapped", CHANGES),
+    "addon_answer": (204, CHANGES),
+    "restore_allowed": ([], CHANGES),
+    "restore_status": (202, CHANGES),
+    "restore_answer": ("empty", CHANGES),
+    "restore_shows": (None, CHANGES),
+    "restore_ends": ("stopped", CHANGES),
+    "restore_safety_copy": (True, CHANGES),
+    "backups_after_delete": ("kept", CHANGES),
+}
+"""Each switch of the simulator with another value, and the check that shows it, or the reason why none does."""
+
+
+def test_the_table_has_every_switch() -> None:
+    assert set(SWITCHES) == set(Switches.model_fields)
+
+
+@pytest.fixture(scope="module")
+def usual(simulator_process: Simulator) -> t.Callable[[bool], dict[str, Finding]]:
+    """The findings without any switch, of the account with costs and of one without."""
+    found = {}
+    for is_free in (False, True):
+        prepare(simulator_process, is_free=is_free)
+        found[is_free] = by_check(result_of(claw_doctor_info, simulator_process))
+    return lambda is_free: found[is_free]
+
+
+def prepare(simulator: Simulator, *, is_free: bool) -> None:
+    simulator.reset(instances=60, switches={"rate_limit": 100})
+    if is_free:
+        simulator.put_state({"instances": [{"name": "web-bot", "status": "stopped"}], "balance": 100})
+
+
+@pytest.mark.parametrize("name", [name for name, (_value, where) in SWITCHES.items() if " " not in where])
+def test_a_switch_shows_in_its_finding(
+    simulator: Simulator, usual: t.Callable[[bool], dict[str, Finding]], name: str
+) -> None:
+    value, check = SWITCHES[name]
+    is_free = check == "free_account"
+    prepare(simulator, is_free=is_free)
+    simulator.switch(**{name: value})
+    assert by_check(examine(simulator))[check] != usual(is_free)[check]
+
+
+def test_the_other_switches_show_nowhere(simulator: Simulator, usual: t.Callable[[bool], dict[str, Finding]]) -> None:
+    prepare(simulator, is_free=False)
+    simulator.switch(**{name: value for name, (value, where) in SWITCHES.items() if " " in where})
+    found = by_check(examine(simulator))
+    assert {check for check, finding in found.items() if finding != usual(False)[check]} - {"clock"} == set()
+
+
+# The service does not answer
+
+
+@pytest.mark.slice
+def test_a_dead_service(simulator: Simulator) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        result = examine(simulator, api_url=f"http://127.0.0.1:{port}/api/v1")
+    assert with_status(result, "failed") == {"api"}
+    assert with_status(result, "different") == set()
+    assert "Connection refused" in by_check(result)["api"]["found"]
+    assert str(port) not in str(result["findings"])
+    assert (result["healthy"], result["shapes"], result["api"]["requests"]) == (False, {}, 0)
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("status", ["revoked", "expired"])
+def test_a_wrong_key(simulator: Simulator, status: str) -> None:
+    simulator.set_state(keys={"oc_live_once_good": status})
+    result = examine(simulator, api_key="oc_live_once_good")
+    assert with_status(result, "failed") == {"key"}
+    assert with_status(result, "different") == set()
+    assert result["healthy"] is False
+    assert simulator.calls() == ["GET /health", "GET /account", "GET /instances"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ({"kind": "redirect", "location": "http://127.0.0.2:1/secret"}, "a redirect (302) that is not followed"),
+        ({"kind": "html_200"}, "up; the body is no JSON"),
+        ({"kind": "hang", "seconds": 9}, "GET /health: HOST sent no complete response within 0.3 s (timeout)."),
+        ({"kind": "reset_before"}, "GET /health: the connection to HOST broke before the response was complete."),
+    ],
+)
+def test_a_service_that_answers_oddly(simulator: Simulator, fault: dict[str, t.Any], found: str) -> None:
+    simulator.fault(times=None, **fault)
+    result = examine(simulator, timeout=0.3)
+    assert by_check(result)["api"]["found"] == found
+    assert result["healthy"] is False
+    assert len(simulator.calls()) <= 3
+
+
+def test_transient_faults_are_no_finding(simulator: Simulator) -> None:
+    simulator.fault("reset_before", path="/account")
+    simulator.fault("json_503", path="/backups")
+    simulator.fault("rate_limited", path="/addons", seconds=1)
+    result = examine(simulator, retry_timeout=30)
+    assert with_status(result, "different", "failed") == set()
+    assert (result["api"]["requests"], result["api"]["retries"]) == (19, 3)
+
+
+def test_an_empty_account(simulator: Simulator) -> None:
+    simulator.put_state({"instances": [], "packages": []})
+    result = examine(simulator)
+    assert with_status(result, "different", "failed") == set()
+    assert result["healthy"] is True
+    unknown = [finding for finding in result["findings"] if finding["status"] == "unknown"]
+    assert len(unknown) > 15
+    assert all(finding["consequence"].startswith("Needs ") for finding in unknown)
+
+
+# This side
+
+
+def test_the_clock_the_proxies_and_the_state(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.set_clock(600)
+    monkeypatch.setenv("https_proxy", "http://alice:s3cret-word@proxy.corp.example:3128")
+    (tmp_path / "journal.jsonl").write_text("{not a line\n", encoding="utf-8")
+    tmp_path.chmod(0o700)
+    result = examine(simulator, state_dir=str(tmp_path))
+    found = by_check(result)
+    assert with_status(result, "different", "failed") == {"clock", "journal"}
+    assert re.fullmatch(r"this machine is (59|60)\d s behind", found["clock"]["found"])
+    assert "https_proxy is set (with a login)" in found["proxies"]["found"]
+    assert found["state"]["status"] == "ok"
+    assert not re.search(r"alice|s3cret|corp|/tmp", json.dumps([result["findings"], result["shapes"]]))
+    (warning,) = result["warnings"]
+    assert warning.startswith(f"Line 1 of the journal {tmp_path}/journal.jsonl can't be read")
+    tmp_path.chmod(0o777)
+    found = by_check(examine(simulator, state_dir=str(tmp_path)))
+    assert found["state"]["found"] == "another user owns it, or can write to it or replace it"
+
+
+def test_check_mode_creates_no_folder(simulator: Simulator, tmp_path: Path) -> None:
+    result = examine(simulator, check=True, state_dir=str(tmp_path / "state"))
+    assert with_status(result, "different", "failed") == set()
+    assert not (tmp_path / "state").exists()
+
+
+# What never shows
+
+
+def marked(seed: int) -> t.Iterator[t.Any]:
+    """Yields texts, each of them different and found nowhere else."""
+    return (f"Mk{seed:08x}q{number}" for number in range(10_000))
+
+
+def random_account(seed: int, sizes: list[int]) -> tuple[dict[str, t.Any], list[str]]:
+    """Returns the state of an account with a marker in each free text, number and key of a map, and all markers."""
+    used: list[str] = []
+    texts = marked(seed)
+
+    def text() -> str:
+        used.append(next(texts))
+        return used[-1]
+
+    def key() -> str:
+        return text().lower()
+
+    def number() -> int:
+        used.append(str(seed % 900_000_000 * 100 + len(used) + 10_000_000_000))
+        return int(used[-1])
+
+    def anything() -> dict[str, t.Any]:
+        return {key(): text(), key(): [text(), {key(): number()}], "name": {key(): text()}, "instance": {key(): None}}
+
+    instances, addons, backups, transactions, packages = sizes
+    extra = {"labels": anything, "note": text, "cores": number, "tags": lambda: [text(), number()], "owner": anything}
+
+    def more() -> dict[str, t.Any]:
+        return {name: make() for name, make in extra.items()}
+
+    fleet = [
+        {"id": number(), "name": text(), "subdomain_url": f"{text()}.example.com", **more()} for _ in range(instances)
+    ]
+    for instance in fleet[::2]:
+        instance |= {"billing_mode": text(), "ip_address": f"2001:db8::{seed & 0xFFFF:x}"}
+
+    def owned() -> dict[str, t.Any]:
+        return {"id": number(), "instance_id": fleet[seed % len(fleet)]["id"], **more()} if fleet else {}
+
+    state = {
+        "balance": number(),
+        "account": {"id": number(), "email": f"{text()}@example.com", "company": text(), "limits": anything()},
+        "instances": fleet,
+        "addons": [{**owned(), "usage_limit": number(), "config": anything()} for _ in range(addons) if fleet],
+        "backups": [{**owned(), "size_bytes": number()} for _ in range(backups) if fleet],
+        "transactions": [
+            {"amount": number(), "description": text(), "reference": anything()} for _ in range(transactions)
+        ],
+        "packages": [
+            {"id": number(), "name": text(), "claws": number(), "options": anything()} for _ in range(packages)
+        ],
+    }
+    return state, used
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(seed=st.integers(1, 2**32 - 1), sizes=st.lists(st.integers(0, 3), min_size=5, max_size=5), as_text=st.booleans())
+def test_nothing_of_the_account_shows(simulator: Simulator, seed: int, sizes: list[int], as_text: bool) -> None:
+    state, used = random_account(seed, sizes)
+    simulator.reset(state=state, switches={"rate_limit": 0, "id_as_string": as_text})
+    result = result_of(claw_doctor_info, simulator)
+    shown = json.dumps([result["findings"], result["shapes"], result["healthy"]]).lower()
+    assert [marker for marker in used if marker.lower() in shown] == []
+    assert "example.com" not in shown
+    assert "2001:db8" not in shown
+    assert result["shapes"]["account"]["limits"].startswith("object")
+
+
+# The playbook
+
+
+def read_report(path: Path) -> dict[str, t.Any]:
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    text = path.read_text(encoding="utf-8")
+    assert not re.search(r"oc_live_rehearsal|web-bot|127\.0\.0\.1|user@example|/home|/tmp", text)
+    return json.loads(text)
+
+
+def test_the_playbook_shows_a_table_and_writes_a_report(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(pagination="ignored", rate_headers="none")
+    path = controller.folder / "clawhosters-doctor.json"
+    plan = controller.run("ansible-playbook", "clawhosters.cloud.doctor", "--check")
+    assert not path.exists()
+    run = controller.run("ansible-playbook", "clawhosters.cloud.doctor")
+    assert (plan.rc, run.rc) == (2, 2), run.screen
+    for screen in (plan.stdout, run.stdout):
+        table = screen.partition("STATUS")[2].partition("]")[0]
+        assert re.findall(r'^ +"(\w+) ', table, re.MULTILINE)[:3] == ["different", "different", "different"]
+        assert max(map(len, table.splitlines())) <= 80
+        assert "page=2 returns the first page" in table
+    assert "see pagination in the table" in run.stdout
+    assert f"attach {path}, which holds nothing of your account" in run.stdout
+    report = read_report(path)
+    assert set(report) == {"healthy", "unmet", "findings", "shapes", "api"}
+    assert (report["healthy"], report["unmet"]) == (False, ["pagination"])
+    assert f"{sum(finding['status'] == 'different' for finding in report['findings'])} different" in run.stdout
+    simulator.reset(switches={"rate_limit": 100})
+    other = controller.folder / "other.json"
+    run = controller.run("ansible-playbook", "clawhosters.cloud.doctor", "-e", f"doctor_report_path={other}")
+    assert run.rc == 0, run.screen
+    assert read_report(other)["healthy"] is True
+    assert KEY not in run.screen

@@ -1,0 +1,171 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks on what no switch of the simulator shows, and the rules for all checks."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.all_checks import ALL_CHECKS
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.findings import (
+    Check,
+    different,
+    failed,
+    find_unmet,
+    ok,
+    run_checks,
+    tolerated,
+    unknown,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.observations import (
+    Observations,
+    Reply,
+    ResponseHeaders,
+    ThisSide,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.service_checks import reset_form
+
+INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
+
+
+def judge(name: str, seen: Observations) -> tuple[str, str]:
+    """Returns status and text of one finding."""
+    (check,) = [check for check in ALL_CHECKS if check.name == name]
+    finding = check.run(seen).as_dict()
+    return finding["status"], finding["found"]
+
+
+def listing(name: str, *items: dict[str, t.Any], **pagination: int) -> Observations:
+    return Observations({name: Reply(f"GET /{name}", list(items), pagination or None)})
+
+
+def test_names_are_unique_and_every_check_says_what_it_expects() -> None:
+    names = [check.name for check in ALL_CHECKS]
+    assert len(set(names)) == len(names)
+    assert all(check.expected and len(check.name) <= 15 for check in ALL_CHECKS)
+
+
+def test_nothing_seen_is_unknown_for_each_check_of_the_service() -> None:
+    findings = run_checks(ALL_CHECKS, Observations())
+    local = {"key_prefix", "redirects", "versions", "state", "journal", "proxies", "api"}
+    assert {finding.check.name for finding in findings if finding.verdict.status != "unknown"} <= local
+
+
+def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None:
+    verdicts = [ok(""), unknown("", "Needs."), tolerated("", ""), different("", ""), failed("", "")]
+    checks = [Check(str(number), "x", lambda _seen, one=verdict: one) for number, verdict in enumerate(verdicts)]
+    findings = run_checks(checks, Observations())
+    assert [finding.check.name for finding in findings] == ["4", "3", "2", "1", "0"]
+
+    assert find_unmet(findings) == ["4", "3"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "check", "found"),
+    [
+        ("status", "hibernating", "statuses", ("different", "further ones: hibernating")),
+        ("status", "Web Bot", "statuses", ("different", "further ones: not shown, since they are no plain words")),
+        ("health_status", "poorly", "health_words", ("different", "further ones: poorly")),
+        ("tier", "giant", "tiers", ("different", "further ones: giant")),
+        (
+            "billing_mode",
+            "acme",
+            "billing_modes",
+            ("different", "further ones: not shown, since they are no plain words"),
+        ),
+        ("ip_address", "10.0.0.1", "addresses", ("ok", "IPv4")),
+        ("ip_address", "fe80::1", "addresses", ("ok", "IPv6")),
+        ("ip_address", "acme.example", "addresses", ("different", "no address")),
+        ("ip_address", None, "addresses", ("unknown", "null in all of them")),
+        ("id", "f3b1-uuid", "ids", ("different", "texts that are no numbers")),
+        ("created_at", 1770000000, "times", ("different", "another form")),
+        ("created_at", "yesterday", "times", ("different", "unreadable")),
+    ],
+)
+def test_a_value_of_an_instance(field: str, value: object, check: str, found: tuple[str, str]) -> None:
+    assert judge(check, listing("instances", {**INSTANCE, field: value})) == found
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ({"can_start": False, "can_stop": True, "can_restart": True}, ("ok", "running: as expected")),
+        ({"can_start": False, "can_stop": False, "can_restart": True}, ("different", "running: can_stop is false")),
+        ({"can_start": False}, ("different", "some are missing or no booleans")),
+        ({"can_start": None, "can_stop": True, "can_restart": True}, ("different", "some are missing or no booleans")),
+        ({}, ("different", "none")),
+    ],
+)
+def test_flags(flags: dict[str, t.Any], found: tuple[str, str]) -> None:
+    assert judge("flags", Observations({"instance": Reply("", {**INSTANCE, **flags})})) == found
+
+
+ALPHA, BETA = ({"id": number, "instance_id": number, "created_at": "2026-02-01T10:00:00Z"} for number in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (Reply(data=[ALPHA]), ("different", "instance_id is honoured")),
+        (Reply(data=[ALPHA, BETA]), ("ok", "instance_id is ignored")),
+        (Reply(data=[]), ("different", "instance_id empties the list")),
+        (Reply(problem="422", status=422), ("ok", "instance_id is refused with 422")),
+        (Reply(problem="500", status=500), ("unknown", "not seen")),
+    ],
+)
+def test_the_filter_of_backups(answer: Reply, found: tuple[str, str]) -> None:
+    seen = listing("backups", ALPHA, BETA)
+    seen.replies["backups_of_instance"] = answer
+    seen.filtered_by = "1"
+    assert judge("backup_filter", seen) == found
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [
+        ("completed", ("ok", "usable: completed")),
+        ("COMPLETED", ("ok", "usable: completed")),
+        (None, ("ok", "no status")),
+        ("archived", ("different", "not usable: archived")),
+        ("Acme Backup", ("different", "not usable: no plain words")),
+    ],
+)
+def test_the_statuses_of_backups(status: object, found: tuple[str, str]) -> None:
+    assert judge("backup_statuses", listing("backups", {**ALPHA, "status": status})) == found
+
+
+def test_pages_that_are_empty_or_cut() -> None:
+    first = [{**INSTANCE, "id": number} for number in range(1, 26)]
+    assert judge("pagination", listing("instances", *first))[1] == "none, and exactly 25 instances"
+    seen = listing("instances", *first, total_pages=2, total_count=30)
+    seen.replies["instances_page_2"] = Reply(data=[])
+    assert judge("pagination", seen) == ("different", "page 2 is empty")
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "form"),
+    [
+        (None, None, "missing"),
+        ("soon", None, "invalid"),
+        ("30", 30.0, "delta"),
+        ("-1", -1.0, "past"),
+        ("1770000030", 1770000030.0, "unix"),
+        ("1770000000", 1770000000.0, "unix"),
+        ("1769999000", 1769999000.0, "past"),
+        ("1770000030000", 1770000030000.0, "milliseconds"),
+    ],
+)
+def test_the_forms_of_reset(text: str | None, number: float | None, form: str) -> None:
+    assert reset_form(ResponseHeaders(reset_text=text, reset=number, server_now=1770000000.5)) == form
+
+
+def test_old_versions_and_a_proxy() -> None:
+    versions = {"Python": "3.11.2", "ansible-core": "2.17.9", "requests": "2.28.0", "urllib3": "unknown"}
+    seen = Observations(here=ThisSide(versions=versions, proxies=("https_proxy is set",), is_proxied=True))
+    (check,) = [check for check in ALL_CHECKS if check.name == "versions"]
+    assert check.run(seen).verdict.consequence == "Update ansible-core, urllib3: older versions are not tested."
+    assert judge("proxies", seen) == ("different", "https_proxy is set")

@@ -1,0 +1,111 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shapes: names and types of fields, and nothing that an account chose."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.fields import DOCUMENTED
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.shapes import (
+    UNNAMED,
+    WORD_FIELDS,
+    describe_fields,
+    describe_type,
+    plain_words,
+    time_form,
+)
+
+markers = st.integers(10**9, 10**12).map(lambda number: f"m{number}")
+values = st.recursive(
+    markers | st.integers(10**9, 10**12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(markers, inner, max_size=3),
+    max_leaves=12,
+)
+names = st.sampled_from([*DOCUMENTED["instance"], *WORD_FIELDS, "labels", "instance", "config", "region", "ipv4"])
+
+
+def find_markers(value: t.Any) -> t.Iterator[str]:
+    """Yields all texts, numbers and keys inside of a value."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (key, *find_markers(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from find_markers(inner)
+    else:
+        yield str(value)
+
+
+@given(
+    items=st.lists(st.dictionaries(names, values, max_size=6), max_size=4), documented=st.sampled_from([*DOCUMENTED])
+)
+def test_no_value_and_no_key_inside_a_field_shows(items: list[dict[str, t.Any]], documented: str) -> None:
+    shape = describe_fields(items, DOCUMENTED[documented])
+    assert set(shape) == {name for item in items for name in item}
+    shown = json.dumps(list(shape.values()))
+    found = [marker for item in items for value in item.values() for marker in find_markers(value)]
+    assert [marker for marker in found if marker in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (None, "null"),
+        (True, "boolean"),
+        (7, "integer"),
+        (1.5, "number"),
+        ("web-bot", "text"),
+        ("", "text"),
+        ("42", "text of digits"),
+        ("2026-02-01T10:00:00Z", "time"),
+        ([], "empty list"),
+        (["42", None, {}], "list of null or object or text"),
+        ({"a": 1}, "object"),
+    ],
+)
+def test_types(value: object, kind: str) -> None:
+    assert describe_type(value) == kind
+
+
+def test_the_fields_of_several_objects() -> None:
+    items = [
+        {"id": 1, "status": "running", "note": None, "instance": {"id": 1, "secret_name": 2}, "Odd-Name": 1},
+        {"id": "2", "status": "Stopped", "note": "x", "labels": {"id": 1}},
+    ]
+    assert describe_fields(items, {"labels"}) == {
+        "id": "integer or text of digits",
+        "status": "text: running",
+        "note": "text or null",
+        "instance": "object with id; not in every one",
+        "labels": "object; not in every one",
+        UNNAMED: "1 fields whose names are not shown",
+    }
+
+
+def test_only_plain_words_show() -> None:
+    words = ["running", "to_be", "Running", "two words", "a-b", "x1", "", 5, None, "x" * 31, "x" * 30, ["running"]]
+    assert plain_words(words) == ["running", "to_be", "x" * 30]
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2026-02-01T10:00:00Z", "plain"),
+        ("2026-02-01T10:00:00.123Z", "fraction"),
+        ("2026-02-01T10:00:00+01:00", "offset"),
+        ("2026-02-01T10:00:00", "local"),
+        ("2026-02-31T10:00:00Z", ""),
+        ("2026-02-01", ""),
+        (1700000000, ""),
+    ],
+)
+def test_the_forms_of_times(text: object, form: str) -> None:
+    assert time_form(text) == form
