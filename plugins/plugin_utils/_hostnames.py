@@ -84,8 +84,8 @@ def make_unique(
     if claimed_ids and not may_rename:
         name = safe[claimed_ids[0]]
         raise DuplicateNamesError(
-            f"{name} can't be the host name of the instance with id {claimed_ids[0]}, since {claims[name].source} has "
-            "given it to another instance (on_duplicate: fail)."
+            f"{name} can't be the host name of the instance with id {claimed_ids[0]}, since {claims[name].source} uses "
+            "it for another instance (on_duplicate: fail)."
         )
     for instance_id in (*reserved_ids, *claimed_ids):
         names[instance_id] = _append_id(safe[instance_id], instance_id, claims)
@@ -102,7 +102,7 @@ def make_unique(
             f"{format_list(changed, _MAX_LISTED)}."
         )
     _warn_of_ids("have another meaning in Ansible", [names[instance_id] for instance_id in reserved_ids], warn)
-    _warn_of_ids("another source has given away", [names[instance_id] for instance_id in claimed_ids], warn)
+    _warn_of_ids("another inventory source uses", [names[instance_id] for instance_id in claimed_ids], warn)
     _warn_of_ids("several instances share", [names[instance_id] for instance_id in duplicate_ids], warn)
     return names
 
