@@ -134,7 +134,7 @@ import os
 import typing as t
 
 from ansible import constants as C
-from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.vars import combine_vars
 
@@ -246,7 +246,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.templar.available_variables = self._vars
         try:
             return self.templar.template(value)
-        except AnsibleError as error:
+        except Exception as error:  # A user's template may raise anything.
             raise SettingsError(
                 f"{name} can't be evaluated: {one_line(error).rstrip('.')}. Nothing was read. In an inventory file, "
                 "templates can use extra variables (-e) and lookups."
@@ -421,7 +421,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.templar.available_variables = combine_vars(variables, self._vars)
         try:
             return self.templar.template(template)
-        except AnsibleError as error:
+        except Exception as error:  # A user's template may raise anything.
             raise SettingsError(
                 f"hostnames: '{one_line(template)}' can't be evaluated: {one_line(error).rstrip('.')}."
             ) from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 import typing as t
 from pathlib import Path
@@ -265,9 +266,9 @@ def test_a_template_that_fails_is_one_line_that_names_the_option(accounts: Simul
     assert STAGING not in run.screen
     assert accounts.calls() == []
     run = controller.run(
-        "ansible-inventory", *source(controller, "production", hostnames=["{{ undefined_one }}"]), "--list", **TOLERANT
+        "ansible-inventory", *source(controller, "production", hostnames=["{{ 1 / (claw_id - 1) }}"]), "--list", **TOLERANT
     )
-    assert run.says("hostnames: '{{ undefined_one }}' can't be evaluated: 'undefined_one' is undefined."), run.screen
+    assert run.says("hostnames: '{{ 1 / (claw_id - 1) }}' can't be evaluated: "), run.screen
 
 
 # The cache
@@ -295,21 +296,15 @@ def read_after_a_change(accounts: Simulator, controller: Controller, refresh: st
     assert set(hosts) == {"web-bot", "shop-bot"}, "from the cache"
     match refresh:
         case "--flush-cache":
-            return listing(controller, *arguments, "--flush-cache")[0]
+            return controller.playbook([{"hosts": "localhost", "gather_facts": False}], *arguments, "--flush-cache")
         case "meta: refresh_inventory":
-            play = {
-                "hosts": "localhost",
-                "gather_facts": False,
-                "tasks": [{"ansible.builtin.meta": "refresh_inventory"}],
-            }
-            return controller.playbook([play], *arguments)
+            tasks = [{"ansible.builtin.meta": "refresh_inventory"}]
+            return controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], *arguments)
         case "cache_timeout":
             _make_older(cache, 60)
             return listing(controller, *source(controller, "production", **CACHE, cache_timeout=30))[0]
         case _:
-            for path in cache.iterdir():
-                path.unlink()
-            cache.rmdir()
+            shutil.rmtree(cache)
             return listing(controller, *arguments)[0]
 
 
