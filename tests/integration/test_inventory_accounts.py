@@ -266,7 +266,10 @@ def test_a_template_that_fails_is_one_line_that_names_the_option(accounts: Simul
     assert STAGING not in run.screen
     assert accounts.calls() == []
     run = controller.run(
-        "ansible-inventory", *source(controller, "production", hostnames=["{{ 1 / (claw_id - 1) }}"]), "--list", **TOLERANT
+        "ansible-inventory",
+        *source(controller, "production", hostnames=["{{ 1 / (claw_id - 1) }}"]),
+        "--list",
+        **TOLERANT,
     )
     assert run.says("hostnames: '{{ 1 / (claw_id - 1) }}' can't be evaluated: "), run.screen
 

@@ -105,7 +105,7 @@ def validate_url(url: str) -> str:
 
 
 def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> str:
-    """Returns the API key from ``api_key`` or else ``api_key_file``.
+    """Returns the API key from ``api_key`` or ``api_key_file``.
 
     Raises SettingsError if there is none, or if it is not valid in a header. Warns of a missing prefix (contract 1:
     other prefixes may exist) and of a file that other users can read.
@@ -128,9 +128,20 @@ def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> st
 
 
 def _find_key_file(params: t.Mapping[str, t.Any]) -> str | None:
-    """Returns ``api_key_file``, unless ``api_key`` takes precedence."""
-    has_key = bool(str(params.get("api_key") or "").strip())
-    return str(params["api_key_file"]) if params.get("api_key_file") and not has_key else None
+    """Returns ``api_key_file``, or None if ``api_key`` takes precedence.
+
+    A key from the environment does not, unless the file is from there too: it may be the key of another account.
+    """
+    key, path = str(params.get("api_key") or "").strip(), params.get("api_key_file")
+    if not path:
+        return None
+    has_own_key = bool(key) and key != os.environ.get("CLAWHOSTERS_API_KEY", "").strip()
+    is_exported = _absolute(path) == _absolute(os.environ.get("CLAWHOSTERS_API_KEY_FILE", ""))
+    return None if has_own_key or (key and is_exported) else str(path)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
 
 
 def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
