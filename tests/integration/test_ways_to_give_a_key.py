@@ -150,8 +150,9 @@ def test_an_option_overrides_the_environment(prepared: Controller, simulator: Si
     run = prepared.playbook([play], "-i", "plain.clawhosters.yml", **exported)
     assert run.rc == 0, run.screen
     by_print = {fingerprint(key_of(way)): way for way in WAYS}
-    arrived = [by_print[call["headers"]["authorization"]] for call in simulator.log()]
-    assert arrived == ["file", "file", "extra variable", "environment variable"]
+    arrived = [(call["path"], by_print[call["headers"]["authorization"]]) for call in simulator.log()]
+    assert {way for path, way in arrived if path == "/instances"} == {"file"}
+    assert [way for path, way in arrived if path == "/account"] == ["file", "extra variable", "environment variable"]
     empty = {"api_key": "{{ lookup('ansible.builtin.env', 'NOT_SET') }}"}
     task = prepared.task(empty, module="claw_account_info")
     assert task.result["msg"].startswith("No API key was given."), "the key of another account must not be used"
