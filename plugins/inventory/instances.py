@@ -23,6 +23,33 @@ description:
     or C(@)). Plays on a group include such hosts, but C(--limit) can't name all of them. Use O(hostnames) to name them
     by id.
   - Unknown options are an error.
+  - All options may be templates, with extra variables (C(-e)) and lookups, such as a lookup of the key. Variables of
+    hosts and groups do not exist yet while an inventory is read. A template that can't be evaluated is an error that
+    names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and
+    O(keyed_groups) as O(use_extra_vars) says.
+  - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
+    O(api_url) and its id. So two files over one account make one host. See O(on_duplicate) for hosts of other accounts.
+  - A host that a static inventory declares is the same host as the instance of that name. Where both set a variable,
+    the value of the static inventory stays. A source that fails leaves the hosts of other sources as they are.
+notes:
+  - 'The host variables, with the default O(hostvars_prefix), and examples:'
+  - 'C(claw_id) (int): V(17).'
+  - 'C(claw_name) (str): V(web-bot).'
+  - 'C(claw_status) (str): V(running).'
+  - 'C(claw_tier) (str): V(balanced).'
+  - 'C(claw_billing_mode) (str): V(daily).'
+  - 'C(claw_ip_address) (str or null): V(2001:db8::17).'
+  - 'C(claw_health_status) (str): V(healthy).'
+  - 'C(claw_created_at) (str): V(2026-02-03T10:00:00Z).'
+  - 'C(claw_provisioned_at) (str or null): V(2026-02-03T10:01:30Z).'
+  - 'C(claw_can_start) (bool, with O(details)): V(false).'
+  - 'C(claw_can_stop) (bool, with O(details)): V(true).'
+  - 'C(claw_can_restart) (bool, with O(details)): V(true).'
+  - 'C(claw_subdomain_url) (str, with O(details)): V(https://web-bot.clawhosters.com).'
+  - 'C(claw_daily_claw_cost) (int, with O(details)): V(225).'
+  - 'C(claw_llm_configured) (bool, with O(details)): V(true).'
+  - 'C(claw_telegram_configured) (bool, with O(details)): V(false).'
+  - 'Further fields of the service become variables, too.'
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -54,7 +81,8 @@ options:
   hostnames:
     description:
       - Sources of the host name, in order of preference. The first one that is not empty is used.
-      - Each is a field of the instance, or a template that uses the host variables (with their prefix).
+      - Each is a field of the instance, or a template that uses the host variables (with their prefix) and extra
+        variables.
     type: list
     elements: str
     default: [name]
@@ -63,6 +91,8 @@ options:
       - What to do when instances have the same host name.
       - V(suffix) - rename all of them to C(NAME-ID), with a warning, and any instance that already has such a name.
       - V(fail) - stop with an error.
+      - A host that another source of this plugin has made of another instance in the same run counts too. Then only the
+        instance of the later source is renamed.
       - Names are compared after characters are replaced.
       - Names with another meaning in Ansible, such as V(all), V(localhost) or the value of O(group), count as
         duplicates.
@@ -126,6 +156,15 @@ cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/clawhosters
 cache_timeout: 300
+
+---
+# One file for several accounts: ansible-inventory -i accounts.clawhosters.yml -e customer=acme --graph
+plugin: clawhosters.cloud.instances
+api_key: "{{ lookup('ansible.builtin.pipe', 'pass show clawhosters/' ~ customer) }}"
+group: "{{ customer }}"
+use_extra_vars: true
+compose:
+  claw_account: customer
 """
 
 import hashlib
