@@ -19,7 +19,7 @@ options:
   api_key_file:
     description:
       - A file that holds only the API key. A file that others can read gives a warning.
-      - O(api_key) takes precedence.
+      - O(api_key) takes precedence, but not a key from E(CLAWHOSTERS_API_KEY).
       - If not set, the environment variable E(CLAWHOSTERS_API_KEY_FILE) is used.
     type: path
   api_url:
@@ -74,7 +74,7 @@ requirements:
 options:
   api_key:
     description:
-      - The API key, or a template. Create keys in the dashboard under Settings, API Keys.
+      - The API key. Create keys in the dashboard under Settings, API Keys.
       - White space around it is stripped. A key that does not start with C(oc_live_) gives a warning.
     type: str
     env:
@@ -82,7 +82,7 @@ options:
   api_key_file:
     description:
       - A file that holds only the API key. A file that others can read gives a warning.
-      - O(api_key) takes precedence.
+      - O(api_key) takes precedence, but not a key from E(CLAWHOSTERS_API_KEY).
     type: path
     env:
       - name: CLAWHOSTERS_API_KEY_FILE

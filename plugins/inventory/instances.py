@@ -23,6 +23,33 @@ description:
     or C(@)). Plays on a group include such hosts, but C(--limit) can't name all of them. Use O(hostnames) to name them
     by id.
   - Unknown options are an error.
+  - All options may be templates, with extra variables (C(-e)) and lookups, such as a lookup of the key. Variables of
+    hosts and groups do not exist yet while an inventory is read. A template that can't be evaluated is an error that
+    names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and
+    O(keyed_groups) as O(use_extra_vars) says.
+  - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
+    O(api_url) and its id. So two files over one account make one host. See O(on_duplicate) for hosts of other accounts.
+  - A host that a static inventory declares is the same host as the instance of that name. Where both set a variable,
+    the value of the static inventory stays. A source that fails leaves the hosts of other sources as they are.
+notes:
+  - 'The host variables, with the default O(hostvars_prefix), and examples:'
+  - 'C(claw_id) (int): V(17).'
+  - 'C(claw_name) (str): V(web-bot).'
+  - 'C(claw_status) (str): V(running).'
+  - 'C(claw_tier) (str): V(balanced).'
+  - 'C(claw_billing_mode) (str): V(daily).'
+  - 'C(claw_ip_address) (str or null): V(2001:db8::17).'
+  - 'C(claw_health_status) (str): V(healthy).'
+  - 'C(claw_created_at) (str): V(2026-02-03T10:00:00Z).'
+  - 'C(claw_provisioned_at) (str or null): V(2026-02-03T10:01:30Z).'
+  - 'C(claw_can_start) (bool, with O(details)): V(false).'
+  - 'C(claw_can_stop) (bool, with O(details)): V(true).'
+  - 'C(claw_can_restart) (bool, with O(details)): V(true).'
+  - 'C(claw_subdomain_url) (str, with O(details)): V(https://web-bot.clawhosters.com).'
+  - 'C(claw_daily_claw_cost) (int, with O(details)): V(225).'
+  - 'C(claw_llm_configured) (bool, with O(details)): V(true).'
+  - 'C(claw_telegram_configured) (bool, with O(details)): V(false).'
+  - 'Further fields of the service become variables, too.'
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -54,7 +81,8 @@ options:
   hostnames:
     description:
       - Sources of the host name, in order of preference. The first one that is not empty is used.
-      - Each is a field of the instance, or a template that uses the host variables (with their prefix).
+      - Each is a field of the instance, or a template that uses the host variables (with their prefix) and extra
+        variables.
     type: list
     elements: str
     default: [name]
@@ -63,6 +91,8 @@ options:
       - What to do when instances have the same host name.
       - V(suffix) - rename all of them to C(NAME-ID), with a warning, and any instance that already has such a name.
       - V(fail) - stop with an error.
+      - A host that another source of this plugin has made of another instance in the same run counts too. Then only the
+        instance of the later source is renamed.
       - Names are compared after characters are replaced.
       - Names with another meaning in Ansible, such as V(all), V(localhost) or the value of O(group), count as
         duplicates.
@@ -126,15 +156,26 @@ cache: true
 cache_plugin: ansible.builtin.jsonfile
 cache_connection: ~/.cache/clawhosters
 cache_timeout: 300
+
+---
+# One file for several accounts: ansible-inventory -i accounts.clawhosters.yml -e customer=acme --graph
+plugin: clawhosters.cloud.instances
+api_key: "{{ lookup('ansible.builtin.pipe', 'pass show clawhosters/' ~ customer) }}"
+group: "{{ customer }}"
+use_extra_vars: true
+compose:
+  claw_account: customer
 """
 
 import hashlib
 import json
+import os
 import typing as t
 
 from ansible import constants as C
-from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible.utils.vars import combine_vars
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ClawHostersError,
@@ -155,6 +196,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_details
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (
+    Origin,
+    Rollback,
+    find_claims,
+    find_declared,
+    record_origin,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
     DuplicateNamesError,
     make_unique,
@@ -170,6 +218,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import p
 SETTINGS = tuple(API.options)
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
+INSTANCE_TEMPLATES = ("filters", "hostnames", "compose", "groups")
+"""Options whose templates are evaluated for each instance. In keyed_groups, key and parent_group are."""
 ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
 """Variables that ssh gets as an argument."""
 
@@ -188,6 +238,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def __init__(self) -> None:
         super().__init__()
+        self._source = ""
         self._invalid_addresses: dict[str, list[str]] = {}
 
     @staticmethod
@@ -203,19 +254,57 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         """Adds the hosts to the inventory. Raises AnsibleParserError."""
         super().parse(inventory, loader, path)
-        config = self._read_config_data(path)
+        self._source = _shorten_path(path)
         try:
+            config = self._read_config_data(path)
             self._require_known_options(config)
             require_library()
-            settings = self._parse_settings()
-            if self.get_option("hostvars_prefix").startswith("ansible_"):
-                raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
+            settings = parse_settings({name: self.get_option(name) for name in SETTINGS}, self._warn)
+            self._require_valid_prefix()
             listed = self._load_instances(settings, self.get_cache_key(path), cache)
             for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):
-                self.display.warning(warning)
-            self._add_hosts(listed.instances)
+                self._warn(warning)
+            self._add_hosts(listed.instances, settings.api_url)
         except (ClawHostersError, DuplicateNamesError) as error:
-            raise AnsibleParserError(str(error)) from None
+            raise AnsibleParserError(f"{self._source}: {error}") from None
+
+    def _warn(self, text: str) -> None:
+        """Shows a warning that names the source: there may be several, of several accounts."""
+        self.display.warning(f"{self._source}: {text}")
+
+    def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
+        """Sets the options, after evaluating the templates in the configuration."""
+        super().set_options(task_keys, var_options, {name: self._render(name, direct[name]) for name in direct or ()})
+
+    def _render(self, name: str, value: t.Any) -> t.Any:
+        """Evaluates the templates in an option, except in those that are evaluated for each instance."""
+        if name == "keyed_groups" and isinstance(value, list):
+            return [self._render_keyed_group(entry) if isinstance(entry, dict) else entry for entry in value]
+        if name in INSTANCE_TEMPLATES or name not in self.option_definitions:
+            return value
+        self.templar.available_variables = self._vars
+        try:
+            return self.templar.template(value)
+        except Exception as error:  # A user's template may raise anything.
+            raise SettingsError(
+                f"{name} can't be evaluated: {one_line(error).rstrip('.')}. Nothing was read. In an inventory file, "
+                "templates can use extra variables (-e) and lookups."
+            ) from None
+
+    def _render_keyed_group(self, entry: dict[str, t.Any]) -> dict[str, t.Any]:
+        rendered = {name: self._render("keyed_groups", value) for name, value in entry.items()}
+        return {**rendered, **{name: entry[name] for name in ("key", "parent_group") if name in entry}}
+
+    def _require_valid_prefix(self) -> None:
+        """Raises SettingsError if no variable name can begin with the prefix, or if it could say how to connect."""
+        prefix = self.get_option("hostvars_prefix")
+        if prefix.startswith("ansible_"):
+            raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
+        if not f"{prefix}id".isidentifier():
+            raise SettingsError(
+                f"hostvars_prefix is '{one_line(prefix, 80)}', but a variable name consists of letters, digits and _, "
+                "and does not begin with a digit. Nothing was read."
+            )
 
     def _require_known_options(self, config: t.Mapping[str, t.Any]) -> None:
         """Raises SettingsError for unknown options, which Ansible ignores."""
@@ -231,11 +320,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"Unknown options: {format_list(unknown, 5)}. Nothing was read. "
                 f"ansible-doc -t inventory {self.NAME} lists the options."
             )
-
-    def _parse_settings(self) -> Settings:
-        """Parses the connection options. Text may be a template, such as a lookup in a vault."""
-        values = {name: self.templar.template(self.get_option(name)) for name in SETTINGS}
-        return parse_settings(values, self.display.warning)
 
     def _load_instances(self, settings: Settings, cache_key: str, cache: bool) -> InstanceList:
         """Returns the instances with a wanted status, from Ansible's cache if possible."""
@@ -255,7 +339,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _fetch_instances(self, settings: Settings) -> InstanceList:
-        client = Client(settings, progress=display_progress(self.display), warn=self.display.warning)
+        client = Client(settings, progress=display_progress(self.display), warn=self._warn)
         wanted, every = self._wanted(), client.fetch_all("/instances")
         instances = [instance for instance in every if matches_filter(instance, wanted)]
         if self._needs_details():
@@ -269,52 +353,52 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _needs_details(self) -> bool:
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
 
-    def _add_hosts(self, instances: list[Resource]) -> None:
+    def _add_hosts(self, instances: list[Resource], api_url: str) -> None:
         prefix = self.get_option("hostvars_prefix")
         candidates = [(instance, build_host_variables(instance, prefix)) for instance in instances]
         kept = [(instance, variables) for instance, variables in candidates if self._matches_filters(variables)]
         if len(kept) < self.get_option("min_hosts"):
-            raise AnsibleParserError(
+            raise SettingsError(
                 f"{len(kept)} instances became hosts, fewer than min_hosts ({self.get_option('min_hosts')}). "
                 f"{len(instances)} have a status in statuses ({', '.join(self.get_option('statuses'))})."
             )
-        wanted_names = [
-            (str(instance["id"]), self._find_host_name(instance, variables)) for instance, variables in kept
-        ]
+        wanted = {str(instance["id"]): self._find_host_name(instance, variables) for instance, variables in kept}
         group = self._safe_group()
         names = make_unique(
-            wanted_names,
+            list(wanted.items()),
             reserved={*RESERVED_NAMES, group},
+            claims=find_claims(self.inventory.hosts, api_url),
             may_rename=self.get_option("on_duplicate") == "suffix",
-            warn=self.display.warning,
+            warn=self._warn,
         )
         group = self.inventory.add_group(group)
-        added: list[str] = []
-        try:
+        origins: list[tuple[str, Origin]] = []
+        with Rollback(self.inventory) as rollback:
             for instance, variables in kept:
-                added.append(names[str(instance["id"])])
-                self._add_host(added[-1], group, instance, variables)
-        except Exception:
-            # Ansible may continue with other sources, which must not be mixed with a part of this one.
-            for host in filter(None, map(self.inventory.get_host, added)):
-                self.inventory.remove_host(host)
-            raise
+                instance_id = str(instance["id"])
+                name = names[instance_id]
+                rollback.watch(name)
+                set_variables = self._add_host(name, group, instance, variables)
+                origin = Origin(api_url, instance_id, safe_name(wanted[instance_id]), self._source, set_variables)
+                origins.append((name, origin))
+        for name, origin in origins:
+            record_origin(self.inventory.get_host(name), origin)
         for reason, examples in self._invalid_addresses.items():
-            self.display.warning(f"ansible_host is not set where {reason}: {format_list(examples, 5)}.")
+            self._warn(f"ansible_host is not set where {reason}: {format_list(examples, 5)}.")
 
     def _safe_group(self) -> str:
         """Returns the option C(group) as a safe name. Ansible sanitizes the names of other groups itself."""
         group = self.get_option("group")
         if (name := safe_name(group)) != group:
-            self.display.warning(
-                f"group {one_line(group)} would be a path or an option to Ansible: {name} is used instead."
-            )
+            self._warn(f"group {one_line(group)} would be a path or an option to Ansible: {name} is used instead.")
         return name
 
-    def _add_host(self, name: str, group: str, instance: Resource, variables: dict[str, t.Any]) -> None:
+    def _add_host(self, name: str, group: str, instance: Resource, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        """Adds a host, or adds to one that exists. Returns the variables that it set."""
         host = self.inventory.add_host(protect_value(name), group=group)
         # inventory.set_variable() tags each value with the file name, which takes a third of a large fleet's time.
         host_object = self.inventory.get_host(host)
+        declared = find_declared(host_object)
         for variable, value in variables.items():
             host_object.set_variable(variable, value)
         try:
@@ -324,11 +408,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._record_invalid_address(f"id {instance['id']}", error.reason, error.value)
         strict = self.get_option("strict")
         self._compose_variables(host, variables, strict)
-        known = {**variables, **self.inventory.get_host(host).vars}
+        # A static inventory knows better, also what a variable of another type is merged with.
+        host_object.vars.update(declared)
+        known = {**variables, **host_object.vars}
         self._add_host_to_composed_groups(self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False)
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), known, host, strict=strict, fetch_hostvars=False
         )
+        return {variable: value for variable, value in host_object.vars.items() if variable not in declared}
 
     def _compose_variables(self, host: str, variables: dict[str, t.Any], strict: bool) -> None:
         """Sets the variables of C(compose), and marks them unsafe: they may hold text of the service."""
@@ -343,10 +430,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _matches_filters(self, variables: dict[str, t.Any]) -> bool:
         for condition in self.get_option("filters"):
             try:
-                if not self._compose(trust_template(f"true if ({condition}) else false"), variables):
+                if not self._compose(
+                    trust_template(f"true if ({condition}) else false"), combine_vars(variables, self._vars)
+                ):
                     return False
             except Exception as error:  # A user's condition may raise anything.
-                raise AnsibleParserError(
+                raise SettingsError(
                     f"The filter '{condition}' can't be evaluated: {one_line(error)}. "
                     "Fields that are missing in lists need details: true."
                 ) from None
@@ -362,21 +451,28 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             if name is not None and one_line(name):
                 return str(name).strip()
-        raise AnsibleParserError(
+        raise SettingsError(
             f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) names the instance with id "
             f"{instance['id']}. Add 'id' as the last one."
         )
 
     def _render_host_name(self, template: str, variables: dict[str, t.Any]) -> t.Any:
-        self.templar.available_variables = variables
+        self.templar.available_variables = combine_vars(variables, self._vars)
         try:
             return self.templar.template(template)
-        except AnsibleError as error:
-            raise AnsibleParserError(f"The host name '{template}' can't be templated: {one_line(error)}.") from None
+        except Exception as error:  # A user's template may raise anything.
+            raise SettingsError(
+                f"hostnames: '{one_line(template)}' can't be evaluated: {one_line(error).rstrip('.')}."
+            ) from None
 
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""
         self._invalid_addresses.setdefault(reason, []).append(f"{one_line(value, 80)} ({one_line(owner, 80)})")
+
+
+def _shorten_path(path: str) -> str:
+    """Returns a path below the current folder relative to it."""
+    return os.path.relpath(path) if os.path.abspath(path).startswith(os.path.join(os.getcwd(), "")) else path
 
 
 def _find_unknown(names: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:

@@ -30,6 +30,16 @@ class DuplicateNamesError(Exception):
     """Two instances have the same host name and may not be renamed."""
 
 
+class Claim(t.NamedTuple):
+    """A host that another inventory source has made of an instance."""
+
+    instance_id: str | None
+    """None for an instance of another service."""
+    wanted: str
+    """The safe name, before an id was appended."""
+    source: str
+
+
 def safe_name(text: str, limit: int = NAME_LIMIT) -> str:
     """Returns ``text`` as a host or group name of at most ``limit`` bytes that is neither a path nor an option.
 
@@ -45,25 +55,41 @@ def make_unique(
     wanted: t.Sequence[tuple[str, str]],
     *,
     reserved: t.Collection[str] = (),
+    claims: t.Mapping[str, Claim] | None = None,
     may_rename: bool,
     warn: t.Callable[[str], None],
 ) -> dict[str, str]:
     """Returns host names by id, from pairs of id and wanted name. Each kind of change is one warning.
 
-    Names are made safe first. Then duplicate and ``reserved`` names become ``NAME-ID``, and so does a name that equals
-    one of the new ones. Raises DuplicateNamesError if that is needed and ``may_rename`` is False.
+    Names are made safe first. An instance that has a host already (in ``claims``, by host name) keeps its name. Then
+    duplicate, ``reserved`` and claimed names become ``NAME-ID``, and so does a name that equals one of the new ones.
+    Raises DuplicateNamesError if that is needed and ``may_rename`` is False.
     """
+    claims = claims or {}
     safe = {instance_id: safe_name(name) for instance_id, name in wanted}
-    names = dict(safe)
-    reserved_ids = [instance_id for instance_id, name in safe.items() if name in reserved]
+    known = {
+        claim.instance_id: name
+        for name, claim in claims.items()
+        if claim.instance_id is not None and safe.get(claim.instance_id) in (name, claim.wanted)
+    }
+    names = {**safe, **known}
+    free = {instance_id: name for instance_id, name in safe.items() if instance_id not in known}
+    reserved_ids = [instance_id for instance_id, name in free.items() if name in reserved]
     if reserved_ids and not may_rename:
         raise DuplicateNamesError(
             f"{safe[reserved_ids[0]]} can't be the host name of the instance with id {reserved_ids[0]}, since it has "
             "another meaning in Ansible (on_duplicate: fail)."
         )
-    for instance_id in reserved_ids:
-        names[instance_id] = _append_id(safe[instance_id], instance_id)
-    duplicate_ids = _rename_duplicates(names, safe, may_rename)
+    claimed_ids = [instance_id for instance_id, name in free.items() if name in claims]
+    if claimed_ids and not may_rename:
+        name = safe[claimed_ids[0]]
+        raise DuplicateNamesError(
+            f"{name} can't be the host name of the instance with id {claimed_ids[0]}, since {claims[name].source} uses "
+            "it for another instance (on_duplicate: fail)."
+        )
+    for instance_id in (*reserved_ids, *claimed_ids):
+        names[instance_id] = _append_id(safe[instance_id], instance_id, claims)
+    duplicate_ids = _rename_duplicates(names, safe, claims, may_rename)
 
     changed = [
         f"{one_line(name, 80)} (id {one_line(instance_id, 20)}) to {one_line(names[instance_id], 80)}"
@@ -76,11 +102,14 @@ def make_unique(
             f"{format_list(changed, _MAX_LISTED)}."
         )
     _warn_of_ids("have another meaning in Ansible", [names[instance_id] for instance_id in reserved_ids], warn)
+    _warn_of_ids("another inventory source uses", [names[instance_id] for instance_id in claimed_ids], warn)
     _warn_of_ids("several instances share", [names[instance_id] for instance_id in duplicate_ids], warn)
     return names
 
 
-def _rename_duplicates(names: dict[str, str], safe: dict[str, str], may_rename: bool) -> list[str]:
+def _rename_duplicates(
+    names: dict[str, str], safe: dict[str, str], claims: t.Container[str], may_rename: bool
+) -> list[str]:
     """Appends the id to all duplicate ``names`` until none is left. Returns the ids of the renamed instances."""
     renamed: list[str] = []
     while duplicates := _find_duplicates(names):
@@ -96,14 +125,19 @@ def _rename_duplicates(names: dict[str, str], safe: dict[str, str], may_rename: 
                     f"The instances with ids {listed} have the same host name {name}, even with their ids appended."
                 )
             for instance_id in to_rename:
-                names[instance_id] = _append_id(safe[instance_id], instance_id)
+                names[instance_id] = _append_id(safe[instance_id], instance_id, claims)
             renamed += to_rename
     return renamed
 
 
-def _append_id(name: str, instance_id: str) -> str:
+def _append_id(name: str, instance_id: str, claims: t.Container[str]) -> str:
+    """Returns ``NAME-ID``, or ``NAME-ID-ID`` if that is claimed."""
     # Ids may be any text (contract U24).
-    return f"{name}-{safe_name(instance_id, ID_LIMIT)}"
+    suffix = f"-{safe_name(instance_id, ID_LIMIT)}"
+    name += suffix
+    while name in claims:
+        name += suffix
+    return name
 
 
 def _warn_of_ids(which: str, names: list[str], warn: t.Callable[[str], None]) -> None:

@@ -18,6 +18,7 @@ import jinja2.sandbox
 import pytest
 import yaml
 
+from simulator.exchange import fingerprint
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller, Run
@@ -30,6 +31,7 @@ OPTIONS: dict[str, t.Any] = yaml.safe_load(
 ANSWERS = {"restore_incident": "INC-7", "restore_instances": "web-bot", "restore_confirm": "web-bot"}
 """What a person would type into the survey."""
 
+STAGING_KEY = "oc_live_staging_0000"
 FROM_CREDENTIAL = ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_URL", "CLAWHOSTERS_STATE_DIR")
 
 
@@ -37,14 +39,14 @@ def example(name: str) -> t.Any:
     return yaml.safe_load((EXAMPLES / "controller" / name).read_text(encoding="utf-8"))
 
 
-def injected(**inputs: str) -> dict[str, str]:
+def injected(credential_type: str = "credential_type", **inputs: str) -> dict[str, str]:
     """The environment that the controller makes of the credential type's injector and somebody's inputs."""
-    fields = example("credential_type_input.yml")
+    fields = example(f"{credential_type}_input.yml")
     given = {field["id"]: inputs.get(field["id"], field.get("default")) for field in fields["fields"]}
     assert all(given[name] for name in fields["required"])
     # As the controller does it: an input that the injector does not know is an error.
     templates = jinja2.sandbox.ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined)
-    injector = example("credential_type_injector.yml")
+    injector = example(f"{credential_type}_injector.yml")
     assert set(injector) == {"env"}, "only the environment reaches playbook, inventory and event source alike"
     return {name: templates.from_string(text).render(**given) for name, text in injector["env"].items()}
 
@@ -153,6 +155,39 @@ print(len(hosts["clawhosters"]["hosts"]), len(hosts["unhealthy"]["hosts"]))
 """
     run = node.run(sys.executable, "-c", program, **credential)
     assert run.stdout.splitlines()[-1:] == ["44 3"], run.screen
+
+
+def test_two_credentials_in_one_job(node: Controller, job: t.Callable[..., Path], simulator: Simulator) -> None:
+    """Each instance is changed with the key of its account. The instances have the same name."""
+    web_bot = {"name": "web-bot", "health_status": "unhealthy"}
+    simulator.reset(
+        state={
+            "instances": [{"id": 1, **web_bot}],
+            "keys": {STAGING_KEY: "foreign"},
+            "foreign": {"instances": [{"id": 901, **web_bot}]},
+        }
+    )
+    folder = job()
+    (folder / "inventory/fleet.clawhosters.yml").unlink()
+    for name in ("production", "staging"):
+        shutil.copy(EXAMPLES / f"controller/{name}.clawhosters.yml", folder / "inventory")
+    shutil.copy(EXAMPLES / "controller/two_accounts.yml", folder / "project")
+    staging = injected("staging_credential_type", api_key=STAGING_KEY)
+    variables = json.loads((folder / "env/envvars").read_text(encoding="utf-8"))
+    assert not set(variables) & set(staging)
+    (folder / "env/envvars").write_text(json.dumps({**variables, **staging}), encoding="utf-8")
+    run = run_here(node, folder, "two_accounts.yml")
+    assert artifacts(folder)[0] == "successful", run.screen
+    assert STAGING_KEY not in run.screen
+    posts = {(call["path"], call["headers"]["authorization"]) for call in simulator.log() if call["method"] == "POST"}
+    assert posts == {
+        ("/instances/1/restart", fingerprint(KEY)),
+        ("/instances/901/restart", fingerprint(STAGING_KEY)),
+    }
+    # An inventory source has the credential of its account only.
+    source = str(folder / "inventory/staging.clawhosters.yml")
+    run = node.run("ansible-inventory", "-i", source, "--graph", CLAWHOSTERS_API_URL=simulator.url, **staging)
+    assert "--web-bot.staging" in run.stdout, run.screen
 
 
 def test_a_restore_without_the_folder_of_the_journal_sends_nothing(

@@ -24,6 +24,7 @@ import pytest
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import BIN, Controller, Run
+from support.key_ways import PASSWORD, assert_keys_arrived, key_of, vaulted_value
 
 TIMEOUT = 240
 """Seconds after which a test gives up."""
@@ -94,7 +95,8 @@ def rulebook(
     """A rulebook of the collection that has had its first look; it is stopped at the end."""
     environment = {**controller.environment, **({"JAVA_HOME": java_home} if java_home else {})}
     log = controller.folder / f"{name}-{time.monotonic_ns()}.log"
-    command = [str(BIN / "ansible-rulebook"), "--rulebook", f"clawhosters.cloud.{name}", *options]
+    rulebook_name = name if name.endswith(".yml") else f"clawhosters.cloud.{name}"
+    command = [str(BIN / "ansible-rulebook"), "--rulebook", rulebook_name, *options]
     with (
         log.open("wb") as stream,
         subprocess.Popen(
@@ -181,6 +183,30 @@ def test_the_watching_rulebook_prints_what_changes(
         assert "web-bot (id 7) was running, is error" in running.screen
         assert "web-bot (id 7) was healthy, is unhealthy" in running.screen
     assert simulator.calls("POST *") == []
+
+
+@pytest.mark.slow
+def test_a_source_gets_its_key_from_a_variable_of_the_rulebook(
+    simulator: Simulator, controller: Controller, java_home: str | None
+) -> None:
+    """Plain, and from a vault: the ways that need ansible-rulebook itself."""
+    controller.environment.pop("CLAWHOSTERS_API_KEY")
+    ways = ("extra variable", "vaulted value")
+    names = [way.replace(" ", "_") for way in ways]
+    sources = [
+        {"name": name, "clawhosters.cloud.instances": {"api_key": f"{{{{ {name} }}}}", "interval": 0.5}}
+        for name in names
+    ]
+    rule = {"name": "Never", "condition": "event.never is defined", "action": {"debug": None}}
+    controller.write("keys.yml", [{"name": "Keys", "hosts": "localhost", "sources": sources, "rules": [rule]}])
+    values = vaulted_value("vaulted_value", key_of("vaulted value"))
+    controller.write("vars.yml", f"extra_variable: {key_of('extra variable')}\n{values}")
+    controller.write("password", PASSWORD)
+    options = ("--vars", "vars.yml", "--vault-password-file", "password")
+    with rulebook(controller, java_home, simulator, "keys.yml", *options) as running:
+        running.until(lambda: len({call["headers"]["authorization"] for call in simulator.log()}) == len(ways))
+    assert_keys_arrived(simulator, ways)
+    assert not [way for way in ways if key_of(way) in running.screen]
 
 
 # ---- The playbook that the rulebook runs

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from simulator.handle import Simulator
-from support import guides, warm
+from support import KEY, guides, warm
 from support.controller import REPOSITORY, Controller
 
 WITH_COMMANDS = [
@@ -21,8 +21,17 @@ WITH_COMMANDS = [
 ]
 READS = ("doctor.yml",)
 """Examples that change nothing. The commands of their guide run them."""
-PLAYS = [path for path in guides.EXAMPLES if "\n- name:" in path.read_text(encoding="utf-8") and path.name not in READS]
-INVENTORIES = [path for path in guides.EXAMPLES if path.name.endswith(".clawhosters.yml")]
+PLAYS = [
+    path
+    for path in guides.EXAMPLES
+    if "\n- name:" in path.read_text(encoding="utf-8")
+    and path.name not in READS
+    and path.parent.name != "controller"
+]
+INVENTORIES = [path for path in guides.EXAMPLES if path.name in ("fleet.clawhosters.yml", "large.clawhosters.yml")]
+INVENTORY_OF = {"accounts": "accounts"}
+"""The inventory of an example that needs another than fleet.clawhosters.yml."""
+STAGING_KEY = "oc_live_STAGING_KEY"
 VARIABLES = {
     "restore": ("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
 }
@@ -31,8 +40,11 @@ VARIABLES = {
 
 @pytest.fixture
 def here(controller: Controller, simulator: Simulator) -> Controller:
-    """A controller in a folder with the examples, of an account in which an instance breaks now and then."""
-    simulator.switch(transition_reads=1)
+    """A controller in a folder with the examples. A second account has an instance of the same name as the first."""
+    foreign = {"instances": [{"id": 901, "name": "web-bot", "health_status": "unhealthy"}]}
+    simulator.reset(
+        state={"instances": 60, "keys": {STAGING_KEY: "foreign"}, "foreign": foreign}, switches={"transition_reads": 1}
+    )
     shutil.copytree(REPOSITORY / "examples", controller.folder / "examples")
     controller.environment["PATH"] = f"{warm.stand_ins()}:{controller.environment['PATH']}"
     return controller
@@ -51,7 +63,12 @@ def test_every_command_of_a_guide_works(here: Controller, guide: Path) -> None:
 @pytest.mark.parametrize("path", PLAYS, ids=lambda path: path.stem)
 @pytest.mark.slow
 def test_an_example_is_a_plan_then_a_change_then_nothing(here: Controller, simulator: Simulator, path: Path) -> None:
-    inventory = ("-i", "examples/fleet.clawhosters.yml")
+    inventory = ("-i", f"examples/{INVENTORY_OF.get(path.stem, 'fleet.clawhosters.yml')}")
+    keys = here.home / ".clawhosters"
+    keys.mkdir(mode=0o700)
+    for name, key in {"production": KEY, "staging": STAGING_KEY}.items():
+        (keys / f"{name}.key").write_text(key, encoding="utf-8")
+        (keys / f"{name}.key").chmod(0o600)
     command = ("ansible-playbook", *inventory, f"examples/{path.name}", *VARIABLES.get(path.stem, ()))
     plan = here.run(*command, "--check", "--diff")
     assert plan.rc == 0, plan.screen
@@ -75,5 +92,8 @@ def test_an_example_of_an_inventory_has_hosts(here: Controller, path: Path) -> N
 def test_every_example_is_run() -> None:
     elsewhere = {*READS, "fleet_vars.yml", "execution-environment.yml", "credential_type_input.yml"}
     elsewhere |= {"credential_type_injector.yml", "restore_survey.json"}
+    # See test_controller_tools.py, and the commands of docs/accounts.md.
+    elsewhere |= {"staging_credential_type_input.yml", "staging_credential_type_injector.yml", "two_accounts.yml"}
+    elsewhere |= {"production.clawhosters.yml", "staging.clawhosters.yml", "customers.clawhosters.yml"}
     covered = {path.name for path in (*PLAYS, *INVENTORIES)} | elsewhere
     assert {path.name for path in guides.EXAMPLES} - covered == set(), "no test runs these"

@@ -1039,6 +1039,22 @@ def test_a_key_of_another_account_sees_nothing_of_this_one(api: Api) -> None:
     assert api.simulator.effects() == {}
 
 
+def test_another_account_has_a_fleet_of_its_own(api: Api) -> None:
+    foreign = {"instances": [{"id": 901, "name": "web-bot"}], "balance": 7}
+    api.simulator.put_state({"instances": 2, "keys": {"oc_live_of_somebody_else": "foreign"}, "foreign": foreign})
+    headers = {"Authorization": "Bearer oc_live_of_somebody_else"}
+    assert [instance["id"] for instance in api.data("/instances", headers=headers)] == [901]
+    assert [instance["id"] for instance in api.data("/instances")] == [1, 2]
+    assert api.get("/instances/901").status_code == 404
+    assert api.post("/instances/901/stop", headers=headers).status_code == 200
+    state = api.simulator.state()
+    assert state["foreign"]["effects"]["stops"] == 1
+    assert state["foreign"]["balance"] == 7
+    assert state["effects"]["stops"] == 0
+    api.simulator.put_state(state)
+    assert api.data("/instances", headers=headers)[0]["name"] == "web-bot"
+
+
 def test_only_a_bearer_key_counts_and_its_scheme_may_be_in_any_case(api: Api) -> None:
     for value, status in ((f"bearer {REHEARSAL_KEY}", 200), (REHEARSAL_KEY, 401), ("Basic b2NfbGl2ZV8=", 401)):
         assert api.get("/account", headers={"Authorization": value}).status_code == status

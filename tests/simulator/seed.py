@@ -24,6 +24,7 @@ STATE_KEYS = (
     "packages",
     "subscription",
     "keys",
+    "foreign",  # the state of another account
     "switches",
     "effects",  # shown by `/_sim/state`; ignored here
 )
@@ -41,12 +42,10 @@ PACKAGES = [
 ]
 
 
-def empty_world(switches: Switches, clock: Callable[[], float]) -> World:
-    """Returns an empty account, also visible to a key of another account."""
-    world = World(switches, clock)
-    world.account = {"id": 2, "email": "other@example.com", "created_at": iso(clock() - 100 * DAY)}
-    world.packages = [dict(package) for package in PACKAGES]
-    return world
+def foreign_world(state: Mapping[str, Any], switches: Switches, clock: Callable[[], float]) -> World:
+    """Returns the account that a key of another account sees, from the part `foreign` of a state file."""
+    account = {"id": 2, "email": "other@example.com", "created_at": iso(clock() - 100 * DAY)}
+    return world_from_state({"account": account, "balance": 0, **(state.get("foreign") or {})}, switches, clock)
 
 
 def world_from_state(state: Mapping[str, Any], switches: Switches, clock: Callable[[], float]) -> World:

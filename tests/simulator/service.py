@@ -16,7 +16,7 @@ from simulator.exchange import Exchange
 from simulator.faults import Faults
 from simulator.keys import Keys
 from simulator.ratelimit import RateLimiter
-from simulator.seed import change_account, empty_world, world_from_state
+from simulator.seed import change_account, foreign_world, world_from_state
 from simulator.switches import Switches
 from simulator.world import World
 
@@ -80,14 +80,14 @@ class Service:
         try:
             keys.add(state.get("keys") or {})
             world = world_from_state(state, switches, self.clock)
+            foreign = foreign_world(state, switches, self.clock)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise BadControl(f"the state can't be read: {error}") from error
         if self.seed.keys:
             switches.accept_any_key = False
             keys.add(dict.fromkeys(self.seed.keys, "valid"))
         # Assign only after everything has been validated.
-        self.switches, self.keys, self.world = switches, keys, world
-        self.foreign_world = empty_world(switches, self.clock)
+        self.switches, self.keys, self.world, self.foreign_world = switches, keys, world, foreign
 
     def change(self, state: Mapping[str, Any]) -> None:
         """Sets account data of the world, and adds keys."""
@@ -103,7 +103,9 @@ class Service:
 
     def as_state(self) -> dict[str, Any]:
         """Returns the world as a state file, with keys and switches."""
-        return self.world.as_state() | {"keys": self.keys.listed, "switches": self.switches.non_default()}
+        foreign = self.foreign_world.as_state()
+        keys, switches = self.keys.listed, self.switches.non_default()
+        return self.world.as_state() | {"foreign": foreign, "keys": keys, "switches": switches}
 
 
 def _switches_of(state: Any) -> dict[str, Any]:

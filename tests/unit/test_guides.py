@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.models import Instance, ListedInstance
 from support import guides
 
 ROOT = guides.ROOT
@@ -79,6 +80,22 @@ def test_every_message_in_the_troubleshooting_exists_in_the_source() -> None:
     for message in messages:
         pattern = re.compile(".*".join(map(re.escape, fixed_parts(message))))
         assert fixed_parts(message) == [] or any(map(pattern.search, sources)), f"not in the source: {message}"
+
+
+def test_the_host_variables_are_documented_with_type_and_example() -> None:
+    """In the guide and in the plugin's documentation, with all fields of the service's list and detail."""
+    types = {int: "int", str: "str", bool: "bool", str | None: "str or null"}
+    hints = t.get_type_hints(Instance)
+    fields = {f"claw_{name}": (types[hints[name]], name not in ListedInstance.model_fields) for name in hints}
+    fields.pop("claw_model_config", None)
+    guide = (ROOT / "docs/inventory.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(claw_\w+)` \| (.+?) \| `(.+?)` \| (yes )?\|$", guide, re.MULTILINE)
+    assert {name: (kind, bool(detail)) for name, kind, _example, detail in rows} == fields
+    plugin = (ROOT / "plugins/inventory/instances.py").read_text(encoding="utf-8")
+    notes = re.findall(r"C\((claw_\w+)\) \(([a-z ]+?)(, with O\(details\))?\): V\((.+?)\)\.'$", plugin, re.MULTILINE)
+    assert [(name, kind, example, bool(detail)) for name, kind, detail, example in notes] == [
+        (name, kind, example, bool(detail)) for name, kind, example, detail in rows
+    ]
 
 
 def slugify(heading: str) -> str:

@@ -15,7 +15,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from .._errors import SettingsError, one_line
+from .._errors import ClawHostersError, SettingsError, one_line
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 KEY_PREFIX = "oc_live_"
@@ -34,6 +34,8 @@ class Settings:
 
     api_url: str
     api_key: str | None = field(repr=False)
+    key_file: str | None = None
+    """The file that the key was read from, which tells accounts apart in messages."""
     ca_path: str | None = None
     timeout: float = 30.0
     retry_timeout: float = 180.0
@@ -49,6 +51,11 @@ class Settings:
         """Returns a copy without ``api_key``."""
         return replace(self, api_key=None)
 
+    def name_key_file(self, error: ClawHostersError) -> None:
+        """Adds to the message of ``error`` which file the key is from, if it is from one."""
+        if self.key_file:
+            error.add(f"The key is from {self.key_file}.")
+
     def without_page_size(self) -> Settings:
         """Returns a copy without ``page_size``."""
         return replace(self, page_size=None)
@@ -62,6 +69,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
     return Settings(
         api_url=validate_url(params.get("api_url") or DEFAULT_API_URL),
         api_key=find_key(params, warn) if needs_key else None,
+        key_file=_find_key_file(params) if needs_key else None,
         ca_path=_validate_ca_path(params.get("ca_path")),
         timeout=validate_seconds("timeout", _parse_seconds(params, "timeout"), above=0.0),
         retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
@@ -97,17 +105,16 @@ def validate_url(url: str) -> str:
 
 
 def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> str:
-    """Returns the API key from ``api_key`` or else ``api_key_file``.
+    """Returns the API key from ``api_key`` or ``api_key_file``.
 
     Raises SettingsError if there is none, or if it is not valid in a header. Warns of a missing prefix (contract 1:
     other prefixes may exist) and of a file that other users can read.
     """
     key = str(params.get("api_key") or "").strip()
     source = "api_key"
-    path = params.get("api_key_file")
-    if not key and path:
+    if path := _find_key_file(params):
         source = f"the key in {path}"
-        key = _read_key_file(str(path), warn)
+        key = _read_key_file(path, warn)
     if not key:
         raise SettingsError(NO_KEY_MESSAGE)
     if not key.isascii() or not key.isprintable():
@@ -118,6 +125,23 @@ def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> st
     if not key.startswith(KEY_PREFIX):
         warn(f"{source} does not start with {KEY_PREFIX}, like the keys of ClawHosters; it is used anyway.")
     return key
+
+
+def _find_key_file(params: t.Mapping[str, t.Any]) -> str | None:
+    """Returns ``api_key_file``, or None if ``api_key`` takes precedence.
+
+    A key from the environment does not, unless the file is from there too: it may be the key of another account.
+    """
+    key, path = str(params.get("api_key") or "").strip(), params.get("api_key_file")
+    if not path:
+        return None
+    has_own_key = bool(key) and key != os.environ.get("CLAWHOSTERS_API_KEY", "").strip()
+    is_exported = _absolute(path) == _absolute(os.environ.get("CLAWHOSTERS_API_KEY_FILE", ""))
+    return None if has_own_key or (key and is_exported) else str(path)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(os.path.expandvars(path)))
 
 
 def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:

@@ -70,6 +70,7 @@ class ModuleRunner:
         ansible-core 2.18, and with ANSIBLE_DISPLAY_TRACEBACK=error from 2.19.
         """
         stats = RequestStats()
+        settings = None
         try:
             require_library()
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
@@ -78,6 +79,8 @@ class ModuleRunner:
             client = Client(settings, check_mode=self.check_mode, progress=self.progress, stats=stats, warn=self.warn)
             result = {"changed": False, **run(ModuleContext(self.params, client, self.warn))}
         except ClawHostersError as error:
+            if settings and stats.requests:
+                settings.name_key_file(error)
             result = build_failure(error)
         except Exception as error:
             redact = Redactor(map(str, self.secrets))

@@ -129,7 +129,8 @@ class Watcher:
             try:
                 instances = await _run_in_thread(lambda: self._fetch_instances(cancelled), cancelled)
                 self._update(instances, time.time())
-            except FATAL_ERRORS:
+            except FATAL_ERRORS as error:
+                self.arguments.settings.name_key_file(error)
                 raise
             except ClawHostersError as error:
                 self._log_failure(str(error))

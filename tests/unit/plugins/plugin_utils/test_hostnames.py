@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
+    Claim,
     DuplicateNamesError,
     make_unique,
     safe_name,
@@ -108,3 +109,39 @@ def test_ten_thousand_changes_are_one_short_warning_per_kind():
 def test_appended_ids_are_safe():
     names = make_unique([("../x", "web"), ("$HOME", "web")], may_rename=True, warn=lambda warning: None)
     assert names == {"../x": "web-_._x", "$HOME": "web-_HOME"}
+
+
+def test_a_host_of_another_source_keeps_its_name_if_it_is_of_the_same_instance():
+    claims = {
+        "web": Claim("1", "web", "a"),
+        "bot-2": Claim("2", "bot", "a"),
+        "db": Claim(None, "db", "b"),
+        "bot": Claim("9", "bot", "b"),
+    }
+    warnings = []
+    wanted = [("1", "web"), ("2", "bot"), ("3", "db"), ("4", "bot"), ("5", "bot-2")]
+    names = make_unique(wanted, claims=claims, may_rename=True, warn=warnings.append)
+    assert names == {"1": "web", "2": "bot-2", "3": "db-3", "4": "bot-4", "5": "bot-2-5"}
+    assert warnings == [
+        "Host names that another inventory source uses get the instance's id appended: db-3, bot-4, bot-2-5."
+    ]
+    with pytest.raises(DuplicateNamesError, match=r"db can't be .* instance with id 3, since b uses it"):
+        make_unique(wanted, claims=claims, may_rename=False, warn=pytest.fail)
+
+
+def test_an_id_is_appended_again_if_the_new_name_is_claimed():
+    claims = {"web": Claim("1", "web", "a"), "web-7": Claim("3", "web-7", "a")}
+    assert make_unique([("7", "web")], claims=claims, may_rename=True, warn=lambda warning: None) == {"7": "web-7-7"}
+
+
+NAMES = st.sampled_from(["a", "a-1", "a-2", "a-1-2", "b", "b-3", "all"])
+
+
+@given(st.lists(NAMES, max_size=8), st.dictionaries(NAMES, st.sampled_from([None, "1", "2", "20"]), max_size=6))
+def test_no_host_is_of_two_instances(wanted, hosts):
+    claims = {name: Claim(instance_id, name, "other") for name, instance_id in hosts.items()}
+    named = [(str(number), name) for number, name in enumerate(wanted, start=1)]
+    names = make_unique(named, reserved={"all"}, claims=claims, may_rename=True, warn=lambda warning: None)
+    assert len(set(names.values())) == len(named)
+    for instance_id, name in names.items():
+        assert name not in claims or claims[name].instance_id == instance_id

@@ -1,0 +1,84 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Remembers which hosts of an inventory the sources of this plugin have made, and of which instances.
+
+Ansible parses each source with a new plugin object. What the sources share are the hosts: a refreshed inventory has new
+ones, so it starts without origins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from ansible.inventory.group import Group
+from ansible.inventory.host import Host
+
+from ._hostnames import Claim
+
+Variables = dict[str, t.Any]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The instance that a host was made of, and the variables that the host got from it."""
+
+    api_url: str
+    instance_id: str
+    wanted: str
+    source: str
+    variables: Variables = field(default_factory=dict)
+
+
+_origins: WeakKeyDictionary[Host, Origin] = WeakKeyDictionary()
+
+
+def find_claims(hosts: t.Mapping[str, Host], api_url: str) -> dict[str, Claim]:
+    """Returns the hosts that sources of this plugin have made. Ids are compared within the service at ``api_url``."""
+    origins = {name: _origins[host] for name, host in hosts.items() if host in _origins}
+    return {
+        name: Claim(origin.instance_id if origin.api_url == api_url else None, origin.wanted, origin.source)
+        for name, origin in origins.items()
+    }
+
+
+def find_declared(host: Host) -> Variables:
+    """Returns the variables of a host that do not come from this plugin, but from a static inventory."""
+    own = _origins[host].variables if host in _origins else {}
+    return {name: value for name, value in host.vars.items() if name not in own or own[name] is not value}
+
+
+def record_origin(host: Host, origin: Origin) -> None:
+    """Records the origin of a host, for the sources that follow."""
+    _origins[host] = origin
+
+
+class Rollback(contextlib.AbstractContextManager["Rollback"]):
+    """Undoes the changes of hosts if the block fails: a failed source must leave nothing to the others."""
+
+    def __init__(self, inventory: t.Any) -> None:
+        self._inventory = inventory
+        self._added: list[str] = []
+        self._before: list[tuple[Host, Variables, list[Group]]] = []
+
+    def watch(self, name: str) -> None:
+        """Must be called before the host ``name`` is added or changed."""
+        if host := self._inventory.hosts.get(name):
+            self._before.append((host, dict(host.vars), list(host.groups)))
+        else:
+            self._added.append(name)
+
+    def __exit__(self, error_type: type[BaseException] | None, *_error: object) -> None:
+        if error_type is None:
+            return
+        for name in self._added:
+            if host := self._inventory.hosts.get(name):
+                self._inventory.remove_host(host)
+        for host, variables, groups in self._before:
+            for group in [group for group in host.groups if group not in groups]:
+                group.remove_host(host)
+            host.vars, host.groups = variables, groups
