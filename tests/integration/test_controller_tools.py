@@ -239,7 +239,11 @@ def test_the_configuration_is_whole(node: Controller) -> None:
     assert {template["playbook"] for template in templates.values()} == playbooks
     for name, kind in (
         *((name, "credentials") for template in templates.values() for name in template["credentials"]),
-        *((template[key], f"{key}s") for template in templates.values() for key in ("project", "execution_environment")),
+        *(
+            (template[key], f"{key}s")
+            for template in templates.values()
+            for key in ("project", "execution_environment")
+        ),
         *((template["inventory"], "inventories") for template in templates.values()),
         *((source["source_project"], "projects") for source in named("controller_inventory_sources").values()),
         *((schedule["unified_job_template"], "templates") for schedule in named("controller_schedules").values()),

@@ -31,7 +31,7 @@ TASKS: dict[str, tuple[dict[str, t.Any], list[tuple[str, int]]]] = {
     ),
     "claw_addon": ({"id": 11, "config": {"usage_limit": 200}}, [("web-bot", 7)]),
     "claw_addon_info": ({}, [("web-bot", 7)]),
-    "claw_backup_info": ({}, [("instance 8", 8)]),
+    "claw_backup_info": ({}, [("shop-bot", 8)]),
 }
 """For each query a task, and what is to be counted then: names and ids."""
 
