@@ -72,7 +72,21 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 
 .PHONY: test-all
 test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits
-	@$(RUN) python tests/parts.py "crash fault-matrix fuzz build workflows"
+	@$(RUN) python tests/parts.py "crash fault-matrix fuzz targets build workflows"
+
+# What a contributor's own `ansible-test integration` runs, on the oldest and the newest ansible-core.
+TARGETS := 2.18:python3.11 2.21:python3.13
+.PHONY: targets
+targets: ## Run ansible-test integration (a few minutes)
+	@for pair in $(TARGETS); do \
+		$(MAKE) target CORE="$${pair%:*}" PYTHON="$${pair#*:}" || exit; \
+	done
+
+# One of them, or one module's: make target ARGS=claw_fleet
+.PHONY: target
+target: live copy $(DEV_READY)
+	$(call heading,Integration targets: ansible-test with ansible-core $(or $(CORE),of $(VENV)))
+	@cd $(COPY) && $(RUN) ansible-test integration --local --python $(VERSION) --color no $(ARGS)
 
 # Debian 12's Python, the oldest supported one, or the nearest installed one.
 OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(PYTHON))
@@ -229,9 +243,9 @@ build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importe
 	@rm -rf dist
 	@$(RUN) PYTHONPATH=tests python -m support.archive dist
 
-# URL sets the address in galaxy.yml and in all that begins with it: make repository URL=https://HOST/OWNER/NAME
+# Or set it too: make repository URL=https://HOST/OWNER/NAME
 .PHONY: repository
-repository: live $(DEV_READY) ## Check that the address of the public repository is set (URL=... sets it)
+repository: live $(DEV_READY) ## Carry repository of galaxy.yml into all addresses; fail while it is a stand-in
 	@$(RUN) PYTHONPATH=tests python -m support.repository '$(URL)'
 
 .PHONY: changelog

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The address of the public repository. ``make repository URL=…`` sets it; ``make repository`` checks that it is set.
+"""The address of the public repository: the value of ``repository`` in galaxy.yml.
 
-galaxy.yml holds it as ``repository``. The few files that can't derive their addresses from it repeat it, and change
-with it. Links of the README are relative; the archive gets absolute ones, since Galaxy shows the README alone.
+``make repository`` carries it into the few files that can't derive their addresses from it, and fails while it is a
+stand-in; with ``URL=…`` it sets the value first. Links of the README are relative; the archive gets absolute ones,
+since Galaxy shows the README alone.
 """
 
 from __future__ import annotations
@@ -53,11 +54,17 @@ def find_stand_ins(root: Path = ROOT) -> list[str]:
 
 
 def set_address(new: str, root: Path = ROOT) -> list[Path]:
-    """Replaces the address of the repository in all files, and returns the changed ones."""
-    old = read_address(root)
+    """Replaces the address of the repository in all files, and returns the changed ones.
+
+    The old address is that of the issue tracker, since ``repository`` may have been edited already.
+    """
+    galaxy = yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))
+    old = galaxy["issues"].removesuffix("/issues")
     changed = []
     for path, text in texts(root).items():
         replaced = text.replace(old, new)
+        if path == root / "galaxy.yml":
+            replaced = replaced.replace(f"repository: {galaxy['repository']}\n", f"repository: {new}\n")
         if path == root / "docs/docsite/links.yml":
             # The owner and name alone.
             replaced = replaced.replace(
@@ -76,17 +83,17 @@ def make_links_absolute(text: str, address: str, version: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code."""
-    for new in arguments:
-        if not re.fullmatch(r"https://[^/\s]+/[^/\s]+/[^/\s]+(?<!\.git)", new):
-            print(f"{new} is not an address such as https://HOST/OWNER/NAME, without .git or a slash at the end.")
-            return 2
-        for path in set_address(new):
-            print(f"changed {path.relative_to(ROOT)}")
+    new = next(filter(None, arguments), read_address())
+    if not re.fullmatch(r"https://[^/\s]+/[^/\s]+/[^/\s]+(?<!\.git)", new):
+        print(f"{new} is not an address such as https://HOST/OWNER/NAME, without .git or a slash at the end.")
+        return 2
+    for path in set_address(new):
+        print(f"changed {path.relative_to(ROOT)}")
     if places := find_stand_ins():
-        print(f"{read_address()} stands in for the public repository, in:", *places, sep="\n  ")
+        print(f"{new} stands in for the public repository, in:", *places, sep="\n  ")
         print("Set its address before you publish: make repository URL=https://HOST/OWNER/NAME")
     return bool(places)
 
 
 if __name__ == "__main__":
-    sys.exit(main([argument for argument in sys.argv[1:] if argument]))
+    sys.exit(main(sys.argv[1:]))

@@ -34,6 +34,7 @@ OTHERS = {"clawhosters.com", "127.0.0.1", "docs.ansible.com", "forum.ansible.com
 
 
 def test_every_address_of_the_project_begins_with_the_repository() -> None:
+    """If this fails after a change of ``repository`` in galaxy.yml: make repository carries it on."""
     assert GALAXY["issues"] == f"{ADDRESS}/issues"
     assert GALAXY["documentation"] == f"{ADDRESS}/blob/main/docs/index.md"
     links = yaml.safe_load((ROOT / "docs/docsite/links.yml").read_text(encoding="utf-8"))
@@ -69,8 +70,14 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_one_command_sets_the_address_everywhere(copy: Path) -> None:
+@pytest.mark.parametrize("is_edited_by_hand", [False, True])
+def test_one_value_leads_to_all_addresses(copy: Path, *, is_edited_by_hand: bool) -> None:
     new = "https://code.example.org/team/claws"
+    if is_edited_by_hand:
+        galaxy = (copy / "galaxy.yml").read_text(encoding="utf-8")
+        (copy / "galaxy.yml").write_text(
+            galaxy.replace(f"repository: {ADDRESS}\n", f"repository: {new}\n"), encoding="utf-8"
+        )
     changed = repository.set_address(new, copy)
     assert {path.name for path in changed} >= {"galaxy.yml", "links.yml", "guides.rst"}
     assert repository.read_address(copy) == new
