@@ -22,13 +22,14 @@ from support.controller import BIN, REPOSITORY
 pytestmark = pytest.mark.xdist_group("archive")
 
 ALLOWED = [
-    r"(CHANGELOG\.rst|[A-Z_]+\.md|LICENSE|requirements\.txt|MANIFEST\.json|FILES\.json)",
+    r"(CHANGELOG\.rst|[A-Z_]+\.md|LICENSE|MANIFEST\.json|FILES\.json)",
     r"changelogs/changelog\.yaml",
     r"docs/[a-z-]+\.md",
     r"docs/docsite/([a-z-]+\.yml|rst/[a-z-]+\.rst)",
     r"examples/(controller/([a-z]+/){0,2})?[a-z_.-]+\.(yml|json)",
     r"extensions/eda/(plugins/event_source|rulebooks)/[a-z_]+\.(py|yml)",
     r"extensions/audit/event_query\.yml",
+    r"meta/ee-requirements\.txt",
     r"meta/(execution-environment|extensions|runtime)\.yml",
     r"playbooks/[a-z_]+\.yml",
     r"plugins/(action|doc_fragments|filter|inventory|lookup|modules)/[a-z_]+\.py",
