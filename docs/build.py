@@ -26,7 +26,7 @@ LINKED_FOLDERS = ("examples", "playbooks", "roles", "tests/simulator")
 
 def prepare_source(source: Path) -> None:
     """Copies the guides and the files they link to into one folder for Sphinx, and generates the plugin reference."""
-    shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(DOCS, source, ignore=shutil.ignore_patterns("__pycache__", "docsite"))
     shutil.copy(REPOSITORY / "galaxy.yml", source)
     for name in LINKED_FOLDERS:
         shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -27,6 +27,7 @@ GUIDES = (
     "rate-limits",
     "controller",
     "troubleshooting",
+    "support",
 )
 """Order of the guides in the side bar. Guides not listed here follow."""
 REFERENCE = ("endpoints", "contract", "interface", "tests/simulator/README")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -15,18 +16,21 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support import archive
+from support import archive, repository
 from support.controller import BIN, REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("archive")
 
 ALLOWED = [
-    r"(CHANGELOG\.(rst|md)|CONTRIBUTING\.md|LICENSE|README\.md|SECURITY\.md|requirements\.txt|MANIFEST\.json|FILES\.json)",
+    r"(CHANGELOG\.rst|[A-Z_]+\.md|LICENSE|MANIFEST\.json|FILES\.json)",
     r"changelogs/changelog\.yaml",
     r"docs/[a-z-]+\.md",
-    r"examples/(controller/)?[a-z_.-]+\.(yml|json)",
+    r"docs/docsite/([a-z-]+\.yml|rst/[a-z-]+\.rst)",
+    r"examples/(controller/([a-z]+/){0,2})?[a-z_.-]+\.(yml|json)",
     r"extensions/eda/(plugins/event_source|rulebooks)/[a-z_]+\.(py|yml)",
-    r"meta/(execution-environment|runtime)\.yml",
+    r"extensions/audit/event_query\.yml",
+    r"meta/ee-requirements\.txt",
+    r"meta/(execution-environment|extensions|runtime)\.yml",
     r"playbooks/[a-z_]+\.yml",
     r"plugins/(action|doc_fragments|filter|inventory|lookup|modules)/[a-z_]+\.py",
     r"plugins/(module_utils|plugin_utils)/_[a-z_]+(/[a-z_]+){0,2}\.py",
@@ -50,6 +54,19 @@ def test_it_holds_what_users_need_and_nothing_else(built: Path) -> None:
     assert built.stat().st_size < 500_000
     for needed in ("plugins/modules/claw_fleet.py", "docs/index.md", "tests/simulator/__main__.py", "LICENSE"):
         assert needed in names
+
+
+def test_its_readme_and_metadata_lead_to_the_repository(built: Path) -> None:
+    address = repository.read_address()
+    with tarfile.open(built) as tar:
+        readme, manifest = (tar.extractfile(name) for name in ("README.md", "MANIFEST.json"))
+        assert readme is not None
+        assert manifest is not None
+        assert f"]({address}/blob/" in readme.read().decode()
+        collection = json.load(manifest)["collection_info"]
+    assert collection["repository"] == address
+    assert collection["issues"].startswith(address)
+    assert collection["documentation"].startswith(address)
 
 
 def test_its_texts_show_no_picture_that_is_not_in_it(built: Path) -> None:

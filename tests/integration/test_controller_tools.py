@@ -9,6 +9,7 @@ image that ansible-builder prepares. The key comes by the credential type that i
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import typing as t
@@ -72,7 +73,7 @@ def job(node: Controller, simulator: Simulator) -> t.Callable[..., Path]:
 
     def make(**variables: object) -> Path:
         folder = node.folder / "job"
-        shutil.copytree(REPOSITORY / "playbooks", folder / "project")
+        shutil.copytree(EXAMPLES / "controller/project", folder / "project")
         shutil.copy(EXAMPLES / "unhealthy.yml", folder / "project")
         (folder / "inventory").mkdir()
         shutil.copy(EXAMPLES / "fleet.clawhosters.yml", folder / "inventory")
@@ -253,11 +254,79 @@ def test_the_survey_asks_for_what_must_be_given() -> None:
     assert all(asked[name] for name in ("restore_incident", "restore_instances", "restore_confirm"))
 
 
+# The controller as code
+
+
+CONFIGURATION: dict[str, t.Any] = yaml.safe_load(
+    (EXAMPLES / "controller/configuration/clawhosters.yml").read_text(encoding="utf-8")
+)
+
+
+def named(kind: str) -> dict[str, dict[str, t.Any]]:
+    """The objects of one kind, by their name."""
+    return {entry["name"]: entry for entry in CONFIGURATION[kind]}
+
+
+def test_the_configuration_is_whole(node: Controller) -> None:
+    """Each object that another names is there, and Ansible can evaluate the variables as the dispatching play does."""
+    templates = named("controller_templates")
+    playbooks = {path.name for path in (EXAMPLES / "controller/project").glob("*.yml")}
+    assert {template["playbook"] for template in templates.values()} == playbooks
+    for name, kind in (
+        *((name, "credentials") for template in templates.values() for name in template["credentials"]),
+        *(
+            (template[key], f"{key}s")
+            for template in templates.values()
+            for key in ("project", "execution_environment")
+        ),
+        *((template["inventory"], "inventories") for template in templates.values()),
+        *((source["source_project"], "projects") for source in named("controller_inventory_sources").values()),
+        *((schedule["unified_job_template"], "templates") for schedule in named("controller_schedules").values()),
+    ):
+        assert name in named(f"controller_{kind}"), f"{kind}: {name}"
+    (workflow,) = named("controller_workflows").values()
+    nodes = {one["identifier"]: one for one in workflow["simplified_workflow_nodes"]}
+    assert {one["unified_job_template"] for one in nodes.values() if "approval_node" not in one} <= set(templates)
+    assert [one.get("success_nodes") for one in nodes.values()] == [["approval"], ["restore"], None]
+    assert [one.get("job_type") for one in nodes.values()] == ["check", None, "run"]
+    (activation,) = named("eda_rulebook_activations").values()
+    assert (REPOSITORY / "extensions/eda/rulebooks" / activation["rulebook"]).exists()
+    assert activation["eda_credentials"] == list(named("eda_credentials"))
+
+    folder = EXAMPLES / "controller/configuration"
+    given = {"aap_configs_dir": str(folder), "clawhosters_api_key": KEY, "aap_hostname": "https://a", "aap_token": "b"}
+    options = ("-e", json.dumps(given), "-e", f"@{folder}/clawhosters.yml")
+    shown = [{"ansible.builtin.debug": {"var": name}} for name in CONFIGURATION]
+    run = node.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": shown}], *options)
+    assert run.rc == 0, run.screen
+    values = {name: value for result in run.all for name, value in result.items() if name in CONFIGURATION}
+    # The templates of the injector are the controller's to evaluate.
+    for kind in ("controller_credential_types", "eda_credential_types"):
+        assert values[kind][0]["injectors"] == example("credential_type_injector.yml")
+        assert values[kind][0]["inputs"] == example("credential_type_input.yml")
+    assert values["controller_templates"][1]["survey_spec"] == SURVEY
+    assert values["controller_workflows"][0]["survey_spec"] == SURVEY
+    assert values["controller_credentials"][0]["inputs"]["api_key"] == KEY
+
+
+@pytest.mark.parametrize("template", CONFIGURATION["controller_templates"], ids=lambda template: template["name"])
+def test_a_job_template_sets_variables_of_its_role_or_playbook(template: dict[str, t.Any]) -> None:
+    name = template["playbook"].removesuffix(".yml")
+    known = (REPOSITORY / f"playbooks/{name}.yml").read_text(encoding="utf-8") + "".join(
+        path.read_text(encoding="utf-8") for path in REPOSITORY.glob("roles/*/meta/argument_specs.yml")
+    )
+    survey = template.get("survey_spec", {})
+    asked = [question["variable"] for question in survey["spec"]] if isinstance(survey, dict) and survey else []
+    for variable in [*template["extra_vars"], *asked]:
+        assert re.search(rf"\b{variable}\b", known), variable
+
+
 # The image
 
 
-def test_builder_makes_the_context_of_the_image(node: Controller) -> None:
-    definition = str(EXAMPLES / "execution-environment.yml")
+@pytest.mark.parametrize("name", ["execution-environment.yml", "controller/decision-environment.yml"])
+def test_builder_makes_the_context_of_the_image(node: Controller, name: str) -> None:
+    definition = str(EXAMPLES / name)
     run = node.run("ansible-builder", "create", "-f", definition, "-c", "context")
     assert run.rc == 0, run.screen
     context = node.folder / "context"

@@ -20,15 +20,18 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import BIN, Controller, Run
+from support.controller import BIN, REPOSITORY, Controller, Run
+from support.job_templates import TOKEN, JobTemplate, controller_api
 from support.key_ways import PASSWORD, assert_keys_arrived, key_of, vaulted_value
 
 TIMEOUT = 240
 """Seconds after which a test gives up."""
 NASTY = "{{ lookup('pipe', 'touch was-run') }}"
+CONFIGURATION = REPOSITORY / "examples/controller/configuration/clawhosters.yml"
 PLAY = "PLAY [Restore an unhealthy instance]"
 
 
@@ -165,6 +168,61 @@ def test_an_instance_that_stays_unhealthy_is_restored_once_and_a_restart_repeats
     assert simulator.effects() == {"restores": 1}
     (journal,) = controller.folder.glob("eda-7-*.json")
     assert json.loads(journal.read_text(encoding="utf-8"))["runs"][-1]["outcome"] == "restored"
+
+
+@pytest.mark.slow
+def test_in_a_controller_the_rulebook_starts_the_job_template_that_restores(
+    simulator: Simulator, controller: Controller, java_home: str | None
+) -> None:
+    """The job template of the examples, with its playbook; its API is a stand-in, ansible-rulebook is real."""
+    given: list[dict[str, t.Any]] = []
+
+    def run_job(variables: dict[str, t.Any]) -> bool:
+        given.append(variables)
+        playbook = str(REPOSITORY / "examples/controller/project/restore_unhealthy.yml")
+        return controller.run("ansible-playbook", playbook, "-e", json.dumps(variables)).rc == 0
+
+    configuration = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
+    (definition,) = [one for one in configuration["controller_templates"] if one["name"].endswith("unhealthy")]
+    definition["extra_vars"].update(restore_unhealthy_names=["web-bot"], restore_report_dir=str(controller.folder))
+    template = JobTemplate(definition, run_job)
+    variables = controller.write("vars.yml", {"restore_unhealthy_interval": 0.5, "restore_unhealthy_after": 1})
+    with controller_api(template) as url:
+        connection = ("--controller-url", url, "--controller-token", TOKEN)
+        with rulebook(
+            controller, java_home, simulator, "restore_unhealthy_job", "--vars", str(variables), *connection
+        ) as running:
+            simulator.set_instance(7, health_status="unhealthy")
+            # One that is not in the job template's list, whose name is no part of any call.
+            running.until(lambda: len(template.jobs) == 1)
+            simulator.set_instance(9, health_status="unhealthy")
+            running.until(lambda: len(template.jobs) == 2)
+
+    assert template.jobs == ["successful", "successful"]
+    assert restored(simulator) == {7: 70}
+    assert simulator.effects() == {"restores": 1}
+    assert [one["restore_unhealthy_id"] for one in given] == [7, 9]
+    assert given[0]["restore_incident"].startswith("eda-7-20")
+    assert set(given[0]) == {*definition["extra_vars"], "restore_unhealthy_id", "restore_incident"}
+    assert NASTY not in str(template.launches)
+    assert "web-bot" not in str(template.launches)
+
+
+def test_the_two_forms_of_the_rulebook_differ_only_in_their_action() -> None:
+    rulebooks = REPOSITORY / "extensions/eda/rulebooks"
+    here, there = (
+        yaml.safe_load((rulebooks / f"restore_unhealthy{form}.yml").read_text(encoding="utf-8"))[0]
+        for form in ("", "_job")
+    )
+    (rule_here,), (rule_there,) = here["rules"], there["rules"]
+    assert rule_here["condition"] == rule_there["condition"]
+    action_here, action_there = rule_here["action"]["run_playbook"], rule_there["action"]["run_job_template"]
+    assert action_here["extra_vars"] == action_there["job_args"]["extra_vars"]
+    assert action_there["include_events"] is False
+    for rulebook_form in (here, there):
+        # A container keeps no file.
+        rulebook_form["sources"][0]["clawhosters.cloud.instances"].pop("state_file")
+    assert here["sources"] == there["sources"]
 
 
 def test_the_watching_rulebook_prints_what_changes(

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from simulator.handle import Simulator
-from support import KEY
+from support import KEY, guides, warm
 from support.archive import build
-from support.controller import BIN, Controller
+from support.controller import BIN, REPOSITORY, Controller
 
 pytestmark = pytest.mark.xdist_group("playbooks_installed")
 
@@ -67,6 +68,35 @@ def test_all_run_by_name(simulator: Simulator, installed: Path, tmp_path: Path) 
     assert (tmp_path / "clawhosters-restore/INC-1.html").exists()
 
 
+def test_the_readme_leads_from_the_archive_to_a_first_inventory(installed: Path, tmp_path: Path) -> None:
+    """Its commands as they stand there, against the simulator that is in the archive."""
+    shell = guides.blocks(REPOSITORY / "README.md", "shell")
+    (start,) = [line for block in shell for line in block.splitlines() if "-m simulator" in line]
+    (inventory,) = [block for block in shell if "claw_account_info" in block]
+    home = tmp_path / "home"
+    (home / ".ansible").mkdir(parents=True)
+    (home / ".ansible/collections").symlink_to(installed)
+    command = start.replace("python3", sys.executable).replace("--port 8800", "--port 0 --exit-with-parent")
+    with subprocess.Popen(
+        ["bash", "-c", command],
+        cwd=tmp_path,
+        env={"HOME": str(home), "PATH": os.environ["PATH"]},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as simulator:
+        assert simulator.stdin is not None
+        assert simulator.stdout is not None
+        url = simulator.stdout.readline().strip()
+        controller = Controller(tmp_path, installed, {"CLAWHOSTERS_API_URL": url}, home)
+        controller.environment["PATH"] = f"{warm.stand_ins()}:{controller.environment['PATH']}"
+        run = controller.run("bash", "-c", "set -eux\n" + inventory.replace("YOUR_KEY", KEY))
+        simulator.stdin.close()
+    assert run.rc == 0, run.screen
+    assert "--web-bot" in run.stdout
+    assert '"claw_status": "running"' in run.stdout
+
+
 def test_a_fleet_that_is_not_declared_well_is_refused_before_anything_is_sent(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -80,5 +110,6 @@ def test_the_archive_holds_the_event_source_and_its_rulebooks(installed: Path) -
     assert sorted(str(path.relative_to(extension)) for path in extension.rglob("*.*")) == [
         "plugins/event_source/instances.py",
         "rulebooks/restore_unhealthy.yml",
+        "rulebooks/restore_unhealthy_job.yml",
         "rulebooks/watch.yml",
     ]

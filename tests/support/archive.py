@@ -4,8 +4,8 @@
 
 """Builds the archive for Galaxy from the files that git would commit, and checks it with galaxy-importer.
 
-Usage: python -m support.archive DIST. Text between `<!-- pictures -->` and `<!-- /pictures -->` is removed: Galaxy does
-not show pictures with relative paths.
+Usage: python -m support.archive DIST. The archive differs from the repository in two points, since Galaxy shows a page
+alone. Text between `<!-- pictures -->` and `<!-- /pictures -->` is removed, and links of the README are absolute.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from pathlib import Path
 
 import yaml
 
+from . import repository
 from .controller import BIN, REPOSITORY
 
 PICTURES = re.compile(r"<!-- pictures -->\n.*?<!-- /pictures -->\n+", re.DOTALL)
 
 
 def copy_sources(source: Path) -> None:
-    """Copies the files that git would commit, without the pictures in Markdown files."""
+    """Copies the files that git would commit; Markdown as the archive has it."""
+    galaxy = yaml.safe_load((REPOSITORY / "galaxy.yml").read_text(encoding="utf-8"))
     command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     for name in filter(None, listed.stdout.split("\0")):
@@ -34,7 +36,10 @@ def copy_sources(source: Path) -> None:
             continue
         content = path.read_bytes()
         if path.suffix == ".md":
-            content = PICTURES.sub("", content.decode()).encode()
+            text = PICTURES.sub("", content.decode())
+            if name == galaxy["readme"]:
+                text = repository.make_links_absolute(text, galaxy["repository"], galaxy["version"])
+            content = text.encode()
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes(content)
 

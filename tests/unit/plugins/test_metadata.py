@@ -107,6 +107,13 @@ def test_every_module_is_run_by_an_integration_test(name):
 
 
 @pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_a_target_of_ansible_test(name):
+    tasks = ROOT / f"tests/integration/targets/{name}/tasks/main.yml"
+    assert tasks.exists(), f"{tasks.relative_to(ROOT)} is missing; begin with that of claw_instance"
+    assert f"clawhosters.cloud.{name}:" in tasks.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_every_module_stands_where_users_look_for_it(name):
     for place in ("docs/endpoints.md", "README.md"):
         assert f"`{name}`" in (ROOT / place).read_text(encoding="utf-8"), f"{place} does not name {name}"

@@ -1,0 +1,80 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The queries by which a controller counts managed instances, applied to real results as the controller does."""
+
+from __future__ import annotations
+
+import typing as t
+
+import jq
+import pytest
+import yaml
+
+from simulator.handle import Simulator
+from support.controller import REPOSITORY, Controller
+
+QUERIES: dict[str, dict[str, str]] = yaml.safe_load(
+    (REPOSITORY / "extensions/audit/event_query.yml").read_text(encoding="utf-8")
+)
+WITHOUT_INSTANCES = {"claw_account_info", "claw_billing_info", "claw_health_info", "claw_purchase", "report_file"}
+"""Modules whose results are about no instance."""
+
+TASKS: dict[str, tuple[dict[str, t.Any], list[tuple[str, int]]]] = {
+    "claw_instance": ({"name": "web-bot", "state": "stopped"}, [("web-bot", 7)]),
+    "claw_instance_info": ({}, [("web-bot", 7), ("shop-bot", 8)]),
+    "claw_fleet": ({"instances": [{"name": "shop-bot"}, {"id": 7}], "wait": False}, [("shop-bot", 8), ("web-bot", 7)]),
+    "claw_backup_restore": (
+        {"incident": "INC-1", "instance_name": "shop-bot", "wait": False},
+        [("shop-bot", 8)],
+    ),
+    "claw_addon": ({"id": 11, "config": {"usage_limit": 200}}, [("web-bot", 7)]),
+    "claw_addon_info": ({}, [("web-bot", 7)]),
+    "claw_backup_info": ({}, [("shop-bot", 8)]),
+}
+"""For each query a task, and what is to be counted then: names and ids."""
+
+
+def counted(module: str, result: object) -> list[tuple[str, int]]:
+    """Returns what the controller counts. Checks what its records need."""
+    found = []
+    for record in jq.compile(QUERIES[f"clawhosters.cloud.{module}"]["query"]).input_value(result).all():
+        assert set(record) == {"name", "canonical_facts", "facts"}
+        assert isinstance(record["name"], str)
+        assert None not in record["canonical_facts"].values()
+        found.append((record["name"], record["canonical_facts"]["clawhosters_instance_id"]))
+    return found
+
+
+def test_every_module_has_a_query_or_is_about_no_instance() -> None:
+    modules = {path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py")}
+    assert {name.removeprefix("clawhosters.cloud.") for name in QUERIES} == modules - WITHOUT_INSTANCES
+    assert set(TASKS) == modules - WITHOUT_INSTANCES
+
+
+def test_each_query_names_the_instances_of_a_real_result(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(
+        state={
+            "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "shop-bot"}],
+            "backups": [{"id": 80, "instance_id": 8, "created_at": "2h ago"}],
+            "addons": [{"id": 11, "instance_id": 7, "addon_type": "llm", "usage_limit": 100}],
+        },
+        switches={"transition_reads": 1},
+    )
+    tasks = [{f"clawhosters.cloud.{name}": options} for name, (options, _expected) in TASKS.items()]
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    assert run.rc == 0, run.screen
+    for (name, (_options, expected)), result in zip(TASKS.items(), run.all, strict=True):
+        assert counted(name, result) == expected, name
+    assert counted("claw_backup_info", {"backups": [{"id": 80, "instance_id": 8}]}) == [("instance 8", 8)]
+
+
+@pytest.mark.parametrize("module", TASKS)
+def test_a_query_counts_nothing_and_does_not_fail_where_there_is_no_instance(module: str) -> None:
+    keys = ("instance", "instances", "addon", "addons", "backups")
+    nothing: list[object] = [None, [], {}, "text", 5, [None, "text", {"id": None}, {"instance_id": None}]]
+    assert counted(module, {"censored": "the output has been hidden", "changed": False}) == []
+    assert counted(module, {"failed": True, "msg": "No instance is named web-bot."}) == []
+    for value in nothing:
+        assert counted(module, dict.fromkeys(keys, value)) == []
