@@ -86,8 +86,8 @@ def _suggest(given: object, known: tuple[str, ...]) -> str:
 
 
 def _format_entry(number: int, identity: object, name: object) -> str:
-    given = name if name not in (None, "") else None if identity is None else f"id {identity}"
-    return f"entry {number}" if given is None else f"entry {number}, {_quote(given)}"
+    given = str(name or "").strip() or ("" if identity is None else f"id {identity}")
+    return f"entry {number}, {_quote(given)}" if given else f"entry {number}"
 
 
 def _quote(text: object) -> str:
