@@ -382,7 +382,6 @@ def test_what_the_second_request_did_is_not_called_lost_by_what_comes_after(
     assert len(writes(simulator)) == 2
 
 
-
 @pytest.mark.parametrize(("state", "is_allowed"), [("started", True), ("stopped", False), ("restarted", False)])
 def test_one_that_is_busy_counts_as_if_it_came_to_run(
     simulator: Simulator, worker: Worker, state: str, is_allowed: bool

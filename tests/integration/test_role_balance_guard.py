@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 import pytest
@@ -43,6 +44,12 @@ def guard(controller: Controller, order: str = "", *flags: str, **variables: t.A
     return run
 
 
+def changed(run: Run) -> int:
+    found = re.search(r"changed=(\d+)", run.stdout)
+    assert found is not None, run.screen
+    return int(found[1])
+
+
 @pytest.mark.slice
 def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     simulator: Simulator, controller: Controller
@@ -67,6 +74,7 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     assert sorted(simulator.calls("POST *")) == ["POST /instances/2/stop", "POST /instances/3/stop"]
     again = guard(controller, order, balance_guard_min_days=6)
     assert "The balance lasts; there is nothing to do." in again.stdout
+    assert again.stdout.count("\nTASK [") == 5
     assert len(simulator.calls("POST *")) == 2
 
 
@@ -89,8 +97,21 @@ def test_an_order_that_is_not_clear_stops_nothing(
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot")
     assert run.rc != 0
-    assert "That is not enough: add instances" in run.screen
+    shortfall = (
+        "That is not enough: save another 68 Claws a day (add instances to balance_guard_stop_order), or buy 470"
+    )
+    assert run.stdout.count(shortfall) == 2  # in the plan and in the results
+    assert "The balance does not last for at least 7 days." in run.screen
+    assert changed(run) == 1
+    assert run.stdout.count("\nTASK [") == 9
     assert simulator.effects() == {"stops": 1}
+
+
+def test_a_balance_of_less_than_a_day_is_told_in_hours(simulator: Simulator, controller: Controller) -> None:
+    tell_summaries(simulator, 250, balance=25)
+    run = guard(controller, "demo-bot", "--check")
+    assert "25 Claws at 250 a day last 2 hours." in run.stdout
+    assert "0 days" not in run.screen
 
 
 def test_bad_variables_and_a_purchase_without_an_order_are_refused_before_anything_is_sent(
@@ -177,7 +198,7 @@ def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller
     run = guard(controller, "a-bot")
     assert run.rc != 0
     assert "Forecast of the service now: 2400 Claws at 450 a day last 5 days." in run.stdout
-    assert "That is not enough: add instances" in run.screen
+    assert "That is not enough: save another 108 Claws a day (add instances to balance_guard_stop_order)" in run.screen
     assert simulator.effects() == {"stops": 1}
 
 
@@ -196,7 +217,7 @@ def test_one_that_can_not_be_stopped_does_not_keep_it_from_the_next(
     simulator.fault("status", path="/instances/3/stop", status=422, code="validation_failed", times=None)
     run = guard(controller, "test-bot,spare-bot,demo-bot", balance_guard_min_days=5)
     assert run.rc != 0
-    assert "Stopping failed. 1 of 1 entries failed. test-bot:" in run.stdout
+    assert "test-bot (id 3) could not be stopped: POST /instances/3/stop was answered with 422" in run.stdout
     assert "Stopped: spare-bot (id 4)." in run.stdout
     assert "Forecast of the service now: 1000 Claws at 200 a day last 5 days." in run.stdout
     assert simulator.effects() == {"stops": 1}
@@ -207,8 +228,8 @@ def test_none_that_can_be_stopped_ends_it(simulator: Simulator, controller: Cont
     run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
     assert run.rc != 0
     assert "Stopped: none." in run.stdout
-    assert "entries failed. test-bot:" in run.stdout
-    assert "entries failed. spare-bot:" in run.stdout
+    assert "test-bot (id 3) could not be stopped:" in run.stdout
+    assert "spare-bot (id 4) could not be stopped:" in run.stdout
 
 
 def test_stops_that_the_service_does_not_count_yet_are_not_followed_by_more(

@@ -74,13 +74,14 @@ def build_plan(
     else:
         tried = {stop["id"] for one in rounds for stop in one["stops"]}
         candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
-        _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
+        cost_after = _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
         if not plan.is_sufficient_after:
             plan.lines.append(
-                "That is not enough: add instances to balance_guard_stop_order, or buy Claws."
+                "That is not enough: "
                 if plan.stops or tried
-                else "Stopping the instances in balance_guard_stop_order saves no Claws: add others, or buy Claws."
+                else "Stopping the instances in balance_guard_stop_order saves no Claws: "
             )
+            plan.lines[-1] += _format_shortfall(balance, cost_after, min_days)
     return plan
 
 
@@ -94,8 +95,8 @@ def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
 
 def _add_stops(
     plan: BalancePlan, candidates: list[Resource], savings: dict[str, int | None], balance: int, min_days: int
-) -> None:
-    """Adds candidates to the plan, in order, until the forecast holds."""
+) -> int:
+    """Adds candidates to the plan, in order, until the forecast holds. Returns the Claws a day after them."""
     cost = plan.cost or 0
     for instance in candidates:
         if plan.is_sufficient_after:
@@ -110,8 +111,19 @@ def _add_stops(
         plan.stops.append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
         # With the name, claw_fleet fails if the id belongs to another instance by then.
         plan.fleet_entries.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
-        plan.lines.append(f"Stop {name}: saves {saved} Claws a day, then the balance lasts {_format_days(days)}.")
+        lasting = format_lasting(balance, cost, days)
+        plan.lines.append(f"Stop {name}: saves {saved} Claws a day, then the balance lasts {lasting}.")
         plan.is_sufficient_after = days is None or days >= min_days
+    return cost
+
+
+def _format_shortfall(balance: int, cost: int, min_days: int) -> str:
+    """Returns what else makes the balance last: what must be saved a day, or bought."""
+    saved, bought = cost - balance // max(min_days, 1), cost * min_days - balance
+    if saved <= 0 or bought <= 0:
+        # The days that the service reports contradict its own numbers.
+        return "add instances to balance_guard_stop_order, or buy Claws."
+    return f"save another {saved} Claws a day (add instances to balance_guard_stop_order), or buy {bought} Claws."
 
 
 def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:
@@ -187,7 +199,7 @@ def format_forecast(forecast: Forecast) -> str:
         return f"The balance is {_format_claws(balance)}, the daily cost is {_format_claws(cost)}.{left}"
     if cost <= 0:
         return f"{balance} Claws, and no costs."
-    return f"{balance} Claws at {cost} a day last {_format_days(days)}."
+    return f"{balance} Claws at {cost} a day last {format_lasting(balance, cost, days)}."
 
 
 def days_left(balance: int | None, cost: int | None) -> int | None:
@@ -202,6 +214,14 @@ def parse_number(value: t.Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 10**15:
         return None
     return int(value)
+
+
+def format_lasting(balance: int, cost: int, days: int | None) -> str:
+    """Returns how long the balance lasts: full days, or hours if it is less than a day."""
+    hours = balance * 24 // cost if days == 0 and cost > 0 else 0
+    if not 0 < balance or days != 0 or hours >= 24:
+        return _format_days(days)
+    return "less than an hour" if hours < 1 else "1 hour" if hours == 1 else f"{hours} hours"
 
 
 def _format_days(days: int | None) -> str:

@@ -65,7 +65,7 @@ def carried_out(listing: list[dict], planned: list) -> list[dict]:
 def test_a_second_plan_after_the_first_is_empty_but_for_restarts(listing, declared):
     planned = valid_plan(declared, listing)
     assert len(planned) == len(declared)
-    again = plan(declared, carried_out(listing, planned))
+    again = valid_plan(declared, carried_out(listing, planned))
     for first, second in zip(planned, again, strict=True):
         if first.error is None and first.action in POWER:
             # A name that fits nobody any more is what `absent` wants.

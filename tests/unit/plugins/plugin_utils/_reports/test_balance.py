@@ -104,6 +104,41 @@ def test_no_instance_is_tried_twice():
     assert plan.lines[-1].startswith("That is not enough")
 
 
+@pytest.mark.parametrize(
+    ("balance", "cost", "days", "lasts"),
+    [
+        (1000, 250, 4, "4 days"),
+        (300, 250, 1, "1 day"),
+        (25, 250, 0, "2 hours"),
+        (11, 250, 0, "1 hour"),
+        (5, 250, 0, "less than an hour"),
+        (0, 250, 0, "0 days"),
+        (-5, 250, 0, "0 days"),
+        (1000, 250, 0, "0 days"),  # the service contradicts itself
+    ],
+)
+def test_less_than_a_day_is_told_in_hours(balance, cost, days, lasts):
+    assert (
+        build_plan(billing(balance, cost, days), FLEET, [], 0)
+        .lines[0]
+        .startswith(f"{balance} Claws at {cost} a day last {lasts}. ")
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "days", "line"),
+    [
+        (["bot-3"], 10, "That is not enough: save another 90 Claws a day (add instances to"),
+        (["bot-3"], 10, "or buy 900 Claws."),
+        ([], 10, "saves no Claws: save another 150 Claws a day"),
+        ([], 4, "saves no Claws: add instances to balance_guard_stop_order, or buy Claws."),
+    ],
+)
+def test_what_is_missing_is_told(order, days, line):
+    reported = 3 if days == 4 else 4
+    assert line in build_plan(billing(days=reported), FLEET, order, days).lines[-1]
+
+
 ANYTHING = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.none(), max_size=2)
 )
