@@ -65,7 +65,7 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
         "NAME",
         "dead-bot",
         "sick-bot",
-        "日本語のとても長い名前の…",
+        "日本語のとても長い…",
     ]
     assert lines[0] == "3 of 5 instances need attention. 1 has no fresh backup."
     assert lines[-2].split() == ["old-bot", "5", "running", "healthy", "1", "d", "16", "h,", "overdue"]

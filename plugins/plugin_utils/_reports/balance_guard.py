@@ -125,9 +125,8 @@ class _Guard:
         lines += self.failures
         if self.plan.lines and not check_mode and (self.rounds or params["bought"]):
             lines.append(f"Forecast of the service now: {self.plan.lines[0]}")
-        if not self.plan.is_sufficient_after:
-            lines += self.plan.lines[1:][-1:]
-        return lines
+        # In check mode the plan has just shown it.
+        return lines if check_mode else [*lines, *self.plan.shortfall]
 
     def _format_problem(self, check_mode: bool) -> str:
         """Returns why the role fails; empty if it does not. The report has the details."""
