@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._formatting import fit, text_width
+from .._formatting import EMPTY, fit, text_width
 
 Data = dict[str, t.Any]
 
@@ -54,4 +54,4 @@ def _format_row(row: Data) -> tuple[str, ...]:
     age = f"{backup['age']}, overdue" if backup["word"] == "overdue" else backup["age"]
     # Ansible prints a message as JSON, where these characters are escaped and take two columns.
     name = row["name"].translate({ord('"'): "'", ord("\\"): "/"})
-    return (name, row["id"], row["status"], row["health"], age)
+    return tuple("-" if value == EMPTY else value for value in (name, row["id"], row["status"], row["health"], age))

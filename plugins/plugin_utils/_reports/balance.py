@@ -221,7 +221,7 @@ def parse_number(value: t.Any) -> int | None:
 def format_lasting(balance: int, cost: int, days: int | None) -> str:
     """Returns how long the balance lasts: full days, or hours if it is less than a day."""
     hours = balance * 24 // cost if days == 0 and cost > 0 else 0
-    if not 0 < balance or days != 0 or hours >= 24:
+    if not balance > 0 or days != 0 or hours >= 24:
         return _format_days(days)
     return "less than an hour" if hours < 1 else "1 hour" if hours == 1 else f"{hours} hours"
 

@@ -58,8 +58,9 @@ def test_other_entries_are_left_to_the_validation_and_to_the_list_of_instances(e
 
 @given(st.lists(st.dictionaries(st.text(max_size=3) | st.sampled_from(["id", "name", "state"]), st.none() | st.text())))
 def test_any_entry_is_explained_on_one_line(entries):
+    report: list[str] = []
     try:
         require_valid_entries(entries)
     except FaultyListError as error:
-        assert str(error).isprintable()
-        assert all(fault.isprintable() for fault in error.result["report"])
+        report = [str(error), *error.result["report"]]
+    assert all(line.isprintable() for line in report)

@@ -69,8 +69,10 @@ def test_what_was_done_is_named_beside_what_failed():
         ),
         (
             Limits(None, 0),
-            "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). "
-            "Its backups may be deleted too.",
+            (
+                "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). "
+                "Its backups may be deleted too."
+            ),
         ),
     ],
 )

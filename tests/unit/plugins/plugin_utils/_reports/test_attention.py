@@ -44,12 +44,12 @@ def test_the_worst_come_first_and_the_well_do_not_come():
     ages = {1: "2026-02-01T10:00:00Z", 2: "2026-01-01T10:00:00Z", 4: "2026-02-03T09:00:00Z", 6: "2026-02-03T08:00:00Z"}
     assert table(instances, [backup(*item) for item in ages.items()]) == [
         "NAME   ID  STATUS                 HEALTH     NEWEST BACKUP",
-        "dead   7   deploy failed          –          none",
+        "dead   7   deploy failed          -          none",
         "sick   6   running                unhealthy  2 h 0 min",
-        "waits  5   pending configuration  –          none",
+        "waits  5   pending configuration  -          none",
         "bare   3   running                healthy    none",
         "later  2   running                healthy    33 d 0 h, overdue",
-        "late   1   stopped                –          2 d 0 h, overdue",
+        "late   1   stopped                -          2 d 0 h, overdue",
     ]
     assert table(instances[3:4], [backup(4, ages[4])]) == []
 
