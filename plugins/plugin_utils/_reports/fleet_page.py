@@ -64,8 +64,8 @@ def build_page(
     """Returns the variables of the template.
 
     ``billing`` may be empty and ``backups`` None if they could not be read. ``journal`` is the text of the journal.
-    ``options``: ``max_age`` of a backup, ``title``, ``script``, ``notices``, and ``journal_problem``: why the journal is
-    not reliable.
+    ``options``: ``max_age`` of a backup, ``title``, ``script``, ``notices``, and ``journal_problem``: why the journal
+    is not reliable.
     """
     max_age: timedelta = options["max_age"]
     summary = as_dict(billing.get("summary"))
