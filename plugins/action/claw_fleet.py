@@ -31,5 +31,5 @@ class ActionModule(ControllerAction):
 
 def _format_diff(before: dict[str, t.Any], after: dict[str, t.Any]) -> str:
     """Returns the diff as Ansible shows it."""
-    texts = [json.dumps(statuses, indent=4, ensure_ascii=False).splitlines() for statuses in (before, after)]
-    return "\n".join(difflib.unified_diff(*texts, "before", "after", lineterm=""))
+    old, new = (json.dumps(statuses, indent=4, ensure_ascii=False).splitlines() for statuses in (before, after))
+    return "\n".join(difflib.unified_diff(old, new, "before", "after", lineterm=""))
