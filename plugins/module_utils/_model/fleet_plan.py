@@ -122,7 +122,7 @@ def _plan_entry(entry: Entry, index: InstanceIndex) -> Job:
         job = Job(entry.wanted, found)
         job.decide(found)
         return job
-    similar = index.find_similar_name(entry.name)
+    similar = index.find_similar_name(entry.name) if entry.instance_id is None else None
     missing = f"no such instance; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else ""
     if entry.wanted == "absent":
         return Job(entry.wanted, warning=missing)

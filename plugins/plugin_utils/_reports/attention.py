@@ -20,6 +20,8 @@ _GAP = "  "
 _HEADINGS = ("NAME", "ID", "STATUS", "HEALTH", "NEWEST BACKUP")
 _LIMITS = ((11, 21, 9, 18), (11, 14, 9, 18))
 """Most columns of each field but the name, which gets the rest. The second, if that rest is too short."""
+_UNESCAPED = {ord('"'): "'", ord("\\"): "/"}
+"""Ansible prints a message as JSON, where these characters are escaped and take two columns."""
 _NAME_WIDTH = 16
 """Columns that a name has at least, if a shorter status allows it."""
 
@@ -52,6 +54,5 @@ def _choose_widths(needed: list[int]) -> list[int]:
 def _format_row(row: Data) -> tuple[str, ...]:
     backup = row["backup"]
     age = f"{backup['age']}, overdue" if backup["word"] == "overdue" else backup["age"]
-    # Ansible prints a message as JSON, where these characters are escaped and take two columns.
-    name = row["name"].translate({ord('"'): "'", ord("\\"): "/"})
-    return tuple("-" if value == EMPTY else value for value in (name, row["id"], row["status"], row["health"], age))
+    cells = (row["name"], row["id"], row["status"], row["health"], age)
+    return tuple("-" if cell == EMPTY else cell.translate(_UNESCAPED) for cell in cells)

@@ -90,7 +90,7 @@ def test_an_instance_that_is_declared_by_id_and_by_name_is_a_fault():
         (Entry(1, None, "", "absent"), None, "name is empty"),
         (Entry(1, None, "c", "started"), None, "no such instance: instances are created in the dashboard."),
         (Entry(1, None, "spare-bto", "started"), None, "no such instance; did you mean spare-bot?"),
-        (Entry(1, 9, "c", "started"), None, "no such instance"),
+        (Entry(1, 9, "spare-bot", "started"), None, "no such instance: instances are created in the dashboard."),
         (Entry(1, 9, None, "absent"), None, None),
         (Entry(1, None, "c", "absent"), None, None),
     ],
