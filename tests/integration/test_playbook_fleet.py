@@ -124,7 +124,7 @@ def test_deleting_must_be_allowed(simulator: Simulator, controller: Controller) 
             "1 instance would be deleted, more than fleet_max_deletions (0) allows: old-bot (id 4). "
             "Its backups may be deleted too. Nothing was sent."
         )
-        assert "old-bot (id 4): to delete (now running); its backups may be deleted too" in shown(run)
+        assert "old-bot (id 4): to delete (now running), perhaps with its backups" in shown(run)
         assert run.says("entry 2, web-bto: no such instance; did you mean web-bot?")
     assert simulator.effects() == {}
     run = apply(controller, declared, fleet_max_deletions=1)
@@ -138,4 +138,4 @@ def test_what_is_wrong_as_a_whole_fails_at_once(simulator: Simulator, controller
     simulator.fault("forbidden", path="/instances", times=None)
     run = apply(controller, [{"name": "web-bot"}])
     assert "was answered with 403" in failure(run)
-    assert "Show the results" not in run.stdout
+    assert "Show each entry" not in run.stdout

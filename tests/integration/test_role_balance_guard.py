@@ -65,12 +65,12 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
         assert "It must last for at least 6 days." in screen
         assert "Skip off-bot (id 5): it is stopped." in screen
         assert "Skip plan-bot (id 6): it is billed monthly." in screen
-        assert "Stop demo-bot (id 2): saves 40 Claws a day, then it lasts 4 days." in screen
-        assert "Stop test-bot (id 3): saves 60 Claws a day, then it lasts 6 days." in screen
+        assert "Stop demo-bot (id 2): saves 40 Claws a day; it lasts 4 days." in screen
+        assert "Stop test-bot (id 3): saves 60 Claws a day; it lasts 6 days." in screen
         assert "spare-bot" not in screen
     assert "Would be stopped: demo-bot (id 2), test-bot (id 3)." in plan.stdout
     assert "Stopped: demo-bot (id 2), test-bot (id 3)." in run.stdout
-    assert "Forecast of the service now: 1000 Claws at 150 a day last 6 days." in run.stdout
+    assert "The forecast now: 1000 Claws at 150 a day last 6 days." in run.stdout
     # They are stopped side by side.
     assert sorted(simulator.calls("POST *")) == ["POST /instances/2/stop", "POST /instances/3/stop"]
     again = guard(controller, order, balance_guard_min_days=6)
@@ -103,6 +103,8 @@ def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: 
     assert "The balance does not last for at least 7 days." in run.screen
     assert changed(run) == 1
     assert run.stdout.count("\nTASK [") == 9
+    printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
+    assert all(len(line) <= 80 for line in printed), printed
     assert simulator.effects() == {"stops": 1}
 
 
@@ -185,10 +187,10 @@ def addon_that_the_summary_does_not_count(simulator: Simulator) -> None:
 def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot,b-bot,c-bot")
     assert run.rc == 0, run.screen
-    assert "Stop a-bot (id 1): saves 375 Claws a day, then it lasts 8 days." in run.stdout
+    assert "Stop a-bot (id 1): saves 375 Claws a day; it lasts 8 days." in run.stdout
     assert "2400 Claws at 450 a day last 5 days." in run.stdout
     assert "Stopped: a-bot (id 1), b-bot (id 2)." in run.stdout
-    assert "Forecast of the service now: 2400 Claws at 225 a day last 10 days." in run.stdout
+    assert "The forecast now: 2400 Claws at 225 a day last 10 days." in run.stdout
     assert simulator.calls("POST *") == ["POST /instances/1/stop", "POST /instances/2/stop"]
 
 
@@ -196,7 +198,7 @@ def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, c
 def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot")
     assert run.rc != 0
-    assert "Forecast of the service now: 2400 Claws at 450 a day last 5 days." in run.stdout
+    assert "The forecast now: 2400 Claws at 450 a day last 5 days." in run.stdout
     assert "That is not enough by 108 Claws a day, or 750 Claws in all." in run.screen
     assert simulator.effects() == {"stops": 1}
 
@@ -218,7 +220,7 @@ def test_one_that_can_not_be_stopped_does_not_keep_it_from_the_next(
     assert run.rc != 0
     assert "test-bot (id 3) could not be stopped: POST /instances/3/stop was answered with 422" in run.stdout
     assert "Stopped: spare-bot (id 4)." in run.stdout
-    assert "Forecast of the service now: 1000 Claws at 200 a day last 5 days." in run.stdout
+    assert "The forecast now: 1000 Claws at 200 a day last 5 days." in run.stdout
     assert simulator.effects() == {"stops": 1}
 
 
@@ -271,7 +273,7 @@ def test_a_fault_after_a_stop_loses_nothing_of_the_report(simulator: Simulator, 
     assert run.rc != 0
     assert "Stopped: test-bot (id 3)." in run.stdout
     assert "Reading the service again failed, so nothing more is stopped." in run.stdout
-    assert "Forecast of the service now" not in run.stdout
+    assert "The forecast now" not in run.stdout
     assert simulator.effects() == {"stops": 1}
 
 

@@ -73,7 +73,7 @@ def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[
             failed.append(f"{entry.label}: {job.error}")
         elif change in _WORDS:
             found = t.cast("Resource", job.found)
-            backups = "; its backups may be deleted too" if change is Action.DELETE else ""
+            backups = ", perhaps with its backups" if change is Action.DELETE else ""
             status = one_line(found.get("status"), NAME_LIMIT)
             changed.append(f"{label(found)}: {_WORDS[change][done]} ({'was' if done else 'now'} {status}){backups}")
     unchanged = len(jobs) - len(changed) - len(failed)

@@ -124,7 +124,7 @@ class _Guard:
             lines.append(f"{'Would be stopped' if check_mode else 'Stopped'}: {', '.join(names) or 'none'}.")
         lines += self.failures
         if self.plan.lines and not check_mode and (self.rounds or params["bought"]):
-            lines.append(f"Forecast of the service now: {self.plan.lines[0]}")
+            lines.append(f"The forecast now: {self.plan.lines[0]}")
         # In check mode the plan has just shown it.
         return lines if check_mode else [*lines, *self.plan.shortfall]
 

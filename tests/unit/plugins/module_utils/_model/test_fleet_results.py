@@ -34,7 +34,7 @@ ENTRIES = [
 def test_a_plan_ends_with_failures_and_the_sum():
     report = build_result(ENTRIES, plan(ENTRIES, LISTING), done=False)["report"]
     assert report == [
-        "bot-1 (id 1): to delete (now running); its backups may be deleted too",
+        "bot-1 (id 1): to delete (now running), perhaps with its backups",
         "bot-2 (id 2): to start (now stopped)",
         "bot-3 (id 3): to start (now stopped)",
         "bot-4 (id 4): to stop (now deploying)",
