@@ -358,9 +358,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         candidates = [(instance, build_host_variables(instance, prefix)) for instance in instances]
         kept = [(instance, variables) for instance, variables in candidates if self._matches_filters(variables)]
         if len(kept) < self.get_option("min_hosts"):
+            statuses = self._wanted()["status"]
+            selected = "in all" if statuses is None else f"with a wanted status ({', '.join(statuses)})"
             raise SettingsError(
                 f"{len(kept)} instances became hosts, fewer than min_hosts ({self.get_option('min_hosts')}). "
-                f"{len(instances)} have a status in statuses ({', '.join(self.get_option('statuses'))})."
+                f"There are {len(instances)} instances {selected}, of which filters excluded "
+                f"{len(instances) - len(kept)}."
             )
         wanted = {str(instance["id"]): self._find_host_name(instance, variables) for instance, variables in kept}
         group = self._safe_group()

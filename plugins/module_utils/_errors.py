@@ -22,6 +22,9 @@ SERVICE_TEXT_LIMIT = 200
 MESSAGE_LIMIT = 4000
 """Characters of a whole message."""
 
+_SIMILAR = 0.8
+"""Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
+
 
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
     """Returns ``text`` on one line, without control characters, truncated to ``limit`` characters."""
@@ -53,6 +56,20 @@ def with_suggestion(name: str, known: t.Iterable[str]) -> str:
     """Returns ``name``, with a similar one of the ``known`` names if there is one: ``tire (do you mean tier?)``."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"{name} (do you mean {near[0]}?)" if near else name
+
+
+def find_similar(name: str, known: t.Iterable[str]) -> str | None:
+    """Returns the name in ``known`` that ``name`` is probably a misspelling of; None if there is none.
+
+    Names with other digits are other names: ``worker-2`` is no misspelling of ``worker-1``.
+    """
+    by_folded = {one.casefold(): one for one in known if _digits(one) == _digits(name)}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=_SIMILAR)
+    return by_folded[near[0]] if near else None
+
+
+def _digits(name: str) -> str:
+    return "".join(character for character in name if character.isdigit())
 
 
 class ClawHostersError(Exception):

@@ -14,14 +14,18 @@ description:
   - Brings each instance of a list to its state, as M(clawhosters.cloud.claw_instance) does for one. Without changes
     this costs one request per page of the list of instances, for any number of entries.
   - Sends changes concurrently, and waits for all of them at once.
-  - A failed entry does not stop the others. The task fails at the end, with the result of each entry.
+  - A failed entry does not stop the others. The task fails at the end, with the result of each entry, and is changed if
+    anything was. The recap of Ansible counts no changes of a failed task; the playbook C(clawhosters.cloud.fleet) shows
+    how to count them.
+  - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key or state, an
+    entry with neither name nor id, and two entries for the same instance.
   - Instances that are not in O(instances) are not changed.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   instances:
     description:
-      - The instances and their states. Two entries for the same instance must have the same state.
+      - The instances and their states, each instance once.
     type: list
     elements: dict
     required: true
@@ -47,7 +51,12 @@ options:
     default: started
   max_changes:
     description:
-      - The task fails before the first change if more instances than this would change.
+      - The task fails before the first change if more instances than this would change. In check mode it shows the plan
+        first.
+    type: int
+  max_deletions:
+    description:
+      - The same for deletions. V(0) allows none.
     type: int
 extends_documentation_fragment:
   - clawhosters.cloud.api
@@ -86,6 +95,7 @@ EXAMPLES = r"""
   clawhosters.cloud.claw_fleet:
     instances: "{{ dict(budget.instances | map(attribute='id') | product(['stopped'])) | dict2items('id', 'state') }}"
     max_changes: 20
+    max_deletions: 0
     wait: false
 
 - name: Start instances, and wait at most ten minutes until they are healthy
@@ -136,6 +146,12 @@ instances:
       type: str
   sample:
     - {id: 7, name: web-bot, state: started, before: stopped, after: running, changed: true, failed: false, msg: ""}
+report:
+  description: A line for each entry that changed or failed, and the sum; or a line for each fault of the list.
+  returned: if the list of instances was read, and for a list with faults
+  type: list
+  elements: str
+  sample: ["web-bot (id 7): started (was stopped)", "1 started; 58 as declared."]
 summary:
   description: The number of entries that needed no change, were changed, and failed. Each entry counts once.
   returned: if the list of instances was read
@@ -160,8 +176,11 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import PartialError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import Entry, build_result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    Entry,
+    require_valid_entries,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_results import Limits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
@@ -187,29 +206,22 @@ SPEC = ArgumentSpec(
         },
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
         "max_changes": {"type": "int"},
-    }
+        "max_deletions": {"type": "int"},
+    },
+    require_valid=lambda options: require_valid_entries(options.get("instances")),
 ).merge(API, wait_arguments(300))
-
-LISTED = 3
-"""Failed entries that ``msg`` explains; ``instances`` has all of them."""
 
 
 def run(context: ModuleContext) -> Result:
     """Brings every entry to its state. Fails at the end if an entry failed."""
     params = context.params
-    entries = [Entry(item["id"], item["name"], item["state"] or params["state"]) for item in params["instances"]]
+    require_valid_entries(params["instances"])
+    entries = [
+        Entry(number, item["id"], item["name"], item["state"] or params["state"])
+        for number, item in enumerate(params["instances"], 1)
+    ]
     fleet = Fleet(context.client, context.waiter(), params["wait_healthy"], context.warn)
-    jobs = fleet.ensure(entries, params["max_changes"])
-    result = build_result(entries, jobs)
-    failed = [f"{entry['name'] or entry['id']}: {entry['msg']}" for entry in result["instances"] if entry["failed"]]
-    if failed:
-        more = f" And {len(failed) - LISTED} more." if len(failed) > LISTED else ""
-        raise PartialError(
-            f"{len(failed)} of {len(entries)} entries failed. {' '.join(failed[:LISTED])}{more}",
-            result,
-            next((job.cause for job in jobs if job.cause), None),
-        )
-    return result
+    return fleet.ensure(entries, Limits(params["max_changes"], params["max_deletions"]))
 
 
 def main() -> None:

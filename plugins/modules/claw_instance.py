@@ -140,7 +140,8 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import one_line
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import NAME_LIMIT, STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
@@ -149,7 +150,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import find_instance
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import find_instance_or_similar
 
 SPEC = ArgumentSpec(
     {
@@ -165,8 +166,12 @@ def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state (contract 4)."""
     params = context.params
     manager = InstanceManager(context.client, context.waiter(), params["wait_healthy"], context.warn)
-    found = find_instance(context.client, params["id"], params["name"])
+    found, similar = find_instance_or_similar(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
+    if similar:
+        sought += f" (did you mean {one_line(similar, NAME_LIMIT)}?)"
+        if params["state"] == "absent":
+            context.warn(f"There is no instance {sought}, so nothing is deleted.")
     return manager.ensure_state(found, params["state"], sought).as_result("instance")
 
 

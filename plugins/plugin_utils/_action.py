@@ -13,13 +13,14 @@ import typing as t
 from pathlib import Path
 from types import ModuleType
 
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator, ValidationResult
 from ansible.module_utils.common.parameters import remove_values
 from ansible.module_utils.errors import AnsibleValidationErrorMultiple, UnsupportedError
 from ansible.plugins.action import ActionBase
 
+from ..module_utils._errors import ClawHostersError
 from ..module_utils._http.stats import RequestStats
-from ..module_utils._module.runner import ModuleRunner
+from ..module_utils._module.runner import ModuleRunner, build_failure
 from ._display import display_progress
 from ._unsafe import mark_result_unsafe
 
@@ -55,8 +56,8 @@ class ControllerAction(ActionBase):
         params = _to_plain_json(validation.validated_parameters)
         redacted = self.MODULE.SPEC.redact(params)
         secrets |= redacted.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
-        if validation.error_messages:
-            result = {"failed": True, "msg": self._format_error(validation.errors), "api": RequestStats().as_dict()}
+        if failure := self._find_invalid(args, validation):
+            result = {**failure, "api": RequestStats().as_dict()}
         else:
             runner = ModuleRunner(
                 params,
@@ -75,6 +76,15 @@ class ControllerAction(ActionBase):
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
         return mark_result_unsafe(_redact(result, secrets))
+
+    def _find_invalid(self, args: dict[str, t.Any], validation: ValidationResult) -> dict[str, t.Any] | None:
+        """Returns the result for invalid options; None if they are valid."""
+        try:
+            if self.MODULE.SPEC.require_valid:
+                self.MODULE.SPEC.require_valid(_to_plain_json(args))
+        except ClawHostersError as error:
+            return build_failure(error)
+        return {"failed": True, "msg": self._format_error(validation.errors)} if validation.error_messages else None
 
     def _format_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """Returns the error message that a module process would return for invalid options."""

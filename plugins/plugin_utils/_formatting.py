@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import typing as t
+import unicodedata
 from datetime import datetime
 
 import yaml
@@ -43,6 +44,27 @@ def format_label(name: object, identity: object) -> str:
         if name not in (None, "")
         else f"id {one_line(identity, 20)}"
     )
+
+
+def text_width(text: str) -> int:
+    """Returns the columns of a terminal that ``text`` takes: two for a wide character, none for a combining one."""
+    return sum(map(_character_width, text))
+
+
+def _character_width(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def fit(text: str, width: int) -> str:
+    """Returns ``text`` in exactly ``width`` columns: padded, or cut with an ellipsis."""
+    if text_width(text) > width:
+        kept = text
+        while text_width(kept) > width - 1:
+            kept = kept[:-1]
+        text = f"{kept}…"
+    return text + " " * (width - text_width(text))
 
 
 def slugify(text: str) -> str:

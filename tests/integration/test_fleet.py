@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.worker import Worker
@@ -111,10 +111,11 @@ def test_one_bad_entry_leaves_the_others_done_and_is_reported_with_them(simulato
     messages = [entry["msg"] for entry in result["instances"]]
     assert messages[0] == messages[5] == ""
     assert "Top it up" in messages[1]
-    assert "no such instance" in messages[2]
+    assert messages[2] == "no such instance: instances are created in the dashboard."
     assert "ids 4, 5" in messages[3]
     assert "is named bot-3, not bot-4" in messages[4]
-    assert result["msg"].startswith("4 of 6 entries failed. bot-2: It has the status paused")
+    assert result["msg"].startswith("4 of 6 entries failed: entry 2, bot-2: It has the status paused")
+    assert result["msg"].endswith(" And 1 more. Changed: bot-1 (id 1), bot-3 (id 3).")
     assert result["msg"].isprintable()
 
 
@@ -123,23 +124,24 @@ def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, w
     declared = [{"id": 1}, {"id": 2}, {"id": 3}]
     result = worker.run(claw_fleet, instances=declared, state="stopped", max_changes=1)
     assert result["failed"] is True
-    assert "2 of the instances would change, more than max_changes (1)" in result["msg"]
+    assert "2 instances would change, more than max_changes (1) allows: 2 to stop. Nothing was sent." in result["msg"]
+    assert result["changed"] is False
+    assert result["diff"]["before"] == result["diff"]["after"]
     assert writes(simulator) == []
+    plan = worker.run(claw_fleet, check=True, instances=declared, state="stopped", max_changes=1)
+    assert (plan["failed"], plan["changed"], plan["msg"]) == (True, True, result["msg"])
+    assert plan["diff"]["after"] == {"bot-1 (id 1)": "stopped", "bot-2 (id 2)": "stopped", "bot-3 (id 3)": "stopped"}
     assert worker.run(claw_fleet, instances=declared, state="stopped", max_changes=2)["summary"]["changed"] == 2
 
 
-def test_an_instance_that_is_declared_twice_is_changed_once(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("stopped"))
-    result = worker.run(claw_fleet, instances=[{"id": 1}, {"name": "bot-1"}])
-    assert result["summary"] == {"ok": 1, "changed": 1, "failed": 0}
-    assert writes(simulator) == ["POST /instances/1/start"]
-
-
-def test_an_instance_that_is_declared_to_be_two_things_is_left_alone(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("stopped"))
-    result = worker.run(claw_fleet, instances=[{"id": 1}, {"name": "bot-1", "state": "absent"}])
-    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 2}
-    assert "declared twice" in result["instances"][0]["msg"]
+@pytest.mark.parametrize("again", [{"id": 1}, {"name": "bot-1"}, {"name": "bot-1", "state": "absent"}])
+def test_an_instance_that_is_declared_twice_changes_nothing(
+    simulator: Simulator, worker: Worker, again: dict[str, t.Any]
+) -> None:
+    simulator.reset(state=fleet("stopped", "stopped"))
+    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}, again])
+    assert result["failed"] is True
+    assert "is declared already, in entry 1" in result["msg"]
     assert writes(simulator) == []
 
 
@@ -253,12 +255,35 @@ def test_a_refusal_that_finds_one_busy_is_decided_once_more(simulator: Simulator
         assert writes(simulator) == ["POST /instances/1/stop", "POST /instances/2/stop"]
 
 
-def test_a_deletion_is_warned_of_and_waited_for(simulator: Simulator, worker: Worker) -> None:
+def test_a_deletion_needs_its_limit_and_is_waited_for(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("running", "deleting"), switches={"transition_reads": 2})
     simulator.set_instance(2, settles_to="gone", settles_after_reads=3)
-    result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], state="absent")
+    declared = [{"id": 1}, {"id": 2}]
+    refused = worker.run(claw_fleet, instances=declared, state="absent", max_deletions=0)
+    assert (
+        "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). Its backups" in refused["msg"]
+    )
+    assert writes(simulator) == []
+    result = worker.run(claw_fleet, instances=declared, state="absent", max_deletions=1)
     assert result["summary"] == {"ok": 1, "changed": 1, "failed": 0}
-    assert any("may delete its backups" in warning for warning in worker.warnings)
+
+
+def test_a_deletion_of_nobody_is_warned_of_if_somebody_has_nearly_this_name(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.reset(state=fleet("running"))
+    simulator.set_instance(1, name="support-bot")
+    declared = [{"name": "Suport-bot", "state": "absent"}, {"name": "old-bot", "state": "absent"}]
+    assert worker.run(claw_fleet, instances=declared)["summary"] == {"ok": 2, "changed": 0, "failed": 0}
+    worker.run(claw_instance, name="support-bto", state="absent")
+    worker.run(claw_instance, name="old-bot", state="absent")
+    assert worker.warnings == [
+        "entry 1, Suport-bot: no such instance; did you mean support-bot? Nothing is deleted for this entry.",
+        "There is no instance named support-bto (did you mean support-bot?), so nothing is deleted.",
+    ]
+    missing = worker.run(claw_instance, name="support-bto", state="stopped")
+    assert "no instance named support-bto (did you mean support-bot?), so it can't be stopped" in missing["msg"]
+    assert writes(simulator) == []
 
 
 def test_in_a_playbook_with_its_diff_on_the_screen(simulator: Simulator, controller: Controller) -> None:
@@ -269,9 +294,24 @@ def test_in_a_playbook_with_its_diff_on_the_screen(simulator: Simulator, control
     assert run.result["changed"] is True
     assert '-    "bot-1 (id 1)": "stopped"' in run.stdout
     assert '+    "bot-1 (id 1)": "running"' in run.stdout
-    run = controller.task({"instances": [{"state": "stopped"}]}, module="claw_fleet")
+    run = controller.task({"instances": [{"state": "stopped"}, {"nam": "a"}, "name=bot-1"]}, module="claw_fleet")
     assert run.rc != 0
-    assert "one of the following is required: id, name" in run.result["msg"]
+    assert "has 3 faults, and nothing was changed: entry 1: it has neither id nor name; entry 2: " in run.result["msg"]
+    assert writes(simulator) == []
+
+
+def test_a_failed_task_shows_the_diff_of_what_was_done_and_names_it(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.reset(state=fleet("stopped", "running"))
+    options = {"instances": [{"name": "bot-1"}, {"name": "nobody"}, {"name": "bot-2"}]}
+    run = controller.task(options, "--diff", module="claw_fleet")
+    assert run.rc == 2
+    assert run.result["changed"] is True
+    assert '-    "bot-1 (id 1)": "stopped"' in run.stderr
+    assert '+    "bot-1 (id 1)": "running"' in run.stderr
+    assert "1 of 3 entries failed: entry 2, nobody: no such instance" in run.stdout
+    assert "Changed: bot-1 (id 1)." in run.stdout
 
 
 def test_one_that_settles_into_what_was_wanted_must_be_healthy_too(simulator: Simulator, worker: Worker) -> None:
@@ -340,15 +380,6 @@ def test_what_the_second_request_did_is_not_called_lost_by_what_comes_after(
     assert "not started within 30 s (wait_timeout)" in entry["msg"]
     assert "lost" not in entry["msg"]
     assert len(writes(simulator)) == 2
-
-
-def test_a_contradiction_is_not_forgotten_for_what_the_detail_shows(simulator: Simulator, worker: Worker) -> None:
-    simulator.reset(state=fleet("error", can_start=True, can_stop=True))
-    declared = [{"id": 1, "state": "started"}, {"id": 1, "state": "stopped"}]
-    result = worker.run(claw_fleet, instances=declared)
-    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 2}
-    assert all("declared twice" in entry["msg"] for entry in result["instances"])
-    assert writes(simulator) == []
 
 
 @pytest.mark.parametrize(("state", "is_allowed"), [("started", True), ("stopped", False), ("restarted", False)])

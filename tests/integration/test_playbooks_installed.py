@@ -25,21 +25,18 @@ pytestmark = pytest.mark.xdist_group("playbooks_installed")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A collections path into which the archive was installed, as it would be built from what git would commit."""
     folder = tmp_path_factory.mktemp("installed")
-    collections = folder / "collections"
-    environment = {**os.environ, "HOME": str(folder), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
-    archive = build(folder)
-    install = [
-        str(BIN / "ansible-galaxy"),
-        "collection",
-        "install",
-        "--no-deps",
-        "--force",
-        str(archive),
-        "-p",
-        str(collections),
-    ]
-    subprocess.run(install, check=True, env=environment, cwd=folder)
-    return collections
+    install(build(folder), folder / "collections", "--force")
+    return folder / "collections"
+
+
+def install(archive: Path, collections: Path, *flags: str) -> str:
+    """Installs an archive, and returns the output."""
+    command = [str(BIN / "ansible-galaxy"), "collection", "install", "--no-deps", str(archive), "-p", str(collections)]
+    environment = {**os.environ, "HOME": str(archive.parent), "ANSIBLE_COLLECTIONS_PATH": str(collections)}
+    done = subprocess.run(
+        [*command, *flags], check=True, env=environment, cwd=archive.parent, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
 
 
 @pytest.mark.slow
@@ -103,6 +100,20 @@ def test_a_fleet_that_is_not_declared_well_is_refused_before_anything_is_sent(
     for declared in ("{}", '{"fleet_instances": [{"name": "web-bot", "state": "asleep"}]}', '{"fleet_instances": 7}'):
         assert controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared).rc != 0
     assert simulator.calls() == []
+
+
+@pytest.mark.slow
+def test_a_rebuilt_archive_of_the_same_version_needs_force(installed: Path) -> None:
+    (archive,) = installed.parent.glob("*.tar.gz")
+    file = installed / "ansible_collections/clawhosters/cloud/README.md"
+    built = file.read_text(encoding="utf-8")
+    file.write_text("of the build before", encoding="utf-8")
+    message = "Nothing to do. All requested collections are already installed."
+    assert message in install(archive, installed)
+    assert file.read_text(encoding="utf-8") == "of the build before"
+    assert message not in install(archive, installed, "--force")
+    assert file.read_text(encoding="utf-8") == built
+    assert message in (REPOSITORY / "docs/upgrading.md").read_text(encoding="utf-8")
 
 
 def test_the_archive_holds_the_event_source_and_its_rulebooks(installed: Path) -> None:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import typing as t
 
 import pytest
@@ -43,6 +44,12 @@ def guard(controller: Controller, order: str = "", *flags: str, **variables: t.A
     return run
 
 
+def changed(run: Run) -> int:
+    found = re.search(r"changed=(\d+)", run.stdout)
+    assert found is not None, run.screen
+    return int(found[1])
+
+
 @pytest.mark.slice
 def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     simulator: Simulator, controller: Controller
@@ -54,19 +61,21 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     run = guard(controller, order, balance_guard_min_days=6)
     assert run.rc == 0, run.screen
     for screen in (plan.stdout, run.stdout):
-        assert "1000 Claws at 250 a day last 4 days. It must last for at least 6 days." in screen
-        assert "off-bot (id 5) is not stopped: it is stopped." in screen
-        assert "plan-bot (id 6) is not stopped: it is billed monthly" in screen
-        assert "Stop demo-bot (id 2): saves 40 Claws a day, then the balance lasts 4 days." in screen
-        assert "Stop test-bot (id 3): saves 60 Claws a day, then the balance lasts 6 days." in screen
+        assert "1000 Claws at 250 a day last 4 days." in screen
+        assert "It must last for at least 6 days." in screen
+        assert "Skip off-bot (id 5): it is stopped." in screen
+        assert "Skip plan-bot (id 6): it is billed monthly." in screen
+        assert "Stop demo-bot (id 2): saves 40 Claws a day; it lasts 4 days." in screen
+        assert "Stop test-bot (id 3): saves 60 Claws a day; it lasts 6 days." in screen
         assert "spare-bot" not in screen
     assert "Would be stopped: demo-bot (id 2), test-bot (id 3)." in plan.stdout
     assert "Stopped: demo-bot (id 2), test-bot (id 3)." in run.stdout
-    assert "Forecast of the service now: 1000 Claws at 150 a day last 6 days." in run.stdout
+    assert "The forecast now: 1000 Claws at 150 a day last 6 days." in run.stdout
     # They are stopped side by side.
     assert sorted(simulator.calls("POST *")) == ["POST /instances/2/stop", "POST /instances/3/stop"]
     again = guard(controller, order, balance_guard_min_days=6)
     assert "The balance lasts; there is nothing to do." in again.stdout
+    assert again.stdout.count("\nTASK [") == 5
     assert len(simulator.calls("POST *")) == 2
 
 
@@ -89,8 +98,21 @@ def test_an_order_that_is_not_clear_stops_nothing(
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot")
     assert run.rc != 0
-    assert "That is not enough: add instances" in run.screen
+    shortfall = "That is not enough by 68 Claws a day, or 470 Claws in all."
+    assert run.stdout.count(shortfall) == 2  # in the plan and in the results
+    assert "The balance does not last for at least 7 days." in run.screen
+    assert changed(run) == 1
+    assert run.stdout.count("\nTASK [") == 9
+    printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
+    assert all(len(line) <= 80 for line in printed), printed
     assert simulator.effects() == {"stops": 1}
+
+
+def test_a_balance_of_less_than_a_day_is_told_in_hours(simulator: Simulator, controller: Controller) -> None:
+    tell_summaries(simulator, 250, balance=25)
+    run = guard(controller, "demo-bot", "--check")
+    assert "25 Claws at 250 a day last 2 hours." in run.stdout
+    assert "0 days" not in run.screen
 
 
 def test_bad_variables_and_a_purchase_without_an_order_are_refused_before_anything_is_sent(
@@ -165,10 +187,10 @@ def addon_that_the_summary_does_not_count(simulator: Simulator) -> None:
 def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot,b-bot,c-bot")
     assert run.rc == 0, run.screen
-    assert "Stop a-bot (id 1): saves 375 Claws a day, then the balance lasts 8 days." in run.stdout
+    assert "Stop a-bot (id 1): saves 375 Claws a day; it lasts 8 days." in run.stdout
     assert "2400 Claws at 450 a day last 5 days." in run.stdout
     assert "Stopped: a-bot (id 1), b-bot (id 2)." in run.stdout
-    assert "Forecast of the service now: 2400 Claws at 225 a day last 10 days." in run.stdout
+    assert "The forecast now: 2400 Claws at 225 a day last 10 days." in run.stdout
     assert simulator.calls("POST *") == ["POST /instances/1/stop", "POST /instances/2/stop"]
 
 
@@ -176,8 +198,8 @@ def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, c
 def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot")
     assert run.rc != 0
-    assert "Forecast of the service now: 2400 Claws at 450 a day last 5 days." in run.stdout
-    assert "That is not enough: add instances" in run.screen
+    assert "The forecast now: 2400 Claws at 450 a day last 5 days." in run.stdout
+    assert "That is not enough by 108 Claws a day, or 750 Claws in all." in run.screen
     assert simulator.effects() == {"stops": 1}
 
 
@@ -196,9 +218,9 @@ def test_one_that_can_not_be_stopped_does_not_keep_it_from_the_next(
     simulator.fault("status", path="/instances/3/stop", status=422, code="validation_failed", times=None)
     run = guard(controller, "test-bot,spare-bot,demo-bot", balance_guard_min_days=5)
     assert run.rc != 0
-    assert "Stopping failed. 1 of 1 entries failed. test-bot:" in run.stdout
+    assert "test-bot (id 3) could not be stopped: POST /instances/3/stop was answered with 422" in run.stdout
     assert "Stopped: spare-bot (id 4)." in run.stdout
-    assert "Forecast of the service now: 1000 Claws at 200 a day last 5 days." in run.stdout
+    assert "The forecast now: 1000 Claws at 200 a day last 5 days." in run.stdout
     assert simulator.effects() == {"stops": 1}
 
 
@@ -207,8 +229,8 @@ def test_none_that_can_be_stopped_ends_it(simulator: Simulator, controller: Cont
     run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
     assert run.rc != 0
     assert "Stopped: none." in run.stdout
-    assert "entries failed. test-bot:" in run.stdout
-    assert "entries failed. spare-bot:" in run.stdout
+    assert "test-bot (id 3) could not be stopped:" in run.stdout
+    assert "spare-bot (id 4) could not be stopped:" in run.stdout
 
 
 def test_stops_that_the_service_does_not_count_yet_are_not_followed_by_more(
@@ -217,7 +239,8 @@ def test_stops_that_the_service_does_not_count_yet_are_not_followed_by_more(
     tell_summaries(simulator, 250, balance=1000)
     run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
     assert run.rc != 0
-    assert "The service does not count the stops yet, so nothing more is stopped. Run the role again" in run.stdout
+    assert "The service does not count the stops yet, so nothing more is stopped." in run.stdout
+    assert "Run the role again in a few minutes." in run.stdout
     assert "Stopped: test-bot (id 3)." in run.stdout
     assert simulator.effects() == {"stops": 1}
 
@@ -250,7 +273,7 @@ def test_a_fault_after_a_stop_loses_nothing_of_the_report(simulator: Simulator, 
     assert run.rc != 0
     assert "Stopped: test-bot (id 3)." in run.stdout
     assert "Reading the service again failed, so nothing more is stopped." in run.stdout
-    assert "Forecast of the service now" not in run.stdout
+    assert "The forecast now" not in run.stdout
     assert simulator.effects() == {"stops": 1}
 
 

@@ -13,6 +13,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
@@ -37,6 +38,40 @@ def changed(run: Run) -> bool:
     found = re.search(r"changed=(\d+)", run.stdout)
     assert found is not None, run.screen
     return found[1] != "0"
+
+
+def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(
+        state={
+            "instances": [
+                {"id": 1, "name": "web-bot"},
+                {"id": 2, "name": "日本語のとても長い名前のボットです" * 3, "status": "pending_configuration"},
+                {"id": 3, "name": "sick-bot", "health_status": "unhealthy"},
+                {"id": 4, "name": "dead-bot", "status": "error"},
+                {"id": 5, "name": "old-bot"},
+            ],
+            "backups": [
+                {"id": number * 10, "instance_id": number, "created_at": "3h ago" if number < 5 else "40h ago"}
+                for number in range(1, 6)
+            ],
+        }
+    )
+    run = write(controller)
+    assert run.rc == 0, run.screen
+    assert run.stdout.count("\nTASK [") == 4
+    (lines,) = [result["msg"] for result in run.all if isinstance(result.get("msg"), list)]
+    assert [line.split()[0] for line in lines[:-2]] == [
+        "3",
+        "NAME",
+        "dead-bot",
+        "sick-bot",
+        "日本語のとても長い…",
+    ]
+    assert lines[0] == "3 of 5 instances need attention. 1 has no fresh backup."
+    assert lines[-2].split() == ["old-bot", "5", "running", "healthy", "1", "d", "16", "h,", "overdue"]
+    assert lines[-1] == f"Page: {controller.folder / 'clawhosters-fleet-report.html'}"
+    printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
+    assert all(text_width(line) <= 80 for line in printed if "Page: " not in line)
 
 
 @pytest.mark.slice

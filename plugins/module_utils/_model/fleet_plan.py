@@ -11,10 +11,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, RefusedError, SettingsError, one_line
-from .instance import RESPONSE_LOST, Action, StateReached, decide, label, predict
+from .fleet_entries import Entry, FaultyListError
+from .instance import NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, label, predict
 from .instance_index import InstanceIndex
 from .resource import Resource
-from .results import Result
 
 
 class Phase(enum.Enum):
@@ -24,15 +24,6 @@ class Phase(enum.Enum):
     SETTLING = "settling"  # waits until the instance has settled, then decides again
     CHANGING = "changing"  # its change was requested, or is under way anyway
     DONE = "done"  # reached or failed
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of the option ``instances``."""
-
-    instance_id: int | None
-    name: str | None
-    wanted: str
 
 
 @dataclass
@@ -46,6 +37,7 @@ class Job:
     phase: Phase = Phase.DONE
     action: Action = Action.NONE
     error: str | None = None
+    warning: str = ""
     changed: bool = False
     is_outcome_unknown: bool = False
     """True while it is unknown whether a request was executed."""
@@ -83,11 +75,13 @@ class Job:
         else:
             self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY
 
-    def would_change(self) -> bool:
-        """Returns True if a change is expected. A busy instance is expected to become running."""
+    def change(self) -> Action:
+        """Returns the change that was made, or is expected. A busy instance is expected to become running."""
+        if self.changed or self.phase is Phase.READY:
+            return self.action
         if self.phase is Phase.SETTLING:
-            return decide({**self.instance, "status": "running"}, self.wanted).action is not Action.NONE
-        return self.phase is Phase.READY
+            return decide({**self.instance, "status": "running"}, self.wanted).action
+        return Action.NONE
 
     def predict(self) -> Resource | None:
         """Returns the instance as it will be once the request is executed."""
@@ -104,61 +98,32 @@ class Job:
 
 
 def plan(entries: list[Entry], listing: list[Resource]) -> list[Job]:
-    """Returns the job of each entry, in order. Entries that want the same of one instance share a job."""
+    """Returns the job of each entry, in order. Raises FaultyListError if two entries declare the same instance."""
     index = InstanceIndex(listing)
-    jobs: dict[str, Job] = {}
-    planned = []
-    for entry in entries:
-        try:
-            found = index.resolve(entry.instance_id, entry.name)
-        except (RefusedError, SettingsError) as error:
-            planned.append(Job(entry.wanted, error=str(error)))
-            continue
-        if found is None:
-            missing = "There is no such instance: instances are created in the dashboard."
-            planned.append(Job(entry.wanted, error=None if entry.wanted == "absent" else missing))
-            continue
-        job = jobs.get(str(found["id"]))
-        if job is None:
-            job = jobs[str(found["id"])] = Job(entry.wanted, found)
-            job.decide(found)
-        elif job.wanted != entry.wanted:
-            contradiction = f"It is declared twice, as {job.wanted} and as {entry.wanted}."
-            job.fail(contradiction)
-            job.action = Action.NONE
-            job = Job(entry.wanted, found, found, error=contradiction)
-        planned.append(job)
-    return planned
-
-
-def build_result(entries: list[Entry], jobs: list[Job]) -> Result:
-    """Returns the result of the task. A shared change counts for the first entry that wants it."""
-    counted: set[int] = set()
-    results = []
-    before: dict[str, object] = {}
-    after: dict[str, object] = {}
+    jobs = [_plan_entry(entry, index) for entry in entries]
+    first: dict[str, Entry] = {}
+    faults = []
     for entry, job in zip(entries, jobs, strict=True):
-        known = job.found or {"id": entry.instance_id, "name": entry.name}
-        result = {
-            "id": known["id"],
-            "name": known.get("name"),
-            "state": entry.wanted,
-            "before": known.get("status"),
-            "after": None if job.current is None else job.current.get("status"),
-            "changed": job.changed and id(job) not in counted,
-            "failed": job.error is not None,
-            "msg": job.error or "",
-        }
-        counted.add(id(job))
-        results.append(result)
         if job.found is not None:
-            before[label(job.found)] = result["before"]
-            after[label(job.found)] = job.status_after()
-    failed = sum(result["failed"] for result in results)
-    changed = sum(result["changed"] and not result["failed"] for result in results)
-    return {
-        "changed": any(job.changed for job in jobs),
-        "instances": results,
-        "summary": {"ok": len(results) - changed - failed, "changed": changed, "failed": failed},
-        "diff": {"before": before, "after": {name: status for name, status in after.items() if status is not None}},
-    }
+            earlier = first.setdefault(str(job.found["id"]), entry)
+            if earlier is not entry:
+                faults.append(f"{entry.label}: {label(job.found)} is declared already, in entry {earlier.number}")
+    if faults:
+        raise FaultyListError(faults)
+    return jobs
+
+
+def _plan_entry(entry: Entry, index: InstanceIndex) -> Job:
+    try:
+        found = index.resolve(entry.instance_id, entry.name)
+    except (RefusedError, SettingsError) as error:
+        return Job(entry.wanted, error=str(error))
+    if found is not None:
+        job = Job(entry.wanted, found)
+        job.decide(found)
+        return job
+    similar = index.find_similar_name(entry.name) if entry.instance_id is None else None
+    missing = f"no such instance; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else ""
+    if entry.wanted == "absent":
+        return Job(entry.wanted, warning=missing)
+    return Job(entry.wanted, error=missing or "no such instance: instances are created in the dashboard.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import RefusedError, format_list, one_line
+from .._errors import RefusedError, find_similar, format_list, one_line
 from .instance import NAME_LIMIT, STATUSES
 from .ownership import parse_owner, require_names
 from .resource import Resource, normalize
@@ -39,6 +39,10 @@ class InstanceIndex:
         """Returns the only instance of this name; None if there is none, or more than one."""
         named = self.by_name.get(str(name), [])
         return named[0] if len(named) == 1 else None
+
+    def find_similar_name(self, name: str | None) -> str | None:
+        """Returns the name of an instance that ``name`` is probably a misspelling of; None if there is none."""
+        return None if name is None else find_similar(name, self.by_name)
 
     def find_owner(self, item: Resource) -> Resource | None:
         """Returns the instance of ``item``, such as a backup; by name only if the name is unique."""

@@ -25,6 +25,8 @@ class ArgumentSpec:
     required_one_of: tuple[tuple[str, ...], ...] = ()
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     needs_key: bool = True
+    require_valid: t.Callable[[Options], None] | None = None
+    """Raises ClawHostersError for options that Ansible's validation would explain less well. Called before it."""
     redact_options: t.Callable[[Options], Redacted] | None = None
     """Redacts secrets inside of options. An option that is a secret as a whole has ``no_log``."""
 
@@ -36,6 +38,7 @@ class ArgumentSpec:
             required_one_of=tuple(names for spec in specs for names in spec.required_one_of),
             mutually_exclusive=tuple(names for spec in specs for names in spec.mutually_exclusive),
             needs_key=all(spec.needs_key for spec in specs),
+            require_valid=next((spec.require_valid for spec in specs if spec.require_valid), None),
             redact_options=next((spec.redact_options for spec in specs if spec.redact_options), None),
         )
 

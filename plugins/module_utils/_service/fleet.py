@@ -13,9 +13,11 @@ import typing as t
 from dataclasses import dataclass
 
 from .._concurrency import map_ordered
-from .._errors import ClawHostersError, RefusedError, WaitTimeoutError, format_list
+from .._errors import ClawHostersError, PartialError, WaitTimeoutError, format_list
 from .._http.client import Client
-from .._model.fleet_plan import Entry, Job, Phase, plan
+from .._model.fleet_entries import Entry
+from .._model.fleet_plan import Job, Phase, plan
+from .._model.fleet_results import Limits, build_result, find_excess, format_failures
 from .._model.instance import (
     Action,
     FailureStatusError,
@@ -28,6 +30,7 @@ from .._model.instance import (
 )
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
+from .._model.results import Result
 from .._waiter import Waiter
 from .change_requests import Effect, request_change
 from .instance_state import PAUSED_WARNING
@@ -43,32 +46,35 @@ class Fleet:
     wait_healthy: bool
     warn: t.Callable[[str], None]
 
-    def ensure(self, entries: list[Entry], max_changes: int | None) -> list[Job]:
-        """Brings every entry to its state, and returns their jobs. A failed job does not stop the others.
+    def ensure(self, entries: list[Entry], limits: Limits) -> Result:
+        """Brings every entry to its state, and returns the result of the task.
 
-        Raises RefusedError before the first change if more than ``max_changes`` instances would change, and what the
-        client raises for the list.
+        Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
+        PartialError if the plan exceeds the limits, and what the client raises for the list, before the first change.
         """
-        planned = plan(entries, self.client.fetch_all("/instances"))
+        jobs = plan(entries, self.client.fetch_all("/instances"))
         if self.waiter is not None:
             self.waiter.requests_per_poll = self.client.stats.requests
-        jobs = list({id(job): job for job in planned}.values())
-        for job in jobs:
+        for entry, job in zip(entries, jobs, strict=True):
+            if job.warning:
+                self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
             is_paused = job.current is not None and get_status(job.current) == "paused"
             if job.wanted == "stopped" and job.action is Action.NONE and is_paused:
                 self.warn(PAUSED_WARNING.format(label(job.instance)))
             self._check_flags(job)
-        expected = sum(job.would_change() for job in jobs)
-        if max_changes is not None and expected > max_changes:
-            raise RefusedError(
-                f"{expected} of the instances would change, more than max_changes ({max_changes}): nothing was sent."
-            )
+        if excess := find_excess(jobs, limits):
+            if self.client.check_mode:
+                self._request_changes(jobs)
+            raise PartialError(f"{excess} Nothing was sent.", build_result(entries, jobs, done=False))
         self._request_changes(jobs)
         if self.waiter is None:
             self._finish_without_waiting(jobs)
         else:
             self._wait(self.waiter, jobs)
-        return planned
+        result = build_result(entries, jobs, done=not self.client.check_mode)
+        if failures := format_failures(entries, jobs):
+            raise PartialError(failures, result, next((job.cause for job in jobs if job.cause), None))
+        return result
 
     def _check_flags(self, job: Job) -> None:
         """Decides a rejected job again with the detail: only the detail shows the flags (contract 0.2)."""
@@ -90,13 +96,21 @@ class Fleet:
         ready = [job for job in jobs if job.phase is Phase.READY]
         for job in ready:
             if job.action is Action.DELETE and job.requests == 0:
-                self.warn(f"Deleting {label(job.instance)} may delete its backups too.")
+                self._warn_of_deletion(job)
         if self.client.check_mode:
             for job in ready:
                 job.changed = True
                 job.finish(job.predict())
         elif ready:
             list(map_ordered(self._request_change, ready))
+
+    def _warn_of_deletion(self, job: Job) -> None:
+        """Warns before the request: the warnings of a task are shown when it ends."""
+        warning = f"Deleting {label(job.instance)} may delete its backups too."
+        if self.client.check_mode:
+            self.warn(warning)
+        else:
+            self.client.progress.report(warning)
 
     def _request_change(self, job: Job) -> None:
         """Requests one change. A job sends at most two requests, the second only where contract 11 allows it."""
@@ -204,6 +218,9 @@ def _format_remaining(jobs: list[Job]) -> str:
 
 
 def _explain_unfinished(job: Job, error: ClawHostersError, timeout: float) -> str:
+    accepted = f"The {job.action.value} was accepted. " if job.changed else ""
     if isinstance(error, WaitTimeoutError):
-        return f"It is {job.instance.get('status')}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
-    return f"It is unknown whether it is {job.wanted}: {error}"
+        return (
+            f"{accepted}It is {job.instance.get('status')}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
+        )
+    return f"{accepted}It is unknown whether it is {job.wanted}: {error}"

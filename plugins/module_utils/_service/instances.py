@@ -41,14 +41,29 @@ def refetch_instance(client: Client, instance: Resource, retry_timeout: float | 
     return now
 
 
+class Found(t.NamedTuple):
+    """An instance with its detail fields, or None. ``similar``: the name that a missing one is probably meant to be."""
+
+    instance: Resource | None
+    similar: str | None = None
+
+
 def find_instance(client: Client, instance_id: int | None, name: str | None) -> Resource | None:
     """Returns the instance with its detail fields. Raises what :meth:`InstanceIndex.resolve` raises."""
+    return find_instance_or_similar(client, instance_id, name).instance
+
+
+def find_instance_or_similar(client: Client, instance_id: int | None, name: str | None) -> Found:
+    """Like ``find_instance``; for a name that no instance has, it looks for a very similar one."""
     require_names(name=name)
     if instance_id is not None:
         instance = fetch_instance(client, instance_id)
-        return InstanceIndex([] if instance is None else [instance]).resolve(instance_id, name)
-    listed = InstanceIndex(client.fetch_all("/instances")).resolve(None, name)
-    return None if listed is None else fetch_instance(client, listed["id"])
+        return Found(InstanceIndex([] if instance is None else [instance]).resolve(instance_id, name))
+    index = InstanceIndex(client.fetch_all("/instances"))
+    listed = index.resolve(None, name)
+    if listed is None:
+        return Found(None, index.find_similar_name(name))
+    return Found(fetch_instance(client, listed["id"]))
 
 
 def fetch_instances(

@@ -41,6 +41,9 @@ class BalancePlan:
     fleet_entries: list[Data] = field(default_factory=list)
     """The same instances, as the module claw_fleet takes them."""
     lines: list[str] = field(default_factory=list)
+    """The forecast, what it must be, the stops, and the shortfall."""
+    shortfall: list[str] = field(default_factory=list)
+    """Why the balance does not last after the stops; empty if it does."""
 
 
 def build_plan(
@@ -59,28 +62,29 @@ def build_plan(
     balance, cost, days = forecast
     is_sufficient = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
     plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
-    plan.lines.append(f"{format_forecast(forecast)} It must last for at least {_format_days(min_days)}.")
+    plan.lines += [format_forecast(forecast), f"It must last for at least {_format_days(min_days)}."]
     if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
     elif balance is None or cost is None:
-        plan.lines.append(
-            f"The service does not report the {'balance' if balance is None else 'daily cost'}. Without it the effect "
-            "of a stop is unknown, so nothing is stopped."
-        )
+        missing = "balance" if balance is None else "daily cost"
+        plan.shortfall = [
+            f"The service does not report the {missing}.",
+            "Without it the effect of a stop is unknown, so nothing is stopped.",
+        ]
+        plan.lines += plan.shortfall
     elif rounds and not _is_counted(rounds[-1], cost, instances):
-        plan.lines.append(
-            "The service does not count the stops yet, so nothing more is stopped. Run the role again in a few minutes."
-        )
+        plan.shortfall = [
+            "The service does not count the stops yet, so nothing more is stopped.",
+            "Run the role again in a few minutes.",
+        ]
+        plan.lines += plan.shortfall
     else:
         tried = {stop["id"] for one in rounds for stop in one["stops"]}
         candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
-        _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
+        cost_after = _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
         if not plan.is_sufficient_after:
-            plan.lines.append(
-                "That is not enough: add instances to balance_guard_stop_order, or buy Claws."
-                if plan.stops or tried
-                else "Stopping the instances in balance_guard_stop_order saves no Claws: add others, or buy Claws."
-            )
+            plan.shortfall = _format_shortfall(balance, cost_after, min_days)
+            plan.lines += plan.shortfall
     return plan
 
 
@@ -94,15 +98,15 @@ def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:
 
 def _add_stops(
     plan: BalancePlan, candidates: list[Resource], savings: dict[str, int | None], balance: int, min_days: int
-) -> None:
-    """Adds candidates to the plan, in order, until the forecast holds."""
+) -> int:
+    """Adds candidates to the plan, in order, until the forecast holds. Returns the Claws a day after them."""
     cost = plan.cost or 0
     for instance in candidates:
         if plan.is_sufficient_after:
             break
         name = format_label(instance.get("name"), instance["id"])
         if reason := _reason_to_keep(instance, savings):
-            plan.lines.append(f"{name} is not stopped: {reason}.")
+            plan.lines.append(f"Skip {name}: {reason}.")
             continue
         saved = savings[str(instance["id"])] or 0
         cost = max(cost - saved, 0)
@@ -110,8 +114,18 @@ def _add_stops(
         plan.stops.append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
         # With the name, claw_fleet fails if the id belongs to another instance by then.
         plan.fleet_entries.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
-        plan.lines.append(f"Stop {name}: saves {saved} Claws a day, then the balance lasts {_format_days(days)}.")
+        lasting = format_lasting(balance, cost, days)
+        plan.lines.append(f"Stop {name}: saves {saved} Claws a day; it lasts {lasting}.")
         plan.is_sufficient_after = days is None or days >= min_days
+    return cost
+
+
+def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
+    """Returns by how much the balance is too low, and what to do."""
+    a_day, in_all = cost - balance // max(min_days, 1), cost * min_days - balance
+    # The days that the service reports may contradict its own numbers.
+    by = f" by {a_day} Claws a day, or {in_all} Claws in all" if a_day > 0 and in_all > 0 else ""
+    return [f"That is not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
 
 
 def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:
@@ -156,7 +170,7 @@ def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
     if status != "running":
         return f"it is {one_line(instance.get('status'), 40)}"
     if instance.get("billing_mode") not in ("daily", None):
-        return f"it is billed {one_line(instance.get('billing_mode'), 40)}, so a stop saves no Claws"
+        return f"it is billed {one_line(instance.get('billing_mode'), 40)}"
     saved = savings.get(str(instance["id"]))
     if saved is None:
         return "the service does not report its cost"
@@ -187,7 +201,7 @@ def format_forecast(forecast: Forecast) -> str:
         return f"The balance is {_format_claws(balance)}, the daily cost is {_format_claws(cost)}.{left}"
     if cost <= 0:
         return f"{balance} Claws, and no costs."
-    return f"{balance} Claws at {cost} a day last {_format_days(days)}."
+    return f"{balance} Claws at {cost} a day last {format_lasting(balance, cost, days)}."
 
 
 def days_left(balance: int | None, cost: int | None) -> int | None:
@@ -202,6 +216,14 @@ def parse_number(value: t.Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= 10**15:
         return None
     return int(value)
+
+
+def format_lasting(balance: int, cost: int, days: int | None) -> str:
+    """Returns how long the balance lasts: full days, or hours if it is less than a day."""
+    hours = balance * 24 // cost if days == 0 and cost > 0 else 0
+    if not balance > 0 or days != 0 or hours >= 24:
+        return _format_days(days)
+    return "less than an hour" if hours < 1 else "1 hour" if hours == 1 else f"{hours} hours"
 
 
 def _format_days(days: int | None) -> str:

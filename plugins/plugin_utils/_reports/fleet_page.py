@@ -31,7 +31,7 @@ from ...module_utils._state.journal import (
 )
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import EMPTY, format_clock, format_label, format_value
-from .balance import as_dict, as_dicts, build_forecast, parse_number
+from .balance import as_dict, as_dicts, build_forecast, format_lasting, parse_number
 
 Data = dict[str, t.Any]
 
@@ -64,7 +64,8 @@ def build_page(
     """Returns the variables of the template.
 
     ``billing`` may be empty and ``backups`` None if they could not be read. ``journal`` is the text of the journal.
-    ``options`` are those of the filter fleet_page, and ``journal_problem``: why the journal is not reliable.
+    ``options``: ``max_age`` of a backup, ``title``, ``script``, ``notices``, and ``journal_problem``: why the journal
+    is not reliable.
     """
     max_age: timedelta = options["max_age"]
     summary = as_dict(billing.get("summary"))
@@ -72,9 +73,7 @@ def build_page(
     costs = {str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
     newest = _find_newest_backups(instances, backups)
     rows = [_build_row(instance, costs, newest, backups is not None, max_age, now) for instance in instances]
-    rows.sort(
-        key=lambda row: (not row["trouble"], not row["backup"]["late"], str(row["name"]).casefold(), row["sort_id"])
-    )
+    rows.sort(key=_sort_key)
     counts, money = _count(rows), _build_money(summary, usage, rows)
     facts = {
         "rows": rows,
@@ -136,6 +135,7 @@ def _build_row(
         "cost_text": EMPTY if cost is None else _group_digits(cost),
         "created": format_clock(parse_time(instance.get("created_at")))[:10],
         "trouble": status in FAILURE_STATUSES or is_unhealthy,
+        "rank": 0 if status in ("error", "deploy_failed") else 1 if is_unhealthy else 2,
         "backup": {
             "taken": format_clock(taken),
             "age": format_duration(age) if age is not None else ("none" if has_backups else "unknown"),
@@ -148,6 +148,13 @@ def _build_row(
             else "missing",
         },
     }
+
+
+def _sort_key(row: Data) -> tuple[t.Any, ...]:
+    """Sorts the worst first: failed, unhealthy, other trouble, no backup, the oldest backup."""
+    backup = row["backup"]
+    urgency = (0, row["rank"], 0) if row["trouble"] else (1, 0, -backup["sort"]) if backup["late"] else (2, 0, 0)
+    return (*urgency, not backup["late"], str(row["name"]).casefold(), row["sort_id"])
 
 
 def _choose_tone(status: str) -> str:
@@ -247,7 +254,7 @@ def _build_forecast_chart(balance: int | None, cost: int | None, days: int | Non
         "is_over": lasts <= horizon,
         "ticks": [{"day": day, "x": round(day / horizon * CHART_WIDTH, 1)} for day in range(0, horizon + 1, step)],
         "text": f"{_group_digits(balance)} Claws at {_group_digits(cost)} a day"
-        + (f" last {_group_digits(days)} {'day' if days == 1 else 'days'}." if days is not None and cost > 0 else "."),
+        + (f" last {format_lasting(balance, cost, days)}." if days is not None and cost > 0 else "."),
     }
 
 

@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import Entry, plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry, FaultyListError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES, Action, predict
 
 STATUSES = (
@@ -33,12 +34,22 @@ listings = st.lists(st.tuples(st.sampled_from(STATUSES), st.sampled_from(["a", "
 entries = st.lists(
     st.builds(
         Entry,
+        st.integers(1, 99),
         st.none() | st.integers(1, 9),
         st.none() | st.sampled_from(["a", "b", "c", "d", ""]),
         st.sampled_from(STATES),
     ),
-    max_size=10,
+    max_size=6,
+    unique_by=lambda entry: (entry.instance_id, entry.name),
 )
+
+
+def valid_plan(declared, listing):
+    """The plan, of entries that are about different instances."""
+    try:
+        return plan(declared, listing)
+    except FaultyListError:
+        reject()
 
 
 def carried_out(listing: list[dict], planned: list) -> list[dict]:
@@ -52,43 +63,42 @@ def carried_out(listing: list[dict], planned: list) -> list[dict]:
 
 @given(listing=listings, declared=entries)
 def test_a_second_plan_after_the_first_is_empty_but_for_restarts(listing, declared):
-    planned = plan(declared, listing)
+    planned = valid_plan(declared, listing)
     assert len(planned) == len(declared)
-    again = plan(declared, carried_out(listing, planned))
+    again = valid_plan(declared, carried_out(listing, planned))
     for first, second in zip(planned, again, strict=True):
         if first.error is None and first.action in POWER:
             # A name that fits nobody any more is what `absent` wants.
             assert second.error is None
-            assert not second.would_change() or (second.action is Action.RESTART and second.wanted == "restarted")
+            assert second.change() is Action.NONE or (second.action is Action.RESTART and second.wanted == "restarted")
 
 
-@given(listing=listings, declared=entries)
-def test_no_instance_has_two_jobs_that_change_it(listing, declared):
-    changing = {}
-    for job in plan(declared, listing):
-        if job.error is None and job.would_change():
-            assert changing.setdefault(job.found["id"], job) is job
+def test_an_instance_that_is_declared_by_id_and_by_name_is_a_fault():
+    listing = [{"id": 1, "name": "a", "status": "running"}]
+    with pytest.raises(FaultyListError, match=r"entry 2, a: a \(id 1\) is declared already, in entry 1"):
+        plan([Entry(1, 1, None, "started"), Entry(2, None, "a", "started")], listing)
 
 
 @pytest.mark.parametrize(
     ("entry", "found", "error"),
     [
-        (Entry(None, "a", "started"), 1, None),
-        (Entry(3, None, "started"), 3, None),
-        (Entry(3, "b", "started"), 3, None),
-        (Entry(None, "b", "started"), None, "2 instances are named b (ids 2, 3)"),
-        (Entry(3, "a", "started"), None, "is named b, not a"),
-        (Entry(None, "", "absent"), None, "name is empty"),
-        (Entry(None, "c", "started"), None, "There is no such instance"),
-        (Entry(9, "a", "started"), None, "There is no such instance"),
-        (Entry(9, None, "absent"), None, None),
-        (Entry(None, "c", "absent"), None, None),
+        (Entry(1, None, "a", "started"), 1, None),
+        (Entry(1, 3, None, "started"), 3, None),
+        (Entry(1, 3, "b", "started"), 3, None),
+        (Entry(1, None, "b", "started"), None, "2 instances are named b (ids 2, 3)"),
+        (Entry(1, 3, "a", "started"), None, "is named b, not a"),
+        (Entry(1, None, "", "absent"), None, "name is empty"),
+        (Entry(1, None, "c", "started"), None, "no such instance: instances are created in the dashboard."),
+        (Entry(1, None, "spare-bto", "started"), None, "no such instance; did you mean spare-bot?"),
+        (Entry(1, 9, "spare-bot", "started"), None, "no such instance: instances are created in the dashboard."),
+        (Entry(1, 9, None, "absent"), None, None),
+        (Entry(1, None, "c", "absent"), None, None),
     ],
 )
 def test_which_instance_an_entry_is_about(entry, found, error):
-    names = {1: "a", 2: "b", 3: "b", 4: None}
+    names = {1: "a", 2: "b", 3: "b", 4: None, 5: "spare-bot"}
     listing = [{"id": number, "name": name, "status": "stopped"} for number, name in names.items()]
     (job,) = plan([entry], listing)
     assert (job.found or {}).get("id") == found
-    assert job.would_change() is (found is not None)
+    assert (job.change() is not Action.NONE) is (found is not None)
     assert (job.error is None) if error is None else (error in job.error)

@@ -46,7 +46,7 @@ def test_savings_include_addons():
 def test_an_instance_without_a_reported_cost_is_not_stopped():
     plan = build_plan(billing(costs=(100, 40, None, 50)), FLEET, ["bot-3"], 7)
     assert stopped(plan) == []
-    assert "does not report its cost" in plan.lines[1]
+    assert "does not report its cost" in plan.lines[2]
     assert not plan.is_sufficient_after
 
 
@@ -95,13 +95,48 @@ def test_no_round_follows_stops_that_are_not_counted_yet(cost, running):
     plan = plan_after(cost=cost, running=running)
     assert stopped(plan) == []
     assert not plan.is_sufficient_after
-    assert "does not count the stops yet" in plan.lines[-1]
+    assert "does not count the stops yet" in plan.lines[-2]
 
 
 def test_no_instance_is_tried_twice():
     plan = build_plan(billing(), FLEET, ["bot-3"], 5, [{"cost": 250, "stops": [{"id": "3"}], "stopped": []}])
     assert stopped(plan) == []
-    assert plan.lines[-1].startswith("That is not enough")
+    assert plan.shortfall[0].startswith("That is not enough")
+
+
+@pytest.mark.parametrize(
+    ("balance", "cost", "days", "lasts"),
+    [
+        (1000, 250, 4, "4 days"),
+        (300, 250, 1, "1 day"),
+        (25, 250, 0, "2 hours"),
+        (11, 250, 0, "1 hour"),
+        (5, 250, 0, "less than an hour"),
+        (0, 250, 0, "0 days"),
+        (-5, 250, 0, "0 days"),
+        (1000, 250, 0, "0 days"),  # the service contradicts itself
+    ],
+)
+def test_less_than_a_day_is_told_in_hours(balance, cost, days, lasts):
+    assert (
+        build_plan(billing(balance, cost, days), FLEET, [], 0)
+        .lines[0]
+        .startswith(f"{balance} Claws at {cost} a day last {lasts}.")
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "days", "line"),
+    [
+        (["bot-3"], 10, "That is not enough by 90 Claws a day, or 900 Claws in all."),
+        ([], 10, "That is not enough by 150 Claws a day, or 1500 Claws in all."),
+        ([], 4, "That is not enough."),
+    ],
+)
+def test_what_is_missing_is_told(order, days, line):
+    reported = 3 if days == 4 else 4
+    plan = build_plan(billing(days=reported), FLEET, order, days)
+    assert plan.shortfall == plan.lines[-2:] == [line, "Add instances to balance_guard_stop_order, or buy Claws."]
 
 
 ANYTHING = (

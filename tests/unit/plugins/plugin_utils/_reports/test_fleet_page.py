@@ -42,8 +42,8 @@ def test_instances_in_trouble_come_first_and_ages_are_shown():
         {"id": 3, "instance_name": "b", "created_at": "2026-02-01T08:00:00Z"},
     ]
     made = build(instances, backups=backups)
-    assert [row["name"] for row in made["rows"]] == ["b", "c", "a"]
-    assert [row["backup"]["word"] for row in made["rows"]] == ["overdue", "missing", ""]
+    assert [row["name"] for row in made["rows"]] == ["c", "b", "a"]
+    assert [row["backup"]["word"] for row in made["rows"]] == ["missing", "overdue", ""]
     assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
     assert made["headline"] == "2 of 3 instances need attention."
     unknown = build(instances, backups=None)

@@ -1,0 +1,18 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Action plugin of internal_balance_guard, for the role balance_guard."""
+
+from __future__ import annotations
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import ControllerAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import balance_guard
+
+
+class ActionModule(ControllerAction):
+    """Runs a step of the role balance_guard."""
+
+    MODULE = balance_guard
+
+    _supports_async = False

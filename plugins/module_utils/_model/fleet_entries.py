@@ -1,0 +1,94 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Entries of ``claw_fleet``, and the faults that a list of them can have before any instance is known. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import MESSAGE_LIMIT, PartialError, find_similar, format_list, one_line
+from .instance import NAME_LIMIT, STATES
+
+KEYS = ("id", "name", "state")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the option ``instances``; ``number`` is its position, from 1."""
+
+    number: int
+    instance_id: int | None
+    name: str | None
+    wanted: str
+
+    @property
+    def label(self) -> str:
+        """``entry 3, support-bot``, for messages."""
+        return _format_entry(self.number, self.instance_id, self.name)
+
+
+class FaultyListError(PartialError):
+    """The list of entries is wrong, so nothing was changed. The ``report`` of the result has a line for each fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        number = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__(
+            f"The list of instances has {number}, and nothing was changed: {'; '.join(faults)}",
+            {"report": [one_line(fault, MESSAGE_LIMIT) for fault in faults]},
+        )
+
+
+def require_valid_entries(entries: object) -> None:
+    """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
+
+    ``entries`` is the option as it was given. What is no list of dictionaries is left to the argument spec.
+    """
+    faults = []
+    first: dict[tuple[str, str], int] = {}
+    for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
+        if isinstance(entry, dict):
+            label = _format_entry(number, entry.get("id"), entry.get("name"))
+            faults += [f"{label}: {fault}" for fault in (*_find_faults(entry), *_find_duplicate(entry, number, first))]
+    if faults:
+        raise FaultyListError(faults)
+
+
+def _find_faults(entry: dict[str, t.Any]) -> t.Iterator[str]:
+    for key in entry:
+        if key not in KEYS:
+            yield f"unknown key {_quote(key)}{_suggest(key, KEYS)}"
+    state, identity, name = (entry.get(key) for key in ("state", "id", "name"))
+    if state is not None and state not in STATES:
+        yield f"unknown state {_quote(state)}{_suggest(state, STATES)}"
+    if identity is not None and not str(identity).strip().lstrip("-").isdecimal():
+        yield f"id must be a number, not {_quote(identity)}"
+    if name is not None and not str(name).strip():
+        yield "name is empty"
+    elif identity is None and name is None:
+        yield "it has neither id nor name"
+
+
+def _find_duplicate(entry: dict[str, t.Any], number: int, first: dict[tuple[str, str], int]) -> t.Iterator[str]:
+    """Yields a fault if an entry in ``first`` has the same id or, without an id, the same name. Adds this one."""
+    key = next((key for key in ("id", "name") if entry.get(key) is not None), None)
+    if key is not None:
+        earlier = first.setdefault((key, str(entry[key]).strip() if key == "id" else str(entry[key])), number)
+        if earlier != number:
+            yield f"it is declared already, in entry {earlier}"
+
+
+def _suggest(given: object, known: tuple[str, ...]) -> str:
+    similar = find_similar(str(given), known)
+    return f"; did you mean {similar}?" if similar else f" (known: {format_list(known, len(known))})"
+
+
+def _format_entry(number: int, identity: object, name: object) -> str:
+    given = str(name or "").strip() or ("" if identity is None else f"id {identity}")
+    return f"entry {number}, {_quote(given)}" if given else f"entry {number}"
+
+
+def _quote(text: object) -> str:
+    return one_line(text, NAME_LIMIT)

@@ -1,0 +1,126 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Limits, results and messages of ``claw_fleet``. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import format_list, one_line
+from .fleet_entries import Entry
+from .fleet_plan import Job
+from .instance import NAME_LIMIT, Action, label
+from .resource import Resource
+from .results import Result
+
+_WORDS = {
+    Action.START: ("to start", "started"),
+    Action.STOP: ("to stop", "stopped"),
+    Action.RESTART: ("to restart", "restarted"),
+    Action.DELETE: ("to delete", "deleted"),
+}
+"""By change: its word in a plan, and its word in a result."""
+
+_NAMED, _LISTED = 10, 3
+"""Most instances that a message names, and most failures that it explains; the report has all."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most changes, and most deletions among them, that a task may make; None for any number."""
+
+    changes: int | None = None
+    deletions: int | None = None
+
+
+def find_excess(jobs: list[Job], limits: Limits) -> str:
+    """Returns why the plan exceeds the limits; empty if it does not."""
+    changing = [job for job in jobs if job.change() in _WORDS]
+    deleted = [label(job.instance) for job in changing if job.change() is Action.DELETE]
+    reasons = []
+    if limits.deletions is not None and len(deleted) > limits.deletions:
+        reasons.append(
+            f"{_count_instances(len(deleted))} would be deleted, more than max_deletions ({limits.deletions}) allows: "
+            f"{format_list(deleted, _NAMED)}. {'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
+        )
+    if limits.changes is not None and len(changing) > limits.changes:
+        reasons.append(
+            f"{_count_instances(len(changing))} would change, more than max_changes ({limits.changes}) allows: "
+            f"{', '.join(_count_changes(jobs, done=False))}."
+        )
+    return " ".join(reasons)
+
+
+def _count_instances(number: int) -> str:
+    return "1 instance" if number == 1 else f"{number} instances"
+
+
+def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
+    """Returns, for example, ``4 to start`` and ``1 to delete``."""
+    changes = [job.change() for job in jobs if job.error is None]
+    return [f"{changes.count(change)} {words[done]}" for change, words in _WORDS.items() if change in changes]
+
+
+def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[str]:
+    """Returns a line for each entry that changes, then those that fail, then the sum. ``done``: it is no plan."""
+    changed, failed = [], []
+    for entry, job in zip(entries, jobs, strict=True):
+        change = job.change()
+        if job.error is not None:
+            failed.append(f"{entry.label}: {job.error}")
+        elif change in _WORDS:
+            found = t.cast("Resource", job.found)
+            backups = ", perhaps with its backups" if change is Action.DELETE else ""
+            status = one_line(found.get("status"), NAME_LIMIT)
+            changed.append(f"{label(found)}: {_WORDS[change][done]} ({'was' if done else 'now'} {status}){backups}")
+    unchanged = len(jobs) - len(changed) - len(failed)
+    total = [", ".join(_count_changes(jobs, done=done)), f"{unchanged} as declared" if unchanged else ""]
+    total.append(f"{len(failed)} failed" if failed else "")
+    return [*changed, *failed, "; ".join(filter(None, total)) + "."]
+
+
+def build_result(entries: list[Entry], jobs: list[Job], *, done: bool) -> Result:
+    """Returns the result of the task; ``done`` is False for a plan that is not carried out."""
+    results = []
+    before: dict[str, object] = {}
+    after: dict[str, object] = {}
+    for entry, job in zip(entries, jobs, strict=True):
+        known = job.found or {"id": entry.instance_id, "name": entry.name}
+        result = {
+            "id": known["id"],
+            "name": known.get("name"),
+            "state": entry.wanted,
+            "before": known.get("status"),
+            "after": None if job.current is None else job.current.get("status"),
+            "changed": job.changed,
+            "failed": job.error is not None,
+            "msg": job.error or "",
+        }
+        results.append(result)
+        if job.found is not None:
+            before[label(job.found)] = result["before"]
+            after[label(job.found)] = job.status_after()
+    failed = sum(result["failed"] for result in results)
+    changed = sum(result["changed"] and not result["failed"] for result in results)
+    return {
+        "changed": any(job.changed for job in jobs),
+        "instances": results,
+        "summary": {"ok": len(results) - changed - failed, "changed": changed, "failed": failed},
+        "report": format_report(entries, jobs, done=done),
+        "diff": {"before": before, "after": {name: status for name, status in after.items() if status is not None}},
+    }
+
+
+def format_failures(entries: list[Entry], jobs: list[Job]) -> str:
+    """Returns the message of a task with failed entries; empty if there are none."""
+    failed = [f"{entry.label}: {job.error}" for entry, job in zip(entries, jobs, strict=True) if job.error is not None]
+    if not failed:
+        return ""
+    shown = " ".join(failed[:_LISTED])
+    more = f" And {len(failed) - _LISTED} more." if len(failed) > _LISTED else ""
+    changed = [label(job.found) for job in jobs if job.changed and job.error is None and job.found]
+    others = f" Changed: {format_list(changed, _NAMED)}." if changed else ""
+    return f"{len(failed)} of {len(entries)} entries failed: {shown}{more}{others}"

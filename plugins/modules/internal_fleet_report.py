@@ -1,0 +1,75 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: internal_fleet_report
+short_description: Write the page about a fleet (internal to the roles of the collection)
+version_added: 1.0.0
+description:
+  - Internal to the role P(clawhosters.cloud.fleet_report#role), which is its only user.
+  - Runs in the process of the controller, without a connection.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  path:
+    description:
+      - The file to write.
+    type: path
+    required: true
+  backup_max_age:
+    description:
+      - A newest backup that is older than this is overdue. A number and a unit, such as V(36h).
+    type: str
+    required: true
+  title:
+    description:
+      - The title of the page.
+    type: str
+    required: true
+  journal_dir:
+    description:
+      - The folder of the journal. A damaged journal, or one that another user could have written, causes a warning.
+    type: path
+    required: true
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Writes nothing.
+  diff_mode:
+    support: none
+    details:
+      - A page holds operational data, which is not printed.
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Write the page
+  clawhosters.cloud.internal_fleet_report:
+    path: /srv/reports/fleet.html
+    backup_max_age: 36h
+    title: ClawHosters fleet
+    journal_dir: ~/.ansible/clawhosters
+"""
+
+RETURN = r"""
+path:
+  description: The absolute path of the file.
+  returned: success
+  type: str
+  sample: /srv/reports/fleet.html
+report:
+  description: A headline, a table of the instances that need attention, and the path.
+  returned: success
+  type: list
+  elements: str
+"""

@@ -1,0 +1,135 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps of the role ``balance_guard``: plan, and stop instances in rounds until the balance lasts."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ...module_utils._errors import ClawHostersError, PartialError
+from ...module_utils._model.fleet_entries import Entry
+from ...module_utils._model.fleet_results import Limits
+from ...module_utils._model.results import Result
+from ...module_utils._module.arguments import API, ArgumentSpec, wait_arguments
+from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.billing import fetch_billing
+from ...module_utils._service.fleet import Fleet
+from .._formatting import format_label
+from .balance import BalancePlan, build_plan
+
+Data = dict[str, t.Any]
+
+SPEC = ArgumentSpec(
+    {
+        "stop_order": {"type": "raw", "required": True},
+        "min_days": {"type": "int", "required": True},
+        "plan": {"type": "dict"},
+        "package_id": {"type": "str", "default": ""},
+        "order": {"type": "str", "default": ""},
+        "bought": {"type": "bool", "default": False},
+        "purchase_problem": {"type": "str", "default": ""},
+    }
+).merge(API, wait_arguments(300))
+
+
+def run(context: ModuleContext) -> Result:
+    """Returns a plan; or, given one, carries it out."""
+    plan = context.params["plan"]
+    return _build_first_plan(context) if plan is None else _Guard(context, BalancePlan(**plan)).run()
+
+
+def _build_plan(context: ModuleContext, rounds: t.Sequence[Data] = ()) -> BalancePlan:
+    instances = context.client.fetch_all("/instances")
+    billing = fetch_billing(context.client, ["summary", "usage"], 1)
+    return build_plan(billing, instances, context.params["stop_order"], context.params["min_days"], rounds)
+
+
+def _build_first_plan(context: ModuleContext) -> Result:
+    plan, package = _build_plan(context), context.params["package_id"]
+    purchase = [f"Buy package {package} first. If it is not credited immediately:"]
+    return {"plan": vars(plan), "report": (purchase if package and not plan.is_sufficient else []) + plan.lines}
+
+
+@dataclass
+class _Guard:
+    """Stops instances. Only the service knows whether a round is enough, so each begins with a new plan."""
+
+    context: ModuleContext
+    plan: BalancePlan
+    rounds: list[Data] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    later_plans: list[str] = field(default_factory=list)
+
+    def run(self) -> Result:
+        """Returns the result of the task, which does not fail: the report has what failed."""
+        params, check_mode = self.context.params, self.context.client.check_mode
+        if params["purchase_problem"]:
+            self.failures.append(f"Buying failed. {params['purchase_problem']}")
+        if params["bought"] and not check_mode:
+            self._replan()
+        while self.plan.stops and self._stop() and not check_mode:
+            self._replan()
+        return {
+            "changed": any(one["stopped"] for one in self.rounds),
+            "report": self._format_report(check_mode),
+            "problem": self._format_problem(check_mode),
+        }
+
+    def _stop(self) -> bool:
+        """Stops the instances of the plan. Returns False if nothing was tried: the same plan would repeat forever."""
+        entries = [
+            Entry(number, entry["id"], entry["name"], entry["state"])
+            for number, entry in enumerate(self.plan.fleet_entries, 1)
+        ]
+        fleet = Fleet(self.context.client, self.context.waiter(), False, self.context.warn)
+        try:
+            instances = fleet.ensure(entries, Limits())["instances"]
+        except PartialError as error:
+            instances = error.result["instances"]
+        except ClawHostersError as error:
+            self.failures.append(f"Stopping failed. {error}")
+            return False
+        self.failures += [
+            f"{format_label(instance['name'], instance['id'])} could not be stopped: {instance['msg']}"
+            for instance in instances
+            if instance["failed"]
+        ]
+        stopped = [str(instance["id"]) for instance in instances if instance["changed"]]
+        self.rounds.append({"cost": self.plan.cost, "stops": self.plan.stops, "stopped": stopped})
+        return True
+
+    def _replan(self) -> None:
+        try:
+            self.plan = _build_plan(self.context, self.rounds)
+        except ClawHostersError as error:
+            self.plan = BalancePlan(None, False, False, 0)
+            self.failures.append(f"Reading the service again failed, so nothing more is stopped. {error}")
+        if self.plan.stops:
+            self.later_plans += self.plan.lines
+
+    def _format_report(self, check_mode: bool) -> list[str]:
+        params = self.context.params
+        lines = ["Check mode: nothing was bought or stopped."] if check_mode else []
+        if params["bought"]:
+            lines.append(
+                f"Package {params['package_id']} {'would be' if check_mode else 'was'} ordered as {params['order']}. "
+                "Payment by a link may be required: see the dashboard."
+            )
+        lines += self.later_plans
+        if self.rounds:
+            names = [stop["name"] for one in self.rounds for stop in one["stops"] if stop["id"] in one["stopped"]]
+            lines.append(f"{'Would be stopped' if check_mode else 'Stopped'}: {', '.join(names) or 'none'}.")
+        lines += self.failures
+        if self.plan.lines and not check_mode and (self.rounds or params["bought"]):
+            lines.append(f"The forecast now: {self.plan.lines[0]}")
+        # In check mode the plan has just shown it.
+        return lines if check_mode else [*lines, *self.plan.shortfall]
+
+    def _format_problem(self, check_mode: bool) -> str:
+        """Returns why the role fails; empty if it does not. The report has the details."""
+        if not (check_mode or self.plan.is_sufficient_after):
+            return f"The balance does not last for at least {self.context.params['min_days']} days."
+        return "A purchase or a stop failed." if self.failures else ""

@@ -1,0 +1,141 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook fleet as it is typed: what the screen shows of plans, refusals, faults and partial failures."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+import pytest
+
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+
+
+@pytest.fixture(autouse=True)
+def account(simulator: Simulator) -> None:
+    statuses = {"web-bot": "running", "support-bot": "running", "sales-bot": "stopped", "old-bot": "running"}
+    simulator.reset(
+        state={
+            "instances": [
+                {"id": number, "name": name, "status": status, "billing_mode": "daily"}
+                for number, (name, status) in enumerate(statuses.items(), 1)
+            ]
+        }
+    )
+
+
+def apply(controller: Controller, instances: list[dict[str, t.Any]], *flags: str, **variables: t.Any) -> Run:
+    options = [part for name, value in variables.items() for part in ("-e", json.dumps({name: value}))]
+    path = controller.write("fleet.yml", {"fleet_instances": instances})
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", f"@{path}", *options, *flags)
+    assert "Traceback" not in run.screen
+    return run
+
+
+def shown(run: Run) -> list[str]:
+    """The lines that the results are shown in."""
+    (lines,) = [result["msg"] for result in run.all if isinstance(result.get("msg"), list)]
+    assert all(f'        "{line}"' in run.stdout for line in lines)
+    return lines
+
+
+def changed(run: Run) -> int:
+    found = re.search(r"changed=(\d+)", run.stdout)
+    assert found is not None, run.screen
+    return int(found[1])
+
+
+def failure(run: Run) -> str:
+    """The message of the task that failed."""
+    assert run.rc == 2, run.screen
+    (message,) = [str(entry["result"]["msg"]) for entry in run.results if entry["outcome"] == "failed"]
+    return message
+
+
+def test_one_entry_that_fails_hides_nothing_of_the_others(simulator: Simulator, controller: Controller) -> None:
+    declared = [
+        {"name": "web-bot", "state": "stopped"},
+        {"name": "support-bto"},
+        {"name": "sales-bot"},
+        {"name": "old-bot", "state": "started"},
+    ]
+    run = apply(controller, declared, "--diff")
+    assert failure(run) == "1 of 4 entries failed."
+    assert shown(run) == [
+        "web-bot (id 1): stopped (was running)",
+        "sales-bot (id 3): started (was stopped)",
+        "entry 2, support-bto: no such instance; did you mean support-bot?",
+        "1 started, 1 stopped; 1 as declared; 1 failed.",
+    ]
+    assert changed(run) == 1
+    assert '-    "web-bot (id 1)": "running"' in run.stdout
+    assert '+    "web-bot (id 1)": "stopped"' in run.stdout
+    assert all(len(line) <= 80 for line in run.stdout.splitlines() if line.startswith("        "))
+    assert simulator.effects() == {"starts": 1, "stops": 1}
+
+
+def test_faults_of_the_file_change_nothing_and_are_told_at_once(simulator: Simulator, controller: Controller) -> None:
+    declared = [
+        {"name": "web-bot", "state": "stoped"},
+        {"name": "support-bot", "sate": "stopped"},
+        {"state": "stopped"},
+        {"name": "sales-bot"},
+        {"name": "sales-bot", "state": "stopped"},
+    ]
+    run = apply(controller, declared)
+    assert failure(run) == "The list of instances has 4 faults, and nothing was changed."
+    assert shown(run) == [
+        "entry 1, web-bot: unknown state stoped; did you mean stopped?",
+        "entry 2, support-bot: unknown key sate; did you mean state?",
+        "entry 3: it has neither id nor name",
+        "entry 5, sales-bot: it is declared already, in entry 4",
+    ]
+    assert simulator.calls() == []
+
+
+@pytest.mark.parametrize("flags", [("--check", "--diff"), ()])
+def test_a_plan_beyond_the_limit_is_shown_and_refused(
+    simulator: Simulator, controller: Controller, flags: tuple[str, ...]
+) -> None:
+    declared = [
+        {"name": "web-bot", "state": "stopped"},
+        {"name": "support-bot", "state": "stopped"},
+        {"name": "sales-bot"},
+    ]
+    run = apply(controller, declared, *flags, fleet_max_changes=2)
+    assert shown(run)[-1] == "1 to start, 2 to stop."
+    assert failure(run) == (
+        "3 instances would change, more than fleet_max_changes (2) allows: 1 to start, 2 to stop. Nothing was sent."
+    )
+    assert ('+    "web-bot (id 1)": "stopped"' in run.stdout) is bool(flags)
+    assert simulator.calls() == ["GET /instances"]
+
+
+def test_deleting_must_be_allowed(simulator: Simulator, controller: Controller) -> None:
+    declared = [{"name": "old-bot", "state": "absent"}, {"name": "web-bto", "state": "absent"}, {"name": "sales-bot"}]
+    for flags in (("--check",), ()):
+        run = apply(controller, declared, *flags)
+        assert failure(run) == (
+            "1 instance would be deleted, more than fleet_max_deletions (0) allows: old-bot (id 4). "
+            "Its backups may be deleted too. Nothing was sent."
+        )
+        assert "old-bot (id 4): to delete (now running), perhaps with its backups" in shown(run)
+        assert run.says("entry 2, web-bto: no such instance; did you mean web-bot?")
+    assert simulator.effects() == {}
+    run = apply(controller, declared, fleet_max_deletions=1)
+    assert run.rc == 0, run.screen
+    assert "Deleting old-bot (id 4) may delete its backups too." in run.stderr
+    assert shown(run)[-1] == "1 started, 1 deleted; 1 as declared."
+    assert simulator.effects() == {"starts": 1, "deletes": 1}
+
+
+def test_what_is_wrong_as_a_whole_fails_at_once(simulator: Simulator, controller: Controller) -> None:
+    simulator.fault("forbidden", path="/instances", times=None)
+    run = apply(controller, [{"name": "web-bot"}])
+    assert "was answered with 403" in failure(run)
+    assert "Show each entry" not in run.stdout

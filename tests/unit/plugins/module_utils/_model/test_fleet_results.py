@@ -1,0 +1,80 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Limits and reports of a fleet."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_results import (
+    Limits,
+    build_result,
+    find_excess,
+    format_failures,
+)
+
+LISTING = [
+    {"id": number, "name": f"bot-{number}", "status": status}
+    for number, status in enumerate(("running", "stopped", "stopped", "deploying", "running"), 1)
+]
+ENTRIES = [
+    Entry(1, 1, None, "absent"),
+    Entry(2, None, "bot-2", "started"),
+    Entry(3, 3, None, "started"),
+    Entry(4, 4, None, "stopped"),
+    Entry(5, 5, None, "started"),
+    Entry(6, None, "nobody", "started"),
+]
+
+
+def test_a_plan_ends_with_failures_and_the_sum():
+    report = build_result(ENTRIES, plan(ENTRIES, LISTING), done=False)["report"]
+    assert report == [
+        "bot-1 (id 1): to delete (now running), perhaps with its backups",
+        "bot-2 (id 2): to start (now stopped)",
+        "bot-3 (id 3): to start (now stopped)",
+        "bot-4 (id 4): to stop (now deploying)",
+        "entry 6, nobody: no such instance: instances are created in the dashboard.",
+        "2 to start, 1 to stop, 1 to delete; 1 as declared; 1 failed.",
+    ]
+
+
+def test_what_was_done_is_named_beside_what_failed():
+    jobs = plan(ENTRIES[1:2] + ENTRIES[5:], LISTING)
+    jobs[0].changed = True
+    jobs[0].finish(jobs[0].predict())
+    entries = [ENTRIES[1], ENTRIES[5]]
+    result = build_result(entries, jobs, done=True)
+    assert result["report"][0] == "bot-2 (id 2): started (was stopped)"
+    assert result["report"][-1] == "1 started; 1 failed."
+    assert result["diff"] == {"before": {"bot-2 (id 2)": "stopped"}, "after": {"bot-2 (id 2)": "running"}}
+    assert format_failures(entries, jobs) == (
+        "1 of 2 entries failed: entry 6, nobody: no such instance: instances are created in the dashboard. "
+        "Changed: bot-2 (id 2)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "excess"),
+    [
+        (Limits(), ""),
+        (Limits(4, 1), ""),
+        (
+            Limits(3, 1),
+            "4 instances would change, more than max_changes (3) allows: 2 to start, 1 to stop, 1 to delete.",
+        ),
+        (
+            Limits(None, 0),
+            (
+                "1 instance would be deleted, more than max_deletions (0) allows: bot-1 (id 1). "
+                "Its backups may be deleted too."
+            ),
+        ),
+    ],
+)
+def test_limits_count_what_would_change(limits, excess):
+    assert find_excess(plan(ENTRIES, LISTING), limits) == excess
