@@ -21,6 +21,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils._http.stats import RequestStats
 from ..module_utils._module.runner import ModuleRunner
 from ._display import display_progress
+from ._interruption import interrupt_notes_shown
 from ._unsafe import mark_result_unsafe
 
 
@@ -58,14 +59,16 @@ class ControllerAction(ActionBase):
         if validation.error_messages:
             result = {"failed": True, "msg": self._format_error(validation.errors), "api": RequestStats().as_dict()}
         else:
+            progress = display_progress(self._display)
             runner = ModuleRunner(
                 params,
                 bool(self._task.check_mode),
-                display_progress(self._display),
+                progress,
                 needs_key=self.MODULE.SPEC.needs_key,
                 secrets=secrets,
             )
-            result = runner.run(self.MODULE.run)
+            with interrupt_notes_shown(progress):
+                result = runner.run(self.MODULE.run)
             if runner.warnings:
                 result["warnings"] = runner.warnings
         if result.get("failed"):
