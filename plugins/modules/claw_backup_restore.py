@@ -172,8 +172,9 @@ restore:
       type: str
     failure:
       description:
-        - Why the outcome could not be read, else null. V(timeout) if it took longer than O(wait_timeout), V(unreachable)
-          if the service did not answer, V(unauthorized) or V(forbidden) if it no longer accepts the key, or V(other).
+        - Why the outcome could not be read, else null. V(timeout) if it took longer than O(wait_timeout),
+          V(unreachable) if the service did not answer, V(unauthorized) or V(forbidden) if it no longer accepts the key,
+          or V(other).
       type: str
     last_seen:
       description:
