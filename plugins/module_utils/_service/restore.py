@@ -308,8 +308,12 @@ def _seconds_since(state: OperationState | None) -> float:
 
 def _explain_unfinished(error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
     """Returns the message of a wait for an accepted restore that ended with ``error``."""
-    accepted_at = format_clock(datetime.fromisoformat(state.at)) if state else "an unknown time"
-    accepted = f"The restore was accepted at {accepted_at}"
+    accepted = "The restore was accepted"
+    if state is not None:
+        # After a lost response nothing but the time of the request is known.
+        is_accepted = state.event is OperationEvent.ACCEPTED
+        at = format_clock(datetime.fromisoformat(state.at if is_accepted else state.sent_at))
+        accepted = f"The restore was {'accepted' if is_accepted else 'sent'} at {at}"
     if isinstance(error, WaitTimeoutError):
         return f"{error} {accepted}. {_RUN_AGAIN}"
     name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
