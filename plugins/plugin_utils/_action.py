@@ -22,6 +22,7 @@ from ..module_utils._errors import ClawHostersError
 from ..module_utils._http.stats import RequestStats
 from ..module_utils._module.runner import ModuleRunner, build_failure
 from ._display import display_progress
+from ._interruption import interrupt_notes_shown
 from ._unsafe import mark_result_unsafe
 
 
@@ -59,14 +60,16 @@ class ControllerAction(ActionBase):
         if failure := self._find_invalid(args, validation):
             result = {**failure, "api": RequestStats().as_dict()}
         else:
+            progress = display_progress(self._display)
             runner = ModuleRunner(
                 params,
                 bool(self._task.check_mode),
-                display_progress(self._display),
+                progress,
                 needs_key=self.MODULE.SPEC.needs_key,
                 secrets=secrets,
             )
-            result = runner.run(self.MODULE.run)
+            with interrupt_notes_shown(progress):
+                result = runner.run(self.MODULE.run)
             if runner.warnings:
                 result["warnings"] = runner.warnings
         if result.get("failed"):
