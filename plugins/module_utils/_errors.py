@@ -128,6 +128,7 @@ class PartialError(ClawHostersError):
 
     def __init__(self, message: str, result: dict[str, t.Any], cause: ClawHostersError | None = None) -> None:
         super().__init__(message)
+        self.cause = cause
         self.result = {**result, "error": cause.as_dict()} if isinstance(cause, ApiError) else result
 
 

@@ -19,7 +19,9 @@ from ansible.module_utils.errors import AnsibleValidationErrorMultiple, Unsuppor
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._http.stats import RequestStats
-from ..module_utils._module.runner import ModuleRunner
+from ..module_utils._model.results import Result
+from ..module_utils._module.arguments import ArgumentSpec
+from ..module_utils._module.runner import ModuleContext, ModuleRunner
 from ._display import display_progress
 from ._unsafe import mark_result_unsafe
 
@@ -45,15 +47,26 @@ class ControllerAction(ActionBase):
         with _environment(environment):
             return {**result, **self._run_in_process()}
 
+    def spec(self) -> ArgumentSpec:
+        """Returns the options of the task."""
+        spec: ArgumentSpec = self.MODULE.SPEC
+        return spec
+
+    def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
+        """Runs the task. ``secrets`` are redacted in its result, and only there."""
+        result: Result = self.MODULE.run(context)
+        return result
+
     def _run_in_process(self) -> dict[str, t.Any]:
-        validator = ArgumentSpecValidator(self.MODULE.SPEC.options, **self.MODULE.SPEC.constraints())
+        spec = self.spec()
+        validator = ArgumentSpecValidator(spec.options, **spec.constraints())
         # Up to ansible-core 2.18 the validator does not accept an inline vault, an object, as text.
         args = {name: str(value) if hasattr(value, "vault") else value for name, value in self._task.args.items()}
         validation = validator.validate(args)
         # Redacting blanks would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         params = _to_plain_json(validation.validated_parameters)
-        redacted = self.MODULE.SPEC.redact(params)
+        redacted = spec.redact(params)
         secrets |= redacted.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
         if validation.error_messages:
             result = {"failed": True, "msg": self._format_error(validation.errors), "api": RequestStats().as_dict()}
@@ -62,10 +75,11 @@ class ControllerAction(ActionBase):
                 params,
                 bool(self._task.check_mode),
                 display_progress(self._display),
-                needs_key=self.MODULE.SPEC.needs_key,
+                needs_key=spec.needs_key,
                 secrets=secrets,
             )
-            result = runner.run(self.MODULE.run)
+            # The runner adds the key to the secrets.
+            result = runner.run(lambda context: self.run_task(context, secrets))
             if runner.warnings:
                 result["warnings"] = runner.warnings
         if result.get("failed"):
@@ -74,7 +88,7 @@ class ControllerAction(ActionBase):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
-        return mark_result_unsafe(_redact(result, secrets))
+        return mark_result_unsafe(redact_values(result, secrets))
 
     def _format_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """Returns the error message that a module process would return for invalid options."""
@@ -95,7 +109,7 @@ class ControllerAction(ActionBase):
             self._task._ds = None
 
 
-def _redact(result: dict[str, t.Any], secrets: set[str]) -> dict[str, t.Any]:
+def redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """Returns ``result`` without the secrets, like AnsibleModule: bools and nulls at the top level stay."""
     kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
     return {**remove_values(result, secrets), **kept}

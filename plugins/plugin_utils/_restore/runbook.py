@@ -1,0 +1,560 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The steps of the role ``restore``, one for each of its tasks. Each failure is recorded before its task ends."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import traceback
+import typing as t
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...module_utils._errors import (
+    MESSAGE_LIMIT,
+    ApiError,
+    ClawHostersError,
+    PartialError,
+    SettingsError,
+    one_line,
+)
+from ...module_utils._http.client import Client
+from ...module_utils._model.resource import Resource
+from ...module_utils._model.restore import RestoreQuery
+from ...module_utils._model.results import Result
+from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.at_most_once import parse_operation_name
+from ...module_utils._service.health import measure_health
+from ...module_utils._service.instance_state import InstanceManager
+from ...module_utils._service.instances import find_instance
+from ...module_utils._service.restore import Restore
+from ...module_utils._service.restore_history import RestoreHistory
+from ...module_utils._service.restore_target import RestoreFinder
+from ...module_utils._state.journal import Journal, JournalError
+from ...module_utils._times import format_iso, parse_duration, parse_timestamp
+from ...module_utils._waiter import Waiter
+from .._formatting import format_value, slugify
+from .._reports.files import ReportError, prepare_folder, record_run
+from .address import AddressError, check_address, parse_address
+from .confirmation import explain_wrong_answer, format_prompt, format_question, is_confirmed
+from .model import Data, RestorePlan, Run, Step
+from .plan import build_plans, format_moment, match_backups, parse_targets, plan_lines, plan_row
+from .report import OUTCOMES, TITLES, build_report
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+TEMPLATE = ROLES / "restore/templates/incident.html.j2"
+STYLE_SHEET = ROLES / "fleet_report/files/page.css"
+"""All pages of the collection share it."""
+
+TRIES = 3
+"""Answers that are accepted at the terminal before the run ends."""
+
+_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+_VARIABLES = (
+    (re.compile(r"\bforce: true\b"), "restore_force=true"),
+    (re.compile(r"\bwait_timeout\b"), "restore_wait_timeout"),
+    (re.compile(r"\bmax_age\b"), "restore_max_age"),
+    (re.compile(r"\bbackup_id\b"), "restore_backup"),
+    (re.compile(r"\binstance_id\b"), "restore_instance_ids"),
+    (re.compile(r" ?(Run the same task again|Run this again|Nothing was restored; you can run)[^.]*\."), ""),
+)
+"""What messages of the modules call by the name of an option, or advise, the runbook says in its own words."""
+
+
+class NoTerminalError(ClawHostersError):
+    """There is no terminal to ask at."""
+
+
+class PromptInterruptedError(ClawHostersError):
+    """Ctrl-C was pressed at the prompt."""
+
+
+class NotConfirmedError(ClawHostersError):
+    """The restores were not confirmed."""
+
+
+class ObservedWaiter(Waiter):
+    """A waiter that remembers what it saw last, and whether the last poll failed."""
+
+    last_seen: tuple[datetime, Resource] | None = None
+    has_lost_sight = False
+
+    def until(self, fetch: t.Callable[[float], t.Any], *args: t.Any, **kwargs: t.Any) -> t.Any:
+        """Calls ``fetch`` until its result is as wanted."""
+
+        def observe(seconds: float) -> t.Any:
+            self.has_lost_sight = True
+            seen = fetch(seconds)
+            self.has_lost_sight = False
+            if isinstance(seen, dict):
+                self.last_seen = datetime.now(UTC), seen
+            return seen
+
+        return super().until(observe, *args, **kwargs)
+
+
+@dataclass
+class Runbook:
+    """Runs the steps. ``redact`` removes secrets from what is recorded or shown."""
+
+    context: ModuleContext
+    run: Run
+    redact: t.Callable[[t.Any], t.Any]
+    ask: t.Callable[[str], str]
+    """Asks at the terminal. Raises NoTerminalError or PromptInterruptedError."""
+    instances: list[Resource] = field(default_factory=list)
+
+    @property
+    def client(self) -> Client:
+        return self.context.client
+
+    @property
+    def settings(self) -> Data:
+        return self.run.settings
+
+    # Before anything is planned
+
+    def check_service(self) -> Result:
+        """Checks that the service responds."""
+
+        def check() -> str:
+            health = measure_health(self.client)
+            if not health["available"]:
+                raise ClawHostersError(health["error"])
+            return f"It responded in {health['latency']} s."
+
+        return self._run_step("service", check, lambda _error: "service_down")
+
+    def check_key(self) -> Result:
+        """Checks that the key is accepted."""
+
+        def check() -> str:
+            self.client.fetch_object("/account")
+            return "The key is valid."
+
+        return self._run_step("key", check, lambda error: "bad_key" if _is_about_key(error) else "not_planned")
+
+    def plan(self) -> Result:
+        """Chooses the backups, and finds what prevents a restore."""
+
+        def plan() -> str:
+            self.run.plans = self._build_plans()
+            return ""
+
+        result = self._run_step("plan", plan, lambda error: "bad_key" if _is_about_key(error) else "not_planned")
+        if result.get("failed"):
+            return result
+        (step,) = [step for step in self.run.steps if step.step == "plan"]
+        self.run.steps.remove(step)
+        now = datetime.now(UTC)
+        requests = step.requests
+        for one in self.run.plans:
+            message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
+            kind = "" if one.ready else one.kind
+            self._add_step("plan", now, instance=one.label, ok=one.ready, message=message, requests=requests, kind=kind)
+            requests = 0
+        sending = [one for one in self.run.plans if one.sends]
+        if not self.run.check and not any(one.ready for one in self.run.plans):
+            return self._finish()
+        return {
+            "run": self.run.to_dict(),
+            "lines": [line for one in self.run.plans for line in plan_lines(one, now)],
+            "title": self.run.plans[0].label if len(self.run.plans) == 1 else f"{len(self.run.plans)} instances",
+            "asks": not self.run.check and bool(sending or self.settings["restore_confirm"]),
+        }
+
+    def _build_plans(self) -> list[RestorePlan]:
+        history = self._read_history()
+        self.instances = self.client.fetch_all("/instances")
+        backups = self.client.fetch_all("/backups")
+        is_latest = self.settings["restore_backup"] == "latest"
+        before = parse_timestamp("restore_before", self.settings["restore_before"] or None) if is_latest else None
+        candidates = match_backups(self.run.targets, self.instances, backups, before)
+        if not is_latest and candidates[0].instance is not None:
+            # Only one instance can be restored from a backup that is given by its id.
+            candidate = candidates[0]
+            query = RestoreQuery(candidates[0].instance["id"], None, int(self.settings["restore_backup"]), None, None)
+            candidate.kind = candidate.problem = candidate.left_out = ""
+            try:
+                _instance, backup = self._finder().find_target(query)
+                candidate.backup = backup or {"id": query.backup_id}
+            except ClawHostersError as error:
+                candidate.kind, candidate.problem = "not_now", _in_own_words(str(error))
+        return build_plans(candidates, history, self.settings, self.instances, datetime.now(UTC))
+
+    # Confirmation
+
+    def confirm(self) -> Result:
+        """Requires the answer that confirms what will be overwritten."""
+        return self._run_step("confirm", self._require_confirmation, lambda _error: "not_confirmed")
+
+    def _require_confirmation(self) -> str:
+        plans = self.run.plans
+        if given := self.settings["restore_confirm"]:
+            if not is_confirmed(given, plans):
+                raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans))
+            return "The name was given as restore_confirm."
+        now = datetime.now(UTC)
+        prompt = format_prompt(plans, [plan_row(plan, now) for plan in plans])
+        for tries_left in range(TRIES - 1, -1, -1):
+            answer = self._ask(prompt)
+            if not answer:
+                raise NotConfirmedError("Nothing was typed.")
+            if is_confirmed(answer, plans):
+                return "The name was typed at the terminal."
+            problem = explain_wrong_answer("You typed", answer, plans)
+            prompt = "\n".join([problem, *format_question(plans)])
+            if not tries_left:
+                raise NotConfirmedError(problem)
+        raise NotConfirmedError
+
+    def _ask(self, prompt: str) -> str:
+        try:
+            return self.ask(self.redact(prompt)).strip()
+        except NoTerminalError:
+            raise NotConfirmedError("restore_confirm is empty, and no name was typed: there is no terminal.") from None
+        except PromptInterruptedError:
+            raise NotConfirmedError("Interrupted at the prompt.") from None
+
+    # Restoring
+
+    def restore(self) -> Result:
+        """Restores the instances of the plan, one after another. In check mode, predicts it."""
+        if not self.run.check:
+            ready = [plan for plan in self.run.plans if plan.ready]
+            for number, plan in enumerate(ready, start=1):
+                # Recorded before the restore, in case the run is interrupted.
+                self._record(is_finished=False)
+                if len(ready) > 1:
+                    self.client.progress.report(f"{plan.label}: {number} of {len(ready)}")
+                self._restore_instance(plan)
+        return self._finish()
+
+    def _restore_instance(self, plan: RestorePlan) -> None:
+        """Restores one instance. A failure is recorded as a step, and does not stop the other instances."""
+        instance: Resource = {}
+
+        def send(waiter: ObservedWaiter) -> Result:
+            query = RestoreQuery(
+                plan.instance["id"] if plan.instance else None,
+                # Sends only what was confirmed: fails if the name or the journal has changed since the plan.
+                (plan.instance or {}).get("name") or None,
+                (plan.backup or {}).get("id"),
+                None,
+                None,
+                expected_sent_at=plan.sent_at or "",
+            )
+            result = Restore(self._finder(), waiter, False).run(query)
+            done = "was restored" if result["changed"] else "was already restored for this incident"
+            return {**result, "message": f"Backup {query.backup_id} {done}."}
+
+        def start(waiter: ObservedWaiter) -> Result:
+            nonlocal instance
+            manager = InstanceManager(self.client, waiter, True, self.context.warn)
+            found = find_instance(self.client, (plan.instance or {}).get("id"), None)
+            instance = manager.ensure_state(found, "started", plan.label).resource or {}
+            return {"instance": instance, "message": "It is running and healthy."}
+
+        def check_http(_waiter: ObservedWaiter) -> Result:
+            url = parse_address(instance.get("subdomain_url"))
+            path = str(self.settings["restore_http_path"]).lstrip("/")
+            status = check_address(
+                f"{url}/{path}", self.settings["restore_http_statuses"], self.client.settings.ca_path
+            )
+            return {"message": f"It responded with status {status}."}
+
+        steps: list[tuple[str, str, t.Callable[[ObservedWaiter], Result]]] = [
+            ("restore", "restore_wait_timeout", send),
+            ("healthy", "restore_healthy_timeout", start),
+        ]
+        if self.settings["restore_http_check"]:
+            steps.append(("http", "restore_wait_timeout", check_http))
+        for name, timeout, function in steps:
+            if not self._run_instance_step(name, plan, self._waiter(timeout), function).ok:
+                return
+
+    def _run_instance_step(
+        self, name: str, plan: RestorePlan, waiter: ObservedWaiter, function: t.Callable[[ObservedWaiter], Result]
+    ) -> Step:
+        before = self.client.stats.requests
+        try:
+            result, failure = function(waiter), None
+        except Exception as error:
+            failure = error
+            result = dict(error.result) if isinstance(error, PartialError) else {}
+        fields: Data = {"kind": "", "message": result.get("message", "")}
+        if failure is not None:
+            fields = _describe_failure(failure, name, plan, waiter, result)
+        restore = result.get("restore") or {}
+        status = (result.get("instance") or {}).get("status")
+        return self._add_step(
+            name,
+            datetime.now(UTC),
+            instance=plan.label,
+            ok=failure is None,
+            requests=self.client.stats.requests - before,
+            changed=bool(result.get("changed")),
+            sent_at=restore.get("sent_at"),
+            completed_at=restore.get("completed_at"),
+            outcome=restore.get("outcome"),
+            found=format_value(status, 40) if status and not (failure and waiter.has_lost_sight) else None,
+            **fields,
+        )
+
+    # Results
+
+    def outcomes(self) -> list[Data]:
+        """Returns what came of each instance, as far as it is known: ids, times and outcomes only."""
+        history = self._try_history()
+        targets: list[Data] = (
+            [{"id": (plan.instance or {}).get("id"), "name": None, "plan": plan} for plan in self.run.plans]
+            if self.run.plans
+            else [{**target, "plan": None} for target in self.run.targets]
+        )
+        outcomes = []
+        for target in targets:
+            plan: RestorePlan | None = target["plan"]
+            state = history.find_own(target["id"], target["name"])
+            unsent = "planned" if self.run.check and plan and plan.sends else "not_begun"
+            backup_id = state.notes.get("backup_id") if state else ((plan.backup if plan else None) or {}).get("id")
+            outcomes.append(
+                {
+                    "id": target["id"],
+                    "backup_id": backup_id,
+                    "outcome": OUTCOMES.get(state.event, unsent) if state else unsent,
+                    "sent_at": state.sent_at if state else None,
+                    "completed_at": state.completed_at if state else None,
+                }
+            )
+        return outcomes
+
+    def _finish(self, traceback_text: str = "") -> Result:
+        """Writes the record, and returns the result of the task: a failure if an instance was not restored."""
+        report, problem = self._record(is_finished=True)
+        path = self._report_path()
+        if self.run.check:
+            where = ["Check mode: nothing was sent, asked or written."]
+        elif problem:
+            where = [problem]
+        else:
+            where = [f"Report: {path}", f"Record: {path.removesuffix('.html')}.json"]
+        changed = any(step.changed for step in self.run.steps)
+        if self.run.check:
+            changed = any(plan.sends for plan in self.run.plans)
+        done = [one for one in report["instances"] if one["outcome"] == "ok"]
+        result: Result = {"changed": changed, "_ansible_verbose_always": True}
+        if report["outcome"] != "failed":
+            lines = [] if self.run.check else [f"{one['label']}: {one['state']}" for one in done]
+            return {**result, "msg": [report["headline"], *lines, *where]}
+        result.update(
+            failed=True, msg=f"{report['headline']}.", failures=report["last_words"].splitlines(), report=where
+        )
+        if done and not self.run.check:
+            result["restored"] = [f"{one['label']}: {one['state']}" for one in done]
+        return {**result, "exception": traceback_text} if traceback_text else result
+
+    def _record(self, *, is_finished: bool) -> tuple[Data, str]:
+        """Writes the record and the page. Returns the report, and why it could not be written."""
+        report: Data = self.redact(
+            build_report(
+                self.run,
+                self._try_history(),
+                datetime.now(UTC),
+                is_finished=is_finished,
+                instances=self.instances,
+            )
+        )
+        if self.run.check:
+            return report, ""
+        title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
+        variables = {
+            "incident": title if len(title) <= 80 else f"{title[:77]}...",
+            "css": STYLE_SHEET.read_text(encoding="utf-8"),
+        }
+        problem = ""
+        try:
+            record_run(self._report_path(), str(TEMPLATE), variables, report)
+        except ReportError as error:
+            problem = str(error)
+        except Exception as error:  # A record must never prevent a restore.
+            problem = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
+        if problem and problem not in self._problems:
+            self._problems.append(problem)
+            self.context.warn(problem)
+        return report, problem
+
+    _problems: list[str] = field(default_factory=list)
+    """Problems with the record of which the user was warned."""
+
+    def _report_path(self) -> str:
+        return report_path(self.settings)
+
+    # Helpers
+
+    def _run_step(self, name: str, function: t.Callable[[], str], classify: t.Callable[[Exception], str]) -> Result:
+        """Runs a step of the whole run. If it fails, the run ends with it."""
+        before = self.client.stats.requests
+        try:
+            message, failure = function(), None
+        except Exception as error:
+            message, failure = _explain(error), error
+        fields: Data = {}
+        if failure is not None:
+            is_expected = isinstance(failure, ClawHostersError)
+            fields = {**_describe_error(failure), "kind": classify(failure) if is_expected else "interrupted"}
+        self._add_step(
+            name,
+            datetime.now(UTC),
+            ok=failure is None,
+            message=message,
+            requests=self.client.stats.requests - before,
+            **fields,
+        )
+        if failure is None:
+            return {"run": self.run.to_dict()}
+        is_bug = not isinstance(failure, ClawHostersError)
+        return self._finish("".join(traceback.format_exception(failure)) if is_bug else "")
+
+    def _add_step(self, name: str, now: datetime, **fields: t.Any) -> Step:
+        return self.run.add_step(name, TITLES[name], now, **fields)
+
+    def _journal(self) -> Journal:
+        return Journal(self.context.params["state_dir"])
+
+    def _finder(self) -> RestoreFinder:
+        force = bool(self.settings["restore_force"])
+        return RestoreFinder(self.client, self._journal(), self.run.incident, force, self.context.warn)
+
+    def _read_history(self) -> RestoreHistory:
+        """Returns what the journal holds. Raises JournalError."""
+        return RestoreHistory(self.client.settings.api_url, self.run.incident, self._journal().read_states())
+
+    def _try_history(self) -> RestoreHistory:
+        """Returns what the journal holds; nothing if it can't be read."""
+        try:
+            return self._read_history()
+        except JournalError:
+            return RestoreHistory(self.client.settings.api_url, self.run.incident)
+
+    def _waiter(self, timeout: str) -> ObservedWaiter:
+        return ObservedWaiter(
+            self.settings[timeout], self.client.progress, requests_left=lambda: self.client.stats.remaining
+        )
+
+
+def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
+    """Checks the variables, and prepares the folder of the report. Raises ClawHostersError."""
+    if misspelt:
+        raise SettingsError(misspelt)
+    try:
+        given = _parse_settings(settings)
+        targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
+        if given["restore_backup"] != "latest" and not (given["restore_backup"].isdigit() and len(targets) == 1):
+            raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
+    except ClawHostersError as error:
+        error.add("Nothing was sent.")
+        raise
+    if not check:
+        prepare_folder(report_path(given))
+    # Two runs of an incident may start at the same moment.
+    return Run(f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC)), given, targets, check)
+
+
+def report_path(settings: Data) -> str:
+    """Returns the absolute path of the page."""
+    return str(Path(settings["restore_report_dir"]).absolute() / f"{slugify(settings['restore_incident'])}.html")
+
+
+def _parse_settings(given: Data) -> Data:
+    """Returns the variables of the role with their types: those of the command line are text."""
+    settings = {
+        name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
+    }
+    settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
+    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm"):
+        settings[name] = str(given[name]).strip()
+    for name in ("restore_wait_timeout", "restore_healthy_timeout"):
+        settings[name] = int(given[name])
+        if settings[name] < 0:
+            raise SettingsError(f"{name} is {settings[name]}, but must be 0 or more seconds.")
+    settings["restore_http_statuses"] = [int(status) for status in given["restore_http_statuses"]]
+    parse_duration("restore_max_age", settings["restore_max_age"] or None)
+    parse_timestamp("restore_before", settings["restore_before"] or None)
+    return settings
+
+
+def _is_about_key(error: Exception) -> bool:
+    is_refused = isinstance(error, ApiError) and error.status in (401, 403)
+    return is_refused or isinstance(error, SettingsError)
+
+
+def _describe_error(error: Exception) -> Data:
+    """Returns the fields of a step that the response of the service sets."""
+    cause = error.cause if isinstance(error, PartialError) and error.cause else error
+    if not isinstance(cause, ApiError):
+        return {}
+    request_id = cause.request_id
+    return {"status": cause.status, "request_id": format_value(request_id, 100) if request_id else None}
+
+
+def _explain(error: Exception) -> str:
+    """Returns the message of an error, in the words of the runbook."""
+    if not isinstance(error, ClawHostersError):
+        return f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"
+    cause = error.cause if isinstance(error, PartialError) and error.cause else error
+    return one_line(_in_own_words(str(cause)), 600)
+
+
+def _in_own_words(message: str) -> str:
+    for pattern, text in _VARIABLES:
+        message = pattern.sub(text, message)
+    return one_line(message, MESSAGE_LIMIT)
+
+
+def _describe_failure(error: Exception, step: str, plan: RestorePlan, waiter: ObservedWaiter, result: Result) -> Data:
+    """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service."""
+    fields = _describe_error(error)
+    message = _explain(error)
+    outcome = (result.get("restore") or {}).get("outcome")
+    if not isinstance(error, ClawHostersError):
+        kind = "interrupted"
+    elif isinstance(error, AddressError):
+        kind = "no_answer"
+    elif step == "healthy":
+        kind = _classify_unseen(fields, waiter, "key_lost_restored", "health_unseen") or "not_healthy"
+    elif outcome == "in_flight":
+        kind = _classify_unseen(fields, waiter, "key_lost", "out_of_sight") or "not_over"
+    elif outcome in ("unknown", "failed"):
+        kind = outcome
+    elif fields.get("status") == 401:
+        kind = "bad_key"
+    elif not plan.sends:
+        kind = "not_sent"
+    else:
+        kind = "backup_refused" if fields.get("status") == 422 else "refused"
+    if kind == "failed":
+        message = ""
+    if step == "healthy":
+        message = message.replace("restore_wait_timeout", "restore_healthy_timeout")
+    if waiter.has_lost_sight:
+        message = f"{message} {_format_last_seen(waiter)}".strip()
+    return {**fields, "kind": kind, "message": message}
+
+
+def _classify_unseen(fields: Data, waiter: ObservedWaiter, key_lost: str, unseen: str) -> str:
+    if fields.get("status") == 401:
+        return key_lost
+    return unseen if waiter.has_lost_sight else ""
+
+
+def _format_last_seen(waiter: ObservedWaiter) -> str:
+    if waiter.last_seen is None:
+        return "The instance was not seen after that."
+    moment, instance = waiter.last_seen
+    seen = ", ".join(format_value(instance.get(name), 40) for name in ("status", "health_status") if instance.get(name))
+    return f"Last seen at {format_moment(format_iso(moment), datetime.now(UTC))}: {seen}."
