@@ -269,13 +269,15 @@ def _format_unsent(outcome: str | None, sent_at: str | None, completed_at: str |
 
 
 def _set_common_command(verdicts: list[Verdict], run: Run) -> None:
-    """Sets one command in the verdicts of a failure that stopped the whole run. It names only their instances."""
+    """Sets one command in the verdicts of a failure that stopped the whole run.
+
+    It leaves out the instances that have a command of their own.
+    """
     stopped = [verdict for verdict in verdicts if verdict.kind in _COMMON]
     if not stopped:
         return
-    targets = run.targets
-    if run.plans:
-        targets = [target for target, verdict in zip(targets, verdicts, strict=True) if verdict.kind in _COMMON]
+    pairs = zip(run.targets, verdicts, strict=True)
+    targets = [target for target, verdict in pairs if verdict.kind in ("", *_COMMON)]
     if all(target["name"] is not None for target in targets):
         instances: Data = {"restore_instances": [target["name"] for target in targets]}
     else:

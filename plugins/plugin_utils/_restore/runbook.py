@@ -217,7 +217,9 @@ class Runbook:
         try:
             return self.ask(self.redact(prompt)).strip()
         except NoTerminalError:
-            raise NotConfirmedError("restore_confirm is empty, and no name was typed: there is no terminal.") from None
+            raise NotConfirmedError(
+                "restore_confirm is empty, and no name was typed. There is no terminal to ask at: set restore_confirm."
+            ) from None
         except PromptInterruptedError:
             raise NotConfirmedError("Interrupted at the prompt.") from None
 
