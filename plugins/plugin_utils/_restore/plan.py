@@ -241,7 +241,7 @@ def _build_notes(
     if not is_continued and candidate.left_out:
         notes.append(f"{candidate.left_out} Backup {(backup or {}).get('id')} is the newest usable one.")
     if not is_continued and get_status(candidate.instance or {}) == "stopped":
-        notes.append("It is stopped and will be started. An instance billed daily costs Claws while it runs.")
+        notes.append("It is stopped and will be started; billed daily, it costs Claws while it runs.")
     return notes
 
 

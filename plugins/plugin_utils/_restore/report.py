@@ -142,11 +142,14 @@ def count_instances(verdicts: t.Sized) -> str:
 
 
 def failure_lines(failed: list[Verdict]) -> list[str]:
-    """Returns the state, the advice and the command of each failure; a command that is the same for all only once."""
+    """Returns the state, the advice and the command of each failure. What is the same for several stands once."""
     lines: list[str] = []
     for command in dict.fromkeys(verdict.command for verdict in failed):
         same = [verdict for verdict in failed if verdict.command == command]
-        lines += [*(f"{one.label}: {one.state}" for one in same), same[0].advice, command, ""]
+        for state in dict.fromkeys(verdict.state for verdict in same):
+            labels = ", ".join(verdict.label for verdict in same if verdict.state == state)
+            lines.append(f"{labels}: {state}")
+        lines += [same[0].advice, command, ""]
     return lines[:-1]
 
 
@@ -171,7 +174,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
     seen = next((step.found for step in reversed(own) if step.found), None)
-    status = None if kind in _UNSEEN else seen or (plan.instance or {}).get("status")
+    status = None if kind in (*_UNSEEN, "not_confirmed") else seen or (plan.instance or {}).get("status")
     advice = build_advice(kind, plan, run.settings) if kind != "not_confirmed" else _confirm_advice(run.plans)
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)

@@ -34,7 +34,7 @@ from ...module_utils._service.instances import find_instance
 from ...module_utils._service.restore import Restore
 from ...module_utils._service.restore_history import RestoreHistory
 from ...module_utils._service.restore_target import RestoreFinder
-from ...module_utils._state.journal import Journal, JournalError
+from ...module_utils._state.journal import Journal, JournalError, OperationEvent
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
 from ...module_utils._waiter import Waiter
 from .._formatting import format_value, slugify
@@ -52,6 +52,8 @@ STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 
 TRIES = 3
 """Answers that are accepted at the terminal before the run ends."""
+
+_SENT_AS = {OperationEvent.ACCEPTED: "accepted", OperationEvent.COMPLETED: "restored"}
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -158,14 +160,14 @@ class Runbook:
             kind = "" if one.ready else one.kind
             self._add_step("plan", now, instance=one.label, ok=one.ready, message=message, requests=requests, kind=kind)
             requests = 0
-        sending = [one for one in self.run.plans if one.sends]
-        if not self.run.check and not any(one.ready for one in self.run.plans):
+        if not any(one.ready for one in self.run.plans):
             return self._finish()
+        sends = any(one.sends for one in self.run.plans)
         return {
             "run": self.run.to_dict(),
             "lines": [line for one in self.run.plans for line in plan_lines(one, now)],
             "title": self.run.plans[0].label if len(self.run.plans) == 1 else f"{len(self.run.plans)} instances",
-            "asks": not self.run.check and bool(sending or self.settings["restore_confirm"]),
+            "asks": not self.run.check and (sends or bool(self.settings["restore_confirm"])),
         }
 
     def _build_plans(self) -> list[RestorePlan]:
@@ -234,8 +236,23 @@ class Runbook:
                 self._record(is_finished=False)
                 if len(ready) > 1:
                     self.client.progress.report(f"{plan.label}: {number} of {len(ready)}")
-                self._restore_instance(plan)
+                try:
+                    self._restore_instance(plan)
+                except KeyboardInterrupt:
+                    self._tell_interrupted(plan)
+                    raise
         return self._finish()
+
+    def _tell_interrupted(self, plan: RestorePlan) -> None:
+        """Shows what goes on although this run ends."""
+        state = self._try_history().find_own((plan.instance or {}).get("id"))
+        if state is None:
+            line = "interrupted; nothing was sent"
+        else:
+            verb = _SENT_AS.get(state.event, "sent")
+            line = f"{verb} {format_moment(state.sent_at, datetime.now(UTC))}; it goes on; "
+            line += "run the same command to wait for it"
+        self.client.progress.report(f"{plan.label}: {line}.")
 
     def _restore_instance(self, plan: RestorePlan) -> None:
         """Restores one instance. A failure is recorded as a step, and does not stop the other instances."""
