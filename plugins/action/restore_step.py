@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import typing as t
 from dataclasses import replace
 
@@ -72,8 +70,7 @@ class ActionModule(ControllerAction):
             "confirm": runbook.confirm,
             "restore": runbook.restore,
         }[params["step"]]
-        with _interruptible():
-            result = step()
+        result = step()
         if result.get("failed"):
             # The place in the role where the task stands says nothing to an operator.
             self._task._ds = None
@@ -86,13 +83,3 @@ class ActionModule(ControllerAction):
             raise NoTerminalError from error
         except AnsiblePromptInterrupt as error:
             raise PromptInterruptedError from error
-
-
-@contextlib.contextmanager
-def _interruptible() -> t.Iterator[None]:
-    """Raises KeyboardInterrupt on Ctrl-C. From ansible-core 2.19 the process of a task would just end."""
-    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)

@@ -12,6 +12,8 @@ from __future__ import annotations
 import difflib
 import json
 import typing as t
+from dataclasses import dataclass
+from datetime import datetime
 
 MASK = "********"
 """Replaces a secret."""
@@ -55,15 +57,40 @@ def with_suggestion(name: str, known: t.Iterable[str]) -> str:
     return f"{name} (do you mean {near[0]}?)" if near else name
 
 
+@dataclass(frozen=True)
+class LastSeen:
+    """The last response of a wait: the resource, its condition in words, and the time."""
+
+    resource: t.Any
+    condition: str
+    at: datetime
+
+
 class ClawHostersError(Exception):
     """Base class. ``str(error)`` is the whole message, without secrets. It is made one line here, since it may contain
     texts of the service."""
 
     may_have_been_sent = True
     """False if the request did not reach the service, so that nothing was executed."""
+    kind = "other"
+    """The kind of error in results: ``unauthorized``, ``forbidden``, ``unreachable``, ``timeout`` or ``other``."""
+    cause: ClawHostersError | None = None
+    """The error behind this one."""
+    last_seen: LastSeen | None = None
+    """Set if the error ended a wait."""
 
     def __init__(self, message: object = "") -> None:
         super().__init__(one_line(message, MESSAGE_LIMIT))
+
+    @property
+    def reason(self) -> str:
+        """The error in a few words, for progress lines."""
+        return str(self)
+
+    @property
+    def response(self) -> ApiError | None:
+        """The error response of the service behind this error, if there is one."""
+        return self.cause.response if self.cause else None
 
     def add(self, sentence: str) -> None:
         """Appends a sentence to the message."""
@@ -89,19 +116,30 @@ class RefusedError(ClawHostersError):
 class TransportError(ClawHostersError):
     """No usable response arrived. ``sent`` is False for an unknown host or a refused connection."""
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    kind = "unreachable"
+
+    def __init__(self, message: str, *, sent: bool, reason: str = "") -> None:
         super().__init__(message)
         self.may_have_been_sent = sent
+        self._reason = reason
+
+    @property
+    def reason(self) -> str:
+        """The error in a few words, for progress lines."""
+        return self._reason or str(self)
 
 
 class TlsError(ClawHostersError):
     """The certificate is not trusted, or there is no TLS. Nothing was sent."""
 
     may_have_been_sent = False
+    kind = "unreachable"
 
 
 class ResponseError(ClawHostersError):
     """The response can't be used: wrong shape, incomplete list, or a redirect."""
+
+    kind = "unreachable"
 
 
 class RedirectedError(ResponseError):
@@ -115,29 +153,34 @@ class RedirectedError(ResponseError):
 class MalformedResponseError(ResponseError):
     """The response is truncated or empty. A retry may succeed."""
 
+    reason = "unusable response"
+
 
 class IncompleteListError(ResponseError):
     """A list could not be read completely (contract 4.4)."""
+
+    reason = "the list changes while it is read"
 
 
 class PartialError(ClawHostersError):
     """The task failed; ``result`` holds what is known or was done.
 
-    ``cause``: the error that stopped it. If it is an ApiError, it becomes ``error`` of the result.
+    ``cause``: the error that stopped it. The error response behind it becomes ``error`` of the result.
     """
 
     def __init__(self, message: str, result: dict[str, t.Any], cause: ClawHostersError | None = None) -> None:
         super().__init__(message)
         self.cause = cause
-        self.result = {**result, "error": cause.as_dict()} if isinstance(cause, ApiError) else result
+        self.result = {**result, "error": self.response.as_dict()} if self.response else result
 
 
 class WaitTimeoutError(ClawHostersError):
-    """The wanted state was not reached in time. ``last`` is the last state."""
+    """The wanted state was not reached in time. ``cause``: the error of the last poll, if there was no answer."""
 
-    def __init__(self, message: str, last: t.Any = None) -> None:
+    def __init__(self, message: str, cause: ClawHostersError | None = None) -> None:
         super().__init__(message)
-        self.last = last
+        self.cause = cause
+        self.kind = "unreachable" if cause else "timeout"
 
 
 class ApiError(ClawHostersError):
@@ -169,6 +212,16 @@ class ApiError(ClawHostersError):
             description += f" ({text})"
         super().__init__(f"{request} was answered with {description.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
 
+    @property
+    def reason(self) -> str:
+        """Status and code."""
+        return " ".join(map(str, filter(None, (self.status, one_line(self.code or "")))))
+
+    @property
+    def response(self) -> ApiError:
+        """The error itself."""
+        return self
+
     def as_dict(self) -> dict[str, t.Any]:
         """Returns the ``error`` of a failed task (interface 2)."""
         return {
@@ -183,6 +236,7 @@ class ApiError(ClawHostersError):
 class UnauthorizedError(ApiError):
     """401: the key is missing, wrong, revoked or expired."""
 
+    kind = "unauthorized"
     hint = (
         "Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); "
         "create keys under Dashboard > Settings > API Keys."
@@ -192,6 +246,7 @@ class UnauthorizedError(ApiError):
 class ForbiddenError(ApiError):
     """403: the key is valid but has no permission for this."""
 
+    kind = "forbidden"
     hint = "The key is valid but has no permission for this."
 
 
@@ -208,12 +263,14 @@ class UnprocessableError(ApiError):
 class RateLimitedError(ApiError):
     """429: the rate limit is exceeded. Nothing was executed."""
 
+    kind = "unreachable"
     hint = "Try again when the rate limit has reset, or increase retry_timeout."
 
 
 class ServerError(ApiError):
     """5xx: an error of the service or of a proxy in front of it."""
 
+    kind = "unreachable"
     hint = "This is an error of the service; try again later."
 
 

@@ -23,6 +23,7 @@ from ..module_utils._model.results import Result
 from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._module.runner import ModuleContext, ModuleRunner
 from ._display import display_progress
+from ._interruption import interrupt_notes_shown
 from ._unsafe import mark_result_unsafe
 
 
@@ -71,15 +72,17 @@ class ControllerAction(ActionBase):
         if validation.error_messages:
             result = {"failed": True, "msg": self._format_error(validation.errors), "api": RequestStats().as_dict()}
         else:
+            progress = display_progress(self._display)
             runner = ModuleRunner(
                 params,
                 bool(self._task.check_mode),
-                display_progress(self._display),
+                progress,
                 needs_key=spec.needs_key,
                 secrets=secrets,
             )
-            # The runner adds the key to the secrets.
-            result = runner.run(lambda context: self.run_task(context, secrets))
+            with interrupt_notes_shown(progress):
+                # The runner adds the key to the secrets.
+                result = runner.run(lambda context: self.run_task(context, secrets))
             if runner.warnings:
                 result["warnings"] = runner.warnings
         if result.get("failed"):

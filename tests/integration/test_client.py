@@ -112,7 +112,7 @@ def test_a_fault_that_stays_is_reported_after_a_bounded_number_of_tries(
 def test_who_tries_once_does_not_speak_of_giving_up(simulator: Simulator, client: Client) -> None:
     simulator.fault("json_500")
     with pytest.raises(ServerError) as failure:
-        client.fetch("/instances/1", retry_timeout=0)
+        client.fetch("/instances/1", time_left=0)
     assert "Given up" not in str(failure.value)
     assert len(simulator.calls()) == 1
 

@@ -48,6 +48,9 @@ from .transport import Response, send_request
 
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
+MIN_POLL_TIMEOUT = 5.0
+"""Seconds for a poll at the end of a wait: it may take that much longer than ``wait_timeout``."""
+
 PageParser = t.Callable[[str, Response], PageContent]
 
 
@@ -87,23 +90,24 @@ class Client:
         """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""
         return replace(self, payment_texts=frozenset(texts))
 
-    def fetch(self, path: str, *, retry_timeout: float | None = None) -> Resource:
+    def fetch(self, path: str, *, time_left: float | None = None) -> Resource:
         """Returns the resource at ``path``, an object with an id. Raises NotFoundError, ResponseError.
 
-        ``retry_timeout``: seconds for retries, if less than the setting of this name.
+        ``time_left``: the seconds left of a wait. They limit the call, and no error but a 429 is retried: the wait
+        polls again, and shows the error.
         """
-        return self._send_with_retries(Request("GET", path), parse_resource, retry_timeout)
+        return self._send_with_retries(Request("GET", path), parse_resource, self._end_of_wait(time_left))
 
     def fetch_object(self, path: str) -> Resource:
         """Returns the object at ``path``, which needs no id: an account has one of it."""
         return self._send_with_retries(Request("GET", path), parse_object)
 
-    def fetch_all(self, path: str, *, retry_timeout: float | None = None) -> list[Resource]:
-        """Returns every item of the list at ``path``, sorted by id.
+    def fetch_all(self, path: str, *, time_left: float | None = None) -> list[Resource]:
+        """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
 
         Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
         """
-        fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, retry_timeout)
+        fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, self._end_of_wait(time_left))
         return sorted(read_list(f"GET {path}", fetch_page), key=id_sort_key)
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
@@ -141,7 +145,10 @@ class Client:
             self._unconfirmed_changes.add(str(request))
             raise
 
-    def _fetch_page(self, path: str, parse: PageParser, retry_timeout: float | None, number: int) -> Page:
+    def _end_of_wait(self, time_left: float | None) -> float | None:
+        return None if time_left is None else self.progress.clock() + time_left
+
+    def _fetch_page(self, path: str, parse: PageParser, end_of_wait: float | None, number: int) -> Page:
         def parse_page(request: str, response: Response) -> Page:
             return Page(*parse(request, response), len(response.text))
 
@@ -150,7 +157,7 @@ class Client:
         if page_size is not None:
             params["per_page"] = str(page_size)
         try:
-            return self._send_with_retries(Request("GET", path, params), parse_page, retry_timeout)
+            return self._send_with_retries(Request("GET", path, params), parse_page, end_of_wait)
         except ApiError as error:
             if page_size is None or error.status not in (400, 422):
                 raise
@@ -158,15 +165,18 @@ class Client:
         self.settings = self.settings.without_page_size()
         if number > 1:
             raise ListChangedError(f"page {number} was rejected with per_page")
-        return self._fetch_page(path, parse, retry_timeout, number)
+        return self._fetch_page(path, parse, end_of_wait, number)
 
-    def _send_with_retries(self, request: Request, parse: Parser[Parsed], retry_timeout: float | None = None) -> Parsed:
+    def _send_with_retries(self, request: Request, parse: Parser[Parsed], end_of_wait: float | None = None) -> Parsed:
         """Sends the request and returns the parsed response. Retries as ``request.retry`` says, until the timeout."""
         if self.check_mode and request.method != "GET":
             raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
-        limit = self.settings.retry_timeout
-        deadline = Deadline(self.progress, limit if retry_timeout is None else min(retry_timeout, limit), self.stats)
-        timeout, attempt = self.settings.timeout, 1
+        limit, timeout, attempt = self.settings.retry_timeout, self.settings.timeout, 1
+        if end_of_wait is not None:
+            time_left = max(end_of_wait - self.progress.clock(), 0.0)
+            request = replace(request, retry=UNSAFE)
+            limit, timeout = min(limit, time_left), min(timeout, max(time_left, MIN_POLL_TIMEOUT))
+        deadline = Deadline(self.progress, limit, self.stats)
         while True:
             try:
                 response = self._send(replace(request, timeout=timeout, attempt=attempt), deadline)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, PartialError, SettingsError, one_line
+from .._errors import MESSAGE_LIMIT, ClawHostersError, PartialError, SettingsError, one_line
 from .._http.client import Client
 from .._http.settings import parse_settings
 from .._http.stats import RequestStats
@@ -96,8 +96,8 @@ def build_failure(error: ClawHostersError) -> Result:
     if isinstance(error, PartialError):
         result.update(error.result)
     result.update(failed=True, msg=str(error))
-    if isinstance(error, ApiError):
-        result["error"] = error.as_dict()
+    if error.response:
+        result["error"] = error.response.as_dict()
     return result
 
 

@@ -19,7 +19,7 @@ from .._model.fleet_plan import Entry, Job, Phase, plan
 from .._model.instance import (
     Action,
     FailureStatusError,
-    format_status,
+    describe_instance,
     get_status,
     is_busy,
     is_healthy,
@@ -28,6 +28,7 @@ from .._model.instance import (
 )
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
+from .._times import format_clock
 from .._waiter import Waiter
 from .change_requests import Effect, request_change
 from .instance_state import PAUSED_WARNING
@@ -156,16 +157,21 @@ class Fleet:
             return all(job.phase is Phase.DONE for job in watched)
 
         try:
-            waiter.until(
-                lambda seconds: self.client.fetch_all("/instances", retry_timeout=seconds),
-                is_done,
-                lambda _listing: _format_remaining(watched),
-                "all as declared",
-            )
+            with self.client.progress.if_interrupted(
+                "The changes that were accepted go on. Run the same command again to wait for the rest."
+            ):
+                waiter.until(
+                    t.cast("list[Resource]", []),
+                    lambda seconds: self.client.fetch_all("/instances", time_left=seconds),
+                    is_done,
+                    lambda _listing: _describe_remaining(watched, with_health=self.wait_healthy),
+                    "all as declared",
+                )
         except ClawHostersError as error:
             for job in watched:
                 if job.phase is not Phase.DONE:
-                    job.fail(_explain_unfinished(job, error, waiter.timeout), error)
+                    explanation = _explain_unfinished(job, error, waiter.timeout, with_health=self.wait_healthy)
+                    job.fail(explanation, error.cause or error)
 
     def _update(self, job: Job, now: Resource | None) -> None:
         """Updates a job from the instance in the list, and ends it if it is done."""
@@ -197,13 +203,20 @@ class Fleet:
             self._start_waiting(job, job.current)
 
 
-def _format_remaining(jobs: list[Job]) -> str:
-    """Returns a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
-    waiting = [job.instance for job in jobs if job.phase is not Phase.DONE]
-    return f"{len(waiting)} to go: {format_list(map(format_status, waiting), 3)}"
+def _describe_remaining(jobs: list[Job], *, with_health: bool) -> tuple[str, str]:
+    """Returns the parts of a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
+    waiting = [job for job in jobs if job.phase is not Phase.DONE]
+    texts = [
+        "{}: {}".format(*describe_instance(job.instance, with_health=with_health and job.wanted != "stopped"))
+        for job in waiting
+    ]
+    return f"{len(waiting)} to go", format_list(texts, 3)
 
 
-def _explain_unfinished(job: Job, error: ClawHostersError, timeout: float) -> str:
-    if isinstance(error, WaitTimeoutError):
-        return f"It is {job.instance.get('status')}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
-    return f"It is unknown whether it is {job.wanted}: {error}"
+def _explain_unfinished(job: Job, error: ClawHostersError, timeout: float, *, with_health: bool) -> str:
+    _name, condition = describe_instance(job.instance, with_health=with_health and job.wanted != "stopped")
+    if isinstance(error, WaitTimeoutError) and error.cause is None:
+        return f"It is {condition}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
+    seen = f" at {format_clock(error.last_seen.at)}" if error.last_seen else ""
+    reason = error.cause or error
+    return f"It is unknown whether it is {job.wanted}: {reason} It was last seen {condition}{seen}."

@@ -23,19 +23,17 @@ def instance_path(instance_id: object) -> str:
     return resource_path("instances", instance_id)
 
 
-def fetch_instance(client: Client, instance_id: object, retry_timeout: float | None = None) -> Resource | None:
+def fetch_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource | None:
     """Returns the instance with its detail fields, None if it does not exist."""
     try:
-        return require_id(
-            client.fetch(instance_path(instance_id), retry_timeout=retry_timeout), instance_id, "Instance"
-        )
+        return require_id(client.fetch(instance_path(instance_id), time_left=time_left), instance_id, "Instance")
     except NotFoundError:
         return None
 
 
-def refetch_instance(client: Client, instance: Resource, retry_timeout: float | None = None) -> Resource:
+def refetch_instance(client: Client, instance: Resource, time_left: float | None = None) -> Resource:
     """Returns the current state of the instance. Raises ClawHostersError if it was deleted."""
-    now = fetch_instance(client, instance["id"], retry_timeout=retry_timeout)
+    now = fetch_instance(client, instance["id"], time_left=time_left)
     if now is None:
         raise ClawHostersError(f"{label(instance)} does not exist any more: it was deleted during this task.")
     return now

@@ -20,7 +20,7 @@ from .._http.retry import NEVER
 from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown
+from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown
 
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -46,17 +46,25 @@ class Purchase:
         """
         self.client = self.client.with_payment_texts(find_texts({**body, "package_id": None}))
         key = OperationKey("purchase", self.client.settings.api_url, self.order)
-        guard = OperationGuard(self.journal, key, self.warn)
-        if self.client.check_mode:
-            return self._run(guard, body, balance_below)
-        with guard.lock() as is_free:
-            if not is_free:
-                raise RefusedError(f"Another run is working on order {self.order}. Nothing was sent. Run this again.")
-            return self._run(guard, body, balance_below)
+        with self.client.progress.if_interrupted(f"Nothing was sent for order {self.order}.") as note:
+            guard = OperationGuard(self.journal, key, self.warn, f"order {self.order}", note)
+            if self.client.check_mode:
+                return self._run(guard, body, balance_below)
+            with guard.lock() as is_free:
+                if not is_free:
+                    raise RefusedError(
+                        f"Another run is working on order {self.order}. Nothing was sent. Run this again."
+                    )
+                return self._run(guard, body, balance_below)
 
     def _run(self, guard: OperationGuard, body: dict[str, t.Any], balance_below: int) -> Result:
         state = guard.state()
-        balance = self._fetch_balance()
+        try:
+            balance = self._fetch_balance()
+        except ClawHostersError as error:
+            if state is not None:
+                error.add(explain_recorded(f"order {self.order}", state))
+            raise
         if state is not None:
             return self._result_of_earlier_run(state, balance)
         if balance >= balance_below:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import NotFoundError, RefusedError
+from .._errors import NotFoundError, RefusedError, one_line
 from .._http.client import Client
 from .._model.backup import format_left_out
-from .._model.instance import label
+from .._model.instance import NAME_LIMIT, label
 from .._model.ownership import filter_by_instance, has_owner, parse_owner
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery
+from .._progress import InterruptNote
 from .._state.journal import Journal, OperationKey, OperationState, normalize_url
 from .at_most_once import OperationGuard
 from .backups import fetch_backup, fetch_backups
@@ -41,12 +42,14 @@ class RestoreFinder:
     force: bool
     warn: t.Callable[[str], None]
 
-    def guard(self, instance_id: object) -> OperationGuard:
+    def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance for the incident."""
+        what = f"the restore of {one_line(instance.get('name'), NAME_LIMIT)}"
+        return OperationGuard(self.journal, self._key(instance["id"]), self.warn, what, note)
+
+    def _key(self, instance_id: object) -> OperationKey:
         service = normalize_url(self.client.settings.api_url)
-        return OperationGuard(
-            self.journal, OperationKey("restore", service, self.incident, str(instance_id)), self.warn
-        )
+        return OperationKey("restore", service, self.incident, str(instance_id))
 
     def find_target(self, query: RestoreQuery) -> tuple[Resource, Resource | None]:
         """Returns the instance, and the backup if it was given by id."""
@@ -90,12 +93,26 @@ class RestoreFinder:
             return None
         if query.names_instance:
             instance = find_instance(self.client, query.instance_id, query.instance_name)
-            return None if instance is None or self.guard(instance["id"]).state() is None else instance
-        for key, state in self.journal.read_states().items():
-            is_of_incident = key == self.guard(key.instance_id).key
-            if is_of_incident and str(state.notes.get("backup_id")) == str(query.backup_id):
-                return fetch_instance(self.client, key.instance_id)
-        return None
+            is_new = instance is None or self.journal.read_state(self._key(instance["id"])) is None
+            return None if is_new else instance
+        recorded = self.find_in_journal(query)
+        return fetch_instance(self.client, recorded[0]["id"]) if recorded else None
+
+    def find_in_journal(self, query: RestoreQuery) -> tuple[Resource, OperationState] | None:
+        """Returns id and name of the instance, and the state of its restore for this incident, without the service.
+
+        Returns None if the journal holds none, or several. Raises JournalError.
+        """
+        wanted = {"instance_id": query.instance_id, "instance_name": query.instance_name, "backup_id": query.backup_id}
+        # By id if it is given, else by name: the earlier run may have restored another backup.
+        field, value = next((name, value) for name, value in wanted.items() if value is not None)
+        found = [
+            ({"id": _parse_id(key.instance_id), "name": state.notes.get("instance_name")}, state)
+            for key, state in self.journal.read_states().items()
+            if key == self._key(key.instance_id)
+            if str({**state.notes, "instance_id": key.instance_id}.get(field)) == str(value)
+        ]
+        return found[0] if len(found) == 1 else None
 
     def _find_owner(self, backup: Resource) -> Resource:
         """Returns the instance that the backup shows."""
@@ -125,3 +142,8 @@ class RestoreFinder:
             raise RefusedError(
                 f"Backup {backup['id']} is of {parse_owner(backup)}, not of {label(instance)}: nothing was sent."
             )
+
+
+def _parse_id(text: object) -> object:
+    """Returns an id of the journal, which holds text, as the service shows it."""
+    return int(text) if isinstance(text, str) and text.isdecimal() else text

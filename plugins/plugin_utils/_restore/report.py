@@ -76,7 +76,7 @@ _FAILURE_TEXTS = {
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
 
-_UNSEEN = ("out_of_sight", "key_lost", "health_unseen", "key_lost_restored")
+UNSEEN = ("out_of_sight", "key_lost", "health_unseen", "key_lost_restored")
 """Failures after which the status of the instance is not known. Their message says when it was last seen."""
 
 _COMMON = (*_RUN_FAILURES, "unfinished")
@@ -174,7 +174,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
     seen = next((step.found for step in reversed(own) if step.found), None)
-    status = None if kind in (*_UNSEEN, "not_confirmed") else seen or (plan.instance or {}).get("status")
+    status = None if kind in (*UNSEEN, "not_confirmed") else seen or (plan.instance or {}).get("status")
     advice = build_advice(kind, plan, run.settings) if kind != "not_confirmed" else _confirm_advice(run.plans)
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)

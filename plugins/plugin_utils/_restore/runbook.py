@@ -16,7 +16,6 @@ from pathlib import Path
 
 from ...module_utils._errors import (
     MESSAGE_LIMIT,
-    ApiError,
     ClawHostersError,
     PartialError,
     SettingsError,
@@ -34,12 +33,12 @@ from ...module_utils._service.instances import find_instance
 from ...module_utils._service.restore import Restore
 from ...module_utils._service.restore_history import RestoreHistory
 from ...module_utils._service.restore_target import RestoreFinder
-from ...module_utils._state.journal import Journal, JournalError, OperationEvent
+from ...module_utils._state.journal import Journal, JournalError
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
 from ...module_utils._waiter import Waiter
 from .._formatting import format_value, slugify
 from .._reports.files import ReportError, prepare_folder, record_run
-from .address import AddressError, check_address, parse_address
+from .address import check_address, parse_address
 from .confirmation import explain_wrong_answer, format_prompt, format_question, is_confirmed
 from .model import Data, RestorePlan, Run, Step
 from .plan import build_plans, format_moment, match_backups, parse_targets, plan_lines, plan_row
@@ -52,8 +51,6 @@ STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 
 TRIES = 3
 """Answers that are accepted at the terminal before the run ends."""
-
-_SENT_AS = {OperationEvent.ACCEPTED: "accepted", OperationEvent.COMPLETED: "restored"}
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -78,26 +75,6 @@ class PromptInterruptedError(ClawHostersError):
 
 class NotConfirmedError(ClawHostersError):
     """The restores were not confirmed."""
-
-
-class ObservedWaiter(Waiter):
-    """A waiter that remembers what it saw last, and whether the last poll failed."""
-
-    last_seen: tuple[datetime, Resource] | None = None
-    has_lost_sight = False
-
-    def until(self, fetch: t.Callable[[float], t.Any], *args: t.Any, **kwargs: t.Any) -> t.Any:
-        """Calls ``fetch`` until its result is as wanted."""
-
-        def observe(seconds: float) -> t.Any:
-            self.has_lost_sight = True
-            seen = fetch(seconds)
-            self.has_lost_sight = False
-            if isinstance(seen, dict):
-                self.last_seen = datetime.now(UTC), seen
-            return seen
-
-        return super().until(observe, *args, **kwargs)
 
 
 @dataclass
@@ -236,29 +213,14 @@ class Runbook:
                 self._record(is_finished=False)
                 if len(ready) > 1:
                     self.client.progress.report(f"{plan.label}: {number} of {len(ready)}")
-                try:
-                    self._restore_instance(plan)
-                except KeyboardInterrupt:
-                    self._tell_interrupted(plan)
-                    raise
+                self._restore_instance(plan)
         return self._finish()
-
-    def _tell_interrupted(self, plan: RestorePlan) -> None:
-        """Shows what goes on although this run ends."""
-        state = self._try_history().find_own((plan.instance or {}).get("id"))
-        if state is None:
-            line = "interrupted; nothing was sent"
-        else:
-            verb = _SENT_AS.get(state.event, "sent")
-            line = f"{verb} {format_moment(state.sent_at, datetime.now(UTC))}; it goes on; "
-            line += "run the same command to wait for it"
-        self.client.progress.report(f"{plan.label}: {line}.")
 
     def _restore_instance(self, plan: RestorePlan) -> None:
         """Restores one instance. A failure is recorded as a step, and does not stop the other instances."""
         instance: Resource = {}
 
-        def send(waiter: ObservedWaiter) -> Result:
+        def send(waiter: Waiter) -> Result:
             query = RestoreQuery(
                 plan.instance["id"] if plan.instance else None,
                 # Sends only what was confirmed: fails if the name or the journal has changed since the plan.
@@ -272,14 +234,15 @@ class Runbook:
             done = "was restored" if result["changed"] else "was already restored for this incident"
             return {**result, "message": f"Backup {query.backup_id} {done}."}
 
-        def start(waiter: ObservedWaiter) -> Result:
+        def start(waiter: Waiter) -> Result:
             nonlocal instance
             manager = InstanceManager(self.client, waiter, True, self.context.warn)
             found = find_instance(self.client, (plan.instance or {}).get("id"), None)
-            instance = manager.ensure_state(found, "started", plan.label).resource or {}
+            with self.client.progress.if_interrupted(f"{plan.label} is restored. Run the same command to check it."):
+                instance = manager.ensure_state(found, "started", plan.label).resource or {}
             return {"instance": instance, "message": "It is running and healthy."}
 
-        def check_http(_waiter: ObservedWaiter) -> Result:
+        def check_http(_waiter: Waiter) -> Result:
             url = parse_address(instance.get("subdomain_url"))
             path = str(self.settings["restore_http_path"]).lstrip("/")
             status = check_address(
@@ -287,7 +250,7 @@ class Runbook:
             )
             return {"message": f"It responded with status {status}."}
 
-        steps: list[tuple[str, str, t.Callable[[ObservedWaiter], Result]]] = [
+        steps: list[tuple[str, str, t.Callable[[Waiter], Result]]] = [
             ("restore", "restore_wait_timeout", send),
             ("healthy", "restore_healthy_timeout", start),
         ]
@@ -298,7 +261,7 @@ class Runbook:
                 return
 
     def _run_instance_step(
-        self, name: str, plan: RestorePlan, waiter: ObservedWaiter, function: t.Callable[[ObservedWaiter], Result]
+        self, name: str, plan: RestorePlan, waiter: Waiter, function: t.Callable[[Waiter], Result]
     ) -> Step:
         before = self.client.stats.requests
         try:
@@ -308,7 +271,7 @@ class Runbook:
             result = dict(error.result) if isinstance(error, PartialError) else {}
         fields: Data = {"kind": "", "message": result.get("message", "")}
         if failure is not None:
-            fields = _describe_failure(failure, name, plan, waiter, result)
+            fields = _describe_failure(failure, name, plan, result)
         restore = result.get("restore") or {}
         status = (result.get("instance") or {}).get("status")
         return self._add_step(
@@ -321,7 +284,7 @@ class Runbook:
             sent_at=restore.get("sent_at"),
             completed_at=restore.get("completed_at"),
             outcome=restore.get("outcome"),
-            found=format_value(status, 40) if status and not (failure and waiter.has_lost_sight) else None,
+            found=format_value(status, 40) if status and fields["kind"] not in UNSEEN else None,
             **fields,
         )
 
@@ -460,10 +423,8 @@ class Runbook:
         except JournalError:
             return RestoreHistory(self.client.settings.api_url, self.run.incident)
 
-    def _waiter(self, timeout: str) -> ObservedWaiter:
-        return ObservedWaiter(
-            self.settings[timeout], self.client.progress, requests_left=lambda: self.client.stats.remaining
-        )
+    def _waiter(self, timeout: str) -> Waiter:
+        return Waiter(self.settings[timeout], self.client.progress, requests_left=lambda: self.client.stats.remaining)
 
 
 def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
@@ -508,72 +469,76 @@ def _parse_settings(given: Data) -> Data:
 
 
 def _is_about_key(error: Exception) -> bool:
-    is_refused = isinstance(error, ApiError) and error.status in (401, 403)
-    return is_refused or isinstance(error, SettingsError)
+    return isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
+
+
+def _chain(error: Exception) -> t.Iterator[ClawHostersError]:
+    """Yields an error and the errors behind it."""
+    current = error if isinstance(error, ClawHostersError) else None
+    while current is not None:
+        yield current
+        current = current.cause
 
 
 def _describe_error(error: Exception) -> Data:
     """Returns the fields of a step that the response of the service sets."""
-    cause = error.cause if isinstance(error, PartialError) and error.cause else error
-    if not isinstance(cause, ApiError):
+    response = error.response if isinstance(error, ClawHostersError) else None
+    if response is None:
         return {}
-    request_id = cause.request_id
-    return {"status": cause.status, "request_id": format_value(request_id, 100) if request_id else None}
+    request_id = response.request_id
+    return {"status": response.status, "request_id": format_value(request_id, 100) if request_id else None}
 
 
 def _explain(error: Exception) -> str:
     """Returns the message of an error, in the words of the runbook."""
     if not isinstance(error, ClawHostersError):
         return f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"
+    # The error behind it says what happened; the runbook itself says what follows from it.
     cause = error.cause if isinstance(error, PartialError) and error.cause else error
-    return one_line(_in_own_words(str(cause)), 600)
+    return one_line(_in_own_words(str(cause)), MESSAGE_LIMIT)
 
 
 def _in_own_words(message: str) -> str:
     for pattern, text in _VARIABLES:
         message = pattern.sub(text, message)
-    return one_line(message, MESSAGE_LIMIT)
+    return message.strip()
 
 
-def _describe_failure(error: Exception, step: str, plan: RestorePlan, waiter: ObservedWaiter, result: Result) -> Data:
+def _describe_failure(error: Exception, step: str, plan: RestorePlan, result: Result) -> Data:
     """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service."""
-    fields = _describe_error(error)
     message = _explain(error)
-    outcome = (result.get("restore") or {}).get("outcome")
-    if not isinstance(error, ClawHostersError):
-        kind = "interrupted"
-    elif isinstance(error, AddressError):
-        kind = "no_answer"
-    elif step == "healthy":
-        kind = _classify_unseen(fields, waiter, "key_lost_restored", "health_unseen") or "not_healthy"
-    elif outcome == "in_flight":
-        kind = _classify_unseen(fields, waiter, "key_lost", "out_of_sight") or "not_over"
-    elif outcome in ("unknown", "failed"):
-        kind = outcome
-    elif fields.get("status") == 401:
-        kind = "bad_key"
-    elif not plan.sends:
-        kind = "not_sent"
-    else:
-        kind = "backup_refused" if fields.get("status") == 422 else "refused"
+    kind = _classify(error, step, plan, (result.get("restore") or {}).get("outcome"))
     if kind == "failed":
+        # The status of the instance says the same.
         message = ""
     if step == "healthy":
         message = message.replace("restore_wait_timeout", "restore_healthy_timeout")
-    if waiter.has_lost_sight:
-        message = f"{message} {_format_last_seen(waiter)}".strip()
-    return {**fields, "kind": kind, "message": message}
+    last_seen = next((one.last_seen for one in _chain(error) if one.last_seen), None)
+    if kind in UNSEEN and last_seen and "last seen" not in message:
+        seen_at = format_moment(format_iso(last_seen.at), datetime.now(UTC))
+        message = f"Last seen at {seen_at}: {last_seen.condition}. {message}"
+    return {**_describe_error(error), "kind": kind, "message": message}
 
 
-def _classify_unseen(fields: Data, waiter: ObservedWaiter, key_lost: str, unseen: str) -> str:
-    if fields.get("status") == 401:
-        return key_lost
-    return unseen if waiter.has_lost_sight else ""
-
-
-def _format_last_seen(waiter: ObservedWaiter) -> str:
-    if waiter.last_seen is None:
-        return "The instance was not seen after that."
-    moment, instance = waiter.last_seen
-    seen = ", ".join(format_value(instance.get(name), 40) for name in ("status", "health_status") if instance.get(name))
-    return f"Last seen at {format_moment(format_iso(moment), datetime.now(UTC))}: {seen}."
+def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> str:
+    """Returns the kind of the failure of a step."""
+    if not isinstance(error, ClawHostersError):
+        return "interrupted"
+    if step == "http":
+        return "no_answer"
+    kinds = {one.kind for one in _chain(error)}
+    if step == "healthy" or outcome == "completed":
+        if "unauthorized" in kinds:
+            return "key_lost_restored"
+        return "health_unseen" if "unreachable" in kinds else "not_healthy"
+    if outcome == "in_flight":
+        if "unauthorized" in kinds:
+            return "key_lost"
+        return "out_of_sight" if "unreachable" in kinds else "not_over"
+    if outcome in ("unknown", "failed"):
+        return outcome
+    if "unauthorized" in kinds:
+        return "bad_key"
+    if not plan.sends:
+        return "not_sent"
+    return "backup_refused" if isinstance(error, UnprocessableError) else "refused"
