@@ -35,6 +35,8 @@ class Candidate:
     """Ids of the instances that share the name, if several do."""
     left_out: str = ""
     """The newer backups of the instance that are not usable, and why; empty if there are none."""
+    is_given: bool = False
+    """True if the user gave the id of the backup."""
 
 
 @dataclass

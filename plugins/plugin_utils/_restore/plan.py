@@ -235,8 +235,8 @@ def _build_notes(
     if own is not None and not is_continued:
         when = format_sent_and_completed(own.sent_at, own.completed_at)
         notes.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
-    wanted = candidate.backup or {}
-    if is_continued and backup and str(wanted.get("id", backup["id"])) != str(backup["id"]):
+    wanted = candidate.backup if candidate.is_given else None
+    if is_continued and backup and wanted and str(wanted["id"]) != str(backup["id"]):
         notes.append(f"Backup {wanted['id']} needs another restore_incident: this one has used backup {backup['id']}.")
     if not is_continued and candidate.left_out:
         notes.append(f"{candidate.left_out} Backup {(backup or {}).get('id')} is the newest usable one.")

@@ -17,8 +17,11 @@ from pathlib import Path
 from ...module_utils._errors import (
     MESSAGE_LIMIT,
     ClawHostersError,
+    ForbiddenError,
     PartialError,
     SettingsError,
+    UnauthorizedError,
+    UnprocessableError,
     one_line,
 )
 from ...module_utils._http.client import Client
@@ -42,7 +45,7 @@ from .address import check_address, parse_address
 from .confirmation import explain_wrong_answer, format_prompt, format_question, is_confirmed
 from .model import Data, RestorePlan, Run, Step
 from .plan import build_plans, format_moment, match_backups, parse_targets, plan_lines, plan_row
-from .report import OUTCOMES, TITLES, build_report
+from .report import OUTCOMES, TITLES, UNSEEN, build_report
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 TEMPLATE = ROLES / "restore/templates/incident.html.j2"
@@ -161,7 +164,7 @@ class Runbook:
             candidate.kind = candidate.problem = candidate.left_out = ""
             try:
                 _instance, backup = self._finder().find_target(query)
-                candidate.backup = backup or {"id": query.backup_id}
+                candidate.backup, candidate.is_given = backup or {"id": query.backup_id}, True
             except ClawHostersError as error:
                 candidate.kind, candidate.problem = "not_now", _in_own_words(str(error))
         return build_plans(candidates, history, self.settings, self.instances, datetime.now(UTC))

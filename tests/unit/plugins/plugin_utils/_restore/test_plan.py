@@ -12,6 +12,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import R
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
+    build_plans,
     format_moment,
     match_backups,
     parse_targets,
@@ -101,7 +102,11 @@ def test_a_run_continues_what_the_journal_holds_of_its_incident(events, status, 
 def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
     past = history(INTENDED, COMPLETED, backup_id=9, taken_at="2026-01-30T10:00:00+00:00")
     assert plan(past).backup == {"id": 9, "taken_at": "2026-01-30T10:00:00+00:00"}
-    assert "Backup 12 needs another restore_incident: this one has used backup 9." in plan(past).notes
+    (candidate,) = match_backups(parse_targets("web-bot", None), [WEB], BACKUPS)
+    candidate.is_given = True
+    (given,) = build_plans([candidate], past, SETTINGS, [WEB], NOW)
+    assert given.notes == ["Backup 12 needs another restore_incident: this one has used backup 9."]
+    assert plan(past).notes == []
 
 
 @pytest.mark.parametrize(
