@@ -7,11 +7,8 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import stat
 import subprocess
-import sys
 import time
 import typing as t
 from pathlib import Path
@@ -31,6 +28,7 @@ from support.controller import Controller, Run
 from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
+from support.terminal import run_at_terminal
 
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
@@ -323,34 +321,12 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     assert "bot-9" not in last_words(run)
 
 
-TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-"""Gives a command a terminal, in a process of its own: one with threads, as pytest-xdist has them, must not fork."""
-
-
 def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -> str:
     """The screen of a run that is asked, and answered, at a terminal; it must end well."""
     command = ["ansible-playbook", PLAYBOOK, "-e", which, "-e", "restore_incident=INC-9"]
-    screen = b""
-    with subprocess.Popen(
-        [sys.executable, "-c", TERMINAL, *command],
-        cwd=controller.folder,
-        env=controller.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        while True:
-            # Ansible drops what was typed before it listens, which is a little after it asked.
-            if not select.select([process.stdout], [], [], 1)[0]:
-                if f"type exactly: {asked}".encode() in screen:
-                    os.write(process.stdin.fileno(), f"{answer}\r".encode())
-            elif part := os.read(process.stdout.fileno(), 4096):
-                screen += part
-            else:
-                break
-    assert process.returncode == 0, screen.decode()
-    return screen.decode()
+    screen = run_at_terminal(controller, command, f"type exactly: {asked}", [answer])
+    assert screen.rc == 0, screen.text
+    return screen.text
 
 
 def test_at_a_terminal_the_name_is_asked_for(simulator: Simulator, controller: Controller) -> None:
