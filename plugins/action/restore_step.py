@@ -22,8 +22,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook
     NoTerminalError,
     PromptInterruptedError,
     Runbook,
-    begin_run,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import begin_run
 
 STEPS = ("variables", "service", "key", "plan", "confirm", "restore", "outcome")
 WITHOUT_KEY = ("variables", "service", "outcome")

@@ -65,18 +65,21 @@ def check_address(
 def _fetch_status(url: str, ca_path: str | None) -> int:
     """Sends one GET and returns the status. Follows no redirect, reads no body and no ``~/.netrc``."""
     watchdog = RequestWatchdog(TOTAL_TIMEOUT, lambda _seconds: None)
-    with watchdog, PlainSession() as session:
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, WatchedAdapter())
-        with session.get(
-            url,
-            timeout=READ_TIMEOUT,
-            auth=BearerAuth(None),
-            verify=ca_path or True,
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            status: int = response.status_code
-    if watchdog.has_timed_out:
-        raise TimeoutError
+    try:
+        with watchdog, PlainSession() as session:
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, WatchedAdapter())
+            with session.get(
+                url,
+                timeout=READ_TIMEOUT,
+                auth=BearerAuth(None),
+                verify=ca_path or True,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                status: int = response.status_code
+    finally:
+        # A response that was cut off can look complete.
+        if watchdog.has_timed_out:
+            raise TimeoutError
     return status

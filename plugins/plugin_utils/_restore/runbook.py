@@ -7,29 +7,18 @@
 from __future__ import annotations
 
 import re
-import secrets
 import traceback
 import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...module_utils._errors import (
-    MESSAGE_LIMIT,
-    ClawHostersError,
-    ForbiddenError,
-    PartialError,
-    SettingsError,
-    UnauthorizedError,
-    UnprocessableError,
-    one_line,
-)
+from ...module_utils._errors import ClawHostersError, PartialError, one_line
 from ...module_utils._http.client import Client
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.restore import RestoreQuery
 from ...module_utils._model.results import Result
 from ...module_utils._module.runner import ModuleContext
-from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.instance_state import InstanceManager
 from ...module_utils._service.instances import find_instance
@@ -37,15 +26,17 @@ from ...module_utils._service.restore import Restore
 from ...module_utils._service.restore_history import RestoreHistory
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import Journal, JournalError
-from ...module_utils._times import format_iso, parse_duration, parse_timestamp
+from ...module_utils._times import parse_timestamp
 from ...module_utils._waiter import Waiter
-from .._formatting import format_value, slugify
-from .._reports.files import ReportError, prepare_folder, record_run
+from .._formatting import format_value
+from .._reports.files import ReportError, record_run
 from .address import check_address, parse_address
 from .confirmation import explain_wrong_answer, format_prompt, format_question, is_confirmed
+from .failures import describe_error, describe_failure, explain, in_own_words, is_about_key
 from .model import Data, RestorePlan, Run, Step
-from .plan import build_plans, format_moment, match_backups, parse_targets, plan_lines, plan_row
+from .plan import build_plans, match_backups, plan_lines, plan_row
 from .report import OUTCOMES, TITLES, UNSEEN, build_report
+from .settings import report_path
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 TEMPLATE = ROLES / "restore/templates/incident.html.j2"
@@ -56,16 +47,6 @@ TRIES = 3
 """Answers that are accepted at the terminal before the run ends."""
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-
-_VARIABLES = (
-    (re.compile(r"\bforce: true\b"), "restore_force=true"),
-    (re.compile(r"\bwait_timeout\b"), "restore_wait_timeout"),
-    (re.compile(r"\bmax_age\b"), "restore_max_age"),
-    (re.compile(r"\bbackup_id\b"), "restore_backup"),
-    (re.compile(r"\binstance_id\b"), "restore_instance_ids"),
-    (re.compile(r" ?(Run the same task again|Run this again|Nothing was restored; you can run)[^.]*\."), ""),
-)
-"""What messages of the modules call by the name of an option, or advise, the runbook says in its own words."""
 
 
 class NoTerminalError(ClawHostersError):
@@ -90,6 +71,9 @@ class Runbook:
     ask: t.Callable[[str], str]
     """Asks at the terminal. Raises NoTerminalError or PromptInterruptedError."""
     instances: list[Resource] = field(default_factory=list)
+    """The instances of the account, once they were read."""
+    _problems: list[str] = field(default_factory=list)
+    """Problems with the record of which the user was warned."""
 
     @property
     def client(self) -> Client:
@@ -110,7 +94,7 @@ class Runbook:
                 raise ClawHostersError(health["error"])
             return f"It responded in {health['latency']} s."
 
-        return self._run_step("service", check, lambda _error: "service_down")
+        return self._run_step("service", check, lambda _error: "service_down") or self._continue()
 
     def check_key(self) -> Result:
         """Checks that the key is accepted."""
@@ -119,22 +103,18 @@ class Runbook:
             self.client.fetch_object("/account")
             return "The key is valid."
 
-        return self._run_step("key", check, lambda error: "bad_key" if _is_about_key(error) else "not_planned")
+        return self._run_step("key", check, _classify_reading) or self._continue()
 
     def plan(self) -> Result:
         """Chooses the backups, and finds what prevents a restore."""
 
-        def plan() -> str:
+        def plan() -> None:
             self.run.plans = self._build_plans()
-            return ""
 
-        result = self._run_step("plan", plan, lambda error: "bad_key" if _is_about_key(error) else "not_planned")
-        if result.get("failed"):
-            return result
-        (step,) = [step for step in self.run.steps if step.step == "plan"]
-        self.run.steps.remove(step)
+        if failed := self._run_step("plan", plan, _classify_reading):
+            return failed
         now = datetime.now(UTC)
-        requests = step.requests
+        requests = self.client.stats.requests
         for one in self.run.plans:
             message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
             kind = "" if one.ready else one.kind
@@ -166,14 +146,14 @@ class Runbook:
                 _instance, backup = self._finder().find_target(query)
                 candidate.backup, candidate.is_given = backup or {"id": query.backup_id}, True
             except ClawHostersError as error:
-                candidate.kind, candidate.problem = "not_now", _in_own_words(str(error))
+                candidate.kind, candidate.problem = "not_now", in_own_words(str(error))
         return build_plans(candidates, history, self.settings, self.instances, datetime.now(UTC))
 
     # Confirmation
 
     def confirm(self) -> Result:
         """Requires the answer that confirms what will be overwritten."""
-        return self._run_step("confirm", self._require_confirmation, lambda _error: "not_confirmed")
+        return self._run_step("confirm", self._require_confirmation, lambda _error: "not_confirmed") or self._continue()
 
     def _require_confirmation(self) -> str:
         plans = self.run.plans
@@ -183,7 +163,8 @@ class Runbook:
             return "The name was given as restore_confirm."
         now = datetime.now(UTC)
         prompt = format_prompt(plans, [plan_row(plan, now) for plan in plans])
-        for tries_left in range(TRIES - 1, -1, -1):
+        problem = ""
+        for _attempt in range(TRIES):
             answer = self._ask(prompt)
             if not answer:
                 raise NotConfirmedError("Nothing was typed.")
@@ -191,9 +172,7 @@ class Runbook:
                 return "The name was typed at the terminal."
             problem = explain_wrong_answer("You typed", answer, plans)
             prompt = "\n".join([problem, *format_question(plans)])
-            if not tries_left:
-                raise NotConfirmedError(problem)
-        raise NotConfirmedError
+        raise NotConfirmedError(problem)
 
     def _ask(self, prompt: str) -> str:
         try:
@@ -274,7 +253,7 @@ class Runbook:
             result = dict(error.result) if isinstance(error, PartialError) else {}
         fields: Data = {"kind": "", "message": result.get("message", "")}
         if failure is not None:
-            fields = _describe_failure(failure, name, plan, result)
+            fields = describe_failure(failure, name, plan, result)
         restore = result.get("restore") or {}
         status = (result.get("instance") or {}).get("status")
         return self._add_step(
@@ -321,7 +300,7 @@ class Runbook:
     def _finish(self, traceback_text: str = "") -> Result:
         """Writes the record, and returns the result of the task: a failure if an instance was not restored."""
         report, problem = self._record(is_finished=True)
-        path = self._report_path()
+        path = report_path(self.settings)
         if self.run.check:
             where = ["Check mode: nothing was sent, asked or written."]
         elif problem:
@@ -357,13 +336,13 @@ class Runbook:
         if self.run.check:
             return report, ""
         title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
-        variables = {
-            "incident": title if len(title) <= 80 else f"{title[:77]}...",
-            "css": STYLE_SHEET.read_text(encoding="utf-8"),
-        }
         problem = ""
         try:
-            record_run(self._report_path(), str(TEMPLATE), variables, report)
+            variables = {
+                "incident": title if len(title) <= 80 else f"{title[:77]}...",
+                "css": STYLE_SHEET.read_text(encoding="utf-8"),
+            }
+            record_run(report_path(self.settings), str(TEMPLATE), variables, report)
         except ReportError as error:
             problem = str(error)
         except Exception as error:  # A record must never prevent a restore.
@@ -373,37 +352,34 @@ class Runbook:
             self.context.warn(problem)
         return report, problem
 
-    _problems: list[str] = field(default_factory=list)
-    """Problems with the record of which the user was warned."""
-
-    def _report_path(self) -> str:
-        return report_path(self.settings)
-
     # Helpers
 
-    def _run_step(self, name: str, function: t.Callable[[], str], classify: t.Callable[[Exception], str]) -> Result:
-        """Runs a step of the whole run. If it fails, the run ends with it."""
-        before = self.client.stats.requests
+    def _run_step(
+        self, name: str, function: t.Callable[[], str | None], classify: t.Callable[[Exception], str]
+    ) -> Result | None:
+        """Runs a step of the whole run, and adds it unless ``function`` returns None.
+
+        If it fails, the run ends: returns the result of the task.
+        """
         try:
             message, failure = function(), None
         except Exception as error:
-            message, failure = _explain(error), error
+            message, failure = explain(error), error
+        if message is None:
+            return None
+        is_bug = failure is not None and not isinstance(failure, ClawHostersError)
         fields: Data = {}
         if failure is not None:
-            is_expected = isinstance(failure, ClawHostersError)
-            fields = {**_describe_error(failure), "kind": classify(failure) if is_expected else "interrupted"}
-        self._add_step(
-            name,
-            datetime.now(UTC),
-            ok=failure is None,
-            message=message,
-            requests=self.client.stats.requests - before,
-            **fields,
-        )
+            fields = {**describe_error(failure), "kind": "interrupted" if is_bug else classify(failure)}
+        requests = self.client.stats.requests
+        self._add_step(name, datetime.now(UTC), ok=failure is None, message=message, requests=requests, **fields)
         if failure is None:
-            return {"run": self.run.to_dict()}
-        is_bug = not isinstance(failure, ClawHostersError)
+            return None
         return self._finish("".join(traceback.format_exception(failure)) if is_bug else "")
+
+    def _continue(self) -> Result:
+        """Returns the result of a task after which the run goes on."""
+        return {"run": self.run.to_dict()}
 
     def _add_step(self, name: str, now: datetime, **fields: t.Any) -> Step:
         return self.run.add_step(name, TITLES[name], now, **fields)
@@ -430,118 +406,5 @@ class Runbook:
         return Waiter(self.settings[timeout], self.client.progress, requests_left=lambda: self.client.stats.remaining)
 
 
-def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
-    """Checks the variables, and prepares the folder of the report. Raises ClawHostersError."""
-    if misspelt:
-        raise SettingsError(misspelt)
-    try:
-        given = _parse_settings(settings)
-        targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
-        if given["restore_backup"] != "latest" and not (given["restore_backup"].isdigit() and len(targets) == 1):
-            raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
-    except ClawHostersError as error:
-        error.add("Nothing was sent.")
-        raise
-    if not check:
-        prepare_folder(report_path(given))
-    # Two runs of an incident may start at the same moment.
-    return Run(f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC)), given, targets, check)
-
-
-def report_path(settings: Data) -> str:
-    """Returns the absolute path of the page."""
-    return str(Path(settings["restore_report_dir"]).absolute() / f"{slugify(settings['restore_incident'])}.html")
-
-
-def _parse_settings(given: Data) -> Data:
-    """Returns the variables of the role with their types: those of the command line are text."""
-    settings = {
-        name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
-    }
-    settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
-    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm"):
-        settings[name] = str(given[name]).strip()
-    for name in ("restore_wait_timeout", "restore_healthy_timeout"):
-        settings[name] = int(given[name])
-        if settings[name] < 0:
-            raise SettingsError(f"{name} is {settings[name]}, but must be 0 or more seconds.")
-    settings["restore_http_statuses"] = [int(status) for status in given["restore_http_statuses"]]
-    parse_duration("restore_max_age", settings["restore_max_age"] or None)
-    parse_timestamp("restore_before", settings["restore_before"] or None)
-    return settings
-
-
-def _is_about_key(error: Exception) -> bool:
-    return isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
-
-
-def _chain(error: Exception) -> t.Iterator[ClawHostersError]:
-    """Yields an error and the errors behind it."""
-    current = error if isinstance(error, ClawHostersError) else None
-    while current is not None:
-        yield current
-        current = current.cause
-
-
-def _describe_error(error: Exception) -> Data:
-    """Returns the fields of a step that the response of the service sets."""
-    response = error.response if isinstance(error, ClawHostersError) else None
-    if response is None:
-        return {}
-    request_id = response.request_id
-    return {"status": response.status, "request_id": format_value(request_id, 100) if request_id else None}
-
-
-def _explain(error: Exception) -> str:
-    """Returns the message of an error, in the words of the runbook."""
-    if not isinstance(error, ClawHostersError):
-        return f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"
-    # The error behind it says what happened; the runbook itself says what follows from it.
-    cause = error.cause if isinstance(error, PartialError) and error.cause else error
-    return one_line(_in_own_words(str(cause)), MESSAGE_LIMIT)
-
-
-def _in_own_words(message: str) -> str:
-    for pattern, text in _VARIABLES:
-        message = pattern.sub(text, message)
-    return message.strip()
-
-
-def _describe_failure(error: Exception, step: str, plan: RestorePlan, result: Result) -> Data:
-    """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service."""
-    message = _explain(error)
-    kind = _classify(error, step, plan, (result.get("restore") or {}).get("outcome"))
-    if kind == "failed":
-        # The status of the instance says the same.
-        message = ""
-    if step == "healthy":
-        message = message.replace("restore_wait_timeout", "restore_healthy_timeout")
-    last_seen = next((one.last_seen for one in _chain(error) if one.last_seen), None)
-    if kind in UNSEEN and last_seen and "last seen" not in message:
-        seen_at = format_moment(format_iso(last_seen.at), datetime.now(UTC))
-        message = f"Last seen at {seen_at}: {last_seen.condition}. {message}"
-    return {**_describe_error(error), "kind": kind, "message": message}
-
-
-def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> str:
-    """Returns the kind of the failure of a step."""
-    if not isinstance(error, ClawHostersError):
-        return "interrupted"
-    if step == "http":
-        return "no_answer"
-    kinds = {one.kind for one in _chain(error)}
-    if step == "healthy" or outcome == "completed":
-        if "unauthorized" in kinds:
-            return "key_lost_restored"
-        return "health_unseen" if "unreachable" in kinds else "not_healthy"
-    if outcome == "in_flight":
-        if "unauthorized" in kinds:
-            return "key_lost"
-        return "out_of_sight" if "unreachable" in kinds else "not_over"
-    if outcome in ("unknown", "failed"):
-        return outcome
-    if "unauthorized" in kinds:
-        return "bad_key"
-    if not plan.sends:
-        return "not_sent"
-    return "backup_refused" if isinstance(error, UnprocessableError) else "refused"
+def _classify_reading(error: Exception) -> str:
+    return "bad_key" if is_about_key(error) else "not_planned"
