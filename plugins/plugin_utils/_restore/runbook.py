@@ -194,7 +194,7 @@ class Runbook:
                 # Recorded before the restore, in case the run is interrupted.
                 self._record(is_finished=False)
                 if len(ready) > 1:
-                    self.client.progress.report(f"{plan.label}: {number} of {len(ready)}")
+                    self.client.progress.report(f"Restoring {plan.label}, {number} of {len(ready)}")
                 self._restore_instance(plan)
         return self._finish()
 
