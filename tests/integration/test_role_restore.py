@@ -201,14 +201,15 @@ def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_a
     assert "Not confirmed; nothing was sent." in last_words(unconfirmed)
     assert "Only planned: the restore was not confirmed, so nothing was sent" in unconfirmed.stdout
     assert "restore_confirm is: web-bot. It must be: web-bot,sick-bot." in last_words(unconfirmed)
-    assert "set restore_confirm to web-bot,sick-bot:" in last_words(unconfirmed)
+    assert "type the answer at the prompt, or set restore_confirm to it:" in last_words(unconfirmed)
     assert "0 of " not in unconfirmed.stdout
     page = evidence(controller)[1]
     assert "only planned" in page
     assert "not finished" not in page
     assert commands(unconfirmed) == [command]
     nobody_there = restore(controller, "web-bot", "sick-bot", restore_confirm=None)
-    assert "no name was typed" in last_words(nobody_there)
+    assert "no name was typed. There is no terminal" in last_words(nobody_there)
+    assert "set restore_confirm to web-bot,sick-bot." in last_words(nobody_there)
     assert commands(nobody_there) == [command]
     assert simulator.calls(POSTS) == []
     journal, _page = evidence(controller)
@@ -427,7 +428,7 @@ def test_the_next_command_can_be_pasted_whatever_the_name(
     # That it is asked for shows that it is confirmed; the rest would only take time.
     simulator.fault("status", method="POST", status=422)
     assert "restore_confirm" not in command
-    answer = next(one for one in (name, "6") if f"restore_confirm to {one}:" in last_words(planned))
+    answer = next(one for one in (name, "6") if f"set restore_confirm to {one}." in last_words(planned))
     controller.run("bash", "-c", f"{command} {format_extra_variable('restore_confirm', answer)}")
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
     assert "pwned" not in [path.name for path in controller.left()]

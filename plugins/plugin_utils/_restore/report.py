@@ -15,8 +15,7 @@ from ...module_utils._service.restore_history import RestoreHistory
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._times import format_iso
 from .._formatting import format_label, format_value
-from .commands import ADVICE, Advice, build_advice, format_command, select_instance
-from .confirmation import expected_answer
+from .commands import ADVICE, build_advice, format_command, select_instance
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .plan import find_instances, format_moment, format_sent_and_completed, plan_lines
 
@@ -175,7 +174,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
         return verdict
     seen = next((step.found for step in reversed(own) if step.found), None)
     status = None if kind in (*UNSEEN, "not_confirmed") else seen or (plan.instance or {}).get("status")
-    advice = build_advice(kind, plan, run.settings) if kind != "not_confirmed" else _confirm_advice(run.plans)
+    advice = build_advice(kind, plan, run.settings)
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
     unsent = _format_unsent(plan.outcome, plan.sent_at, plan.completed_at, now)
@@ -183,13 +182,6 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
     verdict.advice = advice.text
     verdict.command = format_command(select_instance(plan), run.settings, advice)
     return verdict
-
-
-def _confirm_advice(plans: list[RestorePlan]) -> Advice:
-    """Returns how to confirm. The next command does not hold the answer: the plan may be another one by then."""
-    return Advice(
-        f"To continue, type the answer at the prompt, or set restore_confirm to {expected_answer(plans)}:", {}
-    )
 
 
 def _find_failure(

@@ -31,7 +31,7 @@ from ...module_utils._waiter import Waiter
 from .._formatting import format_value
 from .._reports.files import ReportError, record_run
 from .address import check_address, parse_address
-from .confirmation import explain_wrong_answer, format_prompt, format_question, is_confirmed
+from .confirmation import expected_answer, explain_wrong_answer, format_prompt, format_question, is_confirmed
 from .failures import describe_error, describe_failure, explain, in_own_words, is_about_key
 from .model import Data, RestorePlan, Run, Step
 from .plan import build_plans, match_backups, plan_lines, plan_row
@@ -178,8 +178,10 @@ class Runbook:
         try:
             return self.ask(self.redact(prompt)).strip()
         except NoTerminalError:
+            answer = expected_answer(self.run.plans)
             raise NotConfirmedError(
-                "restore_confirm is empty, and no name was typed. There is no terminal to ask at: set restore_confirm."
+                "restore_confirm is empty, and no name was typed. There is no terminal to ask at: set restore_confirm to "
+                f"{answer}."
             ) from None
         except PromptInterruptedError:
             raise NotConfirmedError("Interrupted at the prompt.") from None

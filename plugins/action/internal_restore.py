@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Action plugin restore_step: a step of the role ``restore``, in the controller's process (interface 1a, 5)."""
+"""Action plugin internal_restore: a step of the role ``restore``, in the controller's process (interface 1a, 5)."""
 
 from __future__ import annotations
 

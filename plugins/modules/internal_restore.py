@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: restore_step
+module: internal_restore
 short_description: Run a step of the restore runbook (internal to the roles of the collection)
 version_added: 1.0.0
 description:
@@ -54,7 +54,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Check the service
-  clawhosters.cloud.restore_step:
+  clawhosters.cloud.internal_restore:
     step: service
     run: "{{ restore__run.run }}"
   register: restore__run
