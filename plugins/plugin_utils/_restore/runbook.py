@@ -180,8 +180,8 @@ class Runbook:
         except NoTerminalError:
             answer = expected_answer(self.run.plans)
             raise NotConfirmedError(
-                "restore_confirm is empty, and no name was typed. There is no terminal to ask at: set restore_confirm to "
-                f"{answer}."
+                "restore_confirm is empty, and no name was typed. There is no terminal to ask at: "
+                f"set restore_confirm to {answer}."
             ) from None
         except PromptInterruptedError:
             raise NotConfirmedError("Interrupted at the prompt.") from None
