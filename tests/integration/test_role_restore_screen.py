@@ -263,6 +263,7 @@ def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
     simulator.fault("status", method="POST", path="/backups/41/restore", status=403, message="No permission")
     run = restore(controller, "web-bot", "news-bot", "bare-bot", restore_healthy_timeout=0)
     assert run.screen.count("Backup is corrupt") == run.screen.count("No permission") == 1
+    assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)
     assert re.search(r"try the backup before it, 12 of 20\d\d-\d\d-\d\d \d\d:\d\d UTC:\n.*-e restore_backup=12 ", words)
     commands = [line for line in words.splitlines() if line.startswith("ansible-playbook ")]

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .._state.journal import OperationKey, OperationState, normalize_url
+from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, normalize_url
 
 
 class EarlierRestore(t.NamedTuple):
@@ -57,3 +57,21 @@ class RestoreHistory:
     def _restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:
         service = normalize_url(self.service)
         return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))
+
+
+def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str, since: str) -> set[str]:
+    """Returns the ids of the instances whose restore for the incident was refused last, since a time in ISO 8601.
+
+    A refused attempt is no part of the state of an operation: nothing was done.
+    """
+    last: dict[str, JournalEntry] = {}
+    for entry in entries:
+        identity = (entry["kind"], normalize_url(str(entry["service"])), entry["name"])
+        if identity == ("restore", normalize_url(service), incident):
+            last[str(entry["instance_id"])] = entry
+    return {
+        instance_id
+        for instance_id, entry in last.items()
+        if entry["event"] == OperationEvent.REFUSED.value
+        and datetime.fromisoformat(entry["at"]) >= datetime.fromisoformat(since)
+    }

@@ -23,7 +23,7 @@ from ...module_utils._service.health import measure_health
 from ...module_utils._service.instance_state import InstanceManager
 from ...module_utils._service.instances import find_instance
 from ...module_utils._service.restore import Restore
-from ...module_utils._service.restore_history import RestoreHistory
+from ...module_utils._service.restore_history import RestoreHistory, find_refused
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import Journal, JournalError
 from ...module_utils._times import parse_timestamp
@@ -275,29 +275,36 @@ class Runbook:
     # Results
 
     def outcomes(self) -> list[Data]:
-        """Returns what came of each instance, as far as it is known: ids, times and outcomes only."""
-        history = self._try_history()
-        targets: list[Data] = (
-            [{"id": (plan.instance or {}).get("id"), "name": None, "plan": plan} for plan in self.run.plans]
-            if self.run.plans
-            else [{**target, "plan": None} for target in self.run.targets]
-        )
+        """Returns what the journal holds of each instance: ids, times and outcomes only."""
+        history, refused = self._try_history(), self._find_refused()
+        found: list[tuple[Data, RestorePlan | None]] = [(target, None) for target in self.run.targets]
+        if self.run.plans:
+            found = [({"id": (plan.instance or {}).get("id"), "name": None}, plan) for plan in self.run.plans]
         outcomes = []
-        for target in targets:
-            plan: RestorePlan | None = target["plan"]
+        for target, plan in found:
             state = history.find_own(target["id"], target["name"])
-            unsent = "planned" if self.run.check and plan and plan.sends else "not_begun"
-            backup_id = state.notes.get("backup_id") if state else ((plan.backup if plan else None) or {}).get("id")
+            unsent = "refused" if str(target["id"]) in refused else "not_begun"
+            if self.run.check and plan and plan.sends:
+                unsent = "planned"
+            backup = (plan.backup if plan else None) or {}
             outcomes.append(
                 {
                     "id": target["id"],
-                    "backup_id": backup_id,
+                    "backup_id": state.notes.get("backup_id") if state else backup.get("id"),
                     "outcome": OUTCOMES.get(state.event, unsent) if state else unsent,
                     "sent_at": state.sent_at if state else None,
                     "completed_at": state.completed_at if state else None,
                 }
             )
         return outcomes
+
+    def _find_refused(self) -> set[str]:
+        """Returns the ids of the instances whose restore the service refused in this run."""
+        try:
+            entries = self._journal().read_entries()
+        except JournalError:
+            return set()
+        return find_refused(entries, self.client.settings.api_url, self.run.incident, self.run.began_at)
 
     def _finish(self, traceback_text: str = "") -> Result:
         """Writes the record, and returns the result of the task: a failure if an instance was not restored."""
