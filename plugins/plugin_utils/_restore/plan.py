@@ -241,7 +241,7 @@ def _build_notes(
     if not is_continued and candidate.left_out:
         notes.append(f"{candidate.left_out} Backup {(backup or {}).get('id')} is the newest usable one.")
     if not is_continued and get_status(candidate.instance or {}) == "stopped":
-        notes.append("It is stopped and will be started; billed daily, it costs Claws while it runs.")
+        notes.append("It will be started, and costs Claws if it is billed daily.")
     return notes
 
 
@@ -276,9 +276,9 @@ def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
     lines = [f"{plan.label}, {format_condition(plan)}: restore backup {backup.get('id')}, {age}."]
     if plan.age:
         taken = format_clock(parse_time(backup.get("taken_at")))
-        lines.append(f"    DATA LOSS: all changes since {taken} will be overwritten.")
+        lines.append(f"    DATA LOSS: all changes since {taken}.")
     else:
-        lines.append("    DATA LOSS: all changes since the backup, of an unknown time, will be overwritten.")
+        lines.append("    DATA LOSS: all changes since the backup, at an unknown time.")
     if plan.id_reason:
         notes.append(f"    {plan.id_reason}. Confirm with its id instead: {plan.answer}.")
     return lines + notes
