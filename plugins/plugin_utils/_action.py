@@ -20,7 +20,9 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import ClawHostersError
 from ..module_utils._http.stats import RequestStats
-from ..module_utils._module.runner import ModuleRunner, build_failure
+from ..module_utils._model.results import Result
+from ..module_utils._module.arguments import ArgumentSpec
+from ..module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ._display import display_progress
 from ._interruption import interrupt_notes_shown
 from ._unsafe import mark_result_unsafe
@@ -47,17 +49,28 @@ class ControllerAction(ActionBase):
         with _environment(environment):
             return {**result, **self._run_in_process()}
 
+    def spec(self) -> ArgumentSpec:
+        """Returns the options of the task."""
+        spec: ArgumentSpec = self.MODULE.SPEC
+        return spec
+
+    def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
+        """Runs the task. ``secrets`` are redacted in its result, and only there."""
+        result: Result = self.MODULE.run(context)
+        return result
+
     def _run_in_process(self) -> dict[str, t.Any]:
-        validator = ArgumentSpecValidator(self.MODULE.SPEC.options, **self.MODULE.SPEC.constraints())
+        spec = self.spec()
+        validator = ArgumentSpecValidator(spec.options, **spec.constraints())
         # Up to ansible-core 2.18 the validator does not accept an inline vault, an object, as text.
         args = {name: str(value) if hasattr(value, "vault") else value for name, value in self._task.args.items()}
         validation = validator.validate(args)
         # Redacting blanks would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         params = _to_plain_json(validation.validated_parameters)
-        redacted = self.MODULE.SPEC.redact(params)
+        redacted = spec.redact(params)
         secrets |= redacted.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
-        if failure := self._find_invalid(args, validation):
+        if failure := self._find_invalid(spec, args, validation):
             result = {**failure, "api": RequestStats().as_dict()}
         else:
             progress = display_progress(self._display)
@@ -65,11 +78,12 @@ class ControllerAction(ActionBase):
                 params,
                 bool(self._task.check_mode),
                 progress,
-                needs_key=self.MODULE.SPEC.needs_key,
+                needs_key=spec.needs_key,
                 secrets=secrets,
             )
             with interrupt_notes_shown(progress):
-                result = runner.run(self.MODULE.run)
+                # The runner adds the key to the secrets.
+                result = runner.run(lambda context: self.run_task(context, secrets))
             if runner.warnings:
                 result["warnings"] = runner.warnings
         if result.get("failed"):
@@ -78,13 +92,15 @@ class ControllerAction(ActionBase):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
-        return mark_result_unsafe(_redact(result, secrets))
+        return mark_result_unsafe(redact_values(result, secrets))
 
-    def _find_invalid(self, args: dict[str, t.Any], validation: ValidationResult) -> dict[str, t.Any] | None:
+    def _find_invalid(
+        self, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
+    ) -> dict[str, t.Any] | None:
         """Returns the result for invalid options; None if they are valid."""
         try:
-            if self.MODULE.SPEC.require_valid:
-                self.MODULE.SPEC.require_valid(_to_plain_json(args))
+            if spec.require_valid:
+                spec.require_valid(_to_plain_json(args))
         except ClawHostersError as error:
             return build_failure(error)
         return {"failed": True, "msg": self._format_error(validation.errors)} if validation.error_messages else None
@@ -108,7 +124,7 @@ class ControllerAction(ActionBase):
             self._task._ds = None
 
 
-def _redact(result: dict[str, t.Any], secrets: set[str]) -> dict[str, t.Any]:
+def redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """Returns ``result`` without the secrets, like AnsibleModule: bools and nulls at the top level stay."""
     kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
     return {**remove_values(result, secrets), **kept}

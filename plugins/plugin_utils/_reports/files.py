@@ -21,7 +21,7 @@ import jinja2
 
 from ...module_utils._errors import ClawHostersError, one_line
 from ...module_utils._state.files import ROOT_UID, atomic_replace, lock_file, open_folder, open_owned
-from .._restore.record import format_record, parse_record, put_run
+from .._restore.record import build_head, format_record, parse_record, put_run
 
 Data = dict[str, t.Any]
 
@@ -160,7 +160,8 @@ def record_run(path: str, template: str, variables: Data, run: Data) -> None:
                 opened.set_aside(record_name, page_name)
             runs = put_run(runs or [], run)
             opened.write(record_name, format_record(run["incident"], runs))
-            opened.write(page_name, render(template, {**variables, "runs": runs, "latest": run}))
+            page = {**variables, "runs": runs, "latest": run, "head": build_head(runs, run)}
+            opened.write(page_name, render(template, page))
 
 
 def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:

@@ -10,6 +10,7 @@ import functools
 import typing as t
 import unicodedata
 
+from ...module_utils._errors import one_line
 from ...module_utils._model.resource import Resource
 from .model import RestorePlan
 
@@ -18,6 +19,8 @@ _TYPABLE_LIMIT = 255
 
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Invisible characters that Unicode classifies as letters or symbols."""
+
+_HEADER = ["INSTANCE", "STATUS, HEALTH", "BACKUP", "CHANGES LOST SINCE"]
 
 _CONFUSABLES = str.maketrans("I1|O", "lll0")
 
@@ -108,8 +111,32 @@ def expected_answer(plans: list[RestorePlan]) -> str:
     return ",".join(plan.answer for plan in plans if plan.sends)
 
 
-def format_prompt(plans: list[RestorePlan]) -> str:
-    """Returns the question that asks for ``expected_answer``."""
+def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
+    """Returns the question that asks for ``expected_answer``. It repeats the plan: one of ``rows`` for each plan."""
+    full = [row for row in [_HEADER, *rows] if len(row) == len(_HEADER)]
+    widths = [max(len(row[column]) for row in full) for column in range(len(_HEADER))]
+    widths[0] = max(len(row[0]) for row in [_HEADER, *rows])
+    lines = [_format_row(_HEADER, widths)]
+    for plan, row in zip(plans, rows, strict=True):
+        lines += [_format_row(row, widths), *(f"    {note}" for note in plan.notes if plan.sends)]
+    return "\n".join([*lines, "", *format_question(plans)])
+
+
+def format_question(plans: list[RestorePlan]) -> list[str]:
+    """Returns the lines that say what to type."""
     needs_id = any(plan.id_reason for plan in plans if plan.sends)
     hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
-    return f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}"
+    return [
+        "An empty answer or Ctrl-C sends nothing.",
+        f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}",
+    ]
+
+
+def _format_row(row: list[str], widths: list[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
+
+
+def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> str:
+    """Returns a sentence that shows an answer against the one that is needed."""
+    needed = expected_answer(plans) or ",".join(plan.answer for plan in plans)
+    return f"{source}: {one_line(answer)}. It must be: {needed}."

@@ -22,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch imp
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL_MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
-INTERNAL = ["internal_balance_guard", "internal_fleet_report", "report_file"]
+INTERNAL = ["internal_balance_guard", "internal_fleet_report", "internal_restore"]
 """Modules for the roles of the collection alone; their names don't begin with ``claw_``."""
 MODULES = [name for name in ALL_MODULES if name not in INTERNAL]
 GALAXY = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
