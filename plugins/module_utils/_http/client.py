@@ -122,8 +122,9 @@ class Client:
         parse: Parser[Parsed],
         retry_timeout: float | None = None,
     ) -> Parsed:
-        """Sends one GET with these query parameters and returns what ``parse`` returns. Retries like ``fetch``."""
-        return self._send_with_retries(Request("GET", path, params), parse, retry_timeout)
+        """Sends one GET with these query parameters and returns what ``parse`` returns. Retries like ``fetch``, for at
+        most ``retry_timeout`` seconds."""
+        return self._send_with_retries(Request("GET", path, params), parse, retry_timeout=retry_timeout)
 
     def get_unauthenticated(self, path: str) -> Response:
         """Sends one GET without the key and returns the response, whatever its status. Never retries.
@@ -178,11 +179,19 @@ class Client:
             raise ListChangedError(f"page {number} was rejected with per_page")
         return self._fetch_page(path, parse, end_of_wait, number)
 
-    def _send_with_retries(self, request: Request, parse: Parser[Parsed], end_of_wait: float | None = None) -> Parsed:
+    def _send_with_retries(
+        self,
+        request: Request,
+        parse: Parser[Parsed],
+        end_of_wait: float | None = None,
+        retry_timeout: float | None = None,
+    ) -> Parsed:
         """Sends the request and returns the parsed response. Retries as ``request.retry`` says, until the timeout."""
         if self.check_mode and request.method != "GET":
             raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
         limit, timeout, attempt = self.settings.retry_timeout, self.settings.timeout, 1
+        if retry_timeout is not None:
+            limit = min(limit, retry_timeout)
         if end_of_wait is not None:
             time_left = max(end_of_wait - self.progress.clock(), 0.0)
             request = replace(request, retry=UNSAFE)
