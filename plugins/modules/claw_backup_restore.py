@@ -152,7 +152,7 @@ instance:
   sample: {id: 7, name: web-bot, status: running}
 restore:
   description: State of the restore.
-  returned: if the instance was found
+  returned: if the instance was found, or the journal holds its restore for this incident
   type: dict
   contains:
     incident:
@@ -170,11 +170,24 @@ restore:
         - V(completed), V(in_flight) if it was accepted and its end was not seen, V(failed) if the instance ended in an
           error, V(unknown) if the response was lost, or V(planned) in check mode.
       type: str
+    failure:
+      description:
+        - Why the outcome could not be read, else null. V(timeout) if it took longer than O(wait_timeout),
+          V(unreachable) if the service did not answer, V(unauthorized) or V(forbidden) if it no longer accepts the key,
+          or V(other).
+      type: str
+    last_seen:
+      description:
+        - What a wait that failed saw last of the instance, else null. It has C(status), C(health_status) and the
+          time C(at).
+      type: dict
   sample:
     incident: INC-2041
     sent_at: "2026-02-01T10:12:00+00:00"
     completed_at: "2026-02-01T10:14:30+00:00"
     outcome: completed
+    failure: null
+    last_seen: null
 diff:
   description: The backup that the instance is restored from, before and after.
   returned: if the instance was found

@@ -22,10 +22,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     CheckModeError,
     ClawHostersError,
     IncompleteListError,
+    MalformedResponseError,
     RateLimitedError,
     ServerError,
     TransportError,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client as client_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding, watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.retry import NEVER
@@ -115,6 +117,22 @@ def test_who_tries_once_does_not_speak_of_giving_up(simulator: Simulator, client
         client.fetch("/instances/1", time_left=0)
     assert "Given up" not in str(failure.value)
     assert len(simulator.calls()) == 1
+
+
+@pytest.mark.parametrize("fault", ["hang", "reset_before", "html_502", "truncated"])
+def test_a_poll_is_sent_once_and_ends_with_its_wait(
+    simulator: Simulator, client: Client, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(client_module, "MIN_POLL_TIMEOUT", 0.5)
+    simulator.fault(fault, method="GET", times=None)
+    reason = "no complete response within 0.5 s" if fault == "hang" else ""
+    for fetch, path in ((client.fetch, "/instances/1"), (client.fetch_all, "/instances")):
+        simulator.clear_log()
+        with pytest.raises((TransportError, ServerError, MalformedResponseError)) as failure:
+            fetch(path, time_left=0.1 if fault == "hang" else 60)
+        assert reason in failure.value.reason
+        assert len(simulator.calls()) == 1
+    assert sleeper.slept == []
 
 
 @pytest.mark.parametrize(

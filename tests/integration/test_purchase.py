@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,23 @@ def test_enough_balance_is_no_purchase_and_leaves_the_order_free(simulator: Simu
     assert simulator.calls() == ["GET /billing/summary"]
     simulator.set_state(balance=999)
     assert worker.run(claw_purchase)["changed"] is True
+
+
+def test_a_run_that_can_not_read_the_service_tells_what_the_journal_holds(simulator: Simulator, worker: Worker) -> None:
+    simulator.fault("reset_before", method="POST")
+    worker.run(claw_purchase)
+    worker.run(claw_purchase, order="2026-03-topup")
+    simulator.fault("unauthorized", method="GET", times=None)
+    at = "[0-9:]{8} UTC"
+    for order, known in (
+        ("2026-02-topup", f"order 2026-02-topup may have been sent at {at}, and its outcome is unknown"),
+        ("2026-03-topup", f"order 2026-03-topup, sent at {at}, has completed"),
+    ):
+        result = worker.run(claw_purchase, order=order)
+        assert re.search(rf"This run sent nothing; {known}\.$", result["msg"]), result["msg"]
+        assert result["error"]["status"] == 401
+    assert "This run sent nothing" not in worker.run(claw_purchase, order="2026-04-topup")["msg"]
+    assert simulator.calls("POST *") == [BUY, BUY]
 
 
 def test_the_body_holds_the_package_and_what_was_added(simulator: Simulator, worker: Worker) -> None:

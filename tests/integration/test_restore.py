@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -269,6 +270,93 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     assert again["changed"] is False
     assert again["restore"]["outcome"] == "completed"
     assert restores(simulator) == 1
+
+
+OPEN = (
+    "This run sent nothing; the restore of web-bot, sent at {sent_at}, is still open. {next_step}run the same task "
+    "again: it continues waiting, and sends nothing."
+)
+TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2} UTC"
+
+
+def told_open(next_step: str) -> re.Pattern[str]:
+    """Returns the end of the message of a run that reads an open restore in the journal alone."""
+    return re.compile(OPEN.format(sent_at=TIME, next_step=next_step), re.IGNORECASE)
+
+
+def test_a_dead_service_is_told_while_waiting_at_its_end_and_by_the_next_run(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.switch(transition_reads=30)
+    simulator.fault("reset_before", method="GET", skip=6, times=None)
+    result = worker.run(claw_backup_restore, instance_name="web-bot", wait_timeout=60)
+    # Six reads before it: two lists, the instance, and polls until 5 s after the POST.
+    lines = [f"no answer for {seconds - 5} s (the connection broke); last seen deploying" for seconds in (10, 20, 30)]
+    assert worker.lines[:3] == [
+        f"web-bot: {line}, {seconds} s of at most 60 s" for line, seconds in zip(lines, (10, 20, 30), strict=True)
+    ]
+    assert re.fullmatch(
+        rf"web-bot: no answer for 55 s \(the connection broke\); last seen deploying at {TIME}, and not restored "
+        rf"within 60 s \(wait_timeout\)\. The restore was accepted at {TIME}\. Run the same task again: it continues "
+        "waiting, and sends nothing.",
+        result["msg"],
+    )
+    assert worker.sleeper.total == pytest.approx(60)
+    restore = result["restore"]
+    assert (restore["outcome"], restore["failure"]) == ("in_flight", "unreachable")
+    assert restore["last_seen"]["status"] == result["instance"]["status"] == "deploying"
+    assert datetime.fromisoformat(restore["last_seen"]["at"]) >= datetime.fromisoformat(restore["sent_at"])
+    for target in ({"instance_name": "web-bot"}, {"instance_id": 1}, {"backup_id": 12}):
+        again = worker.run(claw_backup_restore, **target)
+        assert again["msg"].startswith("GET /")
+        assert told_open("").search(again["msg"]), again["msg"]
+        assert again["changed"] is False
+        assert again["instance"] == {"id": 1, "name": "web-bot"}
+        assert (again["restore"]["outcome"], again["restore"]["failure"]) == ("in_flight", "unreachable")
+        assert again["restore"]["sent_at"] == restore["sent_at"]
+    for other in ({"instance_name": "test-bot"}, {"instance_id": 2}, {"instance_id": 1, "incident": "INC-2"}):
+        assert "still open" not in worker.run(claw_backup_restore, **other)["msg"]
+    simulator.clear_faults()
+    assert worker.run(claw_backup_restore, instance_name="web-bot")["restore"]["outcome"] == "completed"
+    simulator.fault("reset_before", method="GET", times=None)
+    done = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert re.search(rf"This run sent nothing; the restore of web-bot, sent at {TIME}, has completed\.$", done["msg"])
+    assert restores(simulator) == 1
+
+
+def test_a_revoked_key_is_told_with_what_was_seen_last_and_what_to_do(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(transition_reads=30)
+    sleep = worker.sleeper.sleep
+
+    def revoke(seconds: float) -> None:
+        simulator.set_state(keys={KEY: "revoked"})
+        sleep(seconds)
+
+    worker.sleeper.sleep = revoke  # type: ignore[method-assign]
+    result = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert re.fullmatch(
+        r"The API key is no longer accepted: GET /instances/1 was answered with 401 unauthorized: .*\. Check the API "
+        rf"key \(.*\); create keys under Dashboard > Settings > API Keys\. The restore was accepted at {TIME} and goes "
+        rf"on; web-bot was last seen deploying at {TIME}\. With a valid key, run the same task again: it continues "
+        "waiting, and sends nothing.",
+        result["msg"],
+    )
+    assert (result["restore"]["failure"], result["error"]["status"]) == ("unauthorized", 401)
+    again = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert told_open("With a valid key, ").search(again["msg"]), again["msg"]
+    assert (again["restore"]["failure"], again["error"]["status"]) == ("unauthorized", 401)
+    simulator.set_state(keys={KEY: "valid"})
+    worker.sleeper.sleep = sleep  # type: ignore[method-assign]
+    assert worker.run(claw_backup_restore, instance_name="web-bot")["restore"]["outcome"] == "completed"
+    assert restores(simulator) == 1
+
+
+def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(simulator: Simulator, worker: Worker) -> None:
+    simulator.set_instance(1, health_after="unhealthy")
+    result = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
+    assert worker.lines == [f"web-bot: running, unhealthy, {seconds} s of at most 25 s" for seconds in (10, 20)]
+    assert result["msg"].startswith("web-bot: running, unhealthy, and not restored and healthy within 25 s")
+    assert (result["restore"]["failure"], result["restore"]["last_seen"]["health_status"]) == ("timeout", "unhealthy")
 
 
 def test_without_waiting_it_is_under_way_and_the_next_run_sees_the_end(simulator: Simulator, worker: Worker) -> None:

@@ -302,14 +302,22 @@ class Restore:
 
 def _seconds_since(state: OperationState | None) -> float:
     """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
-    sent = datetime.fromisoformat(state.sent_at) if state and state.sent_at else datetime.now(UTC)
+    sent = _parse_at(state.sent_at if state else None)
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
+
+
+def _parse_at(at: str | None) -> datetime:
+    """Returns a time of the journal; now without one."""
+    return datetime.fromisoformat(at) if at else datetime.now(UTC)
 
 
 def _explain_unfinished(error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
     """Returns the message of a wait for an accepted restore that ended with ``error``."""
-    accepted_at = format_clock(datetime.fromisoformat(state.at)) if state else "an unknown time"
-    accepted = f"The restore was accepted at {accepted_at}"
+    if state is None or state.event is OperationEvent.ACCEPTED:
+        accepted = f"The restore was accepted at {format_clock(_parse_at(state.at if state else None))}"
+    else:
+        # After a lost response nothing but the time of the request is known.
+        accepted = f"The restore was sent at {format_clock(_parse_at(state.sent_at))}"
     if isinstance(error, WaitTimeoutError):
         return f"{error} {accepted}. {_RUN_AGAIN}"
     name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
