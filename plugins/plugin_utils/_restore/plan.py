@@ -24,6 +24,8 @@ from .model import Candidate, Data, RestorePlan
 
 RECENT = timedelta(days=1)
 """Age up to which the plan shows a restore for another incident."""
+LONGEST_RESTORE = timedelta(minutes=15)
+"""Age up to which an accepted restore is assumed to be under way although the instance does not look busy."""
 
 
 def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
@@ -197,7 +199,7 @@ def _find_obstacle(
     if get_status(instance) not in RESTORABLE and not force:
         under_way = next((other for other in others if other.state.event is OperationEvent.ACCEPTED), None)
         if under_way and is_busy(instance):
-            return "not_now", _format_other(under_way, now)
+            return "not_now", _format_other(under_way, now, instance)
         status = format_value(instance.get("status"), 40)
         return "not_now", f"Its status is {status}, and a restore must start from running or stopped"
     if max_age is None or (age is not None and age <= max_age):
@@ -231,7 +233,7 @@ def _build_notes(
     is_continued: bool,
 ) -> list[str]:
     """Returns what the user must know besides the backup and the loss."""
-    notes = [f"{_format_other(other, now)}." for other in others]
+    notes = [f"{_format_other(other, now, candidate.instance or {})}." for other in others]
     if own is not None and not is_continued:
         when = format_sent_and_completed(own.sent_at, own.completed_at)
         notes.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
@@ -245,7 +247,7 @@ def _build_notes(
     return notes
 
 
-def _format_other(other: EarlierRestore, now: datetime) -> str:
+def _format_other(other: EarlierRestore, now: datetime, instance: Resource) -> str:
     """Returns a sentence about a restore for another incident."""
     incident, state = one_line(other.incident, 60), other.state
     sent = format_moment(state.sent_at, now)
@@ -253,7 +255,9 @@ def _format_other(other: EarlierRestore, now: datetime) -> str:
         ago = format_duration(now - (parse_time(state.at) or now))
         return f"Restored {ago} ago for {incident}"
     if state.event is OperationEvent.ACCEPTED:
-        return f"A restore for {incident} is under way since {sent}"
+        if is_busy(instance) or now - (parse_time(state.sent_at) or now) < LONGEST_RESTORE:
+            return f"A restore for {incident} is under way since {sent}"
+        return f"A restore for {incident} was accepted at {sent}, and its end was not seen"
     if state.event is OperationEvent.FAILED:
         return f"A restore for {incident}, sent at {sent}, failed"
     return f"A restore for {incident} was to be sent at {sent}, and its outcome is unknown"

@@ -113,7 +113,7 @@ def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
     ("events", "note"),
     [
         ((INTENDED, COMPLETED), "Restored 1 h 55 min ago for inc-1."),
-        ((INTENDED, ACCEPTED), "A restore for inc-1 is under way since 08:00 UTC."),
+        ((INTENDED, ACCEPTED), "A restore for inc-1 was accepted at 08:00 UTC, and its end was not seen."),
         ((INTENDED, FAILED), "A restore for inc-1, sent at 08:00 UTC, failed."),
         ((INTENDED,), "A restore for inc-1 was to be sent at 08:00 UTC, and its outcome is unknown."),
     ],
