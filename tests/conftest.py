@@ -7,9 +7,13 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+if t.TYPE_CHECKING:
+    from support.stores import StorePlace
 
 from simulator.handle import Simulator
 from support.users import Owners
@@ -65,3 +69,12 @@ def simulator(simulator_process: Simulator) -> Simulator:
 def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
     """Gives files to another user."""
     return Owners(monkeypatch)
+
+
+@pytest.fixture(params=["folder"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorePlace:
+    """A place for a store of each kind."""
+    # The collection can't be imported before pytest-ansible has set up its path.
+    from support.stores import folder_place
+
+    return folder_place(tmp_path / "state")

@@ -72,6 +72,7 @@ from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal, JournalError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
@@ -97,7 +98,7 @@ def fleet_page(
 
 def _read_journal(state_dir: str) -> tuple[str, str]:
     """Returns the text of the journal, and why it is not reliable; empty if it is. Prints a warning, too."""
-    journal = Journal(state_dir)
+    journal = Journal(FolderStore(state_dir))
     text = ""
     try:
         text = journal.read_text()

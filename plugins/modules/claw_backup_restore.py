@@ -210,7 +210,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 
 SPEC = ArgumentSpec(
@@ -242,7 +241,7 @@ def run(context: ModuleContext) -> Result:
         expected_sent_at=params["expected_sent_at"],
     )
     incident = parse_operation_name("incident", params["incident"])
-    finder = RestoreFinder(context.client, Journal(params["state_dir"]), incident, params["force"], context.warn)
+    finder = RestoreFinder(context.client, context.journal(), incident, params["force"], context.warn)
     return Restore(finder, context.waiter(), params["wait_healthy"]).run(query)
 
 

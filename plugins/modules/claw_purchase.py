@@ -118,7 +118,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import Purchase, build_request_body
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
 SPEC = ArgumentSpec(
     {
@@ -135,7 +134,7 @@ def run(context: ModuleContext) -> Result:
     """Buys the package if the balance is low and the journal does not hold the order."""
     params = context.params
     order = parse_operation_name("order", params["order"])
-    purchase = Purchase(context.client, Journal(params["state_dir"]), order, context.warn)
+    purchase = Purchase(context.client, context.journal(), order, context.warn)
     result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
     # The response may hold a payment link, which must not appear on screens and in logs.
     sent = result["changed"] and not context.client.check_mode

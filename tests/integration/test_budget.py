@@ -25,6 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats import RequestStats
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
@@ -39,8 +40,9 @@ def state_dir(tmp_path: Path) -> Path:
 
 
 def a_client(simulator: Simulator, state_dir: object, progress: Progress | None = None, **options: t.Any) -> Client:
-    params = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(state_dir), **options}
-    return Client(parse_settings(params, pytest.fail), progress=progress or Progress())
+    params = {"api_key": KEY, "api_url": simulator.url, **options}
+    store = FolderStore(str(state_dir))
+    return Client(parse_settings(params, pytest.fail), progress=progress or Progress(), store=store)
 
 
 def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> RequestStats:
@@ -59,9 +61,9 @@ def in_processes(count: int, simulator: Simulator, state_dirs: list[Path], reque
 
 
 def _fetch_in_process(url: str, state_dir: str, requests: int) -> None:
-    settings = parse_settings({"api_key": KEY, "api_url": url, "state_dir": state_dir}, print)
+    settings = parse_settings({"api_key": KEY, "api_url": url}, print)
     for number in range(requests):
-        Client(settings).fetch(f"/instances/{number % 60 + 1}")
+        Client(settings, store=FolderStore(state_dir)).fetch(f"/instances/{number % 60 + 1}")
 
 
 def read_statuses(simulator: Simulator) -> list[int]:
@@ -176,9 +178,9 @@ def test_a_lock_that_is_never_freed_stops_nobody(
     monkeypatch.setattr(shared_budget, "LOCK_TIMEOUT", 0.05)
     fetch_some(simulator, state_dir, 1)
     looks = []
-    locked = shared_budget.StateFolder.locked
+    locked = FolderStore.locked_document
     monkeypatch.setattr(
-        shared_budget.StateFolder, "locked", lambda *args, **options: looks.append(args) or locked(*args, **options)
+        FolderStore, "locked_document", lambda *args, **options: looks.append(args) or locked(*args, **options)
     )
     with budget_file(state_dir).open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)

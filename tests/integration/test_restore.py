@@ -21,6 +21,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -65,7 +66,7 @@ def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) 
     check = worker.run(claw_backup_restore, check=True, instance_name="web-bot")
     assert check["changed"] is True
     assert check["restore"]["outcome"] == "planned"
-    assert not (Path(worker.defaults["state_dir"]) / "journal.jsonl").exists()
+    assert not (Path(worker.defaults["state_dir"]) / "journal-2.jsonl").exists()
     real = worker.run(claw_backup_restore, instance_name="web-bot")
     assert real["changed"] is True
     assert real["diff"] == check["diff"]
@@ -300,9 +301,9 @@ def test_a_journal_that_cannot_be_read_fails_before_the_post(
     simulator: Simulator, worker: Worker, tmp_path: Path
 ) -> None:
     (tmp_path / "state").mkdir()
-    (tmp_path / "state/journal.jsonl").write_text("{broken\n", encoding="utf-8")
+    (tmp_path / "state/journal-2.jsonl").write_text("{broken\n", encoding="utf-8")
     result = worker.run(claw_backup_restore, instance_id=1)
-    assert "Line 1 of the journal" in result["msg"]
+    assert "does not begin with its header" in result["msg"]
     assert simulator.calls("POST *") == []
 
 
@@ -415,7 +416,7 @@ def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
 def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=6)
     running = process(controller)
-    journal = controller.folder / "state/journal.jsonl"
+    journal = controller.folder / "state/journal-2.jsonl"
     until(lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"))
     kill(running)
     result = result_of(process(controller))
@@ -452,7 +453,7 @@ def test_what_another_run_sent_before_it_died_is_gone_on_with(
     simulator: Simulator, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = OperationKey("restore", simulator.url, "INC-1", "1")
-    journal = Journal(str(tmp_path / "state"))
+    journal = Journal(FolderStore(str(tmp_path / "state")))
     with contextlib.ExitStack() as other:
         assert other.enter_context(journal.lock(key))
         sleep = worker.sleeper.sleep

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -47,7 +48,7 @@ def fleet(simulator: Simulator) -> None:
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     """The journal of the workers here, and of the controller's runs."""
-    return Journal(str(tmp_path / "state"))
+    return Journal(FolderStore(str(tmp_path / "state")))
 
 
 @pytest.fixture

@@ -367,7 +367,7 @@ def test_no_key_is_left(simulator: Simulator, controller: Controller, mood: str)
         assert run.rc == 0 or mood != "well", run.screen
     written = {path.name for path in controller.left() if path.is_file()}
     if mood == "well":
-        assert {"journal.jsonl", "clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
+        assert {"journal-2.jsonl", "clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -402,7 +402,7 @@ def test_a_link_that_somebody_planted_for_the_journal_is_refused(simulator: Simu
     target = controller.write("target", "untouched")
     state = controller.folder / "state"
     state.mkdir(mode=0o700)
-    (state / "journal.jsonl").symlink_to(target)
+    (state / "journal-2.jsonl").symlink_to(target)
     options = {"incident": "INC-1", "instance_id": 2, "state_dir": str(state)}
     run = controller.task(options, module="claw_backup_restore")
     assert "can't be used" in run.result["msg"]

@@ -23,6 +23,9 @@ from .._http.transport import require_library
 from .._model.results import Result
 from .._progress import Progress
 from .._redaction import Redactor
+from .._state.journal import Journal
+from .._state.open_store import open_store
+from .._state.store import Store
 from .._waiter import Waiter
 from .arguments import ArgumentSpec
 
@@ -33,7 +36,12 @@ class ModuleContext:
 
     params: t.Mapping[str, t.Any]
     client: Client
+    store: Store
     warn: t.Callable[[str], None]
+
+    def journal(self) -> Journal:
+        """Returns the journal of restores and purchases."""
+        return Journal(self.store)
 
     def waiter(self) -> Waiter | None:
         """Returns a waiter whose ``wait_timeout`` begins now; None with ``wait: false``."""
@@ -75,8 +83,16 @@ class ModuleRunner:
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
-            client = Client(settings, check_mode=self.check_mode, progress=self.progress, stats=stats, warn=self.warn)
-            result = {"changed": False, **run(ModuleContext(self.params, client, self.warn))}
+            with open_store(self.params, may_create=not self.check_mode) as store:
+                client = Client(
+                    settings,
+                    check_mode=self.check_mode,
+                    progress=self.progress,
+                    stats=stats,
+                    warn=self.warn,
+                    store=store,
+                )
+                result = {"changed": False, **run(ModuleContext(self.params, client, store, self.warn))}
         except ClawHostersError as error:
             result = build_failure(error)
         except Exception as error:

@@ -27,6 +27,7 @@ from ...module_utils._http.transport import require_library
 from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._progress import Progress
+from ...module_utils._state.open_store import open_store
 from .state import StateError, StateFile, WatchState
 from .transitions import Transition, find_transitions, take_snapshot
 
@@ -65,6 +66,7 @@ class Arguments:
     interval: float
     health_stays_for: float
     state_file: str | None
+    store_options: t.Mapping[str, t.Any]
 
     @property
     def max_gap(self) -> float:
@@ -90,6 +92,7 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
         validate_seconds("interval", params["interval"], above=0.0),
         validate_seconds("health_stays_for", params["health_stays_for"]),
         params["state_file"],
+        params,
     )
 
 
@@ -143,7 +146,9 @@ class Watcher:
     def _fetch_instances(self, cancelled: threading.Event) -> list[Resource]:
         """Fetches the fleet with a new client: its clock must not span the suspension of the machine."""
         progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
-        return Client(self.arguments.settings, progress=progress, warn=self._warn_once).fetch_all("/instances")
+        with open_store(self.arguments.store_options) as store:
+            client = Client(self.arguments.settings, progress=progress, warn=self._warn_once, store=store)
+            return client.fetch_all("/instances")
 
     def _warn_once(self, text: str) -> None:
         """Logs a warning, but not again: the client of each poll repeats it."""

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RequestOutcome
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from support.sleeper import Sleeper
 
 URL = "https://clawhosters.com/api/v1"
@@ -27,7 +28,7 @@ def sleeper():
 
 @pytest.fixture
 def budget(tmp_path, sleeper):
-    return SharedRateBudget(str(tmp_path / "state"), URL, "oc_live_0123456789", lambda: sleeper.now)
+    return SharedRateBudget(FolderStore(str(tmp_path / "state")), URL, "oc_live_0123456789", lambda: sleeper.now)
 
 
 def waited(budget, sleeper, max_wait=100.0):

@@ -26,6 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
     not_executed,
     parse_operation_name,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     JournalError,
@@ -62,7 +63,7 @@ def warnings():
 @pytest.fixture
 def guard(tmp_path, warnings):
     subject = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
-    return OperationGuard(Journal(str(tmp_path / "state")), subject, warnings.append)
+    return OperationGuard(Journal(FolderStore(str(tmp_path / "state"))), subject, warnings.append)
 
 
 def send(guard, sender):
