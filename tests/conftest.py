@@ -16,6 +16,7 @@ if t.TYPE_CHECKING:
     from support.stores import StorePlace
 
 from simulator.handle import Simulator
+from support.postgres import Postgres
 from support.users import Owners
 
 # How long an example takes says more of the machine than of the code.
@@ -71,10 +72,19 @@ def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
     return Owners(monkeypatch)
 
 
-@pytest.fixture(params=["folder"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorePlace:
-    """A place for a store of each kind."""
-    # The collection can't be imported before pytest-ansible has set up its path.
-    from support.stores import folder_place
+@pytest.fixture(scope="session")
+def postgres() -> t.Iterator[Postgres]:
+    """One server for all tests of a worker."""
+    with Postgres() as server:
+        yield server
 
-    return folder_place(tmp_path / "state")
+
+@pytest.fixture(params=["folder", "database"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorePlace:
+    """A place for a store of each kind, empty."""
+    # The collection can't be imported before pytest-ansible has set up its path.
+    from support.stores import database_place, folder_place
+
+    if request.param == "folder":
+        return folder_place(tmp_path / "state")
+    return database_place(request.getfixturevalue("postgres"))

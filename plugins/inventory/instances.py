@@ -167,6 +167,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import
     build_host_variables,
     find_address,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import OUTAGE_PATH
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value, trust_template
 
 SETTINGS = tuple(API.options)
@@ -213,7 +214,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             settings = parse_settings(values, self.display.warning)
             if self.get_option("hostvars_prefix").startswith("ansible_"):
                 raise SettingsError("hostvars_prefix must not begin with ansible_: such variables say how to connect.")
-            with open_store(values) as store:
+            with open_store(values, outage_path=OUTAGE_PATH) as store:
                 listed = self._load_instances(settings, store, self.get_cache_key(path), cache)
             for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):
                 self.display.warning(warning)

@@ -203,9 +203,9 @@ def test_a_process_that_died_with_a_request_under_way_frees_its_place(simulator:
     process = FORK.Process(target=die)
     process.start()
     process.join()
-    assert len(json.loads(budget_file(state_dir).read_text())["flights"]) == 99
+    assert len(json.loads(budget_file(state_dir).read_text())["in_flight"]) == 99
     assert fetch_some(simulator, state_dir, 3).waited == 0
-    assert json.loads(budget_file(state_dir).read_text())["flights"] == {}
+    assert json.loads(budget_file(state_dir).read_text())["in_flight"] == {}
 
 
 def test_a_process_of_another_user_is_not_taken_for_dead(
@@ -215,7 +215,7 @@ def test_a_process_of_another_user_is_not_taken_for_dead(
     file = budget_file(state_dir)
     limiter = json.loads(file.read_text())
     flight = [time.time(), time.time() + 600, False]
-    limiter["flights"] = {f"{platform.node()}:{os.getppid()}:0": flight}
+    limiter["in_flight"] = {f"{platform.node()}:{os.getppid()}:0": flight}
     file.write_text(json.dumps(limiter))
 
     def not_permitted(_process: int, signal: int) -> None:
@@ -224,7 +224,7 @@ def test_a_process_of_another_user_is_not_taken_for_dead(
 
     monkeypatch.setattr(os, "kill", not_permitted)
     fetch_some(simulator, state_dir, 1)
-    assert len(json.loads(file.read_text())["flights"]) == 1
+    assert len(json.loads(file.read_text())["in_flight"]) == 1
 
 
 @pytest.mark.parametrize(("fault", "is_success"), [(None, True), ("json_500", False)])
@@ -236,7 +236,7 @@ def test_how_long_a_service_is_let_be_that_tells_nothing(
         simulator.fault(fault)
     with contextlib.suppress(ServerError):
         a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
-    assert (json.loads(budget_file(state_dir).read_text())["silent_until"] > time.time() + 10) is is_success
+    assert (json.loads(budget_file(state_dir).read_text())["unmetered_until"] > time.time() + 10) is is_success
 
 
 def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simulator, state_dir: Path) -> None:
@@ -246,7 +246,7 @@ def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simula
     with pytest.raises(TransportError):
         a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
     limiter = json.loads(budget_file(state_dir).read_text())
-    assert limiter["flights"] == {}
+    assert limiter["in_flight"] == {}
     assert limiter["remaining"] == before - 1
 
 

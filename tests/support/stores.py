@@ -11,9 +11,14 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.state_database import StateDatabase
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Store
+
+from .postgres import ADMIN, JOB, Postgres
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,10 @@ class StorePlace:
     """The options of modules that name it."""
     open: t.Callable[[], Store]
     """Opens it like another process."""
+    spoil: t.Callable[[], None]
+    """Makes it unusable."""
+    damage: t.Callable[[], None]
+    """Puts a journal there that is damaged."""
 
     def journal(self) -> Journal:
         """Returns its journal, as of another process."""
@@ -32,4 +41,30 @@ class StorePlace:
 
 def folder_place(path: Path) -> StorePlace:
     """Returns the store of a folder."""
-    return StorePlace({"state_dir": str(path)}, lambda: FolderStore(str(path)))
+
+    def spoil() -> None:
+        path.mkdir(exist_ok=True)
+        path.chmod(0o777)
+
+    def damage() -> None:
+        path.mkdir(exist_ok=True)
+        (path / "journal-2.jsonl").write_text("{broken\n", encoding="utf-8")
+
+    return StorePlace({"state_dir": str(path)}, lambda: FolderStore(str(path)), spoil, damage)
+
+
+def database_place(server: Postgres) -> StorePlace:
+    """Returns the store of a database, which it empties."""
+    session = Session(server.url(ADMIN))
+    StateDatabase(session, check_mode=False).ensure(JOB, None)
+    session.close()
+    for table in ("journal", "budgets", "holders", "cursors"):
+        server.query(f"DELETE FROM clawhosters.{table}")
+
+    def spoil() -> None:
+        server.query(f"REVOKE ALL ON ALL TABLES IN SCHEMA clawhosters FROM {JOB}")
+
+    def damage() -> None:
+        server.query("INSERT INTO clawhosters.journal (operation, step, line) VALUES ('7', 1, '{broken')")
+
+    return StorePlace({"state_database": server.url()}, lambda: PostgresStore(server.url(), Outage()), spoil, damage)

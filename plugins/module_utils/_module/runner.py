@@ -25,6 +25,7 @@ from .._progress import Progress
 from .._redaction import Redactor
 from .._state.journal import Journal
 from .._state.open_store import open_store
+from .._state.postgres_connection import find_secrets
 from .._state.store import Store
 from .._waiter import Waiter
 from .arguments import ArgumentSpec
@@ -66,6 +67,8 @@ class ModuleRunner:
     needs_key: bool = True
     warnings: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
+    outage_path: str | None = None
+    """Where the processes of a play remember that the database can't be reached."""
 
     def warn(self, text: str) -> None:
         """Adds a warning, on one line since it may quote the service."""
@@ -78,12 +81,14 @@ class ModuleRunner:
         ansible-core 2.18, and with ANSIBLE_DISPLAY_TRACEBACK=error from 2.19.
         """
         stats = RequestStats()
+        if database := self.params.get("state_database"):
+            self.secrets |= find_secrets(str(database))
         try:
             require_library()
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
-            with open_store(self.params, may_create=not self.check_mode) as store:
+            with open_store(self.params, may_create=not self.check_mode, outage_path=self.outage_path) as store:
                 client = Client(
                     settings,
                     check_mode=self.check_mode,

@@ -17,20 +17,17 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
-import getpass
 import json
 import os
 import platform
 import typing as t
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 
 from .._errors import MESSAGE_LIMIT, one_line
-from .._times import format_iso
 from .files import LockHeldError, UntrustedError, lock_file
 from .folder import StateFolder
 from .journal import START, add_checksums, parse_lines
-from .store import ConflictError, DamageError, Holder, StoredLine, StoreError
+from .store import ConflictError, DamageError, Holder, StoredLine, StoreError, describe_process
 
 JOURNAL = "journal-2.jsonl"
 JOURNAL_LOCK = "journal.lock"
@@ -212,16 +209,6 @@ class FileDocument:
             data = text.encode()
             os.pwrite(self._file, data, 0)
             os.ftruncate(self._file, len(data))
-
-
-def describe_process(operation: str) -> Holder:
-    """Returns this process as the holder of ``operation``."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a user without a name.
-        user = str(os.geteuid())
-    return Holder(operation, user, platform.node(), os.getpid(), format_iso(datetime.now(UTC)))
 
 
 def _lock_name(operation: str) -> str:

@@ -267,10 +267,11 @@ def parse_lines(lines: t.Iterable[StoredLine], repair_hint: str) -> tuple[list[J
     for line in lines:
         try:
             entry = parse_entry(line.text)
-            digest = _identify(entry).digest
+            digest = identify(entry).digest
             tail = tails.get(digest, START)
             content = {name: value for name, value in entry.items() if name not in ("step", "checksum")}
-            if entry != build_line(content, tail.step + 1, tail.checksum):
+            is_misplaced = line.key not in (None, (digest, entry["step"]))
+            if is_misplaced or entry != build_line(content, tail.step + 1, tail.checksum):
                 raise ValueError("wrong step or checksum")
         except (ValueError, KeyError, TypeError):
             # Skipping it could send a request a second time.
@@ -289,7 +290,7 @@ def add_checksums(lines: list[StoredLine], repair_hint: str) -> list[StoredLine]
             entry = parse_entry(line.text)
         except (ValueError, KeyError, TypeError):
             raise DamageError(f"{line.place} can't be read", repair_hint, lines) from None
-        digest = _identify(entry).digest
+        digest = identify(entry).digest
         tail = tails.get(digest, START)
         step = build_line(entry, tail.step + 1, tail.checksum)
         tails[digest] = Tail(step["step"], step["checksum"])
@@ -297,7 +298,8 @@ def add_checksums(lines: list[StoredLine], repair_hint: str) -> list[StoredLine]
     return result
 
 
-def _identify(entry: JournalEntry) -> OperationKey:
+def identify(entry: JournalEntry) -> OperationKey:
+    """Returns the operation of an entry."""
     return OperationKey(**{name: entry[name] for name in _KEY_FIELDS})
 
 
@@ -306,7 +308,7 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     states: dict[OperationKey, OperationState] = {}
     before_intent: dict[OperationKey, OperationState | None] = {}
     for entry in entries:
-        operation = _normalize(_identify(entry))
+        operation = _normalize(identify(entry))
         event, at = OperationEvent(entry["event"]), entry["at"]
         notes = {name: value for name, value in entry.items() if name not in _FIELDS}
         state = states.get(operation)

@@ -9,11 +9,15 @@ Its users don't know which one they have (interface 1b).
 
 from __future__ import annotations
 
+import getpass
+import os
+import platform
 import typing as t
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from .._errors import ClawHostersError, one_line
-from .._times import parse_time
+from .._times import format_iso, parse_time
 
 
 class StoreError(ClawHostersError):
@@ -40,6 +44,8 @@ class StoredLine:
 
     place: str
     text: str
+    key: tuple[str, int] | None = None
+    """The operation and step under which the store keeps it, if it does."""
 
 
 class DamageError(ClawHostersError):
@@ -73,6 +79,16 @@ class Holder:
         if since := parse_time(self.since):
             parts.append(f"for {max(now - since.timestamp(), 0):.0f} s")
         return one_line(", ".join(parts))
+
+
+def describe_process(operation: str) -> Holder:
+    """Returns this process as the holder of ``operation``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a user without a name.
+        user = str(os.geteuid())
+    return Holder(operation, user, platform.node(), os.getpid(), format_iso(datetime.now(UTC)))
 
 
 class Document(t.Protocol):

@@ -26,9 +26,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
     not_executed,
     parse_operation_name,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
     JournalError,
     OperationEvent,
     OperationKey,
@@ -61,9 +59,9 @@ def warnings():
 
 
 @pytest.fixture
-def guard(tmp_path, warnings):
+def guard(place, warnings):
     subject = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
-    return OperationGuard(Journal(FolderStore(str(tmp_path / "state"))), subject, warnings.append)
+    return OperationGuard(place.journal(), subject, warnings.append)
 
 
 def send(guard, sender):
@@ -107,11 +105,10 @@ def test_what_waits_after_a_429_counts_as_not_sent(guard):
     assert guard.state() is None
 
 
-def test_without_a_journal_nothing_goes_out(guard, tmp_path):
-    (tmp_path / "state").mkdir(mode=0o777)
-    (tmp_path / "state").chmod(0o777)
+def test_without_a_journal_nothing_goes_out(guard, place):
+    place.spoil()
     sender = Sender()
-    with pytest.raises(JournalError, match=r"Others can write to .* Nothing was sent\."):
+    with pytest.raises(JournalError, match=r"so the journal is not used.* Nothing was sent\."):
         send(guard, sender)
     assert sender.stats.requests == 0
 
@@ -126,13 +123,12 @@ def test_without_a_journal_nothing_goes_out(guard, tmp_path):
         (OperationEvent.FAILED, "and failed, but"),
     ],
 )
-def test_what_came_of_it_is_told_where_it_can_not_be_written_down(guard, tmp_path, warnings, event, words):
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state").chmod(0o777)
+def test_what_came_of_it_is_told_where_it_can_not_be_written_down(guard, place, warnings, event, words):
+    place.spoil()
     guard.record_event(event)
     (warning,) = warnings
     assert words in warning
-    assert "Others can write to" in warning
+    assert "so the journal is not used" in warning
     assert "othing was sent" not in warning
 
 

@@ -168,11 +168,12 @@ def test_one_of_two_runs_that_read_the_same_writes_the_next_step(place: StorePla
 
 def test_of_racing_processes_one_writes_a_step(place: StorePlace) -> None:
     place.journal().append(OPERATION, OperationEvent.INTENDED)
+    all_have_read = FORK.Barrier(8)
 
     def race(number: int) -> None:
         journal = place.journal()
         journal.read_states()
-        time.sleep(0.1)
+        all_have_read.wait()
         try:
             journal.append(OPERATION, OperationEvent.UNCLEAR, number=number)
         except JournalError:
