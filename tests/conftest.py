@@ -80,11 +80,13 @@ def postgres() -> t.Iterator[Postgres]:
 
 
 @pytest.fixture(params=["folder", "database"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> StorePlace:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> t.Iterator[StorePlace]:
     """A place for a store of each kind, empty."""
     # The collection can't be imported before pytest-ansible has set up its path.
     from support.stores import database_place, folder_place
 
     if request.param == "folder":
-        return folder_place(tmp_path / "state")
-    return database_place(request.getfixturevalue("postgres"))
+        yield folder_place(tmp_path / "state")
+        return
+    with database_place(request.getfixturevalue("postgres")) as place:
+        yield place

@@ -26,10 +26,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats impo
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
 from support.sleeper import Sleeper
+from support.stores import StorePlace
 
 FORK = multiprocessing.get_context("fork")
 
@@ -53,17 +55,18 @@ def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> Reques
     return client.stats
 
 
-def in_processes(count: int, simulator: Simulator, state_dirs: list[Path], requests: int) -> None:
-    """Lets ``count`` processes read, each with one of ``state_dirs``."""
+def in_processes(count: int, simulator: Simulator, stores: list[dict[str, str]], requests: int) -> None:
+    """Lets ``count`` processes read, each with one of ``stores``, the options that name them."""
     with FORK.Pool(count) as pool:
-        jobs = [(simulator, state_dirs[number % len(state_dirs)], requests) for number in range(count)]
-        pool.starmap(_fetch_in_process, [(job[0].url, str(job[1]), job[2]) for job in jobs], chunksize=1)
+        jobs = [(simulator.url, stores[number % len(stores)], requests) for number in range(count)]
+        pool.starmap(_fetch_in_process, jobs, chunksize=1)
 
 
-def _fetch_in_process(url: str, state_dir: str, requests: int) -> None:
+def _fetch_in_process(url: str, options: dict[str, str], requests: int) -> None:
     settings = parse_settings({"api_key": KEY, "api_url": url}, print)
     for number in range(requests):
-        Client(settings, store=FolderStore(state_dir)).fetch(f"/instances/{number % 60 + 1}")
+        with open_store(options) as store:
+            Client(settings, store=store).fetch(f"/instances/{number % 60 + 1}")
 
 
 def read_statuses(simulator: Simulator) -> list[int]:
@@ -75,16 +78,16 @@ def budget_file(state_dir: Path) -> Path:
     return file
 
 
-def test_processes_of_one_controller_are_never_refused(simulator: Simulator, state_dir: Path) -> None:
+def test_processes_of_one_store_are_never_refused(simulator: Simulator, place: StorePlace) -> None:
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
-    in_processes(12, simulator, [state_dir], 5)
+    in_processes(12, simulator, [place.options], 5)
     assert read_statuses(simulator) == [200] * 60
 
 
 def test_controllers_that_share_a_key_see_each_other(simulator: Simulator, tmp_path: Path) -> None:
-    """They can't agree on the last request of a window; so a refusal or two in each, and no storm."""
+    """Each learns only from responses what the other has sent; so a few refusals in each window, and no storm."""
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
-    in_processes(12, simulator, [tmp_path / "one", tmp_path / "two"], 5)
+    in_processes(12, simulator, [{"state_dir": str(tmp_path / name)} for name in ("one", "two")], 5)
     statuses = read_statuses(simulator)
     assert statuses.count(200) == 60
     assert statuses.count(429) <= 20
@@ -252,7 +255,7 @@ def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simula
 
 def test_a_service_that_tells_nothing_of_its_rate_is_not_waited_for(simulator: Simulator, state_dir: Path) -> None:
     simulator.switch(rate_headers="none")
-    in_processes(4, simulator, [state_dir], 5)
+    in_processes(4, simulator, [{"state_dir": str(state_dir)}], 5)
     assert fetch_some(simulator, state_dir, 5).waited == 0
 
 

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,9 @@ def folder_place(path: Path) -> StorePlace:
     return StorePlace({"state_dir": str(path)}, lambda: FolderStore(str(path)), spoil, damage)
 
 
-def database_place(server: Postgres) -> StorePlace:
-    """Returns the store of a database, which it empties."""
+@contextlib.contextmanager
+def database_place(server: Postgres) -> t.Iterator[StorePlace]:
+    """Yields the store of a database, which it empties. Closes all sessions at the end."""
     session = Session(server.url(ADMIN))
     StateDatabase(session, check_mode=False).ensure(JOB, None)
     session.close()
@@ -67,4 +69,11 @@ def database_place(server: Postgres) -> StorePlace:
     def damage() -> None:
         server.query("INSERT INTO clawhosters.journal (operation, step, line) VALUES ('7', 1, '{broken')")
 
-    return StorePlace({"state_database": server.url()}, lambda: PostgresStore(server.url(), Outage()), spoil, damage)
+    with contextlib.ExitStack() as opened:
+
+        def open_store() -> Store:
+            store = PostgresStore(server.url(), Outage())
+            opened.callback(store.close)
+            return store
+
+        yield StorePlace({"state_database": server.url()}, open_store, spoil, damage)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from .._errors import MESSAGE_LIMIT, one_line
 from .._state.store import Store, StoreError
-from .limiter import RateLimiter, RequestOutcome
+from .limiter import POLL_INTERVAL, RateLimiter, RequestOutcome
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for the lock of the document, which is held for milliseconds."""
@@ -80,7 +80,8 @@ class SharedRateBudget:
             if delay > max_wait:
                 self._update(lambda limiter, now: limiter.mark_sent(request_id, now, now + timeout))
                 return request_id
-            delay = min(max(delay, self._store.min_delay), max_wait)
+            if delay >= POLL_INTERVAL:  # a shorter one is left of a longer one
+                delay = min(max(delay, self._store.min_delay), max_wait)
             sleep(delay)
             max_wait -= delay
 
