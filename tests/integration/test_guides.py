@@ -19,7 +19,7 @@ from support.controller import REPOSITORY, Controller
 WITH_COMMANDS = [
     guide for guide in guides.GUIDES if guides.blocks(guide, "shell") and guide.stem not in guides.ELSEWHERE
 ]
-PLAYS = [path for path in guides.EXAMPLES if "\n- name:" in path.read_text(encoding="utf-8")]
+PLAYS = [path for path in (REPOSITORY / "examples").glob("*.yml") if "\n- name:" in path.read_text(encoding="utf-8")]
 INVENTORIES = [path for path in guides.EXAMPLES if path.name.endswith(".clawhosters.yml")]
 VARIABLES = {
     "restore": ("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),

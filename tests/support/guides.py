@@ -17,7 +17,7 @@ EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*")) if path.suff
 ELSEWHERE = ("event-driven",)
 """Guides whose blocks have a test of their own, such as tests/integration/test_event_driven.py."""
 
-NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "export", "make", "python3")
+NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "export", "make", "psql", "python3")
 """Commands that tests can't run: they need the network, a container engine or a second terminal."""
 
 _BLOCK = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -102,9 +102,9 @@ class Postgres:
             cursor = connection.execute(statement, params)
             return cursor.fetchall() if cursor.description else []
 
-    def url(self, role: str = JOB, password: str = PASSWORD) -> str:
+    def url(self, role: str = JOB, password: str = PASSWORD, database: str = "postgres") -> str:
         """Returns the connection string of a role."""
-        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
 
     def _call(self, program: str, *arguments: str) -> None:
         subprocess.run(

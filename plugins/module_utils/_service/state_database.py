@@ -7,20 +7,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import RefusedError, one_line
+from .._errors import RefusedError, SettingsError, one_line
 from .._model.results import Result
 from .._state.folder_store import FolderStore
 from .._state.journal import identify, parse_lines
 from .._state.postgres_schema import GRANTS, UPGRADES, VERSION
-from .._state.postgres_session import Session
+from .._state.postgres_session import Session, StatementError
 from .._state.store import StoreError
 
 SCHEMA_LOCK = 4_812_790_157_293_410
 """The advisory lock of those who change the schema."""
 ROWS_PER_INSERT = 500
+RIGHTS_ADVICE = "Use a user who may create a schema, and who owns it if it exists"
 
 _READ_GRANTS = """
 SELECT relname, privilege_type FROM pg_class, aclexplode(relacl)
@@ -39,6 +41,23 @@ Row: t.TypeAlias = "tuple[str, int, str]"
 """Operation, step and line of the journal."""
 
 
+@contextlib.contextmanager
+def open_state_database(connection: str | None, *, check_mode: bool) -> t.Iterator[StateDatabase]:
+    """Yields the database, and ends the session with it. Raises SettingsError if the string can't be used."""
+    if not (connection or "").strip():
+        raise SettingsError("state_database is not set. Name the database, with a user who may create a schema in it.")
+    session = Session(str(connection))
+    try:
+        yield StateDatabase(session, check_mode)
+    except StatementError as error:
+        advice = RIGHTS_ADVICE if error.sqlstate == "42501" else error.advice
+        raise RefusedError(f"{error}. {advice}. Nothing was changed.") from None
+    except StoreError as error:
+        raise RefusedError(f"{error}. {error.advice}, and run this again.") from None
+    finally:
+        session.close()
+
+
 @dataclass
 class StateDatabase:
     """The database of an administrator's session."""
@@ -49,7 +68,7 @@ class StateDatabase:
     def ensure(self, role: str | None, import_dir: str | None) -> Result:
         """Brings the schema, the grants and the imported journal to the wanted state, all or nothing.
 
-        Raises RefusedError, and StoreError if the database can't be used.
+        Raises RefusedError, StoreError, and DamageError for a damaged journal in the folder.
         """
         lines = _read_folder(import_dir) if import_dir else []
         self.session.execute("BEGIN")

@@ -44,6 +44,7 @@ _REFUSALS = {
     "does not exist": "the database or the user does not exist",
     "could not translate host name": "the host is unknown",
     "Connection refused": "nobody listens there",
+    "timeout": f"no connection within {TIMEOUT} s",
     "service": "its service is not defined",
 }
 """Parts of messages of libpq and the server, and what is said instead. The first that fits counts."""

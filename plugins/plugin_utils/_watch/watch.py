@@ -34,6 +34,7 @@ from .transitions import Transition, find_transitions, take_snapshot
 SPEC = API.merge(
     ArgumentSpec(
         {
+            "name": {"type": "str"},
             "interval": {"type": "float", "default": 30.0},
             "health_stays_for": {"type": "float", "default": 0.0},
             "state_file": {"type": "path"},

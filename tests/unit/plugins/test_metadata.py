@@ -147,7 +147,7 @@ def test_the_event_source_documents_its_arguments_and_they_are_those_of_modules_
     documented = yaml.safe_load(event_source.DOCUMENTATION)["options"]
     for_modules = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
     assert list(documented) == list(EVENT_SOURCE_SPEC.options)
-    assert set(documented) - set(API.options) == {"interval", "health_stays_for", "state_file"}
+    assert set(documented) - set(API.options) == {"name", "interval", "health_stays_for", "state_file"}
     for name, option in documented.items():
         for key in ("type", "default"):
             assert option.get(key) == EVENT_SOURCE_SPEC.options[name].get(key)
