@@ -13,7 +13,7 @@ version_added: 1.0.0
 description:
   - Restores an instance from a backup. Data newer than the backup is lost; as far as is known no copy is taken first.
   - Sends at most one restore of an instance for an incident, however often the task is run, also after a crash or
-    concurrently on one controller. A journal in O(state_dir) records it.
+    concurrently. A journal in O(state_dir) records it for one machine, in O(state_database) for many.
   - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
   - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way. If the
     outcome is unknown, it reads the instance, and fails unless the restore is visibly under way.

@@ -12,9 +12,10 @@ short_description: Buy Claws if the balance is low, at most once for an order
 version_added: 1.0.0
 description:
   - Buys a package of Claws if the balance is below a limit. This spends real money.
-  - Sends at most one purchase for an order, however often the task is run. A journal in O(state_dir) records the order.
-    The journal does not distinguish accounts, so that a new API key buys nothing twice; use different orders for two
-    accounts.
+  - Sends at most one purchase for an order, however often the task is run. A journal in O(state_dir) or
+    O(state_database) records the order.
+  - An order that is known with another O(package_id) or another API key fails, and nothing is sent. Use another order
+    for another purchase or another account.
   - Does not retry, not even after a rate limit. After a rejection the same order can be run again. After a lost
     response it is not sent again, and the task fails.
   - Can't be run with C(async), which would leave the response in a file.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_billing_info, claw_instance, claw_purchase
 from simulator.handle import Simulator
 from support.controller import Controller
@@ -106,6 +108,36 @@ def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
         assert "It is unknown whether Claws were bought" in result["msg"]
     assert simulator.calls("POST *") == [BUY]
     assert worker.run(claw_purchase, order="another")["changed"] is True
+
+
+@pytest.mark.parametrize("fault", [None, "reset_after"])
+def test_an_order_that_is_known_with_another_package_or_key_fails(
+    simulator: Simulator, worker: Worker, fault: str | None
+) -> None:
+    if fault:
+        simulator.fault(fault, method="POST")
+    worker.run(claw_purchase)
+    for options, words in (
+        ({"package_id": 3}, "with package_id 2, not 3. For another purchase"),
+        ({"api_key": "oc_live_another_0000"}, "with another API key. For another purchase"),
+        ({"package_id": 1, "api_key": "oc_live_another_0000"}, "with package_id 2, not 1 and another API key."),
+    ):
+        for check in (True, False):
+            result = worker.run(claw_purchase, check=check, **options)
+            assert result["failed"] is True
+            assert words in result["msg"]
+            assert "was sent at 20" in result["msg"]
+            assert result["msg"].endswith("Nothing was sent.")
+    assert simulator.calls("POST *") == [BUY]
+    assert worker.run(claw_purchase, package_id="2")["failed"] is bool(fault)
+
+
+def test_a_run_beside_another_names_it(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
+    with place.journal().lock(OperationKey("purchase", simulator.url, "2026-02-topup")):
+        message = worker.run(claw_purchase)["msg"]
+    assert re.search(r"is working on order 2026-02-topup: held by \S+@\S+, process \d+, for \d+ s\.", message)
+    assert message.endswith("Nothing was sent.")
+    assert simulator.calls("POST *") == []
 
 
 def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: Worker) -> None:

@@ -10,6 +10,7 @@ it is sent once, and its outcome is read from the service.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -21,6 +22,7 @@ from .._model.resource import Resource
 from .._model.restore import SHORTEST_RESTORE, RestoreQuery, require_restorable, require_same_name, restore_finished
 from .._model.results import Result
 from .._state.journal import OperationEvent, OperationState
+from .._state.store import Holder
 from .._waiter import Waiter
 from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown
 from .backups import backup_path
@@ -71,9 +73,9 @@ class Restore:
         """Returns when no other run works on this restore. Raises PartialError on timeout."""
         try:
             waiter.until(
-                lambda _seconds: _is_free(guard),
-                lambda is_free: is_free,
-                lambda _is_free: f"{instance.get('name')}: another run is restoring it",
+                lambda _seconds: guard.find_holder(),
+                lambda holder: holder is None,
+                lambda holder: _describe_holder(instance, holder),
                 "free",
             )
         except WaitTimeoutError as timeout:
@@ -255,6 +257,5 @@ def _seconds_since(state: OperationState | None) -> float:
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
 
 
-def _is_free(guard: OperationGuard) -> bool:
-    with guard.lock() as is_free:
-        return is_free
+def _describe_holder(instance: Resource, holder: Holder | None) -> str:
+    return f"{instance.get('name')}: held by {holder.format(time.time()) if holder else 'nobody'}"

@@ -49,12 +49,18 @@ RELEASE = """
 DELETE FROM clawhosters.holders WHERE operation = %(operation)s AND backend = pg_backend_pid();
 SELECT pg_advisory_unlock(%(key)s)
 """
-HOLDERS = """
-SELECT operation, username, host, process, since FROM clawhosters.holders
-JOIN pg_locks ON locktype = 'advisory' AND objsubid = 1 AND granted AND pid = backend
+_LOCKS = """
+pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND classid::bigint << 32 | objid::bigint = key
-WHERE %(operation)s::text IS NULL OR operation = %(operation)s
+"""
+HOLDERS = f"""
+SELECT operation, username, host, process, since FROM clawhosters.holders
+JOIN (SELECT pid, classid::bigint << 32 | objid::bigint AS lock FROM {_LOCKS}) AS locks ON pid = backend AND lock = key
+"""
+HOLDER = f"""
+SELECT %(operation)s, username, host, process, since FROM (SELECT pid FROM {_LOCKS}
+    AND classid::bigint << 32 | objid::bigint = %(key)s) AS locks
+LEFT JOIN clawhosters.holders ON operation = %(operation)s AND backend = pid
 """
 READ_CURSOR = "SELECT revision, content FROM clawhosters.cursors WHERE name = %(name)s"
 MAKE_CURSOR = """
@@ -174,8 +180,11 @@ class PostgresStore:
 
     def holders(self, operation: str | None = None) -> dict[str, Holder]:
         """Returns who holds which operation now, or this one."""
-        rows = self._execute(HOLDERS, {"operation": operation})
-        return {row[0]: Holder(row[0], row[1], row[2], row[3], format_iso(row[4])) for row in rows}
+        if operation is None:
+            rows = self._execute(HOLDERS)
+        else:
+            rows = self._execute(HOLDER, {"operation": operation, "key": lock_key(operation)})
+        return {row[0]: Holder(row[0], row[1], row[2], row[3], row[4] and format_iso(row[4])) for row in rows}
 
     def read_cursor(self, name: str) -> tuple[int, str]:
         """Returns the revision and the content of a cursor; 0 and nothing without one."""
