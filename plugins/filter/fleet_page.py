@@ -32,6 +32,10 @@ options:
     description:
       - The folder of the journal. A damaged journal, or one that another user could have written, causes a warning.
     type: path
+  state_database:
+    description:
+      - The database of the journal, instead of the folder.
+    type: str
   max_age:
     description:
       - A newest backup that is older than this is overdue. A number and a unit, such as V(36h).
@@ -71,10 +75,11 @@ from datetime import UTC, datetime
 from ansible.errors import AnsibleFilterError
 from ansible.utils.display import Display
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal, JournalError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import OUTAGE_PATH
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
@@ -84,28 +89,31 @@ def fleet_page(
     billing: t.Any = None,
     backups: t.Any = None,
     state_dir: str | None = None,
+    state_database: str | None = None,
     max_age: str = "36h",
     **options: t.Any,
 ) -> t.Any:
     """Returns the variables of the template."""
     try:
         options["max_age"] = parse_duration("fleet_report_backup_max_age", str(max_age))
-        journal, options["journal_problem"] = _read_journal(str(state_dir)) if state_dir else ("", "")
-    except SettingsError as error:
+        place = {"state_dir": str(state_dir or ""), "state_database": str(state_database or "")}
+        journal, options["journal_problem"] = _read_journal(place) if any(place.values()) else ("", "")
+    except ClawHostersError as error:
         raise AnsibleFilterError(str(error)) from error
     return protect_value(build_page(list(instances), billing or {}, backups, journal, options, datetime.now(UTC)))
 
 
-def _read_journal(state_dir: str) -> tuple[str, str]:
+def _read_journal(place: dict[str, str]) -> tuple[str, str]:
     """Returns the text of the journal, and why it is not reliable; empty if it is. Prints a warning, too."""
-    journal = Journal(FolderStore(state_dir))
     text = ""
-    try:
-        text = journal.read_text()
-        journal.read_entries()
-    except JournalError as error:
-        Display().warning(str(error))
-        return text, str(error)
+    with open_store(place, outage_path=OUTAGE_PATH) as store:
+        journal = Journal(store)
+        try:
+            text = journal.read_text()
+            journal.read_entries()
+        except JournalError as error:
+            Display().warning(str(error))
+            return text, str(error)
     return text, ""
 
 

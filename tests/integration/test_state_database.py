@@ -307,3 +307,14 @@ def test_without_a_schema_reads_go_on_with_a_warning(simulator: Simulator, postg
         assert "has no schema of this collection" in result["msg"]
         assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == []
+
+
+def test_the_fleet_report_reads_the_database(job: Controller, simulator: Simulator, database: StorePlace) -> None:
+    journal = database.journal()
+    for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
+        journal.append(OperationKey("restore", simulator.url, "INC-DB", "1"), event, backup_id=31)
+    page = job.folder / "page.html"
+    run = job.run("ansible-playbook", "clawhosters.cloud.fleet_report", "-e", f"fleet_report_path={page}", "-vvvv")
+    assert run.rc == 0, run.screen
+    assert "INC-DB" in page.read_text(encoding="utf-8")
+    assert PASSWORD not in run.screen + page.read_text(encoding="utf-8")

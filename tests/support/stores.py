@@ -54,14 +54,19 @@ def folder_place(path: Path) -> StorePlace:
     return StorePlace({"state_dir": str(path)}, lambda: FolderStore(str(path)), spoil, damage)
 
 
-@contextlib.contextmanager
-def database_place(server: Postgres) -> t.Iterator[StorePlace]:
-    """Yields the store of a database, which it empties. Closes all sessions at the end."""
+def prepare(server: Postgres) -> None:
+    """Makes the schema, and empties its tables."""
     session = Session(server.url(ADMIN))
     StateDatabase(session, check_mode=False).ensure(JOB, None)
     session.close()
     for table in ("journal", "budgets", "holders", "cursors"):
         server.query(f"DELETE FROM clawhosters.{table}")
+
+
+@contextlib.contextmanager
+def database_place(server: Postgres) -> t.Iterator[StorePlace]:
+    """Yields the empty store of a database. Closes all sessions at the end."""
+    prepare(server)
 
     def spoil() -> None:
         server.query(f"REVOKE ALL ON ALL TABLES IN SCHEMA clawhosters FROM {JOB}")
