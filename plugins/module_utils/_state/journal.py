@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import hashlib
 import json
 import typing as t
@@ -65,7 +66,7 @@ class OperationKey:
     @property
     def digest(self) -> str:
         """Identifies the operation in a store: a hash, since ``name`` may be any text."""
-        return _hash(self.as_dict())
+        return _digest(self)
 
 
 _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
@@ -229,6 +230,7 @@ def _build_error(error: StoreError | DamageError) -> JournalError:
     )
 
 
+@functools.lru_cache
 def normalize_url(url: str) -> str:
     """Returns one spelling of a service's URL: lower-case host, without default port and trailing slash.
 
@@ -327,6 +329,11 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
 
 def _normalize(operation: OperationKey) -> OperationKey:
     return replace(operation, service=normalize_url(str(operation.service)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(operation: OperationKey) -> str:
+    return _hash(operation.as_dict())
 
 
 def _hash(content: t.Any) -> str:
