@@ -6,19 +6,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import typing as t
 from pathlib import Path
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import one_line
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import OUTAGE_PATH
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import (
     ReportError,
     prepare_folder,
     record_run,
     write_page,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import parse_record
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import mark_result_unsafe
 
 OPTIONS = {
@@ -27,6 +34,7 @@ OPTIONS = {
     "vars": {"type": "dict"},
     "fingerprint": {"type": "str"},
     "run": {"type": "dict"},
+    "state_database": API.options["state_database"],
 }
 
 
@@ -43,7 +51,8 @@ class ActionModule(ActionBase):
         args = json.loads(json.dumps({name: value for name, value in given.items() if value is not None}, default=str))
         result.update(changed=False, problem="", run=args.get("run"), path=str(Path(args["path"]).absolute()))
         try:
-            result["changed"] = _write(args, check_mode=bool(self._task.check_mode))
+            shared = _share_run(args) if args.get("run") and not self._task.check_mode else []
+            result["changed"] = _write(args, shared, check_mode=bool(self._task.check_mode))
         except ReportError as error:
             result["problem"] = str(error)
         except Exception as error:  # A record must never prevent a restore.
@@ -55,7 +64,22 @@ class ActionModule(ActionBase):
         return mark_result_unsafe(result)
 
 
-def _write(args: dict[str, t.Any], *, check_mode: bool) -> bool:
+def _share_run(args: dict[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Puts the run into the database, if there is one, and returns all runs of its incident, of any machine."""
+    database, run = args.get("state_database"), args["run"]
+    if not database:
+        return []
+    with contextlib.closing(PostgresStore(database, Outage(OUTAGE_PATH))) as store:
+        try:
+            texts = store.put_run(str(run["incident"]), str(run["id"]), json.dumps(run))
+        except StoreError as error:
+            Display().warning(f"{error}, so the record of this run is only in its own file. {error.advice}.")
+            return []
+    record = json.dumps({"incident": run["incident"], "runs": [json.loads(text) for text in texts]})
+    return parse_record(record.encode(), run["incident"]) or []
+
+
+def _write(args: dict[str, t.Any], shared_runs: list[dict[str, t.Any]], *, check_mode: bool) -> bool:
     """Prepares the folder, writes a page or records a run. Returns True if something changed."""
     if "template" not in args:
         if not check_mode:
@@ -65,5 +89,5 @@ def _write(args: dict[str, t.Any], *, check_mode: bool) -> bool:
         return write_page(args["path"], args["template"], args["vars"], args["fingerprint"], check_mode=check_mode)
     if check_mode:
         return False
-    record_run(args["path"], args["template"], args["vars"], args["run"])
+    record_run(args["path"], args["template"], args["vars"], args["run"], shared_runs)
     return True

@@ -44,6 +44,11 @@ options:
       - The template has all runs as C(runs), and this one as C(latest).
       - If the run can't be recorded, the task succeeds and RV(problem) says why.
     type: dict
+  state_database:
+    description:
+      - The database that keeps O(run), too, so that the record has the runs of all machines.
+      - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
+    type: str
 extends_documentation_fragment:
   - clawhosters.cloud.attributes
 attributes:

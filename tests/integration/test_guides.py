@@ -72,6 +72,6 @@ def test_an_example_of_an_inventory_has_hosts(here: Controller, path: Path) -> N
 
 def test_every_example_is_run() -> None:
     elsewhere = {"fleet_vars.yml", "execution-environment.yml", "credential_type_input.yml"}
-    elsewhere |= {"credential_type_injector.yml", "restore_survey.json"}
+    elsewhere |= {"credential_type_injector.yml", "restore_survey.json", "state_database.yml"}
     covered = {path.name for path in (*PLAYS, *INVENTORIES)} | elsewhere
     assert {path.name for path in guides.EXAMPLES} - covered == set(), "no test runs these"

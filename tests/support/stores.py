@@ -59,7 +59,7 @@ def prepare(server: Postgres) -> None:
     session = Session(server.url(ADMIN))
     StateDatabase(session, check_mode=False).ensure(JOB, None)
     session.close()
-    for table in ("journal", "budgets", "holders", "cursors"):
+    for table in ("journal", "budgets", "holders", "cursors", "runs"):
         server.query(f"DELETE FROM clawhosters.{table}")
 
 

@@ -25,14 +25,15 @@ def list_operations(
     journal: Journal, incident: str | None, order: str | None, instance_id: int | None
 ) -> list[dict[str, t.Any]]:
     """Returns the operations, newest first; with a name or an instance only those. Raises JournalError."""
-    wanted = {"restore": incident, "purchase": order}
+    names = {"restore": incident, "purchase": order}
     has_name = incident is not None or order is not None
-    operations = [
-        (key, state)
-        for key, state in journal.read_states().items()
-        if (not has_name or key.name == (wanted.get(key.kind) or "").strip())
-        and instance_id in (None, _parse_id(key.instance_id))
-    ]
+
+    def is_wanted(key: OperationKey) -> bool:
+        if has_name and key.name != (names.get(key.kind) or "").strip():
+            return False
+        return instance_id in (None, _parse_id(key.instance_id))
+
+    operations = [(key, state) for key, state in journal.read_states().items() if is_wanted(key)]
     holders = journal.read_holders() if operations else {}
     operations.sort(key=lambda operation: operation[1].sent_at, reverse=True)
     return [_describe(key, state, holders.get(key.digest)) for key, state in operations]

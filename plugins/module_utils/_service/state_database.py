@@ -147,7 +147,8 @@ class StateDatabase:
 
     def _insert(self, rows: list[Row]) -> None:
         for start in range(0, len(rows), ROWS_PER_INSERT):
-            part = rows[start : start + ROWS_PER_INSERT]
+            end = start + ROWS_PER_INSERT
+            part = rows[start:end]
             values = ", ".join(f"(%(o{number})s, %(s{number})s, %(l{number})s)" for number in range(len(part)))
             params: dict[str, object] = {}
             for number, (operation, step, line) in enumerate(part):

@@ -43,6 +43,15 @@ CREATE TABLE clawhosters.cursors (
     revision bigint NOT NULL,
     content text NOT NULL
 );
+
+-- The runs of the restore runbook, for its reports.
+CREATE TABLE clawhosters.runs (
+    incident text NOT NULL,
+    run text NOT NULL,
+    content text NOT NULL,
+    written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (incident, run)
+);
 """,
 }
 """The statements that lead to each version from the one before."""
@@ -53,5 +62,6 @@ GRANTS = {
     "budgets": ("DELETE", "INSERT", "SELECT", "UPDATE"),
     "holders": ("DELETE", "INSERT", "SELECT", "UPDATE"),
     "cursors": ("DELETE", "INSERT", "SELECT", "UPDATE"),
+    "runs": ("INSERT", "SELECT", "UPDATE"),
 }
 """What a job needs."""

@@ -160,8 +160,8 @@ class Session:
                 self._abandon()
                 raise UnreachableError("the connection was lost") from None
             if connection.info.transaction_status:
-                with contextlib.suppress(self._psycopg.Error):
-                    connection.execute("ROLLBACK")
+                with contextlib.suppress(self._psycopg.Error, _NoAnswerError):
+                    _call_in_time(lambda: connection.execute("ROLLBACK"))
             raise _explain_error(error.sqlstate) from None
 
     def _abandon(self) -> None:

@@ -72,6 +72,12 @@ UPDATE clawhosters.cursors SET revision = revision + 1, content = %(content)s
 WHERE name = %(name)s AND revision = %(revision)s RETURNING revision
 """
 
+PUT_RUN = """
+INSERT INTO clawhosters.runs (incident, run, content) VALUES (%(incident)s, %(run)s, %(content)s)
+ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content;
+SELECT content FROM clawhosters.runs WHERE incident = %(incident)s ORDER BY written_at, run
+"""
+
 FAILURE_TTL = 10.0
 """Seconds for which a failed connection counts as the answer to the next attempts of this task."""
 UPGRADE_ADVICE = "Use a newer version of the collection"
@@ -196,6 +202,11 @@ class PostgresStore:
         row = {"name": name, "revision": revision, "content": content}
         if not self._execute(WRITE_CURSOR if revision else MAKE_CURSOR, row, is_durable=True):
             raise ConflictError
+
+    def put_run(self, incident: str, run: str, content: str) -> list[str]:
+        """Adds a run of the restore runbook, or replaces it, and returns all of its incident, oldest first."""
+        rows = self._execute(PUT_RUN, {"incident": incident, "run": run, "content": content})
+        return [row[0] for row in rows]
 
     def process_id(self) -> str:
         """Returns a name that no process of another machine has, even if the hosts have one name."""

@@ -344,6 +344,49 @@ def test_an_answer_that_does_not_come_is_given_up(
     assert outage.is_known()
 
 
+@pytest.fixture
+def absent_standby(place: StorePlace, postgres: Postgres) -> t.Iterator[None]:
+    """The server waits for a synchronous standby that is not there."""
+
+    def configure(names: str) -> None:
+        postgres.query(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        postgres.query("SELECT pg_reload_conf()")
+        while postgres.query("SHOW synchronous_standby_names") != [(names,)]:
+            time.sleep(0.01)
+
+    configure("absent")
+    yield
+    configure("")
+
+
+@pytest.mark.usefixtures("absent_standby")
+def test_a_commit_that_no_standby_confirms_lets_nothing_out(
+    place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line may turn up later: then the outcome is unknown."""
+    monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
+    with pytest.raises(JournalError, match="no answer within"):
+        place.journal().append(OPERATION, OperationEvent.INTENDED)
+    postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
+    assert place.journal().read_state(OPERATION).event is OperationEvent.INTENDED
+
+
+@pytest.mark.usefixtures("absent_standby")
+def test_a_commit_that_was_cancelled_is_not_taken_for_one(place: StorePlace, postgres: Postgres) -> None:
+    """The server answers with success and a warning: it has committed on itself only."""
+    waits = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+    def cancel() -> None:
+        while not postgres.query(waits):
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    with pytest.raises(JournalError, match="a standby of state_database has not confirmed"):
+        place.journal().append(OPERATION, OperationEvent.INTENDED)
+    thread.join()
+
+
 def test_an_outage_is_looked_for_once_by_all_processes_of_a_play(tmp_path: Path) -> None:
     path = str(tmp_path / "outage")
     with socket.create_server(("127.0.0.1", 0)) as listener:
