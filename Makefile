@@ -228,7 +228,7 @@ lock: $(DEV_READY) ## Pin the requirements (ARGS=--upgrade for the newest versio
 	done
 	@for pair in $(MATRIX); do \
 		case "$${pair%:*}" in \
-			lowest) pins='ansible-core==2.18.0 requests==2.28.1 urllib3==1.26.12 charset-normalizer<3 resolvelib<1.1' ;; \
+			lowest) pins='ansible-core==2.18.0 requests==2.28.1 urllib3==1.26.12 charset-normalizer<3 resolvelib<1.1 psycopg==3.1.8 psycopg-binary==3.1.8' ;; \
 			2.18) pins='ansible-core==2.18.* resolvelib<1.1' ;; \
 			*) pins="ansible-core==$${pair%:*}.*" ;; \
 		esac; \

@@ -66,8 +66,19 @@ options:
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
+  state_database:
+    description:
+      - A PostgreSQL connection, as URI or keyword string of libpq. Then rate budget, journal and cursors are in this
+        database, for all machines that name it, and O(state_dir) is not needed.
+      - What it leaves out comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
+      - Over a network, the certificate and the name of the server are verified, unless it says otherwise.
+      - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
+      - Needs C(psycopg) 3.1 or newer.
+      - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
+    type: str
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2), on the controller
+  - psycopg >= 3.1, on the controller, if O(state_database) is used
 """
 
     PLUGIN = r"""
@@ -136,6 +147,18 @@ options:
     default: ~/.ansible/clawhosters
     env:
       - name: CLAWHOSTERS_STATE_DIR
+  state_database:
+    description:
+      - A PostgreSQL connection, as URI or keyword string of libpq. Then rate budget, journal and cursors are in this
+        database, for all machines that name it, and O(state_dir) is not needed.
+      - What it leaves out comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
+      - Over a network, the certificate and the name of the server are verified, unless it says otherwise.
+      - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
+      - Needs C(psycopg) 3.1 or newer.
+    type: str
+    env:
+      - name: CLAWHOSTERS_STATE_DATABASE
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2)
+  - psycopg >= 3.1, if O(state_database) is used
 """

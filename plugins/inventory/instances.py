@@ -195,6 +195,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Store
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (
     Origin,
@@ -213,6 +215,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import
     build_host_variables,
     find_address,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import OUTAGE_PATH
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value, trust_template
 
 SETTINGS = tuple(API.options)
@@ -259,9 +262,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config = self._read_config_data(path)
             self._require_known_options(config)
             require_library()
-            settings = parse_settings({name: self.get_option(name) for name in SETTINGS}, self._warn)
+            values = {name: self.get_option(name) for name in SETTINGS}
+            settings = parse_settings(values, self._warn)
             self._require_valid_prefix()
-            listed = self._load_instances(settings, self.get_cache_key(path), cache)
+            with open_store(values, outage_path=OUTAGE_PATH) as store:
+                listed = self._load_instances(settings, store, self.get_cache_key(path), cache)
             for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):
                 self._warn(warning)
             self._add_hosts(listed.instances, settings.api_url)
@@ -321,14 +326,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"ansible-doc -t inventory {self.NAME} lists the options."
             )
 
-    def _load_instances(self, settings: Settings, cache_key: str, cache: bool) -> InstanceList:
+    def _load_instances(self, settings: Settings, store: Store, cache_key: str, cache: bool) -> InstanceList:
         """Returns the instances with a wanted status, from Ansible's cache if possible."""
         if not self.get_option("cache"):
-            return self._fetch_instances(settings)
+            return self._fetch_instances(settings, store)
         key = f"{cache_key}_{self._fingerprint(settings)}"
         if cache and (cached := _parse_cached(self._cache.get(key))) is not None:
             return cached
-        listed = self._fetch_instances(settings)
+        listed = self._fetch_instances(settings, store)
         # As text: Ansible's cache takes some keys of an object for tags, one of which marks text as trusted.
         self._cache[key] = json.dumps(listed._asdict())
         return listed
@@ -338,8 +343,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         parts = (settings.api_url, settings.api_key, *sorted(self.get_option("statuses")), str(self._needs_details()))
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
-    def _fetch_instances(self, settings: Settings) -> InstanceList:
-        client = Client(settings, progress=display_progress(self.display), warn=self._warn)
+    def _fetch_instances(self, settings: Settings, store: Store) -> InstanceList:
+        client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
         wanted, every = self._wanted(), client.fetch_all("/instances")
         instances = [instance for instance in every if matches_filter(instance, wanted)]
         if self._needs_details():

@@ -13,7 +13,7 @@ version_added: 1.0.0
 description:
   - Restores an instance from a backup. Data newer than the backup is lost; as far as is known no copy is taken first.
   - Sends at most one restore of an instance for an incident, however often the task is run, also after a crash or
-    concurrently on one controller. A journal in O(state_dir) records it.
+    concurrently. A journal in O(state_dir) records it for one machine, in O(state_database) for many.
   - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
   - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way. If the
     outcome is unknown, it reads the instance, and fails unless the restore is visibly under way.
@@ -223,7 +223,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 
 SPEC = ArgumentSpec(
@@ -255,7 +254,7 @@ def run(context: ModuleContext) -> Result:
         expected_sent_at=params["expected_sent_at"],
     )
     incident = parse_operation_name("incident", params["incident"])
-    finder = RestoreFinder(context.client, Journal(params["state_dir"]), incident, params["force"], context.warn)
+    finder = RestoreFinder(context.client, context.journal(), incident, params["force"], context.warn)
     return Restore(finder, context.waiter(), params["wait_healthy"]).run(query)
 
 

@@ -114,15 +114,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor import examine
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
 SPEC = API
 
 
 def run(context: ModuleContext) -> Result:
     """Compares a few responses with the contract."""
-    state_dir = context.params["state_dir"]
-    return examine(context.client, Journal(state_dir), state_dir)
+    state_dir = None if context.params["state_database"] else context.params["state_dir"]
+    return examine(context.client, context.store, state_dir)
 
 
 def main() -> None:

@@ -23,9 +23,13 @@ from ..module_utils._http.stats import RequestStats
 from ..module_utils._model.results import Result
 from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
+from ..module_utils._state.postgres_connection import find_secrets, preload_psycopg
 from ._display import display_progress
 from ._interruption import interrupt_notes_shown
+from ._outage import OUTAGE_PATH
 from ._unsafe import mark_result_unsafe
+
+preload_psycopg()
 
 
 class ControllerAction(ActionBase):
@@ -41,7 +45,7 @@ class ControllerAction(ActionBase):
         result = super().run(tmp, task_vars)
         if self._task.async_val:
             # An asynchronous task needs a separate process, which outlives the task.
-            self._hide_source({str(self._task.args.get("api_key") or "").strip()} - {""})
+            self._hide_source(self._find_secret_args())
             wrap_async = not self._connection.has_native_async
             return {**result, **self._execute_module(task_vars=task_vars, wrap_async=wrap_async)}
         environment: dict[str, t.Any] = {}
@@ -69,7 +73,7 @@ class ControllerAction(ActionBase):
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         params = _to_plain_json(validation.validated_parameters)
         redacted = spec.redact(params)
-        secrets |= redacted.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
+        secrets |= redacted.secrets | self._find_secret_args()
         if failure := self._find_invalid(spec, args, validation):
             result = {**failure, "api": RequestStats().as_dict()}
         else:
@@ -80,6 +84,7 @@ class ControllerAction(ActionBase):
                 progress,
                 needs_key=spec.needs_key,
                 secrets=secrets,
+                outage_path=OUTAGE_PATH,
             )
             with interrupt_notes_shown(progress):
                 # The runner adds the key to the secrets.
@@ -105,6 +110,12 @@ class ControllerAction(ActionBase):
             return build_failure(error)
         return {"failed": True, "msg": self._format_error(validation.errors)} if validation.error_messages else None
 
+    def _find_secret_args(self) -> set[str]:
+        """Returns the secrets in the arguments of the task."""
+        database = str(self._task.args.get("state_database") or "").strip()
+        key = str(self._task.args.get("api_key") or "").strip()
+        return ({key} if key else set()) | (find_secrets(database) if database else set())
+
     def _format_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """Returns the error message that a module process would return for invalid options."""
         if isinstance(errors[0], UnsupportedError):
@@ -120,7 +131,8 @@ class ControllerAction(ActionBase):
         with contextlib.suppress(OSError, UnicodeDecodeError):
             source += Path(self._task.get_path().rpartition(":")[0]).read_text(encoding="utf-8")
         # The source may spell the key of the task differently.
-        if has_secret_params or self._task.args.get("api_key") or any(secret in source for secret in secrets):
+        has_secret_args = any(self._task.args.get(name) for name in ("api_key", "state_database"))
+        if has_secret_params or has_secret_args or any(secret in source for secret in secrets):
             self._task._ds = None
 
 

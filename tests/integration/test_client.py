@@ -33,6 +33,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.retry import NEVER
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from simulator.handle import Simulator
 from support import KEY
 from support.raw_service import options_for, raw_connection
@@ -480,9 +481,10 @@ def test_hooks_are_called_when_a_change_is_sent_and_when_it_is_rejected(simulato
 def test_hooks_that_raise_cancel_the_request_and_it_holds_no_place(
     simulator: Simulator, sleeper: Sleeper, tmp_path: Path
 ) -> None:
-    given = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(tmp_path / "state")}
     client = Client(
-        parse_settings(given, pytest.fail), progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+        parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail),
+        progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep),
+        store=FolderStore(str(tmp_path / "state")),
     )
     for _time in range(3):
         with pytest.raises(ClawHostersError, match="not now"):

@@ -16,14 +16,12 @@ import sys
 import time
 import typing as t
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
     OperationEvent,
     OperationKey,
 )
@@ -34,13 +32,14 @@ from support import KEY
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.sleeper import KilledError
+from support.stores import StorePlace
 from support.worker import Worker
 
 RESTORE = "POST /backups/*/restore"
 
 
 @pytest.fixture
-def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+def world(simulator: Simulator) -> None:
     """Instance 1 runs and has backups: 11 is old, 12 is newer, 13 is the newest but failed; 21 is of instance 2."""
     simulator.reset(
         state={
@@ -54,7 +53,11 @@ def worker(simulator: Simulator, tmp_path: Path) -> Worker:
         },
         switches={"transition_reads": 2},
     )
-    return Worker(simulator, {"state_dir": str(tmp_path / "state"), "incident": "INC-1"})
+
+
+@pytest.fixture
+def worker(simulator: Simulator, world: None, place: StorePlace) -> Worker:
+    return Worker(simulator, {**place.options, "incident": "INC-1"})
 
 
 def restores(simulator: Simulator) -> int:
@@ -62,11 +65,11 @@ def restores(simulator: Simulator) -> int:
     return simulator.effects().get("restores", 0)
 
 
-def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) -> None:
+def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
     check = worker.run(claw_backup_restore, check=True, instance_name="web-bot")
     assert check["changed"] is True
     assert check["restore"]["outcome"] == "planned"
-    assert not (Path(worker.defaults["state_dir"]) / "journal.jsonl").exists()
+    assert place.journal().read_text() == ""
     real = worker.run(claw_backup_restore, instance_name="web-bot")
     assert real["changed"] is True
     assert real["diff"] == check["diff"]
@@ -376,21 +379,22 @@ def test_healthy_is_waited_for_when_asked(simulator: Simulator, worker: Worker) 
 
 
 def test_a_journal_that_cannot_be_written_fails_before_the_post(
-    simulator: Simulator, worker: Worker, tmp_path: Path
+    simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
-    (tmp_path / "state").write_text("a file where the folder should be", encoding="utf-8")
+    place.spoil()
     result = worker.run(claw_backup_restore, instance_id=1)
-    assert "can't be used" in result["msg"]
+    assert "so the journal is not used" in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == []
 
 
 def test_a_journal_that_cannot_be_read_fails_before_the_post(
-    simulator: Simulator, worker: Worker, tmp_path: Path
+    simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state/journal.jsonl").write_text("{broken\n", encoding="utf-8")
+    place.damage()
     result = worker.run(claw_backup_restore, instance_id=1)
-    assert "Line 1 of the journal" in result["msg"]
+    assert "so earlier requests are unknown" in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == []
 
 
@@ -466,7 +470,7 @@ def result_of(running: subprocess.Popen[str]) -> dict[str, t.Any]:
     return json.loads(out.strip().splitlines()[-1])
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 def test_killed_before_the_post_the_outcome_is_unknown_and_nothing_was_sent(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -482,7 +486,7 @@ def test_killed_before_the_post_the_outcome_is_unknown_and_nothing_was_sent(
     assert restores(simulator) == 0
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
     simulator: Simulator, controller: Controller
@@ -498,12 +502,12 @@ def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=6)
     running = process(controller)
-    journal = controller.folder / "state/journal.jsonl"
+    journal = controller.folder / "state/journal-2.jsonl"
     until(lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"))
     kill(running)
     result = result_of(process(controller))
@@ -512,7 +516,7 @@ def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator,
     assert restores(simulator) == 1
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, controller: Controller) -> None:
     runs = [process(controller) for _run in range(4)]
@@ -522,7 +526,7 @@ def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, cont
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("slow", method="POST", seconds=3, after_effect=True)
@@ -537,10 +541,10 @@ def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator
 
 
 def test_what_another_run_sent_before_it_died_is_gone_on_with(
-    simulator: Simulator, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, worker: Worker, place: StorePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = OperationKey("restore", simulator.url, "INC-1", "1")
-    journal = Journal(str(tmp_path / "state"))
+    journal = place.journal()
     with contextlib.ExitStack() as other:
         assert other.enter_context(journal.lock(key))
         sleep = worker.sleeper.sleep
@@ -576,7 +580,7 @@ def test_an_instance_that_there_is_not_is_named_as_it_was_asked_for(
     assert words in worker.run(claw_backup_restore, **options)["msg"]
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     options = {"incident": "INC-1", "instance_name": "web-bot", "state_dir": str(controller.folder / "state")}

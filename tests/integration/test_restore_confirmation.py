@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import time
 import typing as t
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -47,7 +49,7 @@ def fleet(simulator: Simulator) -> None:
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     """The journal of the workers here, and of the controller's runs."""
-    return Journal(str(tmp_path / "state"))
+    return Journal(FolderStore(str(tmp_path / "state")))
 
 
 @pytest.fixture
@@ -217,7 +219,7 @@ def test_the_instance_is_read_again_after_another_run_was_waited_for(
 def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
     with journal.lock(key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
-    assert "another run is restoring it, and not free within 30 s" in result["msg"]
+    assert re.search(r": held by \S+@\S+, process \d+, for \d+ s, and not free within 30 s", result["msg"])
     assert "This run sent nothing. Run the same task again: it continues waiting." in result["msg"]
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -303,7 +304,7 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     for number, address in addresses.items():
         simulator.set_instance(number, subdomain_url=address)
     # The journal says that they were restored, so that nothing has to be waited for.
-    journal = Journal(str(controller.home / ".ansible/clawhosters"))
+    journal = Journal(FolderStore(str(controller.home / ".ansible/clawhosters")))
     for number in addresses:
         key = OperationKey("restore", simulator.url, "INC-1", str(number))
         journal.append(key, OperationEvent.INTENDED, backup_id=number)

@@ -29,6 +29,7 @@ from .._errors import (
 from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
+from .._state.store import Store
 from .list_reader import read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
@@ -58,8 +59,8 @@ PageParser = t.Callable[[str, Response], PageContent]
 class Client:
     """Talks to one service with one key. Raises the errors of ``_errors``, never those of ``requests``.
 
-    In check mode it refuses every method but GET, so that no caller can forget to. With a key and a ``state_dir`` it
-    shares the rate limit with the other processes that use the key; ``warn`` is called if it can't.
+    In check mode it refuses every method but GET, so that no caller can forget to. With a key and a ``store`` it
+    shares the rate limit with the other processes that use both; ``warn`` is called if it can't.
 
     ``payment_texts``: set for a purchase, to the texts of its request. Links, tokens and these texts are then redacted
     in every response except that to the purchase itself.
@@ -70,21 +71,15 @@ class Client:
     progress: Progress = field(default_factory=Progress)
     stats: RequestStats = field(default_factory=RequestStats)
     warn: t.Callable[[str], None] = lambda _text: None
+    store: Store | None = field(default=None, repr=False)
     payment_texts: frozenset[str] | None = None
     _budget: SharedRateBudget | None = field(default=None, repr=False)
     _unconfirmed_changes: set[str] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
-        key, state_dir = self.settings.api_key, self.settings.state_dir
-        if key and state_dir and self._budget is None:
-            self._budget = SharedRateBudget(
-                state_dir,
-                self.settings.api_url,
-                key,
-                self.progress.now,
-                warn=self.warn,
-                may_create=not self.check_mode,
-            )
+        key = self.settings.api_key
+        if key and self.store and self._budget is None:
+            self._budget = SharedRateBudget(self.store, self.settings.api_url, key, self.progress.now, warn=self.warn)
 
     def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
         """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""

@@ -23,6 +23,7 @@ from .._http.client import Client
 from .._http.request import RequestHooks
 from .._progress import InterruptNote
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
+from .._state.store import Holder
 from .._times import format_clock
 
 T = t.TypeVar("T")
@@ -73,6 +74,10 @@ class OperationGuard:
     def lock(self) -> t.ContextManager[bool]:
         """Locks the operation; the context is False if another process holds the lock. Raises JournalError."""
         return self.journal.lock(self.key)
+
+    def find_holder(self) -> Holder | None:
+        """Returns who works on the operation now, None if nobody does. Raises JournalError."""
+        return self.journal.find_holder(self.key)
 
     def send(
         self, client: Client, request: t.Callable[[RequestHooks], T], notes: dict[str, t.Any], retry_hint: str

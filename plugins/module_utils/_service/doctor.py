@@ -28,7 +28,7 @@ from .._model.ownership import parse_owner
 from .._model.resource import Resource
 from .._model.results import Result
 from .._rate import headers as rate_headers
-from .._state.journal import Journal
+from .._state.store import Store
 from .health import PATH, clock_skew
 from .local_side import observe_local_side
 
@@ -42,10 +42,10 @@ ABSENT_ID = 2**31 - 1
 _ID_IN_PATH = re.compile(r"/(instances|addons|backups)/[^/?: ]+")
 
 
-def examine(client: Client, journal: Journal, state_dir: str) -> Result:
-    """Returns the result of the doctor. It fails for no finding."""
+def examine(client: Client, store: Store, state_dir: str | None) -> Result:
+    """Returns the result of the doctor. It fails for no finding. With a database, ``state_dir`` is None."""
     seen = Examination(client).observe()
-    seen.here = observe_local_side(client, journal, state_dir)
+    seen.here = observe_local_side(client, store, state_dir)
     findings = run_checks(ALL_CHECKS, seen)
     unmet = find_unmet(findings)
     return {

@@ -21,19 +21,24 @@ from .._model.doctor.observations import ThisSide
 from .._state.files import UntrustedError
 from .._state.folder import StateFolder
 from .._state.journal import Journal, JournalError
+from .._state.store import Store, StoreError
 from .._version import VERSION
 
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def observe_local_side(client: Client, journal: Journal, state_dir: str) -> ThisSide:
-    """Returns what was found. Warnings name paths, which the result does not."""
+def observe_local_side(client: Client, store: Store, state_dir: str | None) -> ThisSide:
+    """Returns what was found. Warnings name paths, the result does not. With a database, ``state_dir`` is None."""
     settings = client.settings
     return ThisSide(
         versions=installed_versions(),
         has_key_prefix=(settings.api_key or "").startswith(KEY_PREFIX),
-        state_problem=_find_state_problem(state_dir, may_create=not client.check_mode),
-        journal_problem=_find_journal_problem(journal, client.warn),
+        state_problem=(
+            _find_database_problem(store, client.warn)
+            if state_dir is None
+            else _find_state_problem(state_dir, may_create=not client.check_mode)
+        ),
+        journal_problem=_find_journal_problem(Journal(store), client.warn),
         proxies=describe_proxies(os.environ),
         is_proxied=find_proxy(settings, settings.api_url) is not None,
     )
@@ -81,6 +86,16 @@ def _find_state_problem(state_dir: str, *, may_create: bool) -> str:
         return "another user owns it, or can write to it or replace it"
     except OSError as error:
         return f"can't be used ({error.strerror})"
+    return ""
+
+
+def _find_database_problem(store: Store, warn: t.Callable[[str], None]) -> str:
+    """Returns why the database can't be used, empty if it can. The warning says more."""
+    try:
+        store.holders()
+    except StoreError as error:
+        warn(f"{error}. {error.advice}.")
+        return "the database can't be used"
     return ""
 
 

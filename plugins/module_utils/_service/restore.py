@@ -10,6 +10,7 @@ it is sent once, and its outcome is read from the service.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -30,6 +31,7 @@ from .._model.restore import SHORTEST_RESTORE, RestoreQuery, require_restorable,
 from .._model.results import Result
 from .._progress import InterruptNote
 from .._state.journal import JournalError, OperationEvent, OperationState
+from .._state.store import Holder
 from .._times import format_clock, format_iso
 from .._waiter import Waiter
 from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown
@@ -100,10 +102,10 @@ class Restore:
         """Returns when no other run works on this restore. Raises PartialError on timeout."""
         try:
             waiter.until(
-                False,
-                lambda _seconds: _is_free(guard),
-                lambda is_free: is_free,
-                lambda _is_free: (one_line(instance.get("name"), NAME_LIMIT), "another run is restoring it"),
+                None,
+                lambda _seconds: guard.find_holder(),
+                lambda holder: holder is None,
+                lambda holder: (one_line(instance.get("name"), NAME_LIMIT), _describe_holder(holder)),
                 "free",
             )
         except WaitTimeoutError as timeout:
@@ -340,6 +342,5 @@ def _summarize_last_seen(error: ClawHostersError | None) -> dict[str, object] | 
     }
 
 
-def _is_free(guard: OperationGuard) -> bool:
-    with guard.lock() as is_free:
-        return is_free
+def _describe_holder(holder: Holder | None) -> str:
+    return f"held by {holder.format(time.time())}" if holder else "another run is restoring it"

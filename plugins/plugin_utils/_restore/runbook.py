@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import traceback
 import typing as t
@@ -25,7 +26,8 @@ from ...module_utils._service.instances import find_instance
 from ...module_utils._service.restore import Restore
 from ...module_utils._service.restore_history import RestoreHistory, find_refused
 from ...module_utils._service.restore_target import RestoreFinder
-from ...module_utils._state.journal import Journal, JournalError
+from ...module_utils._state.journal import JournalError
+from ...module_utils._state.store import StoreError
 from ...module_utils._times import parse_timestamp
 from ...module_utils._waiter import Waiter
 from .._formatting import format_value
@@ -35,6 +37,7 @@ from .confirmation import expected_answer, explain_wrong_answer, format_prompt, 
 from .failures import describe_error, describe_failure, explain, in_own_words, is_about_key
 from .model import Data, RestorePlan, Run, Step
 from .plan import build_plans, match_backups, plan_lines, plan_row
+from .record import parse_record
 from .report import OUTCOMES, TITLES, UNSEEN, build_report
 from .settings import report_path
 
@@ -301,7 +304,7 @@ class Runbook:
     def _find_refused(self) -> set[str]:
         """Returns the ids of the instances whose restore the service refused in this run."""
         try:
-            entries = self._journal().read_entries()
+            entries = self.context.journal().read_entries()
         except JournalError:
             return set()
         return find_refused(entries, self.client.settings.api_url, self.run.incident, self.run.began_at)
@@ -351,7 +354,7 @@ class Runbook:
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
             }
-            record_run(report_path(self.settings), str(TEMPLATE), variables, report)
+            record_run(report_path(self.settings), str(TEMPLATE), variables, report, self._share(report))
         except ReportError as error:
             problem = str(error)
         except Exception as error:  # A record must never prevent a restore.
@@ -360,6 +363,16 @@ class Runbook:
             self._problems.append(problem)
             self.context.warn(problem)
         return report, problem
+
+    def _share(self, report: Data) -> list[Data]:
+        """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
+        try:
+            texts = self.context.store.put_run(self.run.incident, self.run.id, json.dumps(report))
+        except StoreError as error:
+            self.context.warn(f"{error}, so the record of this run is only in its own file. {error.advice}.")
+            return []
+        record = json.dumps({"incident": self.run.incident, "runs": [json.loads(text) for text in texts]})
+        return parse_record(record.encode(), self.run.incident) or []
 
     # Helpers
 
@@ -393,16 +406,13 @@ class Runbook:
     def _add_step(self, name: str, now: datetime, **fields: t.Any) -> Step:
         return self.run.add_step(name, TITLES[name], now, **fields)
 
-    def _journal(self) -> Journal:
-        return Journal(self.context.params["state_dir"])
-
     def _finder(self) -> RestoreFinder:
         force = bool(self.settings["restore_force"])
-        return RestoreFinder(self.client, self._journal(), self.run.incident, force, self.context.warn)
+        return RestoreFinder(self.client, self.context.journal(), self.run.incident, force, self.context.warn)
 
     def _read_history(self) -> RestoreHistory:
         """Returns what the journal holds. Raises JournalError."""
-        return RestoreHistory(self.client.settings.api_url, self.run.incident, self._journal().read_states())
+        return RestoreHistory(self.client.settings.api_url, self.run.incident, self.context.journal().read_states())
 
     def _try_history(self) -> RestoreHistory:
         """Returns what the journal holds; nothing if it can't be read."""

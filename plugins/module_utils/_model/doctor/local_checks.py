@@ -36,7 +36,7 @@ def _judge_state(seen: Observations) -> Verdict:
     return different(
         seen.here.state_problem,
         "Restores and purchases fail before anything is sent, and tasks can't share the rate limit. Set state_dir to a "
-        "folder of your own.",
+        "folder of your own, or repair the database.",
     )
 
 
@@ -62,7 +62,7 @@ CHECKS: t.Sequence[Check] = (
         "the supported ones: " + ", ".join(f"{name} {low}.{high}" for name, (low, high) in MIN_VERSIONS.items()),
         _judge_versions,
     ),
-    Check("state", "state_dir is a folder that only this user can write", _judge_state),
+    Check("state", "state_dir is a folder that only this user can write, or state_database can be used", _judge_state),
     Check("journal", "the journal can be read", _judge_journal),
     Check("proxies", "no proxy is set for the service", _judge_proxies),
 )

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RequestOutcome
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from support.sleeper import Sleeper
 
 URL = "https://clawhosters.com/api/v1"
@@ -26,8 +27,8 @@ def sleeper():
 
 
 @pytest.fixture
-def budget(tmp_path, sleeper):
-    return SharedRateBudget(str(tmp_path / "state"), URL, "oc_live_0123456789", lambda: sleeper.now)
+def budget(place, sleeper):
+    return SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now)
 
 
 def waited(budget, sleeper, max_wait=100.0):
@@ -99,7 +100,8 @@ def test_only_a_success_that_tells_nothing_says_that_nothing_is_told(budget, sle
 
 
 @pytest.mark.parametrize(("process", "is_dead"), [(999999999, True), (1, False)])
-def test_one_that_waits_no_more_holds_no_place(budget, sleeper, tmp_path, process, is_dead):
+def test_one_that_waits_no_more_holds_no_place(sleeper, tmp_path, process, is_dead):
+    budget = SharedRateBudget(FolderStore(str(tmp_path / "state")), URL, "oc_live_0123456789", lambda: sleeper.now)
     report(budget, sleeper, status=200, headers=ONE_LEFT)
     (path,) = (tmp_path / "state").iterdir()
     limiter = json.loads(path.read_text())

@@ -30,7 +30,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
     parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
     JournalError,
     OperationEvent,
     OperationKey,
@@ -64,10 +63,9 @@ def warnings():
 
 
 @pytest.fixture
-def guard(tmp_path, warnings):
+def guard(place, warnings):
     subject = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
-    journal = Journal(str(tmp_path / "state"))
-    return OperationGuard(journal, subject, warnings.append, "the restore of web-bot", InterruptNote(""))
+    return OperationGuard(place.journal(), subject, warnings.append, "the restore of web-bot", InterruptNote(""))
 
 
 def send(guard, sender):
@@ -111,11 +109,10 @@ def test_what_waits_after_a_429_counts_as_not_sent(guard):
     assert guard.state() is None
 
 
-def test_without_a_journal_nothing_goes_out(guard, tmp_path):
-    (tmp_path / "state").mkdir(mode=0o777)
-    (tmp_path / "state").chmod(0o777)
+def test_without_a_journal_nothing_goes_out(guard, place):
+    place.spoil()
     sender = Sender()
-    with pytest.raises(JournalError, match=r"Others can write to .* Nothing was sent\."):
+    with pytest.raises(JournalError, match=r"so the journal is not used.* Nothing was sent\."):
         send(guard, sender)
     assert sender.stats.requests == 0
 
@@ -130,13 +127,12 @@ def test_without_a_journal_nothing_goes_out(guard, tmp_path):
         (OperationEvent.FAILED, "and failed, but"),
     ],
 )
-def test_what_came_of_it_is_told_where_it_can_not_be_written_down(guard, tmp_path, warnings, event, words):
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state").chmod(0o777)
+def test_what_came_of_it_is_told_where_it_can_not_be_written_down(guard, place, warnings, event, words):
+    place.spoil()
     guard.record_event(event)
     (warning,) = warnings
     assert words in warning
-    assert "Others can write to" in warning
+    assert "so the journal is not used" in warning
     assert "othing was sent" not in warning
 
 
