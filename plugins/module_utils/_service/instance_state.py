@@ -25,12 +25,12 @@ from .._model.instance import (
     state_reached,
     summarize,
 )
-from .._model.instance_index import InstanceIndex
+from .._model.instance_index import InstanceIndex, choose_params
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter
 from .change_requests import ChangeResponse, Effect, request_change
-from .instances import fetch_instance, refetch_instance
+from .instances import fetch_instance, list_instances, refetch_instance
 
 PAUSED_WARNING = "{} is paused, not stopped: the account's balance ran out. Nothing was changed."
 
@@ -158,7 +158,8 @@ class InstanceManager:
             waiter.until(fetch, lambda now: now is None, lambda now: format_status(now or last), "gone")
         except WaitTimeoutError:
             # A deleted record may stay readable although it has left the list (contract 4.7).
-            if str(last["id"]) in InstanceIndex(self.client.fetch_all("/instances", retry_timeout=0.0)).by_id:
+            named = list_instances(self.client, choose_params(last.get("name"), {}), retry_timeout=0.0)
+            if str(last["id"]) in InstanceIndex(named).by_id:
                 raise
         return last
 

@@ -71,6 +71,12 @@ options:
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
+  server_filters:
+    description:
+      - Accepted as by every module, and without effect. A poll reads the whole list.
+      - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
+    type: bool
+    default: false
   interval:
     description:
       - Seconds between two polls. A poll costs one request per page of the list.
