@@ -194,12 +194,18 @@ def test_a_filter_that_fails_is_sent_once_for_each_list(
 
 
 @pytest.mark.slice
-@pytest.mark.parametrize("status", [404, 414])
-def test_a_status_that_may_be_about_the_filter_leads_to_the_whole_list(
-    simulator: Simulator, client: Client, status: int
+def test_an_instance_that_the_service_does_not_know_leads_to_the_whole_list(
+    simulator: Simulator, client: Client
 ) -> None:
-    simulator.fault("status", status=status, path="/backups")
+    simulator.fault("not_found", path="/backups")
     assert len(list_backups(client, 999)) == 58
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("name", ["a\nb", "\ud800", "x" * 256])
+def test_a_name_that_fits_no_url_is_not_sent(simulator: Simulator, client: Client, name: str) -> None:
+    assert len(list_instances(client, {"name": name})) == 30
+    assert not any("name" in entry["query"] for entry in simulator.log())
 
 
 @pytest.mark.slice

@@ -54,7 +54,7 @@ PageParser = t.Callable[[str, Response], PageContent]
 
 REFUSED_PAGE_SIZE = (400, 422)
 """Statuses that may mean that the service does not accept ``per_page``."""
-REFUSED_FILTER = (*REFUSED_PAGE_SIZE, 404, 414)
+REFUSED_FILTER = (400, 404, 422)
 """Statuses that may mean that it does not accept a filter, or that nothing matches it."""
 
 
@@ -118,7 +118,8 @@ class Client:
         Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
         """
         items = None
-        if list_filter and list_filter.params and self.settings.server_filters and path not in self._unfiltered:
+        may_filter = self.settings.server_filters and path not in self._unfiltered
+        if may_filter and list_filter and list_filter.is_sendable:
             items = self._read_filtered(path, list_filter, retry_timeout)
         if items is None:
             fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, retry_timeout)

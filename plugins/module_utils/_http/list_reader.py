@@ -16,6 +16,8 @@ from .pagination import ListChangedError, ListTooLongError, Page, Paginator
 
 MAX_ATTEMPTS = 3
 """Attempts to read a list that changes while it is read."""
+MAX_VALUE_LENGTH = 255
+"""Characters of a value in the query."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,13 @@ class ListFilter:
 
     params: t.Mapping[str, str]
     find_values: t.Callable[[Resource], t.Mapping[str, str | None]]
+
+    @property
+    def is_sendable(self) -> bool:
+        """True if there is a query, and it fits into any URL."""
+        return bool(self.params) and all(
+            value.isprintable() and len(value) <= MAX_VALUE_LENGTH for value in self.params.values()
+        )
 
     def is_answered_by(self, items: t.Iterable[Resource]) -> bool:
         """Returns True if the items may be used: one matches, or the service ignored each parameter.
