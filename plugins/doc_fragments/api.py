@@ -76,6 +76,16 @@ options:
       - Needs C(psycopg) 3.1 or newer.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
     type: str
+  server_filters:
+    description:
+      - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
+        instance costs a few requests in an account of any size, if the service supports it; undocumented.
+      - What the service ignores costs nothing. What it rejects with 400 or 422 is sent once in a task, and the list is
+        read again without.
+      - Every response is checked, and the whole list is read before anything is reported as missing.
+      - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
+    type: bool
+    default: false
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2), on the controller
   - psycopg >= 3.1, on the controller, if O(state_database) is used
@@ -158,6 +168,17 @@ options:
     type: str
     env:
       - name: CLAWHOSTERS_STATE_DATABASE
+  server_filters:
+    description:
+      - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
+        instance costs a few requests in an account of any size, if the service supports it; undocumented.
+      - What the service ignores costs nothing. What it rejects with 400 or 422 is sent once in a task, and the list is
+        read again without.
+      - Every response is checked, and the whole list is read before anything is reported as missing.
+    type: bool
+    default: false
+    env:
+      - name: CLAWHOSTERS_SERVER_FILTERS
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2)
   - psycopg >= 3.1, if O(state_database) is used

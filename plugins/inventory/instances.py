@@ -189,12 +189,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
     build_filter_warnings,
+    choose_params,
     collect_values,
     matches_filter,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_details, list_instances
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Store
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
@@ -345,7 +346,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _fetch_instances(self, settings: Settings, store: Store) -> InstanceList:
         client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
-        wanted, every = self._wanted(), client.fetch_all("/instances")
+        wanted = self._wanted()
+        every = list_instances(client, choose_params(None, wanted))
         instances = [instance for instance in every if matches_filter(instance, wanted)]
         if self._needs_details():
             instances = [instance for instance in fetch_details(client, instances) if matches_filter(instance, wanted)]

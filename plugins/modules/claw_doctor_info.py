@@ -26,7 +26,7 @@ extends_documentation_fragment:
 notes:
   - The findings and shapes contain no key, no name, no address and no other value of your account, so that you can
     attach them to a bug report. Warnings are only for the screen, since they may name a path of this machine.
-  - O(page_size) has no effect.
+  - O(page_size) and O(server_filters) have no effect.
   - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
 seealso:
   - module: clawhosters.cloud.claw_health_info

@@ -14,6 +14,7 @@ import functools
 import random
 import typing as t
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from .._concurrency import raise_if_cancelled
@@ -21,6 +22,7 @@ from .._errors import (
     ApiError,
     CheckModeError,
     ClawHostersError,
+    IncompleteListError,
     RateLimitedError,
     ResponseError,
     ServerError,
@@ -30,7 +32,7 @@ from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._state.store import Store
-from .list_reader import read_list
+from .list_reader import ListFilter, read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
@@ -54,6 +56,11 @@ MIN_POLL_TIMEOUT = 5.0
 
 PageParser = t.Callable[[str, Response], PageContent]
 
+REFUSED_PAGE_SIZE = (400, 422)
+"""Statuses that may mean that the service does not accept ``per_page``."""
+REFUSED_FILTER = (400, 404, 422)
+"""Statuses that may mean that it does not accept a filter, or that nothing matches it."""
+
 
 @dataclass
 class Client:
@@ -75,6 +82,8 @@ class Client:
     payment_texts: frozenset[str] | None = None
     _budget: SharedRateBudget | None = field(default=None, repr=False)
     _unconfirmed_changes: set[str] = field(default_factory=set, repr=False)
+    _unfiltered: set[str] = field(default_factory=set, repr=False)
+    """Paths of lists that are read without a filter, since one failed."""
 
     def __post_init__(self) -> None:
         key = self.settings.api_key
@@ -97,13 +106,24 @@ class Client:
         """Returns the object at ``path``, which needs no id: an account has one of it."""
         return self._send_with_retries(Request("GET", path), parse_object)
 
-    def fetch_all(self, path: str, *, time_left: float | None = None) -> list[Resource]:
+    def fetch_all(
+        self, path: str, *, list_filter: ListFilter | None = None, time_left: float | None = None
+    ) -> list[Resource]:
         """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
+
+        With ``list_filter`` and the setting ``server_filters``, the list may lack items that don't match. It may also
+        hold some, so the caller still has to select.
 
         Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
         """
-        fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, self._end_of_wait(time_left))
-        return sorted(read_list(f"GET {path}", fetch_page), key=id_sort_key)
+        end_of_wait, items = self._end_of_wait(time_left), None
+        may_filter = self.settings.server_filters and path not in self._unfiltered
+        if may_filter and list_filter and list_filter.is_sendable:
+            items = self._read_filtered(path, list_filter, end_of_wait)
+        if items is None:
+            fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
+            items = read_list(f"GET {path}", fetch_page)
+        return sorted(items, key=id_sort_key)
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
@@ -155,18 +175,40 @@ class Client:
     def _end_of_wait(self, time_left: float | None) -> float | None:
         return None if time_left is None else self.progress.clock() + time_left
 
-    def _fetch_page(self, path: str, parse: PageParser, end_of_wait: float | None, number: int) -> Page:
+    def _read_filtered(self, path: str, list_filter: ListFilter, end_of_wait: float | None) -> list[Resource] | None:
+        """Returns the filtered list, or None if the whole list must be read instead."""
+        fetch_page = functools.partial(
+            self._fetch_page, path, parse_resource_list, end_of_wait, params=list_filter.params
+        )
+        try:
+            items = read_list(f"GET {path}", fetch_page, max_attempts=1)
+        except (ApiError, IncompleteListError) as error:
+            # A list that is incomplete may have the counts of the whole list.
+            if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:
+                raise
+            self._unfiltered.add(path)
+            return None
+        return items if list_filter.is_answered_by(items) else None
+
+    def _fetch_page(
+        self,
+        path: str,
+        parse: PageParser,
+        end_of_wait: float | None,
+        number: int,
+        params: t.Mapping[str, str] = MappingProxyType({}),
+    ) -> Page:
         def parse_page(request: str, response: Response) -> Page:
             return Page(*parse(request, response), len(response.text))
 
-        params = {"page": str(number)} if number > 1 else {}
+        query = {**params, "page": str(number)} if number > 1 else dict(params)
         page_size = self.settings.page_size
         if page_size is not None:
-            params["per_page"] = str(page_size)
+            query["per_page"] = str(page_size)
         try:
-            return self._send_with_retries(Request("GET", path, params), parse_page, end_of_wait)
+            return self._send_with_retries(Request("GET", path, query), parse_page, end_of_wait)
         except ApiError as error:
-            if page_size is None or error.status not in (400, 422):
+            if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
                 raise
         # The service does not accept `per_page` (U8): use its default for this list and all later ones.
         self.settings = self.settings.without_page_size()

@@ -26,13 +26,13 @@ from .._model.instance import (
     state_reached,
     summarize,
 )
-from .._model.instance_index import InstanceIndex
+from .._model.instance_index import InstanceIndex, choose_params
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._times import format_clock
 from .._waiter import Waiter
 from .change_requests import ChangeResponse, Effect, request_change
-from .instances import fetch_instance, refetch_instance
+from .instances import fetch_instance, list_instances, refetch_instance
 
 PAUSED_WARNING = "{} is paused, not stopped: the account's balance ran out. Nothing was changed."
 
@@ -175,10 +175,10 @@ class InstanceManager:
             )
         except WaitTimeoutError as timeout:
             # A deleted record may stay readable although it has left the list (contract 4.7).
-            if (
-                timeout.cause
-                or str(last["id"]) in InstanceIndex(self.client.fetch_all("/instances", time_left=0.0)).by_id
-            ):
+            if timeout.cause:
+                raise
+            named = list_instances(self.client, choose_params(last.get("name"), {}), time_left=0.0)
+            if str(last["id"]) in InstanceIndex(named).by_id:
                 raise
         return last
 

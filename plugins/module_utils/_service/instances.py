@@ -11,9 +11,18 @@ import typing as t
 from .._concurrency import map_ordered
 from .._errors import ClawHostersError, NotFoundError
 from .._http.client import Client
+from .._http.list_reader import ListFilter
 from .._http.responses import require_id, resource_path
 from .._model.instance import label
-from .._model.instance_index import FieldFilter, InstanceIndex, build_filter_warnings, collect_values, matches_filter
+from .._model.instance_index import (
+    FieldFilter,
+    InstanceIndex,
+    build_filter_warnings,
+    choose_params,
+    collect_values,
+    matches_filter,
+    shown_params,
+)
 from .._model.ownership import require_names
 from .._model.resource import Resource
 
@@ -39,6 +48,19 @@ def refetch_instance(client: Client, instance: Resource, time_left: float | None
     return now
 
 
+def list_instances(
+    client: Client, params: t.Mapping[str, str] | None = None, time_left: float | None = None
+) -> list[Resource]:
+    """Returns all instances, sorted by id. With ``params``, a query, others may be left out (``server_filters``)."""
+    list_filter = ListFilter(params or {}, shown_params)
+    return client.fetch_all("/instances", list_filter=list_filter, time_left=time_left)
+
+
+def list_owners(client: Client, instance_id: object, instance_name: str | None) -> list[Resource]:
+    """Returns the instances that decide whose an item is: with a name alone, all of that name are enough."""
+    return list_instances(client, {"name": instance_name} if instance_id is None and instance_name else None)
+
+
 class Found(t.NamedTuple):
     """An instance with its detail fields, or None. ``similar``: the name that a missing one is probably meant to be."""
 
@@ -57,7 +79,7 @@ def find_instance_or_similar(client: Client, instance_id: int | None, name: str 
     if instance_id is not None:
         instance = fetch_instance(client, instance_id)
         return Found(InstanceIndex([] if instance is None else [instance]).resolve(instance_id, name))
-    index = InstanceIndex(client.fetch_all("/instances"))
+    index = InstanceIndex(list_instances(client, choose_params(name, {})))
     listed = index.resolve(None, name)
     if listed is None:
         return Found(None, index.find_similar_name(name))
@@ -80,7 +102,7 @@ def fetch_instances(
     """
     require_names(name=name)
     if instance_id is None:
-        instances = client.fetch_all("/instances")
+        instances = list_instances(client, choose_params(name, wanted))
     else:
         found = fetch_instance(client, instance_id)
         instances = [] if found is None else [found]

@@ -85,6 +85,12 @@ options:
         O(state_file). The source then continues on any machine. Two sources of one name take turns.
       - Without it, the database keeps no state of the source, and the source says so.
     type: str
+  server_filters:
+    description:
+      - Accepted as by every module, and without effect. A poll reads the whole list.
+      - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
+    type: bool
+    default: false
   interval:
     description:
       - Seconds between two polls. A poll costs one request per page of the list.

@@ -161,6 +161,11 @@ def _judge_backup_filter(seen: Observations) -> Verdict:
         return tolerated(
             "instance_id is honoured", "Set server_filters: true, and the backups of one instance cost less."
         )
+    if (part.count("total_count") or 0) < (whole.count("total_count") or 0):
+        return tolerated(
+            "instance_id shortens the list, and lets some others in",
+            "Set server_filters: true, and the backups of one instance cost less. The others are left out.",
+        )
     return ok("instance_id is ignored", off)
 
 

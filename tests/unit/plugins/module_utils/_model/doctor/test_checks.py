@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 
@@ -112,6 +113,11 @@ ALPHA, BETA = ({"id": number, "instance_id": number, "created_at": "2026-02-01T1
     [
         (Reply(data=[ALPHA]), ("different", "instance_id is honoured")),
         (Reply(data=[ALPHA, BETA]), ("ok", "instance_id is ignored")),
+        (Reply(data=[ALPHA, BETA], pagination={"total_count": 9}), ("ok", "instance_id is ignored")),
+        (
+            Reply(data=[ALPHA, BETA], pagination={"total_count": 8}),
+            ("different", "instance_id shortens the list, and lets some others in"),
+        ),
         (Reply(data=[]), ("different", "instance_id empties the list")),
         (Reply(problem="422", status=422), ("ok", "instance_id is refused with 422")),
         (Reply(problem="500", status=500), ("unknown", "not seen")),
@@ -119,6 +125,7 @@ ALPHA, BETA = ({"id": number, "instance_id": number, "created_at": "2026-02-01T1
 )
 def test_the_filter_of_backups(answer: Reply, found: tuple[str, str]) -> None:
     seen = listing("backups", ALPHA, BETA)
+    seen.replies["backups"] = replace(seen.reply("backups"), pagination=answer.pagination and {"total_count": 9})
     seen.replies["backups_of_instance"] = answer
     seen.filtered_by = "1"
     assert judge("backup_filter", seen) == found
