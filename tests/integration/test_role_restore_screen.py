@@ -280,6 +280,17 @@ def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
     assert simulator.calls(POSTS)[-1] == "POST /backups/12/restore"
 
 
+def test_one_that_was_stopped_after_its_restore_is_started_and_the_plan_says_so(
+    simulator: Simulator, controller: Controller, journal: t.Callable[..., None]
+) -> None:
+    journal("INC-1", 3, OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED)
+    run = restore(controller, NAMES[2])
+    assert "; no restore will be sent." in run.stdout
+    assert "It will be started, and costs Claws if it is billed daily." in run.stdout
+    assert simulator.calls(POSTS) == ["POST /instances/3/start"]
+    assert "changed=1 " in run.stdout
+
+
 @pytest.mark.slow
 def test_the_page_covers_all_runs_of_the_incident(simulator: Simulator, controller: Controller) -> None:
     for name in ("web-bot", "news-bot"):

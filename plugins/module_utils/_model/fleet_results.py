@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import format_list, one_line
+from .._errors import SettingsError, format_list, one_line
 from .fleet_entries import Entry
 from .fleet_plan import Job
 from .instance import NAME_LIMIT, Action, label
@@ -34,6 +34,12 @@ class Limits:
 
     changes: int | None = None
     deletions: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for a negative number, which could be meant as no limit."""
+        for name, limit in vars(self).items():
+            if limit is not None and limit < 0:
+                raise SettingsError(f"max_{name} is {limit}, but must be 0 or more. Nothing was sent.")
 
 
 def find_excess(jobs: list[Job], limits: Limits) -> str:

@@ -242,7 +242,7 @@ def _build_notes(
         notes.append(f"Backup {wanted['id']} needs another restore_incident: this one has used backup {backup['id']}.")
     if not is_continued and candidate.left_out:
         notes.append(f"{candidate.left_out} Backup {(backup or {}).get('id')} is the newest usable one.")
-    if not is_continued and get_status(candidate.instance or {}) == "stopped":
+    if get_status(candidate.instance or {}) == "stopped":
         notes.append("It will be started, and costs Claws if it is billed daily.")
     return notes
 
@@ -272,7 +272,7 @@ def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
     if plan.outcome == "completed":
         when = format_sent_and_completed(plan.sent_at, plan.completed_at)
         done = f"backup {backup.get('id')} was already restored for this incident{when}"
-        return [f"{plan.label}: {done}; nothing will be sent.", *notes]
+        return [f"{plan.label}: {done}; no restore will be sent.", *notes]
     if plan.outcome == "in_flight":
         restore = f"a restore of backup {backup.get('id')} is under way since {format_moment(plan.sent_at, now)}"
         return [f"{plan.label}: {restore}; this run waits for it.", *notes]

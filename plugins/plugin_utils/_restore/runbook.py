@@ -189,11 +189,19 @@ class Runbook:
         except PromptInterruptedError:
             raise NotConfirmedError("Interrupted at the prompt.") from None
 
+    def _require_confirmed(self) -> None:
+        """Raises NotConfirmedError if the task that confirms failed or was left out: a play may ignore errors."""
+        has_confirmed = any(step.step == "confirm" and step.ok for step in self.run.steps)
+        if not has_confirmed and any(plan.sends for plan in self.run.plans):
+            raise NotConfirmedError("The task before this one did not confirm it.")
+
     # Restoring
 
     def restore(self) -> Result:
         """Restores the instances of the plan, one after another. In check mode, predicts it."""
         if not self.run.check:
+            if failed := self._run_step("confirm", self._require_confirmed, lambda _error: "not_confirmed"):
+                return failed
             ready = [plan for plan in self.run.plans if plan.ready]
             for number, plan in enumerate(ready, start=1):
                 # Recorded before the restore, in case the run is interrupted.
@@ -226,8 +234,9 @@ class Runbook:
             manager = InstanceManager(self.client, waiter, True, self.context.warn)
             found = find_instance(self.client, (plan.instance or {}).get("id"), None)
             with self.client.progress.if_interrupted(f"{plan.label} is restored. Run the same command to check it."):
-                instance = manager.ensure_state(found, "started", plan.label).resource or {}
-            return {"instance": instance, "message": "It is running and healthy."}
+                change = manager.ensure_state(found, "started", plan.label)
+            instance = change.resource or {}
+            return {"changed": change.changed, "instance": instance, "message": "It is running and healthy."}
 
         def check_http(_waiter: Waiter) -> Result:
             url = parse_address(instance.get("subdomain_url"))
