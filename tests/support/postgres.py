@@ -106,6 +106,14 @@ class Postgres:
         """Returns the connection string of a role."""
         return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
 
+    def configure(self, **settings: str) -> None:
+        """Changes settings of the running server."""
+        for name, value in settings.items():
+            self.query(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.query("SELECT pg_reload_conf()")
+        while any(self.query(f"SHOW {name}") != [(value,)] for name, value in settings.items()):
+            time.sleep(0.01)
+
     def _call(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [self._programs / program, "-D", self._data, *arguments],

@@ -138,15 +138,17 @@ class Session:
             raise UnreachableError(f"no connection within {TIMEOUT} s") from None
         self._connection, self._process = connection, os.getpid()
         connection.add_notice_handler(lambda notice: self._notices.append(notice.sqlstate or ""))
-        # A pooler may give each transaction another session, which strands locks and settings: ask before any.
-        ((backend,),) = self._run("SELECT pg_backend_pid()", None)
-        if backend != connection.info.backend_pid:
+        try:
+            # A pooler may give each transaction another session, which strands locks and settings: ask before any.
+            if self._run("SELECT pg_backend_pid()", None) != [(connection.info.backend_pid,)]:
+                raise StoreError(
+                    "state_database goes through a connection pooler, which does not keep locks",
+                    "Name the server itself",
+                )
+            self._run(_SETTINGS, None)
+        except StoreError:
             self.close()
-            raise StoreError(
-                "state_database goes through a connection pooler, which does not keep locks",
-                "Name the server itself",
-            )
-        self._run(_SETTINGS, None)
+            raise
 
     def _run(self, statements: str, params: t.Mapping[str, object] | None) -> Rows:
         connection = self._connection
@@ -160,8 +162,10 @@ class Session:
                 self._abandon()
                 raise UnreachableError("the connection was lost") from None
             if connection.info.transaction_status:
-                with contextlib.suppress(self._psycopg.Error, _NoAnswerError):
+                try:
                     _call_in_time(lambda: connection.execute("ROLLBACK"))
+                except (self._psycopg.Error, _NoAnswerError):
+                    self._abandon()
             raise _explain_error(error.sqlstate) from None
 
     def _abandon(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from support.sleeper import Sleeper
+from support.stores import database_place
 
 URL = "https://clawhosters.com/api/v1"
 SPENT = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "40"}
@@ -108,3 +110,14 @@ def test_one_that_waits_no_more_holds_no_place(sleeper, tmp_path, process, is_de
     limiter["queue"] = {f"{platform.node()}:{process}:0": sleeper.now + 5}
     path.write_text(json.dumps(limiter))
     assert (waited(budget, sleeper, max_wait=10)[0] == 0) is is_dead
+
+
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+def test_machines_with_other_clocks_share_a_budget_by_the_clock_of_the_database(postgres, monkeypatch, skew):
+    real, sleeper = time.time, Sleeper()
+    with database_place(postgres) as place:
+        here = SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now)
+        report(here, sleeper, status=200, headers=SPENT)
+        monkeypatch.setattr(time, "time", lambda: real() + skew)
+        there = SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now + skew)
+        assert waited(there, sleeper)[0] == pytest.approx(40, abs=0.5)

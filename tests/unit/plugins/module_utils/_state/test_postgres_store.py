@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import typing as t
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_connection, postgres_session
@@ -38,7 +44,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     lock_key,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
-from support.postgres import JOB, Postgres
+from support.postgres import JOB, PASSWORD, Postgres
 from support.stores import StorePlace, database_place
 
 OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
@@ -171,6 +177,107 @@ def test_a_wrong_password_is_said_without_it(postgres: Postgres) -> None:
     assert not [part for part in ("wr0ng", JOB, "127.0.0.1", str(postgres.port)) if part in str(caught.value)]
 
 
+class Proxy:
+    """Forwards connections to a port, until it is told to hold everything back."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._holds = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self) -> None:
+        self._holds.set()
+
+    def _accept(self) -> None:
+        while True:
+            client = self._greet(self._listener.accept()[0])
+            if client is None:
+                continue
+            server = socket.create_connection(("127.0.0.1", self._target))
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
+
+    def _greet(self, client: socket.socket) -> socket.socket | None:
+        return client
+
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                while self._holds.is_set():
+                    time.sleep(0.05)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+
+class TlsProxy(Proxy):
+    """Ends TLS in front of a server that has none, as the server of the wheel."""
+
+    def __init__(self, port: int, certificate: Path) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        super().__init__(port)
+
+    def _greet(self, client: socket.socket) -> socket.socket | None:
+        request_for_tls = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+        assert client.recv(8) == request_for_tls
+        client.sendall(b"S")
+        try:
+            return self._context.wrap_socket(client, server_side=True)
+        except OSError:
+            return None
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A self-signed certificate for db.example, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "db.example")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("db.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "server.pem"
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+@pytest.mark.usefixtures("plain_environment", "place")
+def test_the_server_of_a_network_is_verified_for_real(
+    postgres: Postgres, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    front = TlsProxy(postgres.port, certificate)
+    trusted = f"sslrootcert={certificate}"
+
+    def connect(options: str, port: int = front.port) -> str:
+        login = f"hostaddr=127.0.0.1 port={port} dbname=postgres user={JOB} password={PASSWORD}"
+        store = PostgresStore(f"{login} {options}", Outage())
+        try:
+            store.lines()
+        except StoreError as error:
+            return str(error)
+        finally:
+            store.close()
+        return "connected"
+
+    assert "the server has no TLS" in connect(f"host=db.example {trusted}", postgres.port)
+    assert connect(f"host=db.example {trusted}") == "connected"
+    assert connect("host=db.example sslmode=require") == "connected"
+    assert connect(f"host=other.example sslmode=verify-ca {trusted}") == "connected"
+    assert "no sslrootcert is set" in connect("host=db.example")
+    assert "is for another name" in connect(f"host=other.example {trusted}")
+
+
 def test_a_schema_that_is_missing_or_another_version_is_said(place: StorePlace, postgres: Postgres) -> None:
     for change, back, words in (
         ("UPDATE clawhosters.version SET version = 99", "UPDATE clawhosters.version SET version = 1", "is newer than"),
@@ -295,37 +402,6 @@ def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StoreP
         store.append(OPERATION.digest, 1, "line")
 
 
-class Proxy:
-    """Forwards connections to a port, until it is told to hold everything back."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._holds = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def hold(self) -> None:
-        self._holds.set()
-
-    def _accept(self) -> None:
-        while True:
-            client, _address = self._listener.accept()
-            server = socket.create_connection(("127.0.0.1", self._target))
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
-
-    def _forward(self, source: socket.socket, target: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                while self._holds.is_set():
-                    time.sleep(0.05)
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-
 def test_an_answer_that_does_not_come_is_given_up(
     place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,16 +423,9 @@ def test_an_answer_that_does_not_come_is_given_up(
 @pytest.fixture
 def absent_standby(place: StorePlace, postgres: Postgres) -> t.Iterator[None]:
     """The server waits for a synchronous standby that is not there."""
-
-    def configure(names: str) -> None:
-        postgres.query(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
-        postgres.query("SELECT pg_reload_conf()")
-        while postgres.query("SHOW synchronous_standby_names") != [(names,)]:
-            time.sleep(0.01)
-
-    configure("absent")
+    postgres.configure(synchronous_standby_names="absent")
     yield
-    configure("")
+    postgres.configure(synchronous_standby_names="")
 
 
 @pytest.mark.usefixtures("absent_standby")
