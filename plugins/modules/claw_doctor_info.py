@@ -53,7 +53,7 @@ EXAMPLES = r"""
 RETURN = r"""
 healthy:
   description:
-    - False if a finding is V(failed), or V(different) in something that the collection rests on.
+    - False if a finding is V(failed), or V(different) in something that the collection relies on.
     - Differences that the collection handles don't count, nor do undocumented extras and what this account can't show.
   returned: success
   type: bool

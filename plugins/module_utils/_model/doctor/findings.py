@@ -101,5 +101,5 @@ def run_checks(checks: t.Iterable[Check], seen: Observations) -> list[Finding]:
 
 
 def find_unmet(findings: t.Iterable[Finding]) -> list[str]:
-    """Returns the names of the checks that failed, or are different in what the collection rests on."""
+    """Returns the names of the checks that failed, or differ in something that the collection relies on."""
     return [finding.check.name for finding in findings if finding.severity <= 1]
