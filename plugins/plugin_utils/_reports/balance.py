@@ -15,7 +15,7 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ...module_utils._errors import RefusedError, one_line
+from ...module_utils._errors import RefusedError, format_count, one_line
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_object, as_objects
@@ -223,13 +223,11 @@ def format_lasting(balance: int, cost: int, days: int | None) -> str:
     hours = balance * 24 // cost if days == 0 and cost > 0 else 0
     if not balance > 0 or days != 0 or hours >= 24:
         return _format_days(days)
-    return "less than an hour" if hours < 1 else "1 hour" if hours == 1 else f"{hours} hours"
+    return "less than an hour" if hours < 1 else format_count(hours, "hour")
 
 
 def _format_days(days: int | None) -> str:
-    if days is None:
-        return "forever"
-    return "1 day" if days == 1 else f"{days} days"
+    return "forever" if days is None else format_count(days, "day")
 
 
 def _format_claws(value: int | None) -> str:

@@ -23,7 +23,7 @@ from ...module_utils._service.health import measure_health
 from ...module_utils._service.instance_state import InstanceManager
 from ...module_utils._service.instances import find_instance
 from ...module_utils._service.restore import Restore
-from ...module_utils._service.restore_history import RestoreHistory, find_refused
+from ...module_utils._service.restore_history import OUTCOMES, RestoreHistory, find_refused
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import Journal, JournalError
 from ...module_utils._times import parse_timestamp
@@ -35,7 +35,7 @@ from .confirmation import expected_answer, explain_wrong_answer, format_prompt, 
 from .failures import describe_error, describe_failure, explain, in_own_words, is_about_key
 from .model import Data, RestorePlan, Run, Step
 from .plan import build_plans, match_backups, plan_lines, plan_row
-from .report import OUTCOMES, TITLES, UNSEEN, build_report
+from .report import TITLES, UNSEEN, build_report
 from .settings import report_path
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
