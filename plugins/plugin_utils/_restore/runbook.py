@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of the role ``restore``, one for each of its tasks. Each failure is recorded before its task ends."""
+"""Runs the steps of the role ``restore``. Each failure is recorded before its task ends."""
 
 from __future__ import annotations
 
@@ -274,7 +274,12 @@ class Runbook:
 
     # Results
 
-    def outcomes(self) -> list[Data]:
+    def publish_outcome(self) -> Result:
+        """Returns the outcome for later jobs, as ``set_stats`` does."""
+        outcome = {"incident": self.run.incident, "instances": self._list_outcomes()}
+        return {"ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False}}
+
+    def _list_outcomes(self) -> list[Data]:
         """Returns what the journal holds of each instance: ids, times and outcomes only."""
         history, refused = self._try_history(), self._find_refused()
         found: list[tuple[Data, RestorePlan | None]] = [(target, None) for target in self.run.targets]
