@@ -62,7 +62,7 @@ def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
 
 
 def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[str]:
-    """Returns a line for each entry that changes, then those that fail, then the sum. ``done``: it is no plan."""
+    """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is no plan."""
     changed, failed = [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()

@@ -22,7 +22,7 @@ def format_findings(findings: t.Sequence[Finding]) -> list[str]:
 
     Checks with the same result share a row, and the last row holds all those that only say ``ok``.
     """
-    rows: list[tuple[str, str, str]] = [("STATUS", "CHECK", "FOUND, AND WHAT FOLLOWS")]
+    rows: list[tuple[str, str, str]] = [("STATUS", "CHECK", "FOUND, AND CONSEQUENCE")]
     quiet = [finding for finding in findings if finding["status"] == "ok" and not finding["consequence"]]
     others = [finding for finding in findings if finding not in quiet]
     checks: dict[tuple[str, str], list[str]] = {}

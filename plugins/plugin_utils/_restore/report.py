@@ -129,7 +129,7 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
 
 
 def failure_lines(failed: list[Verdict]) -> list[str]:
-    """Returns the state, the advice and the command of each failure. What is the same for several stands once."""
+    """Returns the state, the advice and the command of each failure. Equal states and commands are shown once."""
     lines: list[str] = []
     for command in dict.fromkeys(verdict.command for verdict in failed):
         same = [verdict for verdict in failed if verdict.command == command]

@@ -32,7 +32,7 @@ from .._formatting import format_value
 from .._reports.files import ReportError, record_run
 from .address import check_address, parse_address
 from .confirmation import expected_answer, explain_wrong_answer, format_prompt, format_question, is_confirmed
-from .failures import describe_error, describe_failure, explain, in_own_words, is_about_key
+from .failures import describe_error, describe_failure, explain, is_about_key, translate_options
 from .model import Data, RestorePlan, Run, Step
 from .plan import build_plans, match_backups, plan_lines, plan_row
 from .report import TITLES, UNSEEN, build_report
@@ -146,7 +146,7 @@ class Runbook:
                 _instance, backup = self._finder().find_target(query)
                 candidate.backup, candidate.is_given = backup or {"id": query.backup_id}, True
             except ClawHostersError as error:
-                candidate.kind, candidate.problem = "not_now", in_own_words(str(error))
+                candidate.kind, candidate.problem = "not_now", translate_options(str(error))
         return build_plans(candidates, history, self.settings, self.instances, datetime.now(UTC))
 
     # Confirmation

@@ -30,7 +30,7 @@ MAX_WORDS = 12
 MAX_FIELDS = 80
 """Fields shown of an object."""
 UNNAMED = "(others)"
-"""Stands for fields whose names don't look like those of an API."""
+"""Replaces fields whose names don't look like those of an API."""
 
 _PLAIN_WORD = re.compile(r"[a-z_]{1,30}")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")

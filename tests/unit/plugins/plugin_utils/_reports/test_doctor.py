@@ -26,7 +26,7 @@ FINDINGS = [
 
 def test_the_table() -> None:
     assert format_findings(FINDINGS) == [
-        "STATUS     CHECK            FOUND, AND WHAT FOLLOWS",
+        "STATUS     CHECK            FOUND, AND CONSEQUENCE",
         "failed     key              401 unauthorized. Expected: more. No task",
         "                            works with this key.",
         "unknown    2 checks         not seen. Needs a valid key. That is:",
