@@ -21,6 +21,7 @@ from ...module_utils._model.backup import newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize
+from ...module_utils._service.restore_history import OUTCOMES
 from ...module_utils._state.journal import (
     JournalEntry,
     OperationEvent,
@@ -49,13 +50,7 @@ _STATUS_ORDER = (
     "deploy_failed",
     "error",
 )
-_OUTCOMES = {
-    OperationEvent.INTENDED: "unknown",
-    OperationEvent.ACCEPTED: "under way",
-    OperationEvent.UNCLEAR: "unknown",
-    OperationEvent.COMPLETED: "completed",
-    OperationEvent.FAILED: "failed",
-}
+_OUTCOMES = {**OUTCOMES, OperationEvent.ACCEPTED: "under way"}
 
 
 def build_page(
