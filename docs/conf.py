@@ -21,11 +21,14 @@ HERE = Path(__file__).parent
 GUIDES = (
     "getting-started",
     "first-contact",
+    "inventory",
+    "accounts",
     "fleet",
     "restore",
-    "event-driven",
     "rate-limits",
+    "event-driven",
     "controller",
+    "upgrading",
     "troubleshooting",
     "support",
 )

@@ -24,8 +24,11 @@ SERVICE_TEXT_LIMIT = 200
 MESSAGE_LIMIT = 4000
 """Characters of a whole message."""
 
-_SIMILAR = 0.8
+_SIMILAR_NAME = 0.8
 """Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
+
+_SIMILAR_FIELD = 0.6
+"""The same for fields and options, which are few and chosen to differ."""
 
 
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
@@ -54,19 +57,24 @@ def format_list(texts: t.Iterable[str], limit: int) -> str:
     return ", ".join(every[:limit]) + more
 
 
-def with_suggestion(name: str, known: t.Iterable[str]) -> str:
-    """Returns ``name``, with a similar one of the ``known`` names if there is one: ``tire (do you mean tier?)``."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"{name} (do you mean {near[0]}?)" if near else name
+def format_count(number: int, noun: str) -> str:
+    """Returns ``1 instance`` or ``3 instances``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def find_similar(name: str, known: t.Iterable[str]) -> str | None:
+def with_suggestion(field: str, known: t.Iterable[str]) -> str:
+    """Returns ``field``, with a similar one of the ``known`` fields if there is one: ``tire (did you mean tier?)``."""
+    similar = find_similar(field, known, _SIMILAR_FIELD)
+    return f"{field} (did you mean {similar}?)" if similar else field
+
+
+def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAME) -> str | None:
     """Returns the name in ``known`` that ``name`` is probably a misspelling of; None if there is none.
 
     Names with other digits are other names: ``worker-2`` is no misspelling of ``worker-1``.
     """
     by_folded = {one.casefold(): one for one in known if _digits(one) == _digits(name)}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=_SIMILAR)
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
     return by_folded[near[0]] if near else None
 
 

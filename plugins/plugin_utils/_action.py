@@ -136,6 +136,12 @@ class ControllerAction(ActionBase):
             self._task._ds = None
 
 
+class InternalAction(ControllerAction):
+    """Base of the steps of the roles. MODULE is in plugin_utils, so that they run only in the controller's process."""
+
+    _supports_async = False
+
+
 def redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """Returns ``result`` without the secrets, like AnsibleModule: bools and nulls at the top level stay."""
     kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}

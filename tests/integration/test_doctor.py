@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""claw_doctor_info and the playbook doctor: which habit of a service shows in which finding, and what never shows."""
+"""claw_doctor_info and the playbook doctor: which finding shows which difference, and what is never shown."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_default_service_is_as_expected(simulator: Simulator) -> None:
     assert len(simulator.calls()) == 32
 
 
-HABITS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
+VARIANTS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
     "no pages": ({"pagination": "none"}, {"pagination", "paginated_lists"}, True),
     "pages that don't move": ({"pagination": "ignored"}, {"pagination", "page_size"}, False),
     "its own page size": ({"per_page_refused": 422, "per_page_default": 10}, {"page_size"}, True),
@@ -94,9 +94,9 @@ HABITS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
 """Services: their switches, the checks that are then different or failed, and whether the collection can work."""
 
 
-@pytest.mark.parametrize("habit", HABITS)
-def test_a_service_with_other_habits(simulator: Simulator, habit: str) -> None:
-    switches, checks, healthy = HABITS[habit]
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_service_that_differs(simulator: Simulator, variant: str) -> None:
+    switches, checks, healthy = VARIANTS[variant]
     simulator.switch(**switches)
     result = examine(simulator)
     assert with_status(result, "different", "failed") == checks
@@ -287,7 +287,7 @@ def test_an_empty_account(simulator: Simulator) -> None:
     assert all(finding["consequence"].startswith("Needs ") for finding in unknown)
 
 
-# This side
+# The local environment
 
 
 def test_the_clock_the_proxies_and_the_state(

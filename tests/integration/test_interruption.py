@@ -7,18 +7,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-import time
 import typing as t
 
 import pytest
 
 from simulator.handle import Simulator
 from support.controller import BIN, Controller
+from support.terminal import run_at_terminal
 
-TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-CTRL_C = b"\x03"
 RESTORE = {"incident": "INC-1", "instance_name": "web-bot"}
 
 
@@ -34,31 +30,12 @@ def fleet(simulator: Simulator) -> None:
 
 
 def interrupt(controller: Controller, module: str, options: dict[str, t.Any], is_time: t.Callable[[], bool]) -> str:
-    """Runs a task in a terminal, presses Ctrl-C when it is time, and returns the screen."""
+    """Runs a task at a terminal, presses Ctrl-C when it is time, and returns the screen."""
     tasks = [{f"clawhosters.cloud.{module}": options}]
     playbook = controller.write("playbook.yml", [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
-    run = subprocess.Popen(
-        [sys.executable, "-c", TERMINAL, str(BIN / "ansible-playbook"), str(playbook)],
-        cwd=controller.folder,
-        env={**controller.environment, "TERM": "xterm", "CLAWHOSTERS_STATE_DIR": str(controller.folder / "state")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    deadline = time.monotonic() + 120
-    while not is_time():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    for _press in range(20):
-        # ansible-core loses some.
-        t.cast("t.IO[bytes]", run.stdin).write(CTRL_C)
-        t.cast("t.IO[bytes]", run.stdin).flush()
-        try:
-            run.wait(3)
-            break
-        except subprocess.TimeoutExpired:
-            continue
-    screen, _none = run.communicate(timeout=60)
-    return screen.decode().replace("\r\n", "\n")
+    controller.environment["CLAWHOSTERS_STATE_DIR"] = str(controller.folder / "state")
+    command = [str(BIN / "ansible-playbook"), str(playbook)]
+    return run_at_terminal(controller, command, interrupt=is_time).text
 
 
 @pytest.mark.slow

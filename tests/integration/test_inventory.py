@@ -518,8 +518,8 @@ def test_an_unknown_option_is_refused_with_the_one_that_is_meant(small: Simulato
     )
     assert run.rc != 0
     assert run.says(
-        "Unknown options: quux, page_sise (do you mean page_size?), keyed_group (do you mean keyed_groups?), "
-        "in keyed_groups prefx (do you mean prefix?). Nothing was read."
+        "Unknown options: quux, page_sise (did you mean page_size?), keyed_group (did you mean keyed_groups?), "
+        "in keyed_groups prefx (did you mean prefix?). Nothing was read."
     ), run.screen
     assert small.calls() == []
 

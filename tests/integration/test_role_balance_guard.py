@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 import typing as t
 
 import pytest
 
 from simulator.handle import Simulator
-from support.controller import Controller, Run
+from support.controller import Controller, Run, extra_variables
 
 
 @pytest.fixture(autouse=True)
@@ -37,17 +35,10 @@ def fleet(simulator: Simulator) -> None:
 
 
 def guard(controller: Controller, order: str = "", *flags: str, **variables: t.Any) -> Run:
-    given = {"balance_guard_stop_order": order, **variables}
-    options = [part for name, value in given.items() for part in ("-e", json.dumps({name: value}))]
+    options = extra_variables(balance_guard_stop_order=order, **variables)
     run = controller.run("ansible-playbook", "clawhosters.cloud.balance_guard", *options, *flags)
     assert "Traceback" not in run.screen
     return run
-
-
-def changed(run: Run) -> int:
-    found = re.search(r"changed=(\d+)", run.stdout)
-    assert found is not None, run.screen
-    return int(found[1])
 
 
 @pytest.mark.slice
@@ -101,7 +92,7 @@ def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: 
     shortfall = "That is not enough by 68 Claws a day, or 470 Claws in all."
     assert run.stdout.count(shortfall) == 2  # in the plan and in the results
     assert "The balance does not last for at least 7 days." in run.screen
-    assert changed(run) == 1
+    assert run.changed_tasks == 1
     assert run.stdout.count("\nTASK [") == 9
     printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
     assert all(len(line) <= 80 for line in printed), printed

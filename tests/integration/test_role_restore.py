@@ -25,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import REPOSITORY, Controller, Run
+from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
@@ -69,8 +69,7 @@ def restore(controller: Controller, *names: str, **variables: t.Any) -> Run:
         **variables,
     }
     flags = ["--check"] if given.pop("check", False) else []
-    options = [part for name, value in given.items() if value is not None for part in ("-e", json.dumps({name: value}))]
-    run = controller.run("ansible-playbook", PLAYBOOK, *options, *flags)
+    run = controller.run("ansible-playbook", PLAYBOOK, *extra_variables(**given), *flags)
     assert "Traceback" not in run.screen
     assert KEY not in run.screen
     return run

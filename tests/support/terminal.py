@@ -31,7 +31,7 @@ class Screen(t.NamedTuple):
 def run_at_terminal(
     controller: Controller,
     command: t.Sequence[str],
-    prompt: str,
+    prompt: str = "",
     answers: t.Sequence[str] = (),
     *,
     interrupt: t.Callable[[], bool] = lambda: False,

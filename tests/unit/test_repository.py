@@ -34,7 +34,7 @@ OTHERS = {"clawhosters.com", "127.0.0.1", "docs.ansible.com", "forum.ansible.com
 
 
 def test_every_address_of_the_project_begins_with_the_repository() -> None:
-    """If this fails after a change of ``repository`` in galaxy.yml: make repository carries it on."""
+    """If this fails after a change of ``repository`` in galaxy.yml, run ``make repository``."""
     assert GALAXY["issues"] == f"{ADDRESS}/issues"
     assert GALAXY["documentation"] == f"{ADDRESS}/blob/main/docs/index.md"
     links = yaml.safe_load((ROOT / "docs/docsite/links.yml").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import SettingsError, format_list, one_line
+from .._errors import SettingsError, format_count, format_list, one_line
 from .fleet_entries import Entry
 from .fleet_plan import Job
 from .instance import NAME_LIMIT, Action, label
@@ -49,19 +49,16 @@ def find_excess(jobs: list[Job], limits: Limits) -> str:
     reasons = []
     if limits.deletions is not None and len(deleted) > limits.deletions:
         reasons.append(
-            f"{_count_instances(len(deleted))} would be deleted, more than max_deletions ({limits.deletions}) allows: "
-            f"{format_list(deleted, _NAMED)}. {'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
+            f"{format_count(len(deleted), 'instance')} would be deleted, more than max_deletions ({limits.deletions}) "
+            f"allows: {format_list(deleted, _NAMED)}. "
+            f"{'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
         )
     if limits.changes is not None and len(changing) > limits.changes:
         reasons.append(
-            f"{_count_instances(len(changing))} would change, more than max_changes ({limits.changes}) allows: "
+            f"{format_count(len(changing), 'instance')} would change, more than max_changes ({limits.changes}) allows: "
             f"{', '.join(_count_changes(jobs, done=False))}."
         )
     return " ".join(reasons)
-
-
-def _count_instances(number: int) -> str:
-    return "1 instance" if number == 1 else f"{number} instances"
 
 
 def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
@@ -71,7 +68,7 @@ def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
 
 
 def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[str]:
-    """Returns a line for each entry that changes, then those that fail, then the sum. ``done``: it is no plan."""
+    """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is no plan."""
     changed, failed = [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()

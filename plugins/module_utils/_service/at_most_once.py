@@ -36,7 +36,6 @@ _EVENT_TEXTS = {
     OperationEvent.FAILED: "The request was accepted, and failed",
 }
 
-
 _END_TEXTS = {OperationEvent.COMPLETED: "has completed", OperationEvent.FAILED: "has failed"}
 
 
@@ -134,7 +133,7 @@ class OperationGuard:
             self.interrupt_note.text = f"Nothing was sent for {self.what}."
         elif event is OperationEvent.ACCEPTED:
             self.interrupt_note.text = (
-                f"{what} was accepted at {_format_at(at)} and goes on. Run the same command again to wait for it."
+                f"{what} was accepted at {format_at(at)} and goes on. Run the same command again to wait for it."
             )
         elif event in (OperationEvent.INTENDED, OperationEvent.UNCLEAR):
             self.interrupt_note.text = (
@@ -161,7 +160,7 @@ def explain_unknown(what: str, state: OperationState) -> str:
 
 def explain_recorded(what: str, state: OperationState) -> str:
     """Returns what the journal holds of ``what``, for a run that can't reach the service."""
-    sent_at = _format_at(state.sent_at)
+    sent_at = format_at(state.sent_at)
     if state.event is OperationEvent.ACCEPTED:
         known = f"{what}, sent at {sent_at}, is still open"
     elif state.event in _END_TEXTS:
@@ -171,8 +170,14 @@ def explain_recorded(what: str, state: OperationState) -> str:
     return f"This run sent nothing; {known}."
 
 
-def _format_at(at: str | None) -> str:
-    return format_clock(datetime.fromisoformat(at) if at else datetime.now(UTC))
+def format_at(at: str | None) -> str:
+    """Returns a time of the journal as :func:`format_clock` does; now without one."""
+    return format_clock(parse_at(at))
+
+
+def parse_at(at: str | None) -> datetime:
+    """Returns a time of the journal; now without one."""
+    return datetime.fromisoformat(at) if at else datetime.now(UTC)
 
 
 def not_executed(error: ClawHostersError, *, sent: bool) -> bool:

@@ -178,14 +178,13 @@ class Fleet:
                     t.cast("list[Resource]", []),
                     lambda seconds: self.client.fetch_all("/instances", time_left=seconds),
                     is_done,
-                    lambda _listing: _describe_remaining(watched, with_health=self.wait_healthy),
+                    lambda _listing: self._describe_remaining(watched),
                     "all as declared",
                 )
         except ClawHostersError as error:
             for job in watched:
                 if job.phase is not Phase.DONE:
-                    explanation = _explain_unfinished(job, error, waiter.timeout, with_health=self.wait_healthy)
-                    job.fail(explanation, error.cause or error)
+                    job.fail(self._explain_unfinished(job, error, waiter.timeout), error.cause or error)
 
     def _update(self, job: Job, now: Resource | None) -> None:
         """Updates a job from the instance in the list, and ends it if it is done."""
@@ -216,22 +215,23 @@ class Fleet:
         if job.wanted == "absent" or is_unhealthy:
             self._start_waiting(job, job.current)
 
+    # Messages
 
-def _describe_remaining(jobs: list[Job], *, with_health: bool) -> tuple[str, str]:
-    """Returns the parts of a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
-    waiting = [job for job in jobs if job.phase is not Phase.DONE]
-    texts = [
-        "{}: {}".format(*describe_instance(job.instance, with_health=with_health and job.wanted != "stopped"))
-        for job in waiting
-    ]
-    return f"{len(waiting)} to go", format_list(texts, 3)
+    def _describe(self, job: Job) -> tuple[str, str]:
+        """Returns name and condition of the instance."""
+        return describe_instance(job.instance, with_health=self.wait_healthy and job.wanted != "stopped")
 
+    def _describe_remaining(self, jobs: list[Job]) -> tuple[str, str]:
+        """Returns the parts of a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
+        texts = [": ".join(self._describe(job)) for job in jobs if job.phase is not Phase.DONE]
+        return f"{len(texts)} to go", format_list(texts, 3)
 
-def _explain_unfinished(job: Job, error: ClawHostersError, timeout: float, *, with_health: bool) -> str:
-    accepted = f"The {job.action.value} was accepted. " if job.changed else ""
-    _name, condition = describe_instance(job.instance, with_health=with_health and job.wanted != "stopped")
-    if isinstance(error, WaitTimeoutError) and error.cause is None:
-        return f"{accepted}It is {condition}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
-    seen = f" at {format_clock(error.last_seen.at)}" if error.last_seen else ""
-    reason = error.cause or error
-    return f"{accepted}It is unknown whether it is {job.wanted}: {reason} It was last seen {condition}{seen}."
+    def _explain_unfinished(self, job: Job, error: ClawHostersError, timeout: float) -> str:
+        """Returns what is known of a job whose wait ended with ``error``."""
+        accepted = f"The {job.action.value} was accepted. " if job.changed else ""
+        _name, condition = self._describe(job)
+        if isinstance(error, WaitTimeoutError) and error.cause is None:
+            return f"{accepted}It is {condition}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
+        seen = f" at {format_clock(error.last_seen.at)}" if error.last_seen else ""
+        reason = error.cause or error
+        return f"{accepted}It is unknown whether it is {job.wanted}: {reason} It was last seen {condition}{seen}."

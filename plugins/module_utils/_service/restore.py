@@ -34,21 +34,14 @@ from .._state.journal import JournalError, OperationEvent, OperationState
 from .._state.store import Holder
 from .._times import format_clock, format_iso
 from .._waiter import Waiter
-from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown
+from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown, format_at, parse_at
 from .backups import backup_path
 from .instances import fetch_instance, refetch_instance
+from .restore_history import OUTCOMES
 from .restore_target import RestoreFinder, RestoreTarget
 
 _RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
 _RUN_WITH_VALID_KEY = "With a valid key, run the same task again: it continues waiting, and sends nothing."
-
-_OUTCOMES = {
-    OperationEvent.INTENDED: "unknown",
-    OperationEvent.UNCLEAR: "unknown",
-    OperationEvent.ACCEPTED: "in_flight",
-    OperationEvent.COMPLETED: "completed",
-    OperationEvent.FAILED: "failed",
-}
 
 
 @dataclass
@@ -127,7 +120,7 @@ class Restore:
         is_key = isinstance(error, UnauthorizedError)
         again = "" if state.event is OperationEvent.COMPLETED else (_RUN_WITH_VALID_KEY if is_key else _RUN_AGAIN)
         result = self._build_result(
-            _OUTCOMES[state.event], state, instance, {"id": state.notes.get("backup_id")}, error=error
+            OUTCOMES[state.event], state, instance, {"id": state.notes.get("backup_id")}, error=error
         )
         return PartialError(f"{error} {known} {again}", result, error)
 
@@ -304,22 +297,17 @@ class Restore:
 
 def _seconds_since(state: OperationState | None) -> float:
     """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
-    sent = _parse_at(state.sent_at if state else None)
+    sent = parse_at(state.sent_at if state else None)
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
-
-
-def _parse_at(at: str | None) -> datetime:
-    """Returns a time of the journal; now without one."""
-    return datetime.fromisoformat(at) if at else datetime.now(UTC)
 
 
 def _explain_unfinished(error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
     """Returns the message of a wait for an accepted restore that ended with ``error``."""
     if state is None or state.event is OperationEvent.ACCEPTED:
-        accepted = f"The restore was accepted at {format_clock(_parse_at(state.at if state else None))}"
+        accepted = f"The restore was accepted at {format_at(state.at if state else None)}"
     else:
         # After a lost response nothing but the time of the request is known.
-        accepted = f"The restore was sent at {format_clock(_parse_at(state.sent_at))}"
+        accepted = f"The restore was sent at {format_at(state.sent_at)}"
     if isinstance(error, WaitTimeoutError):
         return f"{error} {accepted}. {_RUN_AGAIN}"
     name, seen = one_line(instance.get("name"), NAME_LIMIT), ""

@@ -12,6 +12,15 @@ from datetime import datetime
 
 from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, normalize_url
 
+OUTCOMES = {
+    OperationEvent.INTENDED: "unknown",
+    OperationEvent.UNCLEAR: "unknown",
+    OperationEvent.ACCEPTED: "in_flight",
+    OperationEvent.COMPLETED: "completed",
+    OperationEvent.FAILED: "failed",
+}
+"""Outcome of a restore by the last event in the journal."""
+
 
 class EarlierRestore(t.NamedTuple):
     """A restore for another incident."""

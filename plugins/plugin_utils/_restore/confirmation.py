@@ -12,6 +12,8 @@ import unicodedata
 
 from ...module_utils._errors import one_line
 from ...module_utils._model.resource import Resource
+from .._formatting import fit
+from .._table import GAP, format_row, measure_columns
 from .model import RestorePlan
 
 _TYPABLE_LIMIT = 255
@@ -113,12 +115,13 @@ def expected_answer(plans: list[RestorePlan]) -> str:
 
 def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
     """Returns the question that asks for ``expected_answer``. It repeats the plan: one of ``rows`` for each plan."""
-    full = [row for row in [_HEADER, *rows] if len(row) == len(_HEADER)]
-    widths = [max(len(row[column]) for row in full) for column in range(len(_HEADER))]
-    widths[0] = max(len(row[0]) for row in [_HEADER, *rows])
-    lines = [_format_row(_HEADER, widths)]
+    widths = measure_columns(row for row in [_HEADER, *rows] if len(row) == len(_HEADER))
+    (widths[0],) = measure_columns(row[:1] for row in [_HEADER, *rows])
+    lines = [format_row(_HEADER, widths)]
     for plan, row in zip(plans, rows, strict=True):
-        lines += [_format_row(row, widths), *(f"    {note}" for note in plan.notes if plan.sends)]
+        # A cell for all columns but the first has the rest of the line.
+        line = format_row(row, widths) if len(row) == len(_HEADER) else fit(row[0], widths[0]) + GAP + row[1]
+        lines += [line, *(f"    {note}" for note in plan.notes if plan.sends)]
     return "\n".join([*lines, "", *format_question(plans)])
 
 
@@ -130,10 +133,6 @@ def format_question(plans: list[RestorePlan]) -> list[str]:
         "An empty answer or Ctrl-C sends nothing.",
         f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}",
     ]
-
-
-def _format_row(row: list[str], widths: list[int]) -> str:
-    return "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip()
 
 
 def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says what failed in a step of the role ``restore``: the kind of failure, and a message in its own words. Pure."""
+"""Classifies the failure of a step of the role ``restore``, and explains it. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _VARIABLES = (
     (re.compile(r"\binstance_id\b"), "restore_instance_ids"),
     (re.compile(r" ?(Run the same task again|Run this again|Nothing was restored; you can run)[^.]*\."), ""),
 )
-"""What messages of the modules call by the name of an option, or advise, the runbook says in its own words."""
+"""Replacements for option names and advice in the messages of modules: the role has variables instead."""
 
 
 def is_about_key(error: Exception) -> bool:
@@ -61,15 +61,16 @@ def describe_error(error: Exception) -> Data:
 
 
 def explain(error: Exception) -> str:
-    """Returns the message of an error, in the words of the runbook."""
+    """Returns the message of an error, with the names of the role's variables."""
     if not isinstance(error, ClawHostersError):
         return f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"
-    # The error behind it says what happened; the runbook itself says what follows from it.
+    # The cause says what happened. The report adds the consequence.
     cause = error.cause if isinstance(error, PartialError) and error.cause else error
-    return one_line(in_own_words(str(cause)), MESSAGE_LIMIT)
+    return one_line(translate_options(str(cause)), MESSAGE_LIMIT)
 
 
-def in_own_words(message: str) -> str:
+def translate_options(message: str) -> str:
+    """Returns a message of a module with the names of the role's variables."""
     for pattern, text in _VARIABLES:
         message = pattern.sub(text, message)
     return message.strip()

@@ -9,7 +9,12 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ...module_utils._errors import format_count
+from ...module_utils._model.resource import as_objects
 from .model import Data
+
+_BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed")
+"""Kinds of failures that end a run before anything is sent."""
 
 
 def parse_record(content: bytes, incident: str) -> list[Data] | None:
@@ -56,27 +61,18 @@ def build_head(runs: list[Data], latest: Data) -> Data:
     for run in runs:
         if run.get("check_mode"):
             continue
-        for result in _instances(run):
+        for result in as_objects(run.get("instances")):
             key = _find_key(results, result)
             earlier = results.get(key)
-            if earlier is None or earlier.get("outcome") != "ok" or result.get("kind") not in _SAYS_NOTHING_NEW:
+            if earlier is None or earlier.get("outcome") != "ok" or result.get("kind") not in _BEFORE_SENDING:
                 results[key] = result
-    if list(results.values()) == _instances(latest):
+    if list(results.values()) == as_objects(latest.get("instances")):
         return latest
     instances = list(results.values())
     restored = sum(result.get("outcome") == "ok" for result in instances)
-    total = f"{len(instances)} {'instance' if len(instances) == 1 else 'instances'}"
+    total = format_count(len(instances), "instance")
     headline = f"{total} restored and healthy" if restored == len(instances) else f"{restored} of {total} restored"
     return {**latest, "headline": headline, "instances": instances}
-
-
-_SAYS_NOTHING_NEW = ("service_down", "bad_key", "not_planned", "not_confirmed")
-
-
-def _instances(run: Data) -> list[Data]:
-    """Returns the results of a run; none if the record holds something else."""
-    instances = run.get("instances")
-    return [one for one in instances if isinstance(one, dict)] if isinstance(instances, list) else []
 
 
 def _find_key(results: dict[str, Data], result: Data) -> str:

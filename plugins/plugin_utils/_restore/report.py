@@ -9,10 +9,11 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
+from ...module_utils._errors import format_count
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.restore_history import RestoreHistory
-from ...module_utils._state.journal import OperationEvent, OperationState
+from ...module_utils._service.restore_history import OUTCOMES, RestoreHistory
+from ...module_utils._state.journal import OperationState
 from ...module_utils._times import format_iso
 from .._formatting import format_label, format_value
 from .commands import ADVICE, build_advice, format_command, select_instance
@@ -30,15 +31,6 @@ TITLES = {
     "run": "Run the runbook",
 }
 """Title of each step."""
-
-OUTCOMES = {
-    OperationEvent.INTENDED: "unknown",
-    OperationEvent.UNCLEAR: "unknown",
-    OperationEvent.ACCEPTED: "in_flight",
-    OperationEvent.COMPLETED: "completed",
-    OperationEvent.FAILED: "failed",
-}
-"""Outcome of a restore by the last event in the journal."""
 
 _UNFINISHED = "the run was interrupted or is still in progress"
 """The record is written during the run, in case it is interrupted."""
@@ -104,7 +96,8 @@ def build_report(
     if is_finished:
         headline = _format_headline(run, verdicts, failed)
     else:
-        headline = f"{len(verdicts) - len(failed)} of {count_instances(verdicts)} restored so far: {_UNFINISHED}"
+        total = format_count(len(verdicts), "instance")
+        headline = f"{len(verdicts) - len(failed)} of {total} restored so far: {_UNFINISHED}"
     outcome = "unfinished" if not is_finished else "failed" if failed else "planned" if run.check else "restored"
     return {
         "id": run.id,
@@ -122,7 +115,7 @@ def build_report(
 
 
 def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -> str:
-    total = count_instances(verdicts)
+    total = format_count(len(verdicts), "instance")
     if run.check and run.plans:
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
     if any(verdict.kind == "not_confirmed" for verdict in failed):
@@ -135,13 +128,8 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
 
 
-def count_instances(verdicts: t.Sized) -> str:
-    """Returns ``1 instance`` or ``N instances``."""
-    return f"{len(verdicts)} {'instance' if len(verdicts) == 1 else 'instances'}"
-
-
 def failure_lines(failed: list[Verdict]) -> list[str]:
-    """Returns the state, the advice and the command of each failure. What is the same for several stands once."""
+    """Returns the state, the advice and the command of each failure. Equal states and commands are shown once."""
     lines: list[str] = []
     for command in dict.fromkeys(verdict.command for verdict in failed):
         same = [verdict for verdict in failed if verdict.command == command]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The steps of the role ``restore``, one for each of its tasks. Each failure is recorded before its task ends."""
+"""Runs the steps of the role ``restore``. Each failure is recorded before its task ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ...module_utils._service.health import measure_health
 from ...module_utils._service.instance_state import InstanceManager
 from ...module_utils._service.instances import find_instance
 from ...module_utils._service.restore import Restore
-from ...module_utils._service.restore_history import RestoreHistory, find_refused
+from ...module_utils._service.restore_history import OUTCOMES, RestoreHistory, find_refused
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import JournalError
 from ...module_utils._state.store import StoreError
@@ -34,11 +34,11 @@ from .._formatting import format_value
 from .._reports.files import ReportError, record_run
 from .address import check_address, parse_address
 from .confirmation import expected_answer, explain_wrong_answer, format_prompt, format_question, is_confirmed
-from .failures import describe_error, describe_failure, explain, in_own_words, is_about_key
+from .failures import describe_error, describe_failure, explain, is_about_key, translate_options
 from .model import Data, RestorePlan, Run, Step
 from .plan import build_plans, match_backups, plan_lines, plan_row
 from .record import parse_record
-from .report import OUTCOMES, TITLES, UNSEEN, build_report
+from .report import TITLES, UNSEEN, build_report
 from .settings import report_path
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -149,7 +149,7 @@ class Runbook:
                 _instance, backup = self._finder().find_target(query)
                 candidate.backup, candidate.is_given = backup or {"id": query.backup_id}, True
             except ClawHostersError as error:
-                candidate.kind, candidate.problem = "not_now", in_own_words(str(error))
+                candidate.kind, candidate.problem = "not_now", translate_options(str(error))
         return build_plans(candidates, history, self.settings, self.instances, datetime.now(UTC))
 
     # Confirmation
@@ -286,7 +286,12 @@ class Runbook:
 
     # Results
 
-    def outcomes(self) -> list[Data]:
+    def publish_outcome(self) -> Result:
+        """Returns the outcome for later jobs, as ``set_stats`` does."""
+        outcome = {"incident": self.run.incident, "instances": self._list_outcomes()}
+        return {"ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False}}
+
+    def _list_outcomes(self) -> list[Data]:
         """Returns what the journal holds of each instance: ids, times and outcomes only."""
         history, refused = self._try_history(), self._find_refused()
         found: list[tuple[Data, RestorePlan | None]] = [(target, None) for target in self.run.targets]

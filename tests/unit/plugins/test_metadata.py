@@ -16,7 +16,7 @@ import yaml
 from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source import instances as event_source
 from ansible_collections.clawhosters.cloud.plugins.doc_fragments.api import ModuleDocFragment
 from ansible_collections.clawhosters.cloud.plugins.inventory.instances import SETTINGS
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._version import VERSION
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC as EVENT_SOURCE_SPEC
 
@@ -126,6 +126,20 @@ def test_an_internal_module_says_so_and_is_not_where_users_look(name):
     assert not name.startswith("claw_")
     for place in ("docs/endpoints.md", "README.md"):
         assert name not in (ROOT / place).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", INTERNAL)
+def test_an_internal_module_documents_its_options(name):
+    documentation = yaml.safe_load(module(name).DOCUMENTATION)
+    action = importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.action.{name}").ActionModule
+    shared = dict(API.options)
+    if "clawhosters.cloud.wait" in documentation["extends_documentation_fragment"]:
+        shared |= wait_arguments(0).options
+    options = action.MODULE.SPEC.options
+    assert list(documentation["options"]) == [option for option in options if option not in shared]
+    for option, documented in documentation["options"].items():
+        for key in ("type", "default", "required", "choices"):
+            assert documented.get(key) == options[option].get(key), f"{option}: {key}"
 
 
 @pytest.mark.parametrize("name", ALL_MODULES)

@@ -22,7 +22,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     WaitTimeoutError,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import ADVICE, build_advice
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import describe_failure, in_own_words
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
+    describe_failure,
+    translate_options,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import _FAILURE_TEXTS, _RUN_FAILURES
 from support.restores import SETTINGS, history, plan
 
@@ -99,4 +102,4 @@ def test_a_lost_sight_says_when_the_instance_was_last_seen_and_how():
     ],
 )
 def test_variables_are_named_as_the_user_types_them(said, shown):
-    assert in_own_words(said) == shown
+    assert translate_options(said) == shown

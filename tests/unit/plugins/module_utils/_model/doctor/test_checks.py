@@ -23,12 +23,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.fi
     unknown,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.observations import (
+    LocalEnvironment,
     Observations,
     Reply,
     ResponseHeaders,
-    ThisSide,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.service_checks import reset_form
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.service_checks import reset_format
 
 INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
 
@@ -53,12 +53,12 @@ def test_names_are_unique_and_every_check_says_what_it_expects() -> None:
 def test_nothing_seen_is_unknown_for_each_check_of_the_service() -> None:
     findings = run_checks(ALL_CHECKS, Observations())
     local = {"key_prefix", "redirects", "versions", "state", "journal", "proxies", "api"}
-    assert {finding.check.name for finding in findings if finding.verdict.status != "unknown"} <= local
+    assert {finding.check.name for finding in findings if finding.result.status != "unknown"} <= local
 
 
 def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None:
-    verdicts = [ok(""), unknown("", "Needs."), tolerated("", ""), different("", ""), failed("", "")]
-    checks = [Check(str(number), "x", lambda _seen, one=verdict: one) for number, verdict in enumerate(verdicts)]
+    results = [ok(""), unknown("", "Needs."), tolerated("", ""), different("", ""), failed("", "")]
+    checks = [Check(str(number), "x", lambda _seen, one=result: one) for number, result in enumerate(results)]
     findings = run_checks(checks, Observations())
     assert [finding.check.name for finding in findings] == ["4", "3", "2", "1", "0"]
 
@@ -70,7 +70,7 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
     [
         ("status", "hibernating", "statuses", ("different", "further ones: hibernating")),
         ("status", "Web Bot", "statuses", ("different", "further ones: not shown, since they are no plain words")),
-        ("health_status", "poorly", "health_words", ("different", "further ones: poorly")),
+        ("health_status", "poorly", "health_statuses", ("different", "further ones: poorly")),
         ("tier", "giant", "tiers", ("different", "further ones: giant")),
         (
             "billing_mode",
@@ -167,12 +167,12 @@ def test_pages_that_are_empty_or_cut() -> None:
     ],
 )
 def test_the_forms_of_reset(text: str | None, number: float | None, form: str) -> None:
-    assert reset_form(ResponseHeaders(reset_text=text, reset=number, server_now=1770000000.5)) == form
+    assert reset_format(ResponseHeaders(reset_text=text, reset=number, server_now=1770000000.5)) == form
 
 
 def test_old_versions_and_a_proxy() -> None:
     versions = {"Python": "3.11.2", "ansible-core": "2.17.9", "requests": "2.28.0", "urllib3": "unknown"}
-    seen = Observations(here=ThisSide(versions=versions, proxies=("https_proxy is set",), is_proxied=True))
+    seen = Observations(local=LocalEnvironment(versions=versions, proxies=("https_proxy is set",), is_proxied=True))
     (check,) = [check for check in ALL_CHECKS if check.name == "versions"]
-    assert check.run(seen).verdict.consequence == "Update ansible-core, urllib3: older versions are not tested."
+    assert check.run(seen).result.consequence == "Update ansible-core, urllib3: older versions are not tested."
     assert judge("proxies", seen) == ("different", "https_proxy is set")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the doctor looks at where Ansible runs: versions, state folder, journal, proxies. Nothing is sent."""
+"""Inspects the machine where Ansible runs, for the doctor: versions, state folder, journal, proxies. Sends nothing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible.module_utils.ansible_release import __version__ as ansible_version
 from .._http.client import Client
 from .._http.settings import KEY_PREFIX
 from .._http.transport import find_proxy
-from .._model.doctor.observations import ThisSide
+from .._model.doctor.observations import LocalEnvironment
 from .._state.files import UntrustedError
 from .._state.folder import StateFolder
 from .._state.journal import Journal, JournalError
@@ -27,10 +27,10 @@ from .._version import VERSION
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def observe_local_side(client: Client, store: Store, state_dir: str | None) -> ThisSide:
+def inspect_local_environment(client: Client, store: Store, state_dir: str | None) -> LocalEnvironment:
     """Returns what was found. Warnings name paths, the result does not. With a database, ``state_dir`` is None."""
     settings = client.settings
-    return ThisSide(
+    return LocalEnvironment(
         versions=installed_versions(),
         has_key_prefix=(settings.api_key or "").startswith(KEY_PREFIX),
         state_problem=(
