@@ -146,14 +146,8 @@ def test_one_that_can_not_be_restored_may_be_left_out_of_what_is_given(
 def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, controller: Controller) -> None:
     play = [{"hosts": "localhost", "ignore_errors": True, "roles": ["clawhosters.cloud.restore"]}]
     path = controller.write("play.yml", play)
-    run = controller.run(
-        *(
-            "ansible-playbook",
-            str(path),
-            "-e",
-            "restore_instances=web-bot restore_incident=INC-1 restore_confirm=nobody",
-        )
-    )
+    variables = "restore_instances=web-bot restore_incident=INC-1 restore_confirm=nobody"
+    run = controller.run("ansible-playbook", str(path), "-e", variables)
     assert run.stdout.count("...ignoring") == 2, run.screen
     assert "Not confirmed; nothing was sent. The task before this one did not confirm it." in run.stdout
     assert simulator.calls(POSTS) == []
