@@ -56,7 +56,8 @@ def test_places_of_the_stand_in_are_shown_until_there_is_a_repository() -> None:
     places = repository.find_stand_ins()
     assert bool(places) == ADDRESS.startswith(repository.STAND_IN)
     if places:
-        warnings.warn(f"{ADDRESS} stands in for the public repository, in {', '.join(places)}", stacklevel=1)
+        files = ", ".join(sorted({place.rpartition(":")[0] for place in places}))
+        warnings.warn(f"{ADDRESS} stands in for the public repository, in {files}", stacklevel=1)
 
 
 @pytest.fixture
