@@ -97,7 +97,7 @@ class ControllerAction(ActionBase):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
-        return mark_result_unsafe(redact_values(result, secrets))
+        return mark_result_unsafe(_redact_values(result, secrets))
 
     def _find_invalid(
         self, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
@@ -142,7 +142,7 @@ class InternalAction(ControllerAction):
     _supports_async = False
 
 
-def redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
+def _redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """Returns ``result`` without the secrets, like AnsibleModule: bools and nulls at the top level stay."""
     kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
     return {**remove_values(result, secrets), **kept}

@@ -109,8 +109,7 @@ def build_report(
         "headline": headline,
         "instances": [dict(vars(verdict)) for verdict in verdicts],
         "steps": [{name: value for name, value in vars(step).items() if name != "kind"} for step in run.steps],
-        "screen": [f"{one.label}: {one.state}" for one in verdicts if one.outcome == "ok"] + failure_lines(failed),
-        "last_words": "\n".join(failure_lines(failed)),
+        "failures": _format_failures(failed),
     }
 
 
@@ -128,7 +127,7 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
 
 
-def failure_lines(failed: list[Verdict]) -> list[str]:
+def _format_failures(failed: list[Verdict]) -> list[str]:
     """Returns the state, the advice and the command of each failure. Equal states and commands are shown once."""
     lines: list[str] = []
     for command in dict.fromkeys(verdict.command for verdict in failed):

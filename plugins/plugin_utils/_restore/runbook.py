@@ -341,9 +341,7 @@ class Runbook:
         if report["outcome"] != "failed":
             lines = [] if self.run.check else [f"{one['label']}: {one['state']}" for one in done]
             return {**result, "msg": [report["headline"], *lines, *where]}
-        result.update(
-            failed=True, msg=f"{report['headline']}.", failures=report["last_words"].splitlines(), report=where
-        )
+        result.update(failed=True, msg=f"{report['headline']}.", failures=report["failures"], report=where)
         if done and not self.run.check:
             result["restored"] = [f"{one['label']}: {one['state']}" for one in done]
         return {**result, "exception": traceback_text} if traceback_text else result

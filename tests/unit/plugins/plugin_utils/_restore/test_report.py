@@ -77,13 +77,12 @@ def test_a_run_without_the_check_of_the_address_is_interrupted():
 def test_the_report_shows_restores_of_earlier_runs():
     result = build_restored_report([False])
     assert result["headline"] == "1 instance already restored; no restore was sent"
-    assert result["screen"] == [
-        (
-            "bot-0: Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
-            "This run sent no restore. The instance is running and healthy."
-        )
-    ]
-    assert result["instances"][0]["tag"] == "restored already"
+    (instance,) = result["instances"]
+    assert instance["state"] == (
+        "Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. This run sent no restore. "
+        "The instance is running and healthy."
+    )
+    assert instance["tag"] == "restored already"
     assert build_restored_report([True])["headline"] == "1 instance restored and healthy"
     mixed = build_restored_report([True, False])
     assert mixed["headline"] == "2 instances restored and healthy, 1 of them by an earlier run"
