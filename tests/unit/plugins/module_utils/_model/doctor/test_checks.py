@@ -82,7 +82,7 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
         ("ip_address", "acme.example", "addresses", ("different", "no address")),
         ("ip_address", None, "addresses", ("unknown", "null in all of them")),
         ("id", "f3b1-uuid", "ids", ("different", "texts that are no numbers")),
-        ("created_at", 1770000000, "times", ("different", "another form")),
+        ("created_at", 1770000000, "times", ("different", "another format")),
         ("created_at", "yesterday", "times", ("different", "unreadable")),
     ],
 )
