@@ -20,7 +20,7 @@ from ._errors import (
     WaitTimeoutError,
 )
 from ._progress import Progress
-from ._times import format_clock
+from ._times import format_time_of_day
 
 INITIAL_INTERVAL = 2.0
 MAX_INTERVAL = 15.0
@@ -104,7 +104,7 @@ class Waiter:
                     # `is_done` may have changed what is waited for.
                     poll = _Poll(*describe(state), self._progress.clock())
                 if self.seconds_left <= 0:
-                    at = f" at {format_clock(last_seen.at)}" if poll.error else ""
+                    at = f" at {format_time_of_day(last_seen.at)}" if poll.error else ""
                     raise WaitTimeoutError(
                         f"{poll.format(self._progress.clock())}{at}, and not {goal} within {self.timeout:g} s "
                         "(wait_timeout).",

@@ -351,7 +351,8 @@ def random_account(seed: int, sizes: list[int]) -> tuple[dict[str, t.Any], list[
         return {name: make() for name, make in extra.items()}
 
     fleet = [
-        {"id": number(), "name": text(), "subdomain_url": f"{text()}.example.com", **more()} for _ in range(instances)
+        {"id": number(), "name": text(), "subdomain_url": f"{text()}.example.com", **more()}
+        for _number in range(instances)
     ]
     for instance in fleet[::2]:
         instance |= {"billing_mode": text(), "ip_address": f"2001:db8::{seed & 0xFFFF:x}"}
@@ -363,13 +364,13 @@ def random_account(seed: int, sizes: list[int]) -> tuple[dict[str, t.Any], list[
         "balance": number(),
         "account": {"id": number(), "email": f"{text()}@example.com", "company": text(), "limits": anything()},
         "instances": fleet,
-        "addons": [{**owned(), "usage_limit": number(), "config": anything()} for _ in range(addons) if fleet],
-        "backups": [{**owned(), "size_bytes": number()} for _ in range(backups) if fleet],
+        "addons": [{**owned(), "usage_limit": number(), "config": anything()} for _number in range(addons) if fleet],
+        "backups": [{**owned(), "size_bytes": number()} for _number in range(backups) if fleet],
         "transactions": [
-            {"amount": number(), "description": text(), "reference": anything()} for _ in range(transactions)
+            {"amount": number(), "description": text(), "reference": anything()} for _number in range(transactions)
         ],
         "packages": [
-            {"id": number(), "name": text(), "claws": number(), "options": anything()} for _ in range(packages)
+            {"id": number(), "name": text(), "claws": number(), "options": anything()} for _number in range(packages)
         ],
     }
     return state, used

@@ -61,10 +61,14 @@ def history(*events: OperationEvent, instance_id: int = 1, incident: str = "INC-
 
 
 def plan(
-    past: RestoreHistory | None = None, instance: dict[str, t.Any] = WEB, backups: t.Any = BACKUPS, **settings: t.Any
+    past: RestoreHistory | None = None,
+    instance: dict[str, t.Any] | None = None,
+    backups: t.Any = None,
+    **settings: t.Any,
 ) -> RestorePlan:
     """Returns the plan to restore web-bot after ``past``."""
-    instances = [instance, *INSTANCES[1:]]
+    instances = [instance or WEB, *INSTANCES[1:]]
+    backups = BACKUPS if backups is None else backups
     candidates = match_backups(parse_targets("web-bot", None), instances, backups)
     return build_plans(candidates, past or history(), {**SETTINGS, **settings}, instances, NOW)[0]
 

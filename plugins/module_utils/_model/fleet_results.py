@@ -13,7 +13,6 @@ from .._errors import SettingsError, format_count, format_list, one_line
 from .fleet_entries import Entry
 from .fleet_plan import Job
 from .instance import NAME_LIMIT, Action, label
-from .resource import Resource
 from .results import Result
 
 _WORDS = {

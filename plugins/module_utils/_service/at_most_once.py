@@ -24,7 +24,7 @@ from .._http.request import RequestHooks
 from .._progress import InterruptNote
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.store import Holder
-from .._times import format_clock
+from .._times import format_time_of_day
 
 T = t.TypeVar("T")
 
@@ -171,8 +171,8 @@ def explain_recorded(what: str, state: OperationState) -> str:
 
 
 def format_at(at: str | None) -> str:
-    """Returns a time of the journal as :func:`format_clock` does; now without one."""
-    return format_clock(parse_at(at))
+    """Returns a time of the journal as :func:`format_time_of_day` does; now without one."""
+    return format_time_of_day(parse_at(at))
 
 
 def parse_at(at: str | None) -> datetime:

@@ -102,11 +102,11 @@ def _check_times(seen: Observations) -> CheckResult:
     ]
     if not values:
         return unknown("none", NO_INSTANCE)
-    forms = {time_format(value) or ("another form" if parse_time(value) else "unreadable") for value in values}
-    found = ", ".join(sorted({"plain": "whole seconds, Z"}.get(form, form) for form in forms))
-    if "unreadable" in forms:
+    formats = {time_format(value) or ("another format" if parse_time(value) else "unreadable") for value in values}
+    found = ", ".join(sorted({"plain": "whole seconds, Z"}.get(format, format) for format in formats))
+    if "unreadable" in formats:
         return different(found, "Ages and `before` can't be computed where a time is not ISO 8601.")
-    return ok(found) if forms == {"plain"} else tolerated(found, "These forms are understood, too.")
+    return ok(found) if formats == {"plain"} else tolerated(found, "These formats are understood, too.")
 
 
 CHECKS = (

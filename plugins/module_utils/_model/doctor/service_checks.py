@@ -85,7 +85,7 @@ def _check_clock(seen: Observations) -> CheckResult:
 
 
 def reset_format(headers: ResponseHeaders) -> str:
-    """Returns the form of X-RateLimit-Reset: unix, milliseconds, delta, past, invalid or missing (U10)."""
+    """Returns the format of X-RateLimit-Reset: unix, milliseconds, delta, past, invalid or missing (U10)."""
     if headers.reset_text is None:
         return "missing"
     if headers.reset is None:
@@ -104,12 +104,12 @@ def _check_rate_headers(seen: Observations) -> CheckResult:
     if not counted:
         return tolerated("none", alone)
     share = "each response" if len(counted) == len(seen.headers) else f"{len(counted)} of {len(seen.headers)} responses"
-    forms = sorted({reset_format(headers) for headers in counted})
-    found = f"in {share}; reset: {', '.join(_RESET_FORMATS[form] for form in forms)}"
-    if set(forms) & {"past", "invalid", "missing"}:
+    formats = sorted({reset_format(headers) for headers in counted})
+    found = f"in {share}; reset: {', '.join(_RESET_FORMATS[format] for format in formats)}"
+    if set(formats) & {"past", "invalid", "missing"}:
         return tolerated(found, alone)
-    if forms != ["unix"]:
-        return tolerated(found, "This form is understood, too.")
+    if formats != ["unix"]:
+        return tolerated(found, "This format is understood, too.")
     return ok(found)
 
 
@@ -145,7 +145,7 @@ def _check_errors(seen: Observations) -> CheckResult:
 
 
 CHECKS = (
-    Check("api", "GET /health is answered with 2xx without a key, in any form", _check_api),
+    Check("api", "GET /health is answered with 2xx without a key, in any format", _check_api),
     Check("key", "GET /account accepts the key", _check_key),
     Check("key_prefix", "the key begins with oc_live_", _check_key_prefix),
     Check("clock", f"the clocks are at most {MAX_SKEW:.0f} s apart", _check_clock, ("health",)),

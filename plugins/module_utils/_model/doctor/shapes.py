@@ -46,7 +46,7 @@ def plain_words(values: t.Iterable[object]) -> list[str]:
 
 
 def type_name(value: object) -> str:
-    """Returns the type of a value: what JSON calls it, and the form of a text."""
+    """Returns the type of a value: what JSON calls it, and the format of a text."""
     if isinstance(value, str):
         if time_format(value):
             return "time"
@@ -59,7 +59,7 @@ def type_name(value: object) -> str:
 
 
 def time_format(value: object) -> str:
-    """Returns the form of a time in ISO 8601: plain (whole seconds, Z), fraction, offset, local; empty if invalid."""
+    """Returns the format of a time in ISO 8601: plain (whole seconds, Z), fraction, offset, local; empty if invalid."""
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None or parse_time(value) is None:
         return ""

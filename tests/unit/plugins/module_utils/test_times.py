@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import (
-    format_clock,
     format_duration,
     format_iso,
+    format_time_of_day,
     parse_duration,
     parse_time,
     parse_timestamp,
@@ -93,8 +93,8 @@ def test_spans(seconds, text):
 
 
 def test_a_time_of_day_has_its_date_if_that_is_not_today():
-    assert format_clock(TEN, now=TEN) == "10:00:00 UTC"
-    assert format_clock(TEN, now=TEN + timedelta(hours=14)) == "2026-02-01 10:00:00 UTC"
+    assert format_time_of_day(TEN, now=TEN) == "10:00:00 UTC"
+    assert format_time_of_day(TEN, now=TEN + timedelta(hours=14)) == "2026-02-01 10:00:00 UTC"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     WaitTimeoutError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_clock
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_time_of_day
 from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from support.sleeper import Sleeper
 
@@ -118,7 +118,7 @@ def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
     last_seen = timeout.value.last_seen
     assert str(timeout.value) == (
         "web-bot: no answer for 34 s (503 maintenance); last seen deploying at "
-        f"{format_clock(last_seen.at)}, and not running within 100 s (wait_timeout)."
+        f"{format_time_of_day(last_seen.at)}, and not running within 100 s (wait_timeout)."
     )
     assert (timeout.value.kind, timeout.value.response.status) == ("unreachable", 503)
     assert clock.now == pytest.approx(1100)

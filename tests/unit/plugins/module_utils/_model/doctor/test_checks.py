@@ -33,7 +33,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.se
 INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
 
 
-def judge(name: str, seen: Observations) -> tuple[str, str]:
+def run_check(name: str, seen: Observations) -> tuple[str, str]:
     """Returns status and text of one finding."""
     (check,) = [check for check in ALL_CHECKS if check.name == name]
     finding = check.run(seen).as_dict()
@@ -83,12 +83,12 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
         ("ip_address", "acme.example", "addresses", ("different", "no address")),
         ("ip_address", None, "addresses", ("unknown", "null in all of them")),
         ("id", "f3b1-uuid", "ids", ("different", "texts that are no numbers")),
-        ("created_at", 1770000000, "times", ("different", "another form")),
+        ("created_at", 1770000000, "times", ("different", "another format")),
         ("created_at", "yesterday", "times", ("different", "unreadable")),
     ],
 )
 def test_a_value_of_an_instance(field: str, value: object, check: str, found: tuple[str, str]) -> None:
-    assert judge(check, listing("instances", {**INSTANCE, field: value})) == found
+    assert run_check(check, listing("instances", {**INSTANCE, field: value})) == found
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_value_of_an_instance(field: str, value: object, check: str, found: tu
     ],
 )
 def test_flags(flags: dict[str, t.Any], found: tuple[str, str]) -> None:
-    assert judge("flags", Observations({"instance": Reply("", {**INSTANCE, **flags})})) == found
+    assert run_check("flags", Observations({"instance": Reply("", {**INSTANCE, **flags})})) == found
 
 
 ALPHA, BETA = ({"id": number, "instance_id": number, "created_at": "2026-02-01T10:00:00Z"} for number in (1, 2))
@@ -128,7 +128,7 @@ def test_the_filter_of_backups(answer: Reply, found: tuple[str, str]) -> None:
     seen.replies["backups"] = replace(seen.reply("backups"), pagination=answer.pagination and {"total_count": 9})
     seen.replies["backups_of_instance"] = answer
     seen.filtered_by = "1"
-    assert judge("backup_filter", seen) == found
+    assert run_check("backup_filter", seen) == found
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def test_the_filter_of_backups(answer: Reply, found: tuple[str, str]) -> None:
     ],
 )
 def test_the_statuses_of_backups(status: object, found: tuple[str, str]) -> None:
-    assert judge("backup_statuses", listing("backups", {**ALPHA, "status": status})) == found
+    assert run_check("backup_statuses", listing("backups", {**ALPHA, "status": status})) == found
 
 
 def test_pages_that_are_empty_or_cut() -> None:
     first = [{**INSTANCE, "id": number} for number in range(1, 26)]
-    assert judge("pagination", listing("instances", *first))[1] == "none, and exactly 25 instances"
+    assert run_check("pagination", listing("instances", *first))[1] == "none, and exactly 25 instances"
     seen = listing("instances", *first, total_pages=2, total_count=30)
     seen.replies["instances_page_2"] = Reply(data=[])
-    assert judge("pagination", seen) == ("different", "page 2 is empty")
+    assert run_check("pagination", seen) == ("different", "page 2 is empty")
 
 
 @pytest.mark.parametrize(
@@ -175,4 +175,4 @@ def test_old_versions_and_a_proxy() -> None:
     seen = Observations(local=LocalEnvironment(versions=versions, proxies=("https_proxy is set",), is_proxied=True))
     (check,) = [check for check in ALL_CHECKS if check.name == "versions"]
     assert check.run(seen).result.consequence == "Update ansible-core, urllib3: older versions are not tested."
-    assert judge("proxies", seen) == ("different", "https_proxy is set")
+    assert run_check("proxies", seen) == ("different", "https_proxy is set")
