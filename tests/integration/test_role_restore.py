@@ -24,7 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller, Run
+from support.controller import REPOSITORY, Controller, Run
 from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
@@ -106,7 +106,8 @@ def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, contro
     run = restore(controller, "web-bot", "bare-bot", check=True, restore_confirm=None)
     assert "web-bot (id 1), running, healthy: restore backup 11, 1 d 2 h old." in run.stdout
     assert "DATA LOSS: all changes since 20" in run.stdout
-    assert "bare-bot (id 5): CAN'T BE RESTORED. It has no usable backup." in run.stdout
+    assert '"bare-bot (id 5): CAN\'T BE RESTORED.",' in run.stdout
+    assert '"    It has no usable backup."' in run.stdout
     assert all(call.startswith("GET ") for call in simulator.calls())
     assert not (controller.folder / "clawhosters-restore").exists()
     assert restore(controller, "web-bot", check=True, restore_confirm=None).rc == 0
@@ -432,3 +433,5 @@ def test_the_next_command_can_be_pasted_whatever_the_name(
     controller.run("bash", "-c", f"{command} {format_extra_variable('restore_confirm', answer)}")
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
     assert "pwned" not in [path.name for path in controller.left()]
+    # A template would run its command here: Ansible looks up beside the playbook.
+    assert not (REPOSITORY / "playbooks/pwned").exists()

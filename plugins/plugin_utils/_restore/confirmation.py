@@ -118,8 +118,15 @@ def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
     widths[0] = max(len(row[0]) for row in [_HEADER, *rows])
     lines = [_format_row(_HEADER, widths)]
     for plan, row in zip(plans, rows, strict=True):
-        lines += [_format_row(row, widths), *(f"    {note}" for note in plan.notes if plan.sends)]
+        lines += [_format_row(row, widths), *(f"    {note}" for note in _select_notes(plan))]
     return "\n".join([*lines, "", *format_question(plans)])
+
+
+def _select_notes(plan: RestorePlan) -> list[str]:
+    """Returns why the instance can't be restored, or what to know before it is overwritten."""
+    if plan.kind:
+        return [f"{plan.message.rstrip('.')}."]
+    return plan.notes if plan.sends else []
 
 
 def format_question(plans: list[RestorePlan]) -> list[str]:
