@@ -362,6 +362,12 @@ def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(simulato
     assert (result["restore"]["failure"], result["restore"]["last_seen"]["health_status"]) == ("timeout", "unhealthy")
 
 
+def test_a_running_instance_does_not_read_as_done_before_its_restore_does(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(restore_shows=None)
+    assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
+    assert worker.lines == ["web-bot: running (restore not yet verified), 10 s of at most 900 s"]
+
+
 def test_without_waiting_it_is_under_way_and_the_next_run_sees_the_end(simulator: Simulator, worker: Worker) -> None:
     first = worker.run(claw_backup_restore, instance_id=1, wait=False)
     assert first["changed"] is True

@@ -53,7 +53,7 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     assert run.rc == 0, run.screen
     for screen in (plan.stdout, run.stdout):
         assert "1000 Claws at 250 a day last 4 days." in screen
-        assert "It must last for at least 6 days." in screen
+        assert "The balance must last for at least 6 days." in screen
         assert "Skip off-bot (id 5): it is stopped." in screen
         assert "Skip plan-bot (id 6): it is billed monthly." in screen
         assert "Stop demo-bot (id 2): saves 40 Claws a day; it lasts 4 days." in screen
@@ -89,7 +89,7 @@ def test_an_order_that_is_not_clear_stops_nothing(
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot")
     assert run.rc != 0
-    shortfall = "That is not enough by 68 Claws a day, or 470 Claws in all."
+    shortfall = "That is not enough: it takes 68 Claws a day less, or 470 Claws more."
     assert run.stdout.count(shortfall) == 2  # in the plan and in the results
     assert "The balance does not last for at least 7 days." in run.screen
     assert run.changed_tasks == 1
@@ -190,7 +190,7 @@ def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller
     run = guard(controller, "a-bot")
     assert run.rc != 0
     assert "The forecast now: 2400 Claws at 450 a day last 5 days." in run.stdout
-    assert "That is not enough by 108 Claws a day, or 750 Claws in all." in run.screen
+    assert "That is not enough: it takes 108 Claws a day less, or 750 Claws more." in run.screen
     assert simulator.effects() == {"stops": 1}
 
 

@@ -44,7 +44,7 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
                 {"id": 5, "name": "old-bot"},
             ],
             "backups": [
-                {"id": number * 10, "instance_id": number, "created_at": "3h ago" if number < 5 else "40h ago"}
+                {"id": number * 10, "instance_id": number, "created_at": "3h ago" if number < 4 else "40h ago"}
                 for number in range(1, 6)
             ],
         }
@@ -60,7 +60,7 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
         "sick-bot",
         "日本語のとても長い…",
     ]
-    assert lines[0] == "3 of 5 instances need attention. 1 has no fresh backup."
+    assert lines[0] == "3 of 5 instances need attention. 1 more has no fresh backup."
     assert lines[-2].split() == ["old-bot", "5", "running", "healthy", "1", "d", "16", "h,", "overdue"]
     assert lines[-1] == f"Page: {controller.folder / 'clawhosters-fleet-report.html'}"
     printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]

@@ -106,7 +106,8 @@ def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, contro
     run = restore(controller, "web-bot", "bare-bot", check=True, restore_confirm=None)
     assert "web-bot (id 1), running, healthy: restore backup 11, 1 d 2 h old." in run.stdout
     assert "DATA LOSS: all changes since 20" in run.stdout
-    assert "bare-bot (id 5): CAN'T BE RESTORED. It has no usable backup." in run.stdout
+    assert '"bare-bot (id 5): CAN\'T BE RESTORED.",' in run.stdout
+    assert '"    It has no usable backup."' in run.stdout
     assert all(call.startswith("GET ") for call in simulator.calls())
     assert not (controller.folder / "clawhosters-restore").exists()
     assert restore(controller, "web-bot", check=True, restore_confirm=None).rc == 0

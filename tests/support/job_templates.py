@@ -34,7 +34,8 @@ class JobTemplate:
         answers = {question["variable"]: extra_vars[question["variable"]] for question in spec}
         for question in spec:
             answer = answers[question["variable"]]
-            assert isinstance(answer, TYPES[question["type"]]) and not isinstance(answer, bool), answers
+            assert isinstance(answer, TYPES[question["type"]]), answers
+            assert not isinstance(answer, bool), answers
         return {**self.definition["extra_vars"], **answers}
 
     def answer(self, method: str, address: str, body: t.Any) -> tuple[int, object]:

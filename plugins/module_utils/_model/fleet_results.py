@@ -74,7 +74,7 @@ def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[
         if job.error is not None:
             failed.append(f"{entry.label}: {job.error}")
         elif change in _WORDS:
-            found = t.cast("Resource", job.found)
+            found = t.cast("dict[str, t.Any]", job.found)
             backups = ", perhaps with its backups" if change is Action.DELETE else ""
             status = one_line(found.get("status"), NAME_LIMIT)
             changed.append(f"{label(found)}: {_WORDS[change][done]} ({'was' if done else 'now'} {status}){backups}")

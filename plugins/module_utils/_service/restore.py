@@ -25,7 +25,7 @@ from .._errors import (
 )
 from .._http.client import Client
 from .._model.backup import taken_at
-from .._model.instance import NAME_LIMIT, FailureStatusError, describe_instance, is_busy, label
+from .._model.instance import NAME_LIMIT, FailureStatusError, describe_instance, is_busy, is_healthy, label
 from .._model.resource import Resource
 from .._model.restore import SHORTEST_RESTORE, RestoreQuery, require_restorable, require_same_name, restore_finished
 from .._model.results import Result
@@ -259,9 +259,15 @@ class Restore:
             instance,
             lambda seconds: refetch_instance(self.client, instance, seconds),
             is_finished,
-            lambda now: describe_instance(now, with_health=self.wait_healthy),
+            self._describe,
             "restored and healthy" if self.wait_healthy else "restored",
         )
+
+    def _describe(self, now: Resource) -> tuple[str, str]:
+        """Returns name and condition for progress lines, where ``running`` alone would read as done."""
+        name, condition = describe_instance(now, with_health=self.wait_healthy)
+        is_pending = is_busy(now) or (self.wait_healthy and not is_healthy(now))
+        return name, condition if is_pending else f"{condition} (restore not yet verified)"
 
     def _build_result(
         self,

@@ -62,7 +62,7 @@ def build_plan(
     balance, cost, days = forecast
     is_sufficient = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
     plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
-    plan.lines += [format_forecast(forecast), f"It must last for at least {_format_days(min_days)}."]
+    plan.lines += [format_forecast(forecast), f"The balance must last for at least {_format_days(min_days)}."]
     if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
     elif balance is None or cost is None:
@@ -124,7 +124,7 @@ def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
     """Returns by how much the balance is too low, and what to do."""
     a_day, in_all = cost - balance // max(min_days, 1), cost * min_days - balance
     # The days that the service reports may contradict its own numbers.
-    by = f" by {a_day} Claws a day, or {in_all} Claws in all" if a_day > 0 and in_all > 0 else ""
+    by = f": it takes {a_day} Claws a day less, or {in_all} Claws more" if a_day > 0 and in_all > 0 else ""
     return [f"That is not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
 
 

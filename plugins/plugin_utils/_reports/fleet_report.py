@@ -70,11 +70,11 @@ def run(context: ModuleContext) -> Result:
 
 
 def _format_headline(page: dict[str, t.Any]) -> str:
-    counts = page["counts"]
-    stale = counts["overdue"] + counts["missing"]
-    if not (counts["trouble"] and stale):
+    """Returns the headline of the page. Its numbers add up to the rows of the table."""
+    stale = sum(row["backup"]["late"] and not row["trouble"] for row in page["rows"])
+    if not (page["counts"]["trouble"] and stale):
         return page["headline"]
-    return f"{page['headline']} {stale} {'has' if stale == 1 else 'have'} no fresh backup."
+    return f"{page['headline']} {stale} more {'has' if stale == 1 else 'have'} no fresh backup."
 
 
 def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:

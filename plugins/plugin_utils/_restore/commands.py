@@ -99,7 +99,7 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
 
 def _format_older(plan: RestorePlan) -> str:
     older = plan.older_backup or {}
-    return f"the backup before it, {older.get('id')} of {format_clock(parse_time(older.get('taken_at')))}"
+    return f"the one before it: backup {older.get('id')} of {format_clock(parse_time(older.get('taken_at')))}"
 
 
 def _use_older(plan: RestorePlan) -> Data:

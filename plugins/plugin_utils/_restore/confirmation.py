@@ -121,8 +121,15 @@ def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
     for plan, row in zip(plans, rows, strict=True):
         # A cell for all columns but the first has the rest of the line.
         line = format_row(row, widths) if len(row) == len(_HEADER) else fit(row[0], widths[0]) + GAP + row[1]
-        lines += [line, *(f"    {note}" for note in plan.notes if plan.sends)]
+        lines += [line, *(f"    {note}" for note in _select_notes(plan))]
     return "\n".join([*lines, "", *format_question(plans)])
+
+
+def _select_notes(plan: RestorePlan) -> list[str]:
+    """Returns why the instance can't be restored, or what to know before it is overwritten."""
+    if plan.kind:
+        return [f"{plan.message.rstrip('.')}."]
+    return plan.notes if plan.sends else []
 
 
 def format_question(plans: list[RestorePlan]) -> list[str]:

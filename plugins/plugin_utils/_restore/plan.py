@@ -241,8 +241,8 @@ def _build_notes(
     if is_continued and backup and wanted and str(wanted["id"]) != str(backup["id"]):
         notes.append(f"Backup {wanted['id']} needs another restore_incident: this one has used backup {backup['id']}.")
     if not is_continued and candidate.left_out:
-        notes.append(f"{candidate.left_out} Backup {(backup or {}).get('id')} is the newest usable one.")
-    if get_status(candidate.instance or {}) == "stopped":
+        notes.append(f"{candidate.left_out} The newest usable is {(backup or {}).get('id')}.")
+    if not is_continued and get_status(candidate.instance or {}) == "stopped":
         notes.append("It will be started, and costs Claws if it is billed daily.")
     return notes
 
@@ -266,7 +266,7 @@ def _format_other(other: EarlierRestore, now: datetime, instance: Resource) -> s
 def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
     """Returns the plan as the user sees it before confirming."""
     if plan.kind:
-        return [f"{plan.label}: CAN'T BE RESTORED. {plan.message.rstrip('.')}."]
+        return [f"{plan.label}: CAN'T BE RESTORED.", f"    {plan.message.rstrip('.')}."]
     backup = plan.backup or {}
     notes = [f"    {note}" for note in plan.notes]
     if plan.outcome == "completed":
@@ -292,7 +292,7 @@ def plan_row(plan: RestorePlan, now: datetime) -> list[str]:
     """Returns the cells of a plan in the table of the prompt: one for all if nothing will be sent."""
     backup = plan.backup or {}
     if plan.kind:
-        return [plan.label, f"can't be restored: {plan.message.rstrip('.')}"]
+        return [plan.label, "can't be restored"]
     if plan.outcome == "completed":
         return [plan.label, "already restored for this incident"]
     if plan.outcome == "in_flight":

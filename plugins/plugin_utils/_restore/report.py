@@ -55,12 +55,12 @@ _FAILURE_TEXTS = {
     **dict.fromkeys(_NOTHING_SENT, "Nothing was sent."),
     "not_sent": "This run only waited for a restore sent by another run; it sent none itself.",
     "refused": "The restore was rejected or not sent; nothing was changed.",
-    "backup_refused": "The restore was rejected or not sent; nothing was changed.",
+    "backup_refused": "The service rejected the restore; nothing was changed.",
     "unknown": "It is unknown whether the restore was carried out.",
     "failed": "The service accepted the restore, but the instance ended in a failure status.",
     "not_over": "The restore was sent but did not complete within the timeout.",
-    "out_of_sight": "The restore was sent and goes on, but the service stopped responding, so its end was not seen.",
-    "key_lost": "The restore was sent and goes on, but the API key is no longer accepted, so its end was not seen.",
+    "out_of_sight": "The restore was accepted, but its end was not seen: the service stopped responding.",
+    "key_lost": "The restore was accepted, but its end was not seen: the API key is no longer valid.",
     "not_healthy": "The backup was restored, but the instance is not running and healthy.",
     "health_unseen": "The backup was restored, but the service stopped responding, so the health is not known.",
     "key_lost_restored": "The backup was restored, but the API key is no longer accepted, so the health is not known.",
@@ -278,7 +278,8 @@ def _format_failure(kind: str, unsent: str, message: str, status: t.Any) -> str:
     else:
         text = _FAILURE_TEXTS[kind]
     sentences = [text, f"{message.rstrip('.')}." if message else ""]
-    if status and f"The instance is {format_value(status, 40)}" not in message:
+    known = format_value(status, 40) if status else ""
+    if known and f"The instance is {known}" not in message and f"Its status is {known}" not in message:
         when = "was {} at the time of the plan" if kind == "unfinished" else "is {}"
-        sentences.append(f"The instance {when.format(format_value(status, 40))}.")
+        sentences.append(f"The instance {when.format(known)}.")
     return " ".join(filter(None, sentences))

@@ -128,8 +128,8 @@ def test_less_than_a_day_is_told_in_hours(balance, cost, days, lasts):
 @pytest.mark.parametrize(
     ("order", "days", "line"),
     [
-        (["bot-3"], 10, "That is not enough by 90 Claws a day, or 900 Claws in all."),
-        ([], 10, "That is not enough by 150 Claws a day, or 1500 Claws in all."),
+        (["bot-3"], 10, "That is not enough: it takes 90 Claws a day less, or 900 Claws more."),
+        ([], 10, "That is not enough: it takes 150 Claws a day less, or 1500 Claws more."),
         ([], 4, "That is not enough."),
     ],
 )

@@ -49,7 +49,7 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
 def test_a_backup_that_is_refused_or_ends_in_an_error_is_followed_by_the_one_before_it():
     for kind, force in (("backup_refused", False), ("failed", True)):
         advice = build_advice(kind, plan(), SETTINGS)
-        assert advice.text.endswith("the backup before it, 11 of 2026-02-01 10:00 UTC:")
+        assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
         assert advice.changes["restore_backup"] == 11
         assert ("restore_force" in advice.changes) == force
         # Limits that only the newer backup meets would refuse the older one.

@@ -182,7 +182,8 @@ def test_the_prompt_repeats_the_plan_in_a_line_for_each_and_asks_only_for_what_w
     assert lines == [
         "INSTANCE         STATUS, HEALTH  BACKUP           CHANGES LOST SINCE",
         "web-bot (id 1)   running         11, 1 d 0 h old  2026-02-02 10:00 UTC",
-        "bare-bot (id 2)  can't be restored: It has no usable backup",
+        "bare-bot (id 2)  can't be restored",
+        "    It has no usable backup.",
         "shop-bot (id 3)  running         13, 1 d 0 h old  2026-02-02 10:00 UTC",
         "",
         "An empty answer or Ctrl-C sends nothing.",

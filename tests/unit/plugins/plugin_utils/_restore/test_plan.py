@@ -70,7 +70,7 @@ def test_only_unusable_backups_of_the_instance_itself_are_shown():
     broken = [{**BACKUPS[0], "id": 13, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}]
     foreign = [{**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}]
     (note,) = plan(backups=[*BACKUPS, *broken, *foreign]).notes
-    assert note == "1 backup left out: id 13 (its status is failed). Backup 12 is the newest usable one."
+    assert note == "1 backup left out: id 13 (its status is failed). The newest usable is 12."
     assert plan(backups=[*BACKUPS, *foreign]).notes == []
     none = plan(backups=broken)
     assert none.kind == "no_backup"
