@@ -167,6 +167,7 @@ compose:
   claw_account: customer
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -411,21 +412,34 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         declared = find_declared(host_object)
         for variable, value in variables.items():
             host_object.set_variable(variable, value)
-        try:
-            if address := find_address(instance, self.get_option("connect_with")):
-                self.inventory.set_variable(host, "ansible_host", protect_value(address))
-        except InvalidAddressError as error:
-            self._record_invalid_address(f"id {instance['id']}", error.reason, error.value)
         strict = self.get_option("strict")
-        self._compose_variables(host, variables, strict)
-        # A static inventory knows better, also what a variable of another type is merged with.
-        host_object.vars.update(declared)
-        known = {**variables, **host_object.vars}
-        self._add_host_to_composed_groups(self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False)
+        with self._only_hosts():
+            try:
+                if address := find_address(instance, self.get_option("connect_with")):
+                    self.inventory.set_variable(host, "ansible_host", protect_value(address))
+            except InvalidAddressError as error:
+                self._record_invalid_address(f"id {instance['id']}", error.reason, error.value)
+            self._compose_variables(host, variables, strict)
+            # A static inventory knows better, also what a variable of another type is merged with.
+            host_object.vars.update(declared)
+            known = {**variables, **host_object.vars}
+            self._add_host_to_composed_groups(
+                self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False
+            )
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), known, host, strict=strict, fetch_hostvars=False
         )
         return {variable: value for variable, value in host_object.vars.items() if variable not in declared}
+
+    @contextlib.contextmanager
+    def _only_hosts(self) -> t.Iterator[None]:
+        """In the block, a name in the inventory is a host's: Ansible prefers a group of the same name."""
+        inventory = self.inventory
+        self.inventory = _HostInventory(inventory)
+        try:
+            yield
+        finally:
+            self.inventory = inventory
 
     def _compose_variables(self, host: str, variables: dict[str, t.Any], strict: bool) -> None:
         """Sets the variables of C(compose), and marks them unsafe: they may hold text of the service."""
@@ -478,6 +492,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""
         self._invalid_addresses.setdefault(reason, []).append(f"{one_line(value, 80)} ({one_line(owner, 80)})")
+
+
+class _HostInventory:
+    """An inventory that sets variables of hosts, and adds hosts to groups."""
+
+    def __init__(self, inventory: t.Any) -> None:
+        self._inventory = inventory
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._inventory, name)
+
+    def add_child(self, group: str, child: str) -> None:
+        """Adds a host to a group."""
+        self._inventory.add_host(child, group)
+
+    def set_variable(self, entity: str, varname: str, value: t.Any) -> None:
+        """Sets a variable of a host."""
+        self._inventory.get_host(entity).set_variable(varname, value)
 
 
 def _shorten_path(path: str) -> str:
