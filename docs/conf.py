@@ -18,7 +18,16 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 HERE = Path(__file__).parent
-GUIDES = ("getting-started", "fleet", "restore", "event-driven", "rate-limits", "controller", "troubleshooting")
+GUIDES = (
+    "getting-started",
+    "fleet",
+    "restore",
+    "event-driven",
+    "rate-limits",
+    "state",
+    "controller",
+    "troubleshooting",
+)
 """Order of the guides in the side bar. Guides not listed here follow."""
 REFERENCE = ("endpoints", "contract", "interface", "tests/simulator/README")
 
