@@ -26,6 +26,7 @@ GUIDES = (
     "fleet",
     "restore",
     "rate-limits",
+    "state",
     "event-driven",
     "controller",
     "upgrading",

@@ -151,15 +151,18 @@ def test_without_psycopg_a_message_names_it(monkeypatch: pytest.MonkeyPatch) -> 
         PostgresStore("host=localhost", Outage())
 
 
-def test_without_a_database_psycopg_is_not_imported(collections_path: str) -> None:
+@pytest.mark.parametrize("database", ["", "host=localhost"])
+def test_psycopg_is_imported_in_the_parent_and_only_for_a_database(collections_path: str, database: str) -> None:
     code = (
         "import sys\n"
-        "from ansible_collections.clawhosters.cloud.plugins.module_utils._module import runner\n"
+        "from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _action\n"
         "from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store\n"
-        "with open_store({'state_dir': sys.argv[1]}) as store: store.lines()\n"
-        "assert 'psycopg' not in sys.modules\n"
+        "with open_store({'state_dir': '/nowhere'}) as store: store.lines()\n"
+        "print('psycopg' in sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", code, "/nowhere"], check=True, env={"PYTHONPATH": collections_path})
+    environment = {"PYTHONPATH": collections_path, "CLAWHOSTERS_STATE_DATABASE": database}
+    done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.split() == [str(bool(database))]
 
 
 @pytest.fixture
