@@ -423,8 +423,8 @@ def test_a_dead_service_is_told_while_waiting_and_for_each_entry(simulator: Simu
     for entry in result["instances"][:2]:
         assert entry["changed"] is True
         assert re.fullmatch(
-            "The start was accepted. It is unknown whether it is started: GET /instances: the connection to .* broke before "
-            "the response was complete. It was last seen stopped at [0-9:]{8} UTC.",
+            "The start was accepted. It is unknown whether it is started: GET /instances: the connection to .* broke "
+            "before the response was complete. It was last seen stopped at [0-9:]{8} UTC.",
             entry["msg"],
         )
     assert result["instances"][2]["failed"] is False
