@@ -139,7 +139,7 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     base = f"ansible-playbook {PLAYBOOK} -e restore_instances={{0}} -e restore_incident=INC-1 "
     base += "-e restore_healthy_timeout=0"
     assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
-    assert "shy-bot (id 4): The restore was rejected or not sent; nothing was changed." in words
+    assert "shy-bot (id 4): The service rejected the restore; nothing was changed." in words
     assert "nobody: Nothing was sent. There is no such instance." in words
     assert "bare-bot (id 5): Nothing was sent. It has no usable backup." in words
     assert "sick-bot (id 2): The backup was restored, but the instance is not running and healthy." in words

@@ -170,6 +170,7 @@ def test_the_prompt_repeats_the_plan_and_asks_again_twice(simulator: Simulator, 
         assert len(line) <= 80
     assert f"You typed: web-bot. It must be: {wanted}." in prompt
     assert f"You typed: sick-bot,web-bot. It must be: {wanted}." in prompt
+    assert "\nTASK [clawhosters.cloud.restore : Restore 4 of 5 instances] " in prompt
     assert len(simulator.calls(POSTS)) == 4
     assert "restore_confirm=" not in screen.text
 

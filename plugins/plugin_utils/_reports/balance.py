@@ -125,7 +125,7 @@ def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
     a_day, in_all = cost - balance // max(min_days, 1), cost * min_days - balance
     # The days that the service reports may contradict its own numbers.
     by = f": it takes {a_day} Claws a day less, or {in_all} Claws more" if a_day > 0 and in_all > 0 else ""
-    return [f"That is not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
+    return [f"Not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
 
 
 def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:

@@ -201,7 +201,7 @@ def _find_obstacle(
         if under_way and is_busy(instance):
             return "not_now", _format_other(under_way, now, instance)
         status = format_value(instance.get("status"), 40)
-        return "not_now", f"Its status is {status}, and a restore must start from running or stopped"
+        return "not_now", f"Its status is {status}; to restore, it must be running or stopped"
     if max_age is None or (age is not None and age <= max_age):
         return "", ""
     backup_id = (backup or {}).get("id")

@@ -123,7 +123,7 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
         return f"{len(verdicts) - len(failed)} of {total} restored"
     before = sum(verdict.tag == _RESTORED_BEFORE for verdict in verdicts)
     if before and before == len(verdicts):
-        return f"{total} already restored; no restore was sent"
+        return f"{total} already restored; this run sent no restore"
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
 
 

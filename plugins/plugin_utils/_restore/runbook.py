@@ -129,9 +129,14 @@ class Runbook:
         return {
             "run": self.run.to_dict(),
             "lines": [line for one in self.run.plans for line in plan_lines(one, now)],
-            "title": self.run.plans[0].label if len(self.run.plans) == 1 else f"{len(self.run.plans)} instances",
+            "title": self.run.plans[0].label if len(self.run.plans) == 1 else self._count_ready(),
             "asks": not self.run.check and (sends or bool(self.settings["restore_confirm"])),
         }
+
+    def _count_ready(self) -> str:
+        """Returns ``2 instances``, or ``2 of 3 instances`` if one can't be restored."""
+        ready, total = sum(plan.ready for plan in self.run.plans), len(self.run.plans)
+        return f"{total} instances" if ready == total else f"{ready} of {total} instances"
 
     def _build_plans(self) -> list[RestorePlan]:
         history = self._read_history()

@@ -76,7 +76,7 @@ def test_a_run_without_the_check_of_the_address_is_interrupted():
 
 def test_the_report_shows_restores_of_earlier_runs():
     result = build_restored_report([False])
-    assert result["headline"] == "1 instance already restored; no restore was sent"
+    assert result["headline"] == "1 instance already restored; this run sent no restore"
     (instance,) = result["instances"]
     assert instance["state"] == (
         "Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. This run sent no restore. "
