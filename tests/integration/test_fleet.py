@@ -313,6 +313,10 @@ def test_a_failed_task_shows_the_diff_of_what_was_done_and_names_it(
     assert '+    "bot-1 (id 1)": "running"' in run.stderr
     assert "1 of 3 entries failed: entry 2, nobody: no such instance" in run.stdout
     assert "Changed: bot-1 (id 1)." in run.stdout
+    simulator.set_instance(1, status="stopped")
+    hidden = controller.task(options, "--diff", module="claw_fleet", keywords={"no_log": True})
+    assert hidden.rc == 2
+    assert '"bot-1 (id 1)"' not in hidden.screen
 
 
 def test_one_that_settles_into_what_was_wanted_must_be_healthy_too(simulator: Simulator, worker: Worker) -> None:
@@ -423,8 +427,8 @@ def test_a_dead_service_is_told_while_waiting_and_for_each_entry(simulator: Simu
     for entry in result["instances"][:2]:
         assert entry["changed"] is True
         assert re.fullmatch(
-            "The start was accepted. It is unknown whether it is started: GET /instances: the connection to .* broke before "
-            "the response was complete. It was last seen stopped at [0-9:]{8} UTC.",
+            "The start was accepted. It is unknown whether it is started: GET /instances: the connection to .* broke "
+            "before the response was complete. It was last seen stopped at [0-9:]{8} UTC.",
             entry["msg"],
         )
     assert result["instances"][2]["failed"] is False

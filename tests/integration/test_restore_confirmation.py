@@ -145,7 +145,12 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
     play = [{"hosts": "localhost", "ignore_errors": True, "roles": ["clawhosters.cloud.restore"]}]
     path = controller.write("play.yml", play)
     run = controller.run(
-        *("ansible-playbook", str(path), "-e", "restore_instances=web-bot restore_incident=INC-1 restore_confirm=nobody")
+        *(
+            "ansible-playbook",
+            str(path),
+            "-e",
+            "restore_instances=web-bot restore_incident=INC-1 restore_confirm=nobody",
+        )
     )
     assert run.stdout.count("...ignoring") == 2, run.screen
     assert "Not confirmed; nothing was sent. The task before this one did not confirm it." in run.stdout
