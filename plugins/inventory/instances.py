@@ -237,6 +237,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     NAME = "clawhosters.cloud.instances"
 
+    inventory: t.Any
+
     def __init__(self) -> None:
         super().__init__()
         self._source = ""
