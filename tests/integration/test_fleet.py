@@ -313,6 +313,10 @@ def test_a_failed_task_shows_the_diff_of_what_was_done_and_names_it(
     assert '+    "bot-1 (id 1)": "running"' in run.stderr
     assert "1 of 3 entries failed: entry 2, nobody: no such instance" in run.stdout
     assert "Changed: bot-1 (id 1)." in run.stdout
+    simulator.set_instance(1, status="stopped")
+    hidden = controller.task(options, "--diff", module="claw_fleet", keywords={"no_log": True})
+    assert hidden.rc == 2
+    assert '"bot-1 (id 1)"' not in hidden.screen
 
 
 def test_one_that_settles_into_what_was_wanted_must_be_healthy_too(simulator: Simulator, worker: Worker) -> None:
