@@ -40,7 +40,7 @@ def interrupt(controller: Controller, module: str, options: dict[str, t.Any], is
 
 @pytest.mark.slow
 def test_ctrl_c_while_a_restore_is_waited_for(simulator: Simulator, controller: Controller) -> None:
-    journal = controller.folder / "state/journal.jsonl"
+    journal = controller.folder / "state/journal-2.jsonl"
     screen = interrupt(
         controller, "claw_backup_restore", RESTORE, lambda: journal.exists() and "accepted" in journal.read_text()
     )

@@ -355,7 +355,7 @@ def test_white_space_around_a_name_does_not_matter(simulator: Simulator, control
 @pytest.mark.slow
 def count_accepted(controller: Controller) -> int:
     """Returns the number of restores that the journal holds as accepted."""
-    journal = controller.home / ".ansible/clawhosters/journal.jsonl"
+    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
     return journal.read_text(encoding="utf-8").count('"accepted"')
 
 

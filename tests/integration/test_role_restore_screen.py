@@ -198,7 +198,7 @@ def test_without_the_right_answer_nothing_is_sent(
 @pytest.mark.slow
 def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=10_000)
-    journal = controller.home / ".ansible/clawhosters/journal.jsonl"
+    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
     screen = run_at_terminal(
         controller,
         command("web-bot", restore_confirm="web-bot"),
@@ -320,5 +320,5 @@ def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulat
         *("ansible-playbook", str(path), "-e", "restore_instances=web-bot restore_incident=I restore_confirm=web-bot")
     )
     assert run.rc == 0, run.screen
-    assert (controller.folder / "journal/journal.jsonl").exists()
+    assert (controller.folder / "journal/journal-2.jsonl").exists()
     assert KEY not in run.screen
