@@ -352,13 +352,13 @@ def test_white_space_around_a_name_does_not_matter(simulator: Simulator, control
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
 
 
-@pytest.mark.slow
 def count_accepted(controller: Controller) -> int:
     """Returns the number of restores that the journal holds as accepted."""
     journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
     return journal.read_text(encoding="utf-8").count('"accepted"')
 
 
+@pytest.mark.slow
 def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     simulator: Simulator, controller: Controller
 ) -> None:
