@@ -35,14 +35,13 @@ EXCERPTS: list[tuple[str, int]] = [
     (r"^List the running instances", 7),
     (r"^Plan the changes", 2),
     (r"^--- before", 14),
-    (r'"msg": ".* would change', 1),
+    (r"^TASK .*Show the plan", 9),
     (r"^Apply the plan", 2),
-    (r'"msg": ".* changed; ', 1),
+    (r"^TASK .*Show each entry", 9),
     (r"^Break web-bot", 1),
     (r"^Run the restore runbook", 2),
     (r"^TASK \[.*Show the restore plan", 6),
-    (r"^TASK \[.*Restore the backup", 2),
-    (r"^TASK \[.* restored and healthy", 1),
+    (r"^TASK \[.*: Restore ", 8),
 ]
 """Lines to draw: (pattern, number of lines, from the next line that matches the pattern)."""
 

@@ -119,7 +119,7 @@ def test_the_fleet(node: Controller, job: t.Callable[..., Path], simulator: Simu
     folder = job(fleet_instances=[{"name": "web-bot", "state": "stopped"}, {"name": "news-bot"}])
     done = run(node, folder, "fleet.yml")
     assert artifacts(folder)[0] == "successful", done.screen
-    assert "1 as declared, 1 changed" in artifacts(folder)[1]
+    assert "1 stopped; 1 as declared." in artifacts(folder)[1]
     assert simulator.effects() == {"stops": 1}
 
 

@@ -29,6 +29,8 @@ TOO_MANY = 20
 
 def test_no_module_and_no_fault_is_left_out() -> None:
     modules = {path.stem for path in (REPOSITORY / "plugins/modules").glob("claw_*.py")}
+    # Two send nothing to the service.
+    modules -= {"claw_journal_info", "claw_state_database"}
     assert {case.module for case in CASES} == modules | {"inventory"}
     assert {fault.kind for fault in FAULTS} == set(KINDS)
     assert len({fault.name for fault in FAULTS}) == len(FAULTS)

@@ -56,7 +56,7 @@ def test_ctrl_c_while_a_restore_is_waited_for(simulator: Simulator, controller: 
 def test_ctrl_c_before_a_restore_is_sent(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("hang", path="/backups", seconds=60)
     screen = interrupt(controller, "claw_backup_restore", RESTORE, lambda: bool(simulator.calls("GET /backups*")))
-    assert "\nNothing was sent for the restore of web-bot.\n" in screen
+    assert "\nNothing was sent for incident INC-1.\n" in screen
     assert simulator.effects() == {}
 
 

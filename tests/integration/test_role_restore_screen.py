@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -56,7 +57,7 @@ def journal(controller: Controller, simulator: Simulator) -> t.Callable[..., Non
         key = OperationKey("restore", simulator.url, incident, str(number))
         for event in events:
             notes = {"backup_id": 10 * number + 1, "instance_name": NAMES[number - 1]}
-            Journal(str(controller.home / ".ansible/clawhosters")).append(key, event, **notes)
+            Journal(FolderStore(str(controller.home / ".ansible/clawhosters"))).append(key, event, **notes)
 
     return write
 

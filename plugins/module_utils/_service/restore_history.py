@@ -42,24 +42,19 @@ class RestoreHistory:
 
         Without an id it is the newest restore of an instance that had this name.
         """
-        own = {
-            key.instance_id: state
-            for key, state in self._restores()
-            if key.name == self.incident
-            and (instance_id is not None or (name is not None and state.notes.get("instance_name") == name))
-        }
+        own = [(key.instance_id, state) for key, state in self._restores() if key.name == self.incident]
         if instance_id is not None:
-            return own.get(str(instance_id))
-        return max(own.values(), key=lambda state: state.sent_at, default=None)
+            return dict(own).get(str(instance_id))
+        named = [state for _id, state in own if name is not None and state.notes.get("instance_name") == name]
+        return max(named, key=lambda state: state.sent_at, default=None)
 
     def find_others(self, instance_id: object, since: datetime) -> list[EarlierRestore]:
         """Returns the restores of an instance for other incidents since a time, newest first."""
         others = [
             EarlierRestore(key.name, state)
             for key, state in self._restores()
-            if key.name != self.incident
-            and key.instance_id == str(instance_id)
-            and datetime.fromisoformat(state.at) >= since
+            if key.name != self.incident and key.instance_id == str(instance_id)
+            if datetime.fromisoformat(state.at) >= since
         ]
         return sorted(others, key=lambda other: other.state.at, reverse=True)
 
@@ -82,5 +77,5 @@ def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str,
         instance_id
         for instance_id, entry in last.items()
         if entry["event"] == OperationEvent.REFUSED.value
-        and datetime.fromisoformat(entry["at"]) >= datetime.fromisoformat(since)
+        if datetime.fromisoformat(entry["at"]) >= datetime.fromisoformat(since)
     }
