@@ -78,6 +78,16 @@ options:
       - Costs one request per instance.
     type: bool
     default: false
+  details_max_age:
+    description:
+      - Seconds during which the detail of an instance, once read, serves again while the list shows the instance
+        unchanged. Then only the list is read, and the details of new and changed instances.
+      - Fields that lists lack, such as C(subdomain_url), can be out of date for as long. V(0) reads them each time.
+      - Needs O(cache), but O(cache_timeout) does not count for details. C(--flush-cache) and the task C(meta) with
+        C(refresh_inventory) read them again.
+      - If a run fails before it has all details, the next one continues where it stopped.
+    type: int
+    default: 0
   hostnames:
     description:
       - Sources of the host name, in order of preference. The first one that is not empty is used.
@@ -167,14 +177,17 @@ compose:
   claw_account: customer
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 import typing as t
 
 from ansible import constants as C
 from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+from ansible.inventory.host import Host
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, get_cache_plugin
 from ansible.utils.vars import combine_vars
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
@@ -194,7 +207,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import stream_details
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (
     Origin,
@@ -231,6 +245,15 @@ class InstanceList(t.NamedTuple):
     statuses: list[str]
 
 
+class Candidate(t.NamedTuple):
+    """An instance that becomes a host, with the variables of the host and the name that it wants."""
+
+    instance_id: str
+    instance: Resource
+    variables: dict[str, t.Any]
+    wanted: str
+
+
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     """Adds the instances of an account as hosts."""
 
@@ -240,6 +263,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().__init__()
         self._source = ""
         self._invalid_addresses: dict[str, list[str]] = {}
+        self._candidates: dict[str, Candidate | None] = {}
+        self._valid_names: set[str] = set()
 
     @staticmethod
     def _sanitize_group_name(name: str) -> str:
@@ -323,28 +348,63 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _load_instances(self, settings: Settings, cache_key: str, cache: bool) -> InstanceList:
         """Returns the instances with a wanted status, from Ansible's cache if possible."""
+        details_key = f"{cache_key}_{self._fingerprint(settings, 'details')}"
         if not self.get_option("cache"):
-            return self._fetch_instances(settings)
-        key = f"{cache_key}_{self._fingerprint(settings)}"
+            return self._fetch_instances(settings, details_key, cache)
+        key = f"{cache_key}_{self._fingerprint(settings, *sorted(self.get_option('statuses')), self._needs_details())}"
         if cache and (cached := _parse_cached(self._cache.get(key))) is not None:
             return cached
-        listed = self._fetch_instances(settings)
+        listed = self._fetch_instances(settings, details_key, cache)
         # As text: Ansible's cache takes some keys of an object for tags, one of which marks text as trusted.
         self._cache[key] = json.dumps(listed._asdict())
         return listed
 
-    def _fingerprint(self, settings: Settings) -> str:
-        """Returns a part of the cache key that differs between accounts and selections."""
-        parts = (settings.api_url, settings.api_key, *sorted(self.get_option("statuses")), str(self._needs_details()))
+    def _fingerprint(self, settings: Settings, *selection: object) -> str:
+        """Returns a part of a cache key that differs between accounts and selections."""
+        parts = (settings.api_url, settings.api_key, *selection)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
-    def _fetch_instances(self, settings: Settings) -> InstanceList:
+    def _fetch_instances(self, settings: Settings, details_key: str, cache: bool) -> InstanceList:
         client = Client(settings, progress=display_progress(self.display), warn=self._warn)
-        wanted, every = self._wanted(), client.fetch_all("/instances")
-        instances = [instance for instance in every if matches_filter(instance, wanted)]
-        if self._needs_details():
-            instances = [instance for instance in fetch_details(client, instances) if matches_filter(instance, wanted)]
+        wanted = self._wanted()
+
+        def prepare(items: list[Resource]) -> None:
+            matching = [item for item in items if matches_filter(item, wanted)]
+            self._candidates.update({str(item["id"]): self._prepare(item) for item in matching})
+
+        if not self._needs_details():
+            # Preparing the hosts of a page hides the latency of the next ones.
+            every = client.fetch_all("/instances", on_items=prepare)
+            instances = [instance for instance in every if matches_filter(instance, wanted)]
+        else:
+            every = client.fetch_all("/instances")
+            instances = [instance for instance in every if matches_filter(instance, wanted)]
+            with self._open_detail_cache(details_key, every, may_read=cache) as details:
+                instances = _add_details(client, instances, details)
+            instances = [instance for instance in instances if matches_filter(instance, wanted)]
         return InstanceList(instances, collect_values(every, wanted)["status"])
+
+    @contextlib.contextmanager
+    def _open_detail_cache(self, key: str, every: list[Resource], *, may_read: bool) -> t.Iterator[DetailCache]:
+        """Yields the details of earlier runs, and stores them with what the block adds, even if it fails.
+
+        Their expiry is not that of the list, so they have a cache object of their own.
+        """
+        max_age = self.get_option("details_max_age")
+        if max_age > 0 and not self.get_option("cache"):
+            self._warn("details_max_age has no effect without cache: true, so each detail is read.")
+        if max_age <= 0 or not self.get_option("cache"):
+            yield DetailCache(None, every, 0, time.time())
+            return
+        options = {"_uri": self.get_option("cache_connection"), "_prefix": self.get_option("cache_prefix")}
+        given = {name: value for name, value in options.items() if value is not None}
+        store = get_cache_plugin(self.get_option("cache_plugin"), _timeout=max_age, **given)
+        details = DetailCache(store.get(key) if may_read else None, every, max_age, time.time())
+        try:
+            yield details
+        finally:
+            store[key] = details.as_text()
+            store.set_cache()
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")
@@ -354,9 +414,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return self.get_option("details") or self.get_option("connect_with") == "subdomain"
 
     def _add_hosts(self, instances: list[Resource], api_url: str) -> None:
-        prefix = self.get_option("hostvars_prefix")
-        candidates = [(instance, build_host_variables(instance, prefix)) for instance in instances]
-        kept = [(instance, variables) for instance, variables in candidates if self._matches_filters(variables)]
+        candidates = [self._find_candidate(instance) for instance in instances]
+        kept = [candidate for candidate in candidates if candidate is not None]
         if len(kept) < self.get_option("min_hosts"):
             statuses = self._wanted()["status"]
             selected = "in all" if statuses is None else f"with a wanted status ({', '.join(statuses)})"
@@ -365,27 +424,27 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"There are {len(instances)} instances {selected}, of which filters excluded "
                 f"{len(instances) - len(kept)}."
             )
-        wanted = {str(instance["id"]): self._find_host_name(instance, variables) for instance, variables in kept}
         group = self._safe_group()
         names = make_unique(
-            list(wanted.items()),
+            [(candidate.instance_id, candidate.wanted) for candidate in kept],
             reserved={*RESERVED_NAMES, group},
             claims=find_claims(self.inventory.hosts, api_url),
             may_rename=self.get_option("on_duplicate") == "suffix",
             warn=self._warn,
         )
         group = self.inventory.add_group(group)
-        origins: list[tuple[str, Origin]] = []
+        origins: list[tuple[Host, Origin]] = []
         with Rollback(self.inventory) as rollback:
-            for instance, variables in kept:
-                instance_id = str(instance["id"])
-                name = names[instance_id]
+            for candidate in kept:
+                name = names[candidate.instance_id]
                 rollback.watch(name)
-                set_variables = self._add_host(name, group, instance, variables)
-                origin = Origin(api_url, instance_id, safe_name(wanted[instance_id]), self._source, set_variables)
-                origins.append((name, origin))
-        for name, origin in origins:
-            record_origin(self.inventory.get_host(name), origin)
+                host, set_variables = self._add_host(name, group, candidate)
+                origin = Origin(
+                    api_url, candidate.instance_id, safe_name(candidate.wanted), self._source, set_variables
+                )
+                origins.append((host, origin))
+        for host, origin in origins:
+            record_origin(host, origin)
         for reason, examples in self._invalid_addresses.items():
             self._warn(f"ansible_host is not set where {reason}: {format_list(examples, 5)}.")
 
@@ -396,39 +455,67 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._warn(f"group {one_line(group)} would be a path or an option to Ansible: {name} is used instead.")
         return name
 
-    def _add_host(self, name: str, group: str, instance: Resource, variables: dict[str, t.Any]) -> dict[str, t.Any]:
-        """Adds a host, or adds to one that exists. Returns the variables that it set."""
-        host = self.inventory.add_host(protect_value(name), group=group)
-        # inventory.set_variable() tags each value with the file name, which takes a third of a large fleet's time.
-        host_object = self.inventory.get_host(host)
-        declared = find_declared(host_object)
-        for variable, value in variables.items():
-            host_object.set_variable(variable, value)
+    def _add_host(self, name: str, group: str, candidate: Candidate) -> tuple[Host, dict[str, t.Any]]:
+        """Adds a host, or adds to one that exists. Returns it, and the variables that it got."""
+        variables = candidate.variables
+        name = self.inventory.add_host(protect_value(name), group=group)
+        host = self.inventory.get_host(name)
+        declared = find_declared(host)
+        self._set_variables(host, variables)
         try:
-            if address := find_address(instance, self.get_option("connect_with")):
-                self.inventory.set_variable(host, "ansible_host", protect_value(address))
+            if address := find_address(candidate.instance, self.get_option("connect_with")):
+                self.inventory.set_variable(name, "ansible_host", protect_value(address))
         except InvalidAddressError as error:
-            self._record_invalid_address(f"id {instance['id']}", error.reason, error.value)
+            self._record_invalid_address(f"id {candidate.instance_id}", error.reason, error.value)
         strict = self.get_option("strict")
-        self._compose_variables(host, variables, strict)
+        self._compose_variables(name, variables, strict)
         # A static inventory knows better, also what a variable of another type is merged with.
-        host_object.vars.update(declared)
-        known = {**variables, **host_object.vars}
-        self._add_host_to_composed_groups(self.get_option("groups"), known, host, strict=strict, fetch_hostvars=False)
+        host.vars.update(declared)
+        known = {**variables, **host.vars}
+        self._add_host_to_composed_groups(self.get_option("groups"), known, name, strict=strict, fetch_hostvars=False)
         self._add_host_to_keyed_groups(
-            self.get_option("keyed_groups"), known, host, strict=strict, fetch_hostvars=False
+            self.get_option("keyed_groups"), known, name, strict=strict, fetch_hostvars=False
         )
-        return {variable: value for variable, value in host_object.vars.items() if variable not in declared}
+        return host, {variable: value for variable, value in host.vars.items() if variable not in declared}
+
+    def _set_variables(self, host: Host, variables: dict[str, t.Any]) -> None:
+        """Sets the variables that come from the service.
+
+        Not with inventory.set_variable(), which tags each value with the file name, and validates each name anew: that
+        takes half of the time of adding a large fleet.
+        """
+        if variables.keys() <= self._valid_names and variables.keys().isdisjoint(host.vars):
+            host.vars.update(variables)
+            return
+        for variable, value in variables.items():
+            host.set_variable(variable, value)
+        self._valid_names.update(variables)
 
     def _compose_variables(self, host: str, variables: dict[str, t.Any], strict: bool) -> None:
         """Sets the variables of C(compose), and marks them unsafe: they may hold text of the service."""
+        if not self.get_option("compose"):
+            return
         self._set_composite_vars(self.get_option("compose"), variables, host, strict=strict)
         composed = self.inventory.get_host(host).vars
-        for name in set(self.get_option("compose") or {}) & set(composed):
+        for name in set(self.get_option("compose")) & set(composed):
             if name in ADDRESS_VARIABLES and str(composed[name]).startswith("-"):
                 self._record_invalid_address(host, "its value from compose begins with a dash", composed.pop(name))
             else:
                 self.inventory.set_variable(host, name, protect_value(composed[name]))
+
+    def _find_candidate(self, instance: Resource) -> Candidate | None:
+        """Returns what was prepared while the list was read, or prepares it now."""
+        instance_id = str(instance["id"])
+        if instance_id not in self._candidates:
+            self._candidates[instance_id] = self._prepare(instance)
+        return self._candidates[instance_id]
+
+    def _prepare(self, instance: Resource) -> Candidate | None:
+        """Returns the host to add, or None if C(filters) exclude the instance."""
+        variables = build_host_variables(instance, self.get_option("hostvars_prefix"))
+        if not self._matches_filters(variables):
+            return None
+        return Candidate(str(instance["id"]), instance, variables, self._find_host_name(instance, variables))
 
     def _matches_filters(self, variables: dict[str, t.Any]) -> bool:
         for condition in self.get_option("filters"):
@@ -476,6 +563,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 def _shorten_path(path: str) -> str:
     """Returns a path below the current folder relative to it."""
     return os.path.relpath(path) if os.path.abspath(path).startswith(os.path.join(os.getcwd(), "")) else path
+
+
+def _add_details(client: Client, instances: list[Resource], cache: DetailCache) -> list[Resource]:
+    """Returns the instances with their detail fields, without those deleted since they were listed."""
+    known = {str(instance["id"]): cache.find(instance) for instance in instances}
+    missing = [instance for instance in instances if known[str(instance["id"])] is None]
+    for listed, detail in stream_details(client, missing):
+        if detail is not None:
+            cache.add(listed, detail, time.time())
+            known[str(listed["id"])] = {**listed, **detail}
+    return [instance for instance in known.values() if instance is not None]
 
 
 def _find_unknown(names: t.Iterable[object], definitions: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:

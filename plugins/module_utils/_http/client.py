@@ -29,7 +29,7 @@ from .._errors import (
 from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
-from .list_reader import read_list
+from .list_reader import ItemsHandler, read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
@@ -98,13 +98,15 @@ class Client:
         """Returns the object at ``path``, which needs no id: an account has one of it."""
         return self._send_with_retries(Request("GET", path), parse_object)
 
-    def fetch_all(self, path: str, *, retry_timeout: float | None = None) -> list[Resource]:
-        """Returns every item of the list at ``path``, sorted by id.
+    def fetch_all(
+        self, path: str, *, retry_timeout: float | None = None, on_items: ItemsHandler = lambda _items: None
+    ) -> list[Resource]:
+        """Returns every item of the list at ``path``, sorted by id. ``on_items``: see :func:`read_list`.
 
         Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
         """
         fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, retry_timeout)
-        return sorted(read_list(f"GET {path}", fetch_page), key=id_sort_key)
+        return sorted(read_list(f"GET {path}", fetch_page, on_items=on_items), key=id_sort_key)
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""

@@ -65,6 +65,7 @@ class SharedRateBudget:
         self._state_dir = state_dir
         self._may_create = may_create
         self._lock = threading.Lock()
+        self._update_lock = threading.Lock()
         self._is_open = False
         self._open_folder: StateFolder | None = None
 
@@ -104,7 +105,8 @@ class SharedRateBudget:
         if folder is None:
             return None
         try:
-            with folder.locked(self._name, timeout=LOCK_TIMEOUT) as file:
+            # Threads of this process queue here: those that wait for the lock of a file have to poll.
+            with self._update_lock, folder.locked(self._name, timeout=LOCK_TIMEOUT) as file:
                 limiter = _read_limiter(file)
                 _drop_dead_processes(limiter)
                 result = change(limiter, self._clock())

@@ -101,5 +101,10 @@ def fetch_details(client: Client, instances: list[Resource]) -> list[Resource]:
 
     Fields that the detail lacks keep the value of the list (contract U23).
     """
+    return [{**listed, **detail} for listed, detail in stream_details(client, instances) if detail is not None]
+
+
+def stream_details(client: Client, instances: list[Resource]) -> t.Iterator[tuple[Resource, Resource | None]]:
+    """Yields each instance with its detail, None if it was deleted, as soon as it is read."""
     details = map_ordered(lambda instance: fetch_instance(client, instance["id"]), instances)
-    return [{**listed, **detail} for listed, detail in zip(instances, details, strict=True) if detail is not None]
+    return zip(instances, details, strict=True)
