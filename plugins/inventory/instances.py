@@ -178,6 +178,7 @@ compose:
 """
 
 import contextlib
+import gc
 import hashlib
 import json
 import os
@@ -286,10 +287,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             require_library()
             settings = parse_settings({name: self.get_option(name) for name in SETTINGS}, self._warn)
             self._require_valid_prefix()
-            listed = self._load_instances(settings, self.get_cache_key(path), cache)
-            for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):
-                self._warn(warning)
-            self._add_hosts(listed.instances, settings.api_url)
+            with _hosts_not_garbage_collected():
+                listed = self._load_instances(settings, self.get_cache_key(path), cache)
+                for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):
+                    self._warn(warning)
+                self._add_hosts(listed.instances, settings.api_url)
         except (ClawHostersError, DuplicateNamesError) as error:
             raise AnsibleParserError(f"{self._source}: {error}") from None
 
@@ -558,6 +560,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _record_invalid_address(self, owner: str, reason: str, value: object) -> None:
         """Collects invalid addresses, for one warning per reason."""
         self._invalid_addresses.setdefault(reason, []).append(f"{one_line(value, 80)} ({one_line(owner, 80)})")
+
+
+@contextlib.contextmanager
+def _hosts_not_garbage_collected() -> t.Iterator[None]:
+    """Exempts the hosts that the block adds from Python's garbage collection.
+
+    It would walk over all of them again and again, in the block and in the rest of the run: an eighth of the time of a
+    large inventory.
+    """
+    gc.unfreeze()  # A refreshed inventory replaces the hosts of the one before, which are garbage then.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
 
 
 def _shorten_path(path: str) -> str:
