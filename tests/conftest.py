@@ -7,11 +7,16 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import hypothesis
 import pytest
 
+if t.TYPE_CHECKING:
+    from support.stores import StorePlace
+
 from simulator.handle import Simulator
+from support.postgres import Postgres
 from support.users import Owners
 
 # How long an example takes says more of the machine than of the code.
@@ -65,3 +70,23 @@ def simulator(simulator_process: Simulator) -> Simulator:
 def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
     """Gives files to another user."""
     return Owners(monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> t.Iterator[Postgres]:
+    """One server for all tests of a worker."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["folder", "database"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> t.Iterator[StorePlace]:
+    """A place for a store of each kind, empty."""
+    # The collection can't be imported before pytest-ansible has set up its path.
+    from support.stores import database_place, folder_place
+
+    if request.param == "folder":
+        yield folder_place(tmp_path / "state")
+        return
+    with database_place(request.getfixturevalue("postgres")) as place:
+        yield place

@@ -22,8 +22,10 @@ class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result of the module."""
         result = super().run(tmp, task_vars)
+        task = self._task
         # With failed_when, the task may count as ok. Then Ansible shows the diff.
-        if result.get("failed") and result.get("changed") and self._task.diff and not self._task.failed_when:
+        is_shown = task.diff and not task.failed_when and not task.no_log
+        if is_shown and result.get("failed") and result.get("changed"):
             # On standard error, since standard output may be the JSON of a callback (interface 1a).
             self._display.display(_format_diff(**result["diff"]), stderr=True)
         return result

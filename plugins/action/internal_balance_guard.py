@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import ControllerAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import InternalAction
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import balance_guard
 
 
-class ActionModule(ControllerAction):
+class ActionModule(InternalAction):
     """Runs a step of the role balance_guard."""
 
     MODULE = balance_guard
-
-    _supports_async = False

@@ -6,13 +6,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import ControllerAction
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import InternalAction
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
 
 
-class ActionModule(ControllerAction):
+class ActionModule(InternalAction):
     """Writes the page of the role fleet_report."""
 
     MODULE = fleet_report
-
-    _supports_async = False

@@ -66,8 +66,29 @@ options:
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
+  state_database:
+    description:
+      - A PostgreSQL connection, as URI or keyword string of libpq. Then rate budget, journal and cursors are in this
+        database, for all machines that name it, and O(state_dir) is not needed.
+      - What it leaves out comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
+      - Over a network, the certificate and the name of the server are verified, unless it says otherwise.
+      - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
+      - Needs C(psycopg) 3.1 or newer.
+      - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
+    type: str
+  server_filters:
+    description:
+      - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
+        instance costs a few requests in an account of any size, if the service supports it; undocumented.
+      - What the service ignores costs nothing. What it rejects with 400 or 422 is sent once in a task, and the list is
+        read again without.
+      - Every response is checked, and the whole list is read before anything is reported as missing.
+      - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
+    type: bool
+    default: false
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2), on the controller
+  - psycopg >= 3.1, on the controller, if O(state_database) is used
 """
 
     PLUGIN = r"""
@@ -136,6 +157,29 @@ options:
     default: ~/.ansible/clawhosters
     env:
       - name: CLAWHOSTERS_STATE_DIR
+  state_database:
+    description:
+      - A PostgreSQL connection, as URI or keyword string of libpq. Then rate budget, journal and cursors are in this
+        database, for all machines that name it, and O(state_dir) is not needed.
+      - What it leaves out comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
+      - Over a network, the certificate and the name of the server are verified, unless it says otherwise.
+      - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
+      - Needs C(psycopg) 3.1 or newer.
+    type: str
+    env:
+      - name: CLAWHOSTERS_STATE_DATABASE
+  server_filters:
+    description:
+      - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
+        instance costs a few requests in an account of any size, if the service supports it; undocumented.
+      - What the service ignores costs nothing. What it rejects with 400 or 422 is sent once in a task, and the list is
+        read again without.
+      - Every response is checked, and the whole list is read before anything is reported as missing.
+    type: bool
+    default: false
+    env:
+      - name: CLAWHOSTERS_SERVER_FILTERS
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2)
+  - psycopg >= 3.1, if O(state_database) is used
 """

@@ -13,7 +13,8 @@ options:
   wait:
     description:
       - Wait until the state is reached. The service responds before that.
-      - Every ten seconds a line on standard error shows the progress; E(CLAWHOSTERS_PROGRESS=0) disables it.
+      - Every ten seconds a line on standard error shows the progress; E(CLAWHOSTERS_PROGRESS=0) disables it. If the
+        service does not answer, the line says since when, and why.
     type: bool
     default: true
   wait_timeout:

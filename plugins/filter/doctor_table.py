@@ -10,9 +10,10 @@ DOCUMENTATION = r"""
 name: doctor_table
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Format the findings of the doctor as a table (internal to the playbook doctor)
+short_description: Format the findings of the doctor as a table
 description:
-  - Internal to the playbook C(clawhosters.cloud.doctor), which is its only user.
+  - Formats the findings of M(clawhosters.cloud.claw_doctor_info) as a table of at most 80 columns, worst first. The
+    playbook C(clawhosters.cloud.doctor) shows it.
 options:
   _input:
     description:

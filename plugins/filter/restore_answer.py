@@ -10,9 +10,10 @@ DOCUMENTATION = r"""
 name: restore_answer
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Return the text that confirms the restore of an instance (internal to the role restore)
+short_description: Return the text that confirms the restore of an instance
 description:
-  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
+  - Returns the value of O(clawhosters.cloud.restore#role:main:restore_confirm) for one instance, for a play that runs
+    the role P(clawhosters.cloud.restore#role) without a person, after checks of its own.
 positional: instances
 options:
   _input:
@@ -28,10 +29,15 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Restore the instance without a prompt
+- name: Read all instances
+  clawhosters.cloud.claw_instance_info:
+  register: fleet
+
+- name: Restore an instance without a prompt
   ansible.builtin.include_role:
     name: clawhosters.cloud.restore
   vars:
+    restore_instance_ids: ["{{ instance.id }}"]
     restore_confirm: "{{ instance | clawhosters.cloud.restore_answer(fleet.instances) }}"
 """
 

@@ -203,12 +203,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
     build_filter_warnings,
+    choose_params,
     collect_values,
     matches_filter,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import stream_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (
@@ -228,6 +230,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import
     build_host_variables,
     find_address,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import OUTAGE_PATH
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value, trust_template
 
 SETTINGS = tuple(API.options)
@@ -260,6 +263,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     NAME = "clawhosters.cloud.instances"
 
+    inventory: t.Any
+
     def __init__(self) -> None:
         super().__init__()
         self._source = ""
@@ -285,10 +290,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config = self._read_config_data(path)
             self._require_known_options(config)
             require_library()
-            settings = parse_settings({name: self.get_option(name) for name in SETTINGS}, self._warn)
+            values = {name: self.get_option(name) for name in SETTINGS}
+            settings = parse_settings(values, self._warn)
             self._require_valid_prefix()
             with _hosts_not_garbage_collected():
-                listed = self._load_instances(settings, self.get_cache_key(path), cache)
+                with open_store(values, outage_path=OUTAGE_PATH) as store:
+                    client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
+                    listed = self._load_instances(client, self.get_cache_key(path), cache)
                 for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):
                     self._warn(warning)
                 self._add_hosts(listed.instances, settings.api_url)
@@ -348,15 +356,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"ansible-doc -t inventory {self.NAME} lists the options."
             )
 
-    def _load_instances(self, settings: Settings, cache_key: str, cache: bool) -> InstanceList:
+    def _load_instances(self, client: Client, cache_key: str, cache: bool) -> InstanceList:
         """Returns the instances with a wanted status, from Ansible's cache if possible."""
+        settings = client.settings
         details_key = f"{cache_key}_{self._fingerprint(settings, 'details')}"
         if not self.get_option("cache"):
-            return self._fetch_instances(settings, details_key, cache)
+            return self._fetch_instances(client, details_key, cache)
         key = f"{cache_key}_{self._fingerprint(settings, *sorted(self.get_option('statuses')), self._needs_details())}"
         if cache and (cached := _parse_cached(self._cache.get(key))) is not None:
             return cached
-        listed = self._fetch_instances(settings, details_key, cache)
+        listed = self._fetch_instances(client, details_key, cache)
         # As text: Ansible's cache takes some keys of an object for tags, one of which marks text as trusted.
         self._cache[key] = json.dumps(listed._asdict())
         return listed
@@ -366,21 +375,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         parts = (settings.api_url, settings.api_key, *selection)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
-    def _fetch_instances(self, settings: Settings, details_key: str, cache: bool) -> InstanceList:
-        client = Client(settings, progress=display_progress(self.display), warn=self._warn)
+    def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:
         wanted = self._wanted()
 
         def prepare(items: list[Resource]) -> None:
             matching = [item for item in items if matches_filter(item, wanted)]
             self._candidates.update({str(item["id"]): self._prepare(item) for item in matching})
 
-        if not self._needs_details():
-            # Preparing the hosts of a page hides the latency of the next ones.
-            every = client.fetch_all("/instances", on_items=prepare)
-            instances = [instance for instance in every if matches_filter(instance, wanted)]
-        else:
-            every = client.fetch_all("/instances")
-            instances = [instance for instance in every if matches_filter(instance, wanted)]
+        # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
+        on_items = None if self._needs_details() else prepare
+        every = list_instances(client, choose_params(None, wanted), on_items=on_items)
+        instances = [instance for instance in every if matches_filter(instance, wanted)]
+        if self._needs_details():
             with self._open_detail_cache(details_key, every, may_read=cache) as details:
                 instances = _add_details(client, instances, details)
             instances = [instance for instance in instances if matches_filter(instance, wanted)]
@@ -400,13 +406,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return
         options = {"_uri": self.get_option("cache_connection"), "_prefix": self.get_option("cache_prefix")}
         given = {name: value for name, value in options.items() if value is not None}
-        store = get_cache_plugin(self.get_option("cache_plugin"), _timeout=max_age, **given)
-        details = DetailCache(store.get(key) if may_read else None, every, max_age, time.time())
+        plugin = get_cache_plugin(self.get_option("cache_plugin"), _timeout=max_age, **given)
+        details = DetailCache(plugin.get(key) if may_read else None, every, max_age, time.time())
         try:
             yield details
         finally:
-            store[key] = details.as_text()
-            store.set_cache()
+            plugin[key] = details.as_text()
+            plugin.set_cache()
 
     def _wanted(self) -> dict[str, list[str] | None]:
         statuses = self.get_option("statuses")
@@ -464,17 +470,20 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         host = self.inventory.get_host(name)
         declared = find_declared(host)
         self._set_variables(host, variables)
-        try:
-            if address := find_address(candidate.instance, self.get_option("connect_with")):
-                self.inventory.set_variable(name, "ansible_host", protect_value(address))
-        except InvalidAddressError as error:
-            self._record_invalid_address(f"id {candidate.instance_id}", error.reason, error.value)
         strict = self.get_option("strict")
-        self._compose_variables(name, variables, strict)
-        # A static inventory knows better, also what a variable of another type is merged with.
-        host.vars.update(declared)
-        known = {**variables, **host.vars}
-        self._add_host_to_composed_groups(self.get_option("groups"), known, name, strict=strict, fetch_hostvars=False)
+        with self._only_hosts():
+            try:
+                if address := find_address(candidate.instance, self.get_option("connect_with")):
+                    self.inventory.set_variable(name, "ansible_host", protect_value(address))
+            except InvalidAddressError as error:
+                self._record_invalid_address(f"id {candidate.instance_id}", error.reason, error.value)
+            self._compose_variables(name, variables, strict)
+            # A static inventory knows better, also what a variable of another type is merged with.
+            host.vars.update(declared)
+            known = {**variables, **host.vars}
+            self._add_host_to_composed_groups(
+                self.get_option("groups"), known, name, strict=strict, fetch_hostvars=False
+            )
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), known, name, strict=strict, fetch_hostvars=False
         )
@@ -492,6 +501,16 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for variable, value in variables.items():
             host.set_variable(variable, value)
         self._valid_names.update(variables)
+
+    @contextlib.contextmanager
+    def _only_hosts(self) -> t.Iterator[None]:
+        """In the block, a name in the inventory is a host's: Ansible prefers a group of the same name."""
+        inventory = self.inventory
+        self.inventory = _HostInventory(inventory)
+        try:
+            yield
+        finally:
+            self.inventory = inventory
 
     def _compose_variables(self, host: str, variables: dict[str, t.Any], strict: bool) -> None:
         """Sets the variables of C(compose), and marks them unsafe: they may hold text of the service."""
@@ -578,6 +597,24 @@ def _hosts_not_garbage_collected() -> t.Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
+
+
+class _HostInventory:
+    """An inventory that sets variables of hosts, and adds hosts to groups."""
+
+    def __init__(self, inventory: t.Any) -> None:
+        self._inventory = inventory
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._inventory, name)
+
+    def add_child(self, group: str, child: str) -> None:
+        """Adds a host to a group."""
+        self._inventory.add_host(child, group)
+
+    def set_variable(self, entity: str, varname: str, value: t.Any) -> None:
+        """Sets a variable of a host."""
+        self._inventory.get_host(entity).set_variable(varname, value)
 
 
 def _shorten_path(path: str) -> str:

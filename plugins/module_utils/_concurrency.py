@@ -26,9 +26,26 @@ class Cancelled(Exception):
     """The result of this call is no longer needed."""
 
 
+class _Cancellation(threading.Event):
+    """Set when the results of some calls are no longer needed, those of calls within these calls included."""
+
+    def __init__(self, outer: _Cancellation | None) -> None:
+        super().__init__()
+        self._inner: list[_Cancellation] = []
+        if outer is not None:
+            outer._inner.append(self)
+            if outer.is_set():
+                self.set()
+
+    def set(self) -> None:
+        super().set()
+        for inner in self._inner:
+            inner.set()
+
+
 def sleep(seconds: float) -> None:
     """Sleeps. Within a call of :func:`map_ordered`, raises Cancelled as soon as the result is no longer needed."""
-    cancelled: threading.Event | None = getattr(_current_call, "cancelled", None)
+    cancelled = _cancellation()
     if cancelled is None:
         time.sleep(seconds)
     elif cancelled.wait(seconds):
@@ -38,6 +55,17 @@ def sleep(seconds: float) -> None:
 def raise_if_cancelled() -> None:
     """Raises Cancelled within a call of :func:`map_ordered` whose result is no longer needed."""
     sleep(0)
+
+
+def _cancellation() -> _Cancellation | None:
+    """Returns the cancellation of the call of :func:`map_ordered` that runs in this thread, or None."""
+    return getattr(_current_call, "cancelled", None)
+
+
+def run_parallel(first: t.Callable[[], Argument], second: t.Callable[[], Value]) -> tuple[Argument, Value]:
+    """Runs two calls in parallel and returns both results. Raises the error of the first, or else of the second."""
+    results = tuple(map_ordered(lambda call: call(), (first, second)))
+    return t.cast("tuple[Argument, Value]", results)
 
 
 def map_ordered(
@@ -53,7 +81,7 @@ def map_ordered(
     if len(first) < 2:
         yield from map(function, chain(first, rest))
         return
-    cancelled = threading.Event()
+    cancelled = _Cancellation(_cancellation())
     with ThreadPoolExecutor(len(first), initializer=setattr, initargs=(_current_call, "cancelled", cancelled)) as pool:
         pending: deque[Future[Value]] = deque(pool.submit(function, argument) for argument in first)
         try:

@@ -12,6 +12,8 @@ from __future__ import annotations
 import difflib
 import json
 import typing as t
+from dataclasses import dataclass
+from datetime import datetime
 
 MASK = "********"
 """Replaces a secret."""
@@ -22,8 +24,11 @@ SERVICE_TEXT_LIMIT = 200
 MESSAGE_LIMIT = 4000
 """Characters of a whole message."""
 
-_SIMILAR = 0.8
+_SIMILAR_NAME = 0.8
 """Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
+
+_SIMILAR_FIELD = 0.6
+"""The same for fields and options, which are few and chosen to differ."""
 
 
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
@@ -52,24 +57,38 @@ def format_list(texts: t.Iterable[str], limit: int) -> str:
     return ", ".join(every[:limit]) + more
 
 
-def with_suggestion(name: str, known: t.Iterable[str]) -> str:
-    """Returns ``name``, with a similar one of the ``known`` names if there is one: ``tire (do you mean tier?)``."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"{name} (do you mean {near[0]}?)" if near else name
+def format_count(number: int, noun: str) -> str:
+    """Returns ``1 instance`` or ``3 instances``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def find_similar(name: str, known: t.Iterable[str]) -> str | None:
+def with_suggestion(field: str, known: t.Iterable[str]) -> str:
+    """Returns ``field``, with a similar one of the ``known`` fields if there is one: ``tire (did you mean tier?)``."""
+    similar = find_similar(field, known, _SIMILAR_FIELD)
+    return f"{field} (did you mean {similar}?)" if similar else field
+
+
+def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAME) -> str | None:
     """Returns the name in ``known`` that ``name`` is probably a misspelling of; None if there is none.
 
     Names with other digits are other names: ``worker-2`` is no misspelling of ``worker-1``.
     """
     by_folded = {one.casefold(): one for one in known if _digits(one) == _digits(name)}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=_SIMILAR)
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
     return by_folded[near[0]] if near else None
 
 
 def _digits(name: str) -> str:
     return "".join(character for character in name if character.isdigit())
+
+
+@dataclass(frozen=True)
+class LastSeen:
+    """The last response of a wait: the resource, its condition in words, and the time."""
+
+    resource: t.Any
+    condition: str
+    at: datetime
 
 
 class ClawHostersError(Exception):
@@ -78,9 +97,25 @@ class ClawHostersError(Exception):
 
     may_have_been_sent = True
     """False if the request did not reach the service, so that nothing was executed."""
+    kind = "other"
+    """The kind of error in results: ``unauthorized``, ``forbidden``, ``unreachable``, ``timeout`` or ``other``."""
+    cause: ClawHostersError | None = None
+    """The error behind this one."""
+    last_seen: LastSeen | None = None
+    """Set if the error ended a wait."""
 
     def __init__(self, message: object = "") -> None:
         super().__init__(one_line(message, MESSAGE_LIMIT))
+
+    @property
+    def reason(self) -> str:
+        """The error in a few words, for progress lines."""
+        return str(self)
+
+    @property
+    def response(self) -> ApiError | None:
+        """The error response of the service behind this error, if there is one."""
+        return self.cause.response if self.cause else None
 
     def add(self, sentence: str) -> None:
         """Appends a sentence to the message."""
@@ -106,19 +141,30 @@ class RefusedError(ClawHostersError):
 class TransportError(ClawHostersError):
     """No usable response arrived. ``sent`` is False for an unknown host or a refused connection."""
 
-    def __init__(self, message: str, *, sent: bool) -> None:
+    kind = "unreachable"
+
+    def __init__(self, message: str, *, sent: bool, reason: str = "") -> None:
         super().__init__(message)
         self.may_have_been_sent = sent
+        self._reason = reason
+
+    @property
+    def reason(self) -> str:
+        """The error in a few words, for progress lines."""
+        return self._reason or str(self)
 
 
 class TlsError(ClawHostersError):
     """The certificate is not trusted, or there is no TLS. Nothing was sent."""
 
     may_have_been_sent = False
+    kind = "unreachable"
 
 
 class ResponseError(ClawHostersError):
     """The response can't be used: wrong shape, incomplete list, or a redirect."""
+
+    kind = "unreachable"
 
 
 class RedirectedError(ResponseError):
@@ -132,28 +178,34 @@ class RedirectedError(ResponseError):
 class MalformedResponseError(ResponseError):
     """The response is truncated or empty. A retry may succeed."""
 
+    reason = "unusable response"
+
 
 class IncompleteListError(ResponseError):
     """A list could not be read completely (contract 4.4)."""
+
+    reason = "the list changes while it is read"
 
 
 class PartialError(ClawHostersError):
     """The task failed; ``result`` holds what is known or was done.
 
-    ``cause``: the error that stopped it. If it is an ApiError, it becomes ``error`` of the result.
+    ``cause``: the error that stopped it. The error response behind it becomes ``error`` of the result.
     """
 
     def __init__(self, message: str, result: dict[str, t.Any], cause: ClawHostersError | None = None) -> None:
         super().__init__(message)
-        self.result = {**result, "error": cause.as_dict()} if isinstance(cause, ApiError) else result
+        self.cause = cause
+        self.result = {**result, "error": self.response.as_dict()} if self.response else result
 
 
 class WaitTimeoutError(ClawHostersError):
-    """The wanted state was not reached in time. ``last`` is the last state."""
+    """The wanted state was not reached in time. ``cause``: the error of the last poll, if there was no answer."""
 
-    def __init__(self, message: str, last: t.Any = None) -> None:
+    def __init__(self, message: str, cause: ClawHostersError | None = None) -> None:
         super().__init__(message)
-        self.last = last
+        self.cause = cause
+        self.kind = "unreachable" if cause else "timeout"
 
 
 class ApiError(ClawHostersError):
@@ -185,6 +237,16 @@ class ApiError(ClawHostersError):
             description += f" ({text})"
         super().__init__(f"{request} was answered with {description.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
 
+    @property
+    def reason(self) -> str:
+        """Status and code."""
+        return " ".join(map(str, filter(None, (self.status, one_line(self.code or "")))))
+
+    @property
+    def response(self) -> ApiError:
+        """The error itself."""
+        return self
+
     def as_dict(self) -> dict[str, t.Any]:
         """Returns the ``error`` of a failed task (interface 2)."""
         return {
@@ -199,6 +261,7 @@ class ApiError(ClawHostersError):
 class UnauthorizedError(ApiError):
     """401: the key is missing, wrong, revoked or expired."""
 
+    kind = "unauthorized"
     hint = (
         "Check the API key (api_key, api_key_file, CLAWHOSTERS_API_KEY); "
         "create keys under Dashboard > Settings > API Keys."
@@ -208,6 +271,7 @@ class UnauthorizedError(ApiError):
 class ForbiddenError(ApiError):
     """403: the key is valid but has no permission for this."""
 
+    kind = "forbidden"
     hint = "The key is valid but has no permission for this."
 
 
@@ -224,12 +288,14 @@ class UnprocessableError(ApiError):
 class RateLimitedError(ApiError):
     """429: the rate limit is exceeded. Nothing was executed."""
 
+    kind = "unreachable"
     hint = "Try again when the rate limit has reset, or increase retry_timeout."
 
 
 class ServerError(ApiError):
     """5xx: an error of the service or of a proxy in front of it."""
 
+    kind = "unreachable"
     hint = "This is an error of the service; try again later."
 
 

@@ -6,15 +6,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import typing as t
+from dataclasses import dataclass
 
 from . import _concurrency as concurrency
 
 REPORT_INTERVAL = 10.0
 MIN_SLEEP = 1e-4
 """Seconds. A shorter sleep is a rounding error and may not advance the clock."""
+
+
+@dataclass(eq=False)
+class InterruptNote:
+    """What Ctrl-C shows: what was done until then, and what to do. Empty for nothing."""
+
+    text: str
 
 
 class Progress:
@@ -32,14 +41,33 @@ class Progress:
         self.clock = clock
         self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
+        self._interrupt_notes: list[InterruptNote] = []
         self._epoch = time.time() - clock()
 
     def now(self) -> float:
         """Returns Unix time as advanced by ``clock``: jumps of the system clock have no effect."""
         return self._epoch + self.clock()
 
-    def sleep(self, seconds: float, what: str, *, since: float, limit: float) -> None:
-        """Sleeps ``seconds`` of a wait that began at ``since`` (by ``clock``) and lasts at most ``limit``."""
+    @property
+    def interrupt_notes(self) -> list[str]:
+        """Texts to show if the task is interrupted now."""
+        return [note.text for note in self._interrupt_notes if note.text]
+
+    @contextlib.contextmanager
+    def if_interrupted(self, text: str) -> t.Iterator[InterruptNote]:
+        """During the block, Ctrl-C shows ``text``, or what the block sets in the note later."""
+        note = InterruptNote(text)
+        self._interrupt_notes.append(note)
+        try:
+            yield note
+        finally:
+            self._interrupt_notes.remove(note)
+
+    def sleep(self, seconds: float, what: t.Callable[[float], str], *, since: float, limit: float) -> None:
+        """Sleeps ``seconds`` of a wait that began at ``since`` (by ``clock``) and lasts at most ``limit``.
+
+        ``what`` returns what the wait is for at a time of ``clock``.
+        """
         end = self.clock() + seconds
         self._report_overdue(what, since=since, limit=limit)
         while (remaining := end - self.clock()) > MIN_SLEEP:
@@ -50,15 +78,15 @@ class Progress:
             if waited + step >= next_report - 1e-3:
                 self._report_wait(what, next_report, since=since, limit=limit)
 
-    def _report_overdue(self, what: str, *, since: float, limit: float) -> None:
+    def _report_overdue(self, what: t.Callable[[float], str], *, since: float, limit: float) -> None:
         """Shows a line that became due outside of a sleep, for example during a slow response."""
         due = (self.clock() - since) // REPORT_INTERVAL * REPORT_INTERVAL
         if due > self._reported.get(since, 0.0):
             self._report_wait(what, due, since=since, limit=limit)
 
-    def _report_wait(self, what: str, seconds: float, *, since: float, limit: float) -> None:
+    def _report_wait(self, what: t.Callable[[float], str], seconds: float, *, since: float, limit: float) -> None:
         self._reported[since] = seconds
-        self.report(f"{what}, {seconds:.0f} s of at most {limit:.0f} s")
+        self.report(f"{what(since + seconds)}, {seconds:.0f} s of at most {limit:.0f} s")
 
     def report(self, line: str) -> None:
         """Shows a line, unless another thread has just shown the same one."""
@@ -99,4 +127,4 @@ class Deadline:
     def sleep(self, seconds: float, what: str) -> None:
         """Sleeps, and shows ``what`` the wait is for."""
         with self._wait_timer.waiting(self._progress.clock):
-            self._progress.sleep(seconds, what, since=self._started, limit=self._limit)
+            self._progress.sleep(seconds, lambda _now: what, since=self._started, limit=self._limit)

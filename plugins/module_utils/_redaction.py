@@ -109,10 +109,9 @@ def _character_pattern(character: str) -> str:
     escaped = "".join(rf"\\{{1,8}}u{_hex(units[at : at + 2])}" for at in range(0, len(units), 2))
     percent = "".join(f"%(?:25){{0,4}}{_hex(bytes([byte]))}" for byte in character.encode(errors="surrogatepass"))
     code = ord(character)
-    # Each alternative begins with a fixed character, which makes the search fast.
+    # Each alternative begins with a fixed character, which makes the search fast. The long ones come first: the plain
+    # form of a backslash would match the first character of its escape, and leave the rest.
     forms = [
-        plain,
-        rf"\\{{1,8}}{plain}",
         escaped,
         percent,
         rf"&(?:amp;){{0,4}}#0{{0,6}}{code};?",
@@ -122,6 +121,7 @@ def _character_pattern(character: str) -> str:
         forms.append(rf"\\{{1,8}}x{_hex(bytes([code]))}")
     if name := _ENTITIES.get(character):
         forms.append(f"&(?:amp;){{0,4}}{name};?")
+    forms += [rf"\\{{1,8}}{plain}", plain]
     return f"(?:{'|'.join(forms)})"
 
 

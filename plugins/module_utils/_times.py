@@ -63,6 +63,12 @@ def format_iso(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
+def format_time_of_day(time: datetime, now: datetime | None = None) -> str:
+    """Returns the time of day for messages: ``16:26:03 UTC``, with the date if it is not today."""
+    time, today = time.astimezone(UTC), (now or datetime.now(UTC)).astimezone(UTC).date()
+    return f"{time:%H:%M:%S} UTC" if time.date() == today else f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def format_duration(duration: timedelta) -> str:
     """Returns a readable duration: ``3 d 4 h``, ``5 h 20 min``, ``12 min``, ``40 s``."""
     seconds = max(int(duration.total_seconds()), 0)

@@ -7,16 +7,20 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import UTC, datetime
 
 from ._errors import (
     ClawHostersError,
     IncompleteListError,
+    LastSeen,
+    MalformedResponseError,
     RateLimitedError,
     ServerError,
     TransportError,
     WaitTimeoutError,
 )
 from ._progress import Progress
+from ._times import format_time_of_day
 
 INITIAL_INTERVAL = 2.0
 MAX_INTERVAL = 15.0
@@ -27,7 +31,26 @@ LOW_REMAINING = 10
 SECONDS_PER_REQUEST = 0.6
 """100 requests a minute (contract 1)."""
 
+_TEMPORARY = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
+"""Errors after which a wait polls again."""
+
 State = t.TypeVar("State")
+
+
+class _Poll(t.NamedTuple):
+    """The last answer: name, condition, and its time by the clock. ``error``: why there is none since."""
+
+    name: str
+    condition: str
+    answered_at: float
+    error: ClawHostersError | None = None
+
+    def format(self, now: float) -> str:
+        """Returns what is known at the time ``now`` of the clock, for progress lines."""
+        if self.error is None:
+            return f"{self.name}: {self.condition}"
+        seconds = max(now - self.answered_at, 0.0)
+        return f"{self.name}: no answer for {seconds:.0f} s ({self.error.reason}); last seen {self.condition}"
 
 
 class Waiter:
@@ -52,36 +75,50 @@ class Waiter:
 
     def until(
         self,
+        last: State,
         fetch: t.Callable[[float], State],
         is_done: t.Callable[[State], bool],
-        describe: t.Callable[[State], str],
+        describe: t.Callable[[State], tuple[str, str]],
         goal: str,
     ) -> State:
         """Calls ``fetch`` at growing intervals until ``is_done`` is true for its result, and returns that.
 
-        ``fetch`` gets the seconds left. ``is_done`` may raise to give up early. Temporary errors of the service do not
-        end the wait. On timeout, raises WaitTimeoutError with the last state, or the error of the last poll.
+        ``last`` is the state known so far. ``fetch`` gets the seconds left. ``is_done`` may raise to give up early.
+        ``describe`` returns name and condition. Temporary errors of the service do not end the wait: progress lines
+        then say since when there is no answer, and why. Raises WaitTimeoutError on timeout. Every error has the last
+        state as ``last_seen``.
         """
         interval = INITIAL_INTERVAL
-        description = f"no response yet, waiting until it is {goal}"
-        while True:
-            state: State | None = None
-            last_error: ClawHostersError | None = None
-            try:
-                state = fetch(max(self.seconds_left, 0.0))
-            except (TransportError, RateLimitedError, ServerError, IncompleteListError) as error:
-                last_error = error
-            else:
-                description = describe(state)
-                if is_done(state):
-                    return state
-            if self.seconds_left <= 0:
-                raise last_error or WaitTimeoutError(
-                    f"{description}, and not {goal} within {self.timeout:g} s (wait_timeout).", state
-                )
-            delay = min(self._poll_interval(interval), self.seconds_left)
-            self._progress.sleep(delay, description, since=self._started, limit=self.timeout)
-            interval = min(interval * INTERVAL_MULTIPLIER, MAX_INTERVAL)
+        poll = _Poll(*describe(last), self._progress.clock())
+        last_seen = LastSeen(last, poll.condition, self._now())
+        try:
+            while True:
+                try:
+                    state = fetch(max(self.seconds_left, 0.0))
+                except _TEMPORARY as error:
+                    poll = poll._replace(error=error)
+                else:
+                    last_seen = LastSeen(state, describe(state)[1], self._now())
+                    if is_done(state):
+                        return state
+                    # `is_done` may have changed what is waited for.
+                    poll = _Poll(*describe(state), self._progress.clock())
+                if self.seconds_left <= 0:
+                    at = f" at {format_time_of_day(last_seen.at)}" if poll.error else ""
+                    raise WaitTimeoutError(
+                        f"{poll.format(self._progress.clock())}{at}, and not {goal} within {self.timeout:g} s "
+                        "(wait_timeout).",
+                        poll.error,
+                    )
+                delay = min(self._poll_interval(interval), self.seconds_left)
+                self._progress.sleep(delay, poll.format, since=self._started, limit=self.timeout)
+                interval = min(interval * INTERVAL_MULTIPLIER, MAX_INTERVAL)
+        except ClawHostersError as error:
+            error.last_seen = last_seen
+            raise
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._progress.now(), UTC)
 
     def _poll_interval(self, interval: float) -> float:
         remaining = self._requests_left()

@@ -13,7 +13,7 @@ version_added: 1.0.0
 description:
   - Restores an instance from a backup. Data newer than the backup is lost; as far as is known no copy is taken first.
   - Sends at most one restore of an instance for an incident, however often the task is run, also after a crash or
-    concurrently on one controller. A journal in O(state_dir) records it.
+    concurrently. A journal in O(state_dir) records it for one machine, in O(state_database) for many.
   - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
   - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way. If the
     outcome is unknown, it reads the instance, and fails unless the restore is visibly under way.
@@ -152,7 +152,7 @@ instance:
   sample: {id: 7, name: web-bot, status: running}
 restore:
   description: State of the restore.
-  returned: if the instance was found
+  returned: if the instance was found, or the journal holds its restore for this incident
   type: dict
   contains:
     incident:
@@ -170,11 +170,24 @@ restore:
         - V(completed), V(in_flight) if it was accepted and its end was not seen, V(failed) if the instance ended in an
           error, V(unknown) if the response was lost, or V(planned) in check mode.
       type: str
+    failure:
+      description:
+        - Why the outcome could not be read, else null. V(timeout) if it took longer than O(wait_timeout),
+          V(unreachable) if the service did not answer, V(unauthorized) or V(forbidden) if it no longer accepts the key,
+          or V(other).
+      type: str
+    last_seen:
+      description:
+        - What a wait that failed saw last of the instance, else null. It has C(status), C(health_status) and the
+          time C(at).
+      type: dict
   sample:
     incident: INC-2041
     sent_at: "2026-02-01T10:12:00+00:00"
     completed_at: "2026-02-01T10:14:30+00:00"
     outcome: completed
+    failure: null
+    last_seen: null
 diff:
   description: The backup that the instance is restored from, before and after.
   returned: if the instance was found
@@ -210,7 +223,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 
 SPEC = ArgumentSpec(
@@ -242,7 +254,7 @@ def run(context: ModuleContext) -> Result:
         expected_sent_at=params["expected_sent_at"],
     )
     incident = parse_operation_name("incident", params["incident"])
-    finder = RestoreFinder(context.client, Journal(params["state_dir"]), incident, params["force"], context.warn)
+    finder = RestoreFinder(context.client, context.journal(), incident, params["force"], context.warn)
     return Restore(finder, context.waiter(), params["wait_healthy"]).run(query)
 
 

@@ -11,10 +11,11 @@ module: claw_doctor_info
 short_description: Compare the ClawHosters API with what the collection expects
 version_added: 1.0.0
 description:
-  - Shows what the service really does beside what the collection expects of it, and what follows for your playbooks.
+  - Compares what the service does with what the collection expects, and explains the consequences for your playbooks.
     The public documentation of the API leaves much open, and the service may have changed since.
   - Sends at most 16 GET requests, retries not counted, within two minutes. It changes nothing.
-  - It also looks at this side, namely versions, the folder of the state, the journal, proxy variables and the clock.
+  - It also checks the machine where Ansible runs, namely versions, the state folder, the journal, proxy variables and
+    the clock.
   - The task does not fail if a finding is bad. It fails if an option is invalid or if there is no key.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -26,7 +27,7 @@ extends_documentation_fragment:
 notes:
   - The findings and shapes contain no key, no name, no address and no other value of your account, so that you can
     attach them to a bug report. Warnings are only for the screen, since they may name a path of this machine.
-  - O(page_size) has no effect.
+  - O(page_size) and O(server_filters) have no effect.
   - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
 seealso:
   - module: clawhosters.cloud.claw_health_info
@@ -53,7 +54,7 @@ EXAMPLES = r"""
 RETURN = r"""
 healthy:
   description:
-    - False if a finding is V(failed), or V(different) in something that the collection rests on.
+    - False if a finding is V(failed), or V(different) in something that the collection relies on.
     - Differences that the collection handles don't count, nor do undocumented extras and what this account can't show.
   returned: success
   type: bool
@@ -87,7 +88,7 @@ findings:
       type: str
       sample: pages of 100
     consequence:
-      description: What follows for you; for V(unknown), what it would take to find out. Empty if nothing follows.
+      description: The consequence for you, empty if there is none. For V(unknown), what it would take to find out.
       type: str
       sample: "Set page_size: 100, and long lists cost a quarter of the requests."
 shapes:
@@ -114,15 +115,14 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor import examine
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
 SPEC = API
 
 
 def run(context: ModuleContext) -> Result:
     """Compares a few responses with the contract."""
-    state_dir = context.params["state_dir"]
-    return examine(context.client, Journal(state_dir), state_dir)
+    state_dir = None if context.params["state_database"] else context.params["state_dir"]
+    return examine(context.client, context.store, state_dir)
 
 
 def main() -> None:

@@ -147,7 +147,7 @@ instances:
   sample:
     - {id: 7, name: web-bot, state: started, before: stopped, after: running, changed: true, failed: false, msg: ""}
 report:
-  description: A line for each entry that changed or failed, and the sum; or a line for each fault of the list.
+  description: A line for each entry that changed or failed, and the totals; or a line for each fault of the list.
   returned: if the list of instances was read, and for a list with faults
   type: list
   elements: str

@@ -12,9 +12,10 @@ short_description: Buy Claws if the balance is low, at most once for an order
 version_added: 1.0.0
 description:
   - Buys a package of Claws if the balance is below a limit. This spends real money.
-  - Sends at most one purchase for an order, however often the task is run. A journal in O(state_dir) records the order.
-    The journal does not distinguish accounts, so that a new API key buys nothing twice; use different orders for two
-    accounts.
+  - Sends at most one purchase for an order, however often the task is run. A journal in O(state_dir) or
+    O(state_database) records the order.
+  - An order that is known with another O(package_id) or another API key fails, and nothing is sent. Use another order
+    for another purchase or another account.
   - Does not retry, not even after a rate limit. After a rejection the same order can be run again. After a lost
     response it is not sent again, and the task fails.
   - Can't be run with C(async), which would leave the response in a file.
@@ -118,7 +119,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.purchase import Purchase, build_request_body
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
 
 SPEC = ArgumentSpec(
     {
@@ -135,7 +135,7 @@ def run(context: ModuleContext) -> Result:
     """Buys the package if the balance is low and the journal does not hold the order."""
     params = context.params
     order = parse_operation_name("order", params["order"])
-    purchase = Purchase(context.client, Journal(params["state_dir"]), order, context.warn)
+    purchase = Purchase(context.client, context.journal(), order, context.warn)
     result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
     # The response may hold a payment link, which must not appear on screens and in logs.
     sent = result["changed"] and not context.client.check_mode

@@ -31,11 +31,6 @@ options:
       - The title of the page.
     type: str
     required: true
-  journal_dir:
-    description:
-      - The folder of the journal. A damaged journal, or one that another user could have written, causes a warning.
-    type: path
-    required: true
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes
@@ -58,7 +53,6 @@ EXAMPLES = r"""
     path: /srv/reports/fleet.html
     backup_max_age: 36h
     title: ClawHosters fleet
-    journal_dir: ~/.ansible/clawhosters
 """
 
 RETURN = r"""

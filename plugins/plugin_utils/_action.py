@@ -20,9 +20,16 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import ClawHostersError
 from ..module_utils._http.stats import RequestStats
-from ..module_utils._module.runner import ModuleRunner, build_failure
+from ..module_utils._model.results import Result
+from ..module_utils._module.arguments import ArgumentSpec
+from ..module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
+from ..module_utils._state.postgres_connection import find_secrets, preload_psycopg
 from ._display import display_progress
+from ._interruption import interrupt_notes_shown
+from ._outage import OUTAGE_PATH
 from ._unsafe import mark_result_unsafe
+
+preload_psycopg()
 
 
 class ControllerAction(ActionBase):
@@ -38,7 +45,7 @@ class ControllerAction(ActionBase):
         result = super().run(tmp, task_vars)
         if self._task.async_val:
             # An asynchronous task needs a separate process, which outlives the task.
-            self._hide_source({str(self._task.args.get("api_key") or "").strip()} - {""})
+            self._hide_source(self._find_secret_args())
             wrap_async = not self._connection.has_native_async
             return {**result, **self._execute_module(task_vars=task_vars, wrap_async=wrap_async)}
         environment: dict[str, t.Any] = {}
@@ -46,27 +53,42 @@ class ControllerAction(ActionBase):
         with _environment(environment):
             return {**result, **self._run_in_process()}
 
+    def spec(self) -> ArgumentSpec:
+        """Returns the options of the task."""
+        spec: ArgumentSpec = self.MODULE.SPEC
+        return spec
+
+    def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
+        """Runs the task. ``secrets`` are redacted in its result, and only there."""
+        result: Result = self.MODULE.run(context)
+        return result
+
     def _run_in_process(self) -> dict[str, t.Any]:
-        validator = ArgumentSpecValidator(self.MODULE.SPEC.options, **self.MODULE.SPEC.constraints())
+        spec = self.spec()
+        validator = ArgumentSpecValidator(spec.options, **spec.constraints())
         # Up to ansible-core 2.18 the validator does not accept an inline vault, an object, as text.
         args = {name: str(value) if hasattr(value, "vault") else value for name, value in self._task.args.items()}
         validation = validator.validate(args)
         # Redacting blanks would make every message unreadable.
         secrets = {value for value in map(str, validation._no_log_values) if value.strip()}
         params = _to_plain_json(validation.validated_parameters)
-        redacted = self.MODULE.SPEC.redact(params)
-        secrets |= redacted.secrets | {key for key in [str(args.get("api_key") or "").strip()] if key}
-        if failure := self._find_invalid(args, validation):
+        redacted = spec.redact(params)
+        secrets |= redacted.secrets | self._find_secret_args()
+        if failure := self._find_invalid(spec, args, validation):
             result = {**failure, "api": RequestStats().as_dict()}
         else:
+            progress = display_progress(self._display)
             runner = ModuleRunner(
                 params,
                 bool(self._task.check_mode),
-                display_progress(self._display),
-                needs_key=self.MODULE.SPEC.needs_key,
+                progress,
+                needs_key=spec.needs_key,
                 secrets=secrets,
+                outage_path=OUTAGE_PATH,
             )
-            result = runner.run(self.MODULE.run)
+            with interrupt_notes_shown(progress):
+                # The runner adds the key to the secrets.
+                result = runner.run(lambda context: self.run_task(context, secrets))
             if runner.warnings:
                 result["warnings"] = runner.warnings
         if result.get("failed"):
@@ -75,16 +97,24 @@ class ControllerAction(ActionBase):
             # ansible-core 2.18 prints the whole result of a loop unless the task has no_log.
             self._task.no_log = True
         result["invocation"] = {"module_args": redacted.params}
-        return mark_result_unsafe(_redact(result, secrets))
+        return mark_result_unsafe(_redact_values(result, secrets))
 
-    def _find_invalid(self, args: dict[str, t.Any], validation: ValidationResult) -> dict[str, t.Any] | None:
+    def _find_invalid(
+        self, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
+    ) -> dict[str, t.Any] | None:
         """Returns the result for invalid options; None if they are valid."""
         try:
-            if self.MODULE.SPEC.require_valid:
-                self.MODULE.SPEC.require_valid(_to_plain_json(args))
+            if spec.require_valid:
+                spec.require_valid(_to_plain_json(args))
         except ClawHostersError as error:
             return build_failure(error)
         return {"failed": True, "msg": self._format_error(validation.errors)} if validation.error_messages else None
+
+    def _find_secret_args(self) -> set[str]:
+        """Returns the secrets in the arguments of the task."""
+        database = str(self._task.args.get("state_database") or "").strip()
+        key = str(self._task.args.get("api_key") or "").strip()
+        return ({key} if key else set()) | (find_secrets(database) if database else set())
 
     def _format_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """Returns the error message that a module process would return for invalid options."""
@@ -101,11 +131,18 @@ class ControllerAction(ActionBase):
         with contextlib.suppress(OSError, UnicodeDecodeError):
             source += Path(self._task.get_path().rpartition(":")[0]).read_text(encoding="utf-8")
         # The source may spell the key of the task differently.
-        if has_secret_params or self._task.args.get("api_key") or any(secret in source for secret in secrets):
+        has_secret_args = any(self._task.args.get(name) for name in ("api_key", "state_database"))
+        if has_secret_params or has_secret_args or any(secret in source for secret in secrets):
             self._task._ds = None
 
 
-def _redact(result: dict[str, t.Any], secrets: set[str]) -> dict[str, t.Any]:
+class InternalAction(ControllerAction):
+    """Base of the steps of the roles. MODULE is in plugin_utils, so that they run only in the controller's process."""
+
+    _supports_async = False
+
+
+def _redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:
     """Returns ``result`` without the secrets, like AnsibleModule: bools and nulls at the top level stay."""
     kept = {name: value for name, value in result.items() if value is None or isinstance(value, bool)}
     return {**remove_values(result, secrets), **kept}

@@ -24,7 +24,7 @@ class DetailCache:
     """The details of the instances in a list, those of earlier runs first.
 
     ``text`` is the result of :meth:`as_text`, or anything else. Of its entries remain those that are younger than
-    ``max_age`` at ``now`` (Unix time), and whose instance is unchanged in the whole list of the account, ``every``.
+    ``max_age`` at ``now`` (Unix time), and whose instance is unchanged in ``every``, the list before any selection.
     """
 
     def __init__(self, text: object, every: t.Iterable[Resource], max_age: float, now: float) -> None:

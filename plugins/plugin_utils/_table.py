@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Formats rows as a table of plain text with wrapped cells. Pure."""
+"""Formats rows of text as the lines of a table for a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ import textwrap
 import typing as t
 from itertools import zip_longest
 
+from ._formatting import fit, text_width
+
 GAP = "  "
 
+Row = t.Sequence[str]
 
-def format_row(cells: t.Sequence[str], widths: t.Sequence[int]) -> list[str]:
+
+def measure_columns(rows: t.Iterable[Row]) -> list[int]:
+    """Returns the width of the longest cell of each column."""
+    return [max(map(text_width, column)) for column in zip(*rows, strict=True)]
+
+
+def format_row(cells: Row, widths: t.Sequence[int]) -> str:
+    """Returns one line. A cell that is wider than its column is cut."""
+    return GAP.join(map(fit, cells, widths)).rstrip()
+
+
+def wrap_row(cells: Row, widths: t.Sequence[int]) -> list[str]:
     """Returns the lines of one row, each cell wrapped within the width of its column."""
     columns = [textwrap.wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
-    return [
-        GAP.join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
-        for parts in zip_longest(*columns, fillvalue="")
-    ]
-
-
-def format_table(rows: t.Iterable[t.Sequence[str]], widths: t.Sequence[int]) -> list[str]:
-    """Returns the lines of a table. A row of empty cells becomes an empty line."""
-    return [line for row in rows for line in (format_row(row, widths) or [""])]
+    return [format_row(parts, widths) for parts in zip_longest(*columns, fillvalue="")]

@@ -20,7 +20,7 @@ IN_PROCESS += ("fleet", "power", "purchase", "restore", "state_folder")
 """Files (test_NAME.py) whose tests are in the slice of `make check`, except those that start commands."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Resource]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Adds the markers ``command`` and ``slice``, and sorts the tests, slow ones first.
 
     So no worker is left with a slow test at the end.

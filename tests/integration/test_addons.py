@@ -126,7 +126,7 @@ def test_an_attribute_that_is_not_shown_fails_with_the_nearest_and_sends_nothing
     result = set_addon(simulator, config={"teir": "eco", "flavour": "mint"})
     assert result["failed"] is True
     assert "llm add-on 1 of web-bot (id 7)" in result["msg"]
-    assert "teir (do you mean tier?), flavour; it shows id, addon_type" in result["msg"]
+    assert "teir (did you mean tier?), flavour; it shows id, addon_type" in result["msg"]
     assert "write_only" in result["msg"]
     assert simulator.calls() == [GET]
 

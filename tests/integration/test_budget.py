@@ -25,10 +25,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.stats import RequestStats
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate import shared_budget
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
 from support.sleeper import Sleeper
+from support.stores import StorePlace
 
 FORK = multiprocessing.get_context("fork")
 
@@ -39,8 +42,9 @@ def state_dir(tmp_path: Path) -> Path:
 
 
 def a_client(simulator: Simulator, state_dir: object, progress: Progress | None = None, **options: t.Any) -> Client:
-    params = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(state_dir), **options}
-    return Client(parse_settings(params, pytest.fail), progress=progress or Progress())
+    params = {"api_key": KEY, "api_url": simulator.url, **options}
+    store = FolderStore(str(state_dir))
+    return Client(parse_settings(params, pytest.fail), progress=progress or Progress(), store=store)
 
 
 def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> RequestStats:
@@ -51,17 +55,18 @@ def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> Reques
     return client.stats
 
 
-def in_processes(count: int, simulator: Simulator, state_dirs: list[Path], requests: int) -> None:
-    """Lets ``count`` processes read, each with one of ``state_dirs``."""
+def in_processes(count: int, simulator: Simulator, stores: list[dict[str, str]], requests: int) -> None:
+    """Lets ``count`` processes read, each with one of ``stores``, the options that name them."""
     with FORK.Pool(count) as pool:
-        jobs = [(simulator, state_dirs[number % len(state_dirs)], requests) for number in range(count)]
-        pool.starmap(_fetch_in_process, [(job[0].url, str(job[1]), job[2]) for job in jobs], chunksize=1)
+        jobs = [(simulator.url, stores[number % len(stores)], requests) for number in range(count)]
+        pool.starmap(_fetch_in_process, jobs, chunksize=1)
 
 
-def _fetch_in_process(url: str, state_dir: str, requests: int) -> None:
-    settings = parse_settings({"api_key": KEY, "api_url": url, "state_dir": state_dir}, print)
+def _fetch_in_process(url: str, options: dict[str, str], requests: int) -> None:
+    settings = parse_settings({"api_key": KEY, "api_url": url}, print)
     for number in range(requests):
-        Client(settings).fetch(f"/instances/{number % 60 + 1}")
+        with open_store(options) as store:
+            Client(settings, store=store).fetch(f"/instances/{number % 60 + 1}")
 
 
 def read_statuses(simulator: Simulator) -> list[int]:
@@ -73,16 +78,16 @@ def budget_file(state_dir: Path) -> Path:
     return file
 
 
-def test_processes_of_one_controller_are_never_refused(simulator: Simulator, state_dir: Path) -> None:
+def test_processes_of_one_store_are_never_refused(simulator: Simulator, place: StorePlace) -> None:
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
-    in_processes(12, simulator, [state_dir], 5)
+    in_processes(12, simulator, [place.options], 5)
     assert read_statuses(simulator) == [200] * 60
 
 
 def test_controllers_that_share_a_key_see_each_other(simulator: Simulator, tmp_path: Path) -> None:
-    """They can't agree on the last request of a window; so a refusal or two in each, and no storm."""
+    """Each learns only from responses what the other has sent; so a few refusals in each window, and no storm."""
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
-    in_processes(12, simulator, [tmp_path / "one", tmp_path / "two"], 5)
+    in_processes(12, simulator, [{"state_dir": str(tmp_path / name)} for name in ("one", "two")], 5)
     statuses = read_statuses(simulator)
     assert statuses.count(200) == 60
     assert statuses.count(429) <= 20
@@ -176,9 +181,9 @@ def test_a_lock_that_is_never_freed_stops_nobody(
     monkeypatch.setattr(shared_budget, "LOCK_TIMEOUT", 0.05)
     fetch_some(simulator, state_dir, 1)
     looks = []
-    locked = shared_budget.StateFolder.locked
+    locked = FolderStore.locked_document
     monkeypatch.setattr(
-        shared_budget.StateFolder, "locked", lambda *args, **options: looks.append(args) or locked(*args, **options)
+        FolderStore, "locked_document", lambda *args, **options: looks.append(args) or locked(*args, **options)
     )
     with budget_file(state_dir).open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -201,9 +206,9 @@ def test_a_process_that_died_with_a_request_under_way_frees_its_place(simulator:
     process = FORK.Process(target=die)
     process.start()
     process.join()
-    assert len(json.loads(budget_file(state_dir).read_text())["flights"]) == 99
+    assert len(json.loads(budget_file(state_dir).read_text())["in_flight"]) == 99
     assert fetch_some(simulator, state_dir, 3).waited == 0
-    assert json.loads(budget_file(state_dir).read_text())["flights"] == {}
+    assert json.loads(budget_file(state_dir).read_text())["in_flight"] == {}
 
 
 def test_a_process_of_another_user_is_not_taken_for_dead(
@@ -213,7 +218,7 @@ def test_a_process_of_another_user_is_not_taken_for_dead(
     file = budget_file(state_dir)
     limiter = json.loads(file.read_text())
     flight = [time.time(), time.time() + 600, False]
-    limiter["flights"] = {f"{platform.node()}:{os.getppid()}:0": flight}
+    limiter["in_flight"] = {f"{platform.node()}:{os.getppid()}:0": flight}
     file.write_text(json.dumps(limiter))
 
     def not_permitted(_process: int, signal: int) -> None:
@@ -222,7 +227,7 @@ def test_a_process_of_another_user_is_not_taken_for_dead(
 
     monkeypatch.setattr(os, "kill", not_permitted)
     fetch_some(simulator, state_dir, 1)
-    assert len(json.loads(file.read_text())["flights"]) == 1
+    assert len(json.loads(file.read_text())["in_flight"]) == 1
 
 
 @pytest.mark.parametrize(("fault", "is_success"), [(None, True), ("json_500", False)])
@@ -234,7 +239,7 @@ def test_how_long_a_service_is_let_be_that_tells_nothing(
         simulator.fault(fault)
     with contextlib.suppress(ServerError):
         a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
-    assert (json.loads(budget_file(state_dir).read_text())["silent_until"] > time.time() + 10) is is_success
+    assert (json.loads(budget_file(state_dir).read_text())["unmetered_until"] > time.time() + 10) is is_success
 
 
 def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simulator, state_dir: Path) -> None:
@@ -244,13 +249,13 @@ def test_an_answer_that_was_lost_is_counted_and_not_waited_for(simulator: Simula
     with pytest.raises(TransportError):
         a_client(simulator, state_dir, retry_timeout=0).fetch("/instances/1")
     limiter = json.loads(budget_file(state_dir).read_text())
-    assert limiter["flights"] == {}
+    assert limiter["in_flight"] == {}
     assert limiter["remaining"] == before - 1
 
 
 def test_a_service_that_tells_nothing_of_its_rate_is_not_waited_for(simulator: Simulator, state_dir: Path) -> None:
     simulator.switch(rate_headers="none")
-    in_processes(4, simulator, [state_dir], 5)
+    in_processes(4, simulator, [{"state_dir": str(state_dir)}], 5)
     assert fetch_some(simulator, state_dir, 5).waited == 0
 
 

@@ -22,15 +22,18 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     CheckModeError,
     ClawHostersError,
     IncompleteListError,
+    MalformedResponseError,
     RateLimitedError,
     ServerError,
     TransportError,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import client as client_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http import decoding, watchdog
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.retry import NEVER
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from simulator.handle import Simulator
 from support import KEY
 from support.raw_service import options_for, raw_connection
@@ -112,9 +115,25 @@ def test_a_fault_that_stays_is_reported_after_a_bounded_number_of_tries(
 def test_who_tries_once_does_not_speak_of_giving_up(simulator: Simulator, client: Client) -> None:
     simulator.fault("json_500")
     with pytest.raises(ServerError) as failure:
-        client.fetch("/instances/1", retry_timeout=0)
+        client.fetch("/instances/1", time_left=0)
     assert "Given up" not in str(failure.value)
     assert len(simulator.calls()) == 1
+
+
+@pytest.mark.parametrize("fault", ["hang", "reset_before", "html_502", "truncated"])
+def test_a_poll_is_sent_once_and_ends_with_its_wait(
+    simulator: Simulator, client: Client, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    monkeypatch.setattr(client_module, "MIN_POLL_TIMEOUT", 0.5)
+    simulator.fault(fault, method="GET", times=None)
+    reason = "no complete response within 0.5 s" if fault == "hang" else ""
+    for fetch, path in ((client.fetch, "/instances/1"), (client.fetch_all, "/instances")):
+        simulator.clear_log()
+        with pytest.raises((TransportError, ServerError, MalformedResponseError)) as failure:
+            fetch(path, time_left=0.1 if fault == "hang" else 60)
+        assert reason in failure.value.reason
+        assert len(simulator.calls()) == 1
+    assert sleeper.slept == []
 
 
 @pytest.mark.parametrize(
@@ -462,9 +481,10 @@ def test_hooks_are_called_when_a_change_is_sent_and_when_it_is_rejected(simulato
 def test_hooks_that_raise_cancel_the_request_and_it_holds_no_place(
     simulator: Simulator, sleeper: Sleeper, tmp_path: Path
 ) -> None:
-    given = {"api_key": KEY, "api_url": simulator.url, "state_dir": str(tmp_path / "state")}
     client = Client(
-        parse_settings(given, pytest.fail), progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+        parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail),
+        progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep),
+        store=FolderStore(str(tmp_path / "state")),
     )
     for _time in range(3):
         with pytest.raises(ClawHostersError, match="not now"):

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import typing as t
 
@@ -180,10 +181,15 @@ def test_the_module_is_complete_without_its_action(simulator: Simulator, control
 @pytest.mark.slow
 def test_a_wait_tells_what_for_on_standard_error(simulator: Simulator, controller: Controller, far_away: str) -> None:
     simulator.set_instance(1, status="deploying")
+    # Polls at 0, 2, 5, 9.5 and 16.25 s.
+    simulator.fault("reset_before", skip=5, times=None)
+    run = controller.playbook(play({INSTANCE: {"id": 1, "wait_timeout": 21}}), "-i", far_away)
+    assert "runs: deploying, 10 s of at most 21 s" in run.stderr
+    dead = r"runs: no answer for 1\d s \(the connection broke\); last seen deploying"
+    assert re.search(rf"{dead}, 20 s of at most 21 s", run.stderr)
+    assert "s of at most" not in run.stdout
+    assert re.fullmatch(rf"{dead} at \S+ UTC, and not settled within 21 s \(wait_timeout\)\.", run.result["msg"])
+    simulator.clear_faults()
     task = {INSTANCE: {"id": 1, "wait_timeout": 11}}
-    run = controller.playbook(play(task), "-i", far_away)
-    assert "runs: deploying, 10 s of at most 11 s" in run.stderr
-    assert "10 s of at most" not in run.stdout
-    assert run.result["msg"] == "runs: deploying, and not settled within 11 s (wait_timeout)."
     quiet = controller.playbook(play(task), "-i", far_away, CLAWHOSTERS_PROGRESS="0")
     assert "10 s of at most" not in quiet.screen

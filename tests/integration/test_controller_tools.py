@@ -340,5 +340,5 @@ def test_builder_finds_out_what_the_collection_needs(node: Controller, collectio
     run = node.run("ansible-builder", "introspect", str(collections))
     assert run.rc == 0, run.screen
     needs = yaml.safe_load(run.stdout)
-    assert [line.split()[0] for line in needs["python"]] == ["requests"]
+    assert [line.split()[0] for line in needs["python"]] == ["requests", "psycopg[binary]"]
     assert needs["system"] == []

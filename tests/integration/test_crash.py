@@ -8,6 +8,7 @@ unknown. `make test` takes a few moments, `make crash` fifty of each kind.
 
 from __future__ import annotations
 
+import concurrent.futures
 import random
 import subprocess
 import time
@@ -20,6 +21,8 @@ from simulator.handle import Simulator
 from support.cases import CASES, STATE, SWITCHES, Case, World
 from support.controller import REPOSITORY, Controller
 from support.killed import SCOPES, Ending, kill_tree, run_killed
+from support.postgres import Postgres
+from support.stores import prepare
 
 SUBJECTS = [
     case for case in CASES if case.name in ("backup_restore of the latest", "backup_restore by id", "purchase", "fleet")
@@ -29,19 +32,29 @@ Property = t.Callable[[str, object], None]
 
 
 class Stage:
-    """One subject in a fresh world with a fresh state_dir, run as often as it takes."""
+    """One subject in a fresh world with an empty store, run as often as it takes."""
 
-    def __init__(self, simulator: Simulator, folder: Path, collections: Path, case: Case, number: int) -> None:
+    def __init__(
+        self,
+        simulator: Simulator,
+        folder: Path,
+        collections: Path,
+        case: Case,
+        number: int,
+        database: Postgres | None = None,
+    ) -> None:
         self.simulator, self.folder, self.collections, self.case = simulator, folder, collections, case
-        self.state_dir = folder / f"state-{number}"
+        self.store = {"state_dir": str(folder / f"state-{number}")}
+        if database:
+            prepare(database)
+            self.store = {"state_database": database.url()}
         self.runs = 0
         simulator.reset(state=STATE, switches=SWITCHES)
 
     def run(self, at: int = 0, scope: str = "all", **options: t.Any) -> Ending:
         """One run, killed at that line."""
         self.runs += 1
-        settings = {"api_url": self.simulator.url, "state_dir": str(self.state_dir)}
-        given = {**settings, **self.case.options, **options}
+        given = {"api_url": self.simulator.url, **self.store, **self.case.options, **options}
         return run_killed(self.folder, self.collections, self.case.module, given, at, scope)
 
     def judge(self, ending: Ending) -> list[str]:
@@ -101,24 +114,30 @@ def test_killed_at_random_moments_and_run_again(
         assert not stage.judge(stage.run()), f"killed at {moments} of {lines} lines, --kill-seed={seed}"
 
 
-@pytest.mark.parametrize("case", [case for case in SUBJECTS if case.is_once], ids=str)
+ONCE = [case for case in SUBJECTS if case.is_once]
+
+
+@pytest.mark.parametrize("case", ONCE, ids=str)
+@pytest.mark.parametrize("store", ["folder", "database"])
 def test_killed_between_any_two_lines_of_the_journal(
     simulator: Simulator,
     tmp_path: Path,
     collections: Path,
     case: Case,
+    store: str,
     request: pytest.FixtureRequest,
     record_property: Property,
 ) -> None:
     scope = "between the lines of the journal"
-    lines = Stage(simulator, tmp_path, collections, case, 0).run(scope=scope).lines
+    database = request.getfixturevalue("postgres") if store == "database" else None
+    lines = Stage(simulator, tmp_path, collections, case, 0, database).run(scope=scope).lines
     assert lines > 20
     kills = setting(request, "kills")
     moments = list(range(1, lines + 1)) if kills >= 50 else random.Random(0).sample(range(1, lines + 1), kills)
-    record_property("kills", [f"{case}, each line", len(moments), 0])
+    record_property("kills", [f"{case}, each line, {store}", len(moments), 0])
     outcomes = set()
     for at in moments:
-        stage = Stage(simulator, tmp_path, collections, case, at)
+        stage = Stage(simulator, tmp_path, collections, case, at, database)
         assert stage.run(at, scope).was_killed
         ending = stage.run()
         assert not stage.judge(ending), f"killed at {at} of {lines} lines"
@@ -127,6 +146,40 @@ def test_killed_between_any_two_lines_of_the_journal(
             forced = stage.run(force=True).result
             assert forced["restore"]["outcome"] == "completed"
     assert kills < 50 or outcomes == {True, False}
+
+
+@pytest.mark.parametrize("case", ONCE, ids=str)
+@pytest.mark.slow
+def test_the_database_is_killed_around_a_request(
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    case: Case,
+    request: pytest.FixtureRequest,
+    record_property: Property,
+) -> None:
+    """The server crashes at a random moment of a run, and is there again for the next one."""
+    given = setting(request, "kill_seed")
+    seed = random.SystemRandom().randrange(10**9) if given is None else given
+    chance = random.Random(seed)
+    kills = max(1, setting(request, "kills") // 5)
+    record_property("kills", [f"{case}, the database", kills, seed])
+    with Postgres() as server:
+        for number in range(kills):
+            stage = Stage(simulator, tmp_path, collections, case, number, server)
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                first = pool.submit(stage.run)
+                # Most of the time goes to the start of the process, until its first request.
+                deadline = time.monotonic() + 60
+                while not simulator.calls():
+                    assert time.monotonic() < deadline
+                    time.sleep(0.01)
+                time.sleep(chance.uniform(0, 0.15))
+                server.kill()
+                first.result()
+            server.start()
+            ending = stage.run()
+            assert not stage.judge(ending), f"--kill-seed={seed}, number {number}"
 
 
 def test_every_scope_is_still_there() -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""claw_doctor_info and the playbook doctor: which habit of a service shows in which finding, and what never shows."""
+"""claw_doctor_info and the playbook doctor: which finding shows which difference, and what is never shown."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_the_default_service_is_as_expected(simulator: Simulator) -> None:
     assert len(simulator.calls()) == 32
 
 
-HABITS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
+VARIANTS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
     "no pages": ({"pagination": "none"}, {"pagination", "paginated_lists"}, True),
     "pages that don't move": ({"pagination": "ignored"}, {"pagination", "page_size"}, False),
     "its own page size": ({"per_page_refused": 422, "per_page_default": 10}, {"page_size"}, True),
@@ -94,9 +94,9 @@ HABITS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
 """Services: their switches, the checks that are then different or failed, and whether the collection can work."""
 
 
-@pytest.mark.parametrize("habit", HABITS)
-def test_a_service_with_other_habits(simulator: Simulator, habit: str) -> None:
-    switches, checks, healthy = HABITS[habit]
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_service_that_differs(simulator: Simulator, variant: str) -> None:
+    switches, checks, healthy = VARIANTS[variant]
     simulator.switch(**switches)
     result = examine(simulator)
     assert with_status(result, "different", "failed") == checks
@@ -133,6 +133,9 @@ SWITCHES: dict[str, tuple[t.Any, str]] = {
     "per_page_default": (10, "pagination"),
     "per_page_max": (50, "page_size"),
     "per_page_refused": (400, "page_size"),
+    "filters": ("honoured", "backup_filter"),
+    "filters_refused": (422, "backup_filter"),
+    "filters_counted": (False, "the doctor compares the backups of one page, and no counts"),
     "list_order": ("reversed", "list_order"),
     "rate_limit": (50, "rate_limit"),
     "rate_window_seconds": (30.0, "the headers don't show the length of the window"),
@@ -284,7 +287,7 @@ def test_an_empty_account(simulator: Simulator) -> None:
     assert all(finding["consequence"].startswith("Needs ") for finding in unknown)
 
 
-# This side
+# The local environment
 
 
 def test_the_clock_the_proxies_and_the_state(
@@ -348,7 +351,8 @@ def random_account(seed: int, sizes: list[int]) -> tuple[dict[str, t.Any], list[
         return {name: make() for name, make in extra.items()}
 
     fleet = [
-        {"id": number(), "name": text(), "subdomain_url": f"{text()}.example.com", **more()} for _ in range(instances)
+        {"id": number(), "name": text(), "subdomain_url": f"{text()}.example.com", **more()}
+        for _number in range(instances)
     ]
     for instance in fleet[::2]:
         instance |= {"billing_mode": text(), "ip_address": f"2001:db8::{seed & 0xFFFF:x}"}
@@ -360,13 +364,13 @@ def random_account(seed: int, sizes: list[int]) -> tuple[dict[str, t.Any], list[
         "balance": number(),
         "account": {"id": number(), "email": f"{text()}@example.com", "company": text(), "limits": anything()},
         "instances": fleet,
-        "addons": [{**owned(), "usage_limit": number(), "config": anything()} for _ in range(addons) if fleet],
-        "backups": [{**owned(), "size_bytes": number()} for _ in range(backups) if fleet],
+        "addons": [{**owned(), "usage_limit": number(), "config": anything()} for _number in range(addons) if fleet],
+        "backups": [{**owned(), "size_bytes": number()} for _number in range(backups) if fleet],
         "transactions": [
-            {"amount": number(), "description": text(), "reference": anything()} for _ in range(transactions)
+            {"amount": number(), "description": text(), "reference": anything()} for _number in range(transactions)
         ],
         "packages": [
-            {"id": number(), "name": text(), "claws": number(), "options": anything()} for _ in range(packages)
+            {"id": number(), "name": text(), "claws": number(), "options": anything()} for _number in range(packages)
         ],
     }
     return state, used

@@ -18,7 +18,9 @@ from support.controller import REPOSITORY, Controller
 QUERIES: dict[str, dict[str, str]] = yaml.safe_load(
     (REPOSITORY / "extensions/audit/event_query.yml").read_text(encoding="utf-8")
 )
-WITHOUT_INSTANCES = {"claw_account_info", "claw_billing_info", "claw_health_info", "claw_purchase", "report_file"}
+WITHOUT_INSTANCES = {"claw_account_info", "claw_billing_info", "claw_doctor_info", "claw_health_info", "claw_purchase"}
+WITHOUT_INSTANCES |= {"claw_journal_info", "claw_state_database"}
+WITHOUT_INSTANCES |= {"internal_balance_guard", "internal_fleet_report", "internal_restore"}
 """Modules whose results are about no instance."""
 
 TASKS: dict[str, tuple[dict[str, t.Any], list[tuple[str, int]]]] = {

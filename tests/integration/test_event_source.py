@@ -25,9 +25,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch import watch
 from simulator.handle import Simulator
 from support import KEY
 from support.event_source import TIMEOUT, Source, source
+from support.postgres import JOB, Postgres
+from support.stores import StorePlace, database_place
 
 LIST = {"method": "GET", "path": "/instances"}
 
@@ -500,3 +503,122 @@ def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_lo
         finally:
             timer.cancel()
             process.kill()
+
+
+# State in the database
+
+
+@pytest.fixture
+def database(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[StorePlace]:
+    monkeypatch.setattr(watch, "TURN_INTERVAL", 0.1)
+    with database_place(postgres) as place:
+        yield place
+
+
+def test_another_machine_goes_on_under_the_name(simulator: Simulator, database: StorePlace) -> None:
+    arguments = {**database.options, "name": "nightly"}
+
+    async def scenario() -> None:
+        async with source(simulator, **arguments):
+            simulator.set_instance(1, health_status="unhealthy")
+            # Nothing is taken out of the queue, so that it is full when the source is stopped.
+        simulator.set_instance(2, health_status="unhealthy")
+        async with source(simulator, **arguments) as second:
+            events = [await second.event()]
+            if events == [("health_changed", 1)]:
+                events.append(await second.event())
+            assert events[-1] == ("health_changed", 2)
+            await nothing_is_told(second)
+        async with source(simulator, **{**arguments, "name": "another"}) as other:
+            await nothing_is_told(other)
+
+    asyncio.run(scenario())
+
+
+def test_two_sources_of_one_name_take_turns(
+    simulator: Simulator, database: StorePlace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    arguments = {**database.options, "name": "nightly"}
+
+    async def scenario() -> None:
+        async with source(simulator, **arguments) as first:
+            second = Source(simulator, arguments)
+            async with asyncio.timeout(TIMEOUT):
+                while "waits for its turn" not in caplog.text:
+                    await asyncio.sleep(0.02)
+            simulator.set_instance(1, health_status="unhealthy")
+            assert await first.event() == ("health_changed", 1)
+            await first.wait_for_poll()
+            assert second.queue.empty()
+        simulator.set_instance(2, health_status="unhealthy")
+        assert await second.event() == ("health_changed", 2)
+        await nothing_is_told(second)
+        second.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await second.task
+
+    asyncio.run(scenario())
+    assert "The state of name nightly is held by " in caplog.text
+
+
+def test_a_source_that_lost_its_turn_tells_nothing(
+    simulator: Simulator, database: StorePlace, postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its connection is cut off, and another source takes over: each change is told by one of the two."""
+    arguments = {**database.options, "name": "nightly"}
+
+    async def scenario() -> None:
+        async with source(simulator, **arguments) as first:
+            second = Source(simulator, arguments)
+            postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
+            await first.wait_for_poll()
+            for number in (1, 2, 3):
+                simulator.set_instance(number, health_status="unhealthy")
+                async with asyncio.timeout(TIMEOUT):
+                    while first.queue.qsize() + second.queue.qsize() < number:
+                        await asyncio.sleep(0.02)
+                await first.wait_for_poll()
+            told = [
+                queue.get_nowait()["clawhosters"]["instance"]["id"]
+                for queue in (first.queue, second.queue)
+                for _number in range(queue.qsize())
+            ]
+            assert sorted(told) == [1, 2, 3]
+            second.task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await second.task
+
+    asyncio.run(scenario())
+
+
+def test_without_a_name_the_database_keeps_nothing_and_the_source_says_so(
+    simulator: Simulator, database: StorePlace, postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with source(simulator, **database.options) as running:
+            simulator.set_instance(1, health_status="unhealthy")
+            assert await running.event() == ("health_changed", 1)
+
+    asyncio.run(scenario())
+    (warning,) = warnings(caplog)
+    assert warning == (
+        "state_database keeps no state of this source without name. Each start begins with a first poll."
+    )
+    assert postgres.query("SELECT count(*) FROM clawhosters.cursors") == [(0,)]
+
+
+def test_a_state_of_another_key_ends_the_source(
+    simulator: Simulator, database: StorePlace, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = {**database.options, "name": "nightly"}
+
+    async def scenario() -> None:
+        async with source(simulator, **arguments):
+            pass
+        other = Source(simulator, {**arguments, "api_key": "oc_live_another_0000"})
+        await asyncio.wait_for(other.task, TIMEOUT)
+
+    asyncio.run(scenario())
+    (error,) = warnings(caplog)
+    assert error.startswith("The state of name nightly belongs to another api_url or API key. Use another name.")

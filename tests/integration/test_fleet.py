@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -312,6 +313,10 @@ def test_a_failed_task_shows_the_diff_of_what_was_done_and_names_it(
     assert '+    "bot-1 (id 1)": "running"' in run.stderr
     assert "1 of 3 entries failed: entry 2, nobody: no such instance" in run.stdout
     assert "Changed: bot-1 (id 1)." in run.stdout
+    simulator.set_instance(1, status="stopped")
+    hidden = controller.task(options, "--diff", module="claw_fleet", keywords={"no_log": True})
+    assert hidden.rc == 2
+    assert '"bot-1 (id 1)"' not in hidden.screen
 
 
 def test_one_that_settles_into_what_was_wanted_must_be_healthy_too(simulator: Simulator, worker: Worker) -> None:
@@ -406,3 +411,31 @@ def test_in_check_mode_nobody_is_waited_for_who_would_not_change(simulator: Simu
     assert result["summary"] == {"ok": 2, "changed": 0, "failed": 0}
     assert worker.sleeper.total == 0
     assert worker.warnings == []
+
+
+def test_a_dead_service_is_told_while_waiting_and_for_each_entry(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("stopped", "stopped", "running"), switches={"transition_seconds": 600})
+    simulator.fault("reset_before", method="GET", skip=2, times=None)
+    result = worker.run(claw_fleet, instances=[{"id": number} for number in (1, 2, 3)], wait_timeout=15)
+    assert worker.lines == [
+        (
+            "2 to go: no answer for 10 s (the connection broke); last seen bot-1: stopped, bot-2: stopped, "
+            "10 s of at most 15 s"
+        )
+    ]
+    assert worker.sleeper.total == pytest.approx(15)
+    for entry in result["instances"][:2]:
+        assert entry["changed"] is True
+        assert re.fullmatch(
+            "The start was accepted. It is unknown whether it is started: GET /instances: the connection to .* broke "
+            "before the response was complete. It was last seen stopped at [0-9:]{8} UTC.",
+            entry["msg"],
+        )
+    assert result["instances"][2]["failed"] is False
+
+
+def test_unhealthy_entries_do_not_read_as_done(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet("running", health_status="unhealthy"))
+    result = worker.run(claw_fleet, instances=[{"id": 1}], wait_healthy=True, wait_timeout=15)
+    assert worker.lines == ["1 to go: bot-1: running, unhealthy, 10 s of at most 15 s"]
+    assert result["instances"][0]["msg"] == "It is running, unhealthy, and not started within 15 s (wait_timeout)."

@@ -93,7 +93,7 @@ def test_an_example_of_an_inventory_has_hosts(here: Controller, path: Path) -> N
 
 def test_every_example_is_run() -> None:
     elsewhere = {*READS, "fleet_vars.yml", "execution-environment.yml", "credential_type_input.yml"}
-    elsewhere |= {"credential_type_injector.yml", "restore_survey.json"}
+    elsewhere |= {"credential_type_injector.yml", "restore_survey.json", "state_database.yml"}
     # See test_controller_tools.py, and the commands of docs/accounts.md.
     elsewhere |= {"staging_credential_type_input.yml", "staging_credential_type_injector.yml", "two_accounts.yml"}
     elsewhere |= {"production.clawhosters.yml", "staging.clawhosters.yml", "customers.clawhosters.yml"}

@@ -125,6 +125,24 @@ def test_another_prefix_and_group(small: Simulator, controller: Controller) -> N
     assert variables(run, "alpha")["ch_id"] == 1
 
 
+def test_a_host_that_is_named_like_a_group_is_still_the_host(small: Simulator, controller: Controller) -> None:
+    """Ansible's own helpers would add the group to groups, and set the variables of the host for the whole group."""
+    small.set_instance(2, name="web")
+    small.set_instance(4, ip_address=None)
+    run = controller.inventory(
+        {
+            "connect_with": "ip_address",
+            "compose": {"ansible_user": "'u-' ~ claw_name"},
+            "groups": {"web": "true", "bots": "claw_id == 2"},
+        }
+    )
+    assert hosts(run, "web") == ["alpha", "web", "delta"]
+    assert listed(run)["bots"] == {"hosts": ["web"]}
+    assert variables(run, "web")["ansible_host"] == "192.0.2.2"
+    assert variables(run, "web")["ansible_user"] == "u-web"
+    assert "ansible_host" not in variables(run, "delta")
+
+
 def test_no_field_of_the_service_says_how_to_connect(small: Simulator, controller: Controller) -> None:
     small.switch(add_fields={"instance.ansible_connection": "local", "instance.region": "moon"})
     run = controller.inventory({"hostvars_prefix": "", "statuses": ["all"]})
@@ -545,8 +563,8 @@ def test_an_unknown_option_is_refused_with_the_one_that_is_meant(small: Simulato
     )
     assert run.rc != 0
     assert run.says(
-        "Unknown options: quux, page_sise (do you mean page_size?), keyed_group (do you mean keyed_groups?), "
-        "in keyed_groups prefx (do you mean prefix?). Nothing was read."
+        "Unknown options: quux, page_sise (did you mean page_size?), keyed_group (did you mean keyed_groups?), "
+        "in keyed_groups prefx (did you mean prefix?). Nothing was read."
     ), run.screen
     assert small.calls() == []
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
@@ -287,6 +288,50 @@ def test_one_that_runs_but_never_gets_healthy_is_a_timeout(simulator: Simulator,
     with pytest.raises(WaitTimeoutError, match="not healthy within 60 s"):
         ensure("started", wait_healthy=True, wait_timeout=60)
     assert posts(simulator) == []
+
+
+DEAD = (
+    "web-bot: no answer for 20 s (the connection broke); last seen stopped at {at}, and not running within 20 s "
+    "(wait_timeout). Run this again to continue waiting."
+)
+REVOKED = (
+    "The API key is no longer accepted: GET /instances/1 was answered with 401 unauthorized: {words}. Check the API "
+    "key (api_key, api_key_file, CLAWHOSTERS_API_KEY); create keys under Dashboard > Settings > API Keys. It was last "
+    "seen stopped at {at}. With a valid key, run this again to continue waiting."
+)
+DOWN = (
+    "web-bot: no answer for 20 s (503 service_unavailable); last seen running at {at}, and not running within 20 s "
+    "(wait_timeout). Run this again, with state: started, to continue waiting."
+)
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "words", "kind"),
+    [
+        ("reset_before", "started", DEAD, None),
+        ("unauthorized", "started", REVOKED, 401),
+        ("json_503", "restarted", DOWN, 503),
+    ],
+)
+def test_what_ends_a_wait_after_an_accepted_change_is_told_with_what_was_seen_last(
+    simulator: Simulator, fault: str, state: str, words: str, kind: int | None
+) -> None:
+    simulator.reset(
+        state={"instances": [{"id": 1, "name": "web-bot", "status": "stopped" if state == "started" else "running"}]},
+        switches={"transition_seconds": 600, "action_answer": "old"},
+    )
+    simulator.fault(fault, method="GET", skip=1, times=None)
+    worker = Worker(simulator)
+    result = worker.run(claw_instance, id=1, state=state, wait_timeout=20)
+    action = "start" if state == "started" else "restart"
+    pattern = re.escape(words).replace(r"\{at\}", "[0-9:]{8} UTC").replace(r"\{words\}", ".*")
+    expected = rf"The {action} of web-bot \(id 1\) was accepted\. {pattern}"
+    assert re.fullmatch(expected, result["msg"]), result["msg"]
+    assert result["changed"] is True
+    assert result.get("error", {}).get("status") == kind
+    if fault != "unauthorized":
+        assert worker.sleeper.total == pytest.approx(20)
+        assert worker.lines[0].endswith(f"; last seen {result['instance']['status']}, 10 s of at most 20 s")
 
 
 def test_the_service_may_be_out_of_order_while_one_waits(simulator: Simulator, ensure: Ensure) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,11 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_billing_info, claw_instance, claw_purchase
 from simulator.handle import Simulator
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.sleeper import KilledError
+from support.stores import StorePlace
 from support.worker import Worker
 
 BUY = "POST /billing/buy_claws"
@@ -29,10 +32,14 @@ ORDER = {"order": "2026-02-topup", "package_id": 2, "balance_below": 1000}
 
 
 @pytest.fixture
-def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+def world(simulator: Simulator) -> None:
     """An account with 500 Claws."""
     simulator.set_state(balance=500)
-    return Worker(simulator, {"state_dir": str(tmp_path / "state"), **ORDER})
+
+
+@pytest.fixture
+def worker(simulator: Simulator, world: None, place: StorePlace) -> Worker:
+    return Worker(simulator, {**place.options, **ORDER})
 
 
 def purchases(simulator: Simulator) -> int:
@@ -66,6 +73,23 @@ def test_enough_balance_is_no_purchase_and_leaves_the_order_free(simulator: Simu
     assert simulator.calls() == ["GET /billing/summary"]
     simulator.set_state(balance=999)
     assert worker.run(claw_purchase)["changed"] is True
+
+
+def test_a_run_that_can_not_read_the_service_tells_what_the_journal_holds(simulator: Simulator, worker: Worker) -> None:
+    simulator.fault("reset_before", method="POST")
+    worker.run(claw_purchase)
+    worker.run(claw_purchase, order="2026-03-topup")
+    simulator.fault("unauthorized", method="GET", times=None)
+    at = "[0-9:]{8} UTC"
+    for order, known in (
+        ("2026-02-topup", f"order 2026-02-topup may have been sent at {at}, and its outcome is unknown"),
+        ("2026-03-topup", f"order 2026-03-topup, sent at {at}, has completed"),
+    ):
+        result = worker.run(claw_purchase, order=order)
+        assert re.search(rf"This run sent nothing; {known}\.$", result["msg"]), result["msg"]
+        assert result["error"]["status"] == 401
+    assert "This run sent nothing" not in worker.run(claw_purchase, order="2026-04-topup")["msg"]
+    assert simulator.calls("POST *") == [BUY, BUY]
 
 
 def test_the_body_holds_the_package_and_what_was_added(simulator: Simulator, worker: Worker) -> None:
@@ -103,20 +127,52 @@ def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
     assert worker.run(claw_purchase, order="another")["changed"] is True
 
 
+@pytest.mark.parametrize("fault", [None, "reset_after"])
+def test_an_order_that_is_known_with_another_package_or_key_fails(
+    simulator: Simulator, worker: Worker, fault: str | None
+) -> None:
+    if fault:
+        simulator.fault(fault, method="POST")
+    worker.run(claw_purchase)
+    for options, words in (
+        ({"package_id": 3}, "with package_id 2, not 3. For another purchase"),
+        ({"api_key": "oc_live_another_0000"}, "with another API key. For another purchase"),
+        ({"package_id": 1, "api_key": "oc_live_another_0000"}, "with package_id 2, not 1 and another API key."),
+    ):
+        for check in (True, False):
+            result = worker.run(claw_purchase, check=check, **options)
+            assert result["failed"] is True
+            assert words in result["msg"]
+            assert "was sent at 20" in result["msg"]
+            assert result["msg"].endswith("Nothing was sent.")
+    assert simulator.calls("POST *") == [BUY]
+    assert worker.run(claw_purchase, package_id="2")["failed"] is bool(fault)
+
+
+def test_a_run_beside_another_names_it(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
+    with place.journal().lock(OperationKey("purchase", simulator.url, "2026-02-topup")):
+        message = worker.run(claw_purchase)["msg"]
+    assert re.search(r"is working on order 2026-02-topup: held by \S+@\S+, process \d+, for \d+ s\.", message)
+    assert message.endswith("Nothing was sent.")
+    assert simulator.calls("POST *") == []
+
+
 def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(drop_fields=["summary.claws_balance"])
     assert "has no claws_balance" in worker.run(claw_purchase)["msg"]
     assert simulator.calls("POST *") == []
 
 
-def test_a_journal_that_cannot_be_written_buys_nothing(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
-    (tmp_path / "state").write_text("", encoding="utf-8")
-    assert "can't be used" in worker.run(claw_purchase)["msg"]
+def test_a_journal_that_cannot_be_written_buys_nothing(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
+    place.spoil()
+    result = worker.run(claw_purchase)
+    assert "so the journal is not used" in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == []
 
 
 @pytest.mark.parametrize("fault", ["hang", "hang_after"])
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 def test_killed_at_the_post_and_run_again_sends_at_most_one(
     simulator: Simulator, controller: Controller, fault: str
 ) -> None:
@@ -138,7 +194,7 @@ def test_killed_at_the_post_and_run_again_sends_at_most_one(
     assert simulator.calls("POST *") == [BUY]
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 def test_the_link_is_in_the_result_and_on_no_screen(simulator: Simulator, controller: Controller) -> None:
     task = {
         "clawhosters.cloud.claw_purchase": {**ORDER, "state_dir": str(controller.folder / "state")},
@@ -211,16 +267,7 @@ def test_a_journal_that_fails_after_the_post_is_warned_of_and_the_answer_is_not_
     assert simulator.calls("POST *") == [BUY]
 
 
-def test_a_state_dir_that_others_can_write_to_buys_nothing(
-    simulator: Simulator, worker: Worker, tmp_path: Path
-) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state").chmod(0o770)
-    assert "Others can write to" in worker.run(claw_purchase)["msg"]
-    assert simulator.calls("POST *") == []
-
-
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 def test_async_is_refused_since_its_file_would_hold_the_link(simulator: Simulator, controller: Controller) -> None:
     options = {**ORDER, "state_dir": str(controller.folder / "state")}
     run = controller.task(options, module="claw_purchase", keywords={"async": 60, "poll": 1})
@@ -239,17 +286,17 @@ LINKS = [
 ]
 
 
-def assert_nothing_pays(worker: Worker, result: dict[str, t.Any], state: Path) -> None:
+def assert_nothing_pays(worker: Worker, result: dict[str, t.Any], place: StorePlace) -> None:
     """No part of a link or a token is in the result, the warnings or the journal."""
     assert result["failed"] is True
-    shown = [str(result), str(worker.warnings), *(path.read_text("utf-8") for path in state.glob("*.jsonl"))]
+    shown = [str(result), str(worker.warnings), place.journal().read_text()]
     assert not [text for text in shown if "s3cr3t" in text or "pay.example/" in text]
 
 
 @pytest.mark.parametrize("status", [402, 502])
 @pytest.mark.parametrize("link", LINKS)
 def test_a_link_to_pay_by_is_as_secret_in_a_refusal(
-    simulator: Simulator, worker: Worker, tmp_path: Path, status: int, link: str
+    simulator: Simulator, worker: Worker, place: StorePlace, status: int, link: str
 ) -> None:
     details = {
         "at": f"see {link}.",
@@ -263,7 +310,7 @@ def test_a_link_to_pay_by_is_as_secret_in_a_refusal(
         "status", method="POST", status=status, code="payment", message=message, details=details, headers=headers
     )
     result = worker.run(claw_purchase)
-    assert_nothing_pays(worker, result, tmp_path / "state")
+    assert_nothing_pays(worker, result, place)
     assert "pay at ******** with ********" in result["msg"]
     assert result["error"]["status"] == status
     assert result["error"]["details"]["payment"] == {
@@ -274,7 +321,7 @@ def test_a_link_to_pay_by_is_as_secret_in_a_refusal(
 
 
 def test_a_link_to_pay_by_is_as_secret_in_whatever_else_the_service_answers(
-    simulator: Simulator, worker: Worker, tmp_path: Path
+    simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
     link = LINKS[0]
     for options in (
@@ -284,12 +331,12 @@ def test_a_link_to_pay_by_is_as_secret_in_whatever_else_the_service_answers(
         {"kind": "redirect", "location": link},
     ):
         simulator.fault(**options, path="/billing/summary")
-        assert_nothing_pays(worker, worker.run(claw_purchase), tmp_path / "state")
+        assert_nothing_pays(worker, worker.run(claw_purchase), place)
     simulator.fault("status", status=402, message=f"pay at {link}", path="/billing/summary", skip=1)
     result = worker.run(claw_purchase)
     assert result["changed"] is True
     assert "pay at ********" in str(worker.warnings)
-    assert_nothing_pays(worker, {"failed": True}, tmp_path / "state")
+    assert_nothing_pays(worker, {"failed": True}, place)
 
 
 @pytest.mark.parametrize("status", [402, 403, 422])

@@ -9,20 +9,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 import typing as t
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
     OperationEvent,
     OperationKey,
 )
@@ -33,13 +32,14 @@ from support import KEY
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.sleeper import KilledError
+from support.stores import StorePlace
 from support.worker import Worker
 
 RESTORE = "POST /backups/*/restore"
 
 
 @pytest.fixture
-def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+def world(simulator: Simulator) -> None:
     """Instance 1 runs and has backups: 11 is old, 12 is newer, 13 is the newest but failed; 21 is of instance 2."""
     simulator.reset(
         state={
@@ -53,7 +53,11 @@ def worker(simulator: Simulator, tmp_path: Path) -> Worker:
         },
         switches={"transition_reads": 2},
     )
-    return Worker(simulator, {"state_dir": str(tmp_path / "state"), "incident": "INC-1"})
+
+
+@pytest.fixture
+def worker(simulator: Simulator, world: None, place: StorePlace) -> Worker:
+    return Worker(simulator, {**place.options, "incident": "INC-1"})
 
 
 def restores(simulator: Simulator) -> int:
@@ -61,11 +65,11 @@ def restores(simulator: Simulator) -> int:
     return simulator.effects().get("restores", 0)
 
 
-def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker) -> None:
+def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
     check = worker.run(claw_backup_restore, check=True, instance_name="web-bot")
     assert check["changed"] is True
     assert check["restore"]["outcome"] == "planned"
-    assert not (Path(worker.defaults["state_dir"]) / "journal.jsonl").exists()
+    assert place.journal().read_text() == ""
     real = worker.run(claw_backup_restore, instance_name="web-bot")
     assert real["changed"] is True
     assert real["diff"] == check["diff"]
@@ -271,6 +275,99 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     assert restores(simulator) == 1
 
 
+OPEN = (
+    "This run sent nothing; the restore of web-bot, sent at {sent_at}, is still open. {next_step}run the same task "
+    "again: it continues waiting, and sends nothing."
+)
+TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2} UTC"
+
+
+def told_open(next_step: str) -> re.Pattern[str]:
+    """Returns the end of the message of a run that reads an open restore in the journal alone."""
+    return re.compile(OPEN.format(sent_at=TIME, next_step=next_step), re.IGNORECASE)
+
+
+def test_a_dead_service_is_told_while_waiting_at_its_end_and_by_the_next_run(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.switch(transition_reads=30)
+    simulator.fault("reset_before", method="GET", skip=6, times=None)
+    result = worker.run(claw_backup_restore, instance_name="web-bot", wait_timeout=60)
+    # Six reads before it: two lists, the instance, and polls until 5 s after the POST.
+    lines = [f"no answer for {seconds - 5} s (the connection broke); last seen deploying" for seconds in (10, 20, 30)]
+    assert worker.lines[:3] == [
+        f"web-bot: {line}, {seconds} s of at most 60 s" for line, seconds in zip(lines, (10, 20, 30), strict=True)
+    ]
+    assert re.fullmatch(
+        rf"web-bot: no answer for 55 s \(the connection broke\); last seen deploying at {TIME}, and not restored "
+        rf"within 60 s \(wait_timeout\)\. The restore was accepted at {TIME}\. Run the same task again: it continues "
+        "waiting, and sends nothing.",
+        result["msg"],
+    )
+    assert worker.sleeper.total == pytest.approx(60)
+    restore = result["restore"]
+    assert (restore["outcome"], restore["failure"]) == ("in_flight", "unreachable")
+    assert restore["last_seen"]["status"] == result["instance"]["status"] == "deploying"
+    assert datetime.fromisoformat(restore["last_seen"]["at"]) >= datetime.fromisoformat(restore["sent_at"])
+    for target in ({"instance_name": "web-bot"}, {"instance_id": 1}, {"backup_id": 12}):
+        again = worker.run(claw_backup_restore, **target)
+        assert again["msg"].startswith("GET /")
+        assert told_open("").search(again["msg"]), again["msg"]
+        assert again["changed"] is False
+        assert again["instance"] == {"id": 1, "name": "web-bot"}
+        assert (again["restore"]["outcome"], again["restore"]["failure"]) == ("in_flight", "unreachable")
+        assert again["restore"]["sent_at"] == restore["sent_at"]
+    for other in ({"instance_name": "test-bot"}, {"instance_id": 2}, {"instance_id": 1, "incident": "INC-2"}):
+        assert "still open" not in worker.run(claw_backup_restore, **other)["msg"]
+    simulator.clear_faults()
+    assert worker.run(claw_backup_restore, instance_name="web-bot")["restore"]["outcome"] == "completed"
+    simulator.fault("reset_before", method="GET", times=None)
+    done = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert re.search(rf"This run sent nothing; the restore of web-bot, sent at {TIME}, has completed\.$", done["msg"])
+    assert restores(simulator) == 1
+
+
+def test_a_revoked_key_is_told_with_what_was_seen_last_and_what_to_do(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(transition_reads=30)
+    sleep = worker.sleeper.sleep
+
+    def revoke(seconds: float) -> None:
+        simulator.set_state(keys={KEY: "revoked"})
+        sleep(seconds)
+
+    worker.sleeper.sleep = revoke  # type: ignore[method-assign]
+    result = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert re.fullmatch(
+        r"The API key is no longer accepted: GET /instances/1 was answered with 401 unauthorized: .*\. Check the API "
+        rf"key \(.*\); create keys under Dashboard > Settings > API Keys\. The restore was accepted at {TIME} and goes "
+        rf"on; web-bot was last seen deploying at {TIME}\. With a valid key, run the same task again: it continues "
+        "waiting, and sends nothing.",
+        result["msg"],
+    )
+    assert (result["restore"]["failure"], result["error"]["status"]) == ("unauthorized", 401)
+    again = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert told_open("With a valid key, ").search(again["msg"]), again["msg"]
+    assert (again["restore"]["failure"], again["error"]["status"]) == ("unauthorized", 401)
+    simulator.set_state(keys={KEY: "valid"})
+    worker.sleeper.sleep = sleep  # type: ignore[method-assign]
+    assert worker.run(claw_backup_restore, instance_name="web-bot")["restore"]["outcome"] == "completed"
+    assert restores(simulator) == 1
+
+
+def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(simulator: Simulator, worker: Worker) -> None:
+    simulator.set_instance(1, health_after="unhealthy")
+    result = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
+    assert worker.lines == [f"web-bot: running, unhealthy, {seconds} s of at most 25 s" for seconds in (10, 20)]
+    assert result["msg"].startswith("web-bot: running, unhealthy, and not restored and healthy within 25 s")
+    assert (result["restore"]["failure"], result["restore"]["last_seen"]["health_status"]) == ("timeout", "unhealthy")
+
+
+def test_a_running_instance_does_not_read_as_done_before_its_restore_does(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(restore_shows=None)
+    assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
+    assert worker.lines == ["web-bot: running (restore not yet verified), 10 s of at most 900 s"]
+
+
 def test_without_waiting_it_is_under_way_and_the_next_run_sees_the_end(simulator: Simulator, worker: Worker) -> None:
     first = worker.run(claw_backup_restore, instance_id=1, wait=False)
     assert first["changed"] is True
@@ -288,21 +385,22 @@ def test_healthy_is_waited_for_when_asked(simulator: Simulator, worker: Worker) 
 
 
 def test_a_journal_that_cannot_be_written_fails_before_the_post(
-    simulator: Simulator, worker: Worker, tmp_path: Path
+    simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
-    (tmp_path / "state").write_text("a file where the folder should be", encoding="utf-8")
+    place.spoil()
     result = worker.run(claw_backup_restore, instance_id=1)
-    assert "can't be used" in result["msg"]
+    assert "so the journal is not used" in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == []
 
 
 def test_a_journal_that_cannot_be_read_fails_before_the_post(
-    simulator: Simulator, worker: Worker, tmp_path: Path
+    simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state/journal.jsonl").write_text("{broken\n", encoding="utf-8")
+    place.damage()
     result = worker.run(claw_backup_restore, instance_id=1)
-    assert "Line 1 of the journal" in result["msg"]
+    assert "so earlier requests are unknown" in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == []
 
 
@@ -378,7 +476,7 @@ def result_of(running: subprocess.Popen[str]) -> dict[str, t.Any]:
     return json.loads(out.strip().splitlines()[-1])
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 def test_killed_before_the_post_the_outcome_is_unknown_and_nothing_was_sent(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -394,7 +492,7 @@ def test_killed_before_the_post_the_outcome_is_unknown_and_nothing_was_sent(
     assert restores(simulator) == 0
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
     simulator: Simulator, controller: Controller
@@ -410,12 +508,12 @@ def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=6)
     running = process(controller)
-    journal = controller.folder / "state/journal.jsonl"
+    journal = controller.folder / "state/journal-2.jsonl"
     until(lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"))
     kill(running)
     result = result_of(process(controller))
@@ -424,7 +522,7 @@ def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator,
     assert restores(simulator) == 1
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, controller: Controller) -> None:
     runs = [process(controller) for _run in range(4)]
@@ -434,7 +532,7 @@ def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, cont
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("slow", method="POST", seconds=3, after_effect=True)
@@ -449,10 +547,10 @@ def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator
 
 
 def test_what_another_run_sent_before_it_died_is_gone_on_with(
-    simulator: Simulator, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    simulator: Simulator, worker: Worker, place: StorePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = OperationKey("restore", simulator.url, "INC-1", "1")
-    journal = Journal(str(tmp_path / "state"))
+    journal = place.journal()
     with contextlib.ExitStack() as other:
         assert other.enter_context(journal.lock(key))
         sleep = worker.sleeper.sleep
@@ -488,7 +586,7 @@ def test_an_instance_that_there_is_not_is_named_as_it_was_asked_for(
     assert words in worker.run(claw_backup_restore, **options)["msg"]
 
 
-@pytest.mark.usefixtures("worker")
+@pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     options = {"incident": "INC-1", "instance_name": "web-bot", "state_dir": str(controller.folder / "state")}

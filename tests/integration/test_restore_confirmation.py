@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import time
 import typing as t
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -47,7 +49,7 @@ def fleet(simulator: Simulator) -> None:
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     """The journal of the workers here, and of the controller's runs."""
-    return Journal(str(tmp_path / "state"))
+    return Journal(FolderStore(str(tmp_path / "state")))
 
 
 @pytest.fixture
@@ -70,6 +72,12 @@ def restore(controller: Controller, *ids: int, **variables: t.Any) -> Run:
     run = controller.run(*command(*ids, **variables))
     assert "Traceback" not in run.screen
     return run
+
+
+def failed(run: Run) -> dict[str, t.Any]:
+    """The result of the only task that failed."""
+    (result,) = [one["result"] for one in run.results if one["outcome"] == "failed"]
+    return result
 
 
 def key(simulator: Simulator, number: int = 1) -> OperationKey:
@@ -117,7 +125,7 @@ def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, cont
     run = restore(controller, 8, restore_confirm="shop-bot")
     assert run.rc != 0
     assert "Its name looks like the name of id 9. Confirm with its id instead: 8." in run.stdout
-    assert "-e restore_confirm=8" in run.stdout
+    assert "restore_confirm is: shop-bot. It must be: 8." in run.stdout
     assert simulator.calls(POSTS) == []
     both = restore(controller, 8, 9, restore_confirm="8,9")
     assert both.rc == 0, both.screen
@@ -128,9 +136,22 @@ def test_one_that_can_not_be_restored_may_be_left_out_of_what_is_given(
     simulator: Simulator, controller: Controller
 ) -> None:
     run = restore(controller, 2, 1, restore_confirm="web-bot")
-    assert "web-bot (id 1)" not in run.results[-1]["result"]["msg"]
-    assert "bare-bot (id 2): Nothing was sent. It has no usable backup." in run.results[-1]["result"]["msg"]
+    failure = failed(run)
+    assert failure["failures"][0].startswith("bare-bot (id 2): Nothing was sent. It has no usable backup.")
+    assert not any("web-bot" in line for line in failure["failures"])
+    assert failure["restored"] == ["web-bot (id 1): Restored. The instance is running and healthy."]
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
+
+
+def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, controller: Controller) -> None:
+    play = [{"hosts": "localhost", "ignore_errors": True, "roles": ["clawhosters.cloud.restore"]}]
+    path = controller.write("play.yml", play)
+    variables = "restore_instances=web-bot restore_incident=INC-1 restore_confirm=nobody"
+    run = controller.run("ansible-playbook", str(path), "-e", variables)
+    assert run.stdout.count("...ignoring") == 2, run.screen
+    assert "Not confirmed; nothing was sent. The task before this one did not confirm it." in run.stdout
+    assert simulator.calls(POSTS) == []
+    assert [one["outcome"] for one in record(controller)] == ["failed"]
 
 
 # What another run changes
@@ -164,7 +185,8 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
             screen, _none = process.communicate(timeout=120)
     assert process.returncode != 0
     assert simulator.calls(POSTS) == []
-    assert "is in progress; this run waits for it." in screen
+    assert "a restore of backup 1 is under way since " in screen
+    assert "; this run waits for it." in screen
     assert "This run only waited for a restore sent by another run; it sent none itself." in screen
     assert "was not executed, and this run only waited for it. Nothing was sent." in screen
     assert "Run the same command again to see the current plan and confirm it:" in screen
@@ -208,7 +230,7 @@ def test_the_instance_is_read_again_after_another_run_was_waited_for(
 def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
     with journal.lock(key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
-    assert "another run is restoring it, and not free within 30 s" in result["msg"]
+    assert re.search(r": held by \S+@\S+, process \d+, for \d+ s, and not free within 30 s", result["msg"])
     assert "This run sent nothing. Run the same task again: it continues waiting." in result["msg"]
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
@@ -249,12 +271,11 @@ def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_rena
 ) -> None:
     journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
     journal.append(key(simulator), OperationEvent.UNCLEAR)
-    # The first reading by id is the plan's; the next is the restore's.
+    # The plan reads the list. What is read by id is the restore's.
     simulator.fault(
         "wrong_type",
         path="/instances/1",
         body={"data": {"id": 1, "name": "other-bot", "status": "running"}},
-        skip=2,
         times=None,
     )
     run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
@@ -287,7 +308,7 @@ def test_evidence_that_can_not_be_written_any_more_stops_no_restore_and_is_told(
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
     said = f"The report can't be written to {controller.folder}/clawhosters-restore/INC-1.html: Is a directory."
     assert run.says(f"[WARNING]: {said}")
-    assert run.results[-1]["result"]["msg"].splitlines()[0] == said
+    assert failed(run)["report"] == [said]
     alone = restore(controller, 1, restore_confirm="web-bot")
     assert alone.rc == 0, alone.screen
     assert said in alone.stdout
@@ -299,7 +320,7 @@ def test_a_folder_that_can_not_hold_evidence_fails_in_one_line_before_anything_i
     controller.write("a-file", "")
     run = restore(controller, 1, restore_confirm="web-bot", restore_report_dir="a-file")
     assert run.rc != 0
-    assert run.results[-1]["result"]["msg"] == (
+    assert failed(run)["msg"] == (
         f"The report can't be written to {controller.folder}/a-file/INC-1.html: File exists. Nothing was sent."
     )
     assert simulator.calls() == []

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 import typing as t
 
 import pytest
 
 from simulator.handle import Simulator
-from support.controller import Controller, Run
+from support.controller import Controller, Run, extra_variables
 
 
 @pytest.fixture(autouse=True)
@@ -37,17 +35,10 @@ def fleet(simulator: Simulator) -> None:
 
 
 def guard(controller: Controller, order: str = "", *flags: str, **variables: t.Any) -> Run:
-    given = {"balance_guard_stop_order": order, **variables}
-    options = [part for name, value in given.items() for part in ("-e", json.dumps({name: value}))]
+    options = extra_variables(balance_guard_stop_order=order, **variables)
     run = controller.run("ansible-playbook", "clawhosters.cloud.balance_guard", *options, *flags)
     assert "Traceback" not in run.screen
     return run
-
-
-def changed(run: Run) -> int:
-    found = re.search(r"changed=(\d+)", run.stdout)
-    assert found is not None, run.screen
-    return int(found[1])
 
 
 @pytest.mark.slice
@@ -62,7 +53,7 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     assert run.rc == 0, run.screen
     for screen in (plan.stdout, run.stdout):
         assert "1000 Claws at 250 a day last 4 days." in screen
-        assert "It must last for at least 6 days." in screen
+        assert "The balance must last for at least 6 days." in screen
         assert "Skip off-bot (id 5): it is stopped." in screen
         assert "Skip plan-bot (id 6): it is billed monthly." in screen
         assert "Stop demo-bot (id 2): saves 40 Claws a day; it lasts 4 days." in screen
@@ -98,10 +89,10 @@ def test_an_order_that_is_not_clear_stops_nothing(
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot")
     assert run.rc != 0
-    shortfall = "That is not enough by 68 Claws a day, or 470 Claws in all."
+    shortfall = "Not enough: it takes 68 Claws a day less, or 470 Claws more."
     assert run.stdout.count(shortfall) == 2  # in the plan and in the results
     assert "The balance does not last for at least 7 days." in run.screen
-    assert changed(run) == 1
+    assert run.changed_tasks == 1
     assert run.stdout.count("\nTASK [") == 9
     printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
     assert all(len(line) <= 80 for line in printed), printed
@@ -199,7 +190,7 @@ def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller
     run = guard(controller, "a-bot")
     assert run.rc != 0
     assert "The forecast now: 2400 Claws at 450 a day last 5 days." in run.stdout
-    assert "That is not enough by 108 Claws a day, or 750 Claws in all." in run.screen
+    assert "Not enough: it takes 108 Claws a day less, or 750 Claws more." in run.screen
     assert simulator.effects() == {"stops": 1}
 
 

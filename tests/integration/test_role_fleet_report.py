@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller, Run
+from support.controller import Controller, Run, extra_variables
 
 HOSTILE = [
     "<script>document.title='owned'</script>",
@@ -28,16 +28,9 @@ HOSTILE = [
 
 
 def write(controller: Controller, *flags: str, **variables: t.Any) -> Run:
-    options = [part for name, value in variables.items() for part in ("-e", json.dumps({name: value}))]
-    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *options, *flags)
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *extra_variables(**variables), *flags)
     assert "Traceback" not in run.screen
     return run
-
-
-def changed(run: Run) -> bool:
-    found = re.search(r"changed=(\d+)", run.stdout)
-    assert found is not None, run.screen
-    return found[1] != "0"
 
 
 def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator, controller: Controller) -> None:
@@ -51,7 +44,7 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
                 {"id": 5, "name": "old-bot"},
             ],
             "backups": [
-                {"id": number * 10, "instance_id": number, "created_at": "3h ago" if number < 5 else "40h ago"}
+                {"id": number * 10, "instance_id": number, "created_at": "3h ago" if number < 4 else "40h ago"}
                 for number in range(1, 6)
             ],
         }
@@ -67,7 +60,7 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
         "sick-bot",
         "日本語のとても長い…",
     ]
-    assert lines[0] == "3 of 5 instances need attention. 1 has no fresh backup."
+    assert lines[0] == "3 of 5 instances need attention. 1 more has no fresh backup."
     assert lines[-2].split() == ["old-bot", "5", "running", "healthy", "1", "d", "16", "h,", "overdue"]
     assert lines[-1] == f"Page: {controller.folder / 'clawhosters-fleet-report.html'}"
     printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
@@ -78,11 +71,11 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
 def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> None:
     path = controller.folder / "clawhosters-fleet-report.html"
     check = write(controller, "--check")
-    assert changed(check)
+    assert check.changed_tasks
     assert not path.exists()
     first = write(controller)
     assert first.rc == 0, first.screen
-    assert changed(first)
+    assert first.changed_tasks
     page = path.read_text(encoding="utf-8")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert KEY not in page
@@ -90,9 +83,9 @@ def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> No
     assert "The journal of this controller has no restores." in page
     assert not re.findall(r"""(?:src|href)=|url\(|@import|https?://""", page)
     again = write(controller)
-    assert not changed(again)
+    assert not again.changed_tasks
     simulator.set_instance(1, status="error")
-    assert changed(write(controller))
+    assert write(controller).changed_tasks
     assert all(call.startswith("GET ") for call in simulator.calls())
 
 

@@ -7,11 +7,8 @@
 from __future__ import annotations
 
 import json
-import os
-import select
 import stat
 import subprocess
-import sys
 import time
 import typing as t
 from pathlib import Path
@@ -19,17 +16,20 @@ from pathlib import Path
 import pytest
 import requests
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller, Run
+from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
+from support.terminal import run_at_terminal
 
 PLAYBOOK = "clawhosters.cloud.restore"
 POSTS = "POST *"
@@ -69,18 +69,17 @@ def restore(controller: Controller, *names: str, **variables: t.Any) -> Run:
         **variables,
     }
     flags = ["--check"] if given.pop("check", False) else []
-    options = [part for name, value in given.items() if value is not None for part in ("-e", json.dumps({name: value}))]
-    run = controller.run("ansible-playbook", PLAYBOOK, *options, *flags)
+    run = controller.run("ansible-playbook", PLAYBOOK, *extra_variables(**given), *flags)
     assert "Traceback" not in run.screen
     assert KEY not in run.screen
     return run
 
 
 def last_words(run: Run) -> str:
-    """What the play failed with: the last that is on the screen."""
+    """What the play failed with: the only failure on the screen."""
     assert run.rc != 0, run.screen
-    failed = [entry["result"]["msg"] for entry in run.results if entry["outcome"] == "failed"]
-    return failed[-1]
+    (failed,) = [entry["result"] for entry in run.results if entry["outcome"] == "failed"]
+    return "\n".join(failed["failures"])
 
 
 def commands(run: Run) -> list[str]:
@@ -105,9 +104,10 @@ def steps(journal: dict[str, t.Any], about: str | None = None) -> list[tuple[str
 
 def test_check_mode_is_a_plan_that_sends_only_reads(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, "web-bot", "bare-bot", check=True, restore_confirm=None)
-    assert "web-bot (id 1), running now: restore backup 11" in run.stdout
+    assert "web-bot (id 1), running, healthy: restore backup 11, 1 d 2 h old." in run.stdout
     assert "DATA LOSS: all changes since 20" in run.stdout
-    assert "bare-bot (id 5): CAN'T BE RESTORED. It has no usable backup." in run.stdout
+    assert '"bare-bot (id 5): CAN\'T BE RESTORED.",' in run.stdout
+    assert '"    It has no usable backup."' in run.stdout
     assert all(call.startswith("GET ") for call in simulator.calls())
     assert not (controller.folder / "clawhosters-restore").exists()
     assert restore(controller, "web-bot", check=True, restore_confirm=None).rc == 0
@@ -138,21 +138,20 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     words = last_words(run)
     base = f"ansible-playbook {PLAYBOOK} -e restore_instances={{0}} -e restore_incident=INC-1 "
     base += "-e restore_healthy_timeout=0"
-    confirmed = base + "{1} -e restore_confirm={0}"
     assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
-    assert "shy-bot (id 4): The restore was rejected or not sent; nothing was changed." in words
+    assert "shy-bot (id 4): The service rejected the restore; nothing was changed." in words
     assert "nobody: Nothing was sent. There is no such instance." in words
     assert "bare-bot (id 5): Nothing was sent. It has no usable backup." in words
     assert "sick-bot (id 2): The backup was restored, but the instance is not running and healthy." in words
     assert "web-bot" not in words
     assert commands(run) == [
-        confirmed.format("lost-bot", " -e restore_force=true"),
-        confirmed.format("shy-bot", ""),
+        base.format("lost-bot") + " -e restore_force=true",
+        base.format("shy-bot").replace("-e restore_healthy", "-e restore_backup=42 -e restore_healthy"),
         base.format("nobody") + " --check",
         base.format("bare-bot") + " --check",
-        confirmed.format("sick-bot", ""),
+        base.format("sick-bot"),
     ]
-    assert run.stdout.index("DATA LOSS") < run.stdout.index("Require confirmation")
+    assert run.stdout.index("DATA LOSS") < run.stdout.index("Confirm the restore")
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(controller)
     assert steps(journal, "web-bot (id 1)")[-2:] == [("restore", True), ("healthy", True)]
@@ -182,12 +181,12 @@ def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_a
 ) -> None:
     command = (
         "ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot,sick-bot -e restore_incident=INC-1 "
-        "-e restore_healthy_timeout=0 -e restore_confirm={}"
+        "-e restore_healthy_timeout=0"
     )
     simulator.switch(health_answer="down")
     down = restore(controller, "web-bot", "sick-bot")
     assert "The service is down; nothing was sent." in last_words(down)
-    assert commands(down) == [command.format("web-bot,sick-bot")]
+    assert commands(down) == [command]
     assert steps(evidence(controller)[0]) == [("service", False)]
 
     simulator.switch(health_answer="wrapped")
@@ -195,22 +194,24 @@ def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_a
     wrong_key = restore(controller, "web-bot", "sick-bot")
     assert "The API key is not accepted; nothing was sent." in last_words(wrong_key)
     assert "Export a valid key" in last_words(wrong_key)
-    assert commands(wrong_key) == [command.format("web-bot,sick-bot")]
+    assert commands(wrong_key) == [command]
     assert steps(evidence(controller)[0]) == [("service", True), ("key", False)]
 
     simulator.set_state(keys={KEY: "valid"})
     unconfirmed = restore(controller, "web-bot", "sick-bot", restore_confirm="web-bot")
     assert "Not confirmed; nothing was sent." in last_words(unconfirmed)
     assert "Only planned: the restore was not confirmed, so nothing was sent" in unconfirmed.stdout
-    assert "set restore_confirm to the name" in last_words(unconfirmed)
+    assert "restore_confirm is: web-bot. It must be: web-bot,sick-bot." in last_words(unconfirmed)
+    assert "type the answer at the prompt, or set restore_confirm to it:" in last_words(unconfirmed)
     assert "0 of " not in unconfirmed.stdout
     page = evidence(controller)[1]
     assert "only planned" in page
     assert "not finished" not in page
-    assert commands(unconfirmed) == [command.format("web-bot,sick-bot")]
+    assert commands(unconfirmed) == [command]
     nobody_there = restore(controller, "web-bot", "sick-bot", restore_confirm=None)
-    assert "no name was typed" in last_words(nobody_there)
-    assert commands(nobody_there) == [command.format("web-bot,sick-bot")]
+    assert "no name was typed. There is no terminal" in last_words(nobody_there)
+    assert "set restore_confirm to web-bot,sick-bot." in last_words(nobody_there)
+    assert commands(nobody_there) == [command]
     assert simulator.calls(POSTS) == []
     journal, _page = evidence(controller)
     assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 4
@@ -303,7 +304,7 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     for number, address in addresses.items():
         simulator.set_instance(number, subdomain_url=address)
     # The journal says that they were restored, so that nothing has to be waited for.
-    journal = Journal(str(controller.home / ".ansible/clawhosters"))
+    journal = Journal(FolderStore(str(controller.home / ".ansible/clawhosters")))
     for number in addresses:
         key = OperationKey("restore", simulator.url, "INC-1", str(number))
         journal.append(key, OperationEvent.INTENDED, backup_id=number)
@@ -322,34 +323,12 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     assert "bot-9" not in last_words(run)
 
 
-TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-"""Gives a command a terminal, in a process of its own: one with threads, as pytest-xdist has them, must not fork."""
-
-
 def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -> str:
     """The screen of a run that is asked, and answered, at a terminal; it must end well."""
     command = ["ansible-playbook", PLAYBOOK, "-e", which, "-e", "restore_incident=INC-9"]
-    screen = b""
-    with subprocess.Popen(
-        [sys.executable, "-c", TERMINAL, *command],
-        cwd=controller.folder,
-        env=controller.environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        while True:
-            # Ansible drops what was typed before it listens, which is a little after it asked.
-            if not select.select([process.stdout], [], [], 1)[0]:
-                if f"type exactly: {asked}".encode() in screen:
-                    os.write(process.stdin.fileno(), f"{answer}\r".encode())
-            elif part := os.read(process.stdout.fileno(), 4096):
-                screen += part
-            else:
-                break
-    assert process.returncode == 0, screen.decode()
-    return screen.decode()
+    screen = run_at_terminal(controller, command, f"type exactly: {asked}", [answer])
+    assert screen.rc == 0, screen.text
+    return screen.text
 
 
 def test_at_a_terminal_the_name_is_asked_for(simulator: Simulator, controller: Controller) -> None:
@@ -373,6 +352,12 @@ def test_white_space_around_a_name_does_not_matter(simulator: Simulator, control
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
 
 
+def count_accepted(controller: Controller) -> int:
+    """Returns the number of restores that the journal holds as accepted."""
+    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
+    return journal.read_text(encoding="utf-8").count('"accepted"')
+
+
 @pytest.mark.slow
 def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     simulator: Simulator, controller: Controller
@@ -388,8 +373,8 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     ) as process:
         try:
             deadline = time.monotonic() + 120
-            # It is never healthy, so it is waited for.
-            while "POST /backups/21/restore" not in simulator.calls(POSTS):
+            # It is never healthy, so it is waited for. Killed before the journal has the answer, it would stay unknown.
+            while "POST /backups/21/restore" not in simulator.calls(POSTS) or count_accepted(controller) < 2:
                 assert process.poll() is None
                 assert time.monotonic() < deadline
                 time.sleep(0.1)
@@ -408,8 +393,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     )
     assert open_one["advice"] == "Run the same command again. It restores nothing twice:"
     assert open_one["command"] == (
-        f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot,sick-bot -e restore_incident=INC-1 "
-        "-e restore_confirm=web-bot,sick-bot"
+        f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot,sick-bot -e restore_incident=INC-1"
     )
     assert all(text in page for text in (run["headline"], open_one["state"], open_one["command"]))
 
@@ -418,7 +402,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
         requests.get(f"{simulator.url}/instances/2", headers={"Authorization": f"Bearer {simulator.key}"}, timeout=30)
     assert simulator.instance(2)["health_status"] == "unhealthy"
     simulator.set_instance(2, health_status="healthy")
-    again = controller.run("bash", "-c", open_one["command"])
+    again = controller.run("bash", "-c", open_one["command"] + " -e restore_confirm=web-bot,sick-bot")
     assert again.rc == 0, again.screen
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(controller)
@@ -450,6 +434,9 @@ def test_the_next_command_can_be_pasted_whatever_the_name(
     (command,) = commands(planned)
     # That it is asked for shows that it is confirmed; the rest would only take time.
     simulator.fault("status", method="POST", status=422)
-    controller.run("bash", "-c", command)
+    assert "restore_confirm" not in command
+    answer = next(one for one in (name, "6") if f"set restore_confirm to {one}." in last_words(planned))
+    controller.run("bash", "-c", f"{command} {format_extra_variable('restore_confirm', answer)}")
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
-    assert "pwned" not in [path.name for path in controller.left()]
+    # The lookup would run in the folder of the playbook.
+    assert not [path for path in (*controller.left(), *REPOSITORY.glob("playbooks/*")) if path.name == "pwned"]

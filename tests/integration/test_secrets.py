@@ -297,6 +297,8 @@ EVERYTHING: list[dict[str, t.Any]] = [
     {"clawhosters.cloud.claw_fleet": {"instances": [{"id": 1, "state": "stopped"}, {"id": 999}]}},
     {"clawhosters.cloud.claw_backup_restore": {"incident": "INC-1", "instance_id": 2}},
     {"clawhosters.cloud.claw_purchase": {"order": "one", "package_id": 1, "balance_below": 100_000}},
+    {"clawhosters.cloud.claw_journal_info": {}},
+    {"clawhosters.cloud.claw_state_database": {"state_database": "postgresql://u:s3cret-Word@127.0.0.1:1/db"}},
 ]
 
 
@@ -368,7 +370,7 @@ def test_no_key_is_left(simulator: Simulator, controller: Controller, mood: str)
         assert run.rc == 0 or mood != "well", run.screen
     written = {path.name for path in controller.left() if path.is_file()}
     if mood == "well":
-        assert {"journal.jsonl", "clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
+        assert {"journal-2.jsonl", "clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -403,7 +405,7 @@ def test_a_link_that_somebody_planted_for_the_journal_is_refused(simulator: Simu
     target = controller.write("target", "untouched")
     state = controller.folder / "state"
     state.mkdir(mode=0o700)
-    (state / "journal.jsonl").symlink_to(target)
+    (state / "journal-2.jsonl").symlink_to(target)
     options = {"incident": "INC-1", "instance_id": 2, "state_dir": str(state)}
     run = controller.task(options, module="claw_backup_restore")
     assert "can't be used" in run.result["msg"]

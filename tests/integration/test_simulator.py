@@ -234,6 +234,12 @@ def order_of_list(api: Api) -> tuple[bool, bool]:
     return first == second, first == list(range(1, 26))
 
 
+def filtered(api: Api) -> tuple[int, ...]:
+    """How many are on the first page of each filtered list."""
+    queries = ("/instances?name=web", "/backups?instance_id=1", "/instances?status=RUNNING")
+    return tuple(len(api.ids(query)) for query in queries)
+
+
 def backups_of_first(api: Api) -> int:
     api.post("/backups/1/restore")
     return sum(backup["instance_id"] == 1 for backup in api.simulator.state()["backups"])
@@ -330,6 +336,20 @@ EFFECTS = [
     Effect("per_page_max", 40, lambda api: len(api.ids("/instances?per_page=50")), 50, 40),
     Effect("per_page_refused", 422, status_of("GET", "/instances?per_page=50"), 200, 422),
     Effect("per_page_refused", 400, status_of("GET", "/backups?per_page=50"), 200, 400),
+    Effect("filters", "honoured", filtered, (25, 25, 25), (0, 5, 0)),
+    Effect("filters", "substring", filtered, (25, 25, 25), (3, 25, 0)),
+    Effect("filters", "case_insensitive", filtered, (25, 25, 25), (0, 5, 25)),
+    Effect("filters", "empty", filtered, (25, 25, 25), (0, 0, 0)),
+    Effect("filters_refused", 422, status_of("GET", "/instances?name=web-bot"), 200, 422),
+    Effect("filters_refused", 400, status_of("GET", "/addons?addon_type=llm"), 200, 400),
+    Effect(
+        "filters_counted",
+        False,
+        lambda api: api.get("/instances?name=web-bot").json()["pagination"]["total_count"],
+        1,
+        60,
+        {"filters": "honoured"},
+    ),
     Effect("list_order", "reversed", lambda api: api.ids("/instances")[:3], [1, 2, 3], [60, 59, 58]),
     Effect("list_order", "shuffled", order_of_list, (True, True), (True, False)),
     Effect("list_order", "reshuffled", order_of_list, (True, True), (False, False)),

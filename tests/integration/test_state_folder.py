@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -74,11 +75,13 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
     simulator: Simulator, worker: Worker, state: Path, damage: t.Callable[[bytes], bytes]
 ) -> None:
     # So that the one that is cut to its first line holds none of the others.
-    Journal(str(state)).append(OperationKey("restore", simulator.url, "INC-0", "1"), OperationEvent.INTENDED)
+    Journal(FolderStore(str(state))).append(
+        OperationKey("restore", simulator.url, "INC-0", "1"), OperationEvent.INTENDED
+    )
     for module, options in SPENDERS.items():
         assert worker.run(module, **options)["changed"] is True
     sent = posts(simulator)
-    path = state / "journal.jsonl"
+    path = state / "journal-2.jsonl"
     left = damage(path.read_bytes())
     path.write_bytes(left)
     for module, options in SPENDERS.items():
@@ -94,7 +97,7 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
 
 def forged(simulator: Simulator, state: Path) -> None:
     """A journal that says the restore was done."""
-    journal = Journal(str(state))
+    journal = Journal(FolderStore(str(state)))
     for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
         journal.append(OperationKey("restore", simulator.url, "INC-1", "1"), event, backup_id=12)
 
@@ -121,8 +124,8 @@ def test_a_file_of_another_user_is_none_either(
     simulator: Simulator, worker: Worker, state: Path, owners: Owners
 ) -> None:
     forged(simulator, state)
-    owners.give(state / "journal.jsonl")
-    assert "journal.jsonl belongs to another user" in worker.run(claw_backup_restore, **RESTORE)["msg"]
+    owners.give(state / "journal-2.jsonl")
+    assert "journal-2.jsonl belongs to another user" in worker.run(claw_backup_restore, **RESTORE)["msg"]
     worker.run(claw_instance, id=1, state="restarted", wait=False)
     (budget,) = state.glob("budget-*")
     owners.give(budget)
@@ -184,7 +187,7 @@ def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owner
                 assert worker.run(module, **options)["changed"] is False
             (own,) = volume.iterdir()
             assert stat.S_IMODE(own.stat().st_mode) == 0o700
-            assert {"journal.jsonl", "journal.lock"} < set(kept(own))
+            assert {"journal-2.jsonl", "journal.lock"} < set(kept(own))
             assert worker.warnings == []
 
         as_ordinary_user(work, groups=[volume.stat().st_gid])
@@ -194,12 +197,12 @@ def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owner
 def test_the_fleet_report_tells_of_a_damaged_journal(simulator: Simulator, controller: Controller) -> None:
     state = controller.folder / "state"
     state.mkdir()
-    (state / "journal.jsonl").write_bytes(b"")
+    (state / "journal-2.jsonl").write_bytes(b"")
     page = controller.folder / "page.html"
     run = write_report(controller, fleet_report_path=str(page), fleet_report_state_dir=str(state))
     assert run.rc == 0, run.screen
     text = page.read_text(encoding="utf-8")
-    assert "journal.jsonl is empty, so earlier requests are unknown." in text
+    assert "journal-2.jsonl is empty, so earlier requests are unknown." in text
     assert "holds none" not in text
-    assert "journal.jsonl is empty" in " ".join(run.screen.split())
-    assert list(kept(state)) == ["journal.jsonl"]
+    assert "journal-2.jsonl is empty" in " ".join(run.screen.split())
+    assert list(kept(state)) == ["journal-2.jsonl"]

@@ -19,6 +19,12 @@ from simulator.world import World
 
 T = TypeVar("T")
 LARGEST_NUMBER = 10**9
+FILTERS = {
+    "instances": ("name", "status"),
+    "addons": ("addon_type", "instance_id", "instance_name"),
+    "backups": ("instance_id", "instance_name"),
+}
+REFUSAL_CODES = {400: "bad_request", 422: "unprocessable_entity"}
 
 
 def listed(instance: Instance, world: World) -> dict[str, Any]:
@@ -84,6 +90,32 @@ def _renamed(record: dict[str, Any], renames: dict[str, str]) -> dict[str, Any]:
     return renamed
 
 
+def numbers_of(collection: str, exchange: Exchange) -> list[int]:
+    """Returns the ids in a list of instances, add-ons or backups that match the filters in the query (11 U31)."""
+    world, how = exchange.world, exchange.switches.filters
+    numbers = world.order(collection)
+    wanted = {name: text for name, text in exchange.query.items() if name in FILTERS[collection]}
+    if wanted and (status := exchange.switches.filters_refused):
+        raise Refused(status, REFUSAL_CODES[status], "Unknown parameter.", dict.fromkeys(wanted, "is unknown"))
+    if not wanted or how == "ignored":
+        return numbers
+
+    def matches(number: int) -> bool:
+        found = getattr(world, collection)[number]
+        shown = {"name": found.name, "status": world.shown_status(found)} if collection == "instances" else found
+        return all(_matches(str(shown.get(name)), text, how) for name, text in wanted.items())
+
+    return list(filter(matches, numbers))
+
+
+def _matches(value: str, text: str, how: str) -> bool:
+    if how == "substring":
+        return text in value
+    if how == "case_insensitive":
+        return text.casefold() == value.casefold()
+    return how == "honoured" and text == value
+
+
 def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Sequence[T], dict[str, int] | None]:
     """Returns the requested page and its `pagination`, or None (contract 1, 11 U8)."""
     switches = exchange.switches
@@ -94,13 +126,15 @@ def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Se
         page = _number(exchange, "page", page)
     if switches.pagination == "honoured":
         if switches.per_page_refused and "per_page" in exchange.query:
-            code = {400: "bad_request", 422: "unprocessable_entity"}[switches.per_page_refused]
+            code = REFUSAL_CODES[switches.per_page_refused]
             raise Refused(switches.per_page_refused, code, "Unknown parameter.", {"per_page": "is unknown"})
         size = min(_number(exchange, "per_page", size), switches.per_page_max)
+    is_whole = switches.filters_counted or collection not in FILTERS
+    count = len(items if is_whole else exchange.world.order(collection))
     pagination = {
         "current_page": page,
-        "total_pages": math.ceil(len(items) / size),
-        "total_count": len(items),
+        "total_pages": math.ceil(count / size),
+        "total_count": count,
         "per_page": size,
     }
     return items[(page - 1) * size : page * size], pagination

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import typing as t
@@ -55,8 +56,20 @@ class Run:
         return one
 
     @property
+    def changed_tasks(self) -> int:
+        """Returns the number in the recap of the only host."""
+        (number,) = re.findall(r"\bchanged=(\d+)", self.stdout)
+        return int(number)
+
+    @property
     def all(self) -> list[dict[str, t.Any]]:
         return [entry["result"] for entry in self.results]
+
+
+def extra_variables(**variables: t.Any) -> list[str]:
+    """Returns the options that set these variables, except those that are None."""
+    given = {name: value for name, value in variables.items() if value is not None}
+    return [part for name, value in given.items() for part in ("-e", json.dumps({name: value}))]
 
 
 def started(command: t.Sequence[str], folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ ELSEWHERE = ("event-driven",)
 """Guides whose blocks have a test of their own, such as tests/integration/test_event_driven.py."""
 
 NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook")
-NOT_RUN += ("cd", "export", "make", "python3", "rm")
+NOT_RUN += ("cd", "export", "make", "psql", "python3", "rm")
 """Commands that tests can't run: they need the network, a container engine or a second terminal."""
 
 _BLOCK = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

@@ -33,7 +33,9 @@ class JobTemplate:
         spec = self.definition["survey_spec"]["spec"]
         answers = {question["variable"]: extra_vars[question["variable"]] for question in spec}
         for question in spec:
-            assert type(answers[question["variable"]]) is TYPES[question["type"]], answers
+            answer = answers[question["variable"]]
+            assert isinstance(answer, TYPES[question["type"]]), answers
+            assert not isinstance(answer, bool), answers
         return {**self.definition["extra_vars"], **answers}
 
     def answer(self, method: str, address: str, body: t.Any) -> tuple[int, object]:

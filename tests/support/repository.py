@@ -4,7 +4,7 @@
 
 """The address of the public repository: the value of ``repository`` in galaxy.yml.
 
-``make repository`` carries it into the few files that can't derive their addresses from it, and fails while it is a
+``make repository`` copies it into the few files that can't derive their addresses from it, and fails while it is a
 stand-in; with ``URL=…`` it sets the value first. Links of the README are relative; the archive gets absolute ones,
 since Galaxy shows the README alone.
 """

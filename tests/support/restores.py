@@ -2,14 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Shared data of the tests of the role ``restore``: an instance with its backups, and its plan."""
+"""Shared data of the tests of the role ``restore``: an instance with its backups, its history and its plan."""
 
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_history import RestoreHistory
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    OperationEvent,
+    OperationKey,
+    OperationState,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan, Run
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
     build_plans,
     match_backups,
@@ -43,8 +49,33 @@ TRICKY_NAMES = [
 """Names with a special meaning in YAML, a shell or a template. Every fourth is of another kind."""
 
 
-def plan(result: dict[str, t.Any] | None = None, **settings: t.Any) -> RestorePlan:
-    """Returns the plan to restore web-bot if the module returns ``result``."""
-    candidates = match_backups(parse_targets("web-bot", None), INSTANCES, BACKUPS)
-    outcome = {"instance": WEB, "backup": BACKUPS[0], "restore": {"outcome": "planned"}, "item": {"instance": WEB}}
-    return build_plans(candidates, [{**outcome, **(result or {})}], {**SETTINGS, **settings}, INSTANCES, NOW)[0]
+SERVICE = "https://clawhosters.com/api/v1"
+
+
+def history(*events: OperationEvent, instance_id: int = 1, incident: str = "INC-1", **notes: t.Any) -> RestoreHistory:
+    """Returns the history of INC-1 after these events of one restore, from 08:00 on, five minutes apart."""
+    key = OperationKey("restore", SERVICE, incident, str(instance_id))
+    at = [(NOW - timedelta(minutes=120 - 5 * number)).isoformat() for number in range(len(events))]
+    states = {key: OperationState(events[-1], at[0], at[-1], {"backup_id": 12, **notes})} if events else {}
+    return RestoreHistory(SERVICE, "INC-1", states)
+
+
+def plan(
+    past: RestoreHistory | None = None,
+    instance: dict[str, t.Any] | None = None,
+    backups: t.Any = None,
+    **settings: t.Any,
+) -> RestorePlan:
+    """Returns the plan to restore web-bot after ``past``."""
+    instances = [instance or WEB, *INSTANCES[1:]]
+    backups = BACKUPS if backups is None else backups
+    candidates = match_backups(parse_targets("web-bot", None), instances, backups)
+    return build_plans(candidates, past or history(), {**SETTINGS, **settings}, instances, NOW)[0]
+
+
+def run(*plans: RestorePlan, check: bool = False, **settings: t.Any) -> Run:
+    """Returns a run with these plans."""
+    targets = parse_targets("web-bot", None)
+    return Run(
+        "run-1", "2026-02-03T10:00:00+00:00", {**SETTINGS, **settings}, targets * (len(plans) or 1), check, [], [*plans]
+    )

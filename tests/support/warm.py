@@ -303,7 +303,7 @@ def _parse_documents() -> None:
     collections = finder._AnsibleCollectionFinder([], False)
     collections._install()
     for module in filter(sys.modules.get, PRELOADED):
-        kind, _, name = module.removeprefix("ansible.plugins.").partition(".")
+        kind, _dot, name = module.removeprefix("ansible.plugins.").partition(".")
         if plugins := getattr(loader, f"{kind}_loader", None):
             plugins._load_config_defs(name, sys.modules[module], sys.modules[module].__file__)
     collections._remove()

@@ -23,12 +23,13 @@ from .sleeper import Sleeper
 
 @dataclass
 class Worker:
-    """Runs modules, and keeps their warnings and delays."""
+    """Runs modules, and keeps their warnings, progress lines and delays."""
 
     simulator: Simulator | None
     """None if ``defaults`` select another service."""
     defaults: dict[str, t.Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     sleeper: Sleeper = field(default_factory=Sleeper)
     _home: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory, repr=False)
 
@@ -43,7 +44,7 @@ class Worker:
         }
         validation = ArgumentSpecValidator(module.SPEC.options, **module.SPEC.constraints()).validate(given)
         assert not validation.error_messages, validation.error_messages
-        progress = Progress(clock=lambda: self.sleeper.now, sleep=self.sleeper.sleep)
+        progress = Progress(self.lines.append, clock=lambda: self.sleeper.now, sleep=self.sleeper.sleep)
         runner = ModuleRunner(validation.validated_parameters, check, progress, needs_key=module.SPEC.needs_key)
         result = runner.run(module.run)
         self.warnings += runner.warnings

@@ -34,7 +34,7 @@ OTHERS = {"clawhosters.com", "127.0.0.1", "docs.ansible.com", "forum.ansible.com
 
 
 def test_every_address_of_the_project_begins_with_the_repository() -> None:
-    """If this fails after a change of ``repository`` in galaxy.yml: make repository carries it on."""
+    """If this fails after a change of ``repository`` in galaxy.yml, run ``make repository``."""
     assert GALAXY["issues"] == f"{ADDRESS}/issues"
     assert GALAXY["documentation"] == f"{ADDRESS}/blob/main/docs/index.md"
     links = yaml.safe_load((ROOT / "docs/docsite/links.yml").read_text(encoding="utf-8"))
@@ -56,7 +56,8 @@ def test_places_of_the_stand_in_are_shown_until_there_is_a_repository() -> None:
     places = repository.find_stand_ins()
     assert bool(places) == ADDRESS.startswith(repository.STAND_IN)
     if places:
-        warnings.warn(f"{ADDRESS} stands in for the public repository, in {', '.join(places)}", stacklevel=1)
+        files = ", ".join(sorted({place.rpartition(":")[0] for place in places}))
+        warnings.warn(f"{ADDRESS} stands in for the public repository, in {files}", stacklevel=1)
 
 
 @pytest.fixture

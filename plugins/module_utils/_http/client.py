@@ -14,6 +14,7 @@ import functools
 import random
 import typing as t
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from .._concurrency import raise_if_cancelled
@@ -21,6 +22,7 @@ from .._errors import (
     ApiError,
     CheckModeError,
     ClawHostersError,
+    IncompleteListError,
     RateLimitedError,
     ResponseError,
     ServerError,
@@ -29,7 +31,8 @@ from .._errors import (
 from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
-from .list_reader import ItemsHandler, read_list
+from .._state.store import Store
+from .list_reader import ItemsHandler, ListFilter, read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
@@ -48,15 +51,23 @@ from .transport import Response, send_request
 
 Parsed = t.TypeVar("Parsed")
 Parser: t.TypeAlias = "t.Callable[[str, Response], Parsed]"
+MIN_POLL_TIMEOUT = 5.0
+"""Seconds for a poll at the end of a wait: it may take that much longer than ``wait_timeout``."""
+
 PageParser = t.Callable[[str, Response], PageContent]
+
+REFUSED_PAGE_SIZE = (400, 422)
+"""Statuses that may mean that the service does not accept ``per_page``."""
+REFUSED_FILTER = (400, 404, 422)
+"""Statuses that may mean that it does not accept a filter, or that nothing matches it."""
 
 
 @dataclass
 class Client:
     """Talks to one service with one key. Raises the errors of ``_errors``, never those of ``requests``.
 
-    In check mode it refuses every method but GET, so that no caller can forget to. With a key and a ``state_dir`` it
-    shares the rate limit with the other processes that use the key; ``warn`` is called if it can't.
+    In check mode it refuses every method but GET, so that no caller can forget to. With a key and a ``store`` it
+    shares the rate limit with the other processes that use both; ``warn`` is called if it can't.
 
     ``payment_texts``: set for a purchase, to the texts of its request. Links, tokens and these texts are then redacted
     in every response except that to the purchase itself.
@@ -67,46 +78,58 @@ class Client:
     progress: Progress = field(default_factory=Progress)
     stats: RequestStats = field(default_factory=RequestStats)
     warn: t.Callable[[str], None] = lambda _text: None
+    store: Store | None = field(default=None, repr=False)
     payment_texts: frozenset[str] | None = None
     _budget: SharedRateBudget | None = field(default=None, repr=False)
     _unconfirmed_changes: set[str] = field(default_factory=set, repr=False)
+    _unfiltered: set[str] = field(default_factory=set, repr=False)
+    """Paths of lists that are read without a filter, since one failed."""
 
     def __post_init__(self) -> None:
-        key, state_dir = self.settings.api_key, self.settings.state_dir
-        if key and state_dir and self._budget is None:
-            self._budget = SharedRateBudget(
-                state_dir,
-                self.settings.api_url,
-                key,
-                self.progress.now,
-                warn=self.warn,
-                may_create=not self.check_mode,
-            )
+        key = self.settings.api_key
+        if key and self.store and self._budget is None:
+            self._budget = SharedRateBudget(self.store, self.settings.api_url, key, self.progress.now, warn=self.warn)
 
     def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
         """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""
         return replace(self, payment_texts=frozenset(texts))
 
-    def fetch(self, path: str, *, retry_timeout: float | None = None) -> Resource:
+    def fetch(self, path: str, *, time_left: float | None = None) -> Resource:
         """Returns the resource at ``path``, an object with an id. Raises NotFoundError, ResponseError.
 
-        ``retry_timeout``: seconds for retries, if less than the setting of this name.
+        ``time_left``: the seconds left of a wait. They limit the call, and no error but a 429 is retried: the wait
+        polls again, and shows the error.
         """
-        return self._send_with_retries(Request("GET", path), parse_resource, retry_timeout)
+        return self._send_with_retries(Request("GET", path), parse_resource, self._end_of_wait(time_left))
 
     def fetch_object(self, path: str) -> Resource:
         """Returns the object at ``path``, which needs no id: an account has one of it."""
         return self._send_with_retries(Request("GET", path), parse_object)
 
     def fetch_all(
-        self, path: str, *, retry_timeout: float | None = None, on_items: ItemsHandler = lambda _items: None
+        self,
+        path: str,
+        *,
+        list_filter: ListFilter | None = None,
+        time_left: float | None = None,
+        on_items: ItemsHandler | None = None,
     ) -> list[Resource]:
-        """Returns every item of the list at ``path``, sorted by id. ``on_items``: see :func:`read_list`.
+        """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
+
+        With ``list_filter`` and the setting ``server_filters``, the list may lack items that don't match. It may also
+        hold some, so the caller still has to select. ``on_items``: see :func:`read_list`; it also gets the items of a
+        filtered list that is not used.
 
         Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
         """
-        fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, retry_timeout)
-        return sorted(read_list(f"GET {path}", fetch_page, on_items=on_items), key=id_sort_key)
+        end_of_wait, items = self._end_of_wait(time_left), None
+        may_filter = self.settings.server_filters and path not in self._unfiltered
+        if may_filter and list_filter and list_filter.is_sendable:
+            items = self._read_filtered(path, list_filter, end_of_wait, on_items)
+        if items is None:
+            fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
+            items = read_list(f"GET {path}", fetch_page, on_items=on_items)
+        return sorted(items, key=id_sort_key)
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
@@ -120,8 +143,9 @@ class Client:
         parse: Parser[Parsed],
         retry_timeout: float | None = None,
     ) -> Parsed:
-        """Sends one GET with these query parameters and returns what ``parse`` returns. Retries like ``fetch``."""
-        return self._send_with_retries(Request("GET", path, params), parse, retry_timeout)
+        """Sends one GET with these query parameters and returns what ``parse`` returns. Retries like ``fetch``, for at
+        most ``retry_timeout`` seconds."""
+        return self._send_with_retries(Request("GET", path, params), parse, retry_timeout=retry_timeout)
 
     def get_unauthenticated(self, path: str) -> Response:
         """Sends one GET without the key and returns the response, whatever its status. Never retries.
@@ -154,32 +178,70 @@ class Client:
             self._unconfirmed_changes.add(str(request))
             raise
 
-    def _fetch_page(self, path: str, parse: PageParser, retry_timeout: float | None, number: int) -> Page:
+    def _end_of_wait(self, time_left: float | None) -> float | None:
+        return None if time_left is None else self.progress.clock() + time_left
+
+    def _read_filtered(
+        self, path: str, list_filter: ListFilter, end_of_wait: float | None, on_items: ItemsHandler | None
+    ) -> list[Resource] | None:
+        """Returns the filtered list, or None if the whole list must be read instead."""
+        fetch_page = functools.partial(
+            self._fetch_page, path, parse_resource_list, end_of_wait, params=list_filter.params
+        )
+        try:
+            items = read_list(f"GET {path}", fetch_page, on_items=on_items, max_attempts=1)
+        except (ApiError, IncompleteListError) as error:
+            # A list that is incomplete may have the counts of the whole list.
+            if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:
+                raise
+            self._unfiltered.add(path)
+            return None
+        return items if list_filter.is_answered_by(items) else None
+
+    def _fetch_page(
+        self,
+        path: str,
+        parse: PageParser,
+        end_of_wait: float | None,
+        number: int,
+        params: t.Mapping[str, str] = MappingProxyType({}),
+    ) -> Page:
         def parse_page(request: str, response: Response) -> Page:
             return Page(*parse(request, response), len(response.text))
 
-        params = {"page": str(number)} if number > 1 else {}
+        query = {**params, "page": str(number)} if number > 1 else dict(params)
         page_size = self.settings.page_size
         if page_size is not None:
-            params["per_page"] = str(page_size)
+            query["per_page"] = str(page_size)
         try:
-            return self._send_with_retries(Request("GET", path, params), parse_page, retry_timeout)
+            return self._send_with_retries(Request("GET", path, query), parse_page, end_of_wait)
         except ApiError as error:
-            if page_size is None or error.status not in (400, 422):
+            if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
                 raise
         # The service does not accept `per_page` (U8): use its default for this list and all later ones.
         self.settings = self.settings.without_page_size()
         if number > 1:
             raise ListChangedError(f"page {number} was rejected with per_page")
-        return self._fetch_page(path, parse, retry_timeout, number)
+        return self._fetch_page(path, parse, end_of_wait, number)
 
-    def _send_with_retries(self, request: Request, parse: Parser[Parsed], retry_timeout: float | None = None) -> Parsed:
+    def _send_with_retries(
+        self,
+        request: Request,
+        parse: Parser[Parsed],
+        end_of_wait: float | None = None,
+        retry_timeout: float | None = None,
+    ) -> Parsed:
         """Sends the request and returns the parsed response. Retries as ``request.retry`` says, until the timeout."""
         if self.check_mode and request.method != "GET":
             raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
-        limit = self.settings.retry_timeout
-        deadline = Deadline(self.progress, limit if retry_timeout is None else min(retry_timeout, limit), self.stats)
-        timeout, attempt = self.settings.timeout, 1
+        limit, timeout, attempt = self.settings.retry_timeout, self.settings.timeout, 1
+        if retry_timeout is not None:
+            limit = min(limit, retry_timeout)
+        if end_of_wait is not None:
+            time_left = max(end_of_wait - self.progress.clock(), 0.0)
+            request = replace(request, retry=UNSAFE)
+            limit, timeout = min(limit, time_left), min(timeout, max(time_left, MIN_POLL_TIMEOUT))
+        deadline = Deadline(self.progress, limit, self.stats)
         while True:
             try:
                 response = self._send(replace(request, timeout=timeout, attempt=attempt), deadline)

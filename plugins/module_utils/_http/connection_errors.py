@@ -42,9 +42,17 @@ def build_transport_error(request: str, connection: Connection, error: Exception
     """Returns the error to raise for one of ``requests``. Its message says if anything was sent, and what to do."""
     host, timeout, sent = connection.host, connection.timeout, connection.may_have_sent
     if isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)) and sent:
-        return TransportError(f"{request}: {host} sent no complete response within {timeout:g} s (timeout).", sent=True)
+        return TransportError(
+            f"{request}: {host} sent no complete response within {timeout:g} s (timeout).",
+            sent=True,
+            reason=f"no complete response within {timeout:g} s",
+        )
     if isinstance(error, requests.exceptions.ContentDecodingError):
-        return TransportError(f"{request}: the response of {host} can't be used ({one_line(error)}).", sent=True)
+        return TransportError(
+            f"{request}: the response of {host} can't be used ({one_line(error)}).",
+            sent=True,
+            reason="unusable response",
+        )
     if not_connected := _build_tls_error(request, connection, error) or _build_connect_error(
         request, connection, error
     ):
@@ -53,9 +61,15 @@ def build_transport_error(request: str, connection: Connection, error: Exception
         return SettingsError(f"{request} was not sent: {_describe_bad_address(connection, error)}")
     if not sent:
         return TransportError(
-            f"{request} was not sent: the connection to {host} broke while it was set up.", sent=False
+            f"{request} was not sent: the connection to {host} broke while it was set up.",
+            sent=False,
+            reason="the connection broke",
         )
-    return TransportError(f"{request}: the connection to {host} broke before the response was complete.", sent=True)
+    return TransportError(
+        f"{request}: the connection to {host} broke before the response was complete.",
+        sent=True,
+        reason="the connection broke",
+    )
 
 
 def _build_tls_error(request: str, connection: Connection, error: Exception) -> TlsError | None:
@@ -81,18 +95,22 @@ def _build_connect_error(request: str, connection: Connection, error: Exception)
             f"{request} was not sent: the proxy for {host} can't be used "
             f"({_innermost_message(error, connection.proxy)}). Check https_proxy and no_proxy."
         )
+        reason = "the proxy can't be used"
     elif isinstance(error, (requests.exceptions.Timeout, ReadTimeoutError)):
         message = f"{request} was not sent: {host} did not accept the connection within {timeout:g} s (timeout)."
+        reason = f"no connection within {timeout:g} s"
     elif isinstance(cause, NewConnectionError) and _is_unknown_host(cause):
         message = f"{request} was not sent: the host {host} is unknown. Check api_url and the network."
+        reason = "unknown host"
     elif isinstance(cause, NewConnectionError):
         message = (
             f"{request} was not sent: no connection to {host} ({_system_error(cause)}). "
             "Check that the service runs, and api_url."
         )
+        reason = _system_error(cause).lower()
     else:
         return None
-    return TransportError(message, sent=False)
+    return TransportError(message, sent=False, reason=reason)
 
 
 def _is_unknown_host(error: BaseException) -> bool:

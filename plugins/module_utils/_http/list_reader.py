@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from .._concurrency import map_ordered
 from .._errors import IncompleteListError, ResponseError
@@ -15,15 +16,55 @@ from .pagination import ListChangedError, ListTooLongError, Page, Paginator
 
 MAX_ATTEMPTS = 3
 """Attempts to read a list that changes while it is read."""
+MAX_VALUE_LENGTH = 255
+"""Characters of a value in the query."""
 
 ItemsHandler = t.Callable[[list[Resource]], None]
+
+
+@dataclass(frozen=True)
+class ListFilter:
+    """Query parameters that may shorten a list: the service may ignore them, or match in a way of its own (U31).
+
+    ``find_values`` returns the values of an item by parameter, None for one that the item does not show.
+    """
+
+    params: t.Mapping[str, str]
+    find_values: t.Callable[[Resource], t.Mapping[str, str | None]]
+
+    @property
+    def is_sendable(self) -> bool:
+        """True if there is a query, and it fits into any URL."""
+        return bool(self.params) and all(
+            value.isprintable() and len(value) <= MAX_VALUE_LENGTH for value in self.params.values()
+        )
+
+    def is_answered_by(self, items: t.Iterable[Resource]) -> bool:
+        """Returns True if the items may be used: one matches, or the service ignored each parameter.
+
+        Otherwise only the whole list shows that nothing matches. An ignored parameter shows in an item whose value does
+        not even contain the wanted one; then the items are the whole list.
+        """
+        ignored: set[str] = set()
+        for item in items:
+            values = self.find_values(item)
+            if all(values[name] in (None, wanted) for name, wanted in self.params.items()):
+                return True
+            ignored.update(
+                name
+                for name, wanted in self.params.items()
+                if (value := values[name]) is not None and wanted.casefold() not in value.casefold()
+            )
+        return ignored == set(self.params)
 
 
 def read_list(
     request: str,
     fetch_page: t.Callable[[int], Page],
     max_pages: int = 0,
-    on_items: ItemsHandler = lambda _items: None,
+    *,
+    on_items: ItemsHandler | None = None,
+    max_attempts: int = MAX_ATTEMPTS,
 ) -> list[Resource]:
     """Returns the items of all pages, or of the first ``max_pages`` if that is not 0, in the order of the service.
 
@@ -33,7 +74,7 @@ def read_list(
     limits of :class:`Paginator`, and the errors of ``fetch_page``.
     """
     change: ListChangedError | None = None
-    for _attempt in range(MAX_ATTEMPTS):
+    for _attempt in range(max_attempts):
         try:
             return _read_pages(fetch_page, max_pages, on_items)
         except ListChangedError as error:
@@ -41,18 +82,19 @@ def read_list(
         except ListTooLongError as error:
             raise ResponseError(f"{request}: the list was not read to its end: {error}.") from None
     raise IncompleteListError(
-        f"{request}: the list could not be read completely, {MAX_ATTEMPTS} times in a row: {change}. "
+        f"{request}: the list could not be read completely, {max_attempts} times in a row: {change}. "
         "An incomplete list is never used. Try again when nothing changes in the account."
     )
 
 
-def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int, on_items: ItemsHandler) -> list[Resource]:
+def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int, on_items: ItemsHandler | None) -> list[Resource]:
     pages = Paginator(max_pages)
 
     def add(page: Page) -> None:
         count = len(pages.items)
         pages.add(*page)
-        on_items(pages.items[count:])
+        if on_items:
+            on_items(pages.items[count:])
 
     add(fetch_page(1))
     for page in map_ordered(fetch_page, pages.remaining_pages()):

@@ -40,7 +40,7 @@ class Settings:
     timeout: float = 30.0
     retry_timeout: float = 180.0
     page_size: int | None = None
-    state_dir: str | None = None
+    server_filters: bool = False
 
     @property
     def is_loopback(self) -> bool:
@@ -74,7 +74,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
         timeout=validate_seconds("timeout", _parse_seconds(params, "timeout"), above=0.0),
         retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
         page_size=_validate_page_size(params.get("page_size")),
-        state_dir=params.get("state_dir"),
+        server_filters=bool(params.get("server_filters")),
     )
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .._errors import MASK, ApiError, RefusedError, ResponseError, format_details, format_list, with_suggestion
 from .._secret_fields import redact
 from .compare import Config
-from .ownership import has_owner, parse_owner, require_names
+from .ownership import has_owner, owner_params, owner_values, parse_owner, require_names
 from .resource import Resource, normalize
 
 _LISTED = 10
@@ -49,6 +49,13 @@ class AddonQuery:
     def has_instance(self) -> bool:
         return self.instance_id is not None or self.instance_name is not None
 
+    @property
+    def params(self) -> dict[str, str]:
+        """Returns the query for add-ons of this type and instance."""
+        return owner_params(self.instance_id, self.instance_name) | (
+            {"addon_type": normalize(self.addon_type)} if self.addon_type else {}
+        )
+
     def lacks_fields(self, addon: Resource) -> bool:
         """Returns True if the add-on does not show its type or its instance, and the query needs it."""
         lacks_type = self.addon_type is not None and not addon.get("addon_type")
@@ -64,6 +71,11 @@ class AddonQuery:
                 "not guess. See the dashboard, and give the id of the add-on."
             )
         return normalize(addon["addon_type"]) == normalize(self.addon_type)
+
+
+def shown_params(addon: Resource) -> dict[str, str | None]:
+    """Returns the values of an add-on for the parameters of :attr:`AddonQuery.params`."""
+    return {**owner_values(addon), "addon_type": normalize(addon.get("addon_type")) or None}
 
 
 def label(addon: Resource) -> str:

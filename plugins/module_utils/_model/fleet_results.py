@@ -9,11 +9,10 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import format_list, one_line
+from .._errors import SettingsError, format_count, format_list, one_line
 from .fleet_entries import Entry
 from .fleet_plan import Job
 from .instance import NAME_LIMIT, Action, label
-from .resource import Resource
 from .results import Result
 
 _WORDS = {
@@ -35,6 +34,12 @@ class Limits:
     changes: int | None = None
     deletions: int | None = None
 
+    def __post_init__(self) -> None:
+        """Raises SettingsError for a negative number, which could be meant as no limit."""
+        for name, limit in vars(self).items():
+            if limit is not None and limit < 0:
+                raise SettingsError(f"max_{name} is {limit}, but must be 0 or more. Nothing was sent.")
+
 
 def find_excess(jobs: list[Job], limits: Limits) -> str:
     """Returns why the plan exceeds the limits; empty if it does not."""
@@ -43,19 +48,16 @@ def find_excess(jobs: list[Job], limits: Limits) -> str:
     reasons = []
     if limits.deletions is not None and len(deleted) > limits.deletions:
         reasons.append(
-            f"{_count_instances(len(deleted))} would be deleted, more than max_deletions ({limits.deletions}) allows: "
-            f"{format_list(deleted, _NAMED)}. {'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
+            f"{format_count(len(deleted), 'instance')} would be deleted, more than max_deletions ({limits.deletions}) "
+            f"allows: {format_list(deleted, _NAMED)}. "
+            f"{'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
         )
     if limits.changes is not None and len(changing) > limits.changes:
         reasons.append(
-            f"{_count_instances(len(changing))} would change, more than max_changes ({limits.changes}) allows: "
+            f"{format_count(len(changing), 'instance')} would change, more than max_changes ({limits.changes}) allows: "
             f"{', '.join(_count_changes(jobs, done=False))}."
         )
     return " ".join(reasons)
-
-
-def _count_instances(number: int) -> str:
-    return "1 instance" if number == 1 else f"{number} instances"
 
 
 def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
@@ -65,14 +67,14 @@ def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
 
 
 def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[str]:
-    """Returns a line for each entry that changes, then those that fail, then the sum. ``done``: it is no plan."""
+    """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is no plan."""
     changed, failed = [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()
         if job.error is not None:
             failed.append(f"{entry.label}: {job.error}")
         elif change in _WORDS:
-            found = t.cast("Resource", job.found)
+            found = t.cast("dict[str, t.Any]", job.found)
             backups = ", perhaps with its backups" if change is Action.DELETE else ""
             status = one_line(found.get("status"), NAME_LIMIT)
             changed.append(f"{label(found)}: {_WORDS[change][done]} ({'was' if done else 'now'} {status}){backups}")

@@ -98,9 +98,18 @@ def label(instance: Resource) -> str:
     return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)} (id {instance.get('id')})")
 
 
-def format_status(instance: Resource) -> str:
-    """Returns name and status, for progress lines."""
-    return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)}: {one_line(instance.get('status'), NAME_LIMIT)}")
+def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple[str, str]:
+    """Returns name and status, for progress lines: ``web-bot``, ``deploying``.
+
+    ``with_health``: the instance is to be healthy. Once it has settled, its health is shown too:
+    ``running, unhealthy``.
+    """
+    name, status = (one_line(instance.get(field), NAME_LIMIT) for field in ("name", "status"))
+    if not with_health or is_busy(instance):
+        return name, status
+    health = one_line(instance.get("health_status"), NAME_LIMIT)
+    is_clear = normalize(health) in ("healthy", "unhealthy")
+    return name, f"{status}, {health}" if is_clear else f"{status}, health {health}"
 
 
 def decide(instance: Resource, wanted: str) -> Decision:

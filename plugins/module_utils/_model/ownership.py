@@ -44,6 +44,19 @@ def has_owner(item: Resource) -> bool:
     return any(parse_owner(item))
 
 
+def owner_params(instance_id: object, instance_name: str | None) -> dict[str, str]:
+    """Returns the query for the items of an instance. With an id the name is left out: an instance may be renamed."""
+    if instance_id is not None:
+        return {"instance_id": str(instance_id)}
+    return {} if instance_name is None else {"instance_name": instance_name}
+
+
+def owner_values(item: Resource) -> dict[str, str | None]:
+    """Returns the values of an item for the parameters of ``owner_params``."""
+    owner = parse_owner(item)
+    return {"instance_id": owner.id, "instance_name": owner.name}
+
+
 def require_owners(items: list[Resource], kind: str) -> None:
     """Raises ResponseError if an item does not show its instance."""
     if unowned := [item for item in items if not has_owner(item)]:

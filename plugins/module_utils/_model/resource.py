@@ -18,6 +18,16 @@ def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
     return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
 
 
+def as_object(value: object) -> Resource:
+    """Returns a JSON object; an empty one for any other value."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_objects(value: object) -> list[Resource]:
+    """Returns the objects in a JSON list; an empty list for any other value."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
 def normalize(word: object) -> str:
     """Returns a status or type in lower case, with underscores.
 

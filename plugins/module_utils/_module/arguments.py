@@ -66,6 +66,8 @@ API = ArgumentSpec(
         "retry_timeout": _from_environment("CLAWHOSTERS_RETRY_TIMEOUT", type="float", default=180.0),
         "page_size": _from_environment("CLAWHOSTERS_PAGE_SIZE", type="int"),
         "state_dir": _from_environment("CLAWHOSTERS_STATE_DIR", type="path", default=DEFAULT_STATE_DIR),
+        "state_database": _from_environment("CLAWHOSTERS_STATE_DATABASE", type="str", no_log=True),
+        "server_filters": _from_environment("CLAWHOSTERS_SERVER_FILTERS", type="bool", default=False),
     }
 )
 """Connection options of every module."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, PartialError, SettingsError, one_line
+from .._errors import MESSAGE_LIMIT, ClawHostersError, PartialError, SettingsError, one_line
 from .._http.client import Client
 from .._http.settings import parse_settings
 from .._http.stats import RequestStats
@@ -23,6 +23,10 @@ from .._http.transport import require_library
 from .._model.results import Result
 from .._progress import Progress
 from .._redaction import Redactor
+from .._state.journal import Journal
+from .._state.open_store import open_store
+from .._state.postgres_connection import find_secrets
+from .._state.store import Store
 from .._waiter import Waiter
 from .arguments import ArgumentSpec
 
@@ -33,7 +37,12 @@ class ModuleContext:
 
     params: t.Mapping[str, t.Any]
     client: Client
+    store: Store
     warn: t.Callable[[str], None]
+
+    def journal(self) -> Journal:
+        """Returns the journal of restores and purchases."""
+        return Journal(self.store)
 
     def waiter(self) -> Waiter | None:
         """Returns a waiter whose ``wait_timeout`` begins now; None with ``wait: false``."""
@@ -58,6 +67,8 @@ class ModuleRunner:
     needs_key: bool = True
     warnings: list[str] = field(default_factory=list)
     secrets: set[str] = field(default_factory=set)
+    outage_path: str | None = None
+    """Where the processes of a play remember that the database can't be reached."""
 
     def warn(self, text: str) -> None:
         """Adds a warning, on one line since it may quote the service."""
@@ -71,13 +82,23 @@ class ModuleRunner:
         """
         stats = RequestStats()
         settings = None
+        if database := self.params.get("state_database"):
+            self.secrets |= find_secrets(str(database))
         try:
             require_library()
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)
-            client = Client(settings, check_mode=self.check_mode, progress=self.progress, stats=stats, warn=self.warn)
-            result = {"changed": False, **run(ModuleContext(self.params, client, self.warn))}
+            with open_store(self.params, may_create=not self.check_mode, outage_path=self.outage_path) as store:
+                client = Client(
+                    settings,
+                    check_mode=self.check_mode,
+                    progress=self.progress,
+                    stats=stats,
+                    warn=self.warn,
+                    store=store,
+                )
+                result = {"changed": False, **run(ModuleContext(self.params, client, store, self.warn))}
         except ClawHostersError as error:
             if settings and stats.requests:
                 settings.name_key_file(error)
@@ -99,8 +120,8 @@ def build_failure(error: ClawHostersError) -> Result:
     if isinstance(error, PartialError):
         result.update(error.result)
     result.update(failed=True, msg=str(error))
-    if isinstance(error, ApiError):
-        result["error"] = error.as_dict()
+    if error.response:
+        result["error"] = error.response.as_dict()
     return result
 
 

@@ -6,8 +6,8 @@
 Unix time.
 
 Each response says how many requests remain (contract 1, "Rate limit"). Requests in flight may not be counted in that
-yet, so another one may be sent while fewer are in flight than remain. This holds in whatever order responses arrive and
-also if others use the key: their requests show in the next response.
+yet, so another one may be sent while fewer are in flight than remain. This holds in whatever order responses arrive.
+Others who use the key without this state show in the next response; meanwhile, either may get a 429.
 
 After a window has ended its new size is unknown, since others may have sent requests first: one request, the probe, is
 sent alone.
@@ -32,25 +32,8 @@ MAX_SLEEP = 5.0
 """Seconds after which a queued process checks again in any case: the state may have been lost."""
 UNMETERED_TTL = 60.0
 """Seconds for which a service without rate limit headers counts as unlimited."""
-CONTENTION_TTL = 60.0
-"""Seconds for which another user of the same key is expected to send more requests."""
 RESET_ROUNDING = 1.0
 """Seconds by which a reset time is too early when it is rounded down to whole seconds."""
-
-_NAMES_IN_FILE = {
-    "remaining": "remaining",
-    "updated_at": "told_at",
-    "resets_at": "closes_at",
-    "expected_remaining": "least",
-    "contended_until": "company_until",
-    "unmetered_until": "silent_until",
-    "rejections": "refusals",
-    "probing_since": "ahead_since",
-    "is_reset_rounded": "is_cut",
-    "in_flight": "flights",
-    "queue": "queue",
-}
-"""The fields of a limiter and their names in the budget file, whose format is fixed."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +64,6 @@ class RateLimiter:
     updated_at: float = 0.0
     resets_at: float = 0.0
     """When the window of ``remaining`` ends."""
-    expected_remaining: int = 0
-    """What would remain if nobody else used the key. If less remains, somebody does."""
-    contended_until: float = 0.0
     unmetered_until: float = 0.0
     rejections: int = 0
     """How many 429 came in a row."""
@@ -119,7 +99,6 @@ class RateLimiter:
         if is_probe and self.probing_since is None:
             self.probing_since = now
         self.in_flight[request_id] = InFlight(now, expires_at, is_probe)
-        self.expected_remaining -= 1
 
     def _delay(self, place: int, now: float) -> float:
         if now < self.unmetered_until:
@@ -127,12 +106,9 @@ class RateLimiter:
         if not self._is_window_known(now):
             return self._probe_delay(place, now)
         remaining = t.cast("int", self.remaining)
-        # Half of what remains, so that two controllers that know nothing of each other do not take the same requests.
-        # A contended key leaves the odd request to others, except for the last one.
-        allowance = max(remaining // 2, min(remaining, 1)) if now < self.contended_until else (remaining + 1) // 2
-        if len(self.in_flight) + place < allowance:
+        if len(self.in_flight) + place < remaining:
             return 0.0
-        if remaining > 1 or (remaining and self.in_flight):
+        if remaining:
             # The queue moves on, or a response raises the allowance, at any moment.
             return _poll_delay(place)
         return min(self.resets_at - now + place * QUEUE_STAGGER, MAX_SLEEP)
@@ -157,7 +133,6 @@ class RateLimiter:
         if self.updated_at > latest or self.resets_at > now + MAX_DELAY + RESET_ROUNDING + 1:
             self.remaining = None
         self.unmetered_until = self.unmetered_until if self.unmetered_until <= now + UNMETERED_TTL + 1 else 0.0
-        self.contended_until = self.contended_until if self.contended_until <= now + CONTENTION_TTL + 1 else 0.0
         for request_id, request in list(self.in_flight.items()):
             if not (request.sent_at <= latest and now < request.expires_at):
                 self.mark_lost(request_id)
@@ -184,7 +159,6 @@ class RateLimiter:
     def mark_unsent(self, request_id: str) -> None:
         """The request did not reach the service."""
         self.in_flight.pop(request_id, None)
-        self.expected_remaining += 1
 
     def mark_lost(self, request_id: str) -> None:
         """No response will arrive, but the service may have counted the request."""
@@ -200,8 +174,9 @@ class RateLimiter:
         """The response was a 429. ``retry_after``: the seconds that the service asks for, or None."""
         request = self.in_flight.pop(request_id, None)
         self.probing_since = None
-        is_alone = now >= self.contended_until and not self.rejections
-        if is_alone and request and request.is_probe and 0 <= request.sent_at - self.resets_at < RESET_ROUNDING:
+        is_over_soon = retry_after is None or retry_after <= RESET_ROUNDING
+        if request and request.is_probe and is_over_soon and 0 <= request.sent_at - self.resets_at < RESET_ROUNDING:
+            # The old window was still open. If others had spent the new one, it would last longer.
             self.is_reset_rounded = True
         if retry_after is None:
             retry_after = DEFAULT_DELAYS[min(self.rejections, len(DEFAULT_DELAYS) - 1)]
@@ -224,15 +199,9 @@ class RateLimiter:
             return
         self.unmetered_until = 0.0
         sent_at = request.sent_at if request else now
-        was_known = self._is_window_known(now)
-        # In a new window, nobody else has sent requests if only those of this controller are counted.
-        is_first = window.limit is None or window.remaining + 1 + len(self.in_flight) >= window.limit
-        if window.remaining < self.expected_remaining if was_known else not is_first:
-            self.contended_until = now + CONTENTION_TTL
-        if not was_known or sent_at >= self.updated_at:
+        if not self._is_window_known(now) or sent_at >= self.updated_at:
             # The newest response so far. It may not count the requests that are still in flight.
             self._update(now, window)
-            self.expected_remaining = window.remaining - len(self.in_flight)
         elif window.remaining < t.cast("int", self.remaining):
             self._update(now, window)
 
@@ -243,18 +212,17 @@ class RateLimiter:
     # Between processes
 
     def as_dict(self) -> dict[str, t.Any]:
-        """Returns the state as JSON can hold it, under the names of the file format."""
-        return {in_file: getattr(self, name) for name, in_file in _NAMES_IN_FILE.items()}
+        """Returns the state as JSON can hold it."""
+        return vars(self).copy()
 
     @classmethod
     def from_dict(cls, content: t.Any) -> RateLimiter:
         """Parses the result of :meth:`as_dict`. Raises ValueError, TypeError or KeyError for anything else."""
-        stored = {name: content[in_file] for name, in_file in _NAMES_IN_FILE.items()}
-        times = ("updated_at", "resets_at", "contended_until", "unmetered_until")
+        stored = {name: content[name] for name in cls.__dataclass_fields__}
+        times = ("updated_at", "resets_at", "unmetered_until")
         return cls(
             **{name: _parse_number(stored[name]) for name in times},
             remaining=None if stored["remaining"] is None else int(_parse_number(stored["remaining"])),
-            expected_remaining=int(_parse_number(stored["expected_remaining"])),
             probing_since=None if stored["probing_since"] is None else _parse_number(stored["probing_since"]),
             rejections=max(int(_parse_number(stored["rejections"])), 0),
             is_reset_rounded=stored["is_reset_rounded"] is True,

@@ -22,6 +22,7 @@ from .._errors import (
     TransportError,
 )
 from .._http.client import Client
+from .._http.list_reader import ListFilter
 from .._http.responses import require_id, resource_path
 from .._model.addon import (
     AddonQuery,
@@ -31,6 +32,7 @@ from .._model.addon import (
     needs_wrapping,
     require_one,
     require_shown,
+    shown_params,
     summarize,
 )
 from .._model.compare import Config, convert_like, find_differences, format_unchanged, is_same
@@ -38,6 +40,7 @@ from .._model.ownership import filter_by_instance
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._secret_fields import redact
+from .instances import list_owners
 
 # Finding
 
@@ -55,7 +58,7 @@ def fetch_addon(client: Client, addon_id: object) -> Resource:
 def fetch_addons(client: Client, query: AddonQuery) -> list[Resource]:
     """Returns the matching add-ons, sorted by id. Costs one request with an id, otherwise one per page."""
     if query.id is None:
-        return _filter(client, client.fetch_all("/addons"), query)
+        return _filter(client, _list_addons(client, query), query)
     try:
         return _filter(client, [fetch_addon(client, query.id)], query)
     except NotFoundError:
@@ -69,10 +72,15 @@ def find_addon(client: Client, query: AddonQuery) -> Resource:
         if not _filter(client, [addon], query):
             raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
         return addon
-    addons = client.fetch_all("/addons")
+    addons = _list_addons(client, query)
     found = require_one(_filter(client, addons, query), addons, query)
     # The list may show fewer fields than the add-on's own page, as with instances (contract 0.2).
     return fetch_addon(client, found["id"])
+
+
+def _list_addons(client: Client, query: AddonQuery) -> list[Resource]:
+    """Returns all add-ons, sorted by id. Those that don't match may be left out (``server_filters``)."""
+    return client.fetch_all("/addons", list_filter=ListFilter(query.params, shown_params))
 
 
 def _filter(client: Client, addons: list[Resource], query: AddonQuery) -> list[Resource]:
@@ -86,7 +94,7 @@ def _filter(client: Client, addons: list[Resource], query: AddonQuery) -> list[R
         query.instance_id,
         query.instance_name,
         "add-on",
-        lambda: client.fetch_all("/instances"),
+        lambda: list_owners(client, query.instance_id, query.instance_name),
     )
     ids = {str(addon["id"]) for addon in owned}
     return [addon for addon in addons if str(addon["id"]) in ids]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import typing as t
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from .._errors import (
     ApiError,
@@ -20,7 +21,10 @@ from .._errors import (
 )
 from .._http.client import Client
 from .._http.request import RequestHooks
+from .._progress import InterruptNote
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
+from .._state.store import Holder
+from .._times import format_time_of_day
 
 T = t.TypeVar("T")
 
@@ -32,9 +36,13 @@ _EVENT_TEXTS = {
     OperationEvent.FAILED: "The request was accepted, and failed",
 }
 
+_END_TEXTS = {OperationEvent.COMPLETED: "has completed", OperationEvent.FAILED: "has failed"}
+
 
 class OutcomeUnknownError(ClawHostersError):
     """The request was sent, and it is unknown whether it was executed. ``cause`` is the error that hid the outcome."""
+
+    cause: ClawHostersError
 
     def __init__(self, cause: ClawHostersError) -> None:
         super().__init__(cause)
@@ -46,20 +54,29 @@ class OperationGuard:
     """Sends the request of one operation, ``key``, at most once.
 
     It serves as hooks of its own request: a request that still waits for the rate limit is not recorded as sent.
+    ``what`` names the operation, as in "the restore of web-bot". ``interrupt_note`` is kept up to date.
     """
 
     journal: Journal
     key: OperationKey
     warn: t.Callable[[str], None]
+    what: str
+    interrupt_note: InterruptNote
     _notes: dict[str, t.Any] = field(default_factory=dict)
 
     def state(self) -> OperationState | None:
         """Returns the state of the operation in the journal. Raises JournalError."""
-        return self.journal.read_state(self.key)
+        state = self.journal.read_state(self.key)
+        self._set_note(state.event if state else None, state.at if state else None)
+        return state
 
     def lock(self) -> t.ContextManager[bool]:
         """Locks the operation; the context is False if another process holds the lock. Raises JournalError."""
         return self.journal.lock(self.key)
+
+    def find_holder(self) -> Holder | None:
+        """Returns who works on the operation now, None if nobody does. Raises JournalError."""
+        return self.journal.find_holder(self.key)
 
     def send(
         self, client: Client, request: t.Callable[[RequestHooks], T], notes: dict[str, t.Any], retry_hint: str
@@ -86,6 +103,7 @@ class OperationGuard:
 
     def record_event(self, event: OperationEvent, **notes: object) -> None:
         """Writes the event to the journal. If that fails, warns, so that the outcome is not lost."""
+        self._set_note(event)
         try:
             self.journal.append(self.key, event, **notes)
         except JournalError as error:
@@ -100,11 +118,29 @@ class OperationGuard:
         except JournalError as error:
             error.add("Nothing was sent.")
             raise
+        self._set_note(OperationEvent.INTENDED)
 
     def on_rejected(self) -> None:
         """Records that a 429 rejected the request. If that fails, the request counts as sent, which is safe."""
+        self._set_note(OperationEvent.REFUSED)
         with contextlib.suppress(JournalError):
             self.journal.append(self.key, OperationEvent.REFUSED, reason="rate limit")
+
+    def _set_note(self, event: OperationEvent | None, at: str | None = None) -> None:
+        """Sets what Ctrl-C shows after the event, which happened ``at`` a time of the journal, or now."""
+        what = f"{self.what[:1].upper()}{self.what[1:]}"
+        if event in (None, OperationEvent.REFUSED):
+            self.interrupt_note.text = f"Nothing was sent for {self.what}."
+        elif event is OperationEvent.ACCEPTED:
+            self.interrupt_note.text = (
+                f"{what} was accepted at {format_at(at)} and goes on. Run the same command again to wait for it."
+            )
+        elif event in (OperationEvent.INTENDED, OperationEvent.UNCLEAR):
+            self.interrupt_note.text = (
+                f"{what} may have been sent. Run the same command again: it reads the outcome, and sends nothing twice."
+            )
+        else:
+            self.interrupt_note.text = f"{what} {_END_TEXTS[t.cast('OperationEvent', event)]}."
 
 
 def parse_operation_name(option: str, name: str) -> str:
@@ -120,6 +156,28 @@ def explain_unknown(what: str, state: OperationState) -> str:
     if state.event is OperationEvent.UNCLEAR:
         return f"{what} was sent at {state.sent_at} and its response was lost."
     return f"{what} was about to be sent at {state.sent_at}, and the run ended there."
+
+
+def explain_recorded(what: str, state: OperationState) -> str:
+    """Returns what the journal holds of ``what``, for a run that can't reach the service."""
+    sent_at = format_at(state.sent_at)
+    if state.event is OperationEvent.ACCEPTED:
+        known = f"{what}, sent at {sent_at}, is still open"
+    elif state.event in _END_TEXTS:
+        known = f"{what}, sent at {sent_at}, {_END_TEXTS[state.event]}"
+    else:
+        known = f"{what} may have been sent at {sent_at}, and its outcome is unknown"
+    return f"This run sent nothing; {known}."
+
+
+def format_at(at: str | None) -> str:
+    """Returns a time of the journal as :func:`format_time_of_day` does; now without one."""
+    return format_time_of_day(parse_at(at))
+
+
+def parse_at(at: str | None) -> datetime:
+    """Returns a time of the journal; now without one."""
+    return datetime.fromisoformat(at) if at else datetime.now(UTC)
 
 
 def not_executed(error: ClawHostersError, *, sent: bool) -> bool:

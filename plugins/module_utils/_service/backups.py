@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from .._errors import NotFoundError
 from .._http.client import Client
+from .._http.list_reader import ListFilter
 from .._http.responses import require_id, resource_path
-from .._model.ownership import filter_by_instance, require_names
+from .._model.ownership import filter_by_instance, owner_params, owner_values, require_names
 from .._model.resource import Resource
+from .instances import list_owners
 
 
 def backup_path(backup_id: object) -> str:
@@ -23,16 +25,35 @@ def fetch_backup(client: Client, backup_id: object) -> Resource:
     return require_id(client.fetch(backup_path(backup_id)), backup_id, "Backup")
 
 
+def list_backups(client: Client, instance_id: object = None, instance_name: str | None = None) -> list[Resource]:
+    """Returns all backups, sorted by id. With an instance, those of others may be left out (``server_filters``)."""
+    list_filter = ListFilter(owner_params(instance_id, instance_name), owner_values)
+    return client.fetch_all("/backups", list_filter=list_filter)
+
+
 def fetch_backups(
     client: Client, backup_id: int | None, instance_id: object, instance_name: str | None
 ) -> list[Resource]:
     """Returns the backups of an instance, or all. Costs one request with an id, otherwise one per page."""
     require_names(instance_name=instance_name)
     if backup_id is None:
-        backups = client.fetch_all("/backups")
+        backups = list_backups(client, instance_id, instance_name)
     else:
         try:
             backups = [fetch_backup(client, backup_id)]
         except NotFoundError:
             backups = []
-    return filter_by_instance(backups, instance_id, instance_name, "backup", lambda: client.fetch_all("/instances"))
+    return select_backups(client, backups, instance_id, instance_name)
+
+
+def select_backups(
+    client: Client, backups: list[Resource], instance_id: object, instance_name: str | None = None
+) -> list[Resource]:
+    """Returns those of the backups that are of the instance. Lists the instances if a backup shows too little."""
+    return filter_by_instance(
+        backups,
+        instance_id,
+        instance_name,
+        "backup",
+        lambda: list_owners(client, instance_id, instance_name),
+    )

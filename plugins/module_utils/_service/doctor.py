@@ -28,9 +28,9 @@ from .._model.ownership import parse_owner
 from .._model.resource import Resource
 from .._model.results import Result
 from .._rate import headers as rate_headers
-from .._state.journal import Journal
+from .._state.store import Store
 from .health import PATH, clock_skew
-from .local_side import observe_local_side
+from .local_environment import inspect_local_environment
 
 MAX_REQUESTS = 16
 """Requests of one examination. Retries don't count."""
@@ -42,10 +42,10 @@ ABSENT_ID = 2**31 - 1
 _ID_IN_PATH = re.compile(r"/(instances|addons|backups)/[^/?: ]+")
 
 
-def examine(client: Client, journal: Journal, state_dir: str) -> Result:
-    """Returns the result of the doctor. It fails for no finding."""
+def examine(client: Client, store: Store, state_dir: str | None) -> Result:
+    """Returns the result of the doctor. It fails for no finding. With a database, ``state_dir`` is None."""
     seen = Examination(client).observe()
-    seen.here = observe_local_side(client, journal, state_dir)
+    seen.local = inspect_local_environment(client, store, state_dir)
     findings = run_checks(ALL_CHECKS, seen)
     unmet = find_unmet(findings)
     return {
@@ -112,7 +112,7 @@ class Examination:
         body, is_json = parse_json(response.text)
         is_wrapped = isinstance(body, dict) and "data" in body
         data = body["data"] if is_wrapped else body
-        self._seen.health_form = f"{describe_type(data)}{' in data' if is_wrapped else ''}" if is_json else "no JSON"
+        self._seen.health_format = f"{describe_type(data)}{' in data' if is_wrapped else ''}" if is_json else "no JSON"
         problem = "" if response.is_success else str(response.status)
         self._seen.replies["health"] = replace(
             reply, data=data, problem=problem, status=response.status if problem else None

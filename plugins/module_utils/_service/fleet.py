@@ -21,7 +21,7 @@ from .._model.fleet_results import Limits, build_result, find_excess, format_fai
 from .._model.instance import (
     Action,
     FailureStatusError,
-    format_status,
+    describe_instance,
     get_status,
     is_busy,
     is_healthy,
@@ -31,6 +31,7 @@ from .._model.instance import (
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._model.results import Result
+from .._times import format_time_of_day
 from .._waiter import Waiter
 from .change_requests import Effect, request_change
 from .instance_state import PAUSED_WARNING
@@ -170,16 +171,20 @@ class Fleet:
             return all(job.phase is Phase.DONE for job in watched)
 
         try:
-            waiter.until(
-                lambda seconds: self.client.fetch_all("/instances", retry_timeout=seconds),
-                is_done,
-                lambda _listing: _format_remaining(watched),
-                "all as declared",
-            )
+            with self.client.progress.if_interrupted(
+                "The changes that were accepted go on. Run the same command again to wait for the rest."
+            ):
+                waiter.until(
+                    t.cast("list[Resource]", []),
+                    lambda seconds: self.client.fetch_all("/instances", time_left=seconds),
+                    is_done,
+                    lambda _listing: self._describe_remaining(watched),
+                    "all as declared",
+                )
         except ClawHostersError as error:
             for job in watched:
                 if job.phase is not Phase.DONE:
-                    job.fail(_explain_unfinished(job, error, waiter.timeout), error)
+                    job.fail(self._explain_unfinished(job, error, waiter.timeout), error.cause or error)
 
     def _update(self, job: Job, now: Resource | None) -> None:
         """Updates a job from the instance in the list, and ends it if it is done."""
@@ -210,17 +215,23 @@ class Fleet:
         if job.wanted == "absent" or is_unhealthy:
             self._start_waiting(job, job.current)
 
+    # Messages
 
-def _format_remaining(jobs: list[Job]) -> str:
-    """Returns a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
-    waiting = [job.instance for job in jobs if job.phase is not Phase.DONE]
-    return f"{len(waiting)} to go: {format_list(map(format_status, waiting), 3)}"
+    def _describe(self, job: Job) -> tuple[str, str]:
+        """Returns name and condition of the instance."""
+        return describe_instance(job.instance, with_health=self.wait_healthy and job.wanted != "stopped")
 
+    def _describe_remaining(self, jobs: list[Job]) -> tuple[str, str]:
+        """Returns the parts of a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
+        texts = [": ".join(self._describe(job)) for job in jobs if job.phase is not Phase.DONE]
+        return f"{len(texts)} to go", format_list(texts, 3)
 
-def _explain_unfinished(job: Job, error: ClawHostersError, timeout: float) -> str:
-    accepted = f"The {job.action.value} was accepted. " if job.changed else ""
-    if isinstance(error, WaitTimeoutError):
-        return (
-            f"{accepted}It is {job.instance.get('status')}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
-        )
-    return f"{accepted}It is unknown whether it is {job.wanted}: {error}"
+    def _explain_unfinished(self, job: Job, error: ClawHostersError, timeout: float) -> str:
+        """Returns what is known of a job whose wait ended with ``error``."""
+        accepted = f"The {job.action.value} was accepted. " if job.changed else ""
+        _name, condition = self._describe(job)
+        if isinstance(error, WaitTimeoutError) and error.cause is None:
+            return f"{accepted}It is {condition}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
+        seen = f" at {format_time_of_day(error.last_seen.at)}" if error.last_seen else ""
+        reason = error.cause or error
+        return f"{accepted}It is unknown whether it is {job.wanted}: {reason} It was last seen {condition}{seen}."

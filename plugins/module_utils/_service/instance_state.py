@@ -9,14 +9,15 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, replace
 
-from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, WaitTimeoutError
+from .._errors import ClawHostersError, PartialError, RefusedError, UnauthorizedError, WaitTimeoutError
 from .._http.client import Client
 from .._model.instance import (
     END_STATUS,
     RESPONSE_LOST,
     Action,
+    FailureStatusError,
     decide,
-    format_status,
+    describe_instance,
     get_status,
     is_busy,
     is_healthy,
@@ -25,12 +26,13 @@ from .._model.instance import (
     state_reached,
     summarize,
 )
-from .._model.instance_index import InstanceIndex
+from .._model.instance_index import InstanceIndex, choose_params
 from .._model.resource import Resource
 from .._model.results import ResourceChange
+from .._times import format_time_of_day
 from .._waiter import Waiter
 from .change_requests import ChangeResponse, Effect, request_change
-from .instances import fetch_instance, refetch_instance
+from .instances import fetch_instance, list_instances, refetch_instance
 
 PAUSED_WARNING = "{} is paused, not stopped: the account's balance ran out. Nothing was changed."
 
@@ -100,14 +102,17 @@ class InstanceManager:
         self, result: ResourceChange, wanted: str, before: Resource, action: Action
     ) -> ResourceChange:
         """Returns ``result`` with the final instance. Raises PartialError if waiting fails after an accepted change."""
-        try:
+        if not result.changed:
             return replace(result, resource=self._wait_for_state(wanted, before, result.resource))
+        accepted = f"The {action.value} of {label(before)} was accepted"
+        # The same task again would restart it a second time.
+        state = ", with state: started," if action is Action.RESTART else ""
+        try:
+            with self.client.progress.if_interrupted(f"{accepted} and goes on. Run this again{state} to wait for it."):
+                return replace(result, resource=self._wait_for_state(wanted, before, result.resource))
         except ClawHostersError as error:
-            if not result.changed:
-                raise
-            last = getattr(error, "last", None) or result.resource
-            hint = " Run this again to continue waiting." if isinstance(error, WaitTimeoutError) else ""
-            message = f"The {action.value} of {label(before)} was accepted. {error}{hint}"
+            last = error.last_seen.resource if error.last_seen else result.resource
+            message = f"{accepted}. {_explain_unfinished(error, f'run this again{state} to continue waiting.')}"
             raise PartialError(message, replace(result, resource=last).as_result("instance"), error) from None
 
     def _wait_for_unchanged(self, current: Resource, wanted: str) -> Resource | None:
@@ -129,7 +134,11 @@ class InstanceManager:
                 "run this again later, or with wait: true."
             )
         return self.waiter.until(
-            lambda seconds: refetch_instance(self.client, current, seconds), is_done, format_status, "settled"
+            current,
+            lambda seconds: refetch_instance(self.client, current, seconds),
+            is_done,
+            describe_instance,
+            "settled",
         )
 
     def _wait_for_state(self, wanted: str, before: Resource, current: Resource | None) -> Resource | None:
@@ -138,11 +147,13 @@ class InstanceManager:
             return current or before
         if wanted == "absent":
             return self._wait_until_deleted(self.waiter, t.cast("Resource", current))
+        is_health_wanted = self.wait_healthy and wanted != "stopped"
         return self.waiter.until(
+            current or before,
             lambda seconds: refetch_instance(self.client, before, seconds),
             state_reached(wanted, get_status(before), wait_healthy=self.wait_healthy),
-            format_status,
-            "healthy" if self.wait_healthy else END_STATUS[wanted],
+            lambda now: describe_instance(now, with_health=is_health_wanted),
+            "healthy" if is_health_wanted else END_STATUS[wanted],
         )
 
     def _wait_until_deleted(self, waiter: Waiter, last: Resource) -> Resource:
@@ -150,15 +161,24 @@ class InstanceManager:
 
         def fetch(seconds: float) -> Resource | None:
             nonlocal last
-            now = fetch_instance(self.client, last["id"], retry_timeout=seconds)
+            now = fetch_instance(self.client, last["id"], time_left=seconds)
             last = now or last
             return now
 
         try:
-            waiter.until(fetch, lambda now: now is None, lambda now: format_status(now or last), "gone")
-        except WaitTimeoutError:
+            waiter.until(
+                t.cast("Resource | None", last),
+                fetch,
+                lambda now: now is None,
+                lambda now: describe_instance(now or last),
+                "gone",
+            )
+        except WaitTimeoutError as timeout:
             # A deleted record may stay readable although it has left the list (contract 4.7).
-            if str(last["id"]) in InstanceIndex(self.client.fetch_all("/instances", retry_timeout=0.0)).by_id:
+            if timeout.cause:
+                raise
+            named = list_instances(self.client, choose_params(last.get("name"), {}), time_left=0.0)
+            if str(last["id"]) in InstanceIndex(named).by_id:
                 raise
         return last
 
@@ -174,5 +194,17 @@ def _with_earlier_request(error: ClawHostersError, change: ChangeResponse) -> Cl
     if isinstance(error, PartialError) or not (change.rejection or change.is_outcome_unknown):
         return error
     earlier = f"An earlier request was rejected: {change.rejection}" if change.rejection else RESPONSE_LOST
-    cause = error if isinstance(error, ApiError) else change.rejection
+    cause = error if error.response else change.rejection
     return PartialError(f"{error} {earlier}", {"changed": False}, cause)
+
+
+def _explain_unfinished(error: ClawHostersError, next_step: str) -> str:
+    """Returns what is known of an accepted change whose wait ended with ``error``."""
+    if isinstance(error, WaitTimeoutError):
+        return f"{error} {next_step[:1].upper()}{next_step[1:]}"
+    if error.last_seen is None or isinstance(error, FailureStatusError):
+        return str(error)
+    seen = f"It was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}."
+    if isinstance(error, UnauthorizedError):
+        return f"The API key is no longer accepted: {error} {seen} With a valid key, {next_step}"
+    return f"{error} {seen}"

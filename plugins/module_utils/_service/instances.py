@@ -11,9 +11,18 @@ import typing as t
 from .._concurrency import map_ordered
 from .._errors import ClawHostersError, NotFoundError
 from .._http.client import Client
+from .._http.list_reader import ItemsHandler, ListFilter
 from .._http.responses import require_id, resource_path
 from .._model.instance import label
-from .._model.instance_index import FieldFilter, InstanceIndex, build_filter_warnings, collect_values, matches_filter
+from .._model.instance_index import (
+    FieldFilter,
+    InstanceIndex,
+    build_filter_warnings,
+    choose_params,
+    collect_values,
+    matches_filter,
+    shown_params,
+)
 from .._model.ownership import require_names
 from .._model.resource import Resource
 
@@ -23,22 +32,39 @@ def instance_path(instance_id: object) -> str:
     return resource_path("instances", instance_id)
 
 
-def fetch_instance(client: Client, instance_id: object, retry_timeout: float | None = None) -> Resource | None:
+def fetch_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource | None:
     """Returns the instance with its detail fields, None if it does not exist."""
     try:
-        return require_id(
-            client.fetch(instance_path(instance_id), retry_timeout=retry_timeout), instance_id, "Instance"
-        )
+        return require_id(client.fetch(instance_path(instance_id), time_left=time_left), instance_id, "Instance")
     except NotFoundError:
         return None
 
 
-def refetch_instance(client: Client, instance: Resource, retry_timeout: float | None = None) -> Resource:
+def refetch_instance(client: Client, instance: Resource, time_left: float | None = None) -> Resource:
     """Returns the current state of the instance. Raises ClawHostersError if it was deleted."""
-    now = fetch_instance(client, instance["id"], retry_timeout=retry_timeout)
+    now = fetch_instance(client, instance["id"], time_left=time_left)
     if now is None:
         raise ClawHostersError(f"{label(instance)} does not exist any more: it was deleted during this task.")
     return now
+
+
+def list_instances(
+    client: Client,
+    params: t.Mapping[str, str] | None = None,
+    time_left: float | None = None,
+    on_items: ItemsHandler | None = None,
+) -> list[Resource]:
+    """Returns all instances, sorted by id. With ``params``, a query, others may be left out (``server_filters``).
+
+    ``on_items``: see :meth:`Client.fetch_all`.
+    """
+    list_filter = ListFilter(params or {}, shown_params)
+    return client.fetch_all("/instances", list_filter=list_filter, time_left=time_left, on_items=on_items)
+
+
+def list_owners(client: Client, instance_id: object, instance_name: str | None) -> list[Resource]:
+    """Returns the instances that decide whose an item is: with a name alone, all of that name are enough."""
+    return list_instances(client, {"name": instance_name} if instance_id is None and instance_name else None)
 
 
 class Found(t.NamedTuple):
@@ -59,7 +85,7 @@ def find_instance_or_similar(client: Client, instance_id: int | None, name: str 
     if instance_id is not None:
         instance = fetch_instance(client, instance_id)
         return Found(InstanceIndex([] if instance is None else [instance]).resolve(instance_id, name))
-    index = InstanceIndex(client.fetch_all("/instances"))
+    index = InstanceIndex(list_instances(client, choose_params(name, {})))
     listed = index.resolve(None, name)
     if listed is None:
         return Found(None, index.find_similar_name(name))
@@ -82,7 +108,7 @@ def fetch_instances(
     """
     require_names(name=name)
     if instance_id is None:
-        instances = client.fetch_all("/instances")
+        instances = list_instances(client, choose_params(name, wanted))
     else:
         found = fetch_instance(client, instance_id)
         instances = [] if found is None else [found]

@@ -9,7 +9,9 @@ This spends real money: one POST, which is never retried (contract 5.5).
 
 from __future__ import annotations
 
+import hashlib
 import math
+import time
 import typing as t
 from dataclasses import dataclass
 
@@ -20,7 +22,7 @@ from .._http.retry import NEVER
 from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown
+from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown
 
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -46,24 +48,36 @@ class Purchase:
         """
         self.client = self.client.with_payment_texts(find_texts({**body, "package_id": None}))
         key = OperationKey("purchase", self.client.settings.api_url, self.order)
-        guard = OperationGuard(self.journal, key, self.warn)
-        if self.client.check_mode:
-            return self._run(guard, body, balance_below)
-        with guard.lock() as is_free:
-            if not is_free:
-                raise RefusedError(f"Another run is working on order {self.order}. Nothing was sent. Run this again.")
-            return self._run(guard, body, balance_below)
+        with self.client.progress.if_interrupted(f"Nothing was sent for order {self.order}.") as note:
+            guard = OperationGuard(self.journal, key, self.warn, f"order {self.order}", note)
+            if self.client.check_mode:
+                return self._run(guard, body, balance_below)
+            with guard.lock() as is_free:
+                if not is_free:
+                    holder = guard.find_holder()
+                    by = f": held by {holder.format(time.time())}" if holder else ""
+                    raise RefusedError(
+                        f"Another run is working on order {self.order}{by}. Run this again. Nothing was sent."
+                    )
+                return self._run(guard, body, balance_below)
 
     def _run(self, guard: OperationGuard, body: dict[str, t.Any], balance_below: int) -> Result:
         state = guard.state()
-        balance = self._fetch_balance()
+        if state is not None:
+            self._require_same_request(state, body)
+        try:
+            balance = self._fetch_balance()
+        except ClawHostersError as error:
+            if state is not None:
+                error.add(explain_recorded(f"order {self.order}", state))
+            raise
         if state is not None:
             return self._result_of_earlier_run(state, balance)
         if balance >= balance_below:
             return self._build_result(None, balance)
         if self.client.check_mode:
             return self._build_result(None, balance, bought=body)
-        notes = {"package_id": body["package_id"], "balance": balance}
+        notes = {"package_id": body["package_id"], "balance": balance, "key_id": self._key_id()}
         try:
             purchase = guard.send(
                 self.client,
@@ -77,6 +91,25 @@ class Purchase:
             raise self._unknown_error(str(unclear), unclear.cause, balance) from None
         guard.record_event(OperationEvent.COMPLETED)
         return self._build_result(purchase, self._fetch_balance_after(balance), bought=body)
+
+    def _require_same_request(self, state: OperationState, body: dict[str, t.Any]) -> None:
+        """Raises RefusedError if the order is known with another package or key: it is another purchase."""
+        notes = state.notes
+        differences = []
+        if str(notes.get("package_id")) != str(body["package_id"]):
+            differences.append(f"package_id {notes.get('package_id')}, not {body['package_id']}")
+        # Earlier versions did not record the key.
+        if notes.get("key_id") not in (None, self._key_id()):
+            differences.append("another API key")
+        if differences:
+            raise RefusedError(
+                f"Order {self.order} was sent at {state.sent_at} with {' and '.join(differences)}. For another "
+                "purchase, use another order. Nothing was sent."
+            )
+
+    def _key_id(self) -> str:
+        """Returns a fingerprint of the API key, by which the journal tells keys apart."""
+        return hashlib.sha256(f"order {self.client.settings.api_key}".encode()).hexdigest()[:16]
 
     def _result_of_earlier_run(self, state: OperationState, balance: int) -> Result:
         """Returns the result for an order that is in the journal. Nothing is bought again."""

@@ -10,24 +10,38 @@ it is sent once, and its outcome is read from the service.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from .._errors import ClawHostersError, PartialError, RefusedError, WaitTimeoutError
+from .._errors import (
+    ClawHostersError,
+    PartialError,
+    RefusedError,
+    SettingsError,
+    UnauthorizedError,
+    WaitTimeoutError,
+    one_line,
+)
 from .._http.client import Client
 from .._model.backup import taken_at
-from .._model.instance import FailureStatusError, format_status, is_busy, label
+from .._model.instance import NAME_LIMIT, FailureStatusError, describe_instance, is_busy, is_healthy, label
 from .._model.resource import Resource
 from .._model.restore import SHORTEST_RESTORE, RestoreQuery, require_restorable, require_same_name, restore_finished
 from .._model.results import Result
-from .._state.journal import OperationEvent, OperationState
+from .._progress import InterruptNote
+from .._state.journal import JournalError, OperationEvent, OperationState
+from .._state.store import Holder
+from .._times import format_iso, format_time_of_day
 from .._waiter import Waiter
-from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown
+from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown, format_at, parse_at
 from .backups import backup_path
 from .instances import fetch_instance, refetch_instance
+from .restore_history import OUTCOMES
 from .restore_target import RestoreFinder, RestoreTarget
 
 _RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
+_RUN_WITH_VALID_KEY = "With a valid key, run the same task again: it continues waiting, and sends nothing."
 
 
 @dataclass
@@ -50,12 +64,22 @@ class Restore:
         """Restores, or continues an earlier run, and returns the result of the task.
 
         Raises RefusedError if nothing was sent, and PartialError, whose result holds what is known, if something was or
-        may have been sent.
+        may have been sent, by this run or an earlier one.
         """
+        with self.client.progress.if_interrupted(f"Nothing was sent for incident {self.incident}.") as note:
+            try:
+                return self._run_alone(query, note)
+            except (PartialError, RefusedError, SettingsError, JournalError):
+                raise
+            except ClawHostersError as error:
+                raise self._with_earlier_run(error, query) from None
+
+    def _run_alone(self, query: RestoreQuery, note: InterruptNote) -> Result:
+        """Runs while no other process works on this operation, after a wait if one does."""
         while True:
             # Found again after each wait: the other run may have changed anything.
             instance, backup = self.finder.find_target(query)
-            guard = self.finder.guard(instance["id"])
+            guard = self.finder.guard(instance, note)
             if self.client.check_mode:
                 return self._run(query, instance, backup, guard)
             with guard.lock() as is_free:
@@ -71,16 +95,34 @@ class Restore:
         """Returns when no other run works on this restore. Raises PartialError on timeout."""
         try:
             waiter.until(
-                lambda _seconds: _is_free(guard),
-                lambda is_free: is_free,
-                lambda _is_free: f"{instance.get('name')}: another run is restoring it",
+                None,
+                lambda _seconds: guard.find_holder(),
+                lambda holder: holder is None,
+                lambda holder: (one_line(instance.get("name"), NAME_LIMIT), _describe_holder(holder)),
                 "free",
             )
         except WaitTimeoutError as timeout:
             raise PartialError(
                 f"{timeout} This run sent nothing. Run the same task again: it continues waiting.",
-                self._build_result("in_flight", guard.state(), instance, backup),
+                self._build_result("in_flight", guard.state(), instance, backup, error=timeout),
             ) from None
+
+    def _with_earlier_run(self, error: ClawHostersError, query: RestoreQuery) -> ClawHostersError:
+        """Returns ``error``, which kept this run from reading the service, with what the journal knows."""
+        try:
+            recorded = None if self.finder.force else self.finder.find_in_journal(query)
+        except JournalError:
+            return error
+        if recorded is None:
+            return error
+        instance, state = recorded
+        known = explain_recorded(f"the restore of {one_line(instance.get('name'), NAME_LIMIT)}", state)
+        is_key = isinstance(error, UnauthorizedError)
+        again = "" if state.event is OperationEvent.COMPLETED else (_RUN_WITH_VALID_KEY if is_key else _RUN_AGAIN)
+        result = self._build_result(
+            OUTCOMES[state.event], state, instance, {"id": state.notes.get("backup_id")}, error=error
+        )
+        return PartialError(f"{error} {known} {again}", result, error)
 
     def _run(self, query: RestoreQuery, instance: Resource, backup: Resource | None, guard: OperationGuard) -> Result:
         """Continues what the journal holds, or begins. No other process works on this operation."""
@@ -191,11 +233,6 @@ class Restore:
             return self._build_result("in_flight", state, instance, backup, changed=changed)
         try:
             now = self._wait_until_finished(self.waiter, instance, state)
-        except WaitTimeoutError as timeout:
-            raise PartialError(
-                f"{timeout} {_RUN_AGAIN}",
-                self._build_result("in_flight", state, timeout.last or instance, backup, changed=changed),
-            ) from None
         except FailureStatusError as failure:
             guard.record_event(OperationEvent.FAILED, status=failure.instance.get("status"))
             raise PartialError(
@@ -205,9 +242,10 @@ class Restore:
                 self._build_result("failed", guard.state(), failure.instance, backup, changed=changed),
             ) from None
         except ClawHostersError as error:
+            last = error.last_seen.resource if error.last_seen else instance
             raise PartialError(
-                f"{error} The restore was accepted, but its outcome can't be read now. {_RUN_AGAIN}",
-                self._build_result("in_flight", state, instance, backup, changed=changed),
+                _explain_unfinished(error, instance, state),
+                self._build_result("in_flight", state, last, backup, changed=changed, error=error),
                 error,
             ) from None
         guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
@@ -218,8 +256,18 @@ class Restore:
             instance, self.client.progress.clock, _seconds_since(state), wait_healthy=self.wait_healthy
         )
         return waiter.until(
-            lambda seconds: refetch_instance(self.client, instance, seconds), is_finished, format_status, "restored"
+            instance,
+            lambda seconds: refetch_instance(self.client, instance, seconds),
+            is_finished,
+            self._describe,
+            "restored and healthy" if self.wait_healthy else "restored",
         )
+
+    def _describe(self, now: Resource) -> tuple[str, str]:
+        """Returns name and condition for progress lines, where ``running`` alone would read as done."""
+        name, condition = describe_instance(now, with_health=self.wait_healthy)
+        is_pending = is_busy(now) or (self.wait_healthy and not is_healthy(now))
+        return name, condition if is_pending else f"{condition} (restore not yet verified)"
 
     def _build_result(
         self,
@@ -229,7 +277,9 @@ class Restore:
         backup: Resource | None,
         *,
         changed: bool = False,
+        error: ClawHostersError | None = None,
     ) -> Result:
+        """Returns the result of the task. ``error``: why the outcome can't be read now."""
         before = {"id": instance["id"], "name": instance.get("name"), "restored_from": None}
         taken = taken_at(backup) if backup else None
         restored_from = (
@@ -244,6 +294,8 @@ class Restore:
                 "sent_at": state.sent_at if state else None,
                 "completed_at": state.completed_at if state else None,
                 "outcome": outcome,
+                "failure": error.kind if error else None,
+                "last_seen": _summarize_last_seen(error),
             },
             "diff": {"before": before, "after": {**before, "restored_from": restored_from} if changed else before},
         }
@@ -251,10 +303,38 @@ class Restore:
 
 def _seconds_since(state: OperationState | None) -> float:
     """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
-    sent = datetime.fromisoformat(state.sent_at) if state and state.sent_at else datetime.now(UTC)
+    sent = parse_at(state.sent_at if state else None)
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
 
 
-def _is_free(guard: OperationGuard) -> bool:
-    with guard.lock() as is_free:
-        return is_free
+def _explain_unfinished(error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
+    """Returns the message of a wait for an accepted restore that ended with ``error``."""
+    if state is None or state.event is OperationEvent.ACCEPTED:
+        accepted = f"The restore was accepted at {format_at(state.at if state else None)}"
+    else:
+        # After a lost response nothing but the time of the request is known.
+        accepted = f"The restore was sent at {format_at(state.sent_at)}"
+    if isinstance(error, WaitTimeoutError):
+        return f"{error} {accepted}. {_RUN_AGAIN}"
+    name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
+    if error.last_seen:
+        seen = f"; {name} was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}"
+    if isinstance(error, UnauthorizedError):
+        return f"The API key is no longer accepted: {error} {accepted} and goes on{seen}. {_RUN_WITH_VALID_KEY}"
+    return f"{error} {accepted}, but its outcome can't be read now{seen}. {_RUN_AGAIN}"
+
+
+def _summarize_last_seen(error: ClawHostersError | None) -> dict[str, object] | None:
+    """Returns the ``last_seen`` of a result: what a wait saw last of the instance."""
+    if error is None or error.last_seen is None or not isinstance(error.last_seen.resource, dict):
+        return None
+    instance = error.last_seen.resource
+    return {
+        "status": instance.get("status"),
+        "health_status": instance.get("health_status"),
+        "at": format_iso(error.last_seen.at),
+    }
+
+
+def _describe_holder(holder: Holder | None) -> str:
+    return f"held by {holder.format(time.time())}" if holder else "another run is restoring it"

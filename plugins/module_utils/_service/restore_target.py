@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .._errors import NotFoundError, RefusedError
+from .._concurrency import run_parallel
+from .._errors import NotFoundError, RefusedError, one_line
 from .._http.client import Client
 from .._model.backup import format_left_out
-from .._model.instance import label
-from .._model.ownership import filter_by_instance, has_owner, parse_owner
+from .._model.instance import NAME_LIMIT, label
+from .._model.ownership import has_owner, parse_owner
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery
+from .._progress import InterruptNote
 from .._state.journal import Journal, OperationKey, OperationState, normalize_url
 from .at_most_once import OperationGuard
-from .backups import fetch_backup, fetch_backups
+from .backups import fetch_backup, list_backups, select_backups
 from .instances import fetch_instance, find_instance
 
 
@@ -40,13 +42,17 @@ class RestoreFinder:
     incident: str
     force: bool
     warn: t.Callable[[str], None]
+    _backups: list[Resource] | None = field(default=None, repr=False)
+    """All backups, if they were listed together with the instances."""
 
-    def guard(self, instance_id: object) -> OperationGuard:
+    def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance for the incident."""
+        what = f"the restore of {one_line(instance.get('name'), NAME_LIMIT)}"
+        return OperationGuard(self.journal, self._key(instance["id"]), self.warn, what, note)
+
+    def _key(self, instance_id: object) -> OperationKey:
         service = normalize_url(self.client.settings.api_url)
-        return OperationGuard(
-            self.journal, OperationKey("restore", service, self.incident, str(instance_id)), self.warn
-        )
+        return OperationKey("restore", service, self.incident, str(instance_id))
 
     def find_target(self, query: RestoreQuery) -> tuple[Resource, Resource | None]:
         """Returns the instance, and the backup if it was given by id."""
@@ -58,17 +64,41 @@ class RestoreFinder:
             raise
         if backup is not None and not query.names_instance:
             return self._find_owner(backup), backup
-        instance = find_instance(self.client, query.instance_id, query.instance_name)
+        instance = self._find_named(query)
         if instance is None:
             sought = query.instance_name if query.instance_id is None else f"with id {query.instance_id}"
             raise RefusedError(f"There is no instance {sought}: nothing was sent.")
         if backup is not None:
-            self._require_backup_of(backup, instance)
+            self._require_backup_of(backup, instance, is_only_one=query.instance_id is None)
         return instance, backup
+
+    def _find_named(self, query: RestoreQuery) -> Resource | None:
+        """Returns the instance. If all instances and all backups are needed, lists them side by side."""
+
+        def find() -> Resource | None:
+            return find_instance(self.client, query.instance_id, query.instance_name)
+
+        self._backups = None
+        # With server_filters, the backups are asked for by the id of the instance.
+        needs_id = query.instance_id is not None or self.client.settings.server_filters
+        if query.backup_id is not None or needs_id or self._is_recorded(query.instance_name):
+            return find()
+        instance, self._backups = run_parallel(find, lambda: list_backups(self.client))
+        return instance
+
+    def _is_recorded(self, instance_name: str | None) -> bool:
+        """Returns True if the journal has a restore of an instance of this name for the incident."""
+        return not self.force and any(
+            key == self._key(key.instance_id) and state.notes.get("instance_name") == instance_name
+            for key, state in self.journal.read_states().items()
+        )
 
     def find_newest(self, query: RestoreQuery, instance: Resource) -> Resource:
         """Returns the newest usable backup of the instance. Warns of newer ones that are not usable."""
-        backups = fetch_backups(self.client, None, instance["id"], None)
+        listed, self._backups = self._backups, None
+        if listed is None:
+            listed = list_backups(self.client, instance["id"])
+        backups = select_backups(self.client, listed, instance["id"])
         backup, newer = query.choose_newest(backups, instance)
         if newer:
             self.warn(f"{label(instance)}: {format_left_out(newer)} Backup {backup['id']} is the newest usable one.")
@@ -90,12 +120,26 @@ class RestoreFinder:
             return None
         if query.names_instance:
             instance = find_instance(self.client, query.instance_id, query.instance_name)
-            return None if instance is None or self.guard(instance["id"]).state() is None else instance
-        for key, state in self.journal.read_states().items():
-            is_of_incident = key == self.guard(key.instance_id).key
-            if is_of_incident and str(state.notes.get("backup_id")) == str(query.backup_id):
-                return fetch_instance(self.client, key.instance_id)
-        return None
+            is_new = instance is None or self.journal.read_state(self._key(instance["id"])) is None
+            return None if is_new else instance
+        recorded = self.find_in_journal(query)
+        return fetch_instance(self.client, recorded[0]["id"]) if recorded else None
+
+    def find_in_journal(self, query: RestoreQuery) -> tuple[Resource, OperationState] | None:
+        """Returns id and name of the instance, and the state of its restore for this incident, without the service.
+
+        Returns None if the journal holds none, or several. Raises JournalError.
+        """
+        wanted = {"instance_id": query.instance_id, "instance_name": query.instance_name, "backup_id": query.backup_id}
+        # By id if it is given, else by name: the earlier run may have restored another backup.
+        field, value = next((name, value) for name, value in wanted.items() if value is not None)
+        found = [
+            ({"id": _parse_id(key.instance_id), "name": state.notes.get("instance_name")}, state)
+            for key, state in self.journal.read_states().items()
+            if key == self._key(key.instance_id)
+            if str({**state.notes, "instance_id": key.instance_id}.get(field)) == str(value)
+        ]
+        return found[0] if len(found) == 1 else None
 
     def _find_owner(self, backup: Resource) -> Resource:
         """Returns the instance that the backup shows."""
@@ -110,18 +154,22 @@ class RestoreFinder:
                 f"Backup {backup['id']} is of {owner}, which does not exist any more: a backup can only be restored to "
                 "the instance that it was taken from. Nothing was sent."
             )
-        self._require_backup_of(backup, instance)
         return instance
 
-    def _require_backup_of(self, backup: Resource, instance: Resource) -> None:
-        """Raises RefusedError if the backup shows another instance."""
+    def _require_backup_of(self, backup: Resource, instance: Resource, *, is_only_one: bool) -> None:
+        """Raises RefusedError if the backup shows another instance. ``is_only_one``: no other one has its name."""
         if not has_owner(backup):
             self.warn(
                 f"Backup {backup['id']} does not show its instance, so it may not be a backup of {label(instance)}."
             )
-        elif not filter_by_instance(
-            [backup], instance["id"], None, "backup", lambda: self.client.fetch_all("/instances")
-        ):
+        elif is_only_one and parse_owner(backup) == (None, instance.get("name")):
+            return
+        elif not select_backups(self.client, [backup], instance["id"]):
             raise RefusedError(
                 f"Backup {backup['id']} is of {parse_owner(backup)}, not of {label(instance)}: nothing was sent."
             )
+
+
+def _parse_id(text: object) -> object:
+    """Returns an id of the journal, which holds text, as the service shows it."""
+    return int(text) if isinstance(text, str) and text.isdecimal() else text

@@ -12,9 +12,9 @@ import stat
 import typing as t
 from pathlib import Path
 
-from .._errors import SettingsError
 from .files import (
     ROOT_UID,
+    UntrustedError,
     atomic_replace,
     lock_file,
     open_folder,
@@ -33,7 +33,7 @@ class StateFolder:
 
     def __init__(self, state_dir: str) -> None:
         if not state_dir or "\0" in state_dir:
-            raise SettingsError("state_dir is empty or not a path. Set it to a folder of your own.")
+            raise UntrustedError("state_dir is empty or not a path")
         self._unresolved = Path(os.path.abspath(os.path.expanduser(state_dir)))
         path = Path(os.path.realpath(self._unresolved))
         if os.geteuid() != ROOT_UID and _find_volume_group(path) is not None:
@@ -74,6 +74,11 @@ class StateFolder:
         """Replaces the content of a file atomically, and syncs it to the disk."""
         with self._open_folder() as folder:
             atomic_replace(folder, name, data)
+
+    def list_names(self) -> list[str]:
+        """Returns the names of all files in the folder."""
+        with self._open_folder() as folder:
+            return os.listdir(folder)
 
     @property
     def _group(self) -> int | None:

@@ -2,40 +2,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The at-most-once journal: restores and purchases are recorded and synced before they are sent (interface 3).
+"""The at-most-once journal: restores and purchases are recorded before they are sent (interface 3).
 
-It holds lines of JSON in ``state_dir``. Each append writes a new file, under a lock, and renames it over the old one.
-So a crash or a full disk never leaves half a line: a line that can't be parsed was damaged from outside. The lock file
-holds the number of lines written, which reveals a journal that was cut between two lines.
+An operation is a sequence of steps, numbered from 1. A store keeps each step as a line of JSON and accepts each number
+once: of two runs that read the same journal, one alone writes the next step. Each line has a checksum over itself and
+the step before it, so that a line that was changed, or is missing between others, is noticed.
 
-A run also locks the operation that it works on. The lock ends with its process, so an unfinished entry without a lock
-has an unknown outcome.
+A run also holds the operation that it works on. The hold ends with its process, so an unfinished operation that nobody
+holds has an unknown outcome.
 """
 
 from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import hashlib
 import json
-import os
 import typing as t
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from .._errors import MESSAGE_LIMIT, ClawHostersError, one_line
+from .._errors import ClawHostersError
 from .._times import format_iso
-from .files import LockHeldError, UntrustedError, lock_file
-from .folder import StateFolder
+from .store import ConflictError, DamageError, Holder, Store, StoredLine, StoreError
 
 JournalEntry = t.Mapping[str, t.Any]
 """One parsed line."""
-
-JOURNAL = "journal.jsonl"
-JOURNAL_LOCK = "journal.lock"
-COUNT_LIMIT = 20
-"""Bytes of the lock file that are read for the number of lines."""
 
 
 class JournalError(ClawHostersError):
@@ -70,12 +64,14 @@ class OperationKey:
         return vars(_normalize(self))
 
     @property
-    def lock_name(self) -> str:
-        """Name of its lock file: a hash, since ``name`` may be any text."""
-        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True).encode()).hexdigest()[:24] + ".lock"
+    def digest(self) -> str:
+        """Identifies the operation in a store: a hash, since ``name`` may be any text."""
+        return _digest(self)
 
 
 _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
+_FIELDS = (*_KEY_FIELDS, "event", "at", "step", "checksum")
+"""The fields of a line that are no notes."""
 
 
 @dataclass(frozen=True)
@@ -93,23 +89,44 @@ class OperationState:
         return self.at if self.event is OperationEvent.COMPLETED else None
 
 
+@dataclass(frozen=True)
+class Tail:
+    """The last step of an operation."""
+
+    step: int
+    checksum: str
+
+
+START = Tail(0, "")
+
+
 class Journal:
-    """The journal in ``state_dir``.
+    """The journal in ``store``.
 
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
-    def __init__(self, state_dir: str, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._folder = StateFolder(state_dir)
+    def __init__(self, store: Store, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._store = store
         self._now = now
-        self._has_intent = False
+        self._entries: list[JournalEntry] = []
+        """What was read last, and the entries of this run."""
+        self._tails: dict[str, Tail] | None = None
+        self._intended: set[OperationKey] = set()
 
     def read_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
 
-        Writes nothing, so check mode may call it. Raises JournalError.
+        Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
+        returns what this run knows. Raises JournalError.
         """
-        return self.read_states().get(_normalize(operation))
+        key = _normalize(operation)
+        try:
+            return self.read_states().get(key)
+        except JournalError:
+            if key not in self._intended:
+                raise
+            return replay(self._entries).get(key)
 
     def read_states(self) -> dict[OperationKey, OperationState]:
         """Returns the state of each operation. Raises JournalError."""
@@ -118,118 +135,102 @@ class Journal:
 
     def read_entries(self) -> list[JournalEntry]:
         """Returns all entries, oldest first; none if there is no journal. Raises JournalError if it is damaged."""
-        # Read the count first: another process may append in between, but the journal never gets shorter.
-        count = _parse_count(self._read(JOURNAL_LOCK, COUNT_LIMIT) or b"")
-        return self._parse(self._read(JOURNAL), count)
+        try:
+            entries, tails = parse_lines(self._store.lines(), self._store.repair_hint)
+        except (StoreError, DamageError) as error:
+            raise _build_error(error) from None
+        self._entries, self._tails = entries, tails
+        return entries
 
     def read_text(self) -> str:
-        """Returns the content, damaged or not; empty if there is no journal. Raises JournalError."""
-        return (self._read(JOURNAL) or b"").decode(errors="replace")
+        """Returns the lines of the journal, damaged or not; empty if there is none. Raises JournalError."""
+        try:
+            lines = self._store.lines()
+        except DamageError as error:
+            lines = error.lines
+        except StoreError as error:
+            raise _build_error(error) from None
+        return "\n".join(line.text for line in lines)
 
     def append(self, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
-        """Appends an entry and syncs it to the disk. On a JournalError the journal is unchanged."""
+        """Records the next step of ``operation`` durably. On a JournalError the journal is unchanged.
+
+        The step follows those that this journal has read. If another run has written one since then, it fails.
+        """
+        if self._tails is None:
+            self.read_entries()
+        tails = t.cast("dict[str, Tail]", self._tails)
+        tail = tails.get(operation.digest, START)
         entry = {"at": format_iso(self._now()), **operation.as_dict(), "event": event.value, **notes}
-        data = (json.dumps(entry) + "\n").encode()
+        line = build_line(entry, tail.step + 1, tail.checksum)
         try:
-            self._folder.create()
-            with self._folder.locked(JOURNAL_LOCK) as lock:
-                content = self._read(JOURNAL)
-                count = len(self._parse(content, _parse_count(os.pread(lock, COUNT_LIMIT, 0))))
-                if content is None:
-                    # The count of a journal that was moved away does not apply to a new one.
-                    os.ftruncate(lock, 0)
-                    os.fsync(lock)
-                elif not content.endswith(b"\n"):
-                    content += b"\n"
-                self._folder.replace(JOURNAL, (content or b"") + data)
-                with contextlib.suppress(OSError):
-                    # After the entry: a crash in between leaves too low a count, which is no damage.
-                    os.pwrite(lock, b"%d\n" % (count + 1), 0)
-        except OSError as error:
-            raise self._build_error(error) from None
-        self._has_intent = self._has_intent or event is OperationEvent.INTENDED
+            self._append(operation, event, line)
+        except (StoreError, DamageError) as error:
+            raise _build_error(error) from None
+        tails[operation.digest] = Tail(line["step"], line["checksum"])
+        self._entries = [*self._entries, line]
+        if event is OperationEvent.INTENDED:
+            self._intended.add(_normalize(operation))
+
+    def _append(self, operation: OperationKey, event: OperationEvent, line: JournalEntry) -> None:
+        text = json.dumps(line)
+        try:
+            self._store.append(operation.digest, line["step"], text)
+        except ConflictError:
+            raise
+        except StoreError:
+            # A request that was not recorded is not sent. Its outcome is worth a second attempt.
+            if event is OperationEvent.INTENDED:
+                raise
+            self._store.append(operation.digest, line["step"], text, reconnect=True)
 
     @contextlib.contextmanager
     def lock(self, operation: OperationKey) -> t.Iterator[bool]:
-        """Locks ``operation`` and yields True, or yields False if another process has locked it.
+        """Holds ``operation`` and yields True, or yields False if another process holds it.
 
-        Raises JournalError if no lock can be created.
+        Raises JournalError if it can't be held.
         """
         with contextlib.ExitStack() as stack:
             with self._before_sending():
-                is_free = self._try_lock(operation, stack)
-            yield is_free
+                try:
+                    holder = stack.enter_context(self._store.hold(operation.digest))
+                except StoreError as error:
+                    raise _build_error(error) from None
+            yield holder is None
 
-    def _try_lock(self, operation: OperationKey, stack: contextlib.ExitStack) -> bool:
-        try:
-            self._folder.create()
-            lock_file(stack.enter_context(self._folder.open(operation.lock_name, os.O_RDWR | os.O_CREAT)), timeout=0)
-        except LockHeldError:
-            return False
-        except OSError as error:
-            raise self._build_error(error) from None
-        return True
+    def find_holder(self, operation: OperationKey) -> Holder | None:
+        """Returns who works on ``operation`` now, None if nobody does. Raises JournalError."""
+        return self.read_holders(operation.digest).get(operation.digest)
+
+    def read_holders(self, digest: str | None = None) -> dict[str, Holder]:
+        """Returns who works on which operation now, or on this one, by digest. Raises JournalError."""
+        with self._before_sending():
+            try:
+                return self._store.holders(digest)
+            except StoreError as error:
+                raise _build_error(error) from None
 
     @contextlib.contextmanager
     def _before_sending(self) -> t.Iterator[None]:
         try:
             yield
         except JournalError as error:
-            if not self._has_intent:
+            if not self._intended:
                 error.add("Nothing was sent.")
             raise
 
-    def _read(self, name: str, limit: int = -1) -> bytes | None:
-        """Returns the content of a file, up to ``limit`` bytes; None if it is missing."""
-        try:
-            with self._folder.open(name, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
-                return stream.read(limit)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise self._build_error(error) from None
 
-    def _parse(self, content: bytes | None, count: int) -> list[JournalEntry]:
-        """Returns the entries in ``content``. Raises JournalError if it is damaged or has fewer than ``count``."""
-        if content is None:
-            return []
-        path = one_line(self._folder.path / JOURNAL)
-        if not content:
-            # A journal is created with its first line.
-            raise JournalError(
-                f"The journal {path} is empty, so earlier requests are unknown. Restore it from a copy, or delete "
-                "the file if no restore or purchase is in progress."
-            )
-        entries: list[JournalEntry] = []
-        for number, text in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
-            try:
-                entries.append(parse_entry(text))
-            except (ValueError, KeyError, TypeError):
-                # Skipping it could send a request a second time.
-                raise JournalError(
-                    f"Line {number} of the journal {path} can't be read, so earlier requests are unknown. Repair that "
-                    "line, or move the file away if no restore or purchase is in progress."
-                ) from None
-        if len(entries) < count:
-            raise JournalError(
-                f"The journal {path} has {len(entries)} lines, but {count} were written, so earlier requests are "
-                "unknown. Restore it from a copy. To continue with these lines, if no restore or purchase is in "
-                f"progress, delete {JOURNAL_LOCK} beside it."
-            )
-        return entries
-
-    def _build_error(self, error: OSError) -> JournalError:
-        if isinstance(error, UntrustedError):
-            return JournalError(
-                f"{one_line(error, MESSAGE_LIMIT)}, so the journal is not used. Set state_dir to a folder of your own: "
-                "restores and purchases are never sent without a journal."
-            )
-        return JournalError(
-            f"The journal in {one_line(self._folder.path)} can't be used ({error.strerror or error}). Set state_dir to "
-            "a folder of your own: restores and purchases are never sent without a journal."
-        )
+def _build_error(error: StoreError | DamageError) -> JournalError:
+    if isinstance(error, DamageError):
+        return JournalError(error)
+    if isinstance(error, ConflictError):
+        return JournalError(f"{error}. {error.advice}.")
+    return JournalError(
+        f"{error}, so the journal is not used. {error.advice}: restores and purchases are never sent without a journal."
+    )
 
 
+@functools.lru_cache
 def normalize_url(url: str) -> str:
     """Returns one spelling of a service's URL: lower-case host, without default port and trailing slash.
 
@@ -255,14 +256,63 @@ def parse_entry(text: str | bytes) -> JournalEntry:
     return entry
 
 
+def build_line(entry: JournalEntry, step: int, previous: str) -> dict[str, t.Any]:
+    """Returns ``entry`` as a step of its operation. ``previous`` is the checksum of the step before, empty at first."""
+    line = {**entry, "step": step}
+    return {**line, "checksum": _hash([previous, line])}
+
+
+def parse_lines(lines: t.Iterable[StoredLine], repair_hint: str) -> tuple[list[JournalEntry], dict[str, Tail]]:
+    """Returns the entries, and the last step of each operation. Raises DamageError if a line is damaged or missing."""
+    entries: list[JournalEntry] = []
+    tails: dict[str, Tail] = {}
+    for line in lines:
+        try:
+            entry = parse_entry(line.text)
+            digest = identify(entry).digest
+            tail = tails.get(digest, START)
+            content = {name: value for name, value in entry.items() if name not in ("step", "checksum")}
+            is_misplaced = line.key not in (None, (digest, entry["step"]))
+            if is_misplaced or entry != build_line(content, tail.step + 1, tail.checksum):
+                raise ValueError("wrong step or checksum")
+        except (ValueError, KeyError, TypeError):
+            # Skipping it could send a request a second time.
+            raise DamageError(f"{line.place} can't be read or was changed", repair_hint) from None
+        tails[digest] = Tail(entry["step"], entry["checksum"])
+        entries.append(entry)
+    return entries, tails
+
+
+def add_checksums(lines: list[StoredLine], repair_hint: str) -> list[StoredLine]:
+    """Returns lines of an earlier version with steps and checksums. Raises DamageError if a line can't be read."""
+    tails: dict[str, Tail] = {}
+    result: list[StoredLine] = []
+    for line in lines:
+        try:
+            entry = parse_entry(line.text)
+        except (ValueError, KeyError, TypeError):
+            raise DamageError(f"{line.place} can't be read", repair_hint, lines) from None
+        digest = identify(entry).digest
+        tail = tails.get(digest, START)
+        step = build_line(entry, tail.step + 1, tail.checksum)
+        tails[digest] = Tail(step["step"], step["checksum"])
+        result.append(StoredLine(line.place, json.dumps(step)))
+    return result
+
+
+def identify(entry: JournalEntry) -> OperationKey:
+    """Returns the operation of an entry."""
+    return OperationKey(**{name: entry[name] for name in _KEY_FIELDS})
+
+
 def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationState]:
     """Returns the state of each operation after ``entries``, oldest first. The keys hold normalized URLs."""
     states: dict[OperationKey, OperationState] = {}
     before_intent: dict[OperationKey, OperationState | None] = {}
     for entry in entries:
-        operation = _normalize(OperationKey(**{name: entry[name] for name in _KEY_FIELDS}))
+        operation = _normalize(identify(entry))
         event, at = OperationEvent(entry["event"]), entry["at"]
-        notes = {name: value for name, value in entry.items() if name not in (*_KEY_FIELDS, "event", "at")}
+        notes = {name: value for name, value in entry.items() if name not in _FIELDS}
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = state
@@ -281,9 +331,10 @@ def _normalize(operation: OperationKey) -> OperationKey:
     return replace(operation, service=normalize_url(str(operation.service)))
 
 
-def _parse_count(data: bytes) -> int:
-    """Returns the number in the lock file; 0 if it holds none, as earlier versions left it."""
-    try:
-        return int(data.partition(b"\n")[0])
-    except ValueError:
-        return 0
+@functools.lru_cache(maxsize=4096)
+def _digest(operation: OperationKey) -> str:
+    return _hash(operation.as_dict())
+
+
+def _hash(content: t.Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._formatting import EMPTY, fit, text_width
+from .._formatting import EMPTY
+from .._table import GAP, format_row, measure_columns
 
 Data = dict[str, t.Any]
 
@@ -16,7 +17,6 @@ WIDTH = 69
 """Columns of the table. Ansible prints eleven more around each line of a message."""
 
 MAX_ROWS = 30
-_GAP = "  "
 _HEADINGS = ("NAME", "ID", "STATUS", "HEALTH", "NEWEST BACKUP")
 _LIMITS = ((11, 21, 9, 18), (11, 14, 9, 18))
 """Most columns of each field but the name, which gets the rest. The second, if that rest is too short."""
@@ -31,12 +31,12 @@ def format_attention(page: Data) -> list[str]:
 
     ``page`` has the variables of the page.
     """
-    rows = [_format_row(row) for row in page["rows"] if row["trouble"] or row["backup"]["late"]]
+    rows = [_build_cells(row) for row in page["rows"] if row["trouble"] or row["backup"]["late"]]
     if not rows:
         return []
     shown = [_HEADINGS, *rows[:MAX_ROWS]]
-    widths = _choose_widths([max(map(text_width, column)) for column in zip(*shown, strict=True)])
-    lines = [_GAP.join(map(fit, row, widths)).rstrip() for row in shown]
+    widths = _choose_widths(measure_columns(shown))
+    lines = [format_row(row, widths) for row in shown]
     more = len(rows) - MAX_ROWS
     return [*lines, f"And {more} more; the page lists all."] if more > 0 else lines
 
@@ -45,13 +45,13 @@ def _choose_widths(needed: list[int]) -> list[int]:
     name, *others = needed
     for limits in _LIMITS:
         widths = list(map(min, others, limits))
-        rest = WIDTH - sum(widths) - len(_GAP) * len(widths)
+        rest = WIDTH - sum(widths) - len(GAP) * len(widths)
         if rest >= min(name, _NAME_WIDTH):
             break
     return [min(name, rest), *widths]
 
 
-def _format_row(row: Data) -> tuple[str, ...]:
+def _build_cells(row: Data) -> tuple[str, ...]:
     backup = row["backup"]
     age = f"{backup['age']}, overdue" if backup["word"] == "overdue" else backup["age"]
     cells = (row["name"], row["id"], row["status"], row["health"], age)

@@ -15,10 +15,10 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ...module_utils._errors import RefusedError, one_line
+from ...module_utils._errors import RefusedError, format_count, one_line
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.resource import Resource
+from ...module_utils._model.resource import Resource, as_object, as_objects
 from .._formatting import format_label
 
 Data = dict[str, t.Any]
@@ -57,12 +57,12 @@ def build_plan(
     if min_days < 0:
         raise RefusedError(f"balance_guard_min_days is {min_days}, but must be 0 or more.")
     allowed = _find_allowed(order, instances)
-    usage = as_dict(billing.get("usage"))
-    forecast = build_forecast(as_dict(billing.get("summary")), usage)
+    usage = as_object(billing.get("usage"))
+    forecast = build_forecast(as_object(billing.get("summary")), usage)
     balance, cost, days = forecast
     is_sufficient = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
     plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
-    plan.lines += [format_forecast(forecast), f"It must last for at least {_format_days(min_days)}."]
+    plan.lines += [format_forecast(forecast), f"The balance must last for at least {_format_days(min_days)}."]
     if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
     elif balance is None or cost is None:
@@ -124,8 +124,8 @@ def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
     """Returns by how much the balance is too low, and what to do."""
     a_day, in_all = cost - balance // max(min_days, 1), cost * min_days - balance
     # The days that the service reports may contradict its own numbers.
-    by = f" by {a_day} Claws a day, or {in_all} Claws in all" if a_day > 0 and in_all > 0 else ""
-    return [f"That is not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
+    by = f": it takes {a_day} Claws a day less, or {in_all} Claws more" if a_day > 0 and in_all > 0 else ""
+    return [f"Not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
 
 
 def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:
@@ -153,11 +153,11 @@ def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | 
     """Returns the Claws a day of each instance with its add-ons, by id; None if the service does not report them."""
     savings: dict[str, int | None] = {
         str(entry["id"]): parse_number(entry.get("daily_claws"))
-        for entry in as_dicts(usage.get("instances"))
+        for entry in as_objects(usage.get("instances"))
         if "id" in entry
     }
     index = InstanceIndex(instances)
-    for addon in as_dicts(usage.get("addons")):
+    for addon in as_objects(usage.get("addons")):
         owner, claws = index.find_owner(addon), parse_number(addon.get("daily_claws"))
         saved = savings.get(str(owner["id"])) if owner is not None else None
         if owner is not None and saved is not None and claws is not None:
@@ -223,24 +223,12 @@ def format_lasting(balance: int, cost: int, days: int | None) -> str:
     hours = balance * 24 // cost if days == 0 and cost > 0 else 0
     if not balance > 0 or days != 0 or hours >= 24:
         return _format_days(days)
-    return "less than an hour" if hours < 1 else "1 hour" if hours == 1 else f"{hours} hours"
+    return "less than an hour" if hours < 1 else format_count(hours, "hour")
 
 
 def _format_days(days: int | None) -> str:
-    if days is None:
-        return "forever"
-    return "1 day" if days == 1 else f"{days} days"
+    return "forever" if days is None else format_count(days, "day")
 
 
 def _format_claws(value: int | None) -> str:
     return "unknown" if value is None else f"{value} Claws"
-
-
-def as_dict(value: t.Any) -> Data:
-    """Returns a JSON object; an empty one for any other value."""
-    return value if isinstance(value, dict) else {}
-
-
-def as_dicts(value: t.Any) -> list[Data]:
-    """Returns the objects in a JSON list; an empty list for any other value."""
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

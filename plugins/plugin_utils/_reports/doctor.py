@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._table import format_table
+from .._table import wrap_row
 
 WIDTHS = (9, 15, 41)
 """Columns of status, check and text. With the indentation of Ansible's own output it fits into 80 columns."""
@@ -22,7 +22,7 @@ def format_findings(findings: t.Sequence[Finding]) -> list[str]:
 
     Checks with the same result share a row, and the last row holds all those that only say ``ok``.
     """
-    rows: list[tuple[str, str, str]] = [("STATUS", "CHECK", "FOUND, AND WHAT FOLLOWS")]
+    rows: list[tuple[str, str, str]] = [("STATUS", "CHECK", "FOUND, AND CONSEQUENCE")]
     quiet = [finding for finding in findings if finding["status"] == "ok" and not finding["consequence"]]
     others = [finding for finding in findings if finding not in quiet]
     checks: dict[tuple[str, str], list[str]] = {}
@@ -33,7 +33,7 @@ def format_findings(findings: t.Sequence[Finding]) -> list[str]:
         rows.append((status, *((names[0], text) if len(names) == 1 else several)))
     if quiet:
         rows.append(("ok", f"{len(quiet)} as expected", f"{', '.join(finding['check'] for finding in quiet)}."))
-    return format_table(rows, WIDTHS)
+    return [line for row in rows for line in wrap_row(row, WIDTHS)]
 
 
 def format_headline(findings: t.Iterable[Finding]) -> str:

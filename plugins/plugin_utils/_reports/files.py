@@ -21,7 +21,7 @@ import jinja2
 
 from ...module_utils._errors import ClawHostersError, one_line
 from ...module_utils._state.files import ROOT_UID, atomic_replace, lock_file, open_folder, open_owned
-from .._restore.record import format_record, parse_record, put_run
+from .._restore.record import build_head, format_record, parse_record, put_run
 
 Data = dict[str, t.Any]
 
@@ -144,8 +144,10 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
     return fingerprint.encode() not in earlier
 
 
-def record_run(path: str, template: str, variables: Data, run: Data) -> None:
+def record_run(path: str, template: str, variables: Data, run: Data, shared_runs: t.Iterable[Data] = ()) -> None:
     """Adds a run to the record of its incident, next to the page at ``path``, and writes the page.
+
+    ``shared_runs`` are those of all machines, if a database keeps them; they are added, too.
 
     A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
     ReportError.
@@ -158,9 +160,12 @@ def record_run(path: str, template: str, variables: Data, run: Data) -> None:
             runs = _read_runs(opened, record_name, run["incident"])
             if runs is None:
                 opened.set_aside(record_name, page_name)
-            runs = put_run(runs or [], run)
+            for one in (*shared_runs, run):
+                runs = put_run(runs or [], one)
+            runs = sorted(runs or [], key=lambda one: str(one.get("began_at")))
             opened.write(record_name, format_record(run["incident"], runs))
-            opened.write(page_name, render(template, {**variables, "runs": runs, "latest": run}))
+            page = {**variables, "runs": runs, "latest": run, "head": build_head(runs, run)}
+            opened.write(page_name, render(template, page))
 
 
 def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:

@@ -20,7 +20,8 @@ from ...module_utils._errors import MESSAGE_LIMIT, one_line
 from ...module_utils._model.backup import newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.resource import Resource, normalize
+from ...module_utils._model.resource import Resource, as_object, as_objects, normalize
+from ...module_utils._service.restore_history import OUTCOMES
 from ...module_utils._state.journal import (
     JournalEntry,
     OperationEvent,
@@ -31,7 +32,7 @@ from ...module_utils._state.journal import (
 )
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import EMPTY, format_clock, format_label, format_value
-from .balance import as_dict, as_dicts, build_forecast, format_lasting, parse_number
+from .balance import build_forecast, format_lasting, parse_number
 
 Data = dict[str, t.Any]
 
@@ -49,13 +50,7 @@ _STATUS_ORDER = (
     "deploy_failed",
     "error",
 )
-_OUTCOMES = {
-    OperationEvent.INTENDED: "unknown",
-    OperationEvent.ACCEPTED: "under way",
-    OperationEvent.UNCLEAR: "unknown",
-    OperationEvent.COMPLETED: "completed",
-    OperationEvent.FAILED: "failed",
-}
+_OUTCOMES = {**OUTCOMES, OperationEvent.ACCEPTED: "under way"}
 
 
 def build_page(
@@ -68,9 +63,11 @@ def build_page(
     is not reliable.
     """
     max_age: timedelta = options["max_age"]
-    summary = as_dict(billing.get("summary"))
-    usage = as_dict(billing.get("usage"))
-    costs = {str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_dicts(usage.get("instances"))}
+    summary = as_object(billing.get("summary"))
+    usage = as_object(billing.get("usage"))
+    costs = {
+        str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_objects(usage.get("instances"))
+    }
     newest = _find_newest_backups(instances, backups)
     rows = [_build_row(instance, costs, newest, backups is not None, max_age, now) for instance in instances]
     rows.sort(key=_sort_key)

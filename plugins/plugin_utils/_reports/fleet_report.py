@@ -18,7 +18,7 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import fetch_backups
 from ...module_utils._service.billing import fetch_billing
-from ...module_utils._state.journal import Journal, JournalError
+from ...module_utils._state.journal import JournalError
 from ...module_utils._times import parse_duration
 from .attention import format_attention
 from .files import write_page
@@ -31,7 +31,6 @@ SPEC = ArgumentSpec(
         "path": {"type": "path", "required": True},
         "backup_max_age": {"type": "str", "required": True},
         "title": {"type": "str", "required": True},
-        "journal_dir": {"type": "path", "required": True},
     }
 ).merge(API)
 
@@ -46,7 +45,7 @@ def run(context: ModuleContext) -> Result:
     notices: list[str] = []
     billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), notices)
     backups = _read("Backups", lambda: _fetch_newest_backups(context), notices)
-    journal, journal_problem = _read_journal(params["journal_dir"], context.warn)
+    journal, journal_problem = _read_journal(context)
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
     options = {
         "max_age": max_age,
@@ -71,11 +70,11 @@ def run(context: ModuleContext) -> Result:
 
 
 def _format_headline(page: dict[str, t.Any]) -> str:
-    counts = page["counts"]
-    stale = counts["overdue"] + counts["missing"]
-    if not (counts["trouble"] and stale):
+    """Returns the headline of the page. Its numbers add up to the rows of the table."""
+    stale = sum(row["backup"]["late"] and not row["trouble"] for row in page["rows"])
+    if not (page["counts"]["trouble"] and stale):
         return page["headline"]
-    return f"{page['headline']} {stale} {'has' if stale == 1 else 'have'} no fresh backup."
+    return f"{page['headline']} {stale} more {'has' if stale == 1 else 'have'} no fresh backup."
 
 
 def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
@@ -95,14 +94,13 @@ def _fetch_newest_backups(context: ModuleContext) -> list[Resource]:
     return chosen
 
 
-def _read_journal(folder: str, warn: t.Callable[[str], None]) -> tuple[str, str]:
+def _read_journal(context: ModuleContext) -> tuple[str, str]:
     """Returns the text of the journal, and why it is not reliable; empty if it is."""
-    journal = Journal(folder)
-    text = ""
+    journal, text = context.journal(), ""
     try:
         text = journal.read_text()
         journal.read_entries()
     except JournalError as error:
-        warn(str(error))
+        context.warn(str(error))
         return text, str(error)
     return text, ""

@@ -11,7 +11,8 @@ import typing as t
 
 from ...module_utils._model.instance import get_status, is_busy
 from ...module_utils._model.restore import RESTORABLE
-from .._formatting import format_extra_variable
+from ...module_utils._times import parse_time
+from .._formatting import format_clock, format_extra_variable
 from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -33,21 +34,21 @@ DEFAULTS: Data = {
 ADVICE = {
     "service_down": "When the service is up again, run the same command again:",
     "bad_key": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
-    "not_confirmed": "To continue, set restore_confirm to the name, or type the name at the prompt:",
+    "not_confirmed": "To continue, type the answer at the prompt, or set restore_confirm to it:",
     "not_planned": "Fix the cause, then run the same command again:",
-    "interrupted": "Run the same command again:",
+    "interrupted": "Run the same command again. It restores nothing twice:",
     "unfinished": "Run the same command again. It restores nothing twice:",
     "no_instance": "Correct the name (it must match exactly) or the id, and check the plan first:",
     "refused": "The restore can be tried again for this incident. Fix the cause, then run the same command again:",
     "not_sent": "Run the same command again to see the current plan and confirm it:",
     "not_over": "Run the same command again. It continues to wait and sends nothing:",
+    "out_of_sight": "Run the same command again. It continues to wait and sends nothing:",
+    "key_lost": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again. It sends nothing:",
     "not_healthy": "Check the instance in the dashboard, then run the same command again. It restores nothing twice:",
+    "health_unseen": "Run the same command again. It restores nothing twice:",
+    "key_lost_restored": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
     "no_answer": "Check the address, then run the same command again. It restores nothing twice:",
 }
-
-_CONFIRM_BY_ID = (
-    "The name does not confirm this restore. To continue, set restore_confirm to the id, or type the id at the prompt:"
-)
 
 
 class Advice(t.NamedTuple):
@@ -66,9 +67,12 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
             return Advice(
                 "Check the instance in the dashboard. There is no older backup. To restore this backup again:", force
             )
-        changes = {**force, "restore_backup": plan.older_backup, "restore_before": "", "restore_max_age": ""}
-        text = f"Check the instance in the dashboard, then restore the next older backup, {plan.older_backup}:"
-        return Advice(text, changes)
+        text = f"Check the instance in the dashboard, then restore {_format_older(plan)}:"
+        return Advice(text, {**force, **_use_older(plan)})
+    if kind == "backup_refused":
+        if plan.older_backup is None:
+            return Advice(ADVICE["refused"], {})
+        return Advice(f"If this backup can't be restored, try {_format_older(plan)}:", _use_older(plan))
     if kind == "unknown":
         return Advice("Check the instance. If it was not restored, send the restore again:", force)
     if kind == "too_old":
@@ -90,9 +94,16 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
         if get_status(instance) not in RESTORABLE:
             return Advice("To restore the instance in this status anyway:", force)
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
-    if kind == "not_confirmed" and plan.id_reason:
-        return Advice(_CONFIRM_BY_ID, {})
     return Advice(ADVICE[kind], {}, check=kind == "no_instance")
+
+
+def _format_older(plan: RestorePlan) -> str:
+    older = plan.older_backup or {}
+    return f"the one before it: backup {older.get('id')} of {format_clock(parse_time(older.get('taken_at')))}"
+
+
+def _use_older(plan: RestorePlan) -> Data:
+    return {"restore_backup": (plan.older_backup or {}).get("id"), "restore_before": "", "restore_max_age": ""}
 
 
 def select_instance(plan: RestorePlan) -> Data:
@@ -105,15 +116,12 @@ def select_instance(plan: RestorePlan) -> Data:
     return {"restore_instances": [plan.name]}
 
 
-def format_command(
-    target: Data, answer: str, settings: Data, advice: Advice | None = None, *, confirm: bool = False
-) -> str:
+def format_command(target: Data, settings: Data, advice: Advice | None = None) -> str:
     """Returns the complete command. It repeats each setting that differs from the defaults.
 
-    ``answer`` confirms the restore; the command holds it with ``confirm``, or if the user gave one in this run.
+    It never holds ``restore_confirm``: each run is confirmed for itself, after its plan.
     """
     changes = advice.changes if advice else {}
-    check = advice is not None and advice.check
     if "restore_instance_ids" in changes:
         target = {}
     variables: Data = {**target, "restore_incident": settings["restore_incident"]}
@@ -122,8 +130,5 @@ def format_command(
         if value not in (default, None) and str(value) != str(default):
             variables[variable] = value
     variables.update({key: value for key, value in changes.items() if key not in DEFAULTS})
-    given = str(settings.get("restore_confirm") or "").strip()
-    if (confirm or given) and answer and not check:
-        variables["restore_confirm"] = answer
     words = [f"ansible-playbook {PLAYBOOK}", *(format_extra_variable(key, value) for key, value in variables.items())]
-    return " ".join([*words, "--check"] if check else words)
+    return " ".join([*words, "--check"] if advice and advice.check else words)

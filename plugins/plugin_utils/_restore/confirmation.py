@@ -10,7 +10,10 @@ import functools
 import typing as t
 import unicodedata
 
+from ...module_utils._errors import one_line
 from ...module_utils._model.resource import Resource
+from .._formatting import fit
+from .._table import GAP, format_row, measure_columns
 from .model import RestorePlan
 
 _TYPABLE_LIMIT = 255
@@ -18,6 +21,8 @@ _TYPABLE_LIMIT = 255
 
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Invisible characters that Unicode classifies as letters or symbols."""
+
+_HEADER = ["INSTANCE", "STATUS, HEALTH", "BACKUP", "CHANGES LOST SINCE"]
 
 _CONFUSABLES = str.maketrans("I1|O", "lll0")
 
@@ -108,8 +113,36 @@ def expected_answer(plans: list[RestorePlan]) -> str:
     return ",".join(plan.answer for plan in plans if plan.sends)
 
 
-def format_prompt(plans: list[RestorePlan]) -> str:
-    """Returns the question that asks for ``expected_answer``."""
+def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
+    """Returns the question that asks for ``expected_answer``. It repeats the plan: one of ``rows`` for each plan."""
+    widths = measure_columns(row for row in [_HEADER, *rows] if len(row) == len(_HEADER))
+    (widths[0],) = measure_columns(row[:1] for row in [_HEADER, *rows])
+    lines = [format_row(_HEADER, widths)]
+    for plan, row in zip(plans, rows, strict=True):
+        # A cell for all columns but the first has the rest of the line.
+        line = format_row(row, widths) if len(row) == len(_HEADER) else fit(row[0], widths[0]) + GAP + row[1]
+        lines += [line, *(f"    {note}" for note in _select_notes(plan))]
+    return "\n".join([*lines, "", *format_question(plans)])
+
+
+def _select_notes(plan: RestorePlan) -> list[str]:
+    """Returns why the instance can't be restored, or what to know before it is overwritten."""
+    if plan.kind:
+        return [f"{plan.message.rstrip('.')}."]
+    return plan.notes if plan.sends else []
+
+
+def format_question(plans: list[RestorePlan]) -> list[str]:
+    """Returns the lines that say what to type."""
     needs_id = any(plan.id_reason for plan in plans if plan.sends)
     hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
-    return f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}"
+    return [
+        "An empty answer or Ctrl-C sends nothing.",
+        f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}",
+    ]
+
+
+def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> str:
+    """Returns a sentence that shows an answer against the one that is needed."""
+    needed = expected_answer(plans) or ",".join(plan.answer for plan in plans)
+    return f"{source}: {one_line(answer)}. It must be: {needed}."

@@ -2,14 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Data of the role ``restore``. The filters pass them to its templates as dictionaries with the same keys."""
+"""Data of the role ``restore``. Dictionaries with the same keys travel between its tasks, and into the record."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ...module_utils._model.resource import Resource
+from ...module_utils._times import format_iso, parse_time
 
 Data = dict[str, t.Any]
 
@@ -26,11 +28,15 @@ class Candidate:
     instance: Resource | None = None
     backup: Resource | None = None
     backups: list[Resource] = field(default_factory=list)
-    """All backups of the instance, newest first."""
+    """The usable backups of the instance, newest first."""
     kind: str = ""
     problem: str = ""
     ids: list[t.Any] = field(default_factory=list)
     """Ids of the instances that share the name, if several do."""
+    left_out: str = ""
+    """The newer backups of the instance that are not usable, and why; empty if there are none."""
+    is_given: bool = False
+    """True if the user gave the id of the backup."""
 
 
 @dataclass
@@ -48,22 +54,30 @@ class RestorePlan:
     age: str | None
     age_seconds: float | None
     outcome: str | None
-    """The outcome that claw_backup_restore returned in check mode."""
+    """``planned``, or what the journal holds of this incident: ``in_flight``, ``completed``, ``unknown`` or ``failed``.
+    """
     sent_at: str | None
     completed_at: str | None
     kind: str
     message: str
     ids: list[t.Any]
-    older_backup: t.Any
-    """Id of the next older backup, the one to try if this one fails."""
-    ready: bool
-    sends: bool
-    """True if a restore will be sent. A restore that is in progress or completed is ready, too."""
-    answer: str
+    older_backup: Data | None
+    """``id`` and ``taken_at`` of the next older backup, the one to try if this one fails."""
+    notes: list[str]
+    """Sentences that the user must know before confirming, such as a restore for another incident."""
+    answer: str = ""
     """The text that confirms this restore."""
-    id_reason: str
+    id_reason: str = ""
     """Why that is the id; empty if it is the name."""
-    lines: list[str] = field(default_factory=list)
+
+    @property
+    def ready(self) -> bool:
+        return not self.kind
+
+    @property
+    def sends(self) -> bool:
+        """True if a restore will be sent. A restore that is in progress or completed is ready, too."""
+        return self.ready and self.outcome == "planned"
 
 
 @dataclass(frozen=True)
@@ -78,16 +92,18 @@ class Step:
     seconds: float
     ok: bool
     message: str
-    requests: int
-    request_id: str | None
-    status: int | None
+    requests: int = 0
+    request_id: str | None = None
+    status: int | None = None
     """HTTP status of the response that failed the step."""
-    changed: bool
-    sent_at: str | None
-    completed_at: str | None
-    outcome: str | None
-    found: str | None
+    changed: bool = False
+    sent_at: str | None = None
+    completed_at: str | None = None
+    outcome: str | None = None
+    found: str | None = None
     """Status of the instance after the step."""
+    kind: str = ""
+    """Kind of the failure. Not part of the record."""
 
 
 @dataclass
@@ -112,7 +128,40 @@ class Verdict:
     command: str = ""
 
 
-def to_dict(item: Candidate | RestorePlan | Step | Verdict) -> Data:
-    """Returns the fields as a dictionary. ``dataclasses.asdict`` would rebuild nested dictionaries, and those that
-    ansible-core passes to filters can't be rebuilt."""
-    return dict(vars(item))
+@dataclass
+class Run:
+    """One run of the role so far. ``targets`` are what the user asked for: ``{name, id}``, one of the two set."""
+
+    id: str
+    began_at: str
+    settings: Data
+    targets: list[Data]
+    check: bool
+    steps: list[Step] = field(default_factory=list)
+    plans: list[RestorePlan] = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, data: Data) -> Run:
+        """Returns the run that ``to_dict`` made a dictionary of."""
+        steps = [Step(**step) for step in data["steps"]]
+        return cls(**{**data, "steps": steps, "plans": [RestorePlan(**plan) for plan in data["plans"]]})
+
+    def to_dict(self) -> Data:
+        """Returns the run as data for the next task."""
+        return {
+            **vars(self),
+            "steps": [vars(step) for step in self.steps],
+            "plans": [vars(plan) for plan in self.plans],
+        }
+
+    @property
+    def incident(self) -> str:
+        return str(self.settings["restore_incident"])
+
+    def add_step(self, step: str, title: str, now: datetime, *, instance: str | None = None, **fields: t.Any) -> Step:
+        """Adds a step that ends now. It began when the previous one ended."""
+        began = self.steps[-1].ended_at if self.steps else self.began_at
+        seconds = max((now - (parse_time(began) or now)).total_seconds(), 0.0)
+        added = Step(step, title, instance, began, format_iso(now), round(seconds, 1), **fields)
+        self.steps.append(added)
+        return added

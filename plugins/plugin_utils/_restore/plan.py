@@ -7,19 +7,25 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from ...module_utils._errors import RefusedError, one_line
-from ...module_utils._model.backup import newest_first, taken_at
-from ...module_utils._model.instance import get_status
+from ...module_utils._model.backup import format_left_out, is_before, select, taken_at
+from ...module_utils._model.instance import get_status, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
+from ...module_utils._model.restore import RESTORABLE
+from ...module_utils._service.restore_history import EarlierRestore, RestoreHistory
+from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._times import format_duration, parse_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
-from .confirmation import Confirmation, build_confirmation
+from .confirmation import build_confirmation
 from .model import Candidate, Data, RestorePlan
 
-MESSAGE_LIMIT = 600
+RECENT = timedelta(days=1)
+"""Age up to which the plan shows a restore for another incident."""
+LONGEST_RESTORE = timedelta(minutes=15)
+"""Age up to which an accepted restore is assumed to be under way although the instance does not look busy."""
 
 
 def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
@@ -60,70 +66,81 @@ def find_instances(target: Data, index: InstanceIndex) -> list[Resource]:
 
 
 def match_backups(
-    targets: list[Data], instances: list[Resource], backups: list[Resource], backup_id: int | None = None
+    targets: list[Data], instances: list[Resource], backups: list[Resource], before: datetime | None = None
 ) -> list[Candidate]:
-    """Returns each target with its instance and its newest backup.
-
-    With ``backup_id`` it is that backup; the module decides whether it can be restored.
-    """
+    """Returns each target with its instance, and its newest usable backup from before that time."""
     index = InstanceIndex(instances)
+    backups_by_owner: dict[str, list[Resource]] = {}
+    for backup in backups:
+        if owner := index.find_owner(backup):
+            backups_by_owner.setdefault(str(owner["id"]), []).append(backup)
     candidates = []
     for target in targets:
         candidate = Candidate(target["name"], target["id"])
         candidates.append(candidate)
         matches = find_instances(target, index)
-        if len(matches) > 1:
+        if len(matches) == 1:
+            (candidate.instance,) = matches
+            _choose_backup(candidate, backups_by_owner.get(str(candidate.instance["id"]), []), before)
+        elif matches:
             candidate.ids = [instance["id"] for instance in matches]
             candidate.kind = "ambiguous"
             ids = ", ".join(map(str, candidate.ids))
             candidate.problem = f"{len(matches)} instances have this name (ids {ids})"
-        elif not matches:
-            candidate.kind, candidate.problem = "no_instance", "There is no such instance"
         else:
-            (candidate.instance,) = matches
-            candidate.backups = [one for one in newest_first(backups) if index.find_owner(one) is candidate.instance]
-            candidate.backup = candidate.backups[0] if candidate.backups else None
-            if backup_id is not None:
-                named = (one for one in backups if str(one["id"]) == str(backup_id))
-                candidate.backup = next(named, {"id": backup_id})
-            if not candidate.backup:
-                candidate.kind, candidate.problem = "no_backup", "It has no usable backup"
+            candidate.kind, candidate.problem = "no_instance", "There is no such instance"
     return candidates
 
 
+def _choose_backup(candidate: Candidate, backups: list[Resource], before: datetime | None) -> None:
+    candidate.backups = select(backups, before, usable=True, newest=False).chosen
+    candidate.left_out = format_left_out(select(backups, before, usable=True, newest=True).left_out)
+    if candidate.backups:
+        candidate.backup = candidate.backups[0]
+    else:
+        candidate.kind = "no_backup"
+        when = f" from before {format_clock(before)}" if before else ""
+        candidate.problem = f"It has no usable backup{when}. {candidate.left_out}".strip()
+
+
 def build_plans(
-    candidates: list[Candidate], results: list[Data], settings: Data, instances: list[Resource], now: datetime
+    candidates: list[Candidate], history: RestoreHistory, settings: Data, instances: list[Resource], now: datetime
 ) -> list[RestorePlan]:
     """Returns a plan for each candidate.
 
-    ``results`` are those of claw_backup_restore in check mode. ``instances`` are all of the account: a name that could
-    be taken for another's does not confirm a restore. Raises SettingsError if ``restore_max_age`` is not a duration.
+    ``instances`` are all of the account: a name that could be taken for another's does not confirm a restore. Raises
+    SettingsError if ``restore_max_age`` is not a duration.
     """
     max_age = parse_duration("restore_max_age", str(settings.get("restore_max_age") or "").strip() or None)
-    results_by_id = {str(result["item"]["instance"]["id"]): result for result in results if result.get("item")}
     plans = []
     for candidate in candidates:
-        result = results_by_id.get(str((candidate.instance or {}).get("id")), {})
-        plan = _build_plan(candidate, result, max_age, now)
+        plan = _build_plan(candidate, history, max_age, now, force=bool(settings.get("restore_force")))
         if plan.instance:
-            confirmation = build_confirmation(plan.instance, instances, is_only_one=len(candidates) == 1)
+            plan.answer, plan.id_reason = build_confirmation(plan.instance, instances, is_only_one=len(candidates) == 1)
         else:
-            confirmation = Confirmation(one_line(plan.name), "")
-        plan.answer, plan.id_reason = confirmation
-        plan.lines = _plan_lines(plan)
+            plan.answer = one_line(plan.name)
         plans.append(plan)
     return plans
 
 
-def _build_plan(candidate: Candidate, result: Data, max_age: timedelta | None, now: datetime) -> RestorePlan:
-    """Returns the plan without its confirmation and its lines. ``result`` is empty if the module was not run."""
-    instance = result.get("instance") or candidate.instance
-    backup = result.get("backup") or candidate.backup
-    restore = result.get("restore") or {}
+def _build_plan(
+    candidate: Candidate, history: RestoreHistory, max_age: timedelta | None, now: datetime, *, force: bool
+) -> RestorePlan:
+    """Returns the plan without its confirmation."""
+    instance = candidate.instance
+    own = history.find_own(instance["id"]) if instance else None
+    others = history.find_others(instance["id"], now - RECENT) if instance else []
+    is_continued = own is not None and not force
+    backup = _find_recorded(own, candidate) if own is not None and is_continued else candidate.backup
     taken = taken_at(backup) if backup else None
     age = max(now - taken, timedelta(0)) if taken else None
     name = candidate.name if candidate.name is not None else (instance or {}).get("name")
-    kind, message = _find_obstacle(candidate, result, max_age, age)
+    outcome = None
+    if own is not None and instance is not None and is_continued:
+        outcome, kind, message = _continue_earlier(own, instance, now)
+    else:
+        kind, message = _find_obstacle(candidate, backup, max_age, age, now, others, force=force)
+        outcome = None if kind else "planned"
     return RestorePlan(
         name=str(name if name is not None else candidate.id),
         given_id=candidate.id,
@@ -132,79 +149,173 @@ def _build_plan(candidate: Candidate, result: Data, max_age: timedelta | None, n
         backup={"id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None,
         age=format_duration(age) if age is not None else None,
         age_seconds=age.total_seconds() if age is not None else None,
-        outcome=restore.get("outcome"),
-        sent_at=restore.get("sent_at"),
-        completed_at=restore.get("completed_at"),
+        outcome=outcome,
+        sent_at=own.sent_at if own else None,
+        completed_at=own.completed_at if own else None,
         kind=kind,
         message=message,
         ids=candidate.ids,
         older_backup=_find_older(candidate.backups, backup),
-        ready=not kind,
-        sends=not kind and restore.get("outcome") == "planned",
-        answer="",
-        id_reason="",
+        notes=_build_notes(candidate, own, others, backup, now, is_continued=is_continued) if not kind else [],
     )
 
 
+def _find_recorded(own: OperationState, candidate: Candidate) -> Resource:
+    """Returns the backup that the journal names. It may not exist any more."""
+    backup_id = own.notes.get("backup_id")
+    named = (one for one in candidate.backups if str(one["id"]) == str(backup_id))
+    return next(named, {"id": backup_id, "created_at": own.notes.get("taken_at")})
+
+
+def _continue_earlier(own: OperationState, instance: Resource, now: datetime) -> tuple[str, str, str]:
+    """Returns the outcome of an earlier run of the incident, and the obstacle that follows from it, if any."""
+    sent = format_moment(own.sent_at, now)
+    status = format_value(instance.get("status"), 40)
+    if own.event is OperationEvent.COMPLETED:
+        return "completed", "", ""
+    if own.event is OperationEvent.FAILED:
+        return "failed", "failed", f"The restore sent at {sent} failed. The instance is {status} now"
+    if own.event is OperationEvent.ACCEPTED or is_busy(instance):
+        return "in_flight", "", ""
+    reason = "its response was lost" if own.event is OperationEvent.UNCLEAR else "the run ended there"
+    message = f"A restore was to be sent at {sent}, and {reason}. The instance is {status} now"
+    return "unknown", "unknown", message
+
+
 def _find_obstacle(
-    candidate: Candidate, result: Data, max_age: timedelta | None, age: timedelta | None
+    candidate: Candidate,
+    backup: Resource | None,
+    max_age: timedelta | None,
+    age: timedelta | None,
+    now: datetime,
+    others: list[EarlierRestore],
+    *,
+    force: bool,
 ) -> tuple[str, str]:
-    """Returns the kind of what prevents the restore, and a message; both are empty if nothing does."""
-    outcome = (result.get("restore") or {}).get("outcome")
-    if outcome in ("in_flight", "completed"):
+    """Returns the kind of what prevents a new restore, and a message; both are empty if nothing does."""
+    if candidate.kind:
+        return candidate.kind, candidate.problem
+    instance = candidate.instance or {}
+    if get_status(instance) not in RESTORABLE and not force:
+        under_way = next((other for other in others if other.state.event is OperationEvent.ACCEPTED), None)
+        if under_way and is_busy(instance):
+            return "not_now", _format_other(under_way, now, instance)
+        status = format_value(instance.get("status"), 40)
+        return "not_now", f"Its status is {status}; to restore, it must be running or stopped"
+    if max_age is None or (age is not None and age <= max_age):
         return "", ""
-    if outcome == "planned":
-        if max_age is None or (age is not None and age <= max_age):
-            return "", ""
-        return "too_old", _too_old_message((result.get("backup") or candidate.backup or {}).get("id"), age, max_age)
-    if outcome in ("unknown", "failed") or (result and outcome is None and candidate.kind != "no_backup"):
-        return outcome or "not_now", one_line(result.get("msg") or "It failed without a message.", MESSAGE_LIMIT)
-    return candidate.kind, candidate.problem
-
-
-def _too_old_message(backup_id: t.Any, age: timedelta | None, max_age: timedelta) -> str:
+    backup_id = (backup or {}).get("id")
     if age is None:
-        return f"The age of backup {backup_id} is unknown, and restore_max_age is set"
-    allowed = format_duration(max_age)
-    return f"Backup {backup_id} was taken {format_duration(age)} ago, which is more than restore_max_age ({allowed})"
+        return "too_old", f"The age of backup {backup_id} is unknown, and restore_max_age is set"
+    limit = format_duration(max_age)
+    return (
+        "too_old",
+        f"Backup {backup_id} was taken {format_duration(age)} ago, which is more than restore_max_age ({limit})",
+    )
 
 
-def _find_older(backups: list[Resource], backup: Resource | None) -> t.Any:
-    """Returns the id of the newest backup that is older than ``backup``."""
-    ids = [str(one["id"]) for one in backups]
-    if backup is None or str(backup["id"]) not in ids:
+def _find_older(backups: list[Resource], backup: Resource | None) -> Data | None:
+    """Returns the newest usable backup that is older than ``backup``."""
+    taken = taken_at(backup) if backup else None
+    if taken is None:
         return None
-    older = backups[ids.index(str(backup["id"])) + 1 :]
-    return older[0]["id"] if older else None
+    older = next((one for one in backups if is_before(one, taken)), None)
+    return {"id": older["id"], "taken_at": (taken_at(older) or taken).isoformat()} if older else None
 
 
-def _plan_lines(plan: RestorePlan) -> list[str]:
+def _build_notes(
+    candidate: Candidate,
+    own: OperationState | None,
+    others: list[EarlierRestore],
+    backup: Resource | None,
+    now: datetime,
+    *,
+    is_continued: bool,
+) -> list[str]:
+    """Returns what the user must know besides the backup and the loss."""
+    notes = [f"{_format_other(other, now, candidate.instance or {})}." for other in others]
+    if own is not None and not is_continued:
+        when = format_sent_and_completed(own.sent_at, own.completed_at)
+        notes.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
+    wanted = candidate.backup if candidate.is_given else None
+    if is_continued and backup and wanted and str(wanted["id"]) != str(backup["id"]):
+        notes.append(f"Backup {wanted['id']} needs another restore_incident: this one has used backup {backup['id']}.")
+    if not is_continued and candidate.left_out:
+        notes.append(f"{candidate.left_out} The newest usable is {(backup or {}).get('id')}.")
+    if not is_continued and get_status(candidate.instance or {}) == "stopped":
+        notes.append("It will be started, and costs Claws if it is billed daily.")
+    return notes
+
+
+def _format_other(other: EarlierRestore, now: datetime, instance: Resource) -> str:
+    """Returns a sentence about a restore for another incident."""
+    incident, state = one_line(other.incident, 60), other.state
+    sent = format_moment(state.sent_at, now)
+    if state.event is OperationEvent.COMPLETED:
+        ago = format_duration(now - (parse_time(state.at) or now))
+        return f"Restored {ago} ago for {incident}"
+    if state.event is OperationEvent.ACCEPTED:
+        if is_busy(instance) or now - (parse_time(state.sent_at) or now) < LONGEST_RESTORE:
+            return f"A restore for {incident} is under way since {sent}"
+        return f"A restore for {incident} was accepted at {sent}, and its end was not seen"
+    if state.event is OperationEvent.FAILED:
+        return f"A restore for {incident}, sent at {sent}, failed"
+    return f"A restore for {incident} was to be sent at {sent}, and its outcome is unknown"
+
+
+def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
     """Returns the plan as the user sees it before confirming."""
     if plan.kind:
-        return [f"{plan.label}: CAN'T BE RESTORED. {plan.message.rstrip('.')}."]
+        return [f"{plan.label}: CAN'T BE RESTORED.", f"    {plan.message.rstrip('.')}."]
     backup = plan.backup or {}
-    when = format_sent_and_completed(plan.sent_at, plan.completed_at)
+    notes = [f"    {note}" for note in plan.notes]
     if plan.outcome == "completed":
+        when = format_sent_and_completed(plan.sent_at, plan.completed_at)
         done = f"backup {backup.get('id')} was already restored for this incident{when}"
-        return [f"{plan.label}: {done}; nothing will be sent."]
+        return [f"{plan.label}: {done}; no restore will be sent.", *notes]
     if plan.outcome == "in_flight":
-        restore = f"a restore of backup {backup.get('id')}, sent at {plan.sent_at}"
-        return [f"{plan.label}: {restore}, is in progress; this run waits for it."]
-    status = format_value((plan.instance or {}).get("status"))
-    taken = format_clock(parse_time(backup.get("taken_at")))
+        restore = f"a restore of backup {backup.get('id')} is under way since {format_moment(plan.sent_at, now)}"
+        return [f"{plan.label}: {restore}; this run waits for it.", *notes]
     age = f"{plan.age} old" if plan.age else "of unknown age"
-    lines = [f"{plan.label}, {status} now: restore backup {backup.get('id')}, taken {taken}, {age}."]
+    lines = [f"{plan.label}, {format_condition(plan)}: restore backup {backup.get('id')}, {age}."]
     if plan.age:
-        lines.append(f"DATA LOSS: all changes since {taken} (the last {plan.age}) will be overwritten.")
+        taken = format_clock(parse_time(backup.get("taken_at")))
+        lines.append(f"    DATA LOSS: all changes since {taken}.")
     else:
-        lines.append("DATA LOSS: all changes since the backup was taken, at an unknown time, will be overwritten.")
-    if plan.sent_at:
-        lines.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
+        lines.append("    DATA LOSS: all changes since the backup, at an unknown time.")
     if plan.id_reason:
-        lines.append(f"{plan.id_reason}. Confirm with its id instead: {plan.answer}.")
-    if get_status(plan.instance or {}) != "running":
-        lines.append(f"It is {status} and will be started. An instance billed daily costs Claws while it runs.")
-    return lines
+        notes.append(f"    {plan.id_reason}. Confirm with its id instead: {plan.answer}.")
+    return lines + notes
+
+
+def plan_row(plan: RestorePlan, now: datetime) -> list[str]:
+    """Returns the cells of a plan in the table of the prompt: one for all if nothing will be sent."""
+    backup = plan.backup or {}
+    if plan.kind:
+        return [plan.label, "can't be restored"]
+    if plan.outcome == "completed":
+        return [plan.label, "already restored for this incident"]
+    if plan.outcome == "in_flight":
+        return [plan.label, f"a restore is under way since {format_moment(plan.sent_at, now)}"]
+    age = f"{plan.age} old" if plan.age else "of unknown age"
+    lost = format_clock(parse_time(backup.get("taken_at"))) if plan.age else "an unknown time"
+    return [plan.label, format_condition(plan), f"{backup.get('id')}, {age}", lost]
+
+
+def format_condition(plan: RestorePlan) -> str:
+    """Returns the status and the health that the instance had at the time of the plan."""
+    instance = plan.instance or {}
+    values = (instance.get("status"), instance.get("health_status"))
+    return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
+
+
+def format_moment(text: t.Any, now: datetime) -> str:
+    """Returns ``16:26 UTC``, with the date if it is not today's."""
+    moment = parse_time(text)
+    if moment is None:
+        return "an unknown time"
+    moment = moment.astimezone(UTC)
+    return f"{moment:%H:%M} UTC" if moment.date() == now.astimezone(UTC).date() else format_clock(moment)
 
 
 def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any) -> str:

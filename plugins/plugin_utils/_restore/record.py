@@ -9,7 +9,12 @@ from __future__ import annotations
 import json
 import typing as t
 
+from ...module_utils._errors import format_count
+from ...module_utils._model.resource import as_objects
 from .model import Data
+
+_BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed")
+"""Kinds of failures that end a run before anything is sent."""
 
 
 def parse_record(content: bytes, incident: str) -> list[Data] | None:
@@ -45,3 +50,35 @@ def put_run(runs: list[Data], run: Data) -> list[Data]:
 def format_record(incident: str, runs: list[Data]) -> str:
     """Returns the content of the file."""
     return json.dumps({"incident": incident, "runs": runs}, indent=4, sort_keys=True) + "\n"
+
+
+def build_head(runs: list[Data], latest: Data) -> Data:
+    """Returns the head of the page, as the latest run has it, over all runs of the incident.
+
+    Each instance has its latest result. A run that sent nothing says nothing new of an instance that was restored.
+    """
+    results: dict[str, Data] = {}
+    for run in runs:
+        if run.get("check_mode"):
+            continue
+        for result in as_objects(run.get("instances")):
+            key = _find_key(results, result)
+            earlier = results.get(key)
+            if earlier is None or earlier.get("outcome") != "ok" or result.get("kind") not in _BEFORE_SENDING:
+                results[key] = result
+    if list(results.values()) == as_objects(latest.get("instances")):
+        return latest
+    instances = list(results.values())
+    restored = sum(result.get("outcome") == "ok" for result in instances)
+    total = format_count(len(instances), "instance")
+    headline = f"{total} restored and healthy" if restored == len(instances) else f"{restored} of {total} restored"
+    return {**latest, "headline": headline, "instances": instances}
+
+
+def _find_key(results: dict[str, Data], result: Data) -> str:
+    """Returns the key of an instance: its id, or its name where a run failed before it knew the id."""
+    if result.get("id") is not None:
+        results.pop(f"name {result.get('name')}", None)
+        return str(result["id"])
+    named = [key for key, earlier in results.items() if earlier.get("name") == result.get("name")]
+    return named[0] if len(named) == 1 else f"name {result.get('name')}"

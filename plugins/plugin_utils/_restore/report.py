@@ -9,16 +9,18 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
-from ...module_utils._errors import one_line
+from ...module_utils._errors import format_count
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._times import format_iso, parse_time
+from ...module_utils._model.resource import Resource
+from ...module_utils._service.restore_history import OUTCOMES, RestoreHistory
+from ...module_utils._state.journal import OperationState
+from ...module_utils._times import format_iso
 from .._formatting import format_label, format_value
 from .commands import ADVICE, build_advice, format_command, select_instance
-from .confirmation import expected_answer
-from .model import Data, RestorePlan, Step, Verdict, to_dict
-from .plan import MESSAGE_LIMIT, find_instances, format_sent_and_completed
+from .model import Data, RestorePlan, Run, Step, Verdict
+from .plan import find_instances, format_moment, format_sent_and_completed, plan_lines
 
-STEPS = {
+TITLES = {
     "service": "Check the service",
     "key": "Check the API key",
     "plan": "Plan the restore",
@@ -28,16 +30,7 @@ STEPS = {
     "http": "Check the address",
     "run": "Run the runbook",
 }
-
-_STEP_OF_ACTION = {
-    "claw_health_info": "service",
-    "claw_account_info": "key",
-    "claw_instance_info": "plan",
-    "claw_backup_info": "plan",
-    "claw_backup_restore": "restore",
-    "claw_instance": "healthy",
-    "uri": "http",
-}
+"""Title of each step."""
 
 _UNFINISHED = "the run was interrupted or is still in progress"
 """The record is written during the run, in case it is interrupted."""
@@ -46,132 +39,110 @@ _RESTORED_BEFORE = "restored already"
 
 _PLANNED = "only planned"
 
+_RUN_FAILURES = {
+    "service_down": "The service is down",
+    "bad_key": "The API key is not accepted",
+    "not_confirmed": "Not confirmed",
+    "not_planned": "Planning failed",
+    "interrupted": "The runbook was interrupted",
+}
+"""Failures that stop the whole run before anything is sent, or that an instance has before."""
+
+_NOTHING_SENT = ("no_instance", "ambiguous", "no_backup", "too_old", "not_now")
+
 _FAILURE_TEXTS = {
-    "service_down": "The service is down; nothing was sent.",
-    "bad_key": "The API key is not accepted; nothing was sent.",
-    "not_confirmed": "Not confirmed; nothing was sent.",
-    "not_planned": "Planning failed; nothing was sent.",
-    "interrupted": "The runbook was interrupted.",
     "unfinished": f"{_UNFINISHED[0].upper()}{_UNFINISHED[1:]}.",
-    "no_instance": "Nothing was sent.",
-    "ambiguous": "Nothing was sent.",
-    "no_backup": "Nothing was sent.",
-    "too_old": "Nothing was sent.",
-    "not_now": "Nothing was sent.",
+    **dict.fromkeys(_NOTHING_SENT, "Nothing was sent."),
     "not_sent": "This run only waited for a restore sent by another run; it sent none itself.",
     "refused": "The restore was rejected or not sent; nothing was changed.",
+    "backup_refused": "The service rejected the restore; nothing was changed.",
     "unknown": "It is unknown whether the restore was carried out.",
     "failed": "The service accepted the restore, but the instance ended in a failure status.",
     "not_over": "The restore was sent but did not complete within the timeout.",
+    "out_of_sight": "The restore was accepted, but its end was not seen: the service stopped responding.",
+    "key_lost": "The restore was accepted, but its end was not seen: the API key is no longer valid.",
     "not_healthy": "The backup was restored, but the instance is not running and healthy.",
+    "health_unseen": "The backup was restored, but the service stopped responding, so the health is not known.",
+    "key_lost_restored": "The backup was restored, but the API key is no longer accepted, so the health is not known.",
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
 
-_RUN_FAILURES = ("service_down", "bad_key", "not_planned", "not_confirmed", "interrupted", "unfinished")
-"""Failures that stop the whole run."""
+UNSEEN = ("out_of_sight", "key_lost", "health_unseen", "key_lost_restored")
+"""Failures after which the status of the instance is not known. Their message says when it was last seen."""
+
+_COMMON = (*_RUN_FAILURES, "unfinished")
+"""Failures for which one command serves all instances."""
 
 
-def build_step(result: Data, earlier: list[Step], now: datetime, **options: t.Any) -> Step:
-    """Returns a step from the result of its task. It began when the previous step ended.
-
-    ``options`` are those of the filter restore_step.
-    """
-    action = str(options.get("action") or "").rpartition(".")[2]
-    name = options.get("step") or _STEP_OF_ACTION.get(action, "run")
-    # The result of the uri module has a key for each response header, which may be any of these.
-    error, api, restore = (_as_dict(result.get(key)) for key in ("error", "api", "restore"))
-    ok = not (result.get("failed") or options.get("failed"))
-    began = earlier[-1].ended_at if earlier else options.get("began")
-    status = _as_dict(result.get("instance")).get("status")
-    return Step(
-        step=name,
-        title=STEPS[name],
-        instance=options.get("instance_label"),
-        began_at=began or format_iso(now),
-        ended_at=format_iso(now),
-        seconds=round(max((now - (parse_time(began) or now)).total_seconds(), 0.0), 1),
-        ok=ok,
-        message=one_line(options.get("message") or (result.get("msg") if not ok else "") or "", MESSAGE_LIMIT),
-        requests=api.get("requests", 0),
-        request_id=format_value(error.get("request_id"), 100) if error.get("request_id") else None,
-        status=error.get("status"),
-        changed=bool(result.get("changed")),
-        sent_at=restore.get("sent_at"),
-        completed_at=restore.get("completed_at"),
-        outcome=restore.get("outcome"),
-        found=format_value(status, 40) if status else None,
-    )
-
-
-def _as_dict(value: t.Any) -> Data:
-    return value if isinstance(value, dict) else {}
-
-
-def build_report(steps: list[Step], plans: list[RestorePlan], settings: Data, run: Data, now: datetime) -> Data:
+def build_report(
+    run: Run,
+    history: RestoreHistory,
+    now: datetime,
+    *,
+    is_finished: bool = True,
+    instances: t.Iterable[Resource] = (),
+) -> Data:
     """Returns the run as the record holds it: the steps, and for each instance its result and the next command.
 
-    ``run`` holds ``id``, ``began``, ``targets`` and ``instances``, and the flags ``check`` and ``is_finished``.
+    ``instances`` are those of the account, as far as they were read.
     """
-    failure = next((one for one in steps if not one.ok and one.instance is None), None)
-    check = bool(run.get("check"))
-    is_finished = bool(run.get("is_finished"))
-    verdicts = [_build_verdict(plan, steps, failure, settings, check=check) for plan in plans]
+    failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
+    verdicts = [_build_verdict(plan, run, failure, now) for plan in run.plans]
     if failure and not verdicts:
-        index = InstanceIndex(run.get("instances") or [])
-        verdicts = [_build_unplanned_verdict(failure, target, index) for target in run["targets"]]
-    _set_common_command(verdicts, run["targets"], plans, settings)
+        index = InstanceIndex(instances)
+        verdicts = [_build_unplanned_verdict(failure, target, index, history, now) for target in run.targets]
+    _set_common_command(verdicts, run)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_finished:
-        headline = _format_headline(verdicts, failed, check=check, sends=sum(plan.sends for plan in plans))
+        headline = _format_headline(run, verdicts, failed)
     else:
-        headline = f"{len(verdicts) - len(failed)} of {_count_instances(verdicts)} restored so far: {_UNFINISHED}"
+        total = format_count(len(verdicts), "instance")
+        headline = f"{len(verdicts) - len(failed)} of {total} restored so far: {_UNFINISHED}"
+    outcome = "unfinished" if not is_finished else "failed" if failed else "planned" if run.check else "restored"
     return {
-        "id": run["id"],
-        "incident": str(settings["restore_incident"]),
-        "began_at": run["began"],
+        "id": run.id,
+        "incident": run.incident,
+        "began_at": run.began_at,
         "ended_at": format_iso(now),
-        "check_mode": check,
-        "outcome": "unfinished" if not is_finished else "failed" if failed else "planned" if check else "restored",
+        "check_mode": run.check,
+        "outcome": outcome,
         "headline": headline,
-        "instances": [to_dict(verdict) for verdict in verdicts],
-        "steps": [to_dict(step) for step in steps],
-        "screen": [f"{one.label}: {one.state}" for one in verdicts if one.tag == _RESTORED_BEFORE]
-        + _failure_lines(failed),
-        "last_words": "\n".join(_failure_lines(failed)),
+        "instances": [dict(vars(verdict)) for verdict in verdicts],
+        "steps": [{name: value for name, value in vars(step).items() if name != "kind"} for step in run.steps],
+        "failures": _format_failures(failed),
     }
 
 
-def _format_headline(verdicts: list[Verdict], failed: list[Verdict], *, check: bool, sends: int) -> str:
-    total = _count_instances(verdicts)
-    if check:
-        return f"{sends} of {total} would be restored"
+def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -> str:
+    total = format_count(len(verdicts), "instance")
+    if run.check and run.plans:
+        return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
     if any(verdict.kind == "not_confirmed" for verdict in failed):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if failed:
         return f"{len(verdicts) - len(failed)} of {total} restored"
     before = sum(verdict.tag == _RESTORED_BEFORE for verdict in verdicts)
     if before and before == len(verdicts):
-        return f"{total} already restored; no restore was sent"
+        return f"{total} already restored; this run sent no restore"
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
 
 
-def _count_instances(verdicts: list[Verdict]) -> str:
-    return f"{len(verdicts)} {'instance' if len(verdicts) == 1 else 'instances'}"
+def _format_failures(failed: list[Verdict]) -> list[str]:
+    """Returns the state, the advice and the command of each failure. Equal states and commands are shown once."""
+    lines: list[str] = []
+    for command in dict.fromkeys(verdict.command for verdict in failed):
+        same = [verdict for verdict in failed if verdict.command == command]
+        for state in dict.fromkeys(verdict.state for verdict in same):
+            labels = ", ".join(verdict.label for verdict in same if verdict.state == state)
+            lines.append(f"{labels}: {state}")
+        lines += [same[0].advice, command, ""]
+    return lines[:-1]
 
 
-def _failure_lines(failed: list[Verdict]) -> list[str]:
-    """Returns the state, the advice and the command of each failure; a command that is the same for all only once."""
-    if len({verdict.command for verdict in failed}) == 1:
-        return [*(f"{one.label}: {one.state}" for one in failed), failed[0].advice, failed[0].command]
-    return [line for one in failed for line in (f"{one.label}: {one.state}", one.advice, one.command)]
-
-
-def _build_verdict(
-    plan: RestorePlan, steps: list[Step], run_failure: Step | None, settings: Data, *, check: bool
-) -> Verdict:
+def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
     """Returns the result for a planned instance. ``run_failure`` is the step that stopped the whole run, if any."""
-    own = [step for step in steps if step.instance == plan.label]
-    kind, step_name, message = _find_failure(plan, own, run_failure, settings, check=check)
+    own = [step for step in run.steps if step.instance == plan.label]
+    kind, step_name, message = _find_failure(plan, own, run_failure, run)
     verdict = Verdict(
         label=plan.label,
         name=format_value(plan.name),
@@ -182,37 +153,38 @@ def _build_verdict(
         kind=kind,
         outcome="ok",
         tag=_PLANNED,
-        state=plan.lines[0],
+        state=plan_lines(plan, now)[0],
     )
     if not kind:
         if restored := next((step for step in own if step.step == "restore"), None):
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
-    last_status = next((step.found for step in reversed(own) if step.found), None)
-    advice = build_advice(kind, plan, settings)
+    seen = next((step.found for step in reversed(own) if step.found), None)
+    status = None if kind in (*UNSEEN, "not_confirmed") else seen or (plan.instance or {}).get("status")
+    advice = build_advice(kind, plan, run.settings)
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
-    verdict.state = _format_failure(kind, message, last_status or (plan.instance or {}).get("status"))
+    unsent = _format_unsent(plan.outcome, plan.sent_at, plan.completed_at, now)
+    verdict.state = _format_failure(kind, unsent, message, status)
     verdict.advice = advice.text
-    verdict.command = format_command(select_instance(plan), plan.answer, settings, advice)
+    verdict.command = format_command(select_instance(plan), run.settings, advice)
     return verdict
 
 
 def _find_failure(
-    plan: RestorePlan, own: list[Step], run_failure: Step | None, settings: Data, *, check: bool
+    plan: RestorePlan, own: list[Step], run_failure: Step | None, run: Run
 ) -> tuple[str, str | None, str]:
     """Returns the kind of the failure, its step and its message; ``("", None, "")`` if there is none."""
     if plan.kind:
         return plan.kind, "plan", plan.message
     if failure := next((step for step in own if not step.ok and step.step != "plan"), None):
-        kind = _classify_failure(failure)
-        return ("not_sent" if kind == "refused" and not plan.sends else kind), failure.step, failure.message
-    last_step = "http" if settings.get("restore_http_check") else "healthy"
+        return failure.kind, failure.step, failure.message
+    last_step = "http" if run.settings.get("restore_http_check") else "healthy"
     if any(step.step == last_step for step in own):
         return "", None, ""
     if run_failure:
-        return _classify_failure(run_failure), run_failure.step, run_failure.message
-    return ("", None, "") if check else ("unfinished", "run", _format_unfinished(plan))
+        return run_failure.kind, run_failure.step, run_failure.message
+    return ("", None, "") if run.check else ("unfinished", "run", _format_unfinished(plan))
 
 
 def _format_unfinished(plan: RestorePlan) -> str:
@@ -237,12 +209,14 @@ def _format_success(restored: Step) -> tuple[str, str]:
     return _RESTORED_BEFORE, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
 
 
-def _build_unplanned_verdict(failure: Step, target: Data, index: InstanceIndex) -> Verdict:
+def _build_unplanned_verdict(
+    failure: Step, target: Data, index: InstanceIndex, history: RestoreHistory, now: datetime
+) -> Verdict:
     """Returns the result for a target of a run that failed before it was planned."""
-    kind = _classify_failure(failure)
     matches = find_instances(target, index)
     instance = matches[0] if len(matches) == 1 else {**target, "status": None}
     name = target["name"] if target["name"] is not None else instance.get("name")
+    unsent = format_unsent(history.find_own(instance["id"], name), now)
     return Verdict(
         label=format_label(name, instance["id"]),
         name=format_value(name if name is not None else target["id"]),
@@ -250,49 +224,62 @@ def _build_unplanned_verdict(failure: Step, target: Data, index: InstanceIndex) 
         backup=None,
         age=None,
         step=failure.step,
-        kind=kind,
+        kind=failure.kind,
         outcome="failed",
-        tag=_select_tag(kind),
-        state=_format_failure(kind, failure.message, instance.get("status")),
-        advice=ADVICE[kind],
+        tag=_select_tag(failure.kind),
+        state=_format_failure(failure.kind, unsent, failure.message, instance.get("status")),
+        advice=ADVICE[failure.kind],
     )
 
 
-def _set_common_command(verdicts: list[Verdict], targets: list[Data], plans: list[RestorePlan], settings: Data) -> None:
-    """Sets one command, for all instances, in the verdicts of a failure that stopped the whole run."""
-    stopped = [verdict for verdict in verdicts if verdict.kind in _RUN_FAILURES]
+def format_unsent(state: OperationState | None, now: datetime) -> str:
+    """Returns that this run sent nothing, and what an earlier one has sent."""
+    if state is None:
+        return _format_unsent(None, None, None, now)
+    return _format_unsent(OUTCOMES.get(state.event), state.sent_at, state.completed_at, now)
+
+
+def _format_unsent(outcome: str | None, sent_at: str | None, completed_at: str | None, now: datetime) -> str:
+    sent = format_moment(sent_at, now)
+    known = {
+        "in_flight": f"the restore sent at {sent} is still open",
+        "completed": f"the restore sent at {sent} was completed at {format_moment(completed_at, now)}",
+        "failed": f"the restore sent at {sent} failed",
+        "unknown": f"it is unknown whether the restore of {sent} was carried out",
+    }.get(outcome or "")
+    return f"This run sent nothing; {known}." if known else "Nothing was sent."
+
+
+def _set_common_command(verdicts: list[Verdict], run: Run) -> None:
+    """Sets one command in the verdicts of a failure that stopped the whole run.
+
+    It leaves out the instances that have a command of their own.
+    """
+    stopped = [verdict for verdict in verdicts if verdict.kind in _COMMON]
     if not stopped:
         return
+    pairs = zip(run.targets, verdicts, strict=True)
+    targets = [target for target, verdict in pairs if verdict.kind in ("", *_COMMON)]
     if all(target["name"] is not None for target in targets):
         instances: Data = {"restore_instances": [target["name"] for target in targets]}
     else:
         instances = {"restore_instance_ids": [target["id"] for target in targets]}
-    answer = expected_answer(plans) if plans else str(settings.get("restore_confirm") or "").strip()
-    command = format_command(instances, answer, settings, confirm=stopped[0].kind == "not_confirmed")
+    command = format_command(instances, run.settings)
     for verdict in stopped:
         verdict.command = command
 
 
-def _classify_failure(failure: Step) -> str:
-    if failure.step == "restore":
-        kinds = {"unknown": "unknown", "failed": "failed", "in_flight": "not_over"}
-        return kinds.get(failure.outcome or "", "refused")
-    if failure.step == "key" and failure.status not in (None, 401, 403):
-        return "not_planned"
-    return {
-        "service": "service_down",
-        "key": "bad_key",
-        "plan": "not_planned",
-        "confirm": "not_confirmed",
-        "healthy": "not_healthy",
-        "http": "no_answer",
-    }.get(failure.step, "interrupted")
-
-
-def _format_failure(kind: str, message: str, status: t.Any) -> str:
+def _format_failure(kind: str, unsent: str, message: str, status: t.Any) -> str:
     """Returns the failure, its message, and the last known status of the instance."""
-    sentences = [_FAILURE_TEXTS[kind], f"{message.rstrip('.')}." if message else ""]
-    if status:
+    if kind in _RUN_FAILURES:
+        first = _RUN_FAILURES[kind]
+        text = f"{first}; nothing was sent." if unsent == "Nothing was sent." else f"{first}. {unsent}"
+        text = text if kind != "interrupted" else f"{first}."
+    else:
+        text = _FAILURE_TEXTS[kind]
+    sentences = [text, f"{message.rstrip('.')}." if message else ""]
+    known = format_value(status, 40) if status else ""
+    if known and f"The instance is {known}" not in message and f"Its status is {known}" not in message:
         when = "was {} at the time of the plan" if kind == "unfinished" else "is {}"
-        sentences.append(f"The instance {when.format(format_value(status, 40))}.")
+        sentences.append(f"The instance {when.format(known)}.")
     return " ".join(filter(None, sentences))

@@ -2,15 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state file of the event source, with which it continues after a restart (interface 6)."""
+"""The state of the event source, with which it continues after a restart: a file, or a database row (interface 6)."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import stat
+import time
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +28,8 @@ from ...module_utils._state.files import (
     open_owned,
     require_not_replaceable,
 )
+from ...module_utils._state.postgres_store import PostgresStore
+from ...module_utils._state.store import ConflictError, StoreError
 from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
 
 # The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format: files of earlier versions have
@@ -46,8 +50,32 @@ class WatchState:
     undelivered: list[Transition] = field(default_factory=list)
 
 
+class StateUnavailableError(StateError):
+    """The database can't be used now."""
+
+
+class TurnLostError(StateError):
+    """Another source of the same name has taken over."""
+
+
+class Cursor(t.Protocol):
+    """Where the state is. It belongs to one source, one service and one API key."""
+
+    def locked(self) -> t.ContextManager[bool]:
+        """Locks it against other sources. The context is False if another source has it; then try again later.
+
+        Raises StateError.
+        """
+
+    def read(self) -> WatchState:
+        """Returns the last state written, an empty one at first. Raises StateError."""
+
+    def write(self, state: WatchState) -> None:
+        """Replaces the state durably. The caller holds the lock. Raises StateError, and leaves the state unchanged."""
+
+
 class StateFile:
-    """The state file at ``path``, for one source, one service and one API key.
+    """The state file at ``path``.
 
     Only its owner can read it, and it is replaced atomically. Links are refused, and so are files and folders that
     another user owns or could replace: their content can't be trusted.
@@ -55,10 +83,10 @@ class StateFile:
 
     def __init__(self, path: str, settings: Settings) -> None:
         self._path = Path(os.path.abspath(path))
-        self._owner = hashlib.sha256(f"{settings.api_url}\n{settings.api_key}".encode()).hexdigest()[:16]
+        self._owner = identify_owner(settings)
 
     @contextlib.contextmanager
-    def locked(self) -> t.Iterator[None]:
+    def locked(self) -> t.Iterator[bool]:
         """Locks the file against other sources. Raises StateError if another source has locked it."""
         with contextlib.ExitStack() as stack:
             try:
@@ -73,7 +101,7 @@ class StateFile:
                 ) from None
             except OSError as error:
                 raise self._build_error(error) from None
-            yield
+            yield True
 
     def read(self) -> WatchState:
         """Returns the last state written, an empty one if there is no file. Raises StateError."""
@@ -86,39 +114,13 @@ class StateFile:
             return WatchState()
         except OSError as error:
             raise self._build_error(error) from None
-        try:
-            data = json.loads(content)
-            if data["format"] != FORMAT_VERSION:
-                raise ValueError(f"format {data['format']}")
-            owner = data["owner"]
-            state = WatchState(
-                {str(entry["item"]["id"]): _parse_instance(entry) for entry in data["instances"]},
-                [dict(transition) for transition in data["untold"]],
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            # Starting over silently could lose a transition, or send one twice.
-            raise StateError(
-                f"{self._label} is damaged or not a state file, so it is unknown which events were sent. "
-                f"Move it away {MOVE_AWAY_HINT}"
-            ) from None
-        if owner != self._owner:
-            raise StateError(
-                f"{self._label} belongs to another api_url or API key. Use another file. If the key of the same "
-                f"account was replaced, move it away {MOVE_AWAY_HINT}"
-            )
-        return state
+        return parse_state(content, self._owner, self._label, "file", "move it away")
 
     def write(self, state: WatchState) -> None:
         """Replaces the state atomically, and syncs it to the disk. The caller holds the lock. Raises StateError."""
-        data = {
-            "format": FORMAT_VERSION,
-            "owner": self._owner,
-            "instances": [_dump_instance(instance) for instance in (state.snapshot or {}).values()],
-            "untold": state.undelivered,
-        }
         try:
             with self._open_folder() as folder:
-                atomic_replace(folder, self._path.name, json.dumps(data, ensure_ascii=True).encode())
+                atomic_replace(folder, self._path.name, format_state(state, self._owner).encode())
         except OSError as error:
             raise self._build_error(error) from None
 
@@ -147,6 +149,99 @@ class StateFile:
         return StateError(
             f"{self._label} can't be used ({error.strerror or error}). Use a file in a folder of your own."
         )
+
+
+class DatabaseCursor:
+    """The state in the database, under ``name``. A revision keeps a source that lost its turn from writing."""
+
+    def __init__(self, name: str, settings: Settings, store: PostgresStore, log: logging.Logger) -> None:
+        self._name = name
+        self._owner = identify_owner(settings)
+        self._store = store
+        self._log = log
+        self._revision = 0
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[bool]:
+        """Takes the turn of the name. Raises StateUnavailableError."""
+        digest = hashlib.sha256(f"cursor {self._name}".encode()).hexdigest()
+        with contextlib.ExitStack() as stack:
+            try:
+                holder = stack.enter_context(self._store.hold(digest))
+            except StoreError as error:
+                raise self._build_error(error) from None
+            if holder:
+                by = holder.format(time.time())
+                self._log.info("%s is held by %s. This source waits for its turn.", self._label, by)
+            yield holder is None
+
+    def read(self) -> WatchState:
+        """Returns the last state written, an empty one at first. Raises StateError."""
+        try:
+            self._revision, content = self._store.read_cursor(self._name)
+        except StoreError as error:
+            raise self._build_error(error) from None
+        if not self._revision:
+            return WatchState()
+        return parse_state(content, self._owner, self._label, "name", "use another name")
+
+    def write(self, state: WatchState) -> None:
+        """Replaces the state. Raises StateError, or TurnLostError if another source has written it."""
+        try:
+            self._store.write_cursor(self._name, self._revision, format_state(state, self._owner))
+        except ConflictError:
+            raise TurnLostError(f"{self._label} was written by another source of this name.") from None
+        except StoreError as error:
+            raise self._build_error(error) from None
+        self._revision += 1
+
+    @property
+    def _label(self) -> str:
+        return f"The state of name {one_line(self._name)}"
+
+    def _build_error(self, error: StoreError) -> StateError:
+        return StateUnavailableError(f"{self._label} can't be used: {error}. {error.advice}.")
+
+
+def identify_owner(settings: Settings) -> str:
+    """Returns a fingerprint of service and API key."""
+    return hashlib.sha256(f"{settings.api_url}\n{settings.api_key}".encode()).hexdigest()[:16]
+
+
+def format_state(state: WatchState, owner: str) -> str:
+    """Returns the state as JSON."""
+    data = {
+        "format": FORMAT_VERSION,
+        "owner": owner,
+        "instances": [_dump_instance(instance) for instance in (state.snapshot or {}).values()],
+        "untold": state.undelivered,
+    }
+    return json.dumps(data, ensure_ascii=True)
+
+
+def parse_state(content: str | bytes, owner: str, label: str, kind: str, start_over: str) -> WatchState:
+    """Parses the result of ``format_state``. Raises StateError; ``start_over`` says how to begin with a new state."""
+    try:
+        data = json.loads(content)
+        if data["format"] != FORMAT_VERSION:
+            raise ValueError(f"format {data['format']}")
+        found = data["owner"]
+        state = WatchState(
+            {str(entry["item"]["id"]): _parse_instance(entry) for entry in data["instances"]},
+            [dict(transition) for transition in data["untold"]],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        # Starting over silently could lose a transition, or send one twice.
+        raise StateError(
+            f"{label} is damaged or not a state file, so it is unknown which events were sent. "
+            f"{start_over.capitalize()} {MOVE_AWAY_HINT}"
+        ) from None
+    if found != owner:
+        raise StateError(
+            f"{label} belongs to another api_url or API key. Use another {kind}. If the key of the same account was "
+            f"replaced, {start_over} {MOVE_AWAY_HINT}"
+        )
+    return state
 
 
 def _dump_instance(instance: WatchedInstance) -> dict[str, t.Any]:

@@ -27,19 +27,33 @@ from ...module_utils._http.transport import require_library
 from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._progress import Progress
-from .state import StateError, StateFile, WatchState
+from ...module_utils._state.open_store import open_store
+from ...module_utils._state.postgres_store import Outage, PostgresStore
+from .state import (
+    Cursor,
+    DatabaseCursor,
+    StateError,
+    StateFile,
+    StateUnavailableError,
+    TurnLostError,
+    WatchState,
+)
 from .transitions import Transition, find_transitions, take_snapshot
 
 SPEC = API.merge(
     ArgumentSpec(
-        {
+        mutually_exclusive=(("state_file", "name"),),
+        options={
+            "name": {"type": "str"},
             "interval": {"type": "float", "default": 30.0},
             "health_stays_for": {"type": "float", "default": 0.0},
             "state_file": {"type": "path"},
-        }
+        },
     )
 )
 
+TURN_INTERVAL = 5.0
+"""Seconds between two attempts to take over from another source of the same name."""
 FATAL_ERRORS = (SettingsError, UnauthorizedError, ForbiddenError)
 """Errors that no later poll would recover from: the source ends."""
 
@@ -65,6 +79,8 @@ class Arguments:
     interval: float
     health_stays_for: float
     state_file: str | None
+    name: str | None
+    store_options: t.Mapping[str, t.Any]
 
     @property
     def max_gap(self) -> float:
@@ -90,17 +106,42 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
         validate_seconds("interval", params["interval"], above=0.0),
         validate_seconds("health_stays_for", params["health_stays_for"]),
         params["state_file"],
+        params["name"],
+        params,
     )
 
 
 async def watch(queue: Queue, arguments: Arguments, log: logging.Logger) -> None:
     """Puts each transition into ``queue`` once, until it is cancelled. Raises StateError or one of FATAL_ERRORS."""
     with contextlib.ExitStack() as stack:
-        file = None
-        if arguments.state_file:
-            file = StateFile(arguments.state_file, arguments.settings)
-            stack.enter_context(file.locked())
-        await Watcher(queue, arguments, log, file).run()
+        cursor = _open_cursor(arguments, log, stack)
+        if cursor is None:
+            await Watcher(queue, arguments, log, None).run()
+        warned: set[str] = set()
+        while cursor:
+            try:
+                with cursor.locked() as is_our_turn:
+                    if is_our_turn:
+                        await Watcher(queue, arguments, log, cursor).run()
+            except (TurnLostError, StateUnavailableError) as error:
+                if str(error) not in warned:
+                    log.warning("%s This source tries again.", error)
+                warned.add(str(error))
+            await asyncio.sleep(TURN_INTERVAL)
+
+
+def _open_cursor(arguments: Arguments, log: logging.Logger, stack: contextlib.ExitStack) -> Cursor | None:
+    """Returns where the state is kept, None if it is not. A connection is closed with ``stack``."""
+    if arguments.state_file:
+        return StateFile(arguments.state_file, arguments.settings)
+    if not arguments.store_options["state_database"]:
+        return None
+    if not arguments.name:
+        log.warning("state_database keeps no state of this source without name. Each start begins with a first poll.")
+        return None
+    store = PostgresStore(arguments.store_options["state_database"], Outage())
+    stack.callback(store.close)
+    return DatabaseCursor(arguments.name, arguments.settings, store, log)
 
 
 @dataclass
@@ -110,7 +151,7 @@ class Watcher:
     queue: Queue
     arguments: Arguments
     log: logging.Logger
-    file: StateFile | None
+    cursor: Cursor | None
     state: WatchState = field(default_factory=WatchState)
     saved: WatchState = field(default_factory=WatchState)
     failure: str | None = None
@@ -119,9 +160,9 @@ class Watcher:
     warnings: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
-        """Continues from the state file, forever."""
-        if self.file:
-            self.state = self.file.read()
+        """Continues from the last state, forever. Raises TurnLostError if another source has taken over."""
+        if self.cursor:
+            self.state = self.cursor.read()
             self.saved = self.state
         await self._deliver()
         cancelled = threading.Event()
@@ -131,6 +172,8 @@ class Watcher:
                 self._update(instances, time.time())
             except FATAL_ERRORS as error:
                 self.arguments.settings.name_key_file(error)
+                raise
+            except TurnLostError:
                 raise
             except ClawHostersError as error:
                 self._log_failure(str(error))
@@ -144,7 +187,9 @@ class Watcher:
     def _fetch_instances(self, cancelled: threading.Event) -> list[Resource]:
         """Fetches the fleet with a new client: its clock must not span the suspension of the machine."""
         progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
-        return Client(self.arguments.settings, progress=progress, warn=self._warn_once).fetch_all("/instances")
+        with open_store(self.arguments.store_options) as store:
+            client = Client(self.arguments.settings, progress=progress, warn=self._warn_once, store=store)
+            return client.fetch_all("/instances")
 
     def _warn_once(self, text: str) -> None:
         """Logs a warning, but not again: the client of each poll repeats it."""
@@ -187,12 +232,14 @@ class Watcher:
         self.state = WatchState(self.state.snapshot, transitions)
         try:
             self._save(self.state)
+        except TurnLostError:
+            raise
         except StateError as error:
             self._log_failure(f"{error} After a restart, events would be sent again.")
 
     def _save(self, state: WatchState) -> None:
-        if self.file and state != self.saved:
-            self.file.write(state)
+        if self.cursor and state != self.saved:
+            self.cursor.write(state)
             self.saved = state
 
     def _log_success(self, count: int) -> None:

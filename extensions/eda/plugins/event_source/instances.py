@@ -71,6 +71,26 @@ options:
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
     type: path
     default: ~/.ansible/clawhosters
+  state_database:
+    description:
+      - A PostgreSQL connection, as URI or keyword string of libpq. Then the rate budget is in this database, for all
+        machines that name it, and with O(name) the state of the source, too. O(state_dir) is not needed then.
+      - Prefer E(CLAWHOSTERS_STATE_DATABASE), since C(ansible-rulebook -vv) prints the arguments of sources.
+      - Over a network, the certificate and the name of the server are verified, unless it says otherwise.
+      - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
+    type: str
+  server_filters:
+    description:
+      - Accepted as by every module, and without effect. A poll reads the whole list.
+      - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
+    type: bool
+    default: false
+  name:
+    description:
+      - With O(state_database), the name under which the database keeps the state of the source, instead of
+        O(state_file). The source then continues on any machine. Two sources of one name take turns.
+      - Without it, the database keeps no state of the source, and the source says so.
+    type: str
   interval:
     description:
       - Seconds between two polls. A poll costs one request per page of the list.

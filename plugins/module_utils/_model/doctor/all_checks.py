@@ -6,6 +6,20 @@
 
 from __future__ import annotations
 
-from . import list_checks, local_checks, object_checks, service_checks
+from . import (
+    addon_and_backup_checks,
+    billing_checks,
+    instance_checks,
+    list_checks,
+    local_checks,
+    service_checks,
+)
 
-ALL_CHECKS = (*service_checks.CHECKS, *list_checks.CHECKS, *object_checks.CHECKS, *local_checks.CHECKS)
+ALL_CHECKS = (
+    *service_checks.CHECKS,
+    *list_checks.CHECKS,
+    *instance_checks.CHECKS,
+    *billing_checks.CHECKS,
+    *addon_and_backup_checks.CHECKS,
+    *local_checks.CHECKS,
+)

@@ -13,12 +13,11 @@ from .observations import Observations
 
 OK, DIFFERENT, FAILED, UNKNOWN = "ok", "different", "failed", "unknown"
 
-
 NOT_SEEN = "not seen"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """Result of one check. ``found`` and ``consequence`` hold no text of the service except plain words."""
 
     status: str
@@ -28,29 +27,29 @@ class Verdict:
     """True for a difference that the collection handles by itself."""
 
 
-def ok(found: str, consequence: str = "") -> Verdict:
-    """The service does what the collection expects. ``consequence``: an option that may be set."""
-    return Verdict(OK, found, consequence)
+def ok(found: str, consequence: str = "") -> CheckResult:
+    """Returns the result if the expectation is met. ``consequence``: an option that may be set."""
+    return CheckResult(OK, found, consequence)
 
 
-def different(found: str, consequence: str) -> Verdict:
-    """The collection rests on the expectation, and something does not work."""
-    return Verdict(DIFFERENT, found, consequence)
+def different(found: str, consequence: str) -> CheckResult:
+    """Returns the result if the expectation is not met, so that something does not work."""
+    return CheckResult(DIFFERENT, found, consequence)
 
 
-def tolerated(found: str, consequence: str) -> Verdict:
-    """The expectation is not met, and the collection works nevertheless."""
-    return Verdict(DIFFERENT, found, consequence, is_tolerated=True)
+def tolerated(found: str, consequence: str) -> CheckResult:
+    """Returns the result if the expectation is not met, and the collection works nevertheless."""
+    return CheckResult(DIFFERENT, found, consequence, is_tolerated=True)
 
 
-def failed(found: str, consequence: str) -> Verdict:
-    """Nothing, or a whole part of the collection, works."""
-    return Verdict(FAILED, found, consequence)
+def failed(found: str, consequence: str) -> CheckResult:
+    """Returns the result if the whole collection, or a whole part of it, does not work."""
+    return CheckResult(FAILED, found, consequence)
 
 
-def unknown(found: str, needed: str) -> Verdict:
-    """This account can't show it. ``needed``: what it would take."""
-    return Verdict(UNKNOWN, found, needed)
+def unknown(found: str, needed: str) -> CheckResult:
+    """Returns the result if this account can't show it. ``needed``: what it would take."""
+    return CheckResult(UNKNOWN, found, needed)
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ class Check:
 
     name: str
     expected: str
-    judge: t.Callable[[Observations], Verdict]
+    evaluate: t.Callable[[Observations], CheckResult]
     needs: tuple[str, ...] = ()
 
     def run(self, seen: Observations) -> Finding:
@@ -67,7 +66,7 @@ class Check:
         for reply in map(seen.reply, self.needs):
             if reply.problem:
                 return Finding(self, unknown(NOT_SEEN, reply.needed))
-        return Finding(self, self.judge(seen))
+        return Finding(self, self.evaluate(seen))
 
 
 @dataclass(frozen=True)
@@ -75,24 +74,24 @@ class Finding:
     """A check with its result."""
 
     check: Check
-    verdict: Verdict
+    result: CheckResult
 
     @property
     def severity(self) -> int:
         """From 0, the worst, to 4."""
-        verdict = self.verdict
+        result = self.result
         return (FAILED, DIFFERENT, "tolerated", UNKNOWN, OK).index(
-            "tolerated" if verdict.is_tolerated else verdict.status
+            "tolerated" if result.is_tolerated else result.status
         )
 
     def as_dict(self) -> dict[str, str]:
         """Returns the finding as users see it."""
         return {
             "check": self.check.name,
-            "status": self.verdict.status,
+            "status": self.result.status,
             "expected": self.check.expected,
-            "found": self.verdict.found,
-            "consequence": self.verdict.consequence,
+            "found": self.result.found,
+            "consequence": self.result.consequence,
         }
 
 
@@ -102,5 +101,5 @@ def run_checks(checks: t.Iterable[Check], seen: Observations) -> list[Finding]:
 
 
 def find_unmet(findings: t.Iterable[Finding]) -> list[str]:
-    """Returns the names of the checks that failed, or are different in what the collection rests on."""
+    """Returns the names of the checks that failed, or differ in something that the collection relies on."""
     return [finding.check.name for finding in findings if finding.severity <= 1]

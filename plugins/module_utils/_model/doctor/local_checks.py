@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .findings import Check, Verdict, different, ok, tolerated
+from .findings import Check, CheckResult, different, ok, tolerated
 from .observations import Observations
 
 MIN_VERSIONS = {"Python": (3, 11), "ansible-core": (2, 18), "requests": (2, 28), "urllib3": (1, 26)}
 """The oldest versions that the collection supports."""
 
 
-def _judge_versions(seen: Observations) -> Verdict:
-    versions = seen.here.versions
+def _check_versions(seen: Observations) -> CheckResult:
+    versions = seen.local.versions
     found = ", ".join(f"{name} {version}" for name, version in versions.items())
     old = [name for name, least in MIN_VERSIONS.items() if parse_version(versions.get(name, "")) < least]
     if old:
@@ -30,28 +30,28 @@ def parse_version(text: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d{1,9}", text)[:2]))
 
 
-def _judge_state(seen: Observations) -> Verdict:
-    if not seen.here.state_problem:
+def _check_state(seen: Observations) -> CheckResult:
+    if not seen.local.state_problem:
         return ok("usable")
     return different(
-        seen.here.state_problem,
+        seen.local.state_problem,
         "Restores and purchases fail before anything is sent, and tasks can't share the rate limit. Set state_dir to a "
-        "folder of your own.",
+        "folder of your own, or repair the database.",
     )
 
 
-def _judge_journal(seen: Observations) -> Verdict:
-    if not seen.here.journal_problem:
+def _check_journal(seen: Observations) -> CheckResult:
+    if not seen.local.journal_problem:
         return ok("readable")
     return different(
-        seen.here.journal_problem,
+        seen.local.journal_problem,
         "Restores and purchases fail before anything is sent. The warning of this task says what to repair.",
     )
 
 
-def _judge_proxies(seen: Observations) -> Verdict:
-    proxies = ", ".join(seen.here.proxies)
-    if seen.here.is_proxied:
+def _check_proxies(seen: Observations) -> CheckResult:
+    proxies = ", ".join(seen.local.proxies)
+    if seen.local.is_proxied:
         return tolerated(proxies, "Requests to the service go through this proxy.")
     return ok(f"{proxies}; not used for this service" if proxies else "none set")
 
@@ -60,9 +60,9 @@ CHECKS: t.Sequence[Check] = (
     Check(
         "versions",
         "the supported ones: " + ", ".join(f"{name} {low}.{high}" for name, (low, high) in MIN_VERSIONS.items()),
-        _judge_versions,
+        _check_versions,
     ),
-    Check("state", "state_dir is a folder that only this user can write", _judge_state),
-    Check("journal", "the journal can be read", _judge_journal),
-    Check("proxies", "no proxy is set for the service", _judge_proxies),
+    Check("state", "state_dir is a folder that only this user can write, or state_database can be used", _check_state),
+    Check("journal", "the journal can be read", _check_journal),
+    Check("proxies", "no proxy is set for the service", _check_proxies),
 )

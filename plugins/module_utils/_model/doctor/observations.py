@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the doctor has seen of the service and of this machine: the input of its checks. Pure."""
+"""The responses of the service and the state of this machine, as the checks of the doctor see them. Pure."""
 
 from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
 
-from ..resource import Resource
+from ..resource import Resource, as_object, as_objects
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Reply:
     @property
     def items(self) -> list[Resource]:
         """The objects of a list."""
-        return [item for item in self.data if isinstance(item, dict)] if isinstance(self.data, list) else []
+        return as_objects(self.data)
 
     @property
     def object(self) -> Resource:
         """The object, empty if there is none."""
-        return self.data if isinstance(self.data, dict) else {}
+        return as_object(self.data)
 
     def count(self, name: str) -> int | None:
         """Returns a number of the pagination object, None without one."""
@@ -64,7 +64,7 @@ class ResponseHeaders:
 
 
 @dataclass(frozen=True)
-class ThisSide:
+class LocalEnvironment:
     """Versions, state and proxies where Ansible runs. Problems name no path and no user."""
 
     versions: t.Mapping[str, str] = field(default_factory=dict)
@@ -83,12 +83,12 @@ class Observations:
 
     replies: dict[str, Reply] = field(default_factory=dict)
     headers: list[ResponseHeaders] = field(default_factory=list)
-    health_form: str = ""
+    health_format: str = ""
     clock_skew: float | None = None
     is_redirected: bool = False
     filtered_by: str = ""
     """The id of the instance whose backups were requested."""
-    here: ThisSide = field(default_factory=ThisSide)
+    local: LocalEnvironment = field(default_factory=LocalEnvironment)
 
     def reply(self, name: str) -> Reply:
         """Returns the reply to a request; a skipped one if there is none."""

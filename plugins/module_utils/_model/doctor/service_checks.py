@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .findings import NOT_SEEN, Check, Verdict, different, failed, ok, tolerated, unknown
+from .findings import NOT_SEEN, Check, CheckResult, different, failed, ok, tolerated, unknown
 from .observations import Observations, ResponseHeaders
 
 MAX_SKEW = 30.0
@@ -15,7 +15,7 @@ RATE_LIMIT = 100
 _MIN_UNIX_TIME = 1e9
 _MIN_UNIX_MILLISECONDS = 1e12
 
-_RESET_FORMS = {
+_RESET_FORMATS = {
     "unix": "Unix time",
     "milliseconds": "Unix time in milliseconds",
     "delta": "seconds until then",
@@ -25,10 +25,10 @@ _RESET_FORMS = {
 }
 
 
-def _judge_api(seen: Observations) -> Verdict:
+def _check_api(seen: Observations) -> CheckResult:
     health = seen.reply("health")
     if not health.problem:
-        return ok(f"up; the body is {seen.health_form}")
+        return ok(f"up; the body is {seen.health_format}")
     if health.status is not None:
         return different(
             f"answered with {health.problem}",
@@ -39,7 +39,7 @@ def _judge_api(seen: Observations) -> Verdict:
     return failed(health.problem, "Nothing works until the service can be reached.")
 
 
-def _judge_key(seen: Observations) -> Verdict:
+def _check_key(seen: Observations) -> CheckResult:
     account, instances = seen.reply("account"), seen.reply("instances")
     if not account.problem:
         return ok("accepted")
@@ -56,13 +56,13 @@ def _judge_key(seen: Observations) -> Verdict:
     return failed(f"GET /account: {account.problem}", "Check api_url, and the permissions of the key.")
 
 
-def _judge_key_prefix(seen: Observations) -> Verdict:
-    if seen.here.has_key_prefix:
+def _check_key_prefix(seen: Observations) -> CheckResult:
+    if seen.local.has_key_prefix:
         return ok("oc_live_")
     return tolerated("another one", "Each task shows a warning. The key is used anyway.")
 
 
-def _judge_redirects(seen: Observations) -> Verdict:
+def _check_redirects(seen: Observations) -> CheckResult:
     if not seen.is_redirected:
         return ok("none")
     return different(
@@ -72,7 +72,7 @@ def _judge_redirects(seen: Observations) -> Verdict:
     )
 
 
-def _judge_clock(seen: Observations) -> Verdict:
+def _check_clock(seen: Observations) -> CheckResult:
     if seen.clock_skew is None:
         return tolerated("no Date in the response", "The clocks can't be compared.")
     if abs(seen.clock_skew) <= MAX_SKEW:
@@ -84,8 +84,8 @@ def _judge_clock(seen: Observations) -> Verdict:
     )
 
 
-def reset_form(headers: ResponseHeaders) -> str:
-    """Returns the form of X-RateLimit-Reset: unix, milliseconds, delta, past, invalid or missing (U10)."""
+def reset_format(headers: ResponseHeaders) -> str:
+    """Returns the format of X-RateLimit-Reset: unix, milliseconds, delta, past, invalid or missing (U10)."""
     if headers.reset_text is None:
         return "missing"
     if headers.reset is None:
@@ -98,22 +98,22 @@ def reset_form(headers: ResponseHeaders) -> str:
     return "unix" if headers.reset > headers.server_now - 2 else "past"
 
 
-def _judge_rate_headers(seen: Observations) -> Verdict:
+def _check_rate_headers(seen: Observations) -> CheckResult:
     counted = [headers for headers in seen.headers if headers.remaining is not None]
     alone = "Tasks can't share the rate limit: they exceed it and wait after a 429."
     if not counted:
         return tolerated("none", alone)
     share = "each response" if len(counted) == len(seen.headers) else f"{len(counted)} of {len(seen.headers)} responses"
-    forms = sorted({reset_form(headers) for headers in counted})
-    found = f"in {share}; reset: {', '.join(_RESET_FORMS[form] for form in forms)}"
-    if set(forms) & {"past", "invalid", "missing"}:
+    formats = sorted({reset_format(headers) for headers in counted})
+    found = f"in {share}; reset: {', '.join(_RESET_FORMATS[format] for format in formats)}"
+    if set(formats) & {"past", "invalid", "missing"}:
         return tolerated(found, alone)
-    if forms != ["unix"]:
-        return tolerated(found, "This form is understood, too.")
+    if formats != ["unix"]:
+        return tolerated(found, "This format is understood, too.")
     return ok(found)
 
 
-def _judge_rate_limit(seen: Observations) -> Verdict:
+def _check_rate_limit(seen: Observations) -> CheckResult:
     limits = {headers.limit for headers in seen.headers if headers.limit is not None}
     if not limits:
         return unknown("no X-RateLimit-Limit", "Needs the header.")
@@ -123,7 +123,7 @@ def _judge_rate_limit(seen: Observations) -> Verdict:
     return tolerated(found, "The collection goes by the headers; the numbers in its guides are for 100.")
 
 
-def _judge_request_ids(seen: Observations) -> Verdict:
+def _check_request_ids(seen: Observations) -> CheckResult:
     count = sum(headers.has_request_id for headers in seen.headers)
     if count == len(seen.headers):
         return ok("in each response")
@@ -131,7 +131,7 @@ def _judge_request_ids(seen: Observations) -> Verdict:
     return tolerated(found, "Messages have no request id to give to the support of the service.")
 
 
-def _judge_errors(seen: Observations) -> Verdict:
+def _check_errors(seen: Observations) -> CheckResult:
     reply = seen.reply("absent_instance")
     if reply.is_skipped:
         return unknown(NOT_SEEN, reply.problem)
@@ -145,18 +145,18 @@ def _judge_errors(seen: Observations) -> Verdict:
 
 
 CHECKS = (
-    Check("api", "GET /health is answered with 2xx without a key, in any form", _judge_api),
-    Check("key", "GET /account accepts the key", _judge_key),
-    Check("key_prefix", "the key begins with oc_live_", _judge_key_prefix),
-    Check("clock", f"the clocks are at most {MAX_SKEW:.0f} s apart", _judge_clock, ("health",)),
-    Check("redirects", "no request is redirected", _judge_redirects, ("account",)),
+    Check("api", "GET /health is answered with 2xx without a key, in any format", _check_api),
+    Check("key", "GET /account accepts the key", _check_key),
+    Check("key_prefix", "the key begins with oc_live_", _check_key_prefix),
+    Check("clock", f"the clocks are at most {MAX_SKEW:.0f} s apart", _check_clock, ("health",)),
+    Check("redirects", "no request is redirected", _check_redirects, ("account",)),
     Check(
         "rate_headers",
         "X-RateLimit-Remaining and X-RateLimit-Reset, as Unix time, in each response",
-        _judge_rate_headers,
+        _check_rate_headers,
         ("account",),
     ),
-    Check("rate_limit", "100 requests a minute", _judge_rate_limit, ("account",)),
-    Check("request_ids", "X-Request-Id in each response", _judge_request_ids, ("account",)),
-    Check("errors", "an instance that does not exist is answered with 404 not_found", _judge_errors),
+    Check("rate_limit", "100 requests a minute", _check_rate_limit, ("account",)),
+    Check("request_ids", "X-Request-Id in each response", _check_request_ids, ("account",)),
+    Check("errors", "an instance that does not exist is answered with 404 not_found", _check_errors),
 )

@@ -14,7 +14,7 @@ import re
 import typing as t
 
 from ..._times import parse_time
-from ..resource import Resource
+from ..resource import Resource, as_objects
 from .fields import DOCUMENTED, KNOWN_NAMES
 from .observations import Observations
 
@@ -30,7 +30,7 @@ MAX_WORDS = 12
 MAX_FIELDS = 80
 """Fields shown of an object."""
 UNNAMED = "(others)"
-"""Stands for fields whose names don't look like those of an API."""
+"""Replaces fields whose names don't look like those of an API."""
 
 _PLAIN_WORD = re.compile(r"[a-z_]{1,30}")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -45,21 +45,21 @@ def plain_words(values: t.Iterable[object]) -> list[str]:
     return sorted(words)[:MAX_WORDS]
 
 
-def describe_type(value: object) -> str:
-    """Returns the type of a value: what JSON calls it, and the form of a text."""
+def type_name(value: object) -> str:
+    """Returns the type of a value: what JSON calls it, and the format of a text."""
     if isinstance(value, str):
-        if time_form(value):
+        if time_format(value):
             return "time"
         return "text of digits" if value.isascii() and value.isdigit() else "text"
     if isinstance(value, list):
-        inner = sorted({describe_type(entry).partition(" ")[0] for entry in value})
+        inner = sorted({type_name(entry).partition(" ")[0] for entry in value})
         return f"list of {' or '.join(inner)}" if inner else "empty list"
     names = {bool: "boolean", int: "integer", float: "number", dict: "object", type(None): "null"}
     return names.get(type(value), "number")
 
 
-def time_form(value: object) -> str:
-    """Returns the form of a time in ISO 8601: plain (whole seconds, Z), fraction, offset, local; empty if invalid."""
+def time_format(value: object) -> str:
+    """Returns the format of a time in ISO 8601: plain (whole seconds, Z), fraction, offset, local; empty if invalid."""
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None or parse_time(value) is None:
         return ""
@@ -83,7 +83,7 @@ def describe_fields(items: list[Resource], documented: t.Container[str] = ()) ->
 
 def _describe_field(name: str, items: list[Resource], documented: t.Container[str]) -> str:
     values = [item[name] for item in items if name in item]
-    text = " or ".join(sorted({describe_type(value) for value in values}, key=lambda kind: (kind == "null", kind)))
+    text = " or ".join(sorted({type_name(value) for value in values}, key=lambda kind: (kind == "null", kind)))
     inner = {key for value in values if isinstance(value, dict) for key in value} & KNOWN_NAMES
     if inner and name not in documented:
         text += f" with {', '.join(sorted(inner))}"
@@ -103,8 +103,8 @@ def describe_shapes(seen: Observations) -> dict[str, Shape]:
         "instance_detail": [seen.reply("instance").object],
         "summary": [seen.reply("summary").object],
         "usage": [usage],
-        "usage_instance": _objects(usage.get("instances")),
-        "usage_addon": _objects(usage.get("addons")),
+        "usage_instance": as_objects(usage.get("instances")),
+        "usage_addon": as_objects(usage.get("addons")),
         "transaction": seen.reply("transactions").items,
         "package": seen.reply("packages").items,
         "addon": seen.reply("addons").items,
@@ -114,7 +114,3 @@ def describe_shapes(seen: Observations) -> dict[str, Shape]:
     }
     shapes = {kind: describe_fields(items, DOCUMENTED.get(kind, ())) for kind, items in objects.items()}
     return {kind: shape for kind, shape in shapes.items() if shape}
-
-
-def _objects(value: object) -> list[Resource]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import (
     map_ordered,
     raise_if_cancelled,
+    run_parallel,
     sleep,
 )
 
@@ -72,6 +73,28 @@ def test_who_stops_early_does_not_wait_for_those_that_sleep(wait):
     for _first in map_ordered(call, range(16)):
         break
     assert went_on == []
+
+
+def test_calls_within_a_call_are_not_waited_for_either():
+    went_on = []
+
+    def call(number: int) -> None:
+        sleep(600)
+        went_on.append(number)
+
+    def fail() -> None:
+        under_way.wait(10)
+        raise ValueError("first")
+
+    def call_many() -> None:
+        under_way.set()
+        list(map_ordered(call, range(4)))
+
+    under_way = threading.Event()
+    with pytest.raises(ValueError, match="first"):
+        run_parallel(fail, call_many)
+    assert went_on == []
+    assert run_parallel(lambda: 1, lambda: "2") == (1, "2")
 
 
 def test_outside_of_a_call_all_is_wanted():

@@ -28,14 +28,14 @@ def progress(sleeper, lines):
 
 
 def test_a_line_every_ten_seconds(progress, sleeper, lines):
-    progress.sleep(35, "web-bot: deploying", since=sleeper.now, limit=300)
+    progress.sleep(35, lambda _now: "web-bot: deploying", since=sleeper.now, limit=300)
     assert lines == [f"web-bot: deploying, {seconds} s of at most 300 s" for seconds in (10, 20, 30)]
 
 
 def test_short_sleeps_of_one_wait_add_up(progress, sleeper, lines):
     since = sleeper.now
     for _time in range(9):
-        progress.sleep(2.5, "x", since=since, limit=60)
+        progress.sleep(2.5, lambda _now: "x", since=since, limit=60)
     assert lines == ["x, 10 s of at most 60 s", "x, 20 s of at most 60 s"]
 
 
@@ -43,12 +43,23 @@ def test_what_was_due_while_an_answer_took_its_time_is_said_after_it(progress, s
     since = sleeper.now
     for _look in range(4):
         sleeper.now += 8  # the response
-        progress.sleep(2, "x", since=since, limit=60)
+        progress.sleep(2, lambda _now: "x", since=since, limit=60)
     sleeper.now += 25
-    progress.sleep(1, "x", since=since, limit=60)
+    progress.sleep(1, lambda _now: "x", since=since, limit=60)
     assert lines == [f"x, {seconds} s of at most 60 s" for seconds in (10, 20, 30, 40, 60)]
 
 
 def test_nobody_needs_to_listen(sleeper):
-    Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep).sleep(15, "x", since=sleeper.now, limit=60)
+    Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep).sleep(15, lambda _now: "x", since=sleeper.now, limit=60)
     assert sleeper.total == 15
+
+
+def test_an_interruption_shows_what_is_known_at_that_moment(progress):
+    with progress.if_interrupted("Nothing was sent.") as note:
+        with progress.if_interrupted("Two of three are done."):
+            assert progress.interrupt_notes == ["Nothing was sent.", "Two of three are done."]
+        note.text = "It goes on."
+        assert progress.interrupt_notes == ["It goes on."]
+        note.text = ""
+        assert progress.interrupt_notes == []
+    assert progress.interrupt_notes == []

@@ -13,7 +13,7 @@ import string
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import MASK
@@ -43,6 +43,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
+@example(key="oc_live_\\u", before="")
 @given(
     # Keys have this prefix (contract 1). One of digits alone could match the digits of an escape, such as 0000.
     key=st.text(string.ascii_letters + string.digits + string.punctuation, max_size=40).map("oc_live_".__add__),

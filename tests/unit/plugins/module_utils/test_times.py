@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import S
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import (
     format_duration,
     format_iso,
+    format_time_of_day,
     parse_duration,
     parse_time,
     parse_timestamp,
@@ -89,6 +90,11 @@ def test_what_a_user_gives_is_read_strictly(text):
 )
 def test_spans(seconds, text):
     assert format_duration(timedelta(seconds=seconds)) == text
+
+
+def test_a_time_of_day_has_its_date_if_that_is_not_today():
+    assert format_time_of_day(TEN, now=TEN) == "10:00:00 UTC"
+    assert format_time_of_day(TEN, now=TEN + timedelta(hours=14)) == "2026-02-01 10:00:00 UTC"
 
 
 @pytest.mark.parametrize(

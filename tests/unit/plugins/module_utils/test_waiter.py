@@ -6,12 +6,19 @@
 
 from __future__ import annotations
 
+import typing as t
 from itertools import pairwise
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import TransportError, WaitTimeoutError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    ServerError,
+    TransportError,
+    UnauthorizedError,
+    WaitTimeoutError,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_time_of_day
 from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
 from support.sleeper import Sleeper
 
@@ -24,10 +31,21 @@ class Clock(Sleeper):
         self.lines: list[str] = []
         self.progress = Progress(self.lines.append, clock=lambda: self.now, sleep=self.sleep)
 
+    def wait(
+        self,
+        timeout: float,
+        fetch: t.Callable[[float], str],
+        is_done: t.Callable[[str], bool] = lambda _state: False,
+        **options: t.Any,
+    ) -> str:
+        """Waits until web-bot is running; its states are texts."""
+        waiter = Waiter(timeout, self.progress, **options)
+        return waiter.until("stopped", fetch, is_done, lambda state: ("web-bot", state), "running")
 
-def test_the_first_look_is_at_once():
+
+def test_the_first_poll_is_at_once():
     clock = Clock()
-    assert Waiter(300, clock.progress).until(lambda left: "running", lambda seen: True, str, "running") == "running"
+    assert clock.wait(300, lambda left: "running", lambda state: True) == "running"
     assert clock.now == 1000.0
 
 
@@ -35,9 +53,7 @@ def test_polls_back_off_from_two_to_fifteen_seconds():
     clock = Clock()
     times = []
     with pytest.raises(WaitTimeoutError):
-        Waiter(120, clock.progress).until(
-            lambda left: times.append(clock.now) or "busy", lambda seen: False, str, "running"
-        )
+        clock.wait(120, lambda left: times.append(clock.now) or "busy")
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert gaps[0] == pytest.approx(2)
     assert all(later >= earlier - 1e-6 for earlier, later in pairwise(gaps[:-1]))
@@ -49,9 +65,7 @@ def test_few_requests_left_make_polls_rare():
     clock = Clock()
     times = []
     with pytest.raises(WaitTimeoutError):
-        Waiter(40, clock.progress, requests_left=lambda: 3).until(
-            lambda left: times.append(clock.now), lambda seen: False, str, "running"
-        )
+        clock.wait(40, lambda left: times.append(clock.now) or "busy", requests_left=lambda: 3)
     assert [time - 1000 for time in times] == pytest.approx([0, 15, 30, 40])
 
 
@@ -60,38 +74,80 @@ def test_a_timeout_says_what_was_seen_last_and_keeps_it():
     with pytest.raises(
         WaitTimeoutError, match=r"^web-bot: deploying, and not running within 30 s \(wait_timeout\)\.$"
     ) as timeout:
-        Waiter(30, clock.progress).until(lambda left: "web-bot: deploying", lambda seen: False, str, "running")
-    assert timeout.value.last == "web-bot: deploying"
+        clock.wait(30, lambda left: "deploying")
+    assert (timeout.value.kind, timeout.value.cause) == ("timeout", None)
+    assert timeout.value.last_seen.resource == "deploying"
 
 
-def test_every_ten_seconds_a_line_says_what_is_waited_for():
+def test_a_line_every_ten_seconds_says_what_is_waited_for():
     clock = Clock()
     with pytest.raises(WaitTimeoutError):
-        Waiter(35, clock.progress).until(lambda left: "web-bot: deploying", lambda seen: False, str, "running")
+        clock.wait(35, lambda left: "deploying")
     assert clock.lines == [f"web-bot: deploying, {seconds} s of at most 35 s" for seconds in (10, 20, 30)]
 
 
-def test_a_service_that_is_out_of_order_for_a_while_is_asked_again():
+def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
     clock = Clock()
-    answers = iter([TransportError("lost", sent=True), TransportError("lost", sent=True), "running"])
+    refused = TransportError("GET was not sent: …", sent=False, reason="connection refused")
 
-    def read(left: float) -> str:
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def fetch(left: float) -> str:
+        seconds = clock.now - 1000
+        if 12 < seconds < 50:
+            # An attempt that waits for its answer.
+            clock.now += 5
+            raise refused
+        if seconds > 75:
+            raise ServerError("GET", 503, code="maintenance")
+        return "deploying"
 
-    assert Waiter(300, clock.progress).until(read, lambda seen: True, str, "running") == "running"
+    with pytest.raises(WaitTimeoutError) as timeout:
+        clock.wait(100, fetch)
+    lines = [line.removesuffix(" of at most 100 s") for line in clock.lines]
+    assert lines == [
+        "web-bot: deploying, 10 s",
+        "web-bot: no answer for 10 s (connection refused); last seen deploying, 20 s",
+        "web-bot: no answer for 20 s (connection refused); last seen deploying, 30 s",
+        "web-bot: no answer for 30 s (connection refused); last seen deploying, 40 s",
+        "web-bot: no answer for 40 s (connection refused); last seen deploying, 50 s",
+        "web-bot: deploying, 60 s",
+        "web-bot: deploying, 70 s",
+        "web-bot: deploying, 80 s",
+        "web-bot: no answer for 24 s (503 maintenance); last seen deploying, 90 s",
+        "web-bot: no answer for 34 s (503 maintenance); last seen deploying, 100 s",
+    ]
+    last_seen = timeout.value.last_seen
+    assert str(timeout.value) == (
+        "web-bot: no answer for 34 s (503 maintenance); last seen deploying at "
+        f"{format_time_of_day(last_seen.at)}, and not running within 100 s (wait_timeout)."
+    )
+    assert (timeout.value.kind, timeout.value.response.status) == ("unreachable", 503)
+    assert clock.now == pytest.approx(1100)
 
 
-def test_a_service_that_stays_out_of_order_is_told_by_its_fault():
+def test_other_errors_end_the_wait_and_know_what_was_seen_last():
+    clock = Clock()
+    states = iter(["deploying", "starting"])
+
+    def fetch(left: float) -> str:
+        state = next(states, None)
+        if state is None:
+            raise UnauthorizedError("GET", 401, message="revoked")
+        return state
+
+    with pytest.raises(UnauthorizedError) as error:
+        clock.wait(300, fetch)
+    assert error.value.last_seen.condition == "starting"
+    assert error.value.last_seen.at.timestamp() == pytest.approx(clock.progress.now() - 3)
+
+
+def test_a_service_that_never_answers_leaves_what_was_known_before():
     clock = Clock()
 
-    def read(left: float) -> str:
+    def fetch(left: float) -> str:
         raise TransportError("the connection was lost", sent=True)
 
-    with pytest.raises(TransportError, match="the connection was lost"):
-        Waiter(30, clock.progress).until(read, lambda seen: True, str, "running")
+    with pytest.raises(WaitTimeoutError, match=r"no answer for 30 s \(the connection was lost\); last seen stopped at"):
+        clock.wait(30, fetch)
     assert clock.now == pytest.approx(1030)
 
 
@@ -100,13 +156,13 @@ def test_all_waits_of_a_task_share_one_deadline():
     waiter = Waiter(30, clock.progress)
     clock.sleep(25)
     with pytest.raises(WaitTimeoutError):
-        waiter.until(lambda left: "busy", lambda seen: False, str, "running")
+        waiter.until("busy", lambda left: "busy", lambda state: False, lambda state: ("web-bot", state), "running")
     assert clock.now == pytest.approx(1030)
 
 
-def test_no_time_at_all_is_one_look():
+def test_no_time_at_all_is_one_poll():
     clock = Clock()
-    looks = []
+    polls = []
     with pytest.raises(WaitTimeoutError):
-        Waiter(0, clock.progress).until(lambda left: looks.append(left) or "busy", lambda seen: False, str, "running")
-    assert looks == [0]
+        clock.wait(0, lambda left: polls.append(left) or "busy")
+    assert polls == [0]

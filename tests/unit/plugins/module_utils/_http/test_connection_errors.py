@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError, TlsError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.connection_errors import (
@@ -106,3 +109,18 @@ def test_a_connection_that_was_lost_before_it_was_made_has_sent_nothing(error):
     assert not failure.may_have_been_sent
     assert "was not sent" in str(failure)
     assert build_transport_error("GET /x", Connection("h", 30), error).may_have_been_sent
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (NewConnectionError(None, "Failed to establish: [Errno 111] Connection refused"), "connection refused"),
+        (NewConnectionError(None, "Failed to establish: [Errno 113] No route to host"), "no route to host"),
+    ],
+)
+def test_the_reason_in_a_progress_line_is_short(cause, reason):
+    error = requests.exceptions.ConnectionError(SimpleNamespace(reason=cause))
+    assert build_transport_error("GET /x", Connection("h", 30), error).reason == reason
+    assert build_transport_error("GET /x", Connection("h", 30), OSError("reset")).reason == "the connection broke"
+    timeout = build_transport_error("GET /x", Connection("h", 30), requests.exceptions.ReadTimeout())
+    assert timeout.reason == "no complete response within 30 s"

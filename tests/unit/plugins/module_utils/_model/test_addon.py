@@ -38,7 +38,7 @@ def test_how_messages_name_an_add_on():
 
 def test_each_attribute_that_is_not_shown_is_named():
     require_shown({"id": 3, "tier": "eco"}, {"tier": "x", "key": "y"}, ["key"])
-    with pytest.raises(RefusedError, match=r"no attribute teir \(do you mean tier\?\), zzz; it shows id, tier\."):
+    with pytest.raises(RefusedError, match=r"no attribute teir \(did you mean tier\?\), zzz; it shows id, tier\."):
         require_shown({"id": 3, "tier": "eco"}, {"teir": "x", "zzz": "y"}, [])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_results import (
@@ -78,3 +79,8 @@ def test_what_was_done_is_named_beside_what_failed():
 )
 def test_limits_count_what_would_change(limits, excess):
     assert find_excess(plan(ENTRIES, LISTING), limits) == excess
+
+
+def test_a_negative_limit_is_refused():
+    with pytest.raises(SettingsError, match=r"max_deletions is -1, but must be 0 or more\. Nothing was sent\."):
+        Limits(None, -1)

@@ -17,6 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance 
     STATES,
     Action,
     decide,
+    describe_instance,
     is_busy,
     predict,
     summarize,
@@ -190,3 +191,16 @@ def test_which_instance_is_meant(instance_id, name, found):
 def test_what_is_not_clear_is_refused(instance_id, name, words):
     with pytest.raises(ClawHostersError, match=words):
         TWINS.resolve(instance_id, name)
+
+
+@pytest.mark.parametrize(
+    ("instance", "condition"),
+    [
+        ({"status": "running", "health_status": "unhealthy"}, "running, unhealthy"),
+        ({"status": "running", "health_status": "unknown"}, "running, health unknown"),
+        ({"status": "deploying", "health_status": "unknown"}, "deploying"),
+    ],
+)
+def test_health_is_shown_where_it_is_waited_for(instance, condition):
+    assert describe_instance({"name": "web-bot", **instance}, with_health=True) == ("web-bot", condition)
+    assert describe_instance({"name": "web-bot", **instance}) == ("web-bot", instance["status"])

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -20,17 +21,19 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TlsError,
     TransportError,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import InterruptNote
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
     OperationGuard,
     OutcomeUnknownError,
+    explain_recorded,
     not_executed,
     parse_operation_name,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
-    Journal,
     JournalError,
     OperationEvent,
     OperationKey,
+    OperationState,
 )
 
 FREE = "It may be tried again."
@@ -60,9 +63,9 @@ def warnings():
 
 
 @pytest.fixture
-def guard(tmp_path, warnings):
+def guard(place, warnings):
     subject = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
-    return OperationGuard(Journal(str(tmp_path / "state")), subject, warnings.append)
+    return OperationGuard(place.journal(), subject, warnings.append, "the restore of web-bot", InterruptNote(""))
 
 
 def send(guard, sender):
@@ -106,11 +109,10 @@ def test_what_waits_after_a_429_counts_as_not_sent(guard):
     assert guard.state() is None
 
 
-def test_without_a_journal_nothing_goes_out(guard, tmp_path):
-    (tmp_path / "state").mkdir(mode=0o777)
-    (tmp_path / "state").chmod(0o777)
+def test_without_a_journal_nothing_goes_out(guard, place):
+    place.spoil()
     sender = Sender()
-    with pytest.raises(JournalError, match=r"Others can write to .* Nothing was sent\."):
+    with pytest.raises(JournalError, match=r"so the journal is not used.* Nothing was sent\."):
         send(guard, sender)
     assert sender.stats.requests == 0
 
@@ -125,13 +127,12 @@ def test_without_a_journal_nothing_goes_out(guard, tmp_path):
         (OperationEvent.FAILED, "and failed, but"),
     ],
 )
-def test_what_came_of_it_is_told_where_it_can_not_be_written_down(guard, tmp_path, warnings, event, words):
-    (tmp_path / "state").mkdir()
-    (tmp_path / "state").chmod(0o777)
+def test_what_came_of_it_is_told_where_it_can_not_be_written_down(guard, place, warnings, event, words):
+    place.spoil()
     guard.record_event(event)
     (warning,) = warnings
     assert words in warning
-    assert "Others can write to" in warning
+    assert "so the journal is not used" in warning
     assert "othing was sent" not in warning
 
 
@@ -165,3 +166,47 @@ def test_what_was_surely_not_done(error, expected):
     assert not_executed(error, sent=True) is expected
     # What went wrong before anything was sent has done nothing, whatever it is.
     assert not_executed(error, sent=False) is True
+
+
+def test_what_an_interruption_shows_follows_each_step(guard):
+    guard.state()
+    notes = [guard.interrupt_note.text]
+
+    def request(hooks):
+        notes.append(guard.interrupt_note.text)
+        hooks.before_send()
+        notes.append(guard.interrupt_note.text)
+        hooks.on_rejected()
+        notes.append(guard.interrupt_note.text)
+        hooks.before_send()
+        return "done"
+
+    guard.send(Sender(), request, {}, FREE)
+    notes.append(guard.interrupt_note.text)
+    for event in (OperationEvent.ACCEPTED, OperationEvent.COMPLETED):
+        guard.record_event(event)
+        notes.append(guard.interrupt_note.text)
+    at = re.search("accepted at (.*) and", notes[5])[1]
+    assert re.fullmatch("[0-9]{2}:[0-9]{2}:[0-9]{2} UTC", at)
+    nothing = "Nothing was sent for the restore of web-bot."
+    unknown = (
+        "The restore of web-bot may have been sent. Run the same command again: it reads the outcome, and sends "
+        "nothing twice."
+    )
+    accepted = f"The restore of web-bot was accepted at {at} and goes on. Run the same command again to wait for it."
+    assert notes == [nothing, nothing, unknown, nothing, unknown, accepted, "The restore of web-bot has completed."]
+
+
+@pytest.mark.parametrize(
+    ("event", "known"),
+    [
+        (OperationEvent.ACCEPTED, "order 7, sent at 2026-02-01 16:26:03 UTC, is still open"),
+        (OperationEvent.COMPLETED, "order 7, sent at 2026-02-01 16:26:03 UTC, has completed"),
+        (OperationEvent.FAILED, "order 7, sent at 2026-02-01 16:26:03 UTC, has failed"),
+        (OperationEvent.UNCLEAR, "order 7 may have been sent at 2026-02-01 16:26:03 UTC, and its outcome is unknown"),
+        (OperationEvent.INTENDED, "order 7 may have been sent at 2026-02-01 16:26:03 UTC, and its outcome is unknown"),
+    ],
+)
+def test_what_the_journal_holds_is_told_without_the_service(event, known):
+    state = OperationState(event, "2026-02-01T17:26:03.123+01:00", "2026-02-01T16:30:00+00:00", {})
+    assert explain_recorded("order 7", state) == f"This run sent nothing; {known}."

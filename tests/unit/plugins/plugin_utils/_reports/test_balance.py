@@ -101,7 +101,7 @@ def test_no_round_follows_stops_that_are_not_counted_yet(cost, running):
 def test_no_instance_is_tried_twice():
     plan = build_plan(billing(), FLEET, ["bot-3"], 5, [{"cost": 250, "stops": [{"id": "3"}], "stopped": []}])
     assert stopped(plan) == []
-    assert plan.shortfall[0].startswith("That is not enough")
+    assert plan.shortfall[0].startswith("Not enough")
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_less_than_a_day_is_told_in_hours(balance, cost, days, lasts):
 @pytest.mark.parametrize(
     ("order", "days", "line"),
     [
-        (["bot-3"], 10, "That is not enough by 90 Claws a day, or 900 Claws in all."),
-        ([], 10, "That is not enough by 150 Claws a day, or 1500 Claws in all."),
-        ([], 4, "That is not enough."),
+        (["bot-3"], 10, "Not enough: it takes 90 Claws a day less, or 900 Claws more."),
+        ([], 10, "Not enough: it takes 150 Claws a day less, or 1500 Claws more."),
+        ([], 4, "Not enough."),
     ],
 )
 def test_what_is_missing_is_told(order, days, line):

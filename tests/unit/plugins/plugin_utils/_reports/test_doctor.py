@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.doctor import format_findings, format_headline
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._table import format_table
 
 
 def finding(check: str, status: str, found: str, consequence: str = "") -> dict[str, str]:
@@ -27,7 +26,7 @@ FINDINGS = [
 
 def test_the_table() -> None:
     assert format_findings(FINDINGS) == [
-        "STATUS     CHECK            FOUND, AND WHAT FOLLOWS",
+        "STATUS     CHECK            FOUND, AND CONSEQUENCE",
         "failed     key              401 unauthorized. Expected: more. No task",
         "                            works with this key.",
         "unknown    2 checks         not seen. Needs a valid key. That is:",
@@ -38,8 +37,3 @@ def test_the_table() -> None:
     ]
     assert format_headline(FINDINGS) == "1 failed, 3 unknown, 3 ok"
     assert format_findings([])[1:] == []
-
-
-def test_cells_are_wrapped_within_their_columns() -> None:
-    rows = [("a", "one two three"), ("bcdef", ""), ("", "")]
-    assert format_table(rows, (3, 7)) == ["a    one two", "     three", "bcd", "ef", ""]

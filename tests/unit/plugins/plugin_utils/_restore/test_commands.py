@@ -11,14 +11,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
+    DEFAULTS,
+    build_advice,
+    format_command,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
     build_plans,
     match_backups,
     parse_targets,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
-from support.restores import NOW, SETTINGS, WEB, plan
+from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, run
 
 ROLE = Path(__file__).resolve().parents[5] / "roles/restore"
 
@@ -33,20 +37,31 @@ def test_the_defaults_match_the_role():
 
 def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
     def command(status):
-        refused = {"instance": {**WEB, "status": status}, "restore": None, "msg": "Not from here."}
-        run = {
-            "id": "run-1",
-            "began": "2026-02-03T10:00:00+00:00",
-            "targets": parse_targets("web-bot", None),
-            "is_finished": True,
-        }
-        return build_report([], [plan(refused)], SETTINGS, run, NOW)["instances"][0]["command"]
+        return build_report(run(plan(instance={**WEB, "status": status})), history(), NOW)["instances"][0]["command"]
 
     assert command("error").endswith("-e restore_force=true")
     assert (
         command("deploying")
         == "ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot -e restore_incident=INC-1"
     )
+
+
+def test_a_backup_that_is_refused_or_ends_in_an_error_is_followed_by_the_one_before_it():
+    for kind, force in (("backup_refused", False), ("failed", True)):
+        advice = build_advice(kind, plan(), SETTINGS)
+        assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
+        assert advice.changes["restore_backup"] == 11
+        assert ("restore_force" in advice.changes) == force
+        # Limits that only the newer backup meets would refuse the older one.
+        limits = {"restore_max_age": "36h", "restore_before": "2026-02-03"}
+        command = format_command({"restore_instances": ["web-bot"]}, {**SETTINGS, **limits}, advice)
+        assert "restore_max_age" not in command
+        assert "restore_before" not in command
+    assert "restore_backup" not in build_advice("backup_refused", plan(backups=BACKUPS[:1]), SETTINGS).changes
+
+
+def test_no_command_holds_the_confirmation():
+    assert "restore_confirm" not in format_command({}, {**SETTINGS, "restore_confirm": "web-bot"})
 
 
 @pytest.mark.parametrize(
@@ -61,8 +76,7 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
 )
 def test_the_next_command_names_an_instance_as_the_user_did_if_that_needs_no_quoting(names, ids, named_as):
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
-    plans = build_plans(match_backups(parse_targets(names, ids), instances, []), [], SETTINGS, instances, NOW)
     targets = parse_targets(names, ids)
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": targets, "is_finished": True}
-    (verdict,) = build_report([], plans, SETTINGS, run, NOW)["instances"]
+    plans = build_plans(match_backups(targets, instances, []), history(), SETTINGS, instances, NOW)
+    (verdict,) = build_report(run(*plans), history(), NOW)["instances"]
     assert f" -e {named_as} " in verdict["command"]

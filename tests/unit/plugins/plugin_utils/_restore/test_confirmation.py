@@ -15,14 +15,18 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     build_confirmation,
     expected_answer,
+    explain_wrong_answer,
+    format_prompt,
     is_confirmed,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
     build_plans,
     match_backups,
     parse_targets,
+    plan_lines,
+    plan_row,
 )
-from support.restores import BACKUPS, NOW, SETTINGS, WEB
+from support.restores import BACKUPS, NOW, SETTINGS, WEB, history
 
 
 def answer(name, *others, ids=None):
@@ -38,12 +42,7 @@ def build_named_plans(*names, unsent=()):
     backups = [{**BACKUPS[0], "id": 10 + one["id"], "instance_id": one["id"]} for one in instances]
     backups = [one for one in backups if one["instance_id"] not in unsent]
     candidates = match_backups(parse_targets(None, [one["id"] for one in instances]), instances, backups)
-    results = [
-        {"item": vars(one), "instance": one.instance, "backup": one.backup, "restore": {"outcome": "planned"}}
-        for one in candidates
-        if one.backup
-    ]
-    return build_plans(candidates, results, SETTINGS, instances, NOW)
+    return build_plans(candidates, history(), SETTINGS, instances, NOW)
 
 
 @pytest.mark.parametrize("name", ["web-bot", "web bot", "<b>{{ x }}</b>", "B\xfcro", "a,b", "true", "1"])
@@ -72,7 +71,7 @@ def test_a_unique_name_confirms(name):
 def test_a_name_that_is_blank_or_can_not_be_typed_does_not_confirm(name):
     assert answer(name) == "1"
     (plan,) = build_named_plans(name)
-    assert any("Confirm with its id instead: 1." in line for line in plan.lines)
+    assert any("Confirm with its id instead: 1." in line for line in plan_lines(plan, NOW))
     for given_instead in (str(name), str(name).strip(), "", " ", "\u3000", ","):
         assert not is_confirmed(given_instead, [plan])
     assert is_confirmed("1", [plan])
@@ -172,6 +171,26 @@ def test_a_wrong_name_does_not_confirm_even_if_nothing_is_sent():
     plans = build_named_plans("bare-bot", unsent=[1])
     assert is_confirmed("bare-bot", plans)
     assert not is_confirmed("web-bot", plans)
-    nobody = build_plans(match_backups(parse_targets("nobody", None), [WEB], []), [], SETTINGS, [WEB], NOW)
+    nobody = build_plans(match_backups(parse_targets("nobody", None), [WEB], []), history(), SETTINGS, [WEB], NOW)
     assert is_confirmed("nobody", nobody)
     assert not is_confirmed("None", nobody)
+
+
+def test_the_prompt_repeats_the_plan_in_a_line_for_each_and_asks_only_for_what_will_be_overwritten():
+    plans = build_named_plans("web-bot", "bare-bot", "shop-bot", unsent=[2])
+    lines = format_prompt(plans, [plan_row(plan, NOW) for plan in plans]).splitlines()
+    assert lines == [
+        "INSTANCE         STATUS, HEALTH  BACKUP           CHANGES LOST SINCE",
+        "web-bot (id 1)   running         11, 1 d 0 h old  2026-02-02 10:00 UTC",
+        "bare-bot (id 2)  can't be restored",
+        "    It has no usable backup.",
+        "shop-bot (id 3)  running         13, 1 d 0 h old  2026-02-02 10:00 UTC",
+        "",
+        "An empty answer or Ctrl-C sends nothing.",
+        "To overwrite with these backups, type exactly: web-bot,shop-bot",
+    ]
+
+
+def test_a_wrong_answer_is_shown_against_the_right_one_on_one_line():
+    text = explain_wrong_answer("You typed", "web\x1b[2J-bto\n", build_named_plans("web-bot"))
+    assert text == "You typed: web [2J-bto. It must be: web-bot."

@@ -9,8 +9,19 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import match_backups, parse_targets
-from support.restores import BACKUPS, WEB, plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
+    build_plans,
+    format_moment,
+    match_backups,
+    parse_targets,
+    plan_lines,
+)
+from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan
+
+INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
+COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
 
 
 def test_parsing_of_targets():
@@ -43,15 +54,86 @@ def test_the_newest_backup_is_selected_and_an_ambiguous_name_is_an_obstacle():
 
 def test_a_plan_shows_the_data_loss():
     assert plan().sends is True
-    assert "1 d 0 h old" in plan().lines[0]
-    assert plan().lines[1].startswith("DATA LOSS: all changes since 2026-02-02 10:00 UTC")
-    assert plan().older_backup == 11
+    first, loss = plan_lines(plan(), NOW)
+    assert first == "web-bot (id 1), running: restore backup 12, 1 d 0 h old."
+    assert loss.strip().startswith("DATA LOSS: all changes since 2026-02-02 10:00 UTC")
+    assert plan().older_backup == {"id": 11, "taken_at": "2026-02-01T10:00:00+00:00"}
 
 
 def test_the_age_limit_applies_only_to_restores_that_would_be_sent():
     assert plan(restore_max_age="23h").kind == "too_old"
     assert plan(restore_max_age="25h").kind == ""
-    assert plan({"restore": {"outcome": "in_flight", "sent_at": "x"}}, restore_max_age="23h").ready is True
-    unreadable = {"backup": {"id": 12, "created_at": "some day"}}
-    assert plan(unreadable, restore_max_age="23h").kind == "too_old"
-    assert plan(unreadable).kind == ""
+    assert plan(history(INTENDED, ACCEPTED), restore_max_age="23h").ready is True
+
+
+def test_only_unusable_backups_of_the_instance_itself_are_shown():
+    broken = [{**BACKUPS[0], "id": 13, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}]
+    foreign = [{**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}]
+    (note,) = plan(backups=[*BACKUPS, *broken, *foreign]).notes
+    assert note == "1 backup left out: id 13 (its status is failed). The newest usable is 12."
+    assert plan(backups=[*BACKUPS, *foreign]).notes == []
+    none = plan(backups=broken)
+    assert none.kind == "no_backup"
+    assert none.message == "It has no usable backup. 1 backup left out: id 13 (its status is failed)."
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "outcome", "kind"),
+    [
+        ((INTENDED, COMPLETED), "running", "completed", ""),
+        ((INTENDED, ACCEPTED), "running", "in_flight", ""),
+        ((INTENDED, FAILED), "error", "failed", "failed"),
+        ((INTENDED,), "running", "unknown", "unknown"),
+        ((INTENDED, UNCLEAR), "running", "unknown", "unknown"),
+        # It is busy, so the restore has begun.
+        ((INTENDED, UNCLEAR), "deploying", "in_flight", ""),
+    ],
+)
+def test_a_run_continues_what_the_journal_holds_of_its_incident(events, status, outcome, kind):
+    past = history(*events)
+    continued = plan(past, {**WEB, "status": status})
+    assert (continued.outcome, continued.kind, continued.sends) == (outcome, kind, False)
+    assert continued.backup["id"] == 12
+    forced = plan(past, {**WEB, "status": status}, restore_force=True)
+    assert forced.sends is True
+    assert "This incident already has a restore, sent at 2026-02-03 08:00 UTC" in "".join(forced.notes)
+
+
+def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
+    past = history(INTENDED, COMPLETED, backup_id=9, taken_at="2026-01-30T10:00:00+00:00")
+    assert plan(past).backup == {"id": 9, "taken_at": "2026-01-30T10:00:00+00:00"}
+    (candidate,) = match_backups(parse_targets("web-bot", None), [WEB], BACKUPS)
+    candidate.is_given = True
+    (given,) = build_plans([candidate], past, SETTINGS, [WEB], NOW)
+    assert given.notes == ["Backup 12 needs another restore_incident: this one has used backup 9."]
+    assert plan(past).notes == []
+
+
+@pytest.mark.parametrize(
+    ("events", "note"),
+    [
+        ((INTENDED, COMPLETED), "Restored 1 h 55 min ago for inc-1."),
+        ((INTENDED, ACCEPTED), "A restore for inc-1 was accepted at 08:00 UTC, and its end was not seen."),
+        ((INTENDED, FAILED), "A restore for inc-1, sent at 08:00 UTC, failed."),
+        ((INTENDED,), "A restore for inc-1 was to be sent at 08:00 UTC, and its outcome is unknown."),
+    ],
+)
+def test_a_plan_knows_restores_for_other_incidents(events, note):
+    past = history(*events, incident="inc-1")
+    assert plan(past).notes == [note]
+    assert plan(past).sends is True
+    assert plan(history(*events, incident="inc-1", instance_id=2)).notes == []
+
+
+def test_another_incident_that_keeps_the_instance_busy_is_an_obstacle_without_advice_to_force():
+    busy = plan(history(INTENDED, ACCEPTED, incident="INC-T"), {**WEB, "status": "deploying"})
+    assert (busy.kind, busy.message) == ("not_now", "A restore for INC-T is under way since 08:00 UTC")
+    advice = build_advice(busy.kind, busy, SETTINGS)
+    assert "restore_force" not in advice.changes
+    assert advice.text.startswith("Wait until")
+
+
+def test_a_time_has_its_date_if_that_is_not_today():
+    assert format_moment("2026-02-03T16:26:10+00:00", NOW) == "16:26 UTC"
+    assert format_moment("2026-02-03T00:26:10+02:00", NOW) == "2026-02-02 22:26 UTC"
+    assert format_moment(None, NOW) == "an unknown time"

@@ -6,94 +6,130 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import Run
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import (
+    build_head,
     format_record,
     parse_record,
     put_run,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report, build_step
-from support.restores import NOW, SETTINGS, plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
+from support.restores import NOW, history, plan, run
 
+INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
 SENT = {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z", "completed_at": "2026-02-03T08:05:00Z"}
 
 
-def build_restored_report(restores, changed):
+def build_restored_report(changed):
     """Returns the report of a run with one instance per entry of ``changed``: True if this run restored it."""
-    plans = [replace(plan({"restore": restores}), label=f"bot-{number}") for number in range(len(changed))]
-    steps = []
+    plans = [replace(plan(history(INTENDED, COMPLETED)), label=f"bot-{number}") for number in range(len(changed))]
+    finished = run(*plans)
     for one, new in zip(plans, changed, strict=True):
-        steps.append(
-            build_step({"changed": new, "restore": restores}, steps, NOW, step="restore", instance_label=one.label)
-        )
-        steps.append(build_step({}, steps, NOW, step="healthy", instance_label=one.label))
-    run = {
-        "id": "run-1",
-        "began": "2026-02-03T10:00:00+00:00",
-        "targets": parse_targets("web-bot", None),
-        "is_finished": True,
-    }
-    return build_report(steps, plans, SETTINGS, run, NOW)
+        finished.add_step("restore", "", NOW, instance=one.label, ok=True, message="", changed=new, **SENT)
+        finished.add_step("healthy", "", NOW, instance=one.label, ok=True, message="")
+    return build_report(finished, history(), NOW)
+
+
+def stop(kind, past=None, *plans):
+    """Returns the result for web-bot of a run that failed as a whole."""
+    stopped = run(*plans)
+    stopped.add_step("service", "", NOW, ok=False, message="A fault.", kind=kind)
+    (verdict,) = build_report(stopped, past or history(), NOW)["instances"]
+    return verdict
 
 
 def test_check_mode_counts_the_restores_that_would_be_sent():
-    run = {
-        "id": "run-1",
-        "began": "2026-02-03T10:00:00+00:00",
-        "targets": parse_targets("web-bot", None),
-        "is_finished": True,
-        "check": True,
-    }
-    assert build_report([], [plan()], SETTINGS, run, NOW)["headline"] == "1 of 1 instance would be restored"
-    assert (
-        build_report([], [plan({"restore": SENT})], SETTINGS, run, NOW)["headline"]
-        == "0 of 1 instance would be restored"
-    )
+    planned = build_report(run(plan(), check=True), history(), NOW)
+    assert planned["headline"] == "1 of 1 instance would be restored"
+    again = build_report(run(plan(history(INTENDED, COMPLETED)), check=True), history(), NOW)
+    assert again["headline"] == "0 of 1 instance would be restored"
 
 
 def test_a_step_begins_when_the_previous_step_ended():
-    first = build_step({}, [], NOW, step="service", began="2026-02-03T09:59:58.000+00:00")
-    second = build_step(
-        {"failed": True, "msg": "No\nway", "error": {"status": 401, "request_id": "r-1"}}, [first], NOW, step="key"
-    )
+    one = run()
+    one.began_at = "2026-02-03T09:59:58.000+00:00"
+    first = one.add_step("service", "", NOW, ok=True, message="")
+    second = one.add_step("key", "", NOW, ok=False, message="No way", request_id="r-1", kind="bad_key")
     assert first.seconds == 2
     assert second.began_at == first.ended_at
-    assert (second.ok, second.message, second.request_id) == (False, "No way", "r-1")
+    recorded = build_report(one, history(), NOW)["steps"][1]
+    assert (recorded["ok"], recorded["message"], recorded["request_id"]) == (False, "No way", "r-1")
+    assert "kind" not in recorded
+    assert Run.from_dict(json.loads(json.dumps(one.to_dict()))) == one
 
 
 def test_a_run_without_the_check_of_the_address_is_interrupted():
-    settings = {**SETTINGS, "restore_http_check": True}
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": [], "is_finished": True}
-    steps = []
-    for name, ok in (("restore", True), ("healthy", True), (None, False)):
-        label = plan().label if ok else None
-        steps.append(
-            build_step({"changed": ok, "failed": not ok, "msg": "A fault"}, steps, NOW, step=name, instance_label=label)
-        )
-    result = build_report(steps, [plan()], settings, run, NOW)
+    broken = run(plan(), restore_http_check=True)
+    for name in ("restore", "healthy"):
+        broken.add_step(name, "", NOW, instance=plan().label, ok=True, message="", changed=True)
+    broken.add_step("run", "", NOW, ok=False, message="A fault", kind="interrupted")
+    result = build_report(broken, history(), NOW)
     assert result["outcome"] == "failed"
     assert [one["kind"] for one in result["instances"]] == ["interrupted"]
 
 
 def test_the_report_shows_restores_of_earlier_runs():
-    result = build_restored_report(SENT, [False])
-    assert result["headline"] == "1 instance already restored; no restore was sent"
-    assert result["screen"] == [
-        (
-            "bot-0: Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. "
-            "This run sent no restore. The instance is running and healthy."
-        )
-    ]
-    assert result["instances"][0]["tag"] == "restored already"
-    assert build_restored_report(SENT, [True])["headline"] == "1 instance restored and healthy"
-    mixed = build_restored_report(SENT, [True, False])
+    result = build_restored_report([False])
+    assert result["headline"] == "1 instance already restored; this run sent no restore"
+    (instance,) = result["instances"]
+    assert instance["state"] == (
+        "Already restored, sent at 2026-02-03 08:00 UTC, completed at 2026-02-03 08:05 UTC. This run sent no restore. "
+        "The instance is running and healthy."
+    )
+    assert instance["tag"] == "restored already"
+    assert build_restored_report([True])["headline"] == "1 instance restored and healthy"
+    mixed = build_restored_report([True, False])
     assert mixed["headline"] == "2 instances restored and healthy, 1 of them by an earlier run"
     assert [one["tag"] for one in mixed["instances"]] == ["restored", "restored already"]
-    assert "already restored for this incident, sent at 2026-02-03 08:00 UTC" in plan({"restore": SENT}).lines[0]
+
+
+@pytest.mark.parametrize("kind", ["service_down", "bad_key", "not_planned"])
+def test_a_run_that_stops_says_what_an_earlier_one_has_sent(kind):
+    assert "; nothing was sent. A fault." in stop(kind)["state"]
+    sent = history(INTENDED, ACCEPTED, instance_name="web-bot")
+    assert ". This run sent nothing; the restore sent at 08:00 UTC is still open. A fault." in stop(kind, sent)["state"]
+    done = history(INTENDED, COMPLETED, instance_name="web-bot")
+    assert "the restore sent at 08:00 UTC was completed at 08:05 UTC." in stop(kind, done)["state"]
+    unclear = history(INTENDED, instance_name="web-bot")
+    assert "it is unknown whether the restore of 08:00 UTC was carried out." in stop(kind, unclear)["state"]
+    other = history(INTENDED, ACCEPTED, instance_name="shop-bot")
+    assert "; nothing was sent." in stop(kind, other)["state"]
+
+
+def test_each_failure_has_a_command_that_covers_no_other():
+    wanted = [plan(), replace(plan(backups=[]), label="bare-bot (id 2)")]
+    stopped = run(*wanted)
+    stopped.targets = [{"name": "web-bot", "id": None}, {"name": "bare-bot", "id": None}]
+    stopped.add_step("confirm", "", NOW, ok=False, message="", kind="not_confirmed")
+    commands = [one["command"] for one in build_report(stopped, history(), NOW)["instances"]]
+    assert "restore_instances=web-bot -e" in commands[0]
+    assert commands[1].endswith("--check")
+
+
+def build_result(number, outcome="ok", kind=""):
+    return {"id": number, "name": f"bot-{number}", "outcome": outcome, "kind": kind}
+
+
+def test_the_head_of_the_page_covers_all_runs_of_the_incident():
+    first = {"headline": "1 instance restored and healthy", "instances": [build_result(1)]}
+    second = {"headline": "1 instance restored and healthy", "instances": [build_result(2)]}
+    assert build_head([first], first) == first
+    both = build_head([first, second], second)
+    assert both["headline"] == "2 instances restored and healthy"
+    assert [one["id"] for one in both["instances"]] == [1, 2]
+    nothing_new = {"headline": "0 of 1", "instances": [{**build_result(None, "failed", "bad_key"), "name": "bot-1"}]}
+    assert build_head([first, nothing_new], nothing_new)["instances"] == [build_result(1)]
+    failed = {"headline": "0 of 1", "instances": [build_result(2, "failed", "not_healthy")]}
+    assert build_head([first, second, failed], failed)["headline"] == "1 of 2 instances restored"
+    unknown_id = {"headline": "", "instances": [{**build_result(None, "failed", "bad_key"), "name": "bot-2"}]}
+    assert build_head([unknown_id, second], second) == second
+    assert build_head([{"steps": []}, {**first, "check_mode": True}, second], second) == second
 
 
 RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": [{"step": "plan"}]}
@@ -129,25 +165,24 @@ def test_a_run_replaces_only_its_own_earlier_version():
 
 
 @pytest.mark.parametrize(
-    ("restores", "known"),
+    ("past", "known"),
     [
-        ({"outcome": "planned"}, "This run did not record whether the restore of backup 12 was sent."),
+        ((), "This run did not record whether the restore of backup 12 was sent."),
         (
-            {"outcome": "in_flight", "sent_at": "2026-02-03T08:00:00Z"},
-            "A restore of backup 12, sent at 2026-02-03T08:00:00Z, was in progress; its end was not observed.",
+            (INTENDED, ACCEPTED),
+            "A restore of backup 12, sent at 2026-02-03T08:00:00+00:00, was in progress; its end was not observed.",
         ),
         (
-            {"outcome": "completed", "sent_at": "2026-02-03T08:00:00Z"},
+            (INTENDED, COMPLETED),
             (
-                "Backup 12 was restored by an earlier run, sent at 2026-02-03 08:00 UTC; "
-                "this run did not yet check the instance."
+                "Backup 12 was restored by an earlier run, sent at 2026-02-03 08:00 UTC, completed at "
+                "2026-02-03 08:05 UTC; this run did not yet check the instance."
             ),
         ),
     ],
 )
-def test_an_unfinished_run_claims_only_what_it_observed(restores, known):
-    run = {"id": "run-1", "began": "2026-02-03T10:00:00+00:00", "targets": parse_targets("web-bot", None)}
-    so_far = build_report([], [plan({"restore": restores})], SETTINGS, run, NOW)
+def test_an_unfinished_run_claims_only_what_it_observed(past, known):
+    so_far = build_report(run(plan(history(*past))), history(), NOW, is_finished=False)
     assert so_far["outcome"] == "unfinished"
     assert so_far["headline"].startswith("0 of 1 instance restored so far")
     (verdict,) = so_far["instances"]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 
@@ -22,17 +23,17 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.fi
     unknown,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.observations import (
+    LocalEnvironment,
     Observations,
     Reply,
     ResponseHeaders,
-    ThisSide,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.service_checks import reset_form
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.service_checks import reset_format
 
 INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
 
 
-def judge(name: str, seen: Observations) -> tuple[str, str]:
+def run_check(name: str, seen: Observations) -> tuple[str, str]:
     """Returns status and text of one finding."""
     (check,) = [check for check in ALL_CHECKS if check.name == name]
     finding = check.run(seen).as_dict()
@@ -52,12 +53,12 @@ def test_names_are_unique_and_every_check_says_what_it_expects() -> None:
 def test_nothing_seen_is_unknown_for_each_check_of_the_service() -> None:
     findings = run_checks(ALL_CHECKS, Observations())
     local = {"key_prefix", "redirects", "versions", "state", "journal", "proxies", "api"}
-    assert {finding.check.name for finding in findings if finding.verdict.status != "unknown"} <= local
+    assert {finding.check.name for finding in findings if finding.result.status != "unknown"} <= local
 
 
 def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None:
-    verdicts = [ok(""), unknown("", "Needs."), tolerated("", ""), different("", ""), failed("", "")]
-    checks = [Check(str(number), "x", lambda _seen, one=verdict: one) for number, verdict in enumerate(verdicts)]
+    results = [ok(""), unknown("", "Needs."), tolerated("", ""), different("", ""), failed("", "")]
+    checks = [Check(str(number), "x", lambda _seen, one=result: one) for number, result in enumerate(results)]
     findings = run_checks(checks, Observations())
     assert [finding.check.name for finding in findings] == ["4", "3", "2", "1", "0"]
 
@@ -69,7 +70,7 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
     [
         ("status", "hibernating", "statuses", ("different", "further ones: hibernating")),
         ("status", "Web Bot", "statuses", ("different", "further ones: not shown, since they are no plain words")),
-        ("health_status", "poorly", "health_words", ("different", "further ones: poorly")),
+        ("health_status", "poorly", "health_statuses", ("different", "further ones: poorly")),
         ("tier", "giant", "tiers", ("different", "further ones: giant")),
         (
             "billing_mode",
@@ -82,12 +83,12 @@ def test_the_worst_come_first_and_only_what_matters_makes_it_unhealthy() -> None
         ("ip_address", "acme.example", "addresses", ("different", "no address")),
         ("ip_address", None, "addresses", ("unknown", "null in all of them")),
         ("id", "f3b1-uuid", "ids", ("different", "texts that are no numbers")),
-        ("created_at", 1770000000, "times", ("different", "another form")),
+        ("created_at", 1770000000, "times", ("different", "another format")),
         ("created_at", "yesterday", "times", ("different", "unreadable")),
     ],
 )
 def test_a_value_of_an_instance(field: str, value: object, check: str, found: tuple[str, str]) -> None:
-    assert judge(check, listing("instances", {**INSTANCE, field: value})) == found
+    assert run_check(check, listing("instances", {**INSTANCE, field: value})) == found
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_a_value_of_an_instance(field: str, value: object, check: str, found: tu
     ],
 )
 def test_flags(flags: dict[str, t.Any], found: tuple[str, str]) -> None:
-    assert judge("flags", Observations({"instance": Reply("", {**INSTANCE, **flags})})) == found
+    assert run_check("flags", Observations({"instance": Reply("", {**INSTANCE, **flags})})) == found
 
 
 ALPHA, BETA = ({"id": number, "instance_id": number, "created_at": "2026-02-01T10:00:00Z"} for number in (1, 2))
@@ -112,6 +113,11 @@ ALPHA, BETA = ({"id": number, "instance_id": number, "created_at": "2026-02-01T1
     [
         (Reply(data=[ALPHA]), ("different", "instance_id is honoured")),
         (Reply(data=[ALPHA, BETA]), ("ok", "instance_id is ignored")),
+        (Reply(data=[ALPHA, BETA], pagination={"total_count": 9}), ("ok", "instance_id is ignored")),
+        (
+            Reply(data=[ALPHA, BETA], pagination={"total_count": 8}),
+            ("different", "instance_id shortens the list, and lets some others in"),
+        ),
         (Reply(data=[]), ("different", "instance_id empties the list")),
         (Reply(problem="422", status=422), ("ok", "instance_id is refused with 422")),
         (Reply(problem="500", status=500), ("unknown", "not seen")),
@@ -119,9 +125,10 @@ ALPHA, BETA = ({"id": number, "instance_id": number, "created_at": "2026-02-01T1
 )
 def test_the_filter_of_backups(answer: Reply, found: tuple[str, str]) -> None:
     seen = listing("backups", ALPHA, BETA)
+    seen.replies["backups"] = replace(seen.reply("backups"), pagination=answer.pagination and {"total_count": 9})
     seen.replies["backups_of_instance"] = answer
     seen.filtered_by = "1"
-    assert judge("backup_filter", seen) == found
+    assert run_check("backup_filter", seen) == found
 
 
 @pytest.mark.parametrize(
@@ -135,15 +142,15 @@ def test_the_filter_of_backups(answer: Reply, found: tuple[str, str]) -> None:
     ],
 )
 def test_the_statuses_of_backups(status: object, found: tuple[str, str]) -> None:
-    assert judge("backup_statuses", listing("backups", {**ALPHA, "status": status})) == found
+    assert run_check("backup_statuses", listing("backups", {**ALPHA, "status": status})) == found
 
 
 def test_pages_that_are_empty_or_cut() -> None:
     first = [{**INSTANCE, "id": number} for number in range(1, 26)]
-    assert judge("pagination", listing("instances", *first))[1] == "none, and exactly 25 instances"
+    assert run_check("pagination", listing("instances", *first))[1] == "none, and exactly 25 instances"
     seen = listing("instances", *first, total_pages=2, total_count=30)
     seen.replies["instances_page_2"] = Reply(data=[])
-    assert judge("pagination", seen) == ("different", "page 2 is empty")
+    assert run_check("pagination", seen) == ("different", "page 2 is empty")
 
 
 @pytest.mark.parametrize(
@@ -160,12 +167,12 @@ def test_pages_that_are_empty_or_cut() -> None:
     ],
 )
 def test_the_forms_of_reset(text: str | None, number: float | None, form: str) -> None:
-    assert reset_form(ResponseHeaders(reset_text=text, reset=number, server_now=1770000000.5)) == form
+    assert reset_format(ResponseHeaders(reset_text=text, reset=number, server_now=1770000000.5)) == form
 
 
 def test_old_versions_and_a_proxy() -> None:
     versions = {"Python": "3.11.2", "ansible-core": "2.17.9", "requests": "2.28.0", "urllib3": "unknown"}
-    seen = Observations(here=ThisSide(versions=versions, proxies=("https_proxy is set",), is_proxied=True))
+    seen = Observations(local=LocalEnvironment(versions=versions, proxies=("https_proxy is set",), is_proxied=True))
     (check,) = [check for check in ALL_CHECKS if check.name == "versions"]
-    assert check.run(seen).verdict.consequence == "Update ansible-core, urllib3: older versions are not tested."
-    assert judge("proxies", seen) == ("different", "https_proxy is set")
+    assert check.run(seen).result.consequence == "Update ansible-core, urllib3: older versions are not tested."
+    assert run_check("proxies", seen) == ("different", "https_proxy is set")

@@ -18,9 +18,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.sh
     UNNAMED,
     WORD_FIELDS,
     describe_fields,
-    describe_type,
     plain_words,
-    time_form,
+    time_format,
+    type_name,
 )
 
 markers = st.integers(10**9, 10**12).map(lambda number: f"m{number}")
@@ -72,7 +72,7 @@ def test_no_value_and_no_key_inside_a_field_shows(items: list[dict[str, t.Any]],
     ],
 )
 def test_types(value: object, kind: str) -> None:
-    assert describe_type(value) == kind
+    assert type_name(value) == kind
 
 
 def test_the_fields_of_several_objects() -> None:
@@ -108,4 +108,4 @@ def test_only_plain_words_show() -> None:
     ],
 )
 def test_the_forms_of_times(text: object, form: str) -> None:
-    assert time_form(text) == form
+    assert time_format(text) == form

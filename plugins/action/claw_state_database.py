@@ -1,0 +1,16 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Action plugin of claw_state_database: runs the module on the controller (interface 1a)."""
+
+from __future__ import annotations
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_state_database
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import ControllerAction
+
+
+class ActionModule(ControllerAction):
+    """Runs claw_state_database."""
+
+    MODULE = claw_state_database

@@ -1,0 +1,59 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Lists the restores and purchases of the journal (interface 3, ``claw_journal_info``)."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict
+
+from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
+from .._state.store import Holder
+
+OUTCOMES = {
+    OperationEvent.INTENDED: "unknown",
+    OperationEvent.ACCEPTED: "in_flight",
+    OperationEvent.UNCLEAR: "unknown",
+    OperationEvent.COMPLETED: "completed",
+    OperationEvent.FAILED: "failed",
+}
+
+
+def list_operations(
+    journal: Journal, incident: str | None, order: str | None, instance_id: int | None
+) -> list[dict[str, t.Any]]:
+    """Returns the operations, newest first; with a name or an instance only those. Raises JournalError."""
+    names = {"restore": incident, "purchase": order}
+    has_name = incident is not None or order is not None
+
+    def is_wanted(key: OperationKey) -> bool:
+        if has_name and key.name != (names.get(key.kind) or "").strip():
+            return False
+        return instance_id in (None, _parse_id(key.instance_id))
+
+    operations = [(key, state) for key, state in journal.read_states().items() if is_wanted(key)]
+    holders = journal.read_holders() if operations else {}
+    operations.sort(key=lambda operation: operation[1].sent_at, reverse=True)
+    return [_describe(key, state, holders.get(key.digest)) for key, state in operations]
+
+
+def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -> dict[str, t.Any]:
+    outcome = OUTCOMES[state.event]
+    if holder and state.event is OperationEvent.INTENDED:
+        outcome = "in_flight"  # its run is about to send it, or waits for the response
+    return {
+        **key.as_dict(),
+        "instance_id": _parse_id(key.instance_id),
+        "outcome": outcome,
+        "sent_at": state.sent_at,
+        "completed_at": state.completed_at,
+        "holder": holder and {name: value for name, value in asdict(holder).items() if name != "operation"},
+        "backup_id": state.notes.get("backup_id"),
+        "package_id": state.notes.get("package_id"),
+    }
+
+
+def _parse_id(text: str | None) -> int | str | None:
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else text

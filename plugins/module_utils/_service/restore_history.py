@@ -1,0 +1,86 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the journal says about the restores of instances, for one incident and for others. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, normalize_url
+
+OUTCOMES = {
+    OperationEvent.INTENDED: "unknown",
+    OperationEvent.UNCLEAR: "unknown",
+    OperationEvent.ACCEPTED: "in_flight",
+    OperationEvent.COMPLETED: "completed",
+    OperationEvent.FAILED: "failed",
+}
+"""Outcome of a restore by the last event in the journal."""
+
+
+class EarlierRestore(t.NamedTuple):
+    """A restore for another incident."""
+
+    incident: str
+    state: OperationState
+
+
+@dataclass(frozen=True)
+class RestoreHistory:
+    """The restores that the journal holds for ``service``. Without ``states`` nothing is known."""
+
+    service: str
+    incident: str
+    states: t.Mapping[OperationKey, OperationState] = field(default_factory=dict)
+
+    def find_own(self, instance_id: object = None, name: object = None) -> OperationState | None:
+        """Returns the restore of an instance for this incident.
+
+        Without an id it is the newest restore of an instance that had this name.
+        """
+        own = {
+            key.instance_id: state
+            for key, state in self._restores()
+            if key.name == self.incident
+            and (instance_id is not None or (name is not None and state.notes.get("instance_name") == name))
+        }
+        if instance_id is not None:
+            return own.get(str(instance_id))
+        return max(own.values(), key=lambda state: state.sent_at, default=None)
+
+    def find_others(self, instance_id: object, since: datetime) -> list[EarlierRestore]:
+        """Returns the restores of an instance for other incidents since a time, newest first."""
+        others = [
+            EarlierRestore(key.name, state)
+            for key, state in self._restores()
+            if key.name != self.incident
+            and key.instance_id == str(instance_id)
+            and datetime.fromisoformat(state.at) >= since
+        ]
+        return sorted(others, key=lambda other: other.state.at, reverse=True)
+
+    def _restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:
+        service = normalize_url(self.service)
+        return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))
+
+
+def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str, since: str) -> set[str]:
+    """Returns the ids of the instances whose restore for the incident was refused last, since a time in ISO 8601.
+
+    A refused attempt is no part of the state of an operation: nothing was done.
+    """
+    last: dict[str, JournalEntry] = {}
+    for entry in entries:
+        identity = (entry["kind"], normalize_url(str(entry["service"])), entry["name"])
+        if identity == ("restore", normalize_url(service), incident):
+            last[str(entry["instance_id"])] = entry
+    return {
+        instance_id
+        for instance_id, entry in last.items()
+        if entry["event"] == OperationEvent.REFUSED.value
+        and datetime.fromisoformat(entry["at"]) >= datetime.fromisoformat(since)
+    }

@@ -1,0 +1,232 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""A session with the database: opened at its first use, and given up where an answer does not come in time.
+
+Messages hold nothing of the driver's own, which may contain the connection string: only the SQLSTATE.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import typing as t
+
+from .postgres_connection import HOLDER_TIMEOUT, TIMEOUT, load_psycopg, parse_connection
+from .store import StoreError
+
+UNREACHABLE_ADVICE = "Check state_database and the server"
+SCHEMA_ADVICE = "An administrator must run clawhosters.cloud.claw_state_database"
+
+_SETTINGS = f"""
+SET synchronous_commit = on;
+SET statement_timeout = '{TIMEOUT}s';
+SET idle_in_transaction_session_timeout = '{TIMEOUT}s';
+SET tcp_keepalives_idle = 10;
+SET tcp_keepalives_interval = 5;
+SET tcp_keepalives_count = 3;
+SET tcp_user_timeout = {HOLDER_TIMEOUT * 1000};
+"""
+_REFUSALS = {
+    "root certificate file": "no sslrootcert is set, so the server's certificate can't be verified",
+    "certificate": "the server's certificate is not trusted, or is for another name",
+    "does not support SSL": "the server has no TLS",
+    "authentication failed": "the server rejects the user or the password",
+    "no password supplied": "the server asks for a password",
+    "pg_hba.conf": "the server does not accept this user, database or address",
+    "read-only": "the server is a standby, which can't be written to",
+    "too many": "the server has no connection left",
+    "remaining connection slots": "the server has no connection left",
+    "does not exist": "the database or the user does not exist",
+    "could not translate host name": "the host is unknown",
+    "Connection refused": "nobody listens there",
+    "timeout": f"no connection within {TIMEOUT} s",
+    "service": "its service is not defined",
+}
+"""Parts of messages of libpq and the server, and what is said instead. The first that fits counts."""
+
+Rows: t.TypeAlias = "list[tuple[t.Any, ...]]"
+
+
+class UnreachableError(StoreError):
+    """There is no connection, or no answer in time."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"state_database can't be reached ({reason})", UNREACHABLE_ADVICE)
+
+
+class StatementError(StoreError):
+    """The server rejected a statement. ``sqlstate`` is its code."""
+
+    def __init__(self, reason: str, advice: str, sqlstate: str | None) -> None:
+        super().__init__(reason, advice)
+        self.sqlstate = sqlstate
+
+
+class Session:
+    """A session of this process with the database that ``connection`` names.
+
+    Threads share it: whoever needs more than one statement takes ``lock``.
+    """
+
+    def __init__(self, connection: str) -> None:
+        self._params = parse_connection(connection)
+        self._psycopg = load_psycopg()
+        self._connection: t.Any = None
+        self._process = 0
+        self._notices: list[str] = []
+        self.lock = threading.RLock()
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None and self._process == os.getpid()
+
+    @property
+    def backend(self) -> int:
+        """Number of the server's process."""
+        return self._connection.info.backend_pid
+
+    def execute(self, statements: str, params: t.Mapping[str, object] | None = None) -> Rows:
+        """Runs statements in one round trip, and returns the rows of the last one that has any.
+
+        Raises UnreachableError or StatementError. An unknown outcome is an UnreachableError.
+        """
+        with self.lock:
+            if not self.is_open:
+                self._open()
+            return self._run(statements, params)
+
+    def execute_durably(self, statements: str, params: t.Mapping[str, object] | None = None) -> Rows:
+        """Like ``execute``, and raises a StatementError for a change that no synchronous standby has confirmed."""
+        with self.lock:
+            self._notices.clear()
+            rows = self.execute(statements, params)
+            if "01000" in self._notices:
+                raise StatementError(
+                    "a standby of state_database has not confirmed the change", UNREACHABLE_ADVICE, "01000"
+                )
+            return rows
+
+    def close(self) -> None:
+        """Ends the session; a later use opens it again."""
+        with self.lock:
+            if self.is_open:
+                with contextlib.suppress(self._psycopg.Error):
+                    self._connection.close()
+            self._connection = None
+
+    def _open(self) -> None:
+        self._connection = None  # after a fork, the session belongs to the parent
+
+        def connect() -> t.Any:
+            return self._psycopg.connect(
+                **self._params,
+                autocommit=True,
+                prepare_threshold=None,
+                cursor_factory=self._psycopg.ClientCursor,
+            )
+
+        try:
+            connection = _call_in_time(connect)
+        except self._psycopg.Error as error:
+            raise UnreachableError(_explain_refusal(str(error))) from None
+        except _NoAnswerError:
+            raise UnreachableError(f"no connection within {TIMEOUT} s") from None
+        self._connection, self._process = connection, os.getpid()
+        connection.add_notice_handler(lambda notice: self._notices.append(notice.sqlstate or ""))
+        try:
+            # A pooler may give each transaction another session, which strands locks and settings: ask before any.
+            if self._run("SELECT pg_backend_pid()", None) != [(connection.info.backend_pid,)]:
+                raise StoreError(
+                    "state_database goes through a connection pooler, which does not keep locks",
+                    "Name the server itself",
+                )
+            self._run(_SETTINGS, None)
+        except StoreError:
+            self.close()
+            raise
+
+    def _run(self, statements: str, params: t.Mapping[str, object] | None) -> Rows:
+        connection = self._connection
+        try:
+            return _call_in_time(lambda: _fetch(connection, statements, params))
+        except _NoAnswerError:
+            self._abandon()
+            raise UnreachableError(f"no answer within {TIMEOUT} s") from None
+        except self._psycopg.Error as error:
+            if connection.closed or connection.broken:
+                self._abandon()
+                raise UnreachableError("the connection was lost") from None
+            if connection.info.transaction_status:
+                try:
+                    _call_in_time(lambda: connection.execute("ROLLBACK"))
+                except (self._psycopg.Error, _NoAnswerError):
+                    self._abandon()
+            raise _explain_error(error.sqlstate) from None
+
+    def _abandon(self) -> None:
+        """Gives up the connection. A thread that still waits for an answer gets an error."""
+        connection, self._connection = self._connection, None
+        with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+            duplicate.shutdown(socket.SHUT_RDWR)
+
+
+class _NoAnswerError(Exception):
+    """The call has not ended in time."""
+
+
+T = t.TypeVar("T")
+
+
+def _call_in_time(function: t.Callable[[], T]) -> T:
+    """Returns the result of ``function``. Raises _NoAnswerError after TIMEOUT; the call then goes on in its thread.
+
+    Neither libpq nor psycopg limits the time of a name lookup, or of an answer that a proxy holds back.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="clawhosters-database", daemon=True)
+    thread.start()
+    thread.join(TIMEOUT)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise _NoAnswerError
+    return results[0]
+
+
+def _fetch(connection: t.Any, statements: str, params: t.Mapping[str, object] | None) -> Rows:
+    cursor = connection.execute(statements, params)
+    rows: Rows = []
+    while True:
+        if cursor.description:
+            rows = cursor.fetchall()
+        if not cursor.nextset():
+            return rows
+
+
+def _explain_refusal(message: str) -> str:
+    return next((reason for part, reason in _REFUSALS.items() if part in message), "no connection")
+
+
+def _explain_error(sqlstate: str | None) -> StoreError:
+    """Returns the error for the code of the server (PostgreSQL, appendix A)."""
+    code = sqlstate or ""
+    if code in ("42P01", "3F000", "42703"):
+        return StatementError("state_database has no schema of this collection", SCHEMA_ADVICE, code)
+    if code == "42501":
+        return StatementError("state_database does not grant what is needed", SCHEMA_ADVICE, code)
+    if code == "57014":
+        return UnreachableError(f"no answer within {TIMEOUT} s")
+    return StatementError(f"state_database can't be used (SQLSTATE {code or 'unknown'})", UNREACHABLE_ADVICE, code)

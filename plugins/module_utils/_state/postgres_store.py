@@ -1,0 +1,274 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""The store of many machines: a PostgreSQL database. Its schema is made by ``claw_state_database``.
+
+A unique key over operation and step decides which of several runs writes a step. Advisory locks only make the others
+wait: they end with their session, even if a machine is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import secrets
+import time
+import typing as t
+from dataclasses import asdict, dataclass
+
+from .._times import format_iso
+from .postgres_schema import VERSION
+from .postgres_session import SCHEMA_ADVICE, Rows, Session, UnreachableError
+from .store import ConflictError, Holder, StoredLine, StoreError, describe_process
+
+LOCK_DOCUMENT = """
+BEGIN; SET LOCAL lock_timeout = %(within)s;
+INSERT INTO clawhosters.budgets AS own (name, content) VALUES (%(name)s, '')
+ON CONFLICT (name) DO UPDATE SET content = own.content
+RETURNING content, extract(epoch FROM clock_timestamp())::float8
+"""
+WRITE_DOCUMENT = "UPDATE clawhosters.budgets SET content = %(content)s WHERE name = %(name)s; COMMIT"
+READ_JOURNAL = "SELECT id, operation, step, line FROM clawhosters.journal ORDER BY id"
+APPEND = """
+INSERT INTO clawhosters.journal (operation, step, line) VALUES (%(operation)s, %(step)s, %(line)s)
+ON CONFLICT (operation, step) DO NOTHING RETURNING id
+"""
+READ_STEP = "SELECT line FROM clawhosters.journal WHERE operation = %(operation)s AND step = %(step)s"
+HOLD = """
+INSERT INTO clawhosters.holders AS own (operation, key, backend, username, host, process)
+SELECT %(operation)s, %(key)s, pg_backend_pid(), %(user)s, %(host)s, %(process)s
+WHERE pg_try_advisory_lock(%(key)s)
+ON CONFLICT (operation) DO UPDATE SET key = excluded.key, backend = excluded.backend, username = excluded.username,
+    host = excluded.host, process = excluded.process, since = clock_timestamp()
+RETURNING operation
+"""
+RELEASE = """
+DELETE FROM clawhosters.holders WHERE operation = %(operation)s AND backend = pg_backend_pid();
+SELECT pg_advisory_unlock(%(key)s)
+"""
+_LOCKS = """
+pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+HOLDERS = f"""
+SELECT operation, username, host, process, since FROM clawhosters.holders
+JOIN (SELECT pid, classid::bigint << 32 | objid::bigint AS lock FROM {_LOCKS}) AS locks ON pid = backend AND lock = key
+"""
+HOLDER = f"""
+SELECT %(operation)s, username, host, process, since FROM (SELECT pid FROM {_LOCKS}
+    AND classid::bigint << 32 | objid::bigint = %(key)s) AS locks
+LEFT JOIN clawhosters.holders ON operation = %(operation)s AND backend = pid
+"""
+READ_CURSOR = "SELECT revision, content FROM clawhosters.cursors WHERE name = %(name)s"
+MAKE_CURSOR = """
+INSERT INTO clawhosters.cursors (name, revision, content) VALUES (%(name)s, 1, %(content)s)
+ON CONFLICT (name) DO NOTHING RETURNING revision
+"""
+WRITE_CURSOR = """
+UPDATE clawhosters.cursors SET revision = revision + 1, content = %(content)s
+WHERE name = %(name)s AND revision = %(revision)s RETURNING revision
+"""
+
+PUT_RUN = """
+INSERT INTO clawhosters.runs (incident, run, content) VALUES (%(incident)s, %(run)s, %(content)s)
+ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content;
+SELECT content FROM clawhosters.runs WHERE incident = %(incident)s ORDER BY written_at, run
+"""
+
+FAILURE_TTL = 10.0
+"""Seconds for which a failed connection counts as the answer to the next attempts of this task."""
+UPGRADE_ADVICE = "Use a newer version of the collection"
+
+
+class Outage:
+    """Remembers for a play, in a file of its forks, that the database can't be reached: each look costs seconds."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self._path = path
+        self._is_known = False
+
+    def is_known(self) -> bool:
+        """Returns True if a look at the database failed."""
+        return self._is_known or (self._path is not None and os.path.exists(self._path))
+
+    def record(self) -> None:
+        """Remembers that it failed."""
+        self._is_known = True
+        if self._path:
+            with contextlib.suppress(OSError), open(self._path, "w", encoding="utf-8"):
+                pass
+
+    def clear(self) -> None:
+        """Forgets it."""
+        self._is_known = False
+        if self._path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+
+
+class PostgresStore:
+    """Keeps documents and the journal in the database that ``connection`` names."""
+
+    repair_hint = "Restore the table from a backup, or delete the rows of that operation"
+    min_delay = 0.1
+
+    def __init__(self, connection: str, outage: Outage) -> None:
+        self._session = Session(connection)
+        self._outage = outage
+        self._token = secrets.token_hex(4)
+        self._holds: dict[str, int] = {}
+        """The operations that are held, and the server's process that holds each."""
+        self._failure: tuple[float, StoreError] | None = None
+
+    @contextlib.contextmanager
+    def locked_document(self, name: str, *, within: float) -> t.Iterator[RowDocument]:
+        """Locks a row, after waiting for ``within`` seconds at most."""
+        if not self._session.is_open and self._outage.is_known():
+            raise StoreError("", "")  # a warning was given
+        with self._session.lock:
+            try:
+                limit = f"{within * 1000:.0f}ms"
+                ((content, now),) = self._execute(LOCK_DOCUMENT, {"name": name, "within": limit})
+            except UnreachableError:
+                self._outage.record()
+                raise
+            document = RowDocument(content, now - time.time())
+            try:
+                yield document
+            finally:
+                if document.new_content is None:
+                    self._session.execute("ROLLBACK")
+                else:
+                    self._session.execute(WRITE_DOCUMENT, {"name": name, "content": document.new_content})
+
+    def lines(self) -> list[StoredLine]:
+        """Returns all rows of the journal, oldest first."""
+        return [
+            StoredLine(f"Row {number} of the journal in state_database", text, (operation, step))
+            for number, operation, step, text in self._execute(READ_JOURNAL)
+        ]
+
+    def append(self, operation: str, step: int, text: str, *, reconnect: bool = False) -> None:
+        """Adds a row, and returns when the server has committed it."""
+        if not reconnect and not self._still_holds(operation):
+            raise UnreachableError("the connection was lost")
+        row = {"operation": operation, "step": step, "line": text}
+        if self._execute(APPEND, row, is_durable=True):
+            return
+        # A first attempt may have been committed, although its answer was lost.
+        if reconnect and self._execute(READ_STEP, row) == [(text,)]:
+            return
+        raise ConflictError
+
+    @contextlib.contextmanager
+    def hold(self, operation: str) -> t.Iterator[Holder | None]:
+        """Takes an advisory lock, which ends with the session."""
+        key = lock_key(operation)
+        try:
+            rows = self._execute(HOLD, {**asdict(describe_process(operation)), "key": key})
+        except StoreError:
+            self._session.close()  # and with it a lock that may have been taken
+            raise
+        if not rows:
+            yield self.holders(operation).get(operation, Holder(operation))
+            return
+        self._holds[operation] = self._session.backend
+        try:
+            yield None
+        finally:
+            if self._still_holds(operation):
+                with contextlib.suppress(StoreError):
+                    self._session.execute(RELEASE, {"operation": operation, "key": key})
+            del self._holds[operation]
+
+    def holders(self, operation: str | None = None) -> dict[str, Holder]:
+        """Returns who holds which operation now, or this one."""
+        if operation is None:
+            rows = self._execute(HOLDERS)
+        else:
+            rows = self._execute(HOLDER, {"operation": operation, "key": lock_key(operation)})
+        return {row[0]: Holder(row[0], row[1], row[2], row[3], row[4] and format_iso(row[4])) for row in rows}
+
+    def read_cursor(self, name: str) -> tuple[int, str]:
+        """Returns the revision and the content of a cursor; 0 and nothing without one."""
+        rows = self._execute(READ_CURSOR, {"name": name})
+        return rows[0] if rows else (0, "")
+
+    def write_cursor(self, name: str, revision: int, content: str) -> None:
+        """Replaces the content of a cursor by a new revision. Raises ConflictError if the present one is another."""
+        row = {"name": name, "revision": revision, "content": content}
+        if not self._execute(WRITE_CURSOR if revision else MAKE_CURSOR, row, is_durable=True):
+            raise ConflictError
+
+    def put_run(self, incident: str, run: str, content: str) -> list[str]:
+        """Adds a run of the restore runbook, or replaces it, and returns all of its incident, oldest first."""
+        rows = self._execute(PUT_RUN, {"incident": incident, "run": run, "content": content})
+        return [row[0] for row in rows]
+
+    def process_id(self) -> str:
+        """Returns a name that no process of another machine has, even if the hosts have one name."""
+        return f"{platform.node()}:{os.getpid()}:{self._token}"
+
+    def has_ended(self, process_id: str) -> bool:
+        """Returns False: a process of another machine can't be seen."""
+        return False
+
+    def close(self) -> None:
+        """Ends the session."""
+        self._session.close()
+
+    def _still_holds(self, operation: str) -> bool:
+        """Returns False if the session that held the operation is lost."""
+        backend = self._holds.get(operation)
+        return backend is None or (self._session.is_open and self._session.backend == backend)
+
+    def _execute(
+        self, statements: str, params: t.Mapping[str, object] | None = None, *, is_durable: bool = False
+    ) -> Rows:
+        with self._session.lock:
+            if not self._session.is_open:
+                self._connect()
+            run = self._session.execute_durably if is_durable else self._session.execute
+            return run(statements, params)
+
+    def _connect(self) -> None:
+        """Opens the session, and checks the schema. For some seconds after a failure, raises that again."""
+        if self._failure and time.monotonic() - self._failure[0] < FAILURE_TTL:
+            raise self._failure[1]
+        try:
+            ((version,),) = self._session.execute("SELECT version FROM clawhosters.version")
+            if version != VERSION:
+                age = "newer" if version > VERSION else "older"
+                reason = f"the schema in state_database is {age} than this collection"
+                raise StoreError(reason, UPGRADE_ADVICE if version > VERSION else SCHEMA_ADVICE)
+        except StoreError as error:
+            self._session.close()
+            self._failure = time.monotonic(), error
+            raise
+        self._outage.clear()
+        self._failure = None
+
+
+@dataclass
+class RowDocument:
+    """A locked row."""
+
+    _content: str
+    clock_offset: float
+    new_content: str | None = None
+
+    def read(self) -> str:
+        """Returns the content, empty at first."""
+        return self._content
+
+    def write(self, text: str) -> None:
+        """Replaces the content, when the block ends."""
+        self.new_content = text
+
+
+def lock_key(operation: str) -> int:
+    """Returns the number of the advisory lock: 63 bits of the digest. All machines must agree on it."""
+    return int(operation[:16], 16) >> 1

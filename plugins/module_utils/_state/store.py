@@ -1,0 +1,147 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The store behind the rate budget, the journal and the cursors: files of one machine, or a database of many.
+
+Its users don't know which one they have (interface 1b).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import typing as t
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from .._errors import ClawHostersError, one_line
+from .._times import format_iso, parse_time
+
+
+class StoreError(ClawHostersError):
+    """The store can't be used. ``str(error)`` is a clause without a full stop; ``advice`` says what to do."""
+
+    def __init__(self, reason: object, advice: str) -> None:
+        super().__init__(reason)
+        self.advice = advice
+
+
+class ConflictError(StoreError):
+    """Another process has written this step of the operation."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another run has written to the journal since this run read it",
+            "Run this again. It reads what the other run has done",
+        )
+
+
+@dataclass(frozen=True)
+class StoredLine:
+    """A line of the journal, and where it is: ``Line 3 of the journal /home/…``."""
+
+    place: str
+    text: str
+    key: tuple[str, int] | None = None
+    """The operation and step under which the store keeps it, if it does."""
+
+
+class DamageError(ClawHostersError):
+    """The journal is damaged, so earlier requests are unknown. ``str(error)`` is the whole message.
+
+    ``lines`` are those that are left, damaged or not.
+    """
+
+    def __init__(self, damage: str, repair_hint: str, lines: t.Sequence[StoredLine] = ()) -> None:
+        super().__init__(
+            f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress."
+        )
+        self.lines = list(lines)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that holds an operation. Any field but ``operation`` may be unknown."""
+
+    operation: str
+    user: str | None = None
+    host: str | None = None
+    process: int | None = None
+    since: str | None = None
+
+    def format(self, now: float) -> str:
+        """Returns ``alice@node2, process 4711, for 40 s``. ``now`` is Unix time."""
+        parts = [f"{self.user}@{self.host}" if self.user and self.host else "another run"]
+        if self.process:
+            parts.append(f"process {self.process}")
+        if since := parse_time(self.since):
+            parts.append(f"for {max(now - since.timestamp(), 0):.0f} s")
+        return one_line(", ".join(parts))
+
+
+def describe_process(operation: str) -> Holder:
+    """Returns this process as the holder of ``operation``."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a user without a name.
+        user = str(os.geteuid())
+    return Holder(operation, user, platform.node(), os.getpid(), format_iso(datetime.now(UTC)))
+
+
+class Document(t.Protocol):
+    """A small text that is locked while this object is in use."""
+
+    clock_offset: float
+    """Seconds by which the clock of the store is ahead of this machine's."""
+
+    def read(self) -> str:
+        """Returns the content, empty at first."""
+
+    def write(self, text: str) -> None:
+        """Replaces the content."""
+
+
+class Store(t.Protocol):
+    """Documents, the lines of the journal, and locks. All methods raise StoreError."""
+
+    repair_hint: str
+    """What to do about a damaged journal, as the beginning of a sentence that goes on with "if"."""
+    min_delay: float
+    """Seconds between two looks at a document, at least: a look may cost a network."""
+
+    def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
+        """Locks a document, after waiting for ``within`` seconds at most."""
+
+    def lines(self) -> list[StoredLine]:
+        """Returns all lines of the journal, oldest first; none if there is no journal. Raises DamageError."""
+
+    def append(self, operation: str, step: int, text: str, *, reconnect: bool = False) -> None:
+        """Adds a line, which is durable when this returns. ``operation`` is a digest, ``step`` counts from 1.
+
+        Raises ConflictError if the operation has this step. A store that has lost its connection, and with it the hold
+        of an operation, connects again only with ``reconnect``.
+        """
+
+    def hold(self, operation: str) -> t.ContextManager[Holder | None]:
+        """Holds an operation until the block or this process ends. Yields None, or else who holds it."""
+
+    def holders(self, operation: str | None = None) -> dict[str, Holder]:
+        """Returns who holds which operation now, or this one, by digest."""
+
+    def put_run(self, incident: str, run: str, content: str) -> list[str]:
+        """Keeps a run of the restore runbook for all machines, and returns all of its incident, oldest first.
+
+        The store of one machine keeps none: there the record is a file.
+        """
+
+    def process_id(self) -> str:
+        """Returns a name of this process that no other user of the store has."""
+
+    def has_ended(self, process_id: str) -> bool:
+        """Returns True if the process has certainly ended."""
+
+    def close(self) -> None:
+        """Ends the connection. The store can be used again."""

@@ -1,0 +1,144 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claw_journal_info
+short_description: List the restores and purchases in the journal
+version_added: 1.0.0
+description:
+  - Reads the journal in O(state_dir) or O(state_database), and shows who works on an operation now.
+  - Sends nothing to the service.
+  - A journal that can't be read or is damaged is a failure, never an empty list.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  incident:
+    description:
+      - List only the restores of this incident.
+    type: str
+  order:
+    description:
+      - List only the purchase of this order.
+    type: str
+  instance_id:
+    description:
+      - List only the restores of this instance.
+    type: int
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.reads
+notes:
+  - No API key is needed. A given key is neither read nor sent.
+seealso:
+  - module: clawhosters.cloud.claw_backup_restore
+  - module: clawhosters.cloud.claw_purchase
+  - module: clawhosters.cloud.claw_state_database
+"""
+
+EXAMPLES = r"""
+- name: Show the restores of an incident
+  clawhosters.cloud.claw_journal_info:
+    incident: INC-2026-02-17
+  register: journal
+
+- name: Fail if another run works on it
+  ansible.builtin.assert:
+    that: journal.operations | selectattr('holder') | length == 0
+
+- name: Show the purchase of an order
+  clawhosters.cloud.claw_journal_info:
+    order: 2026-02-topup
+
+- name: List the restores of an instance
+  clawhosters.cloud.claw_journal_info:
+    instance_id: 7
+"""
+
+RETURN = r"""
+operations:
+  description: The restores and purchases that were sent, newest first.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: V(restore) or V(purchase).
+      type: str
+    service:
+      description: The URL of the API.
+      type: str
+    name:
+      description: The incident or the order.
+      type: str
+    instance_id:
+      description: The instance of a restore.
+      type: int
+    outcome:
+      description:
+        - V(completed), V(in_flight), V(failed), or V(unknown) if the run ended or the response was lost.
+      type: str
+    sent_at:
+      description: When it was sent.
+      type: str
+    completed_at:
+      description: When it was confirmed, or null.
+      type: str
+    holder:
+      description:
+        - Who works on it now, with C(user), C(host), C(process) and C(since), or null. A field may be null if unknown.
+      type: dict
+    backup_id:
+      description: The backup of a restore.
+      type: int
+    package_id:
+      description: The package of a purchase.
+      type: raw
+  sample:
+    - kind: restore
+      service: https://clawhosters.com/api/v1
+      name: INC-2026-02-17
+      instance_id: 7
+      outcome: in_flight
+      sent_at: "2026-02-17T14:59:04.120+00:00"
+      completed_at: null
+      holder: {user: alice, host: node2, process: 4711, since: "2026-02-17T14:59:03.998+00:00"}
+      backup_id: 31
+      package_id: null
+api:
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
+  returned: always
+  type: dict
+  sample: {requests: 0, retries: 0, waited: 0.0, remaining: null}
+"""
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.operations import list_operations
+
+SPEC = ArgumentSpec(
+    {"incident": {"type": "str"}, "order": {"type": "str"}, "instance_id": {"type": "int"}},
+    mutually_exclusive=(("incident", "order"), ("order", "instance_id")),
+).merge(API_WITHOUT_KEY)
+
+
+def run(context: ModuleContext) -> Result:
+    """Reads the journal."""
+    params = context.params
+    operations = list_operations(context.journal(), params["incident"], params["order"], params["instance_id"])
+    return {"operations": operations}
+
+
+def main() -> None:
+    """Runs the module process."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

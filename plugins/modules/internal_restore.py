@@ -1,0 +1,96 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: internal_restore
+short_description: Run a step of the restore runbook (internal to the roles of the collection)
+version_added: 1.0.0
+description:
+  - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
+  - Runs in the process of the controller, without a connection. Records the run before each restore and after a
+    failure.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  step:
+    description:
+      - The step to run.
+    type: str
+    required: true
+    choices: [variables, service, key, plan, confirm, restore, outcome]
+  settings:
+    description:
+      - The variables of the role, for the first step.
+    type: dict
+  misspelt:
+    description:
+      - The message for misspelt variables, for the first step.
+    type: str
+    default: ""
+  run:
+    description:
+      - The RV(run) of the step before, for all other steps.
+    type: dict
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Sends only GET requests, asks nothing, and writes nothing.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+    details:
+      - For one incident, a restore of an instance is sent at most once.
+"""
+
+EXAMPLES = r"""
+- name: Check the service
+  clawhosters.cloud.internal_restore:
+    step: service
+    run: "{{ restore__run.run }}"
+  register: restore__run
+"""
+
+RETURN = r"""
+run:
+  description: The run so far, for the next step.
+  returned: if the run continues
+  type: dict
+lines:
+  description: The plan.
+  returned: after O(step=plan)
+  type: list
+  elements: str
+title:
+  description: The label of the instance, or how many there are.
+  returned: after O(step=plan)
+  type: str
+asks:
+  description: True if something needs confirmation.
+  returned: after O(step=plan)
+  type: bool
+failures:
+  description: For each instance that was not restored its state, what to do, and the command for it.
+  returned: failure
+  type: list
+  elements: str
+restored:
+  description: The instances that were restored.
+  returned: failure, if there are any
+  type: list
+  elements: str
+report:
+  description: Where the page and the record are, or why they could not be written.
+  returned: failure
+  type: list
+  elements: str
+"""

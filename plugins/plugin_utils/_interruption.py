@@ -1,0 +1,69 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shows on Ctrl-C what an interrupted task has done, and how to continue."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import typing as t
+from types import FrameType
+
+from ..module_utils._errors import MESSAGE_LIMIT, one_line
+from ..module_utils._progress import Progress
+
+STDERR = 2
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Ctrl-C, and what ansible-core sends to its workers after it."""
+
+
+def _duplicate_stderr() -> int | None:
+    with contextlib.suppress(OSError):
+        return os.dup(STDERR)
+    return None
+
+
+_stderr = _duplicate_stderr()
+"""The terminal. ansible-core imports action plugins before it forks a worker. From 2.19 a worker has no standard error
+of its own, and after Ctrl-C nobody reads what it displays."""
+
+
+@contextlib.contextmanager
+def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
+    """During the block, Ctrl-C and SIGTERM show the notes of ``progress``, and then do what they did before."""
+    if threading.current_thread() is not threading.main_thread():
+        # Only the main thread may set signal handlers.
+        yield
+        return
+    is_shown = False
+
+    def show(number: int, _frame: FrameType | None) -> None:
+        nonlocal is_shown
+        if not is_shown:
+            is_shown = True
+            _write(progress.interrupt_notes)
+        signal.signal(number, previous[number])
+        os.kill(os.getpid(), number)
+
+    previous: dict[int, t.Any] = {number: signal.getsignal(number) or signal.SIG_DFL for number in SIGNALS}
+    try:
+        for number in SIGNALS:
+            signal.signal(number, show)
+        yield
+    finally:
+        for handled, handler in previous.items():
+            signal.signal(handled, handler)
+
+
+def _write(notes: list[str]) -> None:
+    """Writes a line for each note, below the ``^C`` of a terminal."""
+    if not notes or _stderr is None:
+        return
+    start = "\n" if os.isatty(_stderr) else ""
+    text = start + "".join(f"{one_line(note, MESSAGE_LIMIT)}\n" for note in notes)
+    with contextlib.suppress(OSError):
+        os.write(_stderr, text.encode())

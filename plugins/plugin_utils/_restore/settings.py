@@ -1,0 +1,60 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks the variables of the role ``restore``, before anything is sent."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...module_utils._errors import ClawHostersError, SettingsError
+from ...module_utils._service.at_most_once import parse_operation_name
+from ...module_utils._times import format_iso, parse_duration, parse_timestamp
+from .._formatting import slugify
+from .._reports.files import prepare_folder
+from .model import Data, Run
+from .plan import parse_targets
+
+
+def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
+    """Checks the variables, and prepares the folder of the report. Raises ClawHostersError."""
+    if misspelt:
+        raise SettingsError(misspelt)
+    try:
+        given = _parse_settings(settings)
+        targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
+        if given["restore_backup"] != "latest" and not (given["restore_backup"].isdigit() and len(targets) == 1):
+            raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
+    except ClawHostersError as error:
+        error.add("Nothing was sent.")
+        raise
+    if not check:
+        prepare_folder(report_path(given))
+    # Two runs of an incident may start at the same moment.
+    return Run(f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC)), given, targets, check)
+
+
+def report_path(settings: Data) -> str:
+    """Returns the absolute path of the page."""
+    return str(Path(settings["restore_report_dir"]).absolute() / f"{slugify(settings['restore_incident'])}.html")
+
+
+def _parse_settings(given: Data) -> Data:
+    """Returns the variables of the role with their types: those of the command line are text."""
+    settings = {
+        name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
+    }
+    settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
+    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm"):
+        settings[name] = str(given[name]).strip()
+    for name in ("restore_wait_timeout", "restore_healthy_timeout"):
+        settings[name] = int(given[name])
+        if settings[name] < 0:
+            raise SettingsError(f"{name} is {settings[name]}, but must be 0 or more seconds.")
+    settings["restore_http_statuses"] = [int(status) for status in given["restore_http_statuses"]]
+    parse_duration("restore_max_age", settings["restore_max_age"] or None)
+    parse_timestamp("restore_before", settings["restore_before"] or None)
+    return settings

@@ -1,0 +1,324 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an operator sees of the restore runbook: few lines, a prompt that repeats the plan, and each failure once."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from datetime import UTC, datetime
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller, Run
+from support.terminal import CTRL_C, Screen, run_at_terminal
+
+PLAYBOOK = "clawhosters.cloud.restore"
+POSTS = "POST *"
+NAMES = ("web-bot", "sick-bot", "old-bot", "news-bot", "bare-bot")
+INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator) -> None:
+    """Five instances; the backups of instance N are N1 and, a day older, N2. The last one has none."""
+    instances = [{"id": number, "name": name} for number, name in enumerate(NAMES, 1)]
+    simulator.reset(
+        state={
+            "instances": instances,
+            "backups": [
+                {"id": 10 * number + day, "instance_id": number, "created_at": f"{24 * day + 2}h ago"}
+                for number in range(1, 5)
+                for day in (1, 2)
+            ],
+        },
+        switches={"transition_reads": 1},
+    )
+    simulator.set_instance(2, health_status="unhealthy")
+    simulator.set_instance(3, status="stopped")
+
+
+@pytest.fixture
+def journal(controller: Controller, simulator: Simulator) -> t.Callable[..., None]:
+    """Writes the events of a restore of an instance into the journal."""
+
+    def write(incident: str, number: int, *events: OperationEvent) -> None:
+        key = OperationKey("restore", simulator.url, incident, str(number))
+        for event in events:
+            notes = {"backup_id": 10 * number + 1, "instance_name": NAMES[number - 1]}
+            Journal(str(controller.home / ".ansible/clawhosters")).append(key, event, **notes)
+
+    return write
+
+
+def command(*names: str, **variables: t.Any) -> list[str]:
+    given = {"restore_instances": ",".join(names), "restore_incident": "INC-1", **variables}
+    return [
+        "ansible-playbook",
+        PLAYBOOK,
+        *(part for item in given.items() for part in ("-e", json.dumps(dict([item])))),
+    ]
+
+
+def restore(controller: Controller, *names: str, flags: tuple[str, ...] = (), **variables: t.Any) -> Run:
+    run = controller.run(
+        *command(*names, restore_confirm=",".join(names), **variables), *flags, ANSIBLE_SHOW_CUSTOM_STATS="true"
+    )
+    assert "Traceback" not in run.screen
+    assert "set_fact" not in run.screen
+    assert KEY not in run.screen
+    return run
+
+
+def at_a_terminal(controller: Controller, *names: str, answers: tuple[str, ...], **variables: t.Any) -> Screen:
+    return run_at_terminal(controller, command(*names, **variables), "type exactly: ", answers)
+
+
+def failures(run: Run) -> str:
+    (failed,) = [one["result"] for one in run.results if one["outcome"] == "failed"]
+    return "\n".join(failed["failures"])
+
+
+def custom_stats(run: Run) -> dict[str, t.Any]:
+    """What set_stats would have handed to the controller."""
+    text = run.stdout.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2]
+    return json.loads(text)["clawhosters_restore"]
+
+
+def tasks(run: Run) -> list[str]:
+    return re.findall(r"^TASK \[(?:clawhosters.cloud.restore : )?(.*?)\] \*", run.stdout, re.MULTILINE)
+
+
+def test_a_restore_of_one_is_a_few_tasks_and_leaves_its_outcome_to_the_controller(
+    simulator: Simulator, controller: Controller
+) -> None:
+    run = restore(controller, "web-bot")
+    assert run.rc == 0, run.screen
+    assert tasks(run)[1:] == [
+        "Check the variables",
+        "Check the service",
+        "Check the API key",
+        "Choose the backups",
+        'Show the restore plan for incident "INC-1"',
+        "Confirm the restore",
+        "Restore web-bot (id 1)",
+        "Keep the outcome for later jobs",
+    ]
+    assert "skipping:" not in run.stdout
+    folder = controller.folder / "clawhosters-restore"
+    assert f"Report: {folder}/INC-1.html" in run.stdout
+    outcome = custom_stats(run)
+    assert outcome["incident"] == "INC-1"
+    (one,) = outcome["instances"]
+    assert sorted(one) == ["backup_id", "completed_at", "id", "outcome", "sent_at"]
+    assert (one["id"], one["backup_id"], one["outcome"]) == (1, 11, "completed")
+    assert one["sent_at"] <= one["completed_at"]
+    assert "web-bot" not in json.dumps(outcome)
+    page = (folder / "INC-1.html").read_text(encoding="utf-8")
+    assert page.count("Restore the backup") == 1
+
+
+@pytest.mark.slow
+def test_forty_are_a_few_lines_each_and_few_requests(simulator: Simulator, controller: Controller) -> None:
+    numbers = range(1, 41)
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": f"bot-{number}"} for number in numbers],
+            "backups": [{"id": number, "instance_id": number, "created_at": "2h ago"} for number in numbers],
+        }
+    )
+    run = restore(controller, *(f"bot-{number}" for number in numbers), flags=("--check",))
+    assert run.rc == 0, run.screen
+    assert len(run.stdout.splitlines()) < 40 * 3 + 60
+    # Health, account, two pages of instances and of backups.
+    assert len(simulator.calls()) == 6
+    assert custom_stats(run)["instances"][39] == {
+        "id": 40,
+        "backup_id": 40,
+        "outcome": "planned",
+        "sent_at": None,
+        "completed_at": None,
+    }
+
+
+def test_the_prompt_repeats_the_plan_and_asks_again_twice(simulator: Simulator, controller: Controller) -> None:
+    simulator.fault("status", method="POST", status=422, message="Not now", times=None)
+    wanted = "web-bot,sick-bot,old-bot,news-bot"
+    screen = at_a_terminal(controller, *NAMES, answers=("web-bot", "sick-bot,web-bot", wanted))
+    prompt = screen.text.partition("TASK [clawhosters.cloud.restore : Confirm the restore]")[2]
+    lines = prompt.splitlines()
+    at = lines.index(f"To overwrite with these backups, type exactly: {wanted}")
+    assert at < 12
+    for row in (
+        r"web-bot \(id 1\)   running, healthy    11, 1 d 2 h old  20\d\d-\d\d-\d\d \d\d:\d\d UTC",
+        r"sick-bot \(id 2\)  running, unhealthy  21, 1 d 2 h old  20.* UTC",
+        r"old-bot \(id 3\)   stopped, \w+ +31, 1 d 2 h old  20.* UTC",
+        r"bare-bot \(id 5\)  can't be restored",
+        r"    It has no usable backup\.",
+    ):
+        (line,) = [line for line in lines[:at] if re.fullmatch(row, line)]
+        assert len(line) <= 80
+    assert f"You typed: web-bot. It must be: {wanted}." in prompt
+    assert f"You typed: sick-bot,web-bot. It must be: {wanted}." in prompt
+    assert "\nTASK [clawhosters.cloud.restore : Restore 4 of 5 instances] " in prompt
+    assert len(simulator.calls(POSTS)) == 4
+    assert "restore_confirm=" not in screen.text
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (("x", "y", "web-bto"), "You typed: web-bto. It must be: web-bot."),
+        (("",), "Nothing was typed."),
+        ((CTRL_C,), "Interrupted at the prompt."),
+    ],
+    ids=["three wrong answers", "an empty answer", "Ctrl-C"],
+)
+def test_without_the_right_answer_nothing_is_sent(
+    simulator: Simulator, controller: Controller, answers: tuple[str, ...], said: str
+) -> None:
+    screen = at_a_terminal(controller, "web-bot", answers=answers)
+    assert screen.rc == 2
+    assert f"web-bot (id 1): Not confirmed; nothing was sent. {said}" in screen.text
+    assert screen.text.count(said) == 1
+    assert "restore_confirm=" not in screen.text
+    assert simulator.calls(POSTS) == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(transition_reads=10_000)
+    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
+    screen = run_at_terminal(
+        controller,
+        command("web-bot", restore_confirm="web-bot"),
+        "nothing is asked",
+        interrupt=lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"),
+    )
+    assert re.search(r"The restore of web-bot was accepted at \S+ UTC and goes on\. Run the same command", screen.text)
+    assert simulator.effects() == {"restores": 1}
+
+
+def test_the_plan_knows_restores_for_other_incidents(
+    simulator: Simulator, controller: Controller, journal: t.Callable[..., None]
+) -> None:
+    journal("inc-1", 1, INTENDED, ACCEPTED, COMPLETED)
+    journal("INC-T", 2, INTENDED, ACCEPTED)
+    simulator.set_instance(2, status="deploying", settles_to="running", settles_after_reads=1000)
+    journal("INC-1", 4, INTENDED, ACCEPTED)
+    run = restore(controller, "web-bot", "sick-bot", "news-bot", flags=("--check",))
+    (plan,) = [one["result"]["msg"] for one in run.results if isinstance(one["result"].get("msg"), list)]
+    now = f"{datetime.now(UTC):%H:}"
+    assert re.search(r"Restored \d+ s ago for inc-1\.", "\n".join(plan[:3]))
+    assert plan[3] == "sick-bot (id 2): CAN'T BE RESTORED."
+    assert f"    A restore for INC-T is under way since {now}" in plan[4]
+    assert f"news-bot (id 4): a restore of backup 41 is under way since {now}" in plan[5]
+    assert "this run waits for it" in plan[5]
+    assert "Wait until the instance is running or stopped" in failures(run)
+    assert "force" not in run.stdout
+    assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["planned", "not_begun", "in_flight"]
+
+
+@pytest.mark.slow
+def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Simulator, controller: Controller) -> None:
+    simulator.switch(transition_reads=10_000)
+    # Read before it is sent, and once after it.
+    simulator.fault("unauthorized", path="/instances/1", skip=2, times=None)
+    revoked = restore(controller, "web-bot")
+    words = failures(revoked)
+    lost = "The restore was accepted, but its end was not seen: the API key is no longer valid."
+    assert f"web-bot (id 1): {lost} Last seen at " in words
+    assert re.search(r"Last seen at \d\d:\d\d UTC: deploying\.", words)
+    assert "The instance is running" not in words
+    assert "Export a valid key as CLAWHOSTERS_API_KEY" in words
+    assert revoked.stdout.count(lost) == 1
+    assert custom_stats(revoked)["instances"][0]["outcome"] == "in_flight"
+
+    simulator.set_state(keys={KEY: "revoked"})
+    after = restore(controller, "web-bot")
+    open_one = r"The API key is not accepted\. This run sent nothing; the restore sent at \d\d:\d\d UTC is still open\."
+    assert re.search(open_one, failures(after))
+    assert "nothing was sent" not in after.stdout
+    (known,) = custom_stats(after)["instances"]
+    assert (known["outcome"], known["backup_id"], bool(known["sent_at"])) == ("in_flight", 11, True)
+
+    simulator.switch(health_answer="down")
+    assert re.search(
+        r"The service is down\. This run sent nothing; .* is still open\.", failures(restore(controller, "web-bot"))
+    )
+    assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
+
+
+def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.fault("status", method="POST", path="/backups/11/restore", status=422, message="Backup is corrupt")
+    simulator.fault("status", method="POST", path="/backups/41/restore", status=403, message="No permission")
+    run = restore(controller, "web-bot", "news-bot", "bare-bot", restore_healthy_timeout=0)
+    assert run.screen.count("Backup is corrupt") == run.screen.count("No permission") == 1
+    assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
+    words = failures(run)
+    assert re.search(
+        r"try the one before it: backup 12 of 20\d\d-\d\d-\d\d \d\d:\d\d UTC:\n.*-e restore_backup=12 ", words
+    )
+    commands = [line for line in words.splitlines() if line.startswith("ansible-playbook ")]
+    assert [re.findall(r"restore_instances=(\S+)", line) for line in commands] == [
+        ["web-bot"],
+        ["news-bot"],
+        ["bare-bot"],
+    ]
+    assert "restore_confirm" not in words
+    assert len(tasks(run)) <= 16
+    # The next command is the right one.
+    again = controller.run("bash", "-c", f"{commands[0]} -e restore_confirm=web-bot -e restore_healthy_timeout=60")
+    assert again.rc == 0, again.screen
+    assert simulator.calls(POSTS)[-1] == "POST /backups/12/restore"
+
+
+def test_one_that_was_stopped_after_its_restore_is_started_and_the_plan_says_so(
+    simulator: Simulator, controller: Controller, journal: t.Callable[..., None]
+) -> None:
+    journal("INC-1", 3, OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED)
+    run = restore(controller, NAMES[2])
+    assert "; no restore will be sent." in run.stdout
+    assert "It will be started, and costs Claws if it is billed daily." in run.stdout
+    assert simulator.calls(POSTS) == ["POST /instances/3/start"]
+    assert "changed=1 " in run.stdout
+
+
+@pytest.mark.slow
+def test_the_page_covers_all_runs_of_the_incident(simulator: Simulator, controller: Controller) -> None:
+    for name in ("web-bot", "news-bot"):
+        assert restore(controller, name).rc == 0
+    page = (controller.folder / "clawhosters-restore/INC-1.html").read_text(encoding="utf-8")
+    assert "<h1>2 instances restored and healthy</h1>" in page
+    assert page.count("<article>") == 2
+
+
+def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulator, controller: Controller) -> None:
+    for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_URL"):
+        controller.environment.pop(name)
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "environment": {"CLAWHOSTERS_API_URL": simulator.url},
+        "module_defaults": {"group/clawhosters.cloud.all": {"api_key": KEY, "state_dir": "journal"}},
+        "roles": ["clawhosters.cloud.restore"],
+    }
+    path = controller.write("play.yml", [play])
+    run = controller.run(
+        *("ansible-playbook", str(path), "-e", "restore_instances=web-bot restore_incident=I restore_confirm=web-bot")
+    )
+    assert run.rc == 0, run.screen
+    assert (controller.folder / "journal/journal-2.jsonl").exists()
+    assert KEY not in run.screen

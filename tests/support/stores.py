@@ -1,0 +1,84 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""The stores that tests run over: a folder, and a database."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.state_database import StateDatabase
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import Journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Store
+
+from .postgres import ADMIN, JOB, Postgres
+
+
+@dataclass(frozen=True)
+class StorePlace:
+    """A place for one store, which processes share."""
+
+    options: dict[str, str]
+    """The options of modules that name it."""
+    open: t.Callable[[], Store]
+    """Opens it like another process."""
+    spoil: t.Callable[[], None]
+    """Makes it unusable."""
+    damage: t.Callable[[], None]
+    """Puts a journal there that is damaged."""
+
+    def journal(self) -> Journal:
+        """Returns its journal, as of another process."""
+        return Journal(self.open())
+
+
+def folder_place(path: Path) -> StorePlace:
+    """Returns the store of a folder."""
+
+    def spoil() -> None:
+        path.mkdir(exist_ok=True)
+        path.chmod(0o777)
+
+    def damage() -> None:
+        path.mkdir(exist_ok=True)
+        (path / "journal-2.jsonl").write_text("{broken\n", encoding="utf-8")
+
+    return StorePlace({"state_dir": str(path)}, lambda: FolderStore(str(path)), spoil, damage)
+
+
+def prepare(server: Postgres) -> None:
+    """Makes the schema, and empties its tables."""
+    session = Session(server.url(ADMIN))
+    StateDatabase(session, check_mode=False).ensure(JOB, None)
+    session.close()
+    for table in ("journal", "budgets", "holders", "cursors", "runs"):
+        server.query(f"DELETE FROM clawhosters.{table}")
+
+
+@contextlib.contextmanager
+def database_place(server: Postgres) -> t.Iterator[StorePlace]:
+    """Yields the empty store of a database. Closes all sessions at the end."""
+    prepare(server)
+
+    def spoil() -> None:
+        server.query(f"REVOKE ALL ON ALL TABLES IN SCHEMA clawhosters FROM {JOB}")
+
+    def damage() -> None:
+        server.query("INSERT INTO clawhosters.journal (operation, step, line) VALUES ('7', 1, '{broken')")
+
+    with contextlib.ExitStack() as opened:
+
+        def open_store() -> Store:
+            store = PostgresStore(server.url(), Outage())
+            opened.callback(store.close)
+            return store
+
+        yield StorePlace({"state_database": server.url()}, open_store, spoil, damage)

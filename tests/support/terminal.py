@@ -1,0 +1,66 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a command at a terminal: answers its prompts, and presses Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+import typing as t
+
+from .controller import Controller
+
+TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+"""Gives a command a terminal, in a process of its own: one with threads, as pytest-xdist has them, must not fork."""
+CTRL_C = "\x03"
+TIMEOUT = 200
+
+
+class Screen(t.NamedTuple):
+    """What the command left on the terminal, and its exit code."""
+
+    rc: int
+    text: str
+
+
+def run_at_terminal(
+    controller: Controller,
+    command: t.Sequence[str],
+    prompt: str = "",
+    answers: t.Sequence[str] = (),
+    *,
+    interrupt: t.Callable[[], bool] = lambda: False,
+) -> Screen:
+    """Types one of ``answers`` each time that ``prompt`` is shown. Presses Ctrl-C once ``interrupt`` returns True.
+
+    ansible-core loses some of the Ctrl-C, so it is pressed until the command ends.
+    """
+    screen, answered, deadline = b"", 0, time.monotonic() + TIMEOUT
+    with subprocess.Popen(
+        [sys.executable, "-c", TERMINAL, *command],
+        cwd=controller.folder,
+        env={**controller.environment, "TERM": "xterm"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        while True:
+            assert time.monotonic() < deadline, screen.decode()
+            # Ansible drops what was typed before it listens, which is a little after it asked.
+            if select.select([process.stdout], [], [], 1)[0]:
+                part = os.read(process.stdout.fileno(), 4096)
+                screen += part
+                if not part:
+                    break
+            elif screen.count(prompt.encode()) > answered < len(answers):
+                os.write(process.stdin.fileno(), f"{answers[answered]}\r".encode())
+                answered += 1
+            elif interrupt():
+                os.write(process.stdin.fileno(), CTRL_C.encode())
+    return Screen(process.returncode, screen.decode().replace("\r\n", "\n"))

@@ -1,0 +1,82 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of what the journal says about the restores of an instance."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_history import (
+    RestoreHistory,
+    find_refused,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    OperationEvent,
+    OperationKey,
+    OperationState,
+)
+
+SERVICE = "https://clawhosters.com/api/v1"
+NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
+
+
+def restored(incident, instance_id, hours_ago, *, name="web-bot", service=SERVICE, kind="restore"):
+    """Returns an item of the states: a completed restore."""
+    at = (NOW - timedelta(hours=hours_ago)).isoformat()
+    state = OperationState(OperationEvent.COMPLETED, at, at, {"backup_id": 11, "instance_name": name})
+    return OperationKey(kind, service, incident, instance_id), state
+
+
+def build(*items):
+    # The URL is normalized, as in the journal.
+    return RestoreHistory(f"{SERVICE}/", "INC-1", dict(items))
+
+
+def test_own_restores_are_found_by_id_or_by_the_name_that_the_instance_had():
+    history = build(
+        restored("INC-1", "1", 3),
+        restored("INC-1", "2", 2, name="shop-bot"),
+        restored("INC-1", "3", 1),
+        restored("INC-1", "1", 0, service="https://other.example"),
+        restored("INC-1", "1", 0, kind="purchase"),
+    )
+    assert history.find_own(1).sent_at.startswith("2026-02-03T07")
+    assert history.find_own(2, "web-bot").notes["instance_name"] == "shop-bot"
+    assert history.find_own(None, "web-bot").sent_at.startswith("2026-02-03T09")
+    assert history.find_own(None, "news-bot") is history.find_own(7) is history.find_own() is None
+
+
+def test_restores_for_other_incidents_are_found_newest_first():
+    history = build(
+        restored("INC-1", "1", 1),
+        restored("inc-1", "1", 3),
+        restored("INC-T", "1", 2),
+        restored("INC-OLD", "1", 25),
+        restored("INC-T", "2", 1),
+    )
+    found = history.find_others(1, NOW - timedelta(days=1))
+    assert [other.incident for other in found] == ["INC-T", "inc-1"]
+
+
+def test_an_instance_was_refused_if_that_is_the_last_that_happened():
+    def entry(event, instance_id, at="2026-02-03T10:00:00.500+00:00", name="INC-1", service=f"{SERVICE}/"):
+        return {
+            "kind": "restore",
+            "service": service,
+            "name": name,
+            "instance_id": instance_id,
+            "event": event,
+            "at": at,
+        }
+
+    entries = [
+        entry("intended", "1"),
+        entry("refused", "1"),
+        *[entry(event, "2") for event in ("intended", "refused", "intended", "accepted")],
+        entry("refused", "3", at="2026-02-03T09:59:00+00:00"),
+        entry("refused", "4", name="INC-2"),
+        entry("refused", "5", service="https://other.example"),
+    ]
+    assert find_refused(entries, SERVICE, "INC-1", NOW.isoformat()) == {"1"}

@@ -1,0 +1,497 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""Tests of the store in PostgreSQL: TLS, secrets, rights, lost connections, and damage."""
+
+from __future__ import annotations
+
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import typing as t
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_connection, postgres_session
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    JournalError,
+    OperationEvent,
+    OperationKey,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_connection import (
+    find_secrets,
+    parse_connection,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session, UnreachableError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import (
+    Outage,
+    PostgresStore,
+    lock_key,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
+from support.postgres import JOB, PASSWORD, Postgres
+from support.stores import StorePlace, database_place
+
+OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
+OTHER = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-2", "7")
+
+
+@pytest.fixture
+def place(postgres: Postgres) -> t.Iterator[StorePlace]:
+    with database_place(postgres) as found:
+        yield found
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        monkeypatch.delenv(name)
+
+
+# The connection string
+
+
+def test_all_machines_agree_on_the_lock_of_an_operation() -> None:
+    assert lock_key("f" * 64) == 2**63 - 1
+    assert lock_key(OPERATION.digest) == 7223668365955561833
+
+
+@pytest.mark.usefixtures("plain_environment")
+@pytest.mark.parametrize(
+    ("text", "environment", "sslmode"),
+    [
+        ("host=localhost", {}, None),
+        ("postgresql://127.8.9.1/db", {}, None),
+        ("postgresql://[::1]/db?sslmode=disable", {}, "disable"),
+        ("dbname=state", {}, None),
+        ("host=/run/postgresql", {"PGSSLMODE": "disable"}, None),
+        ("host=db.example", {}, "verify-full"),
+        ("host=db.example", {"PGSSLMODE": "disable"}, "verify-full"),
+        ("host=db.example sslmode=require", {}, "require"),
+        ("host=db.example sslmode=verify-ca", {}, "verify-ca"),
+        ("host=localhost,db.example", {}, "verify-full"),
+        ("host=localhost hostaddr=192.0.2.1", {}, "verify-full"),
+        ("dbname=state", {"PGHOST": "db.example"}, "verify-full"),
+        ("host=localhost", {"PGHOSTADDR": "192.0.2.1"}, "verify-full"),
+        ("service=far", {}, "verify-full"),
+        ("dbname=state", {"PGSERVICE": "far"}, "verify-full"),
+        ("service=near", {"PGHOST": "db.example"}, None),
+        ("service=near", {"PGSERVICE": "far"}, None),
+        ("service=far host=localhost", {}, None),
+    ],
+)
+def test_over_a_network_the_server_is_verified(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, environment: dict[str, str], sslmode: str | None
+) -> None:
+    services = tmp_path / "services"
+    services.write_text("[far]\nhost=db.example\nsslmode=disable\n[near]\nhost=127.0.0.1\n", encoding="utf-8")
+    for name, value in {"PGSERVICEFILE": str(services), **environment}.items():
+        monkeypatch.setenv(name, value)
+    params = parse_connection(text)
+    assert params.get("sslmode") == sslmode
+    assert params.get("gssencmode") == ("disable" if sslmode in ("verify-full", "verify-ca", "require") else None)
+    assert os.environ.get("PGSERVICE") == environment.get("PGSERVICE")
+
+
+@pytest.mark.usefixtures("plain_environment")
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
+@pytest.mark.parametrize(
+    "text", ["postgresql://u:s3cret-1@db.example/db?sslmode=", "password=s3cret-1 host=::1,a sslmode="]
+)
+def test_what_trusts_any_server_is_refused_over_a_network(text: str, mode: str) -> None:
+    with pytest.raises(SettingsError, match=f"sslmode={mode} would trust any server") as caught:
+        PostgresStore(text + mode, Outage())
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["s3cret nonsense", "postgresql://[::s3cret", "host=a s3cret=1", "host='s3cret"])
+def test_a_string_that_can_not_be_read_is_not_shown(text: str) -> None:
+    with pytest.raises(SettingsError, match="state_database can't be read") as caught:
+        PostgresStore(text, Outage())
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("plain_environment")
+@pytest.mark.parametrize(
+    ("text", "passwords"),
+    [
+        ("postgresql://user:pa%40ss%3Aword@host/db", {"pa@ss:word", "pa%40ss%3Aword"}),
+        ("postgres://host/db?user=u&password=pass%20word&sslpassword=other", {"pass word", "other"}),
+        ("host=a password=plain-word", {"plain-word"}),
+        (r"password = 'it\'s one' host=a", {"it's one"}),
+        ("host=a user=b", set()),
+        ("host=a password=abc", set()),
+    ],
+)
+def test_passwords_are_found_in_each_spelling(text: str, passwords: set[str]) -> None:
+    assert passwords | {text} <= find_secrets(text)
+    assert find_secrets(text) - {text} == passwords or passwords
+
+
+def test_without_psycopg_a_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(
+        ClawHostersError, match=r"needs psycopg 3\.1 or newer, but it is not installed.*psycopg\[binary\]"
+    ):
+        PostgresStore("host=localhost", Outage())
+
+
+@pytest.mark.parametrize("database", ["", "host=localhost"])
+def test_psycopg_is_imported_in_the_parent_and_only_for_a_database(collections_path: str, database: str) -> None:
+    code = (
+        "import sys\n"
+        "from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _action\n"
+        "from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store\n"
+        "with open_store({'state_dir': '/nowhere'}) as store: store.lines()\n"
+        "print('psycopg' in sys.modules)\n"
+    )
+    environment = {"PYTHONPATH": collections_path, "CLAWHOSTERS_STATE_DATABASE": database}
+    done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.split() == [str(bool(database))]
+
+
+@pytest.fixture
+def collections_path() -> str:
+    return os.pathsep.join(path for path in sys.path if path)
+
+
+# The server
+
+
+def test_a_wrong_password_is_said_without_it(postgres: Postgres) -> None:
+    store = PostgresStore(postgres.url(password="wr0ng-Passw0rd"), Outage())
+    with pytest.raises(StoreError, match="the server rejects the user or the password") as caught:
+        store.lines()
+    assert not [part for part in ("wr0ng", JOB, "127.0.0.1", str(postgres.port)) if part in str(caught.value)]
+
+
+class Proxy:
+    """Forwards connections to a port, until it is told to hold everything back."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._holds = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self) -> None:
+        self._holds.set()
+
+    def _accept(self) -> None:
+        while True:
+            client = self._greet(self._listener.accept()[0])
+            if client is None:
+                continue
+            server = socket.create_connection(("127.0.0.1", self._target))
+            for source, target in ((client, server), (server, client)):
+                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
+
+    def _greet(self, client: socket.socket) -> socket.socket | None:
+        return client
+
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                while self._holds.is_set():
+                    time.sleep(0.05)
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+
+class TlsProxy(Proxy):
+    """Ends TLS in front of a server that has none, as the server of the wheel."""
+
+    def __init__(self, port: int, certificate: Path) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate)
+        super().__init__(port)
+
+    def _greet(self, client: socket.socket) -> socket.socket | None:
+        request_for_tls = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+        assert client.recv(8) == request_for_tls
+        client.sendall(b"S")
+        try:
+            return self._context.wrap_socket(client, server_side=True)
+        except OSError:
+            return None
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A self-signed certificate for db.example, with its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "db.example")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("db.example")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path / "server.pem"
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+@pytest.mark.usefixtures("plain_environment", "place")
+def test_the_server_of_a_network_is_verified_for_real(
+    postgres: Postgres, certificate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    front = TlsProxy(postgres.port, certificate)
+    trusted = f"sslrootcert={certificate}"
+
+    def connect(options: str, port: int = front.port) -> str:
+        login = f"hostaddr=127.0.0.1 port={port} dbname=postgres user={JOB} password={PASSWORD}"
+        store = PostgresStore(f"{login} {options}", Outage())
+        try:
+            store.lines()
+        except StoreError as error:
+            return str(error)
+        finally:
+            store.close()
+        return "connected"
+
+    assert "the server has no TLS" in connect(f"host=db.example {trusted}", postgres.port)
+    assert connect(f"host=db.example {trusted}") == "connected"
+    assert connect("host=db.example sslmode=require") == "connected"
+    assert connect(f"host=other.example sslmode=verify-ca {trusted}") == "connected"
+    assert "no sslrootcert is set" in connect("host=db.example")
+    assert "is for another name" in connect(f"host=other.example {trusted}")
+
+
+def test_a_schema_that_is_missing_or_another_version_is_said(place: StorePlace, postgres: Postgres) -> None:
+    for change, back, words in (
+        ("UPDATE clawhosters.version SET version = 99", "UPDATE clawhosters.version SET version = 1", "is newer than"),
+        ("UPDATE clawhosters.version SET version = 0", "UPDATE clawhosters.version SET version = 1", "is older than"),
+        ("ALTER SCHEMA clawhosters RENAME TO away", "ALTER SCHEMA away RENAME TO clawhosters", "has no schema"),
+        (f"REVOKE ALL ON clawhosters.version FROM {JOB}", "SELECT 1", "does not grant what is needed"),
+    ):
+        postgres.query(change)
+        try:
+            with pytest.raises(StoreError, match=words):
+                place.open().lines()
+        finally:
+            postgres.query(back)
+
+
+def test_jobs_may_not_change_or_remove_what_is_written(place: StorePlace, postgres: Postgres) -> None:
+    place.journal().append(OPERATION, OperationEvent.INTENDED)
+    session = Session(postgres.url())
+    for statement in (
+        "UPDATE clawhosters.journal SET line = ''",
+        "DELETE FROM clawhosters.journal",
+        "TRUNCATE clawhosters.journal",
+        "CREATE TABLE clawhosters.mine ()",
+        "UPDATE clawhosters.version SET version = 7",
+    ):
+        with pytest.raises(StoreError, match="does not grant"):
+            session.execute(statement)
+    session.close()
+
+
+def test_the_session_waits_for_the_disk_and_notices_a_silent_client(place: StorePlace, postgres: Postgres) -> None:
+    postgres.query(f"ALTER ROLE {JOB} SET synchronous_commit = off")
+    try:
+        session = Session(postgres.url())
+        settings = {
+            name: session.execute(f"SHOW {name}")[0][0]
+            for name in ("synchronous_commit", "tcp_user_timeout", "tcp_keepalives_idle", "tcp_keepalives_count")
+        }
+        session.close()
+    finally:
+        postgres.query(f"ALTER ROLE {JOB} RESET synchronous_commit")
+    assert settings == {
+        "synchronous_commit": "on",
+        "tcp_user_timeout": "25000",
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_count": "3",
+    }
+
+
+DAMAGES = {
+    "UPDATE clawhosters.journal SET line = replace(line, 'completed', 'failed') WHERE step = 2": "can't be read or was",
+    "UPDATE clawhosters.journal SET line = '' WHERE step = 1": "can't be read or was",
+    "UPDATE clawhosters.journal SET operation = 'x'": "can't be read or was",
+    "UPDATE clawhosters.journal SET step = 7 WHERE step = 2": "can't be read or was",
+    "DELETE FROM clawhosters.journal WHERE step = 1": "can't be read or was",
+}
+
+
+@pytest.mark.parametrize("statement", DAMAGES)
+def test_damaged_rows_are_an_error_that_names_one(place: StorePlace, postgres: Postgres, statement: str) -> None:
+    journal = place.journal()
+    journal.append(OPERATION, OperationEvent.INTENDED)
+    journal.append(OPERATION, OperationEvent.COMPLETED)
+    postgres.query(statement)
+    with pytest.raises(JournalError, match=r"Row \d+ of the journal in state_database can't be read") as caught:
+        place.journal().read_state(OTHER)
+    assert str(caught.value).endswith("Nothing was sent.")
+
+
+def end_sessions(postgres: Postgres) -> None:
+    """Ends all sessions of jobs, as an administrator or a restart does."""
+    postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
+
+
+def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Postgres) -> None:
+    """The session ends between the lock and the line; also if another use of the store has connected again."""
+    for connects_again in (False, True):
+        journal = place.journal()
+        with journal.lock(OPERATION):
+            assert journal.read_state(OPERATION) is None
+            end_sessions(postgres)
+            if connects_again:
+                with pytest.raises(JournalError):
+                    journal.read_entries()
+                assert journal.read_state(OPERATION) is None
+            with pytest.raises(JournalError, match="the connection was lost"):
+                journal.append(OPERATION, OperationEvent.INTENDED)
+        assert postgres.query("SELECT count(*) FROM clawhosters.journal") == [(0,)]
+
+
+def test_an_outcome_is_recorded_over_a_new_connection(place: StorePlace, postgres: Postgres) -> None:
+    journal = place.journal()
+    with journal.lock(OPERATION):
+        journal.append(OPERATION, OperationEvent.INTENDED)
+        end_sessions(postgres)
+        journal.append(OPERATION, OperationEvent.ACCEPTED)
+    assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED
+
+
+def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, postgres: Postgres) -> None:
+    journal = place.journal()
+    journal.append(OPERATION, OperationEvent.INTENDED)
+    postgres.query("ALTER SCHEMA clawhosters RENAME TO away")
+    try:
+        assert journal.read_state(OPERATION).event is OperationEvent.INTENDED
+        with pytest.raises(JournalError):
+            journal.read_state(OTHER)
+    finally:
+        postgres.query("ALTER SCHEMA away RENAME TO clawhosters")
+
+
+def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StorePlace, postgres: Postgres) -> None:
+    store = place.open()
+    with store.hold(OPERATION.digest):
+        if child := os.fork():
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        else:
+            with store.locked_document("budget", within=1) as document:
+                document.write("text")
+            os._exit(0)
+        assert OPERATION.digest in place.open().holders()
+        store.append(OPERATION.digest, 1, "line")
+
+
+def test_an_answer_that_does_not_come_is_given_up(
+    place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
+    proxy = Proxy(postgres.port)
+    outage = Outage()
+    store = PostgresStore(postgres.url().replace(str(postgres.port), str(proxy.port)), outage)
+    journal = Journal(store)
+    with journal.lock(OPERATION):
+        proxy.hold()
+        with pytest.raises(JournalError, match=r"can't be reached \(no answer within"):
+            journal.append(OPERATION, OperationEvent.INTENDED)
+    # The connection is now refused for a while without a look.
+    with pytest.raises(StoreError, match="can't be reached"), store.locked_document("budget", within=1):
+        pass
+    assert outage.is_known()
+
+
+@pytest.fixture
+def absent_standby(place: StorePlace, postgres: Postgres) -> t.Iterator[None]:
+    """The server waits for a synchronous standby that is not there."""
+    postgres.configure(synchronous_standby_names="absent")
+    yield
+    postgres.configure(synchronous_standby_names="")
+
+
+@pytest.mark.usefixtures("absent_standby")
+def test_a_commit_that_no_standby_confirms_lets_nothing_out(
+    place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line may turn up later: then the outcome is unknown."""
+    monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
+    with pytest.raises(JournalError, match="no answer within"):
+        place.journal().append(OPERATION, OperationEvent.INTENDED)
+    postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
+    assert place.journal().read_state(OPERATION).event is OperationEvent.INTENDED
+
+
+@pytest.mark.usefixtures("absent_standby")
+def test_a_commit_that_was_cancelled_is_not_taken_for_one(place: StorePlace, postgres: Postgres) -> None:
+    """The server answers with success and a warning: it has committed on itself only."""
+    waits = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+    def cancel() -> None:
+        while not postgres.query(waits):
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    with pytest.raises(JournalError, match="a standby of state_database has not confirmed"):
+        place.journal().append(OPERATION, OperationEvent.INTENDED)
+    thread.join()
+
+
+def test_an_outage_is_looked_for_once_by_all_processes_of_a_play(tmp_path: Path) -> None:
+    path = str(tmp_path / "outage")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    first, second = (PostgresStore(f"host=127.0.0.1 port={port}", Outage(path)) for _number in range(2))
+    with pytest.raises(UnreachableError, match="nobody listens there"), first.locked_document("budget", within=1):
+        pass
+    with pytest.raises(StoreError, match=r"^$"), second.locked_document("budget", within=1):
+        pass
+    # A journal is always looked for.
+    with pytest.raises(UnreachableError, match="nobody listens there"):
+        second.lines()
+
+
+def test_a_pooler_is_refused_before_any_lock(
+    place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pooler shows a process number of its own."""
+    psycopg = postgres_connection.load_psycopg()
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", property(lambda _info: 597203352))
+    words = r"goes through a connection pooler.* Nothing was sent\."
+    with pytest.raises(JournalError, match=words), place.journal().lock(OPERATION):
+        pass
+    assert postgres.query("SELECT count(*) FROM clawhosters.holders") == [(0,)]
+
+
+def test_a_task_leaves_no_session(place: StorePlace, postgres: Postgres) -> None:
+    with open_store(place.options) as store:
+        with store.locked_document("budget", within=1) as document:
+            document.write("text")
+        newest = "SELECT pid FROM pg_stat_activity WHERE usename = %s ORDER BY backend_start DESC LIMIT 1"
+        ((backend,),) = postgres.query(newest, [JOB])
+    deadline = time.monotonic() + 20
+    while postgres.query("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend]):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

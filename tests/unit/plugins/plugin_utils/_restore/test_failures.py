@@ -1,0 +1,105 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of what the role restore says of a failed step. test_role_restore_screen.py has more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    ClawHostersError,
+    ForbiddenError,
+    LastSeen,
+    PartialError,
+    RefusedError,
+    TransportError,
+    UnauthorizedError,
+    UnprocessableError,
+    WaitTimeoutError,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import ADVICE, build_advice
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
+    describe_failure,
+    translate_options,
+)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import _FAILURE_TEXTS, _RUN_FAILURES
+from support.restores import SETTINGS, history, plan
+
+GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)
+REVOKED = UnauthorizedError("GET /instances/1", 401, message="The key is revoked", request_id="r-1")
+
+
+def partial(outcome, cause=None):
+    return PartialError("It was sent. Run the same task again: it waits.", {"restore": {"outcome": outcome}}, cause)
+
+
+def describe(error, step="restore", one=None):
+    result = error.result if isinstance(error, PartialError) else {}
+    return describe_failure(error, step, one or plan(), result)
+
+
+@pytest.mark.parametrize(
+    ("error", "step", "kind"),
+    [
+        (UnprocessableError("POST", 422), "restore", "backup_refused"),
+        (ForbiddenError("POST", 403), "restore", "refused"),
+        (REVOKED, "restore", "bad_key"),
+        (RefusedError("No."), "restore", "refused"),
+        (partial("in_flight", REVOKED), "restore", "key_lost"),
+        (partial("in_flight", GONE), "restore", "out_of_sight"),
+        (partial("in_flight", WaitTimeoutError("late", GONE)), "restore", "out_of_sight"),
+        (partial("in_flight", WaitTimeoutError("late")), "restore", "not_over"),
+        (partial("in_flight"), "restore", "not_over"),
+        (partial("unknown", GONE), "restore", "unknown"),
+        (partial("failed"), "restore", "failed"),
+        (partial("completed", REVOKED), "restore", "key_lost_restored"),
+        (REVOKED, "healthy", "key_lost_restored"),
+        (GONE, "healthy", "health_unseen"),
+        (WaitTimeoutError("late"), "healthy", "not_healthy"),
+        (ClawHostersError("404"), "http", "no_answer"),
+        (ZeroDivisionError(), "restore", "interrupted"),
+    ],
+)
+def test_each_failure_has_a_kind_with_a_text_and_an_advice(error, step, kind):
+    assert describe(error, step)["kind"] == kind
+    assert kind in _FAILURE_TEXTS or kind in _RUN_FAILURES
+    assert build_advice(kind, plan(), SETTINGS).text.endswith(":")
+    assert kind in ADVICE or kind in ("backup_refused", "failed", "unknown")
+
+
+def test_a_run_that_was_to_wait_has_sent_nothing():
+    waits = plan()
+    waits.outcome = "in_flight"
+    assert describe(RefusedError("No."), one=waits)["kind"] == "not_sent"
+    assert history().find_own(1) is None
+
+
+def test_a_lost_sight_says_when_the_instance_was_last_seen_and_how():
+    at = datetime.now(UTC)
+    REVOKED.last_seen = LastSeen({"status": "deploying"}, "deploying", at)
+    failure = describe(partial("in_flight", REVOKED))
+    assert failure["message"].startswith(
+        f"Last seen at {at:%H:%M} UTC: deploying. GET /instances/1 was answered with 401"
+    )
+    assert (failure["status"], failure["request_id"]) == (401, "r-1")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (
+            "Nothing was sent again; force: true would send it.",
+            "Nothing was sent again; restore_force=true would send it.",
+        ),
+        ("not restored within 9 s (wait_timeout).", "not restored within 9 s (restore_wait_timeout)."),
+        ("It is late. Run the same task again: it continues waiting, and sends nothing.", "It is late."),
+        ("No. Nothing was restored; you can run the same incident again.", "No."),
+        ("restore_max_age is set", "restore_max_age is set"),
+    ],
+)
+def test_variables_are_named_as_the_user_types_them(said, shown):
+    assert translate_options(said) == shown

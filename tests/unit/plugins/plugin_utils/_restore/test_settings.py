@@ -1,0 +1,49 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of the check of the variables of the role restore."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import begin_run, report_path
+
+GIVEN = {**DEFAULTS, "restore_confirm": "", "restore_incident": " INC-1 ", "restore_instances": "web-bot"}
+
+
+def test_variables_of_the_command_line_get_their_types(tmp_path):
+    texts = {"restore_wait_timeout": "9", "restore_http_statuses": ["200"], "restore_backup": 7, "restore_confirm": 12}
+    run = begin_run({**GIVEN, **texts, "restore_report_dir": str(tmp_path / "new")}, "", check=False)
+    assert run.settings["restore_wait_timeout"] == 9
+    assert run.settings["restore_http_statuses"] == [200]
+    assert (run.settings["restore_backup"], run.settings["restore_confirm"]) == ("7", "12")
+    assert run.incident == "INC-1"
+    assert run.targets == [{"name": "web-bot", "id": None}]
+    assert report_path(run.settings) == str(tmp_path / "new/INC-1.html")
+    assert (tmp_path / "new").is_dir()
+    assert begin_run(GIVEN, "", check=True).id != begin_run(GIVEN, "", check=True).id
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"restore_max_age": "soon"}, "restore_max_age is 'soon', but must be a number and a unit"),
+        ({"restore_before": "noon"}, "restore_before is 'noon', but must be a time in ISO 8601"),
+        ({"restore_backup": "11", "restore_instances": "a,b"}, "restore_backup must be latest, or the id of a backup"),
+        ({"restore_backup": "newest"}, "restore_backup must be latest, or the id of a backup"),
+        ({"restore_incident": "  "}, "restore_incident is empty"),
+        ({"restore_wait_timeout": -1}, "restore_wait_timeout is -1, but must be 0 or more seconds"),
+        ({"restore_instance_ids": [1]}, "Set either restore_instances or restore_instance_ids."),
+    ],
+)
+def test_a_variable_that_can_not_be_used_is_refused_before_anything_is_written(tmp_path, given, message):
+    folder = {"restore_report_dir": str(tmp_path / "new")}
+    with pytest.raises(ClawHostersError) as error:
+        begin_run({**GIVEN, **folder, **given}, "", check=False)
+    assert str(error.value).startswith(message)
+    assert str(error.value).endswith("Nothing was sent.")
+    assert not (tmp_path / "new").exists()
