@@ -13,7 +13,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain, islice
 
-MAX_WORKERS = 16
+MAX_WORKERS = 24
 """Requests in flight: enough to hide the latency without flooding the service."""
 
 Argument = t.TypeVar("Argument")

@@ -45,7 +45,9 @@ def safe_name(text: str, limit: int = NAME_LIMIT) -> str:
 
     Ansible builds paths from names (host_vars, group_vars, fact caches), and passes them to ssh as arguments.
     """
-    name = "".join("_" if character == "/" or not character.isprintable() else character for character in text)
+    name = text
+    if "/" in text or not text.isprintable():
+        name = "".join("_" if character == "/" or not character.isprintable() else character for character in text)
     if name.startswith(("-", ".")):
         name = f"_{name[1:]}"
     return _ENVIRONMENT_VARIABLE.sub("_", name).encode()[:limit].decode(errors="ignore")

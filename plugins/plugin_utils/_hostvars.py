@@ -32,11 +32,7 @@ def build_host_variables(instance: Resource, prefix: str) -> dict[str, t.Any]:
 
     Variables that begin with ``ansible_`` are left out: the service must not decide how Ansible connects.
     """
-    # Fields with a valid name come last, so that they win over those that are renamed to it.
-    fields = sorted(instance, key=lambda field: _variable_name(field) == field)
-    by_name = {_variable_name(field): field for field in fields}
-    variables = {f"{prefix}{name}": protect_value(instance[by_name[name]]) for name in sorted(by_name)}
-    return {name: value for name, value in variables.items() if not name.startswith("ansible_")}
+    return {name: protect_value(instance[field]) for name, field in _map_fields(tuple(instance), prefix)}
 
 
 def find_address(instance: Resource, source: str) -> str | None:
@@ -59,6 +55,12 @@ def find_address(instance: Resource, source: str) -> str | None:
     return None
 
 
-@functools.lru_cache(maxsize=1024)
-def _variable_name(field: str) -> str:
-    return _INVALID_CHARACTER.sub("_", field)
+# Cached: the instances of a fleet have the same fields.
+@functools.lru_cache(maxsize=64)
+def _map_fields(fields: tuple[str, ...], prefix: str) -> list[tuple[str, str]]:
+    """Returns pairs of variable and field, sorted by variable."""
+    names = {field: _INVALID_CHARACTER.sub("_", field) for field in fields}
+    # Fields with a valid name come last, so that they win over those that are renamed to it.
+    by_name = {names[field]: field for field in sorted(fields, key=lambda field: names[field] == field)}
+    variables = [(f"{prefix}{name}", by_name[name]) for name in sorted(by_name)]
+    return [(variable, field) for variable, field in variables if not variable.startswith("ansible_")]

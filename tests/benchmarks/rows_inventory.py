@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from benchmarks.contestants import ALL, OURS, PEERS, Contestant, format_one_line
 from benchmarks.measure import BenchError, Sample, Workplace, log_progress, median_by, rotate
@@ -26,10 +27,13 @@ VALUES: dict[str, tuple[str, Callable[[float], str]]] = {
     "peak": ("peak memory", lambda megabytes: f"{megabytes:.0f} MB"),
 }
 GOALS = {
-    (LARGE, 0.05, "wall"): 0.5,
+    (LARGE, 0.05, "wall"): 0.45,
     **{(LARGE, latency, value): 1.0 for latency in (0.0, 0.05) for value in ("cpu", "peak")},
 }
-GROWTH = 11
+CPU_TO_FLOOR = 1.2
+GROWTH_TO_FLOOR = 1.05
+
+FLOOR_PLUGINS = Path(__file__).parent / "inventory_plugins"
 
 Key = tuple[int, float, str]
 
@@ -38,6 +42,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
     """Measures and returns the section."""
     samples: dict[Key, list[Sample]] = {}
     costs: dict[str, list[float]] = {}
+    floor: dict[int, list[Sample]] = {}
     with ExitStack() as stack:
         accounts = {
             size: stack.enter_context(services(instances=size)) for size in sorted({size for size, _latency in CASES})
@@ -51,11 +56,24 @@ def measure(workplace: Workplace, runs: int) -> Section:
                     if size == LARGE:
                         costs.setdefault(contestant.name, []).append(cost)
                     samples.setdefault((size, latency, contestant.name), []).append(sample)
+                    if contestant is OURS and latency == 0.0:
+                        # Right after ours: on a busy machine, CPU times at other moments can't be compared.
+                        floor.setdefault(size, []).append(_run_floor(workplace, sample))
                     log_progress(
                         f"inventory, run {run + 1} of {runs}: {size:,} at {latency * 1000:.0f} ms, "
                         f"{contestant.name}: {sample.wall:.2f} s"
                     )
-    return _section(samples, costs, runs)
+    return _section(samples, floor, costs, runs)
+
+
+def _run_floor(workplace: Workplace, ours: Sample) -> Sample:
+    """Lists the hosts of ``ours``, read from a file."""
+    hosts = workplace.folder / "floor.json"
+    hosts.write_text(json.dumps(json.loads(ours.stdout)["_meta"]["hostvars"]), encoding="utf-8")
+    source = workplace.write("floor.yml", {"plugin": "floor", "path": str(hosts)})
+    return workplace.run(
+        ["ansible-inventory", "-i", source, "--list"], {"ANSIBLE_INVENTORY_PLUGINS": str(FLOOR_PLUGINS)}
+    )
 
 
 def _run_listing(
@@ -72,7 +90,9 @@ def _run_listing(
     return sample, (service.cpu_seconds() - before) / service.counts().requests
 
 
-def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], runs: int) -> Section:
+def _section(
+    samples: dict[Key, list[Sample]], floor: dict[int, list[Sample]], costs: dict[str, list[float]], runs: int
+) -> Section:
     section = Section(f"Inventory: ansible-inventory --list, medians of {runs}")
 
     def median(size: int, latency: float, name: str, value: str) -> float:
@@ -88,7 +108,7 @@ def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], ru
                     f"{size:,} at {latency * 1000:.0f} ms: {title}",
                     [show(medians[contestant.name]) for contestant in ALL],
                     ratio=f"{ratio:.2f}x",
-                    target="" if goal is None else f"<= {goal:.1f}x",
+                    target="" if goal is None else f"<= {goal:g}x",
                     met=None if goal is None else ratio <= goal,
                 )
             )
@@ -98,17 +118,37 @@ def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], ru
         small, large = (median(size, latency, name, value) - empty for size in (SMALL, LARGE))
         return large / small if small > 0 else math.inf
 
+    def floor_growth(value: str) -> float:
+        empty, small, large = (
+            median_by(floor[size], lambda sample: getattr(sample, value)) for size in (0, SMALL, LARGE)
+        )
+        return (large - empty) / (small - empty)
+
     for latency in (0.0, 0.05):
         for value in ("wall", "cpu"):
-            ours = growth(OURS.name, latency, value)
+            ratio = growth(OURS.name, latency, value) / floor_growth(value)
             section.rows.append(
                 Row(
                     f"growth at {latency * 1000:.0f} ms: {VALUES[value][0]}",
                     [f"{growth(contestant.name, latency, value):.1f}x" for contestant in ALL],
-                    target=f"<= {GROWTH}x",
-                    met=ours <= GROWTH,
+                    ratio=f"{ratio:.2f}x fl.",
+                    target=f"<= {GROWTH_TO_FLOOR}x",
+                    met=ratio <= GROWTH_TO_FLOOR,
                 )
             )
+    for size in (SMALL, LARGE):
+        ours, least = (
+            median_by(runs_of, lambda sample: sample.cpu) for runs_of in (samples[size, 0.0, OURS.name], floor[size])
+        )
+        section.rows.append(
+            Row(
+                f"{size:,} from a file (the floor): CPU",
+                [VALUES["cpu"][1](least), "", ""],
+                ratio=f"{ours / least:.2f}x",
+                target=f"<= {CPU_TO_FLOOR}x" if size == LARGE else "",
+                met=ours / least <= CPU_TO_FLOOR if size == LARGE else None,
+            )
+        )
     section.notes = [
         f"{contestant.name}: ansible-inventory -i {contestant.inventory_file} --list, with "
         f"{format_one_line(contestant.inventory)} with the URL and key of its service"
@@ -118,6 +158,10 @@ def _section(samples: dict[Key, list[Sample]], costs: dict[str, list[float]], ru
         f"Ratio: to the better peer. CPU: user and system. Growth: from {SMALL:,} to {LARGE:,} instances, less "
         "an empty account. Default page sizes: 25 (ours), 50 (hcloud), 100 (vultr). The latency applies to every "
         "response."
+    )
+    section.notes.append(
+        f"The floor, {FLOOR_PLUGINS.name}/floor.py, adds the hosts and variables of ours from a local JSON file, which "
+        "is ansible-core's own cost. Its rows show the ratio of ours to it; fl.: ratio to the growth of the floor."
     )
     empty = ", ".join(
         f"{contestant.name} {median(0, 0.0, contestant.name, 'wall'):.2f} s wall, "

@@ -26,7 +26,11 @@ PLAYS = [
     for path in (REPOSITORY / "examples").glob("*.yml")
     if "\n- name:" in path.read_text(encoding="utf-8") and path.name not in READS
 ]
-INVENTORIES = [path for path in guides.EXAMPLES if path.name in ("fleet.clawhosters.yml", "large.clawhosters.yml")]
+INVENTORIES = [
+    path
+    for path in guides.EXAMPLES
+    if path.name in ("fleet.clawhosters.yml", "large.clawhosters.yml", "subdomains.clawhosters.yml")
+]
 INVENTORY_OF = {"accounts": "accounts"}
 """The inventory of an example that needs another than fleet.clawhosters.yml."""
 STAGING_KEY = "oc_live_STAGING_KEY"

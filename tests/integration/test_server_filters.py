@@ -257,3 +257,9 @@ def test_the_inventory_asks_for_its_status(simulator: Simulator, controller: Con
     filtered = controller.inventory({"server_filters": True, "page_size": 100})
     assert filtered.stdout == usual.stdout
     assert [entry["query"] for entry in simulator.log()] == [{"status": "running", "per_page": "100"}]
+    # The hosts are the same if the filtered list can't be used, after hosts of its first pages were prepared.
+    for service in ("counts of the whole list", "empty", "refused with 400"):
+        simulator.switch(**SERVICES[service])
+        simulator.clear_log()
+        assert controller.inventory({"server_filters": True, "page_size": 10}).stdout == usual.stdout, service
+        assert {"status": "running", "per_page": "10"} in [entry["query"] for entry in simulator.log()], service

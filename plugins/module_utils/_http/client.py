@@ -32,7 +32,7 @@ from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._state.store import Store
-from .list_reader import ListFilter, read_list
+from .list_reader import ItemsHandler, ListFilter, read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
@@ -107,22 +107,28 @@ class Client:
         return self._send_with_retries(Request("GET", path), parse_object)
 
     def fetch_all(
-        self, path: str, *, list_filter: ListFilter | None = None, time_left: float | None = None
+        self,
+        path: str,
+        *,
+        list_filter: ListFilter | None = None,
+        time_left: float | None = None,
+        on_items: ItemsHandler | None = None,
     ) -> list[Resource]:
         """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
 
         With ``list_filter`` and the setting ``server_filters``, the list may lack items that don't match. It may also
-        hold some, so the caller still has to select.
+        hold some, so the caller still has to select. ``on_items``: see :func:`read_list`; it also gets the items of a
+        filtered list that is not used.
 
         Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
         """
         end_of_wait, items = self._end_of_wait(time_left), None
         may_filter = self.settings.server_filters and path not in self._unfiltered
         if may_filter and list_filter and list_filter.is_sendable:
-            items = self._read_filtered(path, list_filter, end_of_wait)
+            items = self._read_filtered(path, list_filter, end_of_wait, on_items)
         if items is None:
             fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
-            items = read_list(f"GET {path}", fetch_page)
+            items = read_list(f"GET {path}", fetch_page, on_items=on_items)
         return sorted(items, key=id_sort_key)
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
@@ -175,13 +181,15 @@ class Client:
     def _end_of_wait(self, time_left: float | None) -> float | None:
         return None if time_left is None else self.progress.clock() + time_left
 
-    def _read_filtered(self, path: str, list_filter: ListFilter, end_of_wait: float | None) -> list[Resource] | None:
+    def _read_filtered(
+        self, path: str, list_filter: ListFilter, end_of_wait: float | None, on_items: ItemsHandler | None
+    ) -> list[Resource] | None:
         """Returns the filtered list, or None if the whole list must be read instead."""
         fetch_page = functools.partial(
             self._fetch_page, path, parse_resource_list, end_of_wait, params=list_filter.params
         )
         try:
-            items = read_list(f"GET {path}", fetch_page, max_attempts=1)
+            items = read_list(f"GET {path}", fetch_page, on_items=on_items, max_attempts=1)
         except (ApiError, IncompleteListError) as error:
             # A list that is incomplete may have the counts of the whole list.
             if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:

@@ -19,6 +19,8 @@ MAX_ATTEMPTS = 3
 MAX_VALUE_LENGTH = 255
 """Characters of a value in the query."""
 
+ItemsHandler = t.Callable[[list[Resource]], None]
+
 
 @dataclass(frozen=True)
 class ListFilter:
@@ -57,17 +59,24 @@ class ListFilter:
 
 
 def read_list(
-    request: str, fetch_page: t.Callable[[int], Page], max_pages: int = 0, max_attempts: int = MAX_ATTEMPTS
+    request: str,
+    fetch_page: t.Callable[[int], Page],
+    max_pages: int = 0,
+    *,
+    on_items: ItemsHandler | None = None,
+    max_attempts: int = MAX_ATTEMPTS,
 ) -> list[Resource]:
     """Returns the items of all pages, or of the first ``max_pages`` if that is not 0, in the order of the service.
 
-    ``request`` names the list in messages. Raises IncompleteListError instead of returning a part of a list that keeps
-    changing, ResponseError for a list above the limits of :class:`Paginator`, and the errors of ``fetch_page``.
+    ``request`` names the list in messages. ``on_items`` is called with the items of each page while the next pages are
+    on their way, and again from the first page if the list changes: nothing is final before this returns. Raises
+    IncompleteListError instead of returning a part of a list that keeps changing, ResponseError for a list above the
+    limits of :class:`Paginator`, and the errors of ``fetch_page``.
     """
     change: ListChangedError | None = None
     for _attempt in range(max_attempts):
         try:
-            return _read_pages(fetch_page, max_pages)
+            return _read_pages(fetch_page, max_pages, on_items)
         except ListChangedError as error:
             change = error
         except ListTooLongError as error:
@@ -78,13 +87,20 @@ def read_list(
     )
 
 
-def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int) -> list[Resource]:
+def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int, on_items: ItemsHandler | None) -> list[Resource]:
     pages = Paginator(max_pages)
-    pages.add(*fetch_page(1))
-    for page in map_ordered(fetch_page, pages.remaining_pages()):
+
+    def add(page: Page) -> None:
+        count = len(pages.items)
         pages.add(*page)
+        if on_items:
+            on_items(pages.items[count:])
+
+    add(fetch_page(1))
+    for page in map_ordered(fetch_page, pages.remaining_pages()):
+        add(page)
         if not pages.next_page:
             break
     while pages.next_page:
-        pages.add(*fetch_page(pages.next_page))
+        add(fetch_page(pages.next_page))
     return pages.items

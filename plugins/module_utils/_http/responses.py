@@ -181,7 +181,7 @@ def parse_json(text: str) -> tuple[t.Any, bool]:
     """
     try:
         parsed = json.loads(text, parse_constant=lambda _constant: None, parse_float=_parse_float, parse_int=_parse_int)
-        if "\\ud" in text.lower():
+        if "\\u" in text and "\\ud" in text.lower():
             parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", errors="replace"))
     except (ValueError, RecursionError):
         return None, False
@@ -199,10 +199,13 @@ def _parse_int(digits: str) -> int | None:
 
 def _is_shallow(value: object, depth: int = 100) -> bool:
     """Returns True if the nesting is low enough for recursive functions."""
-    if isinstance(value, (dict, list)):
-        inner = value.values() if isinstance(value, dict) else value
-        return depth > 0 and all(_is_shallow(item, depth - 1) for item in inner)
-    return True
+    if not isinstance(value, (dict, list)):
+        return True
+    if depth <= 0:
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    # Only containers are worth a call: a page has ten times as many other values.
+    return all(_is_shallow(item, depth - 1) for item in inner if isinstance(item, (dict, list)))
 
 
 def excerpt(text: object) -> str:

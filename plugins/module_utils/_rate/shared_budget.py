@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import itertools
 import json
+import threading
 import typing as t
 from dataclasses import dataclass, field
 
@@ -56,6 +57,7 @@ class SharedRateBudget:
         self._clock = clock
         self._warn = warn
         self._is_shared = True
+        self._update_lock = threading.Lock()
 
     @contextlib.contextmanager
     def slot(self, timeout: float, max_wait: float, sleep: t.Callable[[float], None]) -> t.Iterator[Slot]:
@@ -91,21 +93,23 @@ class SharedRateBudget:
 
     def _update(self, change: t.Callable[[RateLimiter, float], float | None]) -> float | None:
         """Applies ``change`` to the locked state and returns its result, or None if the state can't be used."""
-        if not self._is_shared:
-            return None
-        try:
-            with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
-                limiter = _parse_limiter(document.read())
-                self._drop_dead_processes(limiter)
-                result = change(limiter, self._clock() + document.clock_offset)
-                document.write(json.dumps(limiter.as_dict()))
-                return result
-        except StoreError as error:
-            self._is_shared = False
-            if str(error):
-                reason = one_line(error, MESSAGE_LIMIT)
-                self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
-            return None
+        # Threads of this process queue here: those that wait for the lock of a file have to poll.
+        with self._update_lock:
+            if not self._is_shared:
+                return None
+            try:
+                with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
+                    limiter = _parse_limiter(document.read())
+                    self._drop_dead_processes(limiter)
+                    result = change(limiter, self._clock() + document.clock_offset)
+                    document.write(json.dumps(limiter.as_dict()))
+                    return result
+            except StoreError as error:
+                self._is_shared = False
+                if str(error):
+                    reason = one_line(error, MESSAGE_LIMIT)
+                    self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
+                return None
 
     def _drop_dead_processes(self, limiter: RateLimiter) -> None:
         """Removes the requests of processes that have ended."""

@@ -11,7 +11,7 @@ import typing as t
 from .._concurrency import map_ordered
 from .._errors import ClawHostersError, NotFoundError
 from .._http.client import Client
-from .._http.list_reader import ListFilter
+from .._http.list_reader import ItemsHandler, ListFilter
 from .._http.responses import require_id, resource_path
 from .._model.instance import label
 from .._model.instance_index import (
@@ -49,11 +49,17 @@ def refetch_instance(client: Client, instance: Resource, time_left: float | None
 
 
 def list_instances(
-    client: Client, params: t.Mapping[str, str] | None = None, time_left: float | None = None
+    client: Client,
+    params: t.Mapping[str, str] | None = None,
+    time_left: float | None = None,
+    on_items: ItemsHandler | None = None,
 ) -> list[Resource]:
-    """Returns all instances, sorted by id. With ``params``, a query, others may be left out (``server_filters``)."""
+    """Returns all instances, sorted by id. With ``params``, a query, others may be left out (``server_filters``).
+
+    ``on_items``: see :meth:`Client.fetch_all`.
+    """
     list_filter = ListFilter(params or {}, shown_params)
-    return client.fetch_all("/instances", list_filter=list_filter, time_left=time_left)
+    return client.fetch_all("/instances", list_filter=list_filter, time_left=time_left, on_items=on_items)
 
 
 def list_owners(client: Client, instance_id: object, instance_name: str | None) -> list[Resource]:
@@ -121,5 +127,10 @@ def fetch_details(client: Client, instances: list[Resource]) -> list[Resource]:
 
     Fields that the detail lacks keep the value of the list (contract U23).
     """
+    return [{**listed, **detail} for listed, detail in stream_details(client, instances) if detail is not None]
+
+
+def stream_details(client: Client, instances: list[Resource]) -> t.Iterator[tuple[Resource, Resource | None]]:
+    """Yields each instance with its detail, None if it was deleted, as soon as it is read."""
     details = map_ordered(lambda instance: fetch_instance(client, instance["id"]), instances)
-    return [{**listed, **detail} for listed, detail in zip(instances, details, strict=True) if detail is not None]
+    return zip(instances, details, strict=True)

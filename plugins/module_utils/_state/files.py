@@ -130,25 +130,28 @@ def require_not_replaceable(path: Path) -> None:
     """
     for parent in reversed(path.parents):
         try:
-            _require_trusted_link(parent)
-            status = parent.stat()
+            status = _stat_trusted(parent)
         except FileNotFoundError:
             return
         is_world_writable = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
         if is_world_writable or not _is_trusted_owner(status):
             raise UntrustedError(f"Others can replace {path}, since they own or can write to {parent}")
     with contextlib.suppress(FileNotFoundError):
-        _require_trusted_link(path)
+        _stat_trusted(path)
 
 
-def _require_trusted_link(path: Path) -> None:
-    """Raises UntrustedError for a symbolic link that another user could change. Raises FileNotFoundError."""
-    status = path.lstat()
+def _stat_trusted(path: Path) -> os.stat_result:
+    """Returns the status of ``path``. Raises UntrustedError for a symbolic link that another user could change.
+
+    Raises FileNotFoundError.
+    """
+    status = os.lstat(path)
     if not stat.S_ISLNK(status.st_mode):
-        return
+        return status
     if not _is_trusted_owner(status):
         raise UntrustedError(f"{path} is a symbolic link of another user (uid {status.st_uid})")
     require_not_replaceable(Path(os.path.abspath(path.parent / os.readlink(path))))
+    return os.stat(path)
 
 
 def _is_trusted_owner(status: os.stat_result) -> bool:

@@ -86,8 +86,8 @@ class StateFolder:
 
     @contextlib.contextmanager
     def _open_folder(self) -> t.Iterator[int]:
-        require_not_replaceable(self._unresolved)
-        require_not_replaceable(self.path)
+        for path in {self._unresolved, self.path}:
+            require_not_replaceable(path)
         with open_folder(self.path) as folder:
             require_owned(os.fstat(folder), self.path, group=self._group)
             yield folder
