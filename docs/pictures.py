@@ -41,7 +41,7 @@ EXCERPTS: list[tuple[str, int]] = [
     (r"^Break web-bot", 1),
     (r"^Run the restore runbook", 2),
     (r"^TASK \[.*Show the restore plan", 6),
-    (r"^TASK \[.*: Restore ", 8),
+    (r"^TASK \[.*: Restore ", 6),
 ]
 """Lines to draw: (pattern, number of lines, from the next line that matches the pattern)."""
 

@@ -242,7 +242,7 @@ def _build_notes(
         notes.append(f"Backup {wanted['id']} needs another restore_incident: this one has used backup {backup['id']}.")
     if not is_continued and candidate.left_out:
         notes.append(f"{candidate.left_out} The newest usable is {(backup or {}).get('id')}.")
-    if not is_continued and get_status(candidate.instance or {}) == "stopped":
+    if get_status(candidate.instance or {}) == "stopped":
         notes.append("It will be started, and costs Claws if it is billed daily.")
     return notes
 
