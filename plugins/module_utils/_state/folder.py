@@ -86,7 +86,7 @@ class StateFolder:
 
     @contextlib.contextmanager
     def _open_folder(self) -> t.Iterator[int]:
-        for path in {self._unresolved, self.path}:
+        for path in dict.fromkeys((self._unresolved, self.path)):
             require_not_replaceable(path)
         with open_folder(self.path) as folder:
             require_owned(os.fstat(folder), self.path, group=self._group)
