@@ -70,9 +70,11 @@ test: live copy $(DEV_READY) ## Run every check, as CI does
 check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tests and some real commands
 	@$(RUN) python tests/parts.py "style unit" "slice"
 
+# Some of it: make test-all PARTS='"build" "crash"' KILLS=15
+PARTS := "fault-matrix build workflows" "crash fuzz targets"
 .PHONY: test-all
-test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits
-	@$(RUN) python tests/parts.py "fault-matrix build workflows" "crash fuzz targets"
+test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about 25 minutes)
+	@$(RUN) python tests/parts.py $(PARTS)
 
 # What a contributor's own `ansible-test integration` runs, on the oldest and the newest ansible-core.
 TARGETS := 2.18:python3.11 2.21:python3.13
@@ -174,10 +176,11 @@ fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some mi
 	@$(RUN) python -m pytest -n 2 tests/integration/test_every_module.py tests/integration/test_simulator_contract.py \
 		-k 'any_json or fuzzer' --all-cells $(ARGS)
 
+KILLS := 50
 .PHONY: crash
 crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills 50 $(ARGS)
+	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills $(KILLS) $(ARGS)
 
 # Tests may fail because measuring slows them down; the report is printed anyway.
 .PHONY: coverage
@@ -282,7 +285,7 @@ copy:
 
 # uv installs in seconds, pip in a minute. Falls back to pip without uv.
 PIP := -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
-install = UV_CACHE_DIR=build/uv $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes $(1) \
+install = UV_SYSTEM_CERTS=1 UV_CACHE_DIR=build/uv $(@D)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes $(1) \
 	|| $(@D)/bin/python $(PIP) $(1)
 
 # Recreates the environment after a change of the pins or the Python. The stamp is written last, so that an interrupted
