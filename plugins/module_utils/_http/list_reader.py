@@ -22,6 +22,24 @@ MAX_VALUE_LENGTH = 255
 ItemsHandler = t.Callable[[list[Resource]], None]
 
 
+class FirstPage(t.NamedTuple):
+    """The first page of a list. ``pages_left``: how many follow, by its own count; None without one."""
+
+    page: Page
+    pages_left: int | None
+
+    @property
+    def items(self) -> list[Resource]:
+        return self.page.items
+
+
+class Listing(t.NamedTuple):
+    """Items of a list, sorted by id. ``is_whole``: True if they are surely all of it."""
+
+    items: list[Resource]
+    is_whole: bool
+
+
 @dataclass(frozen=True)
 class ListFilter:
     """Query parameters that may shorten a list: the service may ignore them, or match in a way of its own (U31).
@@ -42,20 +60,29 @@ class ListFilter:
     def is_answered_by(self, items: t.Iterable[Resource]) -> bool:
         """Returns True if the items may be used: one matches, or the service ignored each parameter.
 
-        Otherwise only the whole list shows that nothing matches. An ignored parameter shows in an item whose value does
-        not even contain the wanted one; then the items are the whole list.
+        Otherwise only the whole list shows that nothing matches.
+        """
+        items = list(items)
+        return any(map(self._matches, items)) or self.is_ignored_by(items)
+
+    def is_ignored_by(self, items: t.Iterable[Resource]) -> bool:
+        """Returns True if the service ignored each parameter, so that the items are the whole list.
+
+        An ignored parameter shows in an item whose value does not even contain the wanted one.
         """
         ignored: set[str] = set()
         for item in items:
             values = self.find_values(item)
-            if all(values[name] in (None, wanted) for name, wanted in self.params.items()):
-                return True
             ignored.update(
                 name
                 for name, wanted in self.params.items()
                 if (value := values[name]) is not None and wanted.casefold() not in value.casefold()
             )
         return ignored == set(self.params)
+
+    def _matches(self, item: Resource) -> bool:
+        values = self.find_values(item)
+        return all(values[name] in (None, wanted) for name, wanted in self.params.items())
 
 
 def read_list(
@@ -65,6 +92,7 @@ def read_list(
     *,
     on_items: ItemsHandler | None = None,
     max_attempts: int = MAX_ATTEMPTS,
+    first: Page | None = None,
 ) -> list[Resource]:
     """Returns the items of all pages, or of the first ``max_pages`` if that is not 0, in the order of the service.
 
@@ -76,9 +104,9 @@ def read_list(
     change: ListChangedError | None = None
     for _attempt in range(max_attempts):
         try:
-            return _read_pages(fetch_page, max_pages, on_items)
+            return _read_pages(fetch_page, max_pages, on_items, first)
         except ListChangedError as error:
-            change = error
+            change, first = error, None
         except ListTooLongError as error:
             raise ResponseError(f"{request}: the list was not read to its end: {error}.") from None
     raise IncompleteListError(
@@ -87,7 +115,19 @@ def read_list(
     )
 
 
-def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int, on_items: ItemsHandler | None) -> list[Resource]:
+def count_pages_left(first: Page) -> int | None:
+    """Returns how many pages follow the first one, None if it does not say."""
+    pages = Paginator()
+    try:
+        pages.add(*first)
+    except (ListChangedError, ListTooLongError):
+        return None
+    return len(pages.remaining_pages()) if pages.remaining_pages() or not pages.next_page else None
+
+
+def _read_pages(
+    fetch_page: t.Callable[[int], Page], max_pages: int, on_items: ItemsHandler | None, first: Page | None
+) -> list[Resource]:
     pages = Paginator(max_pages)
 
     def add(page: Page) -> None:
@@ -96,7 +136,7 @@ def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int, on_items: I
         if on_items:
             on_items(pages.items[count:])
 
-    add(fetch_page(1))
+    add(first or fetch_page(1))
     for page in map_ordered(fetch_page, pages.remaining_pages()):
         add(page)
         if not pages.next_page:

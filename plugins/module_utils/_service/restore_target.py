@@ -69,7 +69,7 @@ class RestoreFinder:
             sought = query.instance_name if query.instance_id is None else f"with id {query.instance_id}"
             raise RefusedError(f"There is no instance {sought}: nothing was sent.")
         if backup is not None:
-            self._require_backup_of(backup, instance, is_only_one=query.instance_id is None)
+            self.require_backup_of(backup, instance, is_only_one=query.instance_id is None)
         return instance, backup
 
     def _find_named(self, query: RestoreQuery) -> Resource | None:
@@ -156,7 +156,7 @@ class RestoreFinder:
             )
         return instance
 
-    def _require_backup_of(self, backup: Resource, instance: Resource, *, is_only_one: bool) -> None:
+    def require_backup_of(self, backup: Resource, instance: Resource, *, is_only_one: bool) -> None:
         """Raises RefusedError if the backup shows another instance. ``is_only_one``: no other one has its name."""
         if not has_owner(backup):
             self.warn(

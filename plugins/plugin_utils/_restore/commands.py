@@ -35,6 +35,7 @@ ADVICE = {
     "service_down": "When the service is up again, run the same command again:",
     "bad_key": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
     "not_confirmed": "To continue, type the answer at the prompt, or set restore_confirm to it:",
+    "no_terminal": "To continue, run the same command again, with restore_confirm set to the answer:",
     "not_planned": "Fix the cause, then run the same command again:",
     "interrupted": "Run the same command again. It restores nothing twice:",
     "unfinished": "Run the same command again. It restores nothing twice:",

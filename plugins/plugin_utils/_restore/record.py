@@ -13,7 +13,7 @@ from ...module_utils._errors import format_count
 from ...module_utils._model.resource import as_objects
 from .model import Data
 
-_BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed")
+_BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed", "no_terminal")
 """Kinds of failures that end a run before anything is sent."""
 
 

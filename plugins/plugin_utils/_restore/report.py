@@ -43,6 +43,7 @@ _RUN_FAILURES = {
     "service_down": "The service is down",
     "bad_key": "The API key is not accepted",
     "not_confirmed": "Not confirmed",
+    "no_terminal": "Not confirmed",
     "not_planned": "Planning failed",
     "interrupted": "The runbook was interrupted",
 }
@@ -66,6 +67,8 @@ _FAILURE_TEXTS = {
     "key_lost_restored": "The backup was restored, but the API key is no longer accepted, so the health is not known.",
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
+
+UNCONFIRMED = ("not_confirmed", "no_terminal")
 
 UNSEEN = ("out_of_sight", "key_lost", "health_unseen", "key_lost_restored")
 """Failures after which the status of the instance is not known. Their message says when it was last seen."""
@@ -117,7 +120,7 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
     total = format_count(len(verdicts), "instance")
     if run.check and run.plans:
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
-    if any(verdict.kind == "not_confirmed" for verdict in failed):
+    if any(verdict.kind in UNCONFIRMED for verdict in failed):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if failed:
         return f"{len(verdicts) - len(failed)} of {total} restored"
@@ -160,7 +163,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
     seen = next((step.found for step in reversed(own) if step.found), None)
-    status = None if kind in (*UNSEEN, "not_confirmed") else seen or (plan.instance or {}).get("status")
+    status = None if kind in (*UNSEEN, *UNCONFIRMED) else seen or (plan.instance or {}).get("status")
     advice = build_advice(kind, plan, run.settings)
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
@@ -199,7 +202,7 @@ def _format_unfinished(plan: RestorePlan) -> str:
 
 
 def _select_tag(kind: str) -> str:
-    return _PLANNED if kind == "not_confirmed" else "not finished"
+    return _PLANNED if kind in UNCONFIRMED else "not finished"
 
 
 def _format_success(restored: Step) -> tuple[str, str]:

@@ -1,0 +1,139 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads the instances and the backups that the role ``restore`` needs, and no more. Nothing is read twice."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ...module_utils._concurrency import run_parallel
+from ...module_utils._errors import ClawHostersError, NotFoundError
+from ...module_utils._http.client import Client
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.ownership import parse_owner
+from ...module_utils._model.resource import Resource
+from ...module_utils._service.backups import fetch_backup, list_backups
+from ...module_utils._service.restore_history import RestoreHistory
+from ...module_utils._service.restore_target import RestoreFinder
+from ...module_utils._service.target_lists import (
+    read_backups_of,
+    read_instances_by_id,
+    read_instances_by_name,
+)
+from ...module_utils._times import parse_timestamp
+from .failures import translate_options
+from .model import Candidate, Data
+from .plan import find_instances, match_backups
+
+
+@dataclass
+class TargetReader:
+    """Reads what the plan of ``targets`` needs. The fields are set as far as the reading came."""
+
+    client: Client
+    finder: RestoreFinder
+    history: RestoreHistory
+    settings: Data
+    targets: list[Data]
+    instances: list[Resource] = field(default_factory=list)
+    is_whole: bool = False
+    """True if ``instances`` are all of the account."""
+    backups: list[Resource] = field(default_factory=list)
+
+    def find_candidates(self) -> list[Candidate]:
+        """Returns each target with its instance and its backup. Raises what the client raises."""
+        if self.settings["restore_backup"] != "latest":
+            return [self._find_given()]
+        self._read_for_latest()
+        if self._has_owners_by_name():
+            self.instances, self.is_whole = self.client.fetch_all("/instances"), True
+        before = parse_timestamp("restore_before", self.settings["restore_before"] or None)
+        return match_backups(self.targets, self.instances, self.backups, before)
+
+    @property
+    def known_instances(self) -> list[Resource]:
+        """The instances of the account as far as they are known: those that were read, and the owners of backups."""
+        known = {str(instance["id"]): instance for instance in self.instances}
+        for owner in map(parse_owner, self.backups):
+            if owner.id is not None and owner.name is not None:
+                known.setdefault(owner.id, {"id": owner.id, "name": owner.name})
+        return list(known.values())
+
+    def _find_given(self) -> Candidate:
+        """Returns the only target with the backup whose id the user gave: this needs no list of backups."""
+
+        def fetch() -> Resource | ClawHostersError:
+            try:
+                return fetch_backup(self.client, int(self.settings["restore_backup"]))
+            except NotFoundError as error:
+                return error
+
+        _none, backup = run_parallel(self._read_instances, fetch)
+        (candidate,) = match_backups(self.targets, self.instances, [])
+        if candidate.instance is None:
+            return candidate
+        candidate.kind = candidate.problem = ""
+        candidate.is_given = True
+        try:
+            candidate.backup = self._require_given(backup, candidate.instance)
+        except ClawHostersError as error:
+            candidate.kind, candidate.problem = "not_now", translate_options(str(error))
+        return candidate
+
+    def _require_given(self, backup: Resource | ClawHostersError, instance: Resource) -> Resource:
+        """Returns the backup. One that was restored for this incident before may have expired since."""
+        if isinstance(backup, ClawHostersError):
+            if self._is_recorded(instance):
+                return {"id": int(self.settings["restore_backup"])}
+            raise backup
+        # All of a name that was asked for were read.
+        is_decisive = self.is_whole or self.targets[0]["id"] is None
+        is_only_one = is_decisive and InstanceIndex(self.instances).unique_by_name(instance.get("name")) is not None
+        self.finder.require_backup_of(backup, instance, is_only_one=is_only_one)
+        return backup
+
+    # Reading
+
+    def _read_for_latest(self) -> None:
+        open_targets = [target for target in self.targets if not self._is_recorded(target)]
+        has_ids = self.targets[0]["id"] is not None
+        if open_targets and has_ids:
+            ids = [target["id"] for target in open_targets]
+            run_parallel(self._read_instances, lambda: self._read_backups(ids))
+        elif open_targets and not self.client.settings.server_filters:
+            run_parallel(self._read_instances, lambda: self._read_backups(None))
+        else:
+            self._read_instances()
+            index = InstanceIndex(self.instances)
+            found = [matches[0] for target in self.targets if len(matches := find_instances(target, index)) == 1]
+            self._read_backups([instance["id"] for instance in found if not self._is_recorded(instance)])
+
+    def _read_instances(self) -> None:
+        if self.targets[0]["id"] is not None:
+            listing = read_instances_by_id(self.client, [target["id"] for target in self.targets])
+        else:
+            listing = read_instances_by_name(self.client, [target["name"] for target in self.targets])
+        self.instances, self.is_whole = listing
+
+    def _read_backups(self, ids: t.Sequence[object] | None) -> None:
+        """Reads the backups of these instances, or all."""
+        self.backups = list_backups(self.client) if ids is None else read_backups_of(self.client, ids)
+
+    def _is_recorded(self, one: Data) -> bool:
+        """Returns True if the journal holds the restore of ``one``, with ``id`` and ``name``, for this incident.
+
+        Then it is not sent again, and needs no backup.
+        """
+        is_known = self.history.find_own(one["id"], one.get("name")) is not None
+        return is_known and not self.settings["restore_force"]
+
+    def _has_owners_by_name(self) -> bool:
+        """Returns True if a backup shows its instance by name only, and another one may have the name."""
+        return (
+            not self.is_whole
+            and self.targets[0]["id"] is not None
+            and any(parse_owner(backup).id is None for backup in self.backups)
+        )
