@@ -48,7 +48,7 @@ def test_batches_of_a_serial(serial: t.Any, total: int, lengths: list[int]) -> N
     "value", [0, -1, "0", "0%", "-5%", "", "%", "5%%", "1.5", 1.5, True, None, "all", [1], {}, "٣", "9" * 5000]
 )
 def test_any_other_size_is_refused(value: t.Any) -> None:
-    with pytest.raises(SettingsError, match="^restore_serial has the batch size '.*must be a number from 1") as error:
+    with pytest.raises(SettingsError, match=r"^restore_serial has the batch size '.*must be a number from 1") as error:
         parse_serial("restore_serial", [1, value])
     assert str(error.value).endswith("Nothing was sent.")
 
