@@ -31,7 +31,7 @@ LOW_REMAINING = 10
 SECONDS_PER_REQUEST = 0.6
 """100 requests a minute (contract 1)."""
 
-_TEMPORARY = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
+TEMPORARY_ERRORS = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
 """Errors after which a wait polls again."""
 
 State = t.TypeVar("State")
@@ -95,7 +95,7 @@ class Waiter:
             while True:
                 try:
                     state = fetch(max(self.seconds_left, 0.0))
-                except _TEMPORARY as error:
+                except TEMPORARY_ERRORS as error:
                     poll = poll._replace(error=error)
                 else:
                     last_seen = LastSeen(state, describe(state)[1], self._now())

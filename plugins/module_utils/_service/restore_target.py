@@ -24,15 +24,6 @@ from .backups import fetch_backup, list_backups, select_backups
 from .instances import fetch_instance, find_instance
 
 
-@dataclass(frozen=True)
-class RestoreTarget:
-    """Instance and backup of a restore, and the guard that sends it at most once."""
-
-    guard: OperationGuard
-    instance: Resource
-    backup: Resource
-
-
 @dataclass
 class RestoreFinder:
     """Finds what is to be restored for one incident."""
