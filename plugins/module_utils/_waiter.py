@@ -67,6 +67,8 @@ class Waiter:
         self._requests_left = requests_left
         self.requests_per_poll = 1
         """The cost of one poll. Expensive polls have a longer interval."""
+        self.budget_share = 1.0
+        """The part of the rate limit that polls may use. Other requests get the rest."""
         self._started = progress.clock()
 
     @property
@@ -123,5 +125,5 @@ class Waiter:
     def _poll_interval(self, interval: float) -> float:
         remaining = self._requests_left()
         if remaining is not None and remaining < LOW_REMAINING:
-            return max(MAX_INTERVAL, self.requests_per_poll * SECONDS_PER_REQUEST)
-        return max(interval, self.requests_per_poll * SECONDS_PER_REQUEST)
+            interval = MAX_INTERVAL
+        return max(interval, self.requests_per_poll * SECONDS_PER_REQUEST / self.budget_share)

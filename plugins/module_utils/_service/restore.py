@@ -18,14 +18,13 @@ from .._errors import (
     PartialError,
     RefusedError,
     SettingsError,
-    UnauthorizedError,
     WaitTimeoutError,
     one_line,
 )
 from .._http.client import Client
-from .._model.instance import NAME_LIMIT, FailureStatusError, is_busy, label
+from .._model.instance import NAME_LIMIT, FailureStatusError
 from .._model.resource import Resource
-from .._model.restore import RestoreQuery, require_restorable, require_same_name
+from .._model.restore import RestoreQuery, require_restorable
 from .._model.results import Result
 from .._progress import InterruptNote
 from .._state.journal import JournalError, OperationEvent
@@ -34,7 +33,7 @@ from .._waiter import Waiter
 from .at_most_once import OperationGuard, explain_recorded
 from .instances import refetch_instance
 from .restore_history import OUTCOMES
-from .restore_job import RUN_AGAIN, RUN_WITH_VALID_KEY, RestoreJob
+from .restore_job import NextStep, RestoreJob
 from .restore_target import RestoreFinder
 
 
@@ -111,33 +110,22 @@ class Restore:
             return error
         instance, state = recorded
         known = explain_recorded(f"the restore of {one_line(instance.get('name'), NAME_LIMIT)}", state)
-        is_key = isinstance(error, UnauthorizedError)
-        again = "" if state.event is OperationEvent.COMPLETED else (RUN_WITH_VALID_KEY if is_key else RUN_AGAIN)
         job = self._job(self.finder.guard(instance, InterruptNote("")), instance, {"id": state.notes.get("backup_id")})
+        again = "" if state.event is OperationEvent.COMPLETED else job.run_again(error)
         result = job.build_result(OUTCOMES[state.event], state, error)
         return PartialError(f"{error} {known} {again}", result, error)
 
     def _run(self, query: RestoreQuery, instance: Resource, backup: Resource | None, guard: OperationGuard) -> Result:
         """Continues what the journal holds, or begins. No other process works on this operation."""
         state = guard.state()
-        is_expected = query.expected_sent_at in (None, state.sent_at if state else "")
-        job = self._job(guard, instance, backup)
-        if state is not None:
-            # Another run may have restored it since the instance was read.
-            job.instance = refetch_instance(self.client, instance)
-            if not (self.finder.force and is_expected):
-                was_busy = is_busy(instance) or is_busy(job.instance)
-                has_to_wait = job.resume(state, self.finder.find_recorded(state, backup), was_busy=was_busy)
-                if has_to_wait and not self.client.check_mode:
-                    return self._wait(job)
-                return job.build_result("in_flight" if has_to_wait else "completed", state)
-            require_same_name(instance, job.instance)
-        elif not is_expected:
-            raise RefusedError(
-                f"Incident {self.incident}: another run was to send the restore of {label(instance)} at "
-                f"{query.expected_sent_at}, but it was not executed, and this run only waited for it. "
-                "Nothing was sent. Check the plan again."
-            )
+        job = self._job(guard, instance, backup, query.expected_sent_at)
+        # Another run may have restored it since the instance was read.
+        now = instance if state is None else refetch_instance(self.client, instance)
+        step = job.decide(state, now, lambda recorded: self.finder.find_recorded(recorded, backup))
+        if step is NextStep.WAIT and not self.client.check_mode:
+            return self._wait(job)
+        if step is not NextStep.SEND:
+            return job.build_result("in_flight" if step is NextStep.WAIT else "completed", state)
         job.backup = backup or self.finder.find_newest(query, job.instance)
         if not self.finder.force:
             require_restorable(job.instance)
@@ -169,8 +157,13 @@ class Restore:
             "restored and healthy" if self.wait_healthy else "restored",
         )
 
-    def _job(self, guard: OperationGuard, instance: Resource, backup: Resource | None) -> RestoreJob:
-        return RestoreJob(self.client, self.incident, guard, instance, backup, self.finder.warn)
+    def _job(
+        self, guard: OperationGuard, instance: Resource, backup: Resource | None, expected_sent_at: str | None = None
+    ) -> RestoreJob:
+        finder = self.finder
+        return RestoreJob(
+            self.client, self.incident, guard, instance, backup, finder.warn, finder.force, expected_sent_at
+        )
 
 
 def _describe_holder(holder: Holder | None) -> str:

@@ -9,11 +9,12 @@
 
 from __future__ import annotations
 
+import enum
 import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from .._errors import ClawHostersError, PartialError, UnauthorizedError, WaitTimeoutError, one_line
+from .._errors import ClawHostersError, PartialError, RefusedError, UnauthorizedError, WaitTimeoutError, one_line
 from .._http.client import Client
 from .._model.backup import taken_at
 from .._model.instance import (
@@ -26,7 +27,7 @@ from .._model.instance import (
     label,
 )
 from .._model.resource import Resource
-from .._model.restore import SHORTEST_RESTORE, restore_finished
+from .._model.restore import SHORTEST_RESTORE, require_same_name, restore_finished
 from .._model.results import Result
 from .._state.journal import OperationEvent, OperationState
 from .._times import format_iso, format_time_of_day
@@ -34,8 +35,13 @@ from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown, 
 from .backups import backup_path
 from .instances import fetch_instance
 
-RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
-RUN_WITH_VALID_KEY = "With a valid key, run the same task again: it continues waiting, and sends nothing."
+
+class NextStep(enum.Enum):
+    """What is left to do for a restore."""
+
+    SEND = "send"
+    WAIT = "wait"  # an earlier run has sent it
+    NONE = "none"  # it is completed
 
 
 @dataclass
@@ -51,18 +57,41 @@ class RestoreJob:
     instance: Resource
     backup: Resource | None
     warn: t.Callable[[str], None]
+    force: bool = False
+    expected_sent_at: str | None = None
+    """As in :class:`RestoreQuery`."""
+    continuation: str = "it continues waiting, and sends nothing."
+    """What the same task does if it is run again."""
     changed: bool = False
 
     @property
     def _backup(self) -> Resource:
         return t.cast("Resource", self.backup)
 
-    def resume(self, state: OperationState, recorded: Resource, *, was_busy: bool) -> bool:
-        """Takes up the restore that the journal holds, of the backup ``recorded``. Sends nothing.
+    def decide(
+        self, state: OperationState | None, now: Resource, find_recorded: t.Callable[[OperationState], Resource]
+    ) -> NextStep:
+        """Returns what is left to do. ``state`` and ``now``, the instance, were read under the lock.
 
-        Returns True if its end has to be waited for, False if it is completed. ``was_busy``: the instance was seen
-        busy, as during a restore. Raises PartialError if it failed, or if its outcome is unknown.
+        ``find_recorded`` returns the backup that the journal names. Raises RefusedError if the picture has changed
+        since the restore was planned, and PartialError if an earlier restore failed, or if its outcome is unknown.
         """
+        is_expected = self.expected_sent_at in (None, state.sent_at if state else "")
+        before, self.instance = self.instance, now
+        if state is not None and not (self.force and is_expected):
+            was_busy = is_busy(before) or is_busy(now)
+            return self._resume(state, find_recorded(state), was_busy=was_busy)
+        if not is_expected:
+            raise RefusedError(
+                f"Incident {self.incident}: another run was to send the restore of {label(before)} at "
+                f"{self.expected_sent_at}, but it was not executed, and this run only waited for it. "
+                "Nothing was sent. Check the plan again."
+            )
+        require_same_name(before, now)
+        return NextStep.SEND
+
+    def _resume(self, state: OperationState, recorded: Resource, *, was_busy: bool) -> NextStep:
+        """Takes up an earlier restore of the backup ``recorded``. ``was_busy``: as during a restore."""
         given, self.backup = self.backup, recorded
         if given is not None and str(given["id"]) != str(recorded["id"]):
             self.warn(
@@ -70,15 +99,16 @@ class RestoreJob:
                 "restored. Use another incident for it."
             )
         if state.event is OperationEvent.COMPLETED:
-            return False
+            return NextStep.NONE
         if state.event is OperationEvent.FAILED:
             raise PartialError(
                 f"Incident {self.incident}: the restore of {label(self.instance)}, sent at {state.sent_at}, failed. "
-                f"The instance is {self.instance.get('status')} now. Nothing was sent again; force: true would send it.",
+                f"The instance is {self.instance.get('status')} now. "
+                "Nothing was sent again; force: true would send it.",
                 self.build_result("failed", state),
             )
         if state.event is OperationEvent.ACCEPTED or was_busy:
-            return True
+            return NextStep.WAIT
         raise self._unknown_error(f"Incident {self.incident}: {explain_unknown('a restore', state)}", state)
 
     def send(self) -> None:
@@ -160,8 +190,29 @@ class RestoreJob:
         """Returns the error for a wait that ended with ``error`` before the restore did."""
         state = self.guard.known_state()
         before, self.instance = self.instance, error.last_seen.resource if error.last_seen else self.instance
-        message = _explain_unfinished(error, before, state)
+        message = self._explain_unfinished(error, before, state)
         return PartialError(message, self.build_result("in_flight", state, error), error)
+
+    def _explain_unfinished(self, error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
+        """Returns the message of a wait for an accepted restore that ended with ``error``."""
+        if state is None or state.event is OperationEvent.ACCEPTED:
+            accepted = f"The restore was accepted at {format_at(state.at if state else None)}"
+        else:
+            # After a lost response nothing but the time of the request is known.
+            accepted = f"The restore was sent at {format_at(state.sent_at)}"
+        if isinstance(error, WaitTimeoutError):
+            return f"{error} {accepted}. {self.run_again(error)}"
+        name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
+        if error.last_seen:
+            seen = f"; {name} was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}"
+        if isinstance(error, UnauthorizedError):
+            return f"The API key is no longer accepted: {error} {accepted} and goes on{seen}. {self.run_again(error)}"
+        return f"{error} {accepted}, but its outcome can't be read now{seen}. {self.run_again(error)}"
+
+    def run_again(self, error: ClawHostersError) -> str:
+        """Returns the sentence that says how to go on after ``error``."""
+        with_key = "With a valid key, run" if isinstance(error, UnauthorizedError) else "Run"
+        return f"{with_key} the same task again: {self.continuation}"
 
     def build_result(
         self,
@@ -205,23 +256,6 @@ def _seconds_since(state: OperationState | None) -> float:
     """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
     sent = parse_at(state.sent_at if state else None)
     return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
-
-
-def _explain_unfinished(error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
-    """Returns the message of a wait for an accepted restore that ended with ``error``."""
-    if state is None or state.event is OperationEvent.ACCEPTED:
-        accepted = f"The restore was accepted at {format_at(state.at if state else None)}"
-    else:
-        # After a lost response nothing but the time of the request is known.
-        accepted = f"The restore was sent at {format_at(state.sent_at)}"
-    if isinstance(error, WaitTimeoutError):
-        return f"{error} {accepted}. {RUN_AGAIN}"
-    name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
-    if error.last_seen:
-        seen = f"; {name} was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}"
-    if isinstance(error, UnauthorizedError):
-        return f"The API key is no longer accepted: {error} {accepted} and goes on{seen}. {RUN_WITH_VALID_KEY}"
-    return f"{error} {accepted}, but its outcome can't be read now{seen}. {RUN_AGAIN}"
 
 
 def _summarize_last_seen(error: ClawHostersError | None) -> dict[str, object] | None:
