@@ -34,10 +34,14 @@ class FirstPage(t.NamedTuple):
 
 
 class Listing(t.NamedTuple):
-    """Items of a list, sorted by id. ``is_whole``: True if they are surely all of it."""
+    """Items of a list, sorted by id. ``is_whole``: True if they are surely all of it.
+
+    ``pages`` are those of the whole list, None if that is not known.
+    """
 
     items: list[Resource]
     is_whole: bool
+    pages: int | None = None
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ def read_instances_by_id(client: Client, ids: t.Iterable[object]) -> Listing:
     listed = {str(instance["id"]) for instance in first.items}
     missing = [instance_id for instance_id in wanted if instance_id not in listed]
     if _is_list_cheaper(first, len(missing)):
-        return Listing(client.fetch_all("/instances", first=first), True)
-    return _join([first.items, _fetch_each(client, missing)])
+        return _read_whole(client, "/instances", first)
+    return _join([first.items, _fetch_each(client, missing)], first)
 
 
 def read_instances_by_name(client: Client, names: t.Iterable[str]) -> Listing:
@@ -73,8 +73,18 @@ def _read_filtered(client: Client, path: str, filters: list[ListFilter]) -> List
                 return answer
             found.append(answer.items)
         else:
-            return _join(found)
-    return Listing(client.fetch_all(path, first=first), True)
+            return _join(found, first)
+    return _read_whole(client, path, first)
+
+
+def _read_whole(client: Client, path: str, first: FirstPage | None = None) -> Listing:
+    pages = 0
+
+    def count(_items: list[Resource]) -> None:
+        nonlocal pages
+        pages += 1
+
+    return Listing(client.fetch_all(path, first=first, on_items=count), True, pages)
 
 
 def _is_list_cheaper(first: FirstPage, requests: int) -> bool:
@@ -82,6 +92,7 @@ def _is_list_cheaper(first: FirstPage, requests: int) -> bool:
     return first.pages_left is None or first.pages_left <= requests
 
 
-def _join(parts: t.Iterable[list[Resource]]) -> Listing:
+def _join(parts: t.Iterable[list[Resource]], first: FirstPage | None) -> Listing:
     by_id = {str(item["id"]): item for item in chain.from_iterable(parts)}
-    return Listing(sorted(by_id.values(), key=id_sort_key), False)
+    pages = None if first is None or first.pages_left is None else 1 + first.pages_left
+    return Listing(sorted(by_id.values(), key=id_sort_key), False, pages)

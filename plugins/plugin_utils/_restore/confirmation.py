@@ -125,8 +125,11 @@ def expected_answer(plans: list[RestorePlan]) -> str:
     return ",".join(plan.answer for plan in plans if plan.sends)
 
 
-def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
-    """Returns the question that asks for ``expected_answer``. It repeats the plan: one of ``rows`` for each plan."""
+def format_prompt(plans: list[RestorePlan], rows: list[list[str]], summary: str = "") -> str:
+    """Returns the question that asks for ``expected_answer``. It repeats the plan: one of ``rows`` for each plan.
+
+    ``summary`` is a line about the batches.
+    """
     widths = measure_columns(row for row in [_HEADER, *rows] if len(row) == len(_HEADER))
     (widths[0],) = measure_columns(row[:1] for row in [_HEADER, *rows])
     lines = [format_row(_HEADER, widths)]
@@ -134,7 +137,7 @@ def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
         # A cell for all columns but the first has the rest of the line.
         line = format_row(row, widths) if len(row) == len(_HEADER) else fit(row[0], widths[0]) + GAP + row[1]
         lines += [line, *(f"    {note}" for note in _select_notes(plan))]
-    return "\n".join([*lines, "", *format_question(plans)])
+    return "\n".join([*lines, "", *filter(None, [summary]), *format_question(plans)])
 
 
 def _select_notes(plan: RestorePlan) -> list[str]:

@@ -34,17 +34,18 @@ class NobodyToAskError(NotConfirmedError):
     """They were not confirmed, since there was no terminal to ask at."""
 
 
-def require_confirmation(plans: list[RestorePlan], given: str, ask: t.Callable[[str], str]) -> str:
+def require_confirmation(plans: list[RestorePlan], given: str, ask: t.Callable[[str], str], summary: str = "") -> str:
     """Returns how the plans were confirmed: by ``given``, the variable, or at the terminal. Raises NotConfirmedError.
 
-    ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError.
+    ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError. ``summary`` is a line about the
+    batches.
     """
     if given:
         if not is_confirmed(given, plans):
             raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans))
         return "The name was given as restore_confirm."
     now = datetime.now(UTC)
-    prompt = format_prompt(plans, [plan_row(plan, now) for plan in plans])
+    prompt = format_prompt(plans, [plan_row(plan, now) for plan in plans], summary)
     problem = ""
     for _attempt in range(TRIES):
         answer = _ask(ask, prompt, plans)

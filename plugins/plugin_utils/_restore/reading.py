@@ -41,6 +41,8 @@ class TargetReader:
     instances: list[Resource] = field(default_factory=list)
     is_whole: bool = False
     """True if ``instances`` are all of the account."""
+    list_pages: int | None = None
+    """Pages of the list of instances, if they were counted."""
     backups: list[Resource] = field(default_factory=list)
 
     def find_candidates(self) -> list[Candidate]:
@@ -116,7 +118,7 @@ class TargetReader:
             listing = read_instances_by_id(self.client, [target["id"] for target in self.targets])
         else:
             listing = read_instances_by_name(self.client, [target["name"] for target in self.targets])
-        self.instances, self.is_whole = listing
+        self.instances, self.is_whole, self.list_pages = listing
 
     def _read_backups(self, ids: t.Sequence[object] | None) -> None:
         """Reads the backups of these instances, or all."""

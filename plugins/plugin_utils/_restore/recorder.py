@@ -23,7 +23,7 @@ from ...module_utils._state.store import StoreError
 from .._reports.files import ReportError, record_run
 from .model import Data, Run
 from .record import parse_record
-from .report import build_report
+from .report import build_report, format_done
 from .settings import report_path
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -75,11 +75,11 @@ class Recorder:
         done = [one for one in report["instances"] if one["outcome"] == "ok"]
         result: Result = {"changed": changed, "_ansible_verbose_always": True}
         if report["outcome"] != "failed":
-            lines = [] if self.run.check else [f"{one['label']}: {one['state']}" for one in done]
+            lines = [] if self.run.check else format_done(done)
             return {**result, "msg": [report["headline"], *lines, *where]}
         result.update(failed=True, msg=f"{report['headline']}.", failures=report["failures"], report=where)
         if done and not self.run.check:
-            result["restored"] = [f"{one['label']}: {one['state']}" for one in done]
+            result["restored"] = format_done(done)
         return {**result, "exception": traceback_text} if traceback_text else result
 
     def record(self, *, is_finished: bool, instances: t.Iterable[Resource] = ()) -> tuple[Data, str]:

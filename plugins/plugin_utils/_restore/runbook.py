@@ -11,30 +11,25 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ...module_utils._errors import ClawHostersError, PartialError, one_line
+from ...module_utils._errors import ClawHostersError, one_line
 from ...module_utils._http.client import Client
 from ...module_utils._model.resource import Resource
-from ...module_utils._model.restore import RestoreQuery
 from ...module_utils._model.results import Result
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.health import measure_health
-from ...module_utils._service.instance_state import InstanceManager
-from ...module_utils._service.instances import find_instance
-from ...module_utils._service.restore import Restore
 from ...module_utils._service.restore_history import find_refused
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import JournalError
-from ...module_utils._waiter import Waiter
-from .._formatting import format_value
-from .address import check_address, parse_address
 from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
-from .failures import describe_error, describe_failure, explain, is_about_key
+from .failures import describe_error, explain, is_about_key
 from .model import Data, RestorePlan, Run, Step
 from .outcomes import list_outcomes
 from .plan import build_plans, plan_lines
 from .reading import TargetReader
 from .recorder import Recorder
-from .report import TITLES, UNSEEN
+from .report import TITLES
+from .restoring import RunRestorer
+from .schedule import schedule_lines, schedule_summary
 
 
 @dataclass
@@ -102,7 +97,10 @@ class Runbook:
         sends = any(one.sends for one in self.run.plans)
         return {
             "run": self.run.to_dict(),
-            "lines": [line for one in self.run.plans for line in plan_lines(one, now)],
+            "lines": [
+                *(line for one in self.run.plans for line in plan_lines(one, now)),
+                *schedule_lines(self.run.plans, self.settings, self.run.list_pages),
+            ],
             "title": self.run.plans[0].label if len(self.run.plans) == 1 else self._count_ready(),
             "asks": not self.run.check and (sends or bool(self.settings["restore_confirm"])),
         }
@@ -118,7 +116,7 @@ class Runbook:
         try:
             candidates = reader.find_candidates()
         finally:
-            self.instances = reader.instances
+            self.instances, self.run.list_pages = reader.instances, reader.list_pages
         now = datetime.now(UTC)
         return build_plans(candidates, history, self.settings, reader.known_instances, now, is_whole=reader.is_whole)
 
@@ -129,7 +127,8 @@ class Runbook:
 
         def confirm() -> str:
             given = self.settings["restore_confirm"]
-            return require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.redact(prompt)))
+            summary = schedule_summary(self.run.plans, self.settings, self.run.list_pages)
+            return require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.redact(prompt)), summary)
 
         def classify(error: Exception) -> str:
             return "no_terminal" if isinstance(error, NobodyToAskError) else "not_confirmed"
@@ -139,91 +138,13 @@ class Runbook:
     # Restoring
 
     def restore(self) -> Result:
-        """Restores the instances of the plan, one after another. In check mode, predicts it."""
-        if not self.run.check:
-            if failed := self._run_step("confirm", lambda: require_confirmed(self.run), lambda _error: "not_confirmed"):
-                return failed
-            ready = [plan for plan in self.run.plans if plan.ready]
-            for number, plan in enumerate(ready, start=1):
-                # Recorded before the restore, in case the run is interrupted.
-                self.recorder.record(is_finished=False)
-                if len(ready) > 1:
-                    self.client.progress.report(f"Restoring {plan.label}, {number} of {len(ready)}")
-                self._restore_instance(plan)
+        """Restores the instances of the plan, in batches. In check mode, predicts it."""
+        if self.run.check:
+            return self._finish()
+        if failed := self._run_step("confirm", lambda: require_confirmed(self.run), lambda _error: "not_confirmed"):
+            return failed
+        RunRestorer(self.context, self.run, self.recorder, self._finder()).restore()
         return self._finish()
-
-    def _restore_instance(self, plan: RestorePlan) -> None:
-        """Restores one instance. A failure is recorded as a step, and does not stop the other instances."""
-        instance: Resource = {}
-
-        def send(waiter: Waiter) -> Result:
-            query = RestoreQuery(
-                plan.instance["id"] if plan.instance else None,
-                # Sends only what was confirmed: fails if the name or the journal has changed since the plan.
-                (plan.instance or {}).get("name") or None,
-                (plan.backup or {}).get("id"),
-                None,
-                None,
-                expected_sent_at=plan.sent_at or "",
-            )
-            result = Restore(self._finder(), waiter, False).run(query)
-            done = "was restored" if result["changed"] else "was already restored for this incident"
-            return {**result, "message": f"Backup {query.backup_id} {done}."}
-
-        def start(waiter: Waiter) -> Result:
-            nonlocal instance
-            manager = InstanceManager(self.client, waiter, True, self.context.warn)
-            found = find_instance(self.client, (plan.instance or {}).get("id"), None)
-            with self.client.progress.if_interrupted(f"{plan.label} is restored. Run the same command to check it."):
-                change = manager.ensure_state(found, "started", plan.label)
-            instance = change.resource or {}
-            return {"changed": change.changed, "instance": instance, "message": "It is running and healthy."}
-
-        def check_http(_waiter: Waiter) -> Result:
-            url = parse_address(instance.get("subdomain_url"))
-            path = str(self.settings["restore_http_path"]).lstrip("/")
-            status = check_address(
-                f"{url}/{path}", self.settings["restore_http_statuses"], self.client.settings.ca_path
-            )
-            return {"message": f"It responded with status {status}."}
-
-        steps: list[tuple[str, str, t.Callable[[Waiter], Result]]] = [
-            ("restore", "restore_wait_timeout", send),
-            ("healthy", "restore_healthy_timeout", start),
-        ]
-        if self.settings["restore_http_check"]:
-            steps.append(("http", "restore_wait_timeout", check_http))
-        for name, timeout, function in steps:
-            if not self._run_instance_step(name, plan, self._waiter(timeout), function).ok:
-                return
-
-    def _run_instance_step(
-        self, name: str, plan: RestorePlan, waiter: Waiter, function: t.Callable[[Waiter], Result]
-    ) -> Step:
-        before = self.client.stats.requests
-        try:
-            result, failure = function(waiter), None
-        except Exception as error:
-            failure = error
-            result = dict(error.result) if isinstance(error, PartialError) else {}
-        fields: Data = {"kind": "", "message": result.get("message", "")}
-        if failure is not None:
-            fields = describe_failure(failure, name, plan, result)
-        restore = result.get("restore") or {}
-        status = (result.get("instance") or {}).get("status")
-        return self._add_step(
-            name,
-            datetime.now(UTC),
-            instance=plan.label,
-            ok=failure is None,
-            requests=self.client.stats.requests - before,
-            changed=bool(result.get("changed")),
-            sent_at=restore.get("sent_at"),
-            completed_at=restore.get("completed_at"),
-            outcome=restore.get("outcome"),
-            found=format_value(status, 40) if status and fields["kind"] not in UNSEEN else None,
-            **fields,
-        )
 
     # Results
 
@@ -279,9 +200,6 @@ class Runbook:
 
     def _finish(self, traceback_text: str = "") -> Result:
         return self.recorder.finish(self.instances, traceback_text)
-
-    def _waiter(self, timeout: str) -> Waiter:
-        return Waiter(self.settings[timeout], self.client.progress, requests_left=lambda: self.client.stats.remaining)
 
 
 def _classify_reading(error: Exception) -> str:
