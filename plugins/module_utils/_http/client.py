@@ -32,7 +32,7 @@ from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._state.store import Store
-from .list_reader import FirstPage, ItemsHandler, ListFilter, Listing, count_pages_left, read_list
+from .list_reader import FirstPageHandler, ItemsHandler, ListFilter, read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
@@ -113,45 +113,25 @@ class Client:
         list_filter: ListFilter | None = None,
         time_left: float | None = None,
         on_items: ItemsHandler | None = None,
-        first: FirstPage | None = None,
+        on_first_page: FirstPageHandler | None = None,
     ) -> list[Resource]:
         """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
 
-        ``first`` is its first page, if it was fetched already.
-
         With ``list_filter`` and the setting ``server_filters``, the list may lack items that don't match. It may also
         hold some, so the caller still has to select. ``on_items``: see :func:`read_list`; it also gets the items of a
-        filtered list that is not used.
+        filtered list that is not used. ``on_first_page``: see there too; it is not called for a filtered list.
 
-        Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
+        Raises ListAbandonedError if ``on_first_page`` returns False, IncompleteListError instead of returning a part of
+        the list, and ResponseError for one that is too long.
         """
         end_of_wait, items = self._end_of_wait(time_left), None
-        if list_filter and self.may_filter(path, list_filter):
+        may_filter = self.settings.server_filters and path not in self._unfiltered
+        if may_filter and list_filter and list_filter.is_sendable:
             items = self._read_filtered(path, list_filter, end_of_wait, on_items)
         if items is None:
             fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
-            items = read_list(f"GET {path}", fetch_page, on_items=on_items, first=first.page if first else None)
+            items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
         return sorted(items, key=id_sort_key)
-
-    def fetch_first_page(self, path: str) -> FirstPage:
-        """Returns the first page of the list at ``path``, which says what the others would cost.
-
-        :meth:`fetch_all` goes on from it.
-        """
-        page = self._fetch_page(path, parse_resource_list, None, 1)
-        return FirstPage(page, count_pages_left(page))
-
-    def fetch_filtered(self, path: str, list_filter: ListFilter) -> Listing | None:
-        """Returns what the service answers to the filter; None if the whole list must be read instead.
-
-        Unlike :meth:`fetch_all`, it does not read that: several filters can share one.
-        """
-        items = self._read_filtered(path, list_filter, None, None) if self.may_filter(path, list_filter) else None
-        return None if items is None else Listing(sorted(items, key=id_sort_key), list_filter.is_ignored_by(items))
-
-    def may_filter(self, path: str, list_filter: ListFilter) -> bool:
-        """Returns True if the list at ``path`` may be asked for with this filter (``server_filters``)."""
-        return self.settings.server_filters and path not in self._unfiltered and list_filter.is_sendable
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""

@@ -30,7 +30,7 @@ from .._model.fleet_plan import Job, Phase
 from .._model.instance import NAME_LIMIT, FailureStatusError, StateReached, label
 from .._model.resource import Resource
 from .._model.restore import require_restorable
-from .._model.restore_item import COMPLETED, IN_FLIGHT, REFUSED, RestoreItem
+from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, REFUSED, RestoreItem
 from .._model.results import Result
 from .._progress import InterruptNote
 from .._state.journal import JournalError, OperationEvent, OperationState
@@ -182,8 +182,11 @@ class RestoreBatch:
         if step is NextStep.SEND:
             if not job.force:
                 require_restorable(now)
-            if job.backup is None:
-                raise RefusedError(f"No backup of {label(now)} was chosen: nothing was sent.")
+            if work.item.outcome != NOT_BEGUN or job.backup is None:
+                raise RefusedError(
+                    f"An earlier restore of {label(now)} for this incident was not executed, and no backup was chosen "
+                    "now: nothing was sent. Run this again."
+                )
         elif step is NextStep.WAIT:
             self._update_result(work, job.build_result(IN_FLIGHT, state))
             self._wait_for_restore(work, RestoreStep.UNDER_WAY)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from .._errors import ClawHostersError, PartialError, RefusedError, UnauthorizedError, WaitTimeoutError, one_line
 from .._http.client import Client
-from .._model.backup import taken_at
+from .._model.backup import summarize_backup, taken_at
 from .._model.instance import (
     NAME_LIMIT,
     FailureStatusError,
@@ -242,14 +242,6 @@ class RestoreJob:
                 "after": {**before, "restored_from": summarize_backup(self.backup)} if changed else before,
             },
         }
-
-
-def summarize_backup(backup: Resource | None) -> dict[str, t.Any] | None:
-    """Returns what diffs show of a backup."""
-    if backup is None:
-        return None
-    taken = taken_at(backup)
-    return {"backup_id": backup["id"], "taken_at": taken.isoformat() if taken else None}
 
 
 def _seconds_since(state: OperationState | None) -> float:

@@ -6,23 +6,22 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, field
 
 from ...module_utils._concurrency import run_parallel
 from ...module_utils._errors import ClawHostersError, NotFoundError
 from ...module_utils._http.client import Client
-from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.ownership import parse_owner
+from ...module_utils._http.list_reader import ListFilter
+from ...module_utils._model.instance_index import InstanceIndex, shown_params
+from ...module_utils._model.ownership import owner_params, owner_values, parse_owner
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.backups import fetch_backup, list_backups
+from ...module_utils._service.backups import fetch_backup
+from ...module_utils._service.instances import fetch_instance
+from ...module_utils._service.list_or_one import read_by_ids, read_filtered, read_list_counted
 from ...module_utils._service.restore_history import RestoreHistory
 from ...module_utils._service.restore_target import RestoreFinder
-from ...module_utils._service.target_lists import (
-    read_backups_of,
-    read_instances_by_id,
-    read_instances_by_name,
-)
 from ...module_utils._times import parse_timestamp
 from .failures import translate_options
 from .model import Candidate, Data
@@ -50,10 +49,16 @@ class TargetReader:
         if self.settings["restore_backup"] != "latest":
             return [self._find_given()]
         self._read_for_latest()
-        if self._has_owners_by_name():
-            self.instances, self.is_whole = self.client.fetch_all("/instances"), True
+        if self._has_ids and any(parse_owner(backup).id is None for backup in self.backups):
+            # Another instance may have the name that they show.
+            self._list_all_instances()
         before = parse_timestamp("restore_before", self.settings["restore_before"] or None)
         return match_backups(self.targets, self.instances, self.backups, before)
+
+    @property
+    def _has_ids(self) -> bool:
+        """True if the user gave ids, False for names."""
+        return self.targets[0]["id"] is not None
 
     @property
     def known_instances(self) -> list[Resource]:
@@ -91,18 +96,15 @@ class TargetReader:
             if self._is_recorded(instance):
                 return {"id": int(self.settings["restore_backup"])}
             raise backup
-        # All of a name that was asked for were read.
-        is_decisive = self.is_whole or self.targets[0]["id"] is None
-        is_only_one = is_decisive and InstanceIndex(self.instances).unique_by_name(instance.get("name")) is not None
-        self.finder.require_backup_of(backup, instance, is_only_one=is_only_one)
+        # A name that was asked for is unique: otherwise the target would be ambiguous.
+        self.finder.require_backup_of(backup, instance, self._list_all_instances, is_only_one=not self._has_ids)
         return backup
 
     # Reading
 
     def _read_for_latest(self) -> None:
         open_targets = [target for target in self.targets if not self._is_recorded(target)]
-        has_ids = self.targets[0]["id"] is not None
-        if open_targets and has_ids:
+        if open_targets and self._has_ids:
             ids = [target["id"] for target in open_targets]
             run_parallel(self._read_instances, lambda: self._read_backups(ids))
         elif open_targets and not self.client.settings.server_filters:
@@ -114,15 +116,27 @@ class TargetReader:
             self._read_backups([instance["id"] for instance in found if not self._is_recorded(instance)])
 
     def _read_instances(self) -> None:
-        if self.targets[0]["id"] is not None:
-            listing = read_instances_by_id(self.client, [target["id"] for target in self.targets])
+        if self._has_ids:
+            ids = [target["id"] for target in self.targets]
+            reading = read_by_ids(self.client, "/instances", ids, functools.partial(fetch_instance, self.client))
         else:
-            listing = read_instances_by_name(self.client, [target["name"] for target in self.targets])
-        self.instances, self.is_whole, self.list_pages = listing
+            filters = [ListFilter({"name": target["name"]}, shown_params) for target in self.targets]
+            reading = read_filtered(self.client, "/instances", filters)
+        self.instances, self.is_whole, self.list_pages = reading
 
     def _read_backups(self, ids: t.Sequence[object] | None) -> None:
         """Reads the backups of these instances, or all."""
-        self.backups = list_backups(self.client) if ids is None else read_backups_of(self.client, ids)
+        if ids is None:
+            self.backups = read_list_counted(self.client, "/backups").items
+        elif ids:
+            filters = [ListFilter(owner_params(instance_id, None), owner_values) for instance_id in ids]
+            self.backups = read_filtered(self.client, "/backups", filters).items
+
+    def _list_all_instances(self) -> list[Resource]:
+        """Returns all instances of the account. Reads them at most once."""
+        if not self.is_whole:
+            self.instances, self.is_whole = self.client.fetch_all("/instances"), True
+        return self.instances
 
     def _is_recorded(self, one: Data) -> bool:
         """Returns True if the journal holds the restore of ``one``, with ``id`` and ``name``, for this incident.
@@ -131,11 +145,3 @@ class TargetReader:
         """
         is_known = self.history.find_own(one["id"], one.get("name")) is not None
         return is_known and not self.settings["restore_force"]
-
-    def _has_owners_by_name(self) -> bool:
-        """Returns True if a backup shows its instance by name only, and another one may have the name."""
-        return (
-            not self.is_whole
-            and self.targets[0]["id"] is not None
-            and any(parse_owner(backup).id is None for backup in self.backups)
-        )
