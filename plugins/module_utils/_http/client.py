@@ -32,7 +32,7 @@ from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._state.store import Store
-from .list_reader import ItemsHandler, ListFilter, read_list
+from .list_reader import FirstPageHandler, ItemsHandler, ListFilter, read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
@@ -113,14 +113,16 @@ class Client:
         list_filter: ListFilter | None = None,
         time_left: float | None = None,
         on_items: ItemsHandler | None = None,
+        on_first_page: FirstPageHandler | None = None,
     ) -> list[Resource]:
         """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
 
         With ``list_filter`` and the setting ``server_filters``, the list may lack items that don't match. It may also
         hold some, so the caller still has to select. ``on_items``: see :func:`read_list`; it also gets the items of a
-        filtered list that is not used.
+        filtered list that is not used. ``on_first_page``: see there too; it is not called for a filtered list.
 
-        Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
+        Raises ListAbandonedError if ``on_first_page`` returns False, IncompleteListError instead of returning a part of
+        the list, and ResponseError for one that is too long.
         """
         end_of_wait, items = self._end_of_wait(time_left), None
         may_filter = self.settings.server_filters and path not in self._unfiltered
@@ -128,7 +130,7 @@ class Client:
             items = self._read_filtered(path, list_filter, end_of_wait, on_items)
         if items is None:
             fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
-            items = read_list(f"GET {path}", fetch_page, on_items=on_items)
+            items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
         return sorted(items, key=id_sort_key)
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
