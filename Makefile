@@ -167,7 +167,7 @@ lowest: ## Run part of the tests with the lowest supported versions
 .PHONY: fault-matrix
 fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
 	$(call heading,Fault matrix: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration/test_fault_matrix.py --all-cells $(ARGS)
+	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/test_fault_matrix.py --all-cells $(ARGS)
 
 # `make integration` runs fewer examples of this.
 .PHONY: fuzz
