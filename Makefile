@@ -176,11 +176,12 @@ fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some mi
 	@$(RUN) python -m pytest -n 2 tests/integration/test_every_module.py tests/integration/test_simulator_contract.py \
 		-k 'any_json or fuzzer' --all-cells $(ARGS)
 
+# Each run prints the seed of its random moments. The same moments again: make crash SEED=12345
 KILLS := 50
 .PHONY: crash
 crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills $(KILLS) $(ARGS)
+	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills $(KILLS) $(SEED:%=--kill-seed=%) $(ARGS)
 
 # Tests may fail because measuring slows them down; the report is printed anyway.
 .PHONY: coverage
