@@ -46,10 +46,10 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
         terminalreporter.write_line(f"Fault matrix: {there} cells, {met} of them judged here, {held} of those hold.")
     kills = [value for name, value in properties if name == "kills"]
     if kills:
-        seeds = ", ".join(f"{run} --kill-seed={seed}" for run, _times, seed in kills)
-        terminalreporter.write_line(
-            f"Crashes: killed at {sum(times for _run, times, _seed in kills)} moments ({seeds})."
-        )
+        terminalreporter.write_line(f"Crashes: killed at {sum(times for _run, times, _seed in kills)} moments.")
+        for run, _times, seed in kills:
+            if seed is not None:
+                terminalreporter.write_line(f"  {run}: --kill-seed={seed}")
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ unknown. `make test` takes a few moments, `make crash` fifty of each kind.
 
 from __future__ import annotations
 
-import concurrent.futures
 import random
 import subprocess
 import time
@@ -20,7 +19,7 @@ import pytest
 from simulator.handle import Simulator
 from support.cases import CASES, STATE, SWITCHES, Case, World
 from support.controller import REPOSITORY, Controller
-from support.killed import SCOPES, Ending, kill_tree, run_killed
+from support.killed import SCOPES, Ending, kill_tree, run_interrupted, run_killed
 from support.postgres import Postgres
 from support.stores import prepare
 
@@ -53,9 +52,16 @@ class Stage:
 
     def run(self, at: int = 0, scope: str = "all", **options: t.Any) -> Ending:
         """One run, killed at that line."""
+        return run_killed(self.folder, self.collections, self.case.module, self._given(options), at, scope)
+
+    def run_interrupted(self, at: int, scope: str, interrupt: t.Callable[[], None]) -> Ending:
+        """One run, which stands still at that line while ``interrupt`` acts."""
+        given = self._given({})
+        return run_interrupted(self.folder, self.collections, self.case.module, given, at, scope, interrupt)
+
+    def _given(self, options: dict[str, t.Any]) -> dict[str, t.Any]:
         self.runs += 1
-        given = {"api_url": self.simulator.url, **self.store, **self.case.options, **options}
-        return run_killed(self.folder, self.collections, self.case.module, given, at, scope)
+        return {"api_url": self.simulator.url, **self.store, **self.case.options, **options}
 
     def judge(self, ending: Ending) -> list[str]:
         """What is wrong after the last run, which nobody killed."""
@@ -134,7 +140,7 @@ def test_killed_between_any_two_lines_of_the_journal(
     assert lines > 20
     kills = setting(request, "kills")
     moments = list(range(1, lines + 1)) if kills >= 50 else random.Random(0).sample(range(1, lines + 1), kills)
-    record_property("kills", [f"{case}, each line, {store}", len(moments), 0])
+    record_property("kills", [f"{case}, each line, {store}", len(moments), None])
     outcomes = set()
     for at in moments:
         stage = Stage(simulator, tmp_path, collections, case, at, database)
@@ -158,28 +164,22 @@ def test_the_database_is_killed_around_a_request(
     request: pytest.FixtureRequest,
     record_property: Property,
 ) -> None:
-    """The server crashes at a random moment of a run, and is there again for the next one."""
+    """The server crashes at a random line of a run, and is there again for the next one."""
     given = setting(request, "kill_seed")
     seed = random.SystemRandom().randrange(10**9) if given is None else given
     chance = random.Random(seed)
     kills = max(1, setting(request, "kills") // 5)
     record_property("kills", [f"{case}, the database", kills, seed])
+    scope = "around what is sent"
     with Postgres() as server:
-        for number in range(kills):
+        lines = Stage(simulator, tmp_path, collections, case, 0, server).run(scope=scope).lines
+        for number in range(1, kills + 1):
             stage = Stage(simulator, tmp_path, collections, case, number, server)
-            with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                first = pool.submit(stage.run)
-                # Most of the time goes to the start of the process, until its first request.
-                deadline = time.monotonic() + 60
-                while not simulator.calls():
-                    assert time.monotonic() < deadline
-                    time.sleep(0.01)
-                time.sleep(chance.uniform(0, 0.15))
-                server.kill()
-                first.result()
+            at = chance.randint(1, lines)
+            stage.run_interrupted(at, scope, server.kill)
             server.start()
             ending = stage.run()
-            assert not stage.judge(ending), f"--kill-seed={seed}, number {number}"
+            assert not stage.judge(ending), f"killed at {at} of {lines} lines, --kill-seed={seed}"
 
 
 def test_every_scope_is_still_there() -> None:

@@ -63,8 +63,33 @@ def run_killed(
     folder: Path, collections: Path, module: str, options: dict[str, t.Any], at: int = 0, scope: str = "all"
 ) -> Ending:
     """Runs a task, and kills it at the counted line number ``at``; 0 means never."""
-    wanted = {"module": module, "options": options, "at": at, "scope": scope}
-    done = subprocess.run(
+    wanted = {"module": module, "options": options, "at": at, "scope": scope, "signal": signal.SIGKILL}
+    return _finish(_start(folder, collections, wanted), at)
+
+
+def run_interrupted(
+    folder: Path,
+    collections: Path,
+    module: str,
+    options: dict[str, t.Any],
+    at: int,
+    scope: str,
+    interrupt: t.Callable[[], None],
+) -> Ending:
+    """Runs a task, and calls ``interrupt`` while it stands still at the counted line number ``at``."""
+    wanted = {"module": module, "options": options, "at": at, "scope": scope, "signal": signal.SIGSTOP}
+    process = _start(folder, collections, wanted)
+    # It has ended if it does not reach the line.
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+    try:
+        interrupt()
+    finally:
+        process.send_signal(signal.SIGCONT)
+    return _finish(process, at)
+
+
+def _start(folder: Path, collections: Path, wanted: dict[str, t.Any]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", "support.killed", json.dumps(wanted)],
         cwd=folder,
         env={
@@ -72,23 +97,32 @@ def run_killed(
             "HOME": str(folder),
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(collections)]),
         },
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
     )
-    if done.returncode == -signal.SIGKILL:
+
+
+def _finish(process: subprocess.Popen[str], at: int) -> Ending:
+    with process:
+        try:
+            output, errors = process.communicate(timeout=300)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode == -signal.SIGKILL:
         return Ending(True, {}, at)
-    assert done.returncode == 0, done.stderr
-    return Ending(False, **json.loads(done.stdout.splitlines()[-1]))
+    assert process.returncode == 0, errors
+    return Ending(False, **json.loads(output.splitlines()[-1]))
 
 
 class Countdown:
-    """A trace function that counts lines, and kills the process at line ``at``."""
+    """A trace function that counts lines, and sends a signal to the process at line ``at``."""
 
-    def __init__(self, at: int, scope: str) -> None:
+    def __init__(self, at: int, scope: str, number: int) -> None:
         self.lines = 0
         self._at = at
+        self._signal = number
         self._places = SCOPES[scope].split()
 
     def __call__(self, frame: FrameType, _event: str, _arg: object) -> t.Any:
@@ -103,7 +137,7 @@ class Countdown:
         if event == "line":
             self.lines += 1
             if self.lines == self._at:
-                os.kill(os.getpid(), signal.SIGKILL)
+                os.kill(os.getpid(), self._signal)
         return self._count
 
 
@@ -116,7 +150,7 @@ def main() -> None:
     options = wanted["options"]
     module = module_of(Case("", wanted["module"]))
     worker = Worker(t.cast("t.Any", SimpleNamespace(url=options.pop("api_url"))))
-    countdown = Countdown(wanted["at"], wanted["scope"])
+    countdown = Countdown(wanted["at"], wanted["scope"], wanted["signal"])
     threading.settrace(countdown)
     sys.settrace(countdown)
     result = worker.run(module, **options)
