@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError, SettingsError, one_line
+from .._rate.queue import PRIORITY_WORDS, Priority
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 KEY_PREFIX = "oc_live_"
@@ -41,6 +42,7 @@ class Settings:
     retry_timeout: float = 180.0
     page_size: int | None = None
     server_filters: bool = False
+    priority: Priority = Priority.NORMAL
 
     @property
     def is_loopback(self) -> bool:
@@ -75,6 +77,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
         retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
         page_size=_validate_page_size(params.get("page_size")),
         server_filters=bool(params.get("server_filters")),
+        priority=_parse_priority(params.get("priority")),
     )
 
 
@@ -206,3 +209,11 @@ def _validate_page_size(value: int | None) -> int | None:
     if value is not None and value < 1:
         raise SettingsError(f"page_size is {value}, but must be 1 or more; omit it for the default of the service.")
     return value
+
+
+def _parse_priority(word: str | None) -> Priority:
+    if word is None:
+        return Settings.priority
+    if word not in PRIORITY_WORDS:
+        raise SettingsError(f"priority is '{one_line(word)}', but must be low, normal or high. Nothing was sent.")
+    return Priority[word.upper()]
