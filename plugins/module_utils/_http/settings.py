@@ -16,12 +16,14 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError, SettingsError, one_line
-from .._rate.queue import PRIORITY_WORDS, Priority
+from .._rate.queue import Priority
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 KEY_PREFIX = "oc_live_"
 MAX_KEY_FILE_BYTES = 4096
 MAX_SECONDS = 1e6
+PRIORITIES = [priority.word for priority in reversed(Priority)]
+DEFAULT_PRIORITY = Priority.NORMAL.word
 
 NO_KEY_MESSAGE = (
     "No API key was given. Set one in one of three ways: the option api_key, the option api_key_file, "
@@ -77,7 +79,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
         retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
         page_size=_validate_page_size(params.get("page_size")),
         server_filters=bool(params.get("server_filters")),
-        priority=_parse_priority(params.get("priority")),
+        priority=parse_priority("priority", params.get("priority")),
     )
 
 
@@ -211,9 +213,10 @@ def _validate_page_size(value: int | None) -> int | None:
     return value
 
 
-def _parse_priority(word: str | None) -> Priority:
+def parse_priority(name: str, word: str | None) -> Priority:
+    """Returns the priority that the option ``name`` has, the default for None. Raises SettingsError."""
     if word is None:
         return Settings.priority
-    if word not in PRIORITY_WORDS:
-        raise SettingsError(f"priority is '{one_line(word)}', but must be low, normal or high. Nothing was sent.")
+    if word not in PRIORITIES:
+        raise SettingsError(f"{name} is '{one_line(word)}', but must be low, normal or high.")
     return Priority[word.upper()]

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.basic import env_fallback
 
-from .._http.settings import DEFAULT_API_URL
+from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
 from .._model.results import Options, Redacted
-from .._rate.queue import PRIORITY_WORDS, Priority
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 
@@ -73,9 +72,7 @@ API = ArgumentSpec(
         "state_dir": _from_environment("CLAWHOSTERS_STATE_DIR", type="path", default=DEFAULT_STATE_DIR),
         "state_database": _from_environment("CLAWHOSTERS_STATE_DATABASE", type="str", no_log=True),
         "server_filters": _from_environment("CLAWHOSTERS_SERVER_FILTERS", type="bool", default=False),
-        "priority": _from_environment(
-            "CLAWHOSTERS_PRIORITY", type="str", choices=list(PRIORITY_WORDS), default=Priority.NORMAL.word
-        ),
+        "priority": _from_environment("CLAWHOSTERS_PRIORITY", type="str", choices=PRIORITIES, default=DEFAULT_PRIORITY),
     }
 )
 """Connection options of every module. One with another priority takes ``API.with_default("priority", "high")``."""

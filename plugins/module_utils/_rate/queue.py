@@ -27,10 +27,6 @@ class Priority(enum.IntEnum):
         return self.name.lower()
 
 
-PRIORITY_WORDS = tuple(priority.word for priority in reversed(Priority))
-"""The values of the option ``priority``: low, normal, high."""
-
-
 class QueuedRequest(t.NamedTuple):
     """A request that waits. Times are Unix time."""
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError, SettingsError
+from ...module_utils._http.settings import parse_priority
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
 from .._formatting import slugify
@@ -48,13 +49,14 @@ def _parse_settings(given: Data) -> Data:
         name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
     }
     settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
-    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm"):
+    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm", "restore_priority"):
         settings[name] = str(given[name]).strip()
     for name in ("restore_wait_timeout", "restore_healthy_timeout"):
         settings[name] = int(given[name])
         if settings[name] < 0:
             raise SettingsError(f"{name} is {settings[name]}, but must be 0 or more seconds.")
     settings["restore_http_statuses"] = [int(status) for status in given["restore_http_statuses"]]
+    parse_priority("restore_priority", settings["restore_priority"] or None)
     parse_duration("restore_max_age", settings["restore_max_age"] or None)
     parse_timestamp("restore_before", settings["restore_before"] or None)
     return settings
