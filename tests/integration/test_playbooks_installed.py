@@ -97,8 +97,16 @@ def test_the_readme_leads_from_the_archive_to_a_first_inventory(installed: Path,
 def test_a_fleet_that_is_not_declared_well_is_refused_before_anything_is_sent(
     simulator: Simulator, controller: Controller
 ) -> None:
-    for declared in ("{}", '{"fleet_instances": [{"name": "web-bot", "state": "asleep"}]}', '{"fleet_instances": 7}'):
-        assert controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared).rc != 0
+    wrong = {
+        "{}": "Declare the fleet in fleet_instances, a list of names and states",
+        '{"fleet_instance": []}': "Did you mean fleet_instances?",
+        '{"fleet_instances": [{"name": "web-bot", "state": "asleep"}]}': "unknown state asleep",
+        '{"fleet_instances": 7}': "must be a list",
+    }
+    for declared, words in wrong.items():
+        run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared)
+        assert run.rc != 0
+        assert run.says(words), run.screen
     assert simulator.calls() == []
 
 

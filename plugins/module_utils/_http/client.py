@@ -290,5 +290,5 @@ class Client:
         """Returns why the user has to wait: for the rate limit if there is no ``error``."""
         host = urlsplit(self.settings.api_url).netloc
         if error is None or isinstance(error, RateLimitedError):
-            return f"{host}: waiting for the rate limit, which allows no more requests this minute"
+            return f"{host}: waiting for the rate limit to reset"
         return f"{host}: the request failed, waiting to retry"

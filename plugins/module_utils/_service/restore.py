@@ -32,8 +32,8 @@ from .._model.results import Result
 from .._progress import InterruptNote
 from .._state.journal import JournalError, OperationEvent, OperationState
 from .._state.store import Holder
-from .._times import format_iso, format_time_of_day
-from .._waiter import Waiter
+from .._times import format_iso
+from .._waiter import Waiter, format_last_seen
 from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown, format_at, parse_at
 from .backups import backup_path
 from .instances import fetch_instance, refetch_instance
@@ -318,7 +318,7 @@ def _explain_unfinished(error: ClawHostersError, instance: Resource, state: Oper
         return f"{error} {accepted}. {_RUN_AGAIN}"
     name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
     if error.last_seen:
-        seen = f"; {name} was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}"
+        seen = f"; {name} was {format_last_seen(error.last_seen.condition, error.last_seen.at)}"
     if isinstance(error, UnauthorizedError):
         return f"The API key is no longer accepted: {error} {accepted} and goes on{seen}. {_RUN_WITH_VALID_KEY}"
     return f"{error} {accepted}, but its outcome can't be read now{seen}. {_RUN_AGAIN}"
