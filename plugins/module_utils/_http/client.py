@@ -309,7 +309,7 @@ class Client:
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait: for the rate limit if there is no ``error``."""
         if error is None or isinstance(error, RateLimitedError):
-            return f"{self._host}: waiting for the rate limit, which allows no more requests this minute"
+            return f"{self._host}: waiting for the rate limit to reset"
         return f"{self._host}: the request failed, waiting to retry"
 
     @property

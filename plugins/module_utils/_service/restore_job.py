@@ -30,7 +30,8 @@ from .._model.resource import Resource
 from .._model.restore import SHORTEST_RESTORE, require_same_name, restore_finished
 from .._model.results import Result
 from .._state.journal import OperationEvent, OperationState
-from .._times import format_iso, format_time_of_day
+from .._times import format_iso
+from .._waiter import format_last_seen
 from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown, format_at, parse_at
 from .backups import backup_path
 from .instances import fetch_instance
@@ -204,7 +205,7 @@ class RestoreJob:
             return f"{error} {accepted}. {self.run_again(error)}"
         name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
         if error.last_seen:
-            seen = f"; {name} was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}"
+            seen = f"; {name} was {format_last_seen(error.last_seen.condition, error.last_seen.at)}"
         if isinstance(error, UnauthorizedError):
             return f"The API key is no longer accepted: {error} {accepted} and goes on{seen}. {self.run_again(error)}"
         return f"{error} {accepted}, but its outcome can't be read now{seen}. {self.run_again(error)}"
