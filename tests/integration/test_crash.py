@@ -8,7 +8,6 @@ unknown. `make test` takes a few moments, `make crash` fifty of each kind.
 
 from __future__ import annotations
 
-import concurrent.futures
 import random
 import subprocess
 import time
@@ -28,6 +27,7 @@ SUBJECTS = [
     case for case in CASES if case.name in ("backup_restore of the latest", "backup_restore by id", "purchase", "fleet")
 ]
 SENT_ONCE = {"restores": "POST /backups/{id}/restore", "purchases": "POST /billing/buy_claws"}
+JOURNAL = "SELECT operation, step, line FROM clawhosters.journal ORDER BY id"
 Property = t.Callable[[str, object], None]
 
 
@@ -51,11 +51,13 @@ class Stage:
         self.runs = 0
         simulator.reset(state=STATE, switches=SWITCHES)
 
-    def run(self, at: int = 0, scope: str = "all", **options: t.Any) -> Ending:
-        """One run, killed at that line."""
+    def run(
+        self, at: int = 0, scope: str = "all", meanwhile: t.Callable[[], None] | None = None, **options: t.Any
+    ) -> Ending:
+        """One run, killed at that line, or kept there until ``meanwhile`` has returned."""
         self.runs += 1
         given = {"api_url": self.simulator.url, **self.store, **self.case.options, **options}
-        return run_killed(self.folder, self.collections, self.case.module, given, at, scope)
+        return run_killed(self.folder, self.collections, self.case.module, given, at, scope, meanwhile=meanwhile)
 
     def judge(self, ending: Ending) -> list[str]:
         """What is wrong after the last run, which nobody killed."""
@@ -158,28 +160,33 @@ def test_the_database_is_killed_around_a_request(
     request: pytest.FixtureRequest,
     record_property: Property,
 ) -> None:
-    """The server crashes at a random moment of a run, and is there again for the next one."""
+    """The server crashes at a line of a run. In every other run it is back at once, else for the next run."""
     given = setting(request, "kill_seed")
     seed = random.SystemRandom().randrange(10**9) if given is None else given
     chance = random.Random(seed)
-    kills = max(1, setting(request, "kills") // 5)
+    kills = max(2, setting(request, "kills") // 5)
     record_property("kills", [f"{case}, the database", kills, seed])
+    scope = "around what is sent"
     with Postgres() as server:
+        lines = Stage(simulator, tmp_path, collections, case, 0, server).run(scope=scope).lines
         for number in range(kills):
             stage = Stage(simulator, tmp_path, collections, case, number, server)
-            with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                first = pool.submit(stage.run)
-                # Most of the time goes to the start of the process, until its first request.
-                deadline = time.monotonic() + 60
-                while not simulator.calls():
-                    assert time.monotonic() < deadline
-                    time.sleep(0.01)
-                time.sleep(chance.uniform(0, 0.15))
+            at, written = chance.randint(1, lines), []
+
+            def crash(number: int = number, written: list[t.Any] = written) -> None:
+                written += server.query(JOURNAL)
                 server.kill()
-                first.result()
-            server.start()
-            ending = stage.run()
-            assert not stage.judge(ending), f"--kill-seed={seed}, number {number}"
+                if number % 2:
+                    server.start()
+
+            first = stage.run(at, scope, crash)
+            if not number % 2:
+                server.start()
+            why = f"killed at {at} of {lines} lines, --kill-seed={seed}: {first}"
+            assert server.query(JOURNAL)[: len(written)] == written, why
+            sent = simulator.calls("POST *")
+            assert sent or "Nothing was sent." in first.result["msg"], why
+            assert not stage.judge(stage.run()), why
 
 
 def test_every_scope_is_still_there() -> None:

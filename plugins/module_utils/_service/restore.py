@@ -10,9 +10,8 @@ it is sent once, and its outcome is read from the service.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from .._errors import (
     ClawHostersError,
@@ -98,7 +97,10 @@ class Restore:
                 None,
                 lambda _seconds: guard.find_holder(),
                 lambda holder: holder is None,
-                lambda holder: (one_line(instance.get("name"), NAME_LIMIT), _describe_holder(holder)),
+                lambda holder: (
+                    one_line(instance.get("name"), NAME_LIMIT),
+                    _describe_holder(holder, guard.journal.now()),
+                ),
                 "free",
             )
         except WaitTimeoutError as timeout:
@@ -232,7 +234,7 @@ class Restore:
         if self.waiter is None:
             return self._build_result("in_flight", state, instance, backup, changed=changed)
         try:
-            now = self._wait_until_finished(self.waiter, instance, state)
+            now = self._wait_until_finished(self.waiter, instance, _seconds_since(state, guard.journal.now()))
         except FailureStatusError as failure:
             guard.record_event(OperationEvent.FAILED, status=failure.instance.get("status"))
             raise PartialError(
@@ -251,9 +253,9 @@ class Restore:
         guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
         return self._build_result("completed", guard.state(), now, backup, changed=changed)
 
-    def _wait_until_finished(self, waiter: Waiter, instance: Resource, state: OperationState | None) -> Resource:
+    def _wait_until_finished(self, waiter: Waiter, instance: Resource, seconds_since: float) -> Resource:
         is_finished = restore_finished(
-            instance, self.client.progress.clock, _seconds_since(state), wait_healthy=self.wait_healthy
+            instance, self.client.progress.clock, seconds_since, wait_healthy=self.wait_healthy
         )
         return waiter.until(
             instance,
@@ -301,10 +303,10 @@ class Restore:
         }
 
 
-def _seconds_since(state: OperationState | None) -> float:
+def _seconds_since(state: OperationState | None, now: datetime) -> float:
     """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
-    sent = parse_at(state.sent_at if state else None)
-    return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
+    age = (now - parse_at(state.sent_at)).total_seconds() if state else 0.0
+    return min(max(age, 0.0), SHORTEST_RESTORE)
 
 
 def _explain_unfinished(error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
@@ -336,5 +338,5 @@ def _summarize_last_seen(error: ClawHostersError | None) -> dict[str, object] | 
     }
 
 
-def _describe_holder(holder: Holder | None) -> str:
-    return f"held by {holder.format(time.time())}" if holder else "another run is restoring it"
+def _describe_holder(holder: Holder | None, now: datetime) -> str:
+    return f"held by {holder.format(now.timestamp())}" if holder else "another run is restoring it"

@@ -44,7 +44,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     PostgresStore,
     lock_key,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import ConflictError, StoreError
 from support.postgres import JOB, PASSWORD, Postgres
 from support.stores import StorePlace, database_place
 
@@ -352,18 +352,13 @@ def test_damaged_rows_are_an_error_that_names_one(place: StorePlace, postgres: P
     assert str(caught.value).endswith("Nothing was sent.")
 
 
-def end_sessions(postgres: Postgres) -> None:
-    """Ends all sessions of jobs, as an administrator or a restart does."""
-    postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
-
-
 def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Postgres) -> None:
     """The session ends between the lock and the line; also if another use of the store has connected again."""
     for connects_again in (False, True):
         journal = place.journal()
         with journal.lock(OPERATION):
             assert journal.read_state(OPERATION) is None
-            end_sessions(postgres)
+            postgres.end_sessions()
             if connects_again:
                 with pytest.raises(JournalError):
                     journal.read_entries()
@@ -377,9 +372,49 @@ def test_an_outcome_is_recorded_over_a_new_connection(place: StorePlace, postgre
     journal = place.journal()
     with journal.lock(OPERATION):
         journal.append(OPERATION, OperationEvent.INTENDED)
-        end_sessions(postgres)
+        postgres.end_sessions()
         journal.append(OPERATION, OperationEvent.ACCEPTED)
     assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED
+
+
+def test_lines_that_a_failover_lost_are_written_again(place: StorePlace, postgres: Postgres) -> None:
+    journal = place.journal()
+    with journal.lock(OPERATION):
+        journal.append(OPERATION, OperationEvent.INTENDED)
+        postgres.query("DELETE FROM clawhosters.journal")
+        postgres.end_sessions()
+        journal.append(OPERATION, OperationEvent.ACCEPTED)
+    assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED
+
+
+def test_a_failover_leaves_no_gap_in_the_journal(place: StorePlace, postgres: Postgres) -> None:
+    """After a failover that lost the line of a run, another run has begun anew."""
+    journal = place.journal()
+    with journal.lock(OPERATION):
+        journal.append(OPERATION, OperationEvent.INTENDED, backup_id=1)
+        postgres.query("DELETE FROM clawhosters.journal")
+        postgres.end_sessions()
+        place.journal().append(OPERATION, OperationEvent.INTENDED, backup_id=2)
+        with pytest.raises(JournalError, match="Another run has written to the journal"):
+            journal.append(OPERATION, OperationEvent.COMPLETED)
+    state = place.journal().read_state(OPERATION)
+    assert (state.event, state.notes) == (OperationEvent.INTENDED, {"backup_id": 2})
+    with pytest.raises(ConflictError):
+        place.open().append(OTHER.digest, 2, "a step without the one before it")
+    place.journal().read_entries()
+
+
+def test_times_are_those_of_the_database(
+    place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of a machine whose clock is an hour slow."""
+    here = time.time
+    monkeypatch.setattr(time, "time", lambda: here() - 3600)
+    journal = place.journal()
+    journal.append(OPERATION, OperationEvent.INTENDED)
+    assert abs(journal.now().timestamp() - here()) < 600
+    difference = "SELECT extract(epoch FROM written_at - (line::json->>'at')::timestamptz) FROM clawhosters.journal"
+    assert abs(postgres.query(difference)[0][0]) < 600
 
 
 def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, postgres: Postgres) -> None:
@@ -441,7 +476,7 @@ def test_a_commit_that_no_standby_confirms_lets_nothing_out(
     monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
     with pytest.raises(JournalError, match="no answer within"):
         place.journal().append(OPERATION, OperationEvent.INTENDED)
-    postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
+    postgres.end_sessions()
     assert place.journal().read_state(OPERATION).event is OperationEvent.INTENDED
 
 
