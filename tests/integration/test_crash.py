@@ -17,71 +17,13 @@ from pathlib import Path
 import pytest
 
 from simulator.handle import Simulator
-from support.cases import CASES, STATE, SWITCHES, Case, World
+from support.cases import STATE, SWITCHES, Case
 from support.controller import REPOSITORY, Controller
-from support.killed import SCOPES, Ending, kill_tree, run_killed
+from support.killed import SCOPES, kill_tree
 from support.postgres import Postgres
-from support.stores import prepare
+from support.stage import JOURNAL, ONCE, SUBJECTS, Stage
 
-SUBJECTS = [
-    case for case in CASES if case.name in ("backup_restore of the latest", "backup_restore by id", "purchase", "fleet")
-]
-SENT_ONCE = {"restores": "POST /backups/{id}/restore", "purchases": "POST /billing/buy_claws"}
-JOURNAL = "SELECT operation, step, line FROM clawhosters.journal ORDER BY id"
 Property = t.Callable[[str, object], None]
-
-
-class Stage:
-    """One subject in a fresh world with an empty store, run as often as it takes."""
-
-    def __init__(
-        self,
-        simulator: Simulator,
-        folder: Path,
-        collections: Path,
-        case: Case,
-        number: int,
-        database: Postgres | None = None,
-    ) -> None:
-        self.simulator, self.folder, self.collections, self.case = simulator, folder, collections, case
-        self.store = {"state_dir": str(folder / f"state-{number}")}
-        if database:
-            prepare(database)
-            self.store = {"state_database": database.url()}
-        self.runs = 0
-        simulator.reset(state=STATE, switches=SWITCHES)
-
-    def run(
-        self, at: int = 0, scope: str = "all", meanwhile: t.Callable[[], None] | None = None, **options: t.Any
-    ) -> Ending:
-        """One run, killed at that line, or kept there until ``meanwhile`` has returned."""
-        self.runs += 1
-        given = {"api_url": self.simulator.url, **self.store, **self.case.options, **options}
-        return run_killed(self.folder, self.collections, self.case.module, given, at, scope, meanwhile=meanwhile)
-
-    def judge(self, ending: Ending) -> list[str]:
-        """What is wrong after the last run, which nobody killed."""
-        found = []
-        result = ending.result
-        effects = self.simulator.effects()
-        for effect, route in SENT_ONCE.items():
-            if len(self.simulator.calls(route)) > 1 or effects.get(effect, 0) > 1:
-                found.append(f"sent twice: {route}")
-        # Whoever runs a restart again asks for another one; but no run may ask twice.
-        if effects.get("restarts", 0) > self.runs or effects.get("deletes", 0) > 1:
-            found.append(f"done too often: {effects}")
-        if not result["failed"]:
-            if not self.case.goal(World(self.simulator.state()), World(self.simulator.state()), result):
-                found.append("no failure, and yet it is not as wanted")
-            if self.case.module == "claw_purchase" and effects != {"purchases": 1}:
-                found.append(f"no failure, and yet {effects}")
-        elif not (self.case.is_once and "unknown whether" in result["msg"]):
-            found.append(f"failed: {result['msg']}")
-        elif self.case.module == "claw_backup_restore" and not (
-            result["restore"]["outcome"] == "unknown" and "force: true" in result["msg"]
-        ):
-            found.append(f"it does not say how to go on: {result}")
-        return found
 
 
 def setting(request: pytest.FixtureRequest, name: str) -> t.Any:
@@ -114,9 +56,6 @@ def test_killed_at_random_moments_and_run_again(
         for at in moments:
             stage.run(at, scope)
         assert not stage.judge(stage.run()), f"killed at {moments} of {lines} lines, --kill-seed={seed}"
-
-
-ONCE = [case for case in SUBJECTS if case.is_once]
 
 
 @pytest.mark.parametrize("case", ONCE, ids=str)

@@ -36,7 +36,7 @@ class Postgres:
         self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
         root = Path(self._folder.name)
         root.chmod(0o755)
-        self.port = _free_port()
+        self.port = free_port()
         self._data = root / "data"
         self._data.mkdir(mode=0o700)
         self._programs = _find_programs(root)
@@ -197,7 +197,8 @@ def _is_running(process: int | str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a port of 127.0.0.1 that nobody uses now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

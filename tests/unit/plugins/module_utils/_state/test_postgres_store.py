@@ -46,6 +46,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import ConflictError, StoreError
 from support.postgres import JOB, PASSWORD, Postgres
+from support.proxy import TcpProxy
 from support.stores import StorePlace, database_place
 
 OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
@@ -181,43 +182,7 @@ def test_a_wrong_password_is_said_without_it(postgres: Postgres) -> None:
     assert not [part for part in ("wr0ng", JOB, "127.0.0.1", str(postgres.port)) if part in str(caught.value)]
 
 
-class Proxy:
-    """Forwards connections to a port, until it is told to hold everything back."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._holds = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def hold(self) -> None:
-        self._holds.set()
-
-    def _accept(self) -> None:
-        while True:
-            client = self._greet(self._listener.accept()[0])
-            if client is None:
-                continue
-            server = socket.create_connection(("127.0.0.1", self._target))
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
-
-    def _greet(self, client: socket.socket) -> socket.socket | None:
-        return client
-
-    def _forward(self, source: socket.socket, target: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                while self._holds.is_set():
-                    time.sleep(0.05)
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-
-class TlsProxy(Proxy):
+class TlsProxy(TcpProxy):
     """Ends TLS in front of a server that has none, as the server of the wheel."""
 
     def __init__(self, port: int, certificate: Path) -> None:
@@ -225,7 +190,7 @@ class TlsProxy(Proxy):
         self._context.load_cert_chain(certificate)
         super().__init__(port)
 
-    def _greet(self, client: socket.socket) -> socket.socket | None:
+    def greet(self, client: socket.socket) -> socket.socket | None:
         request_for_tls = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
         assert client.recv(8) == request_for_tls
         client.sendall(b"S")
@@ -446,9 +411,9 @@ def test_an_answer_that_does_not_come_is_given_up(
     place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
-    proxy = Proxy(postgres.port)
+    proxy = TcpProxy(postgres.port)
     outage = Outage()
-    store = PostgresStore(postgres.url().replace(str(postgres.port), str(proxy.port)), outage)
+    store = PostgresStore(postgres.url(port=proxy.port), outage)
     journal = Journal(store)
     with journal.lock(OPERATION):
         proxy.hold()
