@@ -162,7 +162,7 @@ class RestoreJob:
 
     def finished_predicate(self, *, wait_healthy: bool) -> StateReached:
         """Returns the predicate for the instance of an accepted restore."""
-        clock, seconds = self.client.progress.clock, _seconds_since(self.guard.known_state())
+        clock, seconds = self.client.progress.clock, _seconds_since(self.guard.known_state(), self.guard.journal.now())
         return restore_finished(self.instance, clock, seconds, wait_healthy=wait_healthy)
 
     def describe(self, *, with_health: bool) -> tuple[str, str]:
@@ -245,10 +245,10 @@ class RestoreJob:
         }
 
 
-def _seconds_since(state: OperationState | None) -> float:
+def _seconds_since(state: OperationState | None, now: datetime) -> float:
     """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
-    sent = parse_at(state.sent_at if state else None)
-    return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
+    age = (now - parse_at(state.sent_at)).total_seconds() if state else 0.0
+    return min(max(age, 0.0), SHORTEST_RESTORE)
 
 
 def _summarize_last_seen(error: ClawHostersError | None) -> dict[str, object] | None:
