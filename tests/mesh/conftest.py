@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -52,13 +53,12 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Returns a folder that the database's user can enter."""
-    folder = tmp_path_factory.mktemp("mesh")
-    for path in (folder, *folder.parents[:3]):
-        if path.stat().st_uid == os.geteuid():
-            path.chmod(path.stat().st_mode | 0o011)
-    return folder
+def folder() -> t.Iterator[Path]:
+    """A folder that the database's user can enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory(prefix="mesh-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,9 @@ class Hold:
         """Returns True, once, for the request to hold."""
         if self._is_used or self.node != request.node or not fnmatchcase(request.call, self.call):
             return False
-        if self.after != "*" and not any(one.node == self.node and fnmatchcase(one.call, self.after) for one in answered):
+        if self.after != "*" and not any(
+            one.node == self.node and fnmatchcase(one.call, self.after) for one in answered
+        ):
             return False
         self._is_used = True
         return True

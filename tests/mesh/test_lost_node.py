@@ -142,9 +142,7 @@ class Loss:
         self.before_post.hold = gateway.hold(address, self.before_post.post)
         self.after_post.hold = gateway.hold(address, self.after_post.post, is_response=True)
         is_response = self.chance.random() < 0.5
-        self.waiting.hold = gateway.hold(
-            address, self.waiting.read, after=self.waiting.post, is_response=is_response
-        )
+        self.waiting.hold = gateway.hold(address, self.waiting.read, after=self.waiting.post, is_response=is_response)
         for restore in self.restores:
             restore.start(self.site, self.a)
         for restore in self.restores:
@@ -288,8 +286,7 @@ def test_the_same_job_on_another_node(
         loss.run_on_b()
         results = {restore.name: restore.jobs[loss.b.name].finish() for restore in loss.restores}
         outcomes = {
-            name: result.artifacts["clawhosters_restore"]["instances"][0]["outcome"]
-            for name, result in results.items()
+            name: result.artifacts["clawhosters_restore"]["instances"][0]["outcome"] for name, result in results.items()
         }
         record_property("figures", f"--seed={seed}, {loss.figures(outcomes)}")
         faults = {

@@ -10,7 +10,7 @@ import json
 import re
 import traceback
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -139,7 +139,7 @@ class Runbook:
         return f"{total} instances" if ready == total else f"{ready} of {total} instances"
 
     def _build_plans(self) -> list[RestorePlan]:
-        history = self._read_history()
+        history = replace(self._read_history(), holders=self.context.journal().read_holders())
         self.instances = self.client.fetch_all("/instances")
         backups = self.client.fetch_all("/backups")
         is_latest = self.settings["restore_backup"] == "latest"
