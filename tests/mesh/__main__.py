@@ -55,13 +55,13 @@ def find_obstacle() -> str | None:
     return None
 
 
-def main(arguments: list[str]) -> int:
-    """Returns 0 if the tests can't run here. Otherwise becomes pytest."""
+def main(arguments: list[str]) -> None:
+    """Becomes pytest, unless the tests can't run here."""
     if obstacle := find_obstacle():
         print(f"Left out: the mesh, since {obstacle}.")
-        return 0
-    os.execvp(ENTER[0], [*ENTER, sys.executable, "-m", "pytest", str(Path(__file__).parent), *arguments])
+    else:
+        os.execvp(ENTER[0], [*ENTER, sys.executable, "-m", "pytest", str(Path(__file__).parent), *arguments])
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

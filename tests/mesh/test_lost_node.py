@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
@@ -28,7 +29,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     Outage,
     PostgresStore,
 )
-
 from support.postgres import ADMIN, JOB
 
 from .conftest import Site
