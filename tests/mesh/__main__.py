@@ -47,12 +47,17 @@ def find_obstacle() -> str | None:
         for command in (["apt-get", "update", "--quiet"], install):
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if find_missing_packages():
-            return f"apt-get could not install {' and '.join(missing)}: {done.stderr.strip()[-200:]}"
+            return f"apt-get could not install {' and '.join(missing)}: {_shorten(done)}"
     check = [*ENTER, "sh", "-c", "ip netns add check && ip link add one type veth peer name two netns check"]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     if done.returncode:
-        return f"this machine allows no network namespaces: {done.stderr.strip()[-200:]}"
+        return f"this machine allows no network namespaces: {_shorten(done)}"
     return None
+
+
+def _shorten(done: subprocess.CompletedProcess[str]) -> str:
+    """Returns the end of what a command printed."""
+    return (done.stdout + done.stderr).strip()[-200:] or f"exit code {done.returncode}"
 
 
 def main(arguments: list[str]) -> None:
