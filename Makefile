@@ -71,7 +71,7 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 	@$(RUN) python tests/parts.py "style unit" "slice"
 
 # Some of it: make test-all PARTS='"build" "crash"' KILLS=15
-PARTS := "fault-matrix build workflows" "crash fuzz targets"
+PARTS := "fault-matrix build workflows mesh" "crash fuzz targets"
 .PHONY: test-all
 test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about 25 minutes)
 	@$(RUN) python tests/parts.py $(PARTS)
@@ -180,6 +180,13 @@ KILLS := 50
 crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills $(KILLS) $(SEED:%=--kill-seed=%) $(ARGS)
+
+# Ten random cases of each kind: make mesh SEEDS=10. One of them again: make mesh ARGS=--seed=4711
+SEEDS := 2
+.PHONY: mesh
+mesh: live $(DEV_READY) ## Lose nodes of a mesh during restores (as root, on Debian; some minutes)
+	$(call heading,Mesh: pytest in network namespaces)
+	@$(RUN) PYTHONPATH=tests python -m mesh --seeds $(SEEDS) $(ARGS)
 
 # Tests may fail because measuring slows them down; the report is printed anyway.
 .PHONY: coverage

@@ -30,16 +30,19 @@ HBA = "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/
 
 
 class Postgres:
-    """A server in a folder of its own. As root it runs as nobody, since it refuses root. It ends with this process."""
+    """A server in a folder of its own. As root it runs as nobody, since it refuses root. It ends with this process.
 
-    def __init__(self, **settings: str) -> None:
+    ``programs`` is the folder of other programs than the wheel's.
+    """
+
+    def __init__(self, programs: Path | None = None, **settings: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
         root = Path(self._folder.name)
         root.chmod(0o755)
         self.port = free_port()
         self._data = root / "data"
         self._data.mkdir(mode=0o700)
-        self._programs = _find_programs(root)
+        self._programs = programs or _find_programs(root)
         self._process: subprocess.Popen[bytes] | None = None
         self._user: dict[str, t.Any] = {}
         if os.geteuid() == 0:

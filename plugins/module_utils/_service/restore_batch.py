@@ -10,7 +10,6 @@ import contextlib
 import copy
 import enum
 import threading
-import time
 import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

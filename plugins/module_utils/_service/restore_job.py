@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import typing as t
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from .._errors import ClawHostersError, PartialError, RefusedError, UnauthorizedError, WaitTimeoutError, one_line
 from .._http.client import Client
