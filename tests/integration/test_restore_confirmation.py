@@ -281,7 +281,7 @@ def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_rena
     )
     run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
     assert "This incident already has a restore, sent at 20" in run.stdout
-    assert "The instance with id 1 is named other-bot, not web-bot; nothing was done." in run.stdout
+    assert "web-bot (id 1) is now named other-bot: nothing was sent." in run.stdout
     assert simulator.calls(POSTS) == []
 
 

@@ -133,13 +133,19 @@ class Client:
         the list, and ResponseError for one that is too long.
         """
         end_of_wait, items = self._end_of_wait(time_left), None
-        may_filter = self.settings.server_filters and path not in self._unfiltered
-        if may_filter and list_filter and list_filter.is_sendable:
+        if list_filter and self._may_filter(path, list_filter):
             items = self._read_filtered(path, list_filter, end_of_wait, on_items)
         if items is None:
             fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
             items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
         return sorted(items, key=id_sort_key)
+
+    def fetch_filtered(self, path: str, list_filter: ListFilter) -> list[Resource] | None:
+        """Returns what the service answers to the filter; None if the whole list must be read instead.
+
+        Unlike :meth:`fetch_all` it does not read that, so that several filters can share one.
+        """
+        return self._read_filtered(path, list_filter, None, None) if self._may_filter(path, list_filter) else None
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
@@ -190,6 +196,9 @@ class Client:
 
     def _end_of_wait(self, time_left: float | None) -> float | None:
         return None if time_left is None else self.progress.clock() + time_left
+
+    def _may_filter(self, path: str, list_filter: ListFilter) -> bool:
+        return self.settings.server_filters and path not in self._unfiltered and list_filter.is_sendable
 
     def _read_filtered(
         self, path: str, list_filter: ListFilter, end_of_wait: float | None, on_items: ItemsHandler | None
