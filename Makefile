@@ -71,9 +71,9 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 	@$(RUN) python tests/parts.py "style unit" "slice"
 
 # Some of it: make test-all PARTS='"build" "crash"' KILLS=15
-PARTS := "fault-matrix build workflows" "crash fuzz targets"
+PARTS := "fault-matrix build workflows" "crash database fuzz targets"
 .PHONY: test-all
-test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about 25 minutes)
+test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about half an hour)
 	@$(RUN) python tests/parts.py $(PARTS)
 
 # What a contributor's own `ansible-test integration` runs, on the oldest and the newest ansible-core.
@@ -181,6 +181,12 @@ KILLS := 50
 crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills $(KILLS) $(ARGS)
+
+# As root it gets PgBouncer and libfaketime from Debian. Without them it prints what it left out.
+.PHONY: database
+database: live $(DEV_READY) ## Test state_database with failovers, outages, a pooler and wrong clocks (some minutes)
+	$(call heading,A database in trouble: pytest)
+	@$(RUN) python -m pytest -n 2 tests/database --kills $(KILLS) $(ARGS)
 
 # Tests may fail because measuring slows them down; the report is printed anyway.
 .PHONY: coverage

@@ -53,9 +53,7 @@ def test_a_synchronous_standby_loses_nothing(
             stage = Stage(simulator, tmp_path, collections, case, number, primary, standby.failover_url())
             at, written = chance.randint(1, lines), []
 
-            def crash(
-                primary: Postgres = primary, standby: Standby = standby, written: list[t.Any] = written
-            ) -> None:
+            def crash(primary: Postgres = primary, standby: Standby = standby, written: list[t.Any] = written) -> None:
                 written.append(primary.query(JOURNAL))
                 fail_over(primary, standby)
 

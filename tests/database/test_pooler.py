@@ -59,9 +59,12 @@ def pooler(program: str, server: Postgres, folder: Path, clients: int, sessions:
     path.write_text(SETTINGS.format(**values, clients=clients, sessions=sessions), encoding="utf-8")
     # It refuses to run as root.
     user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    with path.open() as file, subprocess.Popen(
-        [program, "-q", "/dev/stdin"], stdin=file, cwd="/", stderr=subprocess.DEVNULL, **user
-    ) as process:
+    with (
+        path.open() as file,
+        subprocess.Popen(
+            [program, "-q", "/dev/stdin"], stdin=file, cwd="/", stderr=subprocess.DEVNULL, **user
+        ) as process,
+    ):
         try:
             url = f"postgresql://{JOB}@127.0.0.1:{port}/postgres"
             _wait_until_it_answers(url)
