@@ -71,9 +71,9 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 	@$(RUN) python tests/parts.py "style unit" "slice"
 
 # Some of it: make test-all PARTS='"build" "crash"' KILLS=15
-PARTS := "fault-matrix build workflows mesh" "crash fuzz targets"
+PARTS := "fault-matrix build workflows mesh" "crash database fuzz targets"
 .PHONY: test-all
-test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about 25 minutes)
+test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about half an hour)
 	@$(RUN) python tests/parts.py $(PARTS)
 
 # What a contributor's own `ansible-test integration` runs, on the oldest and the newest ansible-core.
@@ -187,6 +187,12 @@ SEEDS := 2
 mesh: live $(DEV_READY) ## Lose nodes of a mesh during restores (as root, on Debian; some minutes)
 	$(call heading,Mesh: pytest in network namespaces)
 	@$(RUN) PYTHONPATH=tests python -m mesh --seeds $(SEEDS) $(ARGS)
+
+# As root it gets PgBouncer and libfaketime from Debian. Without them it prints what it left out.
+.PHONY: database
+database: live $(DEV_READY) ## Test state_database with failovers, outages, a pooler and wrong clocks (some minutes)
+	$(call heading,A database in trouble: pytest)
+	@$(RUN) python -m pytest -n 2 tests/database --kills $(KILLS) $(ARGS)
 
 # Tests may fail because measuring slows them down; the report is printed anyway.
 .PHONY: coverage

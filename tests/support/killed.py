@@ -43,6 +43,7 @@ SCOPES = {
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore_job.py:send _service/purchase.py:_run"
     ),
+    "before the request": "_service/at_most_once.py:before_send",
     "after the request": "_service/at_most_once.py:record_event",
 }
 """The files or functions of module_utils whose lines are counted."""
