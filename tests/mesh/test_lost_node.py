@@ -112,7 +112,7 @@ class Loss:
 
     def __init__(self, site: Site, how: str, seed: int) -> None:
         self.site, self.how = site, how
-        self.chance = random.Random(seed)
+        self.chance = random.Random(f"{how} {seed}")
         self.returns = how == "cut" and seed % 2 == 1
         self.a, self.b = site.mesh.a, site.mesh.b
         self.seconds = self.chance.choice([2, 20, 45])
@@ -268,10 +268,12 @@ class Loss:
         return faults
 
     def figures(self, outcomes: dict[str, str]) -> str:
-        """Returns the line for the summary."""
+        """Returns the line for the summary, with the number of requests that the service got."""
         returned = f", back after {self.returned_after:.0f} s" if self.returned_after else ""
         freed = f"{self.freed_after:.1f} s" if self.freed_after is not None else "not"
-        found = ", ".join(f"{name} {outcome}" for name, outcome in outcomes.items())
+        found = ", ".join(
+            f"{one.name} {outcomes[one.name]} ({len(self.site.service.calls(one.post))} POST)" for one in self.restores
+        )
         return f"{self.how}{returned}, restores take {self.seconds} s: holder freed after {freed}; {found}"
 
 
