@@ -260,7 +260,7 @@ repository: live $(DEV_READY) ## Carry repository of galaxy.yml into all address
 # Again after more fragments, or on another day: the date of the release is that of the last time.
 .PHONY: changelog
 changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version, and date it
-	@$(RUN) antsibull-changelog release --update-existing
+	@$(RUN) PYTHONPATH=tests python -m support.changelog $(ARGS)
 
 # The tag stays here until it is pushed. With DRY_RUN=yes there is none.
 .PHONY: release

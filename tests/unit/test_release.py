@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support import release, repository
+from support import changelog, release, repository
 
 VERSION = release.read_version()
 RELEASED = "2026-02-10"
@@ -54,8 +54,8 @@ def ready(tmp_path: Path) -> Path:
             shutil.copy(path, tmp_path / name)
     (tmp_path / "plugins/module_utils").mkdir(parents=True)
     shutil.copy(release.ROOT / "plugins/module_utils/_version.py", tmp_path / "plugins/module_utils")
-    changelog = f"ancestor: null\nreleases:\n  {VERSION}:\n    release_date: '{RELEASED}'\n"
-    (tmp_path / "changelogs/changelog.yaml").write_text(changelog, encoding="utf-8")
+    text = f"ancestor: null\nreleases:\n  {VERSION}:\n    release_date: '{RELEASED}'\n"
+    (tmp_path / "changelogs/changelog.yaml").write_text(text, encoding="utf-8")
     (tmp_path / "CHANGELOG.rst").write_text(f"v{VERSION}\n======\n", encoding="utf-8")
     git(tmp_path, "init", "--quiet")
     repository.set_address(URL, tmp_path)
@@ -69,14 +69,14 @@ def find_missing(root: Path) -> list[str]:
 
 def test_the_repository_names_one_version_everywhere() -> None:
     assert release.find_other_versions() == []
-    changelog = yaml.safe_load((release.ROOT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
+    collected = yaml.safe_load((release.ROOT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))
     page = (release.ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
     assert re.findall(r"^v(\d+\.\d+\.\d+\S*)$", page, re.MULTILINE) == sorted(
-        changelog["releases"], key=lambda version: [*map(int, version.split("."))], reverse=True
+        collected["releases"], key=lambda version: [*map(int, version.split("."))], reverse=True
     )
     # The version in galaxy.yml is the newest release, or the next one, whose fragments are not yet collected.
     is_next = any((release.ROOT / "changelogs/fragments").glob("*.y*ml"))
-    assert is_next or VERSION in changelog["releases"], "run make changelog"
+    assert is_next or VERSION in collected["releases"], "run make changelog"
 
 
 def test_every_way_to_name_the_version_is_found(ready: Path) -> None:
@@ -195,3 +195,34 @@ def test_the_day_may_differ_by_the_time_zone(ready: Path) -> None:
         day: bool(release.find_missing(ready, date.fromordinal(released.toordinal() + day))) for day in range(-2, 3)
     }
     assert days == {-2: True, -1: False, 0: False, 1: False, 2: True}
+
+
+CHANGELOG = """\
+releases:
+  1.2.3:
+    modules:
+    - description: Read one.
+      name: claw_one
+      namespace: ''
+    - description: Stop instances until the balance lasts (internal to the roles of
+        the collection).
+      name: internal_guard
+      namespace: ''
+    - description: Write the page.
+      name: internal_page
+      namespace: ''
+    - description: Read two, which
+        is longer.
+      name: claw_two
+      namespace: ''
+    release_date: '2026-02-10'
+"""
+
+
+def test_internal_modules_are_no_news() -> None:
+    release_of = yaml.safe_load(changelog.drop_internal(CHANGELOG))["releases"]["1.2.3"]
+    assert [module["name"] for module in release_of["modules"]] == ["claw_one", "claw_two"]
+    assert release_of["release_date"] == "2026-02-10"
+    released = yaml.safe_load((release.ROOT / "changelogs/changelog.yaml").read_text(encoding="utf-8"))["releases"]
+    modules = [module["name"] for one in released.values() for module in one.get("modules", [])]
+    assert [name for name in modules if name.startswith("internal_")] == []
