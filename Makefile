@@ -60,10 +60,12 @@ simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Run
 
 # ---- For contributors
 
+# build/tested names the tree of files that passed, for `make release`.
 # Two groups in parallel, since they wait for different resources. Sanity is the slowest check, so it comes first.
 .PHONY: test
 test: live copy $(DEV_READY) ## Run every check, as CI does
-	@$(RUN) python tests/parts.py "unit integration" "sanity lint docs lowest"
+	@tree=$$(git --git-dir=$(COPY)/.git write-tree) && \
+		$(RUN) python tests/parts.py "unit integration" "sanity lint docs lowest" && echo "$$tree" > build/tested
 	@printf '\nEverything passed.\n'
 
 .PHONY: check
@@ -268,9 +270,21 @@ build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importe
 repository: live $(DEV_READY) ## Carry repository of galaxy.yml into all addresses; fail while it is a stand-in
 	@$(RUN) PYTHONPATH=tests python -m support.repository '$(URL)'
 
+# Again after more fragments, or on another day: the date of the release is that of the last time.
 .PHONY: changelog
-changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version
-	@$(RUN) antsibull-changelog release
+changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version, and date it
+	@$(RUN) PYTHONPATH=tests python -m support.changelog $(ARGS)
+
+# The tag stays here until it is pushed. With DRY_RUN=yes there is none.
+.PHONY: release
+release: live $(DEV_READY) ## Check what a release takes, build the archive, and tag the commit
+	$(call heading,Release: version changelog repository commit tests)
+	@$(RUN) PYTHONPATH=tests python -m support.release
+	@$(MAKE) build
+	@version=$$(sed -n 's/^version: //p' galaxy.yml); \
+	if [ -n '$(DRY_RUN)' ]; then echo "Nothing is missing. To tag $$version: make release"; \
+	else git tag --annotate --message "Release $$version" "$$version" && \
+		echo "Tagged $$version. The workflow publishes it: git push origin $$version"; fi
 
 .PHONY: clean
 clean: ## Remove all generated files and the environments

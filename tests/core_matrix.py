@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a target of the Makefile on pairs of ansible-core and Python: ``python tests/core_matrix.py row 2.18:python3.11``.
+"""Runs a target of the Makefile on pairs of ansible-core and Python: ``core_matrix.py row 2.18:python3.11 …``.
 
 A pair whose Python is not installed is left out, and named. At the end each pair has a line with its outcome and its
 seconds. The exit code is 0 if at least one pair ran and none failed.
@@ -46,8 +46,8 @@ class Row:
 def find_python(name: str, folders: t.Iterable[Path]) -> tuple[str, str] | None:
     """Returns the first interpreter of this name that can make environments, and its version.
 
-    Looks on the PATH, then in the ``folders``. A command on the PATH may exist and fail: pyenv has one for every version
-    that is installed, and runs only those that are activated.
+    Looks on the PATH, then in the ``folders``. A command on the PATH may exist and fail: pyenv has one for every
+    installed version, and runs only those that are activated.
     """
     script = "import ensurepip, platform, venv; print(platform.python_version())"
     for path in [shutil.which(name), *(shutil.which(name, path=str(folder)) for folder in folders)]:
