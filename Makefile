@@ -231,7 +231,7 @@ pictures: live $(DEV_READY) ## Render the pictures of the README from a run of t
 # ARGS: sections, and the number of runs: make bench ARGS='inventory runs=1'
 .PHONY: bench
 bench: live $(BENCH_READY) ## Compare the cost with hetzner.hcloud and vultr.cloud (about half an hour)
-	@$(RUN) PYTHONPATH=tests $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
+	@$(RUN) PYTHONPATH=tests:build/live $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 .PHONY: format
 format: live $(DEV_READY) ## Format the code, and fix what ruff can fix

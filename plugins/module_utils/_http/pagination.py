@@ -128,16 +128,17 @@ class Paginator:
     def _add_items(self, page: list[Resource]) -> list[str]:
         """Adds the new items and returns descriptions of the duplicates. Ids are compared as text (U24)."""
         duplicates = []
-        earlier = set(self._keys)
+        keys: set[str] = set()
         for item in page:
             has_id = item.get("id") is not None
             key = f"id {item['id']}" if has_id else f"an entry without id {json.dumps(item, sort_keys=True)}"
             # Equal entries without ids are duplicates only if they are on different pages.
-            if key in (self._keys if has_id else earlier):
+            if key in self._keys or (has_id and key in keys):
                 duplicates.append(one_line(key))
             else:
-                self._keys.add(key)
+                keys.add(key)
                 self.items.append(item)
+        self._keys |= keys
         return duplicates
 
     def _expects_more(self, number: int, page: list[Resource]) -> bool:

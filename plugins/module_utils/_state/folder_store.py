@@ -53,6 +53,7 @@ class FolderStore:
     def __init__(self, state_dir: str, *, may_create: bool = True) -> None:
         self._state_dir = state_dir
         self._may_create = may_create
+        self._is_created = False
 
     @functools.cached_property
     def _folder(self) -> StateFolder:
@@ -61,12 +62,19 @@ class FolderStore:
     @contextlib.contextmanager
     def locked_document(self, name: str, *, within: float) -> t.Iterator[FileDocument]:
         """Locks a document, after waiting for ``within`` seconds at most."""
-        with self._converted_errors():
-            if not self._create():
+        with self._converted_errors(), contextlib.ExitStack() as stack:
+            if not self._is_created and not self._create():
                 yield FileDocument(None)
                 return
-            with self._folder.locked(f"{name}.json", timeout=within) as file:
-                yield FileDocument(file)
+            try:
+                file = stack.enter_context(self._folder.locked(f"{name}.json", timeout=within))
+            except FileNotFoundError:
+                # Somebody has deleted the folder since.
+                if not self._create():
+                    yield FileDocument(None)
+                    return
+                file = stack.enter_context(self._folder.locked(f"{name}.json", timeout=within))
+            yield FileDocument(file)
 
     def lines(self) -> list[StoredLine]:
         """Returns all lines of the journal, oldest first. Raises DamageError."""
@@ -142,7 +150,8 @@ class FolderStore:
         """Creates the folder if that is allowed. Returns False if there is none."""
         if self._may_create:
             self._folder.create()
-        return self._folder.path.exists()
+        self._is_created = self._folder.path.exists()
+        return self._is_created
 
     def _read(self, name: str) -> bytes | None:
         """Returns the content of a file; None if it is missing."""
