@@ -155,12 +155,13 @@ def test_forty_are_a_few_lines_each_and_few_requests(simulator: Simulator, contr
 def test_the_prompt_repeats_the_plan_and_asks_again_twice(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("status", method="POST", status=422, message="Not now", times=None)
     wanted = "web-bot,sick-bot,old-bot,news-bot"
-    screen = at_a_terminal(controller, *NAMES, answers=("web-bot", "sick-bot,web-bot", wanted))
+    answers = ("web-bot", "sick-bot,web-bot", wanted)
+    screen = at_a_terminal(controller, *NAMES, answers=answers, restore_max_failures=4)
     prompt = screen.text.partition("TASK [clawhosters.cloud.restore : Confirm the restore]")[2]
     lines = prompt.splitlines()
     at = lines.index(f"To overwrite with these backups, type exactly: {wanted}")
     assert at < 13
-    assert re.fullmatch(r"4 batches \(4 x 1 instances\), 9 minutes\.", lines[at - 2])
+    assert re.fullmatch(r"4 batches \(4 x 1 instances\), about 9 minutes\.", lines[at - 2])
     for row in (
         r"web-bot \(id 1\)   running, healthy    11, 1 d 2 h old  20\d\d-\d\d-\d\d \d\d:\d\d UTC",
         r"sick-bot \(id 2\)  running, unhealthy  21, 1 d 2 h old  20.* UTC",

@@ -328,7 +328,8 @@ class RestoreBatch:
         if work.stage is _Stage.STARTING:
             start, timeout = t.cast("Job", work.start), self._timeouts.healthy or self._timeouts.restored
             reason = self._changes.explain_unfinished(start, error, timeout)
-            self._fail(work, PartialError(f"It was restored. {reason}", {}, error.cause or error))
+            cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
+            self._fail(work, PartialError(f"It was restored. {reason}", {}, cause))
             return
         own = copy.copy(error)
         name, condition = self._describe(work)
