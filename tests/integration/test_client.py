@@ -338,7 +338,7 @@ def test_a_list_that_never_stands_still_is_an_error_that_says_how(simulator: Sim
 @pytest.mark.parametrize(
     ("seconds", "reason"),
     [
-        (12, "waiting for the rate limit, which allows no more requests this minute"),
+        (12, "waiting for the rate limit to reset"),
         (9, "the request failed, waiting to retry"),
     ],
 )

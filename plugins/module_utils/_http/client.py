@@ -33,7 +33,7 @@ from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._state.store import Store
-from .list_reader import ItemsHandler, ListFilter, read_list
+from .list_reader import FirstPageHandler, ItemsHandler, ListFilter, read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
@@ -121,23 +121,31 @@ class Client:
         list_filter: ListFilter | None = None,
         time_left: float | None = None,
         on_items: ItemsHandler | None = None,
+        on_first_page: FirstPageHandler | None = None,
     ) -> list[Resource]:
         """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
 
         With ``list_filter`` and the setting ``server_filters``, the list may lack items that don't match. It may also
         hold some, so the caller still has to select. ``on_items``: see :func:`read_list`; it also gets the items of a
-        filtered list that is not used.
+        filtered list that is not used. ``on_first_page``: see there too; it is not called for a filtered list.
 
-        Raises IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
+        Raises ListAbandonedError if ``on_first_page`` returns False, IncompleteListError instead of returning a part of
+        the list, and ResponseError for one that is too long.
         """
         end_of_wait, items = self._end_of_wait(time_left), None
-        may_filter = self.settings.server_filters and path not in self._unfiltered
-        if may_filter and list_filter and list_filter.is_sendable:
+        if list_filter and self._may_filter(path, list_filter):
             items = self._read_filtered(path, list_filter, end_of_wait, on_items)
         if items is None:
             fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
-            items = read_list(f"GET {path}", fetch_page, on_items=on_items)
+            items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
         return sorted(items, key=id_sort_key)
+
+    def fetch_filtered(self, path: str, list_filter: ListFilter) -> list[Resource] | None:
+        """Returns what the service answers to the filter; None if the whole list must be read instead.
+
+        Unlike :meth:`fetch_all` it does not read that, so that several filters can share one.
+        """
+        return self._read_filtered(path, list_filter, None, None) if self._may_filter(path, list_filter) else None
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
@@ -188,6 +196,9 @@ class Client:
 
     def _end_of_wait(self, time_left: float | None) -> float | None:
         return None if time_left is None else self.progress.clock() + time_left
+
+    def _may_filter(self, path: str, list_filter: ListFilter) -> bool:
+        return self.settings.server_filters and path not in self._unfiltered and list_filter.is_sendable
 
     def _read_filtered(
         self, path: str, list_filter: ListFilter, end_of_wait: float | None, on_items: ItemsHandler | None
@@ -307,7 +318,7 @@ class Client:
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait: for the rate limit if there is no ``error``."""
         if error is None or isinstance(error, RateLimitedError):
-            return f"{self._host}: waiting for the rate limit, which allows no more requests this minute"
+            return f"{self._host}: waiting for the rate limit to reset"
         return f"{self._host}: the request failed, waiting to retry"
 
     @property

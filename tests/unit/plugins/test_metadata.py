@@ -15,7 +15,7 @@ import yaml
 
 from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source import instances as event_source
 from ansible_collections.clawhosters.cloud.plugins.doc_fragments.api import ModuleDocFragment
-from ansible_collections.clawhosters.cloud.plugins.inventory.instances import SETTINGS
+from ansible_collections.clawhosters.cloud.plugins.inventory.instances import DOCUMENTATION, SETTINGS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._version import VERSION
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC as EVENT_SOURCE_SPEC
@@ -176,7 +176,8 @@ def test_modules_and_inventory_take_the_same_connection_options():
         for key in ("type", "choices"):
             assert option.get(key) == for_modules[name].get(key) == API.options[name].get(key)
         assert for_modules[name].get("default") == API.options[name].get("default")
-        assert option.get("default") == ("low" if name == "priority" else for_modules[name].get("default"))
+        assert option.get("default") == for_modules[name].get("default")
+    assert yaml.safe_load(DOCUMENTATION)["options"]["priority"] == {"default": "low"}
 
 
 @pytest.mark.parametrize("name", MODULES)
