@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
@@ -28,6 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_bud
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance_info
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import parse_arguments
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, extra_variables
@@ -204,3 +206,29 @@ def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
     assert client.stats.retries == 0
     host = urlsplit(simulator.url).netloc
     assert lines[0] == f"{host}: waiting behind {what}, 10 s"
+
+
+def test_a_poll_does_not_outlast_its_wait_behind_others(simulator: Simulator, tmp_path: Path) -> None:
+    simulator.switch(rate_limit=3, rate_window_seconds=60)
+    sleeper = Sleeper()
+    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
+    client = Client(settings, progress=progress, store=FolderStore(str(tmp_path / "state")))
+    for number in (1, 2):
+        client.fetch(f"/instances/{number}")
+    another = SharedRateBudget(client.store, simulator.url, KEY, progress.now)  # type: ignore[arg-type]
+    another._update(lambda limiter, now: limiter.high_runs.update(another=now))
+    client.fetch("/instances/3", time_left=4)
+    assert sleeper.total <= 4
+
+
+def test_the_event_source_is_low_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def priority(**given: str) -> Priority:
+        return parse_arguments({"api_key": KEY, **given}, pytest.fail).settings.priority
+
+    assert priority() == priority(priority="") == Priority.LOW
+    monkeypatch.setenv("CLAWHOSTERS_PRIORITY", "normal")
+    assert priority() == Priority.NORMAL
+    assert priority(priority="high") == Priority.HIGH
+    with pytest.raises(SettingsError, match="low, normal, high"):
+        priority(priority="urgent")

@@ -188,6 +188,15 @@ def test_low_waits_while_anybody_waits_even_if_there_is_room() -> None:
     assert limiter.acquire("low", 0.2, 30.0, LOW) == 0
 
 
+def test_low_is_no_further_probe_of_a_slow_service_while_anybody_waits() -> None:
+    limiter = RateLimiter()
+    limiter.acquire("first", 0.0, 30.0)
+    limiter.queue["normal"] = QueuedRequest(9.0, NORMAL, 1.0)
+    assert limiter.acquire("low", 8.0, 38.0, LOW) > 0
+    assert limiter.acquire("normal", 8.0, 38.0) == 0
+    assert limiter.acquire("low", 8.0, 38.0, LOW) == 0
+
+
 def test_a_low_request_that_waited_for_the_window_gets_one_of_it() -> None:
     limiter = RateLimiter()
     limiter.acquire("first", 0.0, 30.0)
