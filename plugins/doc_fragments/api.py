@@ -53,7 +53,8 @@ options:
     default: 30.0
   retry_timeout:
     description:
-      - Seconds that one API call may take in all, including waits for the rate limit and retries.
+      - Seconds that one API call may take in all, including waits for the rate limit and retries, but not what it waits
+        behind requests of a higher priority.
       - If not set, the environment variable E(CLAWHOSTERS_RETRY_TIMEOUT) is used.
     type: float
     default: 180.0
@@ -97,6 +98,16 @@ options:
       - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
     type: bool
     default: false
+  priority:
+    description:
+      - Whose requests are sent first when several wait for the rate limit of the key. V(high) goes first, and V(low)
+        last, but at least one V(low) request is sent in each window.
+      - While a run with V(high) lives, the others leave it a tenth of each window.
+      - Time spent behind requests of a higher priority does not count for O(retry_timeout).
+      - If not set, the environment variable E(CLAWHOSTERS_PRIORITY) is used.
+    type: str
+    choices: [low, normal, high]
+    default: normal
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2), on the controller
   - psycopg >= 3.1, on the controller, if O(state_database) is used

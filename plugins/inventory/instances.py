@@ -58,6 +58,8 @@ options:
     type: str
     required: true
     choices: [clawhosters.cloud.instances]
+  priority:
+    default: low
   statuses:
     description:
       - Statuses of the instances to add. V([all]) adds all instances.
@@ -471,7 +473,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         name = self.inventory.add_host(protect_value(name), group=group)
         host = self.inventory.get_host(name)
         declared = find_declared(host)
-        self._set_variables(host, variables)
+        are_new = self._set_variables(host, variables)
         strict = self.get_option("strict")
         with self._only_hosts():
             try:
@@ -489,20 +491,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), known, name, strict=strict, fetch_hostvars=False
         )
+        if are_new and len(host.vars) == len(declared) + len(variables) and not self.get_option("compose"):
+            # Nothing else was set. Copies for all hosts of a large fleet would take time and memory.
+            return host, variables
         return host, {variable: value for variable, value in host.vars.items() if variable not in declared}
 
-    def _set_variables(self, host: Host, variables: dict[str, t.Any]) -> None:
-        """Sets the variables that come from the service.
+    def _set_variables(self, host: Host, variables: dict[str, t.Any]) -> bool:
+        """Sets the variables that come from the service. Returns True if the host has them exactly as they are.
 
         Not with inventory.set_variable(), which tags each value with the file name, and validates each name anew: that
         takes half of the time of adding a large fleet.
         """
         if variables.keys() <= self._valid_names and variables.keys().isdisjoint(host.vars):
             host.vars.update(variables)
-            return
+            return True
         for variable, value in variables.items():
             host.set_variable(variable, value)
         self._valid_names.update(variables)
+        return False
 
     @contextlib.contextmanager
     def _only_hosts(self) -> t.Iterator[None]:

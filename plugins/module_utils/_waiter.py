@@ -31,7 +31,7 @@ LOW_REMAINING = 10
 SECONDS_PER_REQUEST = 0.6
 """100 requests a minute (contract 1)."""
 
-_TEMPORARY = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
+TEMPORARY_ERRORS = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
 """Errors after which a wait polls again."""
 
 State = t.TypeVar("State")
@@ -73,6 +73,8 @@ class Waiter:
         self._requests_left = requests_left
         self.requests_per_poll = 1
         """The cost of one poll. Expensive polls have a longer interval."""
+        self.budget_share = 1.0
+        """The part of the rate limit that polls may use. Other requests get the rest."""
         self._started = progress.clock()
 
     @property
@@ -101,7 +103,7 @@ class Waiter:
             while True:
                 try:
                     state = fetch(max(self.seconds_left, 0.0))
-                except _TEMPORARY as error:
+                except TEMPORARY_ERRORS as error:
                     poll = poll._replace(error=error)
                 else:
                     last_seen = LastSeen(state, describe(state)[1], self._now())
@@ -129,5 +131,5 @@ class Waiter:
     def _poll_interval(self, interval: float) -> float:
         remaining = self._requests_left()
         if remaining is not None and remaining < LOW_REMAINING:
-            return max(MAX_INTERVAL, self.requests_per_poll * SECONDS_PER_REQUEST)
-        return max(interval, self.requests_per_poll * SECONDS_PER_REQUEST)
+            interval = MAX_INTERVAL
+        return max(interval, self.requests_per_poll * SECONDS_PER_REQUEST / self.budget_share)

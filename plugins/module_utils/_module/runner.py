@@ -50,10 +50,14 @@ class ModuleContext:
         """Returns a waiter whose ``wait_timeout`` begins now; None with ``wait: false``."""
         if not self.params["wait"]:
             return None
-        timeout = self.params["wait_timeout"]
+        return Waiter(self.wait_timeout(), self.client.progress, requests_left=lambda: self.client.stats.remaining)
+
+    def wait_timeout(self) -> float:
+        """Returns the option ``wait_timeout``, in seconds. Raises SettingsError if it is negative."""
+        timeout: float = self.params["wait_timeout"]
         if timeout < 0:
             raise SettingsError(f"wait_timeout is {timeout}, but must be 0 or more seconds.")
-        return Waiter(timeout, self.client.progress, requests_left=lambda: self.client.stats.remaining)
+        return timeout
 
 
 RunFunction = t.Callable[[ModuleContext], Result]

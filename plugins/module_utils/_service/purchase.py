@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 import typing as t
 from dataclasses import dataclass
 
@@ -55,7 +54,7 @@ class Purchase:
             with guard.lock() as is_free:
                 if not is_free:
                     holder = guard.find_holder()
-                    by = f": held by {holder.format(time.time())}" if holder else ""
+                    by = f": held by {holder.format(self.journal.now().timestamp())}" if holder else ""
                     raise RefusedError(
                         f"Another run is working on order {self.order}{by}. Run this again. Nothing was sent."
                     )

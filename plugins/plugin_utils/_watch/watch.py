@@ -42,7 +42,7 @@ from .state import (
 )
 from .transitions import Transition, find_transitions, take_snapshot
 
-SPEC = API.merge(
+SPEC = API.with_default("priority", "low").merge(
     ArgumentSpec(
         mutually_exclusive=(("state_file", "name"),),
         options={
