@@ -68,9 +68,10 @@ def require_valid_entries(entries: object, keys: tuple[str, ...] = KEYS) -> None
     for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
         if isinstance(entry, dict):
             place = _format_entry(number, entry.get("id"), entry.get("name"))
-            faults += [
-                f"{place}: {fault}" for fault in (*_find_faults(entry, keys), *_find_duplicate(entry, number, first))
-            ]
+            found = list(_find_faults(entry, keys))
+            if keys == KEYS:
+                found += _find_duplicate(entry, number, first)
+            faults += [f"{place}: {fault}" for fault in found]
     if faults:
         raise FaultyListError(faults)
 

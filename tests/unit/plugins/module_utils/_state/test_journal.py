@@ -225,7 +225,8 @@ def test_threads_share_a_journal_and_hold_many_operations_at_once(place: StorePl
     journal = place.journal()
     keys = [OperationKey("restore", URL, "INC-1", str(number)) for number in range(12)]
     with contextlib.ExitStack() as locks:
-        assert all([locks.enter_context(journal.lock(key)) for key in keys])
+        are_free = [locks.enter_context(journal.lock(key)) for key in keys]
+        assert are_free == [True] * len(keys)
         other = place.journal()
         with other.lock(keys[3]) as is_free:
             assert not is_free
