@@ -72,8 +72,8 @@ def test_ctrl_c_while_many_restores_are_waited_for(simulator: Simulator, control
     options = {"incident": "INC-1", "instances": [{"id": 1}, {"id": 2}]}
     screen = interrupt(controller, "claw_fleet_restore", options, lambda: len(simulator.calls("GET /instances/1")) > 2)
     assert re.search(
-        r"\nIncident INC-1: this run has sent 1 of 2 restores, and 0 completed; what the service has accepted goes on\. "
-        r"Run the same task again: it waits for what is under way, and goes on with the rest\.\n",
+        r"\nIncident INC-1: this run has sent 1 of 2 restores, and 0 completed; what the service has accepted goes on\."
+        r" Run the same task again: it waits for what is under way, and goes on with the rest\.\n",
         screen,
     ), screen
     assert simulator.effects() == {"restores": 1}
