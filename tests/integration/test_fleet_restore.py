@@ -273,7 +273,8 @@ def test_an_instance_that_stands_twice_in_the_list_is_refused(
 ) -> None:
     result = local_worker.run(claw_fleet_restore, instances=[*bots(1, 2), again])
     assert result["failed"] is True
-    assert "is declared already, in entry 1" in result["msg"]
+    assert re.search(r": entry 3, (bot-1|id 1): bot-1 \(id 1\) is declared already, in entry 1", result["msg"])
+    assert outcomes(result) == ["not_begun", "not_begun", "refused"]
     assert simulator.calls("POST *") == []
 
 
@@ -699,6 +700,7 @@ def test_only_what_was_confirmed_is_sent(simulator: Simulator, engine: Engine) -
 
 def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, engine: Engine) -> None:
     simulator.set_instance(2, health_after="unhealthy")
+
     def keep_busy() -> None:
         if 302 in posts(simulator):
             simulator.set_instance(3, status="deploying")
