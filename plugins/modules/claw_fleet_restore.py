@@ -117,15 +117,17 @@ EXAMPLES = r"""
       - id: 17
         name: travel-bot
 
-- name: Restore one instance first, then five, then all others, as they were before the incident
+- name: Read the unhealthy instances
+  clawhosters.cloud.claw_instance_info:
+    health_statuses: [unhealthy]
+  register: unhealthy
+
+- name: Restore one of them first, then five, then all others, each from its last backup before the incident
   clawhosters.cloud.claw_fleet_restore:
     incident: INC-2052
-    instances: "{{ broken | map('community.general.dict_kv', 'name') }}"
+    instances: "{{ unhealthy.instances | items2dict('id', 'name') | dict2items('id', 'name') }}"
     before: "2026-02-01T10:00:00Z"
-    max_age: 7d
     serial: [1, 5, "100%"]
-  vars:
-    broken: [web-bot, support-bot, travel-bot]
 
 - name: Restore given backups, all at once, and go on although one may fail
   clawhosters.cloud.claw_fleet_restore:

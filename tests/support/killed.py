@@ -9,6 +9,7 @@ A line, unlike a time, does not depend on the speed of the machine. SIGKILL allo
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -88,6 +89,7 @@ class Countdown:
 
     def __init__(self, at: int, scope: str) -> None:
         self.lines = 0
+        self._numbers = itertools.count(1)  # threads must not get the same one
         self._at = at
         self._places = SCOPES[scope].split()
 
@@ -101,8 +103,9 @@ class Countdown:
 
     def _count(self, _frame: FrameType, event: str, _arg: object) -> t.Any:
         if event == "line":
-            self.lines += 1
-            if self.lines == self._at:
+            number = next(self._numbers)
+            self.lines = max(self.lines, number)
+            if number == self._at:
                 os.kill(os.getpid(), signal.SIGKILL)
         return self._count
 

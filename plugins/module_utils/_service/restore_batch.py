@@ -44,7 +44,7 @@ from .restore_target import RestoreFinder
 
 POLL_BUDGET_SHARE = 0.25
 """Polls leave three quarters of each window to the restores of other batches, and to other runs."""
-CONTINUATION = "it waits for this restore, and sends it no second time."
+NEXT_STEP = "Run the same task again: it waits for this restore, and sends it no second time."
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class RestoreBatch:
             finder.warn,
             finder.force,
             item.expected_sent_at,
-            CONTINUATION,
+            NEXT_STEP,
         )
 
     # Sending
