@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import re
 import stat
@@ -413,6 +414,28 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     journal, page = evidence(controller)
     assert [one["outcome"] for one in journal["runs"]] == ["unfinished", "restored"]
     assert "interrupted or in progress" in page
+
+
+def test_it_waits_for_a_run_that_is_about_to_send_the_restore(simulator: Simulator, controller: Controller) -> None:
+    """The request of the other run is in the journal, and its response is not: as long as that run lives, nothing is
+    unknown yet."""
+    journal = Journal(FolderStore(str(controller.home / ".ansible/clawhosters")))
+    key = OperationKey("restore", simulator.url, "INC-1", "1")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with journal.lock(key):
+            journal.append(key, OperationEvent.INTENDED, backup_id=11)
+            waiting = pool.submit(restore, controller, "web-bot")
+            deadline = time.monotonic() + 120
+            # The last request before it waits.
+            while not simulator.calls("GET /instances/{id}") and not waiting.done():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            journal.append(key, OperationEvent.ACCEPTED)
+            journal.append(key, OperationEvent.COMPLETED)
+        run = waiting.result()
+    assert run.rc == 0, run.screen
+    assert "Another run works on it: " in run.stdout
+    assert simulator.calls(POSTS) == []
 
 
 @pytest.mark.parametrize("path", ["/instances", "/backups", "/account"])

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import random
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -88,7 +89,14 @@ class Client:
     def __post_init__(self) -> None:
         key = self.settings.api_key
         if key and self.store and self._budget is None:
-            self._budget = SharedRateBudget(self.store, self.settings.api_url, key, self.progress.now, warn=self.warn)
+            self._budget = SharedRateBudget(
+                self.store,
+                self.settings.api_url,
+                key,
+                self.progress.now,
+                priority=self.settings.priority,
+                warn=self.warn,
+            )
 
     def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
         """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""
@@ -246,13 +254,14 @@ class Client:
         if self.check_mode and request.method != "GET":
             raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
         limit, timeout, attempt = self.settings.retry_timeout, self.settings.timeout, 1
+        time_left = math.inf
         if retry_timeout is not None:
             limit = min(limit, retry_timeout)
         if end_of_wait is not None:
             time_left = max(end_of_wait - self.progress.clock(), 0.0)
             request = replace(request, retry=UNSAFE)
             limit, timeout = min(limit, time_left), min(timeout, max(time_left, MIN_POLL_TIMEOUT))
-        deadline = Deadline(self.progress, limit, self.stats)
+        deadline = Deadline(self.progress, limit, self.stats, time_left)
         while True:
             try:
                 response = self._send(replace(request, timeout=timeout, attempt=attempt), deadline)
@@ -281,14 +290,23 @@ class Client:
         """Waits until the rate limit allows one request, and reports its outcome, which the sender sets in the slot."""
         raise_if_cancelled()
         is_retry = request.attempt > 1 or str(request) in self._unconfirmed_changes
-        sleep = functools.partial(deadline.sleep, what=self._wait_reason())
-        budget = self._budget.slot(request.timeout, deadline.remaining, sleep) if self._budget else None
-        with budget or contextlib.nullcontext(Slot()) as slot, self._counted(slot, is_retry=is_retry):
+        with self._budget_slot(request, deadline) as slot, self._counted(slot, is_retry=is_retry):
             if request.hooks:
                 request.hooks.before_send()
             yield slot
         if request.hooks and slot.outcome.status == 429:
             request.hooks.on_rejected()
+
+    def _budget_slot(self, request: Request, deadline: Deadline) -> t.ContextManager[Slot]:
+        """Waits for the shared rate limit. Only what the limit itself takes is part of ``retry_timeout``."""
+
+        def sleep(seconds: float, behind: str) -> None:
+            reason = f"{self._host}: waiting behind {behind}" if behind else self._wait_reason()
+            deadline.sleep(seconds, reason, is_counted=not behind)
+
+        if self._budget is None:
+            return contextlib.nullcontext(Slot())
+        return self._budget.slot(request.timeout, deadline.remaining, sleep, deadline.remaining_total)
 
     @contextlib.contextmanager
     def _counted(self, slot: Slot, *, is_retry: bool) -> t.Iterator[Slot]:
@@ -299,7 +317,10 @@ class Client:
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait: for the rate limit if there is no ``error``."""
-        host = urlsplit(self.settings.api_url).netloc
         if error is None or isinstance(error, RateLimitedError):
-            return f"{host}: waiting for the rate limit, which allows no more requests this minute"
-        return f"{host}: the request failed, waiting to retry"
+            return f"{self._host}: waiting for the rate limit to reset"
+        return f"{self._host}: the request failed, waiting to retry"
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.settings.api_url).netloc

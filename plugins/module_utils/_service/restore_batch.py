@@ -10,7 +10,6 @@ import contextlib
 import copy
 import enum
 import threading
-import time
 import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -391,7 +390,7 @@ class RestoreBatch:
     def _describe_holder(self, work: _Work) -> str:
         with contextlib.suppress(JournalError):
             if holder := work.job.guard.find_holder():
-                return f"held by {holder.format(time.time())}"
+                return f"held by {holder.format(self._finder.journal.now().timestamp())}"
         return "another run is restoring it"
 
     def _describe_open(self, works: list[_Work]) -> tuple[str, str]:

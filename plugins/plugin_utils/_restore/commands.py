@@ -21,6 +21,7 @@ DEFAULTS: Data = {
     "restore_backup": "latest",
     "restore_before": "",
     "restore_max_age": "",
+    "restore_priority": "",
     "restore_report_dir": "clawhosters-restore",
     "restore_wait_timeout": 900,
     "restore_healthy_timeout": 600,

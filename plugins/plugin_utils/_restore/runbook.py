@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ...module_utils._errors import ClawHostersError, one_line
@@ -111,7 +111,7 @@ class Runbook:
         return f"{total} instances" if ready == total else f"{ready} of {total} instances"
 
     def _build_plans(self) -> list[RestorePlan]:
-        history = self.recorder.read_history()
+        history = replace(self.recorder.read_history(), holders=self.context.journal().read_holders())
         reader = TargetReader(self.client, self._finder(), history, self.settings, self.run.targets)
         try:
             candidates = reader.find_candidates()

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError, SettingsError
+from ...module_utils._http.settings import parse_priority
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
@@ -53,7 +54,7 @@ def _parse_settings(given: Data) -> Data:
         name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
     }
     settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
-    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm"):
+    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm", "restore_priority"):
         settings[name] = str(given[name]).strip()
     for name in ("restore_wait_timeout", "restore_healthy_timeout"):
         settings[name] = int(given[name])
@@ -64,6 +65,7 @@ def _parse_settings(given: Data) -> Data:
         raise SettingsError(f"restore_max_failures is {settings['restore_max_failures']}, but must be 0 or more.")
     settings["restore_serial"] = _parse_serial(given["restore_serial"])
     settings["restore_http_statuses"] = [int(status) for status in given["restore_http_statuses"]]
+    parse_priority("restore_priority", settings["restore_priority"] or None)
     parse_duration("restore_max_age", settings["restore_max_age"] or None)
     parse_timestamp("restore_before", settings["restore_before"] or None)
     return settings
