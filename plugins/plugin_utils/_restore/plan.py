@@ -105,19 +105,27 @@ def _choose_backup(candidate: Candidate, backups: list[Resource], before: dateti
 
 
 def build_plans(
-    candidates: list[Candidate], history: RestoreHistory, settings: Data, instances: list[Resource], now: datetime
+    candidates: list[Candidate],
+    history: RestoreHistory,
+    settings: Data,
+    instances: list[Resource],
+    now: datetime,
+    *,
+    is_whole: bool = True,
 ) -> list[RestorePlan]:
     """Returns a plan for each candidate.
 
-    ``instances`` are all of the account: a name that could be taken for another's does not confirm a restore. Raises
-    SettingsError if ``restore_max_age`` is not a duration.
+    ``instances`` are those of the account, all of them if ``is_whole``: a name that could be taken for another's does
+    not confirm a restore. Raises SettingsError if ``restore_max_age`` is not a duration.
     """
     max_age = parse_duration("restore_max_age", str(settings.get("restore_max_age") or "").strip() or None)
     plans = []
     for candidate in candidates:
         plan = _build_plan(candidate, history, max_age, now, force=bool(settings.get("restore_force")))
         if plan.instance:
-            plan.answer, plan.id_reason = build_confirmation(plan.instance, instances, is_only_one=len(candidates) == 1)
+            plan.answer, plan.id_reason = build_confirmation(
+                plan.instance, instances, is_only_one=len(candidates) == 1, is_whole=is_whole
+            )
         else:
             plan.answer = one_line(plan.name)
         plans.append(plan)
