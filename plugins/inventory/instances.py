@@ -58,6 +58,8 @@ options:
     type: str
     required: true
     choices: [clawhosters.cloud.instances]
+  priority:
+    default: low
   statuses:
     description:
       - Statuses of the instances to add. V([all]) adds all instances.
@@ -209,6 +211,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import warn_of_misspelt_variables
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
@@ -290,6 +293,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config = self._read_config_data(path)
             self._require_known_options(config)
             require_library()
+            warn_of_misspelt_variables(os.environ, self.display.warning)
             values = {name: self.get_option(name) for name in SETTINGS}
             settings = parse_settings(values, self._warn)
             self._require_valid_prefix()

@@ -31,7 +31,7 @@ LOW_REMAINING = 10
 SECONDS_PER_REQUEST = 0.6
 """100 requests a minute (contract 1)."""
 
-_TEMPORARY = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
+TEMPORARY_ERRORS = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
 """Errors after which a wait polls again."""
 
 State = t.TypeVar("State")
@@ -50,7 +50,13 @@ class _Poll(t.NamedTuple):
         if self.error is None:
             return f"{self.name}: {self.condition}"
         seconds = max(now - self.answered_at, 0.0)
-        return f"{self.name}: no answer for {seconds:.0f} s ({self.error.reason}); last seen {self.condition}"
+        # Two lines: one would not fit into 80 columns.
+        return f"{self.name}: no answer for {seconds:.0f} s ({self.error.reason});\n  last seen {self.condition}"
+
+
+def format_last_seen(condition: str, at: datetime | None) -> str:
+    """Returns ``last seen deploying at 16:26:03 UTC``, without the time if it is not known."""
+    return f"last seen {condition}{f' at {format_time_of_day(at)}' if at else ''}"
 
 
 class Waiter:
@@ -67,6 +73,8 @@ class Waiter:
         self._requests_left = requests_left
         self.requests_per_poll = 1
         """The cost of one poll. Expensive polls have a longer interval."""
+        self.budget_share = 1.0
+        """The part of the rate limit that polls may use. Other requests get the rest."""
         self._started = progress.clock()
 
     @property
@@ -95,7 +103,7 @@ class Waiter:
             while True:
                 try:
                     state = fetch(max(self.seconds_left, 0.0))
-                except _TEMPORARY as error:
+                except TEMPORARY_ERRORS as error:
                     poll = poll._replace(error=error)
                 else:
                     last_seen = LastSeen(state, describe(state)[1], self._now())
@@ -123,5 +131,5 @@ class Waiter:
     def _poll_interval(self, interval: float) -> float:
         remaining = self._requests_left()
         if remaining is not None and remaining < LOW_REMAINING:
-            return max(MAX_INTERVAL, self.requests_per_poll * SECONDS_PER_REQUEST)
-        return max(interval, self.requests_per_poll * SECONDS_PER_REQUEST)
+            interval = MAX_INTERVAL
+        return max(interval, self.requests_per_poll * SECONDS_PER_REQUEST / self.budget_share)

@@ -31,6 +31,10 @@ TASKS: dict[str, tuple[dict[str, t.Any], list[tuple[str, int]]]] = {
         {"incident": "INC-1", "instance_name": "shop-bot", "wait": False},
         [("shop-bot", 8)],
     ),
+    "claw_fleet_restore": (
+        {"incident": "INC-2", "instances": [{"name": "shop-bot"}], "wait_healthy": False},
+        [("shop-bot", 8)],
+    ),
     "claw_addon": ({"id": 11, "config": {"usage_limit": 200}}, [("web-bot", 7)]),
     "claw_addon_info": ({}, [("web-bot", 7)]),
     "claw_backup_info": ({}, [("shop-bot", 8)]),

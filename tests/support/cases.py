@@ -178,6 +178,18 @@ CASES = [
         _fleet,
         wants_gone=True,
     ),
+    Case(
+        "fleet_restore",
+        "claw_fleet_restore",
+        {
+            "incident": "INC-1",
+            "instances": [{"name": "web-bot"}, {"id": 111, "backup_id": 11}],
+            "serial": ["100%"],
+        },
+        {"restores": 2},
+        lambda _before, after, _result: [after.restored_from(number) for number in (113, 111)] == [32, 11],
+        is_once=True,
+    ),
     Case("health_info", "claw_health_info"),
     Case("instance started", "claw_instance", {"id": 112}, {"starts": 1}, _status(112, "running")),
     Case(

@@ -20,6 +20,13 @@ MAX_VALUE_LENGTH = 255
 """Characters of a value in the query."""
 
 ItemsHandler = t.Callable[[list[Resource]], None]
+FirstPageHandler = t.Callable[[list[Resource], int], bool]
+"""Gets the items of the first page and the number of pages. Returns False if the others are not worth their requests.
+"""
+
+
+class ListAbandonedError(Exception):
+    """The handler of the first page has decided not to read the others."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +46,27 @@ class ListFilter:
             value.isprintable() and len(value) <= MAX_VALUE_LENGTH for value in self.params.values()
         )
 
+    def matches(self, item: Resource) -> bool:
+        """Returns True if the item shows no other value than the wanted ones."""
+        values = self.find_values(item)
+        return all(values[name] in (None, wanted) for name, wanted in self.params.items())
+
     def is_answered_by(self, items: t.Iterable[Resource]) -> bool:
         """Returns True if the items may be used: one matches, or the service ignored each parameter.
 
-        Otherwise only the whole list shows that nothing matches. An ignored parameter shows in an item whose value does
-        not even contain the wanted one; then the items are the whole list.
+        Otherwise only the whole list shows that nothing matches.
+        """
+        items = list(items)
+        return any(map(self.matches, items)) or self.is_ignored_by(items)
+
+    def is_ignored_by(self, items: t.Iterable[Resource]) -> bool:
+        """Returns True if the service ignored each parameter, so that the items are the whole list.
+
+        An ignored parameter shows in an item whose value does not even contain the wanted one.
         """
         ignored: set[str] = set()
         for item in items:
             values = self.find_values(item)
-            if all(values[name] in (None, wanted) for name, wanted in self.params.items()):
-                return True
             ignored.update(
                 name
                 for name, wanted in self.params.items()
@@ -64,19 +81,23 @@ def read_list(
     max_pages: int = 0,
     *,
     on_items: ItemsHandler | None = None,
+    on_first_page: FirstPageHandler | None = None,
     max_attempts: int = MAX_ATTEMPTS,
 ) -> list[Resource]:
     """Returns the items of all pages, or of the first ``max_pages`` if that is not 0, in the order of the service.
 
     ``request`` names the list in messages. ``on_items`` is called with the items of each page while the next pages are
-    on their way, and again from the first page if the list changes: nothing is final before this returns. Raises
-    IncompleteListError instead of returning a part of a list that keeps changing, ResponseError for a list above the
-    limits of :class:`Paginator`, and the errors of ``fetch_page``.
+    on their way, and again from the first page if the list changes: nothing is final before this returns.
+    ``on_first_page`` is called if the service says how many pages there are.
+
+    Raises ListAbandonedError if ``on_first_page`` returns False, IncompleteListError instead of returning a part of a
+    list that keeps changing, ResponseError for a list above the limits of :class:`Paginator`, and the errors of
+    ``fetch_page``.
     """
     change: ListChangedError | None = None
     for _attempt in range(max_attempts):
         try:
-            return _read_pages(fetch_page, max_pages, on_items)
+            return _read_pages(fetch_page, max_pages, on_items, on_first_page)
         except ListChangedError as error:
             change = error
         except ListTooLongError as error:
@@ -87,7 +108,12 @@ def read_list(
     )
 
 
-def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int, on_items: ItemsHandler | None) -> list[Resource]:
+def _read_pages(
+    fetch_page: t.Callable[[int], Page],
+    max_pages: int,
+    on_items: ItemsHandler | None,
+    on_first_page: FirstPageHandler | None,
+) -> list[Resource]:
     pages = Paginator(max_pages)
 
     def add(page: Page) -> None:
@@ -97,6 +123,9 @@ def _read_pages(fetch_page: t.Callable[[int], Page], max_pages: int, on_items: I
             on_items(pages.items[count:])
 
     add(fetch_page(1))
+    count = pages.count_pages()
+    if on_first_page and count is not None and not on_first_page(list(pages.items), count):
+        raise ListAbandonedError
     for page in map_ordered(fetch_page, pages.remaining_pages()):
         add(page)
         if not pages.next_page:

@@ -94,6 +94,10 @@ class Paginator:
             return range(0)
         return range(2, 1 + (self._last_page() or 0))
 
+    def count_pages(self) -> int | None:
+        """Returns the number of pages, or None if the list has no counts. The first page has been added."""
+        return 1 if self.next_page is None else self._last_page()
+
     def _last_page(self) -> int | None:
         """Returns the number of the last page to request, or None if the list has no counts."""
         limits = [self._total_pages] if self._total_pages is not None else []

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Entries of ``claw_fleet``, and the faults that a list of them can have before any instance is known. Pure."""
+"""Entries of ``claw_fleet`` and ``claw_fleet_restore``, and the faults that a list of them can have. Pure."""
 
 from __future__ import annotations
 
@@ -10,24 +10,40 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import MESSAGE_LIMIT, PartialError, find_similar, format_list, one_line
-from .instance import NAME_LIMIT, STATES
+from .instance import NAME_LIMIT, STATES, label
+from .resource import Resource
 
 KEYS = ("id", "name", "state")
+RESTORE_KEYS = ("id", "name", "backup_id")
+NUMBERS = ("id", "backup_id")
 
 
 @dataclass(frozen=True)
-class Entry:
+class InstanceEntry:
     """One entry of the option ``instances``; ``number`` is its position, from 1."""
 
     number: int
     instance_id: int | None
     name: str | None
-    wanted: str
 
     @property
     def label(self) -> str:
         """``entry 3, support-bot``, for messages."""
         return _format_entry(self.number, self.instance_id, self.name)
+
+
+@dataclass(frozen=True)
+class Entry(InstanceEntry):
+    """An entry of ``claw_fleet``."""
+
+    wanted: str
+
+
+@dataclass(frozen=True)
+class RestoreEntry(InstanceEntry):
+    """An entry of ``claw_fleet_restore``. Without a ``backup_id`` the newest usable backup is meant."""
+
+    backup_id: int | None = None
 
 
 class FaultyListError(PartialError):
@@ -41,30 +57,48 @@ class FaultyListError(PartialError):
         )
 
 
-def require_valid_entries(entries: object) -> None:
+def require_valid_entries(entries: object, keys: tuple[str, ...] = KEYS) -> None:
     """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
 
-    ``entries`` is the option as it was given. What is no list of dictionaries is left to the argument spec.
+    ``entries`` is the option as it was given, ``keys`` are the known keys. What is no list of dictionaries is left to
+    the argument spec.
     """
     faults = []
     first: dict[tuple[str, str], int] = {}
     for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
         if isinstance(entry, dict):
-            label = _format_entry(number, entry.get("id"), entry.get("name"))
-            faults += [f"{label}: {fault}" for fault in (*_find_faults(entry), *_find_duplicate(entry, number, first))]
+            place = _format_entry(number, entry.get("id"), entry.get("name"))
+            faults += [
+                f"{place}: {fault}" for fault in (*_find_faults(entry, keys), *_find_duplicate(entry, number, first))
+            ]
     if faults:
         raise FaultyListError(faults)
 
 
-def _find_faults(entry: dict[str, t.Any]) -> t.Iterator[str]:
+def require_unique(entries: t.Sequence[InstanceEntry], found: t.Iterable[Resource | None]) -> None:
+    """Raises FaultyListError if two entries mean the same instance. ``found`` has the instance of each entry."""
+    first: dict[str, InstanceEntry] = {}
+    faults = []
+    for entry, instance in zip(entries, found, strict=True):
+        if instance is not None:
+            earlier = first.setdefault(str(instance["id"]), entry)
+            if earlier is not entry:
+                faults.append(f"{entry.label}: {label(instance)} is declared already, in entry {earlier.number}")
+    if faults:
+        raise FaultyListError(faults)
+
+
+def _find_faults(entry: dict[str, t.Any], keys: tuple[str, ...]) -> t.Iterator[str]:
     for key in entry:
-        if key not in KEYS:
-            yield f"unknown key {_quote(key)}{_suggest(key, KEYS)}"
+        if key not in keys:
+            yield f"unknown key {_quote(key)}{_suggest(key, keys)}"
     state, identity, name = (entry.get(key) for key in ("state", "id", "name"))
-    if state is not None and state not in STATES:
+    if "state" in keys and state is not None and state not in STATES:
         yield f"unknown state {_quote(state)}{_suggest(state, STATES)}"
-    if identity is not None and not str(identity).strip().lstrip("-").isdecimal():
-        yield f"id must be a number, not {_quote(identity)}"
+    for key in NUMBERS:
+        value = entry.get(key) if key in keys else None
+        if value is not None and not str(value).strip().lstrip("-").isdecimal():
+            yield f"{key} must be a number, not {_quote(value)}"
     if name is not None and not str(name).strip():
         yield "name is empty"
     elif identity is None and name is None:

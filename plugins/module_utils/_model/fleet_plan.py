@@ -11,8 +11,8 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, RefusedError, SettingsError, one_line
-from .fleet_entries import Entry, FaultyListError
-from .instance import NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, label, predict
+from .fleet_entries import Entry, require_unique
+from .instance import NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, predict
 from .instance_index import InstanceIndex
 from .resource import Resource
 
@@ -101,15 +101,7 @@ def plan(entries: list[Entry], listing: list[Resource]) -> list[Job]:
     """Returns the job of each entry, in order. Raises FaultyListError if two entries declare the same instance."""
     index = InstanceIndex(listing)
     jobs = [_plan_entry(entry, index) for entry in entries]
-    first: dict[str, Entry] = {}
-    faults = []
-    for entry, job in zip(entries, jobs, strict=True):
-        if job.found is not None:
-            earlier = first.setdefault(str(job.found["id"]), entry)
-            if earlier is not entry:
-                faults.append(f"{entry.label}: {label(job.found)} is declared already, in entry {earlier.number}")
-    if faults:
-        raise FaultyListError(faults)
+    require_unique(entries, [job.found for job in jobs])
     return jobs
 
 

@@ -9,6 +9,7 @@ Serves module processes (``run_module``) and the action plugins, which run in th
 
 from __future__ import annotations
 
+import os
 import traceback
 import typing as t
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from .._state.postgres_connection import find_secrets
 from .._state.store import Store
 from .._waiter import Waiter
 from .arguments import ArgumentSpec
+from .environment import warn_of_misspelt_variables
 
 
 @dataclass
@@ -48,10 +50,14 @@ class ModuleContext:
         """Returns a waiter whose ``wait_timeout`` begins now; None with ``wait: false``."""
         if not self.params["wait"]:
             return None
-        timeout = self.params["wait_timeout"]
+        return Waiter(self.wait_timeout(), self.client.progress, requests_left=lambda: self.client.stats.remaining)
+
+    def wait_timeout(self) -> float:
+        """Returns the option ``wait_timeout``, in seconds. Raises SettingsError if it is negative."""
+        timeout: float = self.params["wait_timeout"]
         if timeout < 0:
             raise SettingsError(f"wait_timeout is {timeout}, but must be 0 or more seconds.")
-        return Waiter(timeout, self.client.progress, requests_left=lambda: self.client.stats.remaining)
+        return timeout
 
 
 RunFunction = t.Callable[[ModuleContext], Result]
@@ -86,6 +92,7 @@ class ModuleRunner:
             self.secrets |= find_secrets(str(database))
         try:
             require_library()
+            warn_of_misspelt_variables(os.environ, self.warn)
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)

@@ -70,6 +70,10 @@ class OperationGuard:
         self._set_note(state.event if state else None, state.at if state else None)
         return state
 
+    def known_state(self) -> OperationState | None:
+        """Returns the state without reading the journal again: nobody else writes it while this run has the lock."""
+        return self.journal.known_state(self.key)
+
     def lock(self) -> t.ContextManager[bool]:
         """Locks the operation; the context is False if another process holds the lock. Raises JournalError."""
         return self.journal.lock(self.key)

@@ -10,38 +10,31 @@ it is sent once, and its outcome is read from the service.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from .._errors import (
     ClawHostersError,
     PartialError,
     RefusedError,
     SettingsError,
-    UnauthorizedError,
     WaitTimeoutError,
     one_line,
 )
 from .._http.client import Client
-from .._model.backup import taken_at
-from .._model.instance import NAME_LIMIT, FailureStatusError, describe_instance, is_busy, is_healthy, label
+from .._model.instance import NAME_LIMIT, FailureStatusError
 from .._model.resource import Resource
-from .._model.restore import SHORTEST_RESTORE, RestoreQuery, require_restorable, require_same_name, restore_finished
+from .._model.restore import RestoreQuery, require_restorable
 from .._model.results import Result
 from .._progress import InterruptNote
-from .._state.journal import JournalError, OperationEvent, OperationState
+from .._state.journal import JournalError, OperationEvent
 from .._state.store import Holder
-from .._times import format_iso, format_time_of_day
 from .._waiter import Waiter
-from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown, format_at, parse_at
-from .backups import backup_path
-from .instances import fetch_instance, refetch_instance
+from .at_most_once import OperationGuard, explain_recorded
+from .instances import refetch_instance
 from .restore_history import OUTCOMES
-from .restore_target import RestoreFinder, RestoreTarget
-
-_RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
-_RUN_WITH_VALID_KEY = "With a valid key, run the same task again: it continues waiting, and sends nothing."
+from .restore_job import NextStep, RestoreJob
+from .restore_target import RestoreFinder
 
 
 @dataclass
@@ -86,7 +79,7 @@ class Restore:
                 if is_free:
                     return self._run(query, instance, backup, guard)
             if self.waiter is None:
-                return self._build_result("in_flight", guard.state(), instance, backup)
+                return self._job(guard, instance, backup).build_result("in_flight", guard.state())
             self._wait_for_other_run(self.waiter, guard, instance, backup)
 
     def _wait_for_other_run(
@@ -98,13 +91,16 @@ class Restore:
                 None,
                 lambda _seconds: guard.find_holder(),
                 lambda holder: holder is None,
-                lambda holder: (one_line(instance.get("name"), NAME_LIMIT), _describe_holder(holder)),
+                lambda holder: (
+                    one_line(instance.get("name"), NAME_LIMIT),
+                    _describe_holder(holder, guard.journal.now()),
+                ),
                 "free",
             )
         except WaitTimeoutError as timeout:
             raise PartialError(
                 f"{timeout} This run sent nothing. Run the same task again: it continues waiting.",
-                self._build_result("in_flight", guard.state(), instance, backup, error=timeout),
+                self._job(guard, instance, backup).build_result("in_flight", guard.state(), timeout),
             ) from None
 
     def _with_earlier_run(self, error: ClawHostersError, query: RestoreQuery) -> ClawHostersError:
@@ -117,224 +113,61 @@ class Restore:
             return error
         instance, state = recorded
         known = explain_recorded(f"the restore of {one_line(instance.get('name'), NAME_LIMIT)}", state)
-        is_key = isinstance(error, UnauthorizedError)
-        again = "" if state.event is OperationEvent.COMPLETED else (_RUN_WITH_VALID_KEY if is_key else _RUN_AGAIN)
-        result = self._build_result(
-            OUTCOMES[state.event], state, instance, {"id": state.notes.get("backup_id")}, error=error
-        )
+        job = self._job(self.finder.guard(instance, InterruptNote("")), instance, {"id": state.notes.get("backup_id")})
+        again = "" if state.event is OperationEvent.COMPLETED else job.run_again(error)
+        result = job.build_result(OUTCOMES[state.event], state, error)
         return PartialError(f"{error} {known} {again}", result, error)
 
     def _run(self, query: RestoreQuery, instance: Resource, backup: Resource | None, guard: OperationGuard) -> Result:
         """Continues what the journal holds, or begins. No other process works on this operation."""
         state = guard.state()
-        is_expected = query.expected_sent_at in (None, state.sent_at if state else "")
-        if state is not None:
-            # Another run may have restored it since the instance was read.
-            earlier, instance = instance, refetch_instance(self.client, instance)
-            if not (self.finder.force and is_expected):
-                was_busy = is_busy(earlier) or is_busy(instance)
-                return self._continue(state, instance, backup, guard, is_under_way=was_busy)
-            require_same_name(earlier, instance)
-        elif not is_expected:
-            raise RefusedError(
-                f"Incident {self.incident}: another run was to send the restore of {label(instance)} at "
-                f"{query.expected_sent_at}, but it was not executed, and this run only waited for it. "
-                "Nothing was sent. Check the plan again."
-            )
-        target = RestoreTarget(guard, instance, backup or self.finder.find_newest(query, instance))
+        job = self._job(guard, instance, backup, query.expected_sent_at)
+        # Another run may have restored it since the instance was read.
+        now = instance if state is None else refetch_instance(self.client, instance)
+        step = job.decide(state, now, lambda recorded: self.finder.find_recorded(recorded, backup))
+        if step is NextStep.WAIT and not self.client.check_mode:
+            return self._wait(job)
+        if step is not NextStep.SEND:
+            return job.build_result("in_flight" if step is NextStep.WAIT else "completed", state)
+        job.backup = backup or self.finder.find_newest(query, job.instance)
         if not self.finder.force:
-            require_restorable(instance)
-        query.require_max_age(target.backup, instance)
+            require_restorable(job.instance)
+        query.require_max_age(job.backup, job.instance)
         if self.client.check_mode:
-            return self._build_result("planned", state, instance, target.backup, changed=True)
-        return self._send(target)
+            return job.build_result("planned", state, planned=True)
+        job.send()
+        return self._wait(job)
 
-    def _continue(
-        self,
-        state: OperationState,
-        instance: Resource,
-        backup: Resource | None,
-        guard: OperationGuard,
-        *,
-        is_under_way: bool,
-    ) -> Result:
-        """Returns the result of an earlier run for the incident. Waits if necessary, and sends nothing."""
-        target = RestoreTarget(guard, instance, self.finder.find_recorded(state, backup))
-        if backup is not None and backup is not target.backup:
-            self.finder.warn(
-                f"Incident {self.incident} has already used backup {target.backup['id']}, so backup {backup['id']} is "
-                "not restored. Use another incident for it."
-            )
-        if state.event is OperationEvent.COMPLETED:
-            return self._build_result("completed", state, instance, target.backup)
-        if state.event is OperationEvent.FAILED:
-            raise PartialError(
-                f"Incident {self.incident}: the restore of {label(instance)}, sent at {state.sent_at}, failed. The "
-                f"instance is {instance.get('status')} now. Nothing was sent again; force: true would send it.",
-                self._build_result("failed", state, instance, target.backup),
-            )
-        if state.event is OperationEvent.ACCEPTED or is_under_way:
-            if self.client.check_mode:
-                return self._build_result("in_flight", state, instance, target.backup)
-            return self._wait(target, changed=False)
-        raise self._unknown_error(f"Incident {self.incident}: {explain_unknown('a restore', state)}", target)
-
-    # Sending
-
-    def _send(self, target: RestoreTarget) -> Result:
-        """Sends the restore, and waits for its end."""
-        backup, guard = target.backup, target.guard
-        taken = taken_at(backup)
-        notes = {
-            "backup_id": backup["id"],
-            "taken_at": taken.isoformat() if taken else None,
-            "instance_name": target.instance.get("name"),
-        }
-        try:
-            guard.send(
-                self.client,
-                lambda hooks: self.client.request("POST", f"{backup_path(backup['id'])}/restore", hooks=hooks),
-                notes,
-                "Nothing was restored; you can run the same incident again.",
-            )
-        except OutcomeUnknownError as unclear:
-            return self._read_outcome(unclear.cause, target)
-        guard.record_event(OperationEvent.ACCEPTED)
-        return self._wait(target, changed=True)
-
-    def _read_outcome(self, error: ClawHostersError, target: RestoreTarget) -> Result:
-        """Reads the instance after a lost response: if it has become busy, the restore has begun."""
-        try:
-            now = fetch_instance(self.client, target.instance["id"])
-        except ClawHostersError:
-            now = None
-        if now is not None and is_busy(now) and not is_busy(target.instance):
-            self.finder.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
-            target.guard.record_event(OperationEvent.ACCEPTED)
-            return self._wait(replace(target, instance=now), changed=True)
-        raise self._unknown_error(str(error), replace(target, instance=now or target.instance), error)
-
-    def _unknown_error(self, reason: str, target: RestoreTarget, cause: ClawHostersError | None = None) -> PartialError:
-        instance = target.instance
-        return PartialError(
-            f"{reason} It is unknown whether the restore of {label(instance)} was executed: the instance is "
-            f"{instance.get('status')} now. Check it; nothing is sent again for this incident without force: true.",
-            self._build_result("unknown", target.guard.state(), instance, target.backup),
-            cause,
-        )
-
-    # Waiting
-
-    def _wait(self, target: RestoreTarget, *, changed: bool) -> Result:
+    def _wait(self, job: RestoreJob) -> Result:
         """Waits for an accepted restore, if there is a waiter, and records how it ended."""
-        instance, backup, guard = target.instance, target.backup, target.guard
-        state = guard.state()
         if self.waiter is None:
-            return self._build_result("in_flight", state, instance, backup, changed=changed)
+            return job.build_result("in_flight", job.guard.known_state())
         try:
-            now = self._wait_until_finished(self.waiter, instance, state)
+            now = self._wait_until_finished(self.waiter, job)
         except FailureStatusError as failure:
-            guard.record_event(OperationEvent.FAILED, status=failure.instance.get("status"))
-            raise PartialError(
-                f"The restore of backup {backup['id']} was accepted, but {label(failure.instance)} is "
-                f"{failure.instance.get('status')} now. See the dashboard. To restore another backup, use backup_id "
-                "and another incident.",
-                self._build_result("failed", guard.state(), failure.instance, backup, changed=changed),
-            ) from None
+            raise job.record_failure(failure) from None
         except ClawHostersError as error:
-            last = error.last_seen.resource if error.last_seen else instance
-            raise PartialError(
-                _explain_unfinished(error, instance, state),
-                self._build_result("in_flight", state, last, backup, changed=changed, error=error),
-                error,
-            ) from None
-        guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
-        return self._build_result("completed", guard.state(), now, backup, changed=changed)
+            raise job.unfinished_error(error) from None
+        return job.complete(now)
 
-    def _wait_until_finished(self, waiter: Waiter, instance: Resource, state: OperationState | None) -> Resource:
-        is_finished = restore_finished(
-            instance, self.client.progress.clock, _seconds_since(state), wait_healthy=self.wait_healthy
-        )
+    def _wait_until_finished(self, waiter: Waiter, job: RestoreJob) -> Resource:
+        instance = job.instance
         return waiter.until(
             instance,
             lambda seconds: refetch_instance(self.client, instance, seconds),
-            is_finished,
-            self._describe,
+            job.finished_predicate(wait_healthy=self.wait_healthy),
+            lambda now: replace(job, instance=now).describe(with_health=self.wait_healthy),
             "restored and healthy" if self.wait_healthy else "restored",
         )
 
-    def _describe(self, now: Resource) -> tuple[str, str]:
-        """Returns name and condition for progress lines, where ``running`` alone would read as done."""
-        name, condition = describe_instance(now, with_health=self.wait_healthy)
-        is_pending = is_busy(now) or (self.wait_healthy and not is_healthy(now))
-        return name, condition if is_pending else f"{condition} (restore not yet verified)"
-
-    def _build_result(
-        self,
-        outcome: str,
-        state: OperationState | None,
-        instance: Resource,
-        backup: Resource | None,
-        *,
-        changed: bool = False,
-        error: ClawHostersError | None = None,
-    ) -> Result:
-        """Returns the result of the task. ``error``: why the outcome can't be read now."""
-        before = {"id": instance["id"], "name": instance.get("name"), "restored_from": None}
-        taken = taken_at(backup) if backup else None
-        restored_from = (
-            {"backup_id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None
+    def _job(
+        self, guard: OperationGuard, instance: Resource, backup: Resource | None, expected_sent_at: str | None = None
+    ) -> RestoreJob:
+        finder = self.finder
+        return RestoreJob(
+            self.client, self.incident, guard, instance, backup, finder.warn, finder.force, expected_sent_at
         )
-        return {
-            "changed": changed,
-            "backup": backup,
-            "instance": instance,
-            "restore": {
-                "incident": self.incident,
-                "sent_at": state.sent_at if state else None,
-                "completed_at": state.completed_at if state else None,
-                "outcome": outcome,
-                "failure": error.kind if error else None,
-                "last_seen": _summarize_last_seen(error),
-            },
-            "diff": {"before": before, "after": {**before, "restored_from": restored_from} if changed else before},
-        }
 
 
-def _seconds_since(state: OperationState | None) -> float:
-    """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
-    sent = parse_at(state.sent_at if state else None)
-    return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
-
-
-def _explain_unfinished(error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
-    """Returns the message of a wait for an accepted restore that ended with ``error``."""
-    if state is None or state.event is OperationEvent.ACCEPTED:
-        accepted = f"The restore was accepted at {format_at(state.at if state else None)}"
-    else:
-        # After a lost response nothing but the time of the request is known.
-        accepted = f"The restore was sent at {format_at(state.sent_at)}"
-    if isinstance(error, WaitTimeoutError):
-        return f"{error} {accepted}. {_RUN_AGAIN}"
-    name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
-    if error.last_seen:
-        seen = f"; {name} was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}"
-    if isinstance(error, UnauthorizedError):
-        return f"The API key is no longer accepted: {error} {accepted} and goes on{seen}. {_RUN_WITH_VALID_KEY}"
-    return f"{error} {accepted}, but its outcome can't be read now{seen}. {_RUN_AGAIN}"
-
-
-def _summarize_last_seen(error: ClawHostersError | None) -> dict[str, object] | None:
-    """Returns the ``last_seen`` of a result: what a wait saw last of the instance."""
-    if error is None or error.last_seen is None or not isinstance(error.last_seen.resource, dict):
-        return None
-    instance = error.last_seen.resource
-    return {
-        "status": instance.get("status"),
-        "health_status": instance.get("health_status"),
-        "at": format_iso(error.last_seen.at),
-    }
-
-
-def _describe_holder(holder: Holder | None) -> str:
-    return f"held by {holder.format(time.time())}" if holder else "another run is restoring it"
+def _describe_holder(holder: Holder | None, now: datetime) -> str:
+    return f"held by {holder.format(now.timestamp())}" if holder else "another run is restoring it"

@@ -14,23 +14,14 @@ from .._errors import NotFoundError, RefusedError, one_line
 from .._http.client import Client
 from .._model.backup import format_left_out
 from .._model.instance import NAME_LIMIT, label
-from .._model.ownership import has_owner, parse_owner
+from .._model.ownership import filter_by_instance, has_owner, parse_owner
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery
 from .._progress import InterruptNote
 from .._state.journal import Journal, OperationKey, OperationState, normalize_url
 from .at_most_once import OperationGuard
 from .backups import fetch_backup, list_backups, select_backups
-from .instances import fetch_instance, find_instance
-
-
-@dataclass(frozen=True)
-class RestoreTarget:
-    """Instance and backup of a restore, and the guard that sends it at most once."""
-
-    guard: OperationGuard
-    instance: Resource
-    backup: Resource
+from .instances import fetch_instance, find_instance, list_owners
 
 
 @dataclass
@@ -54,6 +45,11 @@ class RestoreFinder:
         service = normalize_url(self.client.settings.api_url)
         return OperationKey("restore", service, self.incident, str(instance_id))
 
+    def read_own_states(self) -> dict[str, OperationState]:
+        """Returns what the journal holds of this incident, by the id of the instance. Raises JournalError."""
+        states = self.journal.read_states().items()
+        return {str(key.instance_id): state for key, state in states if key == self._key(key.instance_id)}
+
     def find_target(self, query: RestoreQuery) -> tuple[Resource, Resource | None]:
         """Returns the instance, and the backup if it was given by id."""
         try:
@@ -69,7 +65,12 @@ class RestoreFinder:
             sought = query.instance_name if query.instance_id is None else f"with id {query.instance_id}"
             raise RefusedError(f"There is no instance {sought}: nothing was sent.")
         if backup is not None:
-            self._require_backup_of(backup, instance, is_only_one=query.instance_id is None)
+            self.require_backup_of(
+                backup,
+                instance,
+                lambda: list_owners(self.client, instance["id"], None),
+                is_only_one=query.instance_id is None,
+            )
         return instance, backup
 
     def _find_named(self, query: RestoreQuery) -> Resource | None:
@@ -89,8 +90,7 @@ class RestoreFinder:
     def _is_recorded(self, instance_name: str | None) -> bool:
         """Returns True if the journal has a restore of an instance of this name for the incident."""
         return not self.force and any(
-            key == self._key(key.instance_id) and state.notes.get("instance_name") == instance_name
-            for key, state in self.journal.read_states().items()
+            state.notes.get("instance_name") == instance_name for state in self.read_own_states().values()
         )
 
     def find_newest(self, query: RestoreQuery, instance: Resource) -> Resource:
@@ -98,7 +98,10 @@ class RestoreFinder:
         listed, self._backups = self._backups, None
         if listed is None:
             listed = list_backups(self.client, instance["id"])
-        backups = select_backups(self.client, listed, instance["id"])
+        return self.choose_newest(query, select_backups(self.client, listed, instance["id"]), instance)
+
+    def choose_newest(self, query: RestoreQuery, backups: list[Resource], instance: Resource) -> Resource:
+        """Returns the newest usable one of the instance's backups. Warns of newer ones that are not."""
         backup, newer = query.choose_newest(backups, instance)
         if newer:
             self.warn(f"{label(instance)}: {format_left_out(newer)} Backup {backup['id']} is the newest usable one.")
@@ -134,10 +137,9 @@ class RestoreFinder:
         # By id if it is given, else by name: the earlier run may have restored another backup.
         field, value = next((name, value) for name, value in wanted.items() if value is not None)
         found = [
-            ({"id": _parse_id(key.instance_id), "name": state.notes.get("instance_name")}, state)
-            for key, state in self.journal.read_states().items()
-            if key == self._key(key.instance_id)
-            if str({**state.notes, "instance_id": key.instance_id}.get(field)) == str(value)
+            ({"id": _parse_id(instance_id), "name": state.notes.get("instance_name")}, state)
+            for instance_id, state in self.read_own_states().items()
+            if str({**state.notes, "instance_id": instance_id}.get(field)) == str(value)
         ]
         return found[0] if len(found) == 1 else None
 
@@ -156,15 +158,25 @@ class RestoreFinder:
             )
         return instance
 
-    def _require_backup_of(self, backup: Resource, instance: Resource, *, is_only_one: bool) -> None:
-        """Raises RefusedError if the backup shows another instance. ``is_only_one``: no other one has its name."""
+    def require_backup_of(
+        self,
+        backup: Resource,
+        instance: Resource,
+        list_instances: t.Callable[[], list[Resource]],
+        *,
+        is_only_one: bool = False,
+    ) -> None:
+        """Raises RefusedError if the backup shows another instance. ``is_only_one``: no other one has its name.
+
+        ``list_instances`` is called only if the backup shows too little.
+        """
         if not has_owner(backup):
             self.warn(
                 f"Backup {backup['id']} does not show its instance, so it may not be a backup of {label(instance)}."
             )
         elif is_only_one and parse_owner(backup) == (None, instance.get("name")):
             return
-        elif not select_backups(self.client, [backup], instance["id"]):
+        elif not filter_by_instance([backup], instance["id"], None, "backup", list_instances):
             raise RefusedError(
                 f"Backup {backup['id']} is of {parse_owner(backup)}, not of {label(instance)}: nothing was sent."
             )

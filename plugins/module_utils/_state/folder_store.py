@@ -20,6 +20,7 @@ import functools
 import json
 import os
 import platform
+import time
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
@@ -83,7 +84,7 @@ class FolderStore:
         old = self._read(OLD_JOURNAL)
         return [] if old is None else self._take_over(old)
 
-    def append(self, operation: str, step: int, text: str, *, reconnect: bool = False) -> None:
+    def append(self, operation: str, step: int, text: str, *, earlier: t.Sequence[str] | None = None) -> None:
         """Adds a line, and syncs it to the disk."""
         with self._converted_errors():
             self._folder.create()
@@ -128,6 +129,10 @@ class FolderStore:
     def put_run(self, _incident: str, _run: str, _content: str) -> list[str]:
         """Returns nothing: on one machine the record is a file."""
         return []
+
+    def now(self) -> float:
+        """Returns Unix time."""
+        return time.time()
 
     def process_id(self) -> str:
         """Returns the host and the number of this process."""

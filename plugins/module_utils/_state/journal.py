@@ -19,6 +19,7 @@ import enum
 import functools
 import hashlib
 import json
+import threading
 import typing as t
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -101,18 +102,23 @@ START = Tail(0, "")
 
 
 class Journal:
-    """The journal in ``store``.
+    """The journal in ``store``. Threads may share it.
 
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
-    def __init__(self, store: Store, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, store: Store, now: t.Callable[[], datetime] | None = None) -> None:
         self._store = store
         self._now = now
+        self._lock = threading.RLock()
         self._entries: list[JournalEntry] = []
         """What was read last, and the entries of this run."""
         self._tails: dict[str, Tail] | None = None
         self._intended: set[OperationKey] = set()
+
+    def now(self) -> datetime:
+        """Returns the time that a step written now has."""
+        return self._now() if self._now else datetime.fromtimestamp(self._store.now(), UTC)
 
     def read_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
@@ -128,6 +134,11 @@ class Journal:
                 raise
             return replay(self._entries).get(key)
 
+    def known_state(self, operation: OperationKey) -> OperationState | None:
+        """Returns the state of ``operation`` as this journal has read or written it last."""
+        key = _normalize(operation)
+        return replay(entry for entry in self._entries if entry["instance_id"] == key.instance_id).get(key)
+
     def read_states(self) -> dict[OperationKey, OperationState]:
         """Returns the state of each operation. Raises JournalError."""
         with self._before_sending():
@@ -135,12 +146,13 @@ class Journal:
 
     def read_entries(self) -> list[JournalEntry]:
         """Returns all entries, oldest first; none if there is no journal. Raises JournalError if it is damaged."""
-        try:
-            entries, tails = parse_lines(self._store.lines(), self._store.repair_hint)
-        except (StoreError, DamageError) as error:
-            raise _build_error(error) from None
-        self._entries, self._tails = entries, tails
-        return entries
+        with self._lock:
+            try:
+                entries, tails = parse_lines(self._store.lines(), self._store.repair_hint)
+            except (StoreError, DamageError) as error:
+                raise _build_error(error) from None
+            self._entries, self._tails = entries, tails
+            return entries
 
     def read_text(self) -> str:
         """Returns the lines of the journal, damaged or not; empty if there is none. Raises JournalError."""
@@ -157,20 +169,21 @@ class Journal:
 
         The step follows those that this journal has read. If another run has written one since then, it fails.
         """
-        if self._tails is None:
-            self.read_entries()
-        tails = t.cast("dict[str, Tail]", self._tails)
-        tail = tails.get(operation.digest, START)
-        entry = {"at": format_iso(self._now()), **operation.as_dict(), "event": event.value, **notes}
-        line = build_line(entry, tail.step + 1, tail.checksum)
-        try:
-            self._append(operation, event, line)
-        except (StoreError, DamageError) as error:
-            raise _build_error(error) from None
-        tails[operation.digest] = Tail(line["step"], line["checksum"])
-        self._entries = [*self._entries, line]
-        if event is OperationEvent.INTENDED:
-            self._intended.add(_normalize(operation))
+        with self._lock:
+            if self._tails is None:
+                self.read_entries()
+            tails = t.cast("dict[str, Tail]", self._tails)
+            tail = tails.get(operation.digest, START)
+            entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **notes}
+            line = build_line(entry, tail.step + 1, tail.checksum)
+            try:
+                self._append(operation, event, line)
+            except (StoreError, DamageError) as error:
+                raise _build_error(error) from None
+            tails[operation.digest] = Tail(line["step"], line["checksum"])
+            self._entries = [*self._entries, line]
+            if event is OperationEvent.INTENDED:
+                self._intended.add(_normalize(operation))
 
     def _append(self, operation: OperationKey, event: OperationEvent, line: JournalEntry) -> None:
         text = json.dumps(line)
@@ -182,7 +195,8 @@ class Journal:
             # A request that was not recorded is not sent. Its outcome is worth a second attempt.
             if event is OperationEvent.INTENDED:
                 raise
-            self._store.append(operation.digest, line["step"], text, reconnect=True)
+            earlier = [json.dumps(entry) for entry in self._entries if identify(entry).digest == operation.digest]
+            self._store.append(operation.digest, line["step"], text, earlier=earlier)
 
     @contextlib.contextmanager
     def lock(self, operation: OperationKey) -> t.Iterator[bool]:

@@ -1,0 +1,63 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Splits work into batches, as ``serial`` of a play does (interface 3, ``claw_fleet_restore``). Pure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import SettingsError, one_line
+
+Item = t.TypeVar("Item")
+
+_NOTHING_SENT = "Nothing was sent."
+_SIZE = re.compile(r"\s*([0-9]{1,9})\s*(%?)\s*")
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """Size of a batch: a number of entries, or a percentage of all entries, from 1."""
+
+    number: int
+    is_percentage: bool = False
+
+    def count(self, total: int) -> int:
+        """Returns the number of entries, of ``total`` in all. A percentage is rounded down, but is at least one."""
+        return max(total * self.number // 100, 1) if self.is_percentage else self.number
+
+
+def parse_serial(option: str, values: object) -> list[BatchSize]:
+    """Returns the batch sizes in a user's option: numbers such as ``5`` or ``"5"``, and percentages such as ``"30%"``.
+
+    A single value is a list of one. Raises SettingsError for any other value, for 0 or less, and for an empty list.
+    """
+    sizes = [_parse_size(option, value) for value in (values if isinstance(values, (list, tuple)) else [values])]
+    if not sizes:
+        raise SettingsError(f"{option} is empty, but must have the size of a batch, such as 1 or 100%. {_NOTHING_SENT}")
+    return sizes
+
+
+def split_batches(items: t.Sequence[Item], sizes: t.Sequence[BatchSize]) -> list[list[Item]]:
+    """Returns the items in batches of these sizes, in order. The last size is repeated, the last batch may be short."""
+    batches: list[list[Item]] = []
+    start = 0
+    while start < len(items):
+        end = start + sizes[min(len(batches), len(sizes) - 1)].count(len(items))
+        batches.append(list(items[start:end]))
+        start = end
+    return batches
+
+
+def _parse_size(option: str, value: object) -> BatchSize:
+    # True is an int, and 1.5 would be rounded in silence.
+    match = _SIZE.fullmatch(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+    if match is None or int(match[1]) == 0:
+        raise SettingsError(
+            f"{option} has the batch size '{one_line(value)}', but it must be a number from 1, or a percentage such as "
+            f"30%. {_NOTHING_SENT}"
+        )
+    return BatchSize(int(match[1]), is_percentage=bool(match[2]))

@@ -1,0 +1,97 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Results and messages of ``claw_fleet_restore``. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._errors import format_list
+from .backup import summarize_backup
+from .fleet_entries import InstanceEntry
+from .instance import label
+from .restore_item import COMPLETED, RestoreItem
+from .results import Result
+
+_NAMED, _LISTED = 10, 3
+"""Most instances that a message names, and most failures that it explains; the result has all."""
+
+GO_ON = (
+    "Run the same task again: it waits for what is under way, and restores what was refused or not begun. Nothing is "
+    "sent twice; force: true sends again what failed or is unknown."
+)
+
+
+def build_result(items: t.Sequence[RestoreItem]) -> Result:
+    """Returns the result of the task."""
+    before: dict[str, t.Any] = {}
+    after: dict[str, t.Any] = {}
+    for item in items:
+        if item.instance.get("status") is not None:
+            before[label(item.instance)] = {"restored_from": None}
+            after[label(item.instance)] = {"restored_from": summarize_backup(item.backup) if item.changed else None}
+    kinds = [_classify(item) for item in items]
+    return {
+        "changed": any(item.changed for item in items),
+        "instances": [_describe(item) for item in items],
+        "summary": {kind: kinds.count(kind) for kind in ("ok", "changed", "failed", "not_begun")},
+        "diff": {"before": before, "after": after},
+    }
+
+
+def _describe(item: RestoreItem) -> dict[str, t.Any]:
+    return {
+        "id": item.instance["id"],
+        "name": item.instance.get("name"),
+        "backup_id": item.backup["id"] if item.backup else None,
+        "before": item.instance.get("status"),
+        "after": item.current.get("status"),
+        "changed": item.changed,
+        "failed": item.error is not None,
+        "msg": "" if item.error is None else str(item.error),
+        "outcome": item.outcome,
+    }
+
+
+def _classify(item: RestoreItem) -> str:
+    """Returns the part of the summary in which the item counts."""
+    if item.error is not None:
+        return "failed"
+    if item.changed:
+        return "changed"
+    return "ok" if item.is_done or item.outcome == COMPLETED else "not_begun"
+
+
+def format_refusals(entries: t.Sequence[InstanceEntry], items: t.Sequence[RestoreItem]) -> str:
+    """Returns the message of a task that sends nothing, since some entries can't be restored; empty if all can."""
+    refused = _list_failures(entries, items)
+    if not refused:
+        return ""
+    return f"{len(refused)} of {len(items)} entries can't be restored, so nothing was sent: {_explain(refused)}"
+
+
+def format_failures(entries: t.Sequence[InstanceEntry], items: t.Sequence[RestoreItem], max_failures: int) -> str:
+    """Returns the message of a task with failed entries; empty if there are none."""
+    failed = _list_failures(entries, items)
+    if not failed:
+        return ""
+    parts = [f"{len(failed)} of {len(items)} entries failed: {_explain(failed)}"]
+    kinds = [_classify(item) for item in items]
+    if skipped := kinds.count("not_begun"):
+        parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
+    if changed := [label(item.instance) for item in items if _classify(item) == "changed"]:
+        parts.append(f"Restored: {format_list(changed, _NAMED)}.")
+    return " ".join([*parts, GO_ON])
+
+
+def _list_failures(entries: t.Sequence[InstanceEntry], items: t.Sequence[RestoreItem]) -> list[str]:
+    return [
+        f"{entry.label}: {item.error}" for entry, item in zip(entries, items, strict=True) if item.error is not None
+    ]
+
+
+def _explain(failures: list[str]) -> str:
+    more = f" And {len(failures) - _LISTED} more." if len(failures) > _LISTED else ""
+    return " ".join(failures[:_LISTED]) + more

@@ -1,0 +1,135 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Requests the changes of many instances concurrently, and follows each until it is done (interface 3).
+
+``claw_fleet`` brings instances to any state, ``claw_fleet_restore`` starts those that a restore left stopped.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._concurrency import map_ordered
+from .._errors import ClawHostersError, WaitTimeoutError
+from .._http.client import Client
+from .._model.fleet_plan import Job, Phase
+from .._model.instance import (
+    Action,
+    FailureStatusError,
+    describe_instance,
+    get_status,
+    is_busy,
+    is_healthy,
+    label,
+    state_reached,
+)
+from .._model.resource import Resource
+from .._waiter import format_last_seen
+from .change_requests import Effect, request_change
+
+
+@dataclass
+class FleetChanges:
+    """Changes the instances of jobs. The caller polls. In check mode, predicts the changes."""
+
+    client: Client
+    wait_healthy: bool
+    warn: t.Callable[[str], None]
+
+    def request_changes(self, jobs: list[Job]) -> None:
+        """Requests all changes that are ready, concurrently."""
+        ready = [job for job in jobs if job.phase is Phase.READY]
+        for job in ready:
+            if job.action is Action.DELETE and job.requests == 0:
+                self._warn_of_deletion(job)
+        if self.client.check_mode:
+            for job in ready:
+                job.changed = True
+                job.finish(job.predict())
+        elif ready:
+            list(map_ordered(self._request_change, ready))
+
+    def _warn_of_deletion(self, job: Job) -> None:
+        """Warns before the request: the warnings of a task are shown when it ends."""
+        warning = f"Deleting {label(job.instance)} may delete its backups too."
+        if self.client.check_mode:
+            self.warn(warning)
+        else:
+            self.client.progress.report(warning)
+
+    def _request_change(self, job: Job) -> None:
+        """Requests one change. A job sends at most two requests, the second only where contract 11 allows it."""
+        before = job.instance
+        try:
+            while True:
+                job.requests += 1
+                change = request_change(self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2)
+                job.current = change.instance
+                if change.effect is not Effect.RESEND:
+                    break
+                job.is_outcome_unknown = change.is_outcome_unknown
+        except ClawHostersError as error:
+            job.fail(error, error)
+            return
+        job.rejection = change.rejection
+        if change.effect is Effect.REDECIDE:
+            job.phase = Phase.SETTLING
+            return
+        # The state is reached by this request, or by the one before it whose response was lost.
+        job.changed = job.is_outcome_unknown or change.effect is Effect.DONE
+        job.is_outcome_unknown = False
+        if change.instance is None:
+            job.finish(None)
+        else:
+            self._start_waiting(job, before)
+
+    def _start_waiting(self, job: Job, before: Resource) -> None:
+        job.phase = Phase.CHANGING
+        if job.wanted != "absent":
+            job.reached_predicate = state_reached(job.wanted, get_status(before), wait_healthy=self.wait_healthy)
+
+    def update(self, job: Job, now: Resource | None) -> None:
+        """Updates a job from the instance in the list, and ends it if it is done."""
+        if now is None and job.wanted == "absent":
+            job.finish(None)
+        elif now is None:
+            job.fail("It was deleted during this task.")
+        elif job.phase is Phase.SETTLING:
+            job.current = now
+            if not is_busy(now):
+                job.decide(now)
+                self.wait_for_unchanged(job)
+        else:
+            job.current = now
+            try:
+                if job.reached_predicate is not None and job.reached_predicate(now):
+                    job.finish(now)
+            except FailureStatusError as error:
+                job.fail(error)
+
+    def wait_for_unchanged(self, job: Job) -> None:
+        """Makes a job that needs no change wait for health or deletion."""
+        if self.client.check_mode or job.phase is not Phase.DONE or job.error is not None or job.changed:
+            return
+        if job.current is None:
+            return
+        is_unhealthy = self.wait_healthy and job.wanted == "started" and not is_healthy(job.current)
+        if job.wanted == "absent" or is_unhealthy:
+            self._start_waiting(job, job.current)
+
+    def describe(self, job: Job) -> tuple[str, str]:
+        """Returns name and condition of the instance."""
+        return describe_instance(job.instance, with_health=self.wait_healthy and job.wanted != "stopped")
+
+    def explain_unfinished(self, job: Job, error: ClawHostersError, timeout: float) -> str:
+        """Returns what is known of a job whose wait ended with ``error``."""
+        accepted = f"The {job.action.value} was accepted. " if job.changed else ""
+        _name, condition = self.describe(job)
+        if isinstance(error, WaitTimeoutError) and error.cause is None:
+            return f"{accepted}It is {condition}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
+        reason, at = error.cause or error, error.last_seen.at if error.last_seen else None
+        seen = format_last_seen(condition, at)
+        return f"{accepted}It is unknown whether it is {job.wanted}: {reason} It was {seen}."

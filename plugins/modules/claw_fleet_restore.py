@@ -1,0 +1,297 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claw_fleet_restore
+short_description: Restore many ClawHosters instances of one incident, in batches
+version_added: 1.0.0
+description:
+  - Restores each instance of a list from a backup, as M(clawhosters.cloud.claw_backup_restore) does for one. Data newer
+    than the backups is lost; as far as is known no copies are taken first.
+  - Sends at most one restore of an instance for an incident, by whichever module, task or machine. Both modules use the
+    same journal.
+  - Reads instances and backups by one list each, or one by one where that takes fewer requests. Sends the restores of a
+    batch together, and waits for all of them at once.
+  - A batch is done when its instances run and are healthy. An instance that comes back stopped is started.
+  - What can be refused is found before the first restore is sent. Then nothing is sent, the wrong entries are failed,
+    and the others are not begun. This includes unknown and duplicate names, a missing, foreign or too old backup, and
+    an instance that is neither running nor stopped.
+  - If run again, the task goes on with what is not done. An entry whose earlier restore failed, or whose outcome is
+    unknown, counts as failed and stops no other entry, but it stops further batches like any failure.
+  - With C(--check) it shows which backups would be restored.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  incident:
+    description:
+      - Identifies the restores in the journal, such as a ticket number. It is not sent to the service.
+      - Use another one for another restore of the same instances.
+    type: str
+    required: true
+  instances:
+    description:
+      - The instances to restore, each instance once.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      id:
+        description:
+          - The id of the instance. With O(instances[].name) too, the entry is refused unless the id has this name.
+        type: int
+      name:
+        description:
+          - The exact name of the instance. If several instances have it, the entry is refused and their ids are listed.
+        type: str
+      backup_id:
+        description:
+          - The id of the backup, which must be of this instance. Its status is not checked; the service decides whether
+            it can be restored. By default the newest usable backup is restored.
+        type: int
+  before:
+    description:
+      - Only backups taken before this time, in ISO 8601. Without an offset it is UTC.
+      - Has no effect on entries with O(instances[].backup_id).
+    type: str
+  max_age:
+    description:
+      - Refuse older backups. A number and a unit (C(s), C(m), C(h), C(d) or C(w)), such as V(36h) or V(7d).
+    type: str
+  serial:
+    description:
+      - The sizes of the batches, as C(serial) of a play has them. The last one is repeated.
+      - Each is a number from 1, or a percentage of all entries, rounded down but at least one entry. V([1, 5, "100%"])
+        restores one instance first, then five, then all others.
+    type: list
+    elements: raw
+    default: [1]
+  max_failures:
+    description:
+      - If more entries than this have failed, no further batch begins. The task still waits for the restores that are
+        under way.
+    type: int
+    default: 0
+  wait_timeout:
+    description:
+      - Maximum seconds to wait for each batch, after its restores were sent.
+    type: int
+    default: 900
+  wait_healthy:
+    description:
+      - Wait also until the service reports the instances as healthy.
+    type: bool
+    default: true
+  force:
+    description:
+      - Send the restores again although the journal holds this incident, even if an earlier one is unknown.
+      - Also restore instances that are neither running nor stopped.
+    type: bool
+    default: false
+  priority:
+    default: high
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.changes
+attributes:
+  idempotent:
+    support: full
+    details:
+      - For the same incident and instances, unless O(force=true).
+seealso:
+  - module: clawhosters.cloud.claw_backup_restore
+  - module: clawhosters.cloud.claw_journal_info
+  - module: clawhosters.cloud.claw_fleet
+"""
+
+EXAMPLES = r"""
+- name: Restore three instances, one after another, each from its newest backup
+  clawhosters.cloud.claw_fleet_restore:
+    incident: INC-2051
+    instances:
+      - name: web-bot
+      - name: support-bot
+      - id: 17
+        name: travel-bot
+
+- name: Read the unhealthy instances
+  clawhosters.cloud.claw_instance_info:
+    health_statuses: [unhealthy]
+  register: unhealthy
+
+- name: Restore one of them first, then five, then all others, each from its last backup before the incident
+  clawhosters.cloud.claw_fleet_restore:
+    incident: INC-2052
+    instances: "{{ unhealthy.instances | items2dict('id', 'name') | dict2items('id', 'name') }}"
+    before: "2026-02-01T10:00:00Z"
+    serial: [1, 5, "100%"]
+
+- name: Restore given backups, all at once, and go on although one may fail
+  clawhosters.cloud.claw_fleet_restore:
+    incident: INC-2053
+    instances:
+      - {id: 7, backup_id: 311}
+      - {id: 8, backup_id: 318}
+    serial: ["100%"]
+    max_failures: 1
+"""
+
+RETURN = r"""
+instances:
+  description: The result of each entry, in the order given.
+  returned: if the instances were read
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the instance; the one given if there is none.
+      type: int
+    name:
+      description: Its name.
+      type: str
+    backup_id:
+      description: The id of the backup; null if none was chosen.
+      type: int
+    before:
+      description: Its status before; null if it does not exist.
+      type: str
+    after:
+      description: Its last seen status.
+      type: str
+    changed:
+      description: True if it was restored or started by this task, or would be in check mode.
+      type: bool
+    failed:
+      description: True if the entry failed.
+      type: bool
+    msg:
+      description: The reason of the failure; empty otherwise.
+      type: str
+    outcome:
+      description:
+        - V(completed), V(in_flight) if the restore was accepted and its end was not seen, V(failed) if the instance
+          ended in an error, V(unknown) if the response was lost, V(refused) if it was not executed, or V(not_begun).
+        - An entry with V(completed) has failed if the instance could not be started, or did not become healthy.
+      type: str
+  sample:
+    - id: 7
+      name: web-bot
+      backup_id: 311
+      before: running
+      after: running
+      changed: true
+      failed: false
+      msg: ""
+      outcome: completed
+summary:
+  description:
+    - The number of entries that were already restored, were changed, failed, and were not begun. Each entry counts
+      once.
+  returned: if the instances were read
+  type: dict
+  sample: {ok: 0, changed: 40, failed: 0, not_begun: 0}
+report:
+  description: A line for each fault of the list of instances.
+  returned: for a list with faults
+  type: list
+  elements: str
+  sample: ["entry 3, web-bot: it is declared already, in entry 1"]
+diff:
+  description: The backup that each instance is restored from, before and after, by name and id.
+  returned: if the instances were read
+  type: dict
+  sample:
+    before: {"web-bot (id 7)": {restored_from: null}}
+    after: {"web-bot (id 7)": {restored_from: {backup_id: 311, taken_at: "2026-02-01T03:00:00+00:00"}}}
+api:
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
+  returned: always
+  type: dict
+  sample: {requests: 5, retries: 0, waited: 0.0, remaining: 95}
+error:
+  description: The error response of the service; with failed entries, that of the first.
+  returned: failure, if the service answered with an error
+  type: dict
+  sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
+"""
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    RESTORE_KEYS,
+    RestoreEntry,
+    require_valid_entries,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore import RestoreQuery
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore import FleetRestore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore_plan import restore_entries
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_batch import RestoreTimeouts
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
+
+SPEC = ArgumentSpec(
+    {
+        "incident": {"type": "str", "required": True},
+        "instances": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "id": {"type": "int"},
+                "name": {"type": "str"},
+                "backup_id": {"type": "int"},
+            },
+            "required_one_of": [("id", "name")],
+        },
+        "before": {"type": "str"},
+        "max_age": {"type": "str"},
+        "serial": {"type": "list", "elements": "raw", "default": [1]},
+        "max_failures": {"type": "int", "default": 0},
+        "wait_timeout": {"type": "int", "default": 900},
+        "wait_healthy": {"type": "bool", "default": True},
+        "force": {"type": "bool", "default": False},
+    },
+    require_valid=lambda options: require_valid_entries(options.get("instances"), RESTORE_KEYS),
+).merge(API.with_default("priority", "high"))
+
+
+def run(context: ModuleContext) -> Result:
+    """Plans all restores, and sends them in batches. Fails at the end if an entry failed."""
+    params = context.params
+    require_valid_entries(params["instances"], RESTORE_KEYS)
+    if params["max_failures"] < 0:
+        raise SettingsError(f"max_failures is {params['max_failures']}, but must be 0 or more. Nothing was sent.")
+    entries = [
+        RestoreEntry(number, item["id"], item["name"], item["backup_id"])
+        for number, item in enumerate(params["instances"], 1)
+    ]
+    before, max_age = parse_timestamp("before", params["before"]), parse_duration("max_age", params["max_age"])
+    incident = parse_operation_name("incident", params["incident"])
+    restore = FleetRestore(
+        RestoreFinder(context.client, context.journal(), incident, params["force"], context.warn),
+        InstanceReader(context.client),
+        parse_serial("serial", params["serial"]),
+        params["max_failures"],
+        RestoreTimeouts(context.wait_timeout()),
+        params["wait_healthy"],
+    )
+    return restore_entries(restore, entries, RestoreQuery(None, None, None, before, max_age))
+
+
+def main() -> None:
+    """Runs the module process."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,727 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Many restores of one incident in one task: batches, refusals, requests, and at most one POST each (interface 3)."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import typing as t
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore_item import RestoreItem
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore import FleetRestore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_batch import RestoreTimeouts
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_observer import (
+    RestoreObserver,
+    RestoreStep,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller
+from support.sleeper import KilledError, Sleeper
+from support.stores import StorePlace
+from support.worker import Worker
+
+COUNT = 8
+
+
+def world(count: int = COUNT, **fields: t.Any) -> dict[str, t.Any]:
+    """Instances bot-1, bot-2, ...; each has the backups N01, 50 h old, N02, 5 h old, and N03, which failed."""
+    return {
+        "instances": [{"id": number, "name": f"bot-{number}", **fields} for number in range(1, count + 1)],
+        "backups": [
+            {"id": 100 * number + 1, "instance_id": number, "created_at": "50h ago"} for number in range(1, count + 1)
+        ]
+        + [{"id": 100 * number + 2, "instance_id": number, "created_at": "5h ago"} for number in range(1, count + 1)]
+        + [
+            {"id": 100 * number + 3, "instance_id": number, "created_at": "1h ago", "status": "failed"}
+            for number in range(1, count + 1)
+        ],
+    }
+
+
+@pytest.fixture
+def worker(simulator: Simulator, place: StorePlace) -> Worker:
+    simulator.reset(state=world(), switches={"transition_reads": 2})
+    return Worker(simulator, {**place.options, "incident": "INC-1"})
+
+
+@pytest.fixture
+def local_worker(simulator: Simulator) -> Worker:
+    """A worker for tests in which the store does not matter."""
+    simulator.reset(state=world(), switches={"transition_reads": 2})
+    return Worker(simulator, {"incident": "INC-1"})
+
+
+def bots(*numbers: int, **fields: t.Any) -> list[dict[str, t.Any]]:
+    return [{"name": f"bot-{number}", **fields} for number in numbers]
+
+
+def posts(simulator: Simulator) -> list[int]:
+    """The ids of the backups that were asked to be restored, in order."""
+    return [int(call.split("/")[2]) for call in simulator.calls("POST /backups/*/restore")]
+
+
+def outcomes(result: dict[str, t.Any]) -> list[str]:
+    return [entry["outcome"] for entry in result["instances"]]
+
+
+def test_in_check_mode_for_real_and_again(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
+    declared = [*bots(1, 2, 3, 4), {"id": 5, "backup_id": 501}]
+    options = {"instances": declared, "serial": [1, "100%"]}
+    check = worker.run(claw_fleet_restore, check=True, **options)
+    assert check["changed"] is True
+    assert check["summary"] == {"ok": 0, "changed": 5, "failed": 0, "not_begun": 0}
+    assert set(outcomes(check)) == {"not_begun"}
+    assert posts(simulator) == []
+    assert place.journal().read_text() == ""
+    real = worker.run(claw_fleet_restore, **options)
+    assert real["failed"] is False, real
+    assert real["summary"] == check["summary"]
+    assert real["diff"] == check["diff"]
+    assert [entry["backup_id"] for entry in real["instances"]] == [102, 202, 302, 402, 501]
+    assert [{**entry, "outcome": "not_begun"} for entry in real["instances"]] == check["instances"]
+    assert set(outcomes(real)) == {"completed"}
+    assert sorted(posts(simulator)) == [102, 202, 302, 402, 501]
+    assert posts(simulator)[0] == 102
+    calls = len(simulator.calls())
+    again = worker.run(claw_fleet_restore, **options)
+    assert again["changed"] is False
+    assert again["summary"] == {"ok": 5, "changed": 0, "failed": 0, "not_begun": 0}
+    assert again["diff"]["before"] == again["diff"]["after"]
+    assert [entry["backup_id"] for entry in again["instances"]] == [102, 202, 302, 402, 501]
+    assert simulator.calls()[calls:] == ["GET /instances"]
+    assert simulator.effects() == {"restores": 5}
+
+
+def test_each_batch_begins_when_the_one_before_runs(simulator: Simulator, local_worker: Worker) -> None:
+    running: list[int] = []
+
+    def look() -> None:
+        sent = len(posts(simulator))
+        statuses = [instance["status"] for instance in simulator.state()["instances"]]
+        if sent and statuses[:sent].count("running") < sent:
+            running.append(sent)
+
+    local_worker.sleeper.before_sleep = look
+    result = local_worker.run(claw_fleet_restore, instances=bots(*range(1, 9)), serial=[1, 2, "100%"])
+    assert result["summary"]["changed"] == 8
+    assert set(running) == {1, 3, 8}
+    assert posts(simulator)[0] == 102
+    assert set(posts(simulator)[1:3]) == {202, 302}
+    assert [line for line in local_worker.lines if line.startswith("Batch")] == [
+        "Batch 1 of 3: bot-1",
+        "Batch 2 of 3: bot-2, bot-3",
+        "Batch 3 of 3: bot-4, bot-5, bot-6 and 2 more",
+    ]
+
+
+# What it costs
+
+
+def test_forty_of_sixty_cost_two_listings_one_more_reading_the_restores_and_the_polls(
+    simulator: Simulator, local_worker: Worker
+) -> None:
+    simulator.reset(state=world(60), switches={"transition_reads": 2})
+    result = local_worker.run(claw_fleet_restore, instances=bots(*range(1, 41)), serial=["100%"])
+    assert result["summary"] == {"ok": 0, "changed": 40, "failed": 0, "not_begun": 0}
+    calls = simulator.calls()
+    first = next(number for number, call in enumerate(calls) if call.startswith("POST"))
+    assert sorted(calls[:first]) == ["GET /backups"] * 8 + ["GET /instances"] * 6
+    assert len(set(calls[first : first + 40])) == 40
+    polls = calls[first + 40 :]
+    assert set(polls) == {"GET /instances"}
+    assert len(polls) % 3 == 0
+
+
+@pytest.mark.parametrize(
+    ("entries", "reads"),
+    [
+        ([{"id": 1, "backup_id": 102}], ["/backups/102", "/instances/1", "/instances/1"]),
+        ([{"id": 60}], ["/backups"] * 8 + ["/instances/60", "/instances/60"]),
+        # The first page of each list shows that the rest is not worth reading.
+        (
+            [{"id": 1, "backup_id": 102}, {"id": 60, "backup_id": 6002}],
+            ["/backups", "/backups/6002", "/instances", "/instances/60", "/instances/1", "/instances/60"],
+        ),
+        # All of them are on the first page.
+        (
+            [{"id": 1, "backup_id": 101}, {"id": 2, "backup_id": 201}],
+            ["/backups", "/instances", "/instances/1", "/instances/2"],
+        ),
+        (
+            [{"id": number, "backup_id": 100 * number + 2} for number in range(1, 61)],
+            ["/backups"] * 8 + ["/instances"] * 6,
+        ),
+    ],
+)
+def test_what_is_given_by_id_is_read_by_id_where_that_takes_fewer_requests(
+    simulator: Simulator, local_worker: Worker, entries: list[dict[str, int]], reads: list[str]
+) -> None:
+    simulator.reset(state=world(60))
+    result = local_worker.run(claw_fleet_restore, instances=entries, serial=["100%"])
+    assert result["summary"]["changed"] == len(entries)
+    calls = simulator.calls()
+    first = next(number for number, call in enumerate(calls) if call.startswith("POST"))
+    assert sorted(calls[:first]) == sorted(f"GET {path}" for path in reads)
+
+
+def test_the_polls_of_a_small_batch_read_it_alone(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.reset(state=world(60), switches={"transition_reads": 2})
+    local_worker.run(claw_fleet_restore, instances=bots(1, *range(11, 20)), serial=[1, "100%"])
+    calls = simulator.calls()
+    first = calls.index("POST /backups/102/restore")
+    assert set(calls[first + 1 : first + 4]) == {"GET /instances/1"}
+    assert set(calls[-3:]) == {"GET /instances"}
+
+
+@pytest.mark.parametrize("filters", ["honoured", "ignored", "substring", "empty"])
+def test_with_server_filters_few_of_many_are_read_one_by_one(
+    simulator: Simulator, local_worker: Worker, filters: str
+) -> None:
+    simulator.reset(state=world(60), switches={"filters": filters})
+    for name, entries in (("by name", bots(3, 5)), ("by id", [{"id": 3}, {"id": 5}])):
+        simulator.clear_log()
+        result = local_worker.run(claw_fleet_restore, incident=name, instances=entries, server_filters=True)
+        assert [entry["backup_id"] for entry in result["instances"]] == [302, 502]
+        if filters == "honoured":
+            # The first page of a list, one request for each entry, and for each batch its status.
+            reads = [call for call in simulator.calls("GET *") if "?" in call or call in ("GET /backups",)]
+            assert len(simulator.calls("GET /backups*")) == 3, reads
+
+
+def test_polls_use_a_quarter_of_the_rate_limit(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.reset(state=world(60), switches={"transition_reads": 10_000})
+    sent: list[float] = []
+
+    def look() -> None:
+        if posts(simulator):
+            sent.append(local_worker.sleeper.now)
+
+    local_worker.sleeper.before_sleep = look
+    local_worker.run(claw_fleet_restore, instances=bots(*range(1, 61)), serial=["100%"], wait_timeout=600)
+    calls = simulator.calls()
+    polls = len(calls) - max(number for number, call in enumerate(calls) if call.startswith("POST")) - 1
+    assert polls <= 600 / 60 * 25 + 3
+
+
+# What is refused
+
+
+WRONG = [
+    ({"name": "nobody"}, "There is no such instance"),
+    ({"name": "bto-3"}, "did you mean bot-3?"),
+    ({"id": 3, "name": "bot-4"}, "is named bot-3, not bot-4"),
+    ({"name": "twin"}, "2 instances are named twin (ids 7, 8)"),
+    ({"id": 3, "backup_id": 402}, "Backup 402 is of bot-4 (id 4), not of bot-3 (id 3)"),
+    ({"id": 3, "backup_id": 9999}, "There is no backup with id 9999"),
+    ({"id": 5}, "bot-5 (id 5) has no usable backup"),
+    ({"id": 6}, "The status of bot-6 (id 6) is deploying"),
+    ({"id": 3, "backup_id": 301}, "which is more than max_age"),
+]
+
+
+@pytest.mark.parametrize(("entry", "words"), WRONG)
+def test_a_wrong_entry_is_found_before_anything_is_sent(
+    simulator: Simulator, local_worker: Worker, entry: dict[str, t.Any], words: str
+) -> None:
+    state = world()
+    state["backups"] = [backup for backup in state["backups"] if backup["instance_id"] != 5]
+    simulator.reset(state=state)
+    simulator.set_instance(6, status="deploying")
+    for number in (7, 8):
+        simulator.set_instance(number, name="twin")
+    for check in (True, False):
+        result = local_worker.run(
+            claw_fleet_restore, check=check, instances=[*bots(1), entry, *bots(2)], serial=[1], max_age="24h"
+        )
+        assert result["failed"] is True
+        assert result["changed"] is False
+        assert words in result["instances"][1]["msg"]
+        assert words in result["msg"]
+        assert result["msg"].startswith("1 of 3 entries can't be restored, so nothing was sent: entry 2")
+        assert outcomes(result) == ["not_begun", "refused", "not_begun"]
+        assert [entry["failed"] for entry in result["instances"]] == [False, True, False]
+        assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
+        assert result["diff"]["before"] == result["diff"]["after"]
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("again", [{"name": "bot-1"}, {"id": 1}, {"name": "bot-1", "backup_id": 101}])
+def test_an_instance_that_stands_twice_in_the_list_is_refused(
+    simulator: Simulator, local_worker: Worker, again: dict[str, t.Any]
+) -> None:
+    result = local_worker.run(claw_fleet_restore, instances=[*bots(1, 2), again])
+    assert result["failed"] is True
+    assert "is declared already, in entry 1" in result["msg"]
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"serial": [0]}, "serial has the batch size '0'"),
+        ({"serial": ["all"]}, "serial has the batch size 'all'"),
+        ({"serial": []}, "serial is empty"),
+        ({"max_failures": -1}, "max_failures is -1"),
+        ({"wait_timeout": -1}, "wait_timeout is -1"),
+        ({"incident": " "}, "incident is empty"),
+        ({"max_age": "soon"}, "max_age is 'soon'"),
+        ({"before": "yesterday"}, "before is 'yesterday'"),
+    ],
+)
+def test_wrong_options_send_no_request(
+    simulator: Simulator, local_worker: Worker, options: dict[str, t.Any], words: str
+) -> None:
+    assert words in local_worker.run(claw_fleet_restore, **{"instances": bots(1), **options})["msg"]
+    assert simulator.calls() == []
+
+
+def test_a_list_of_none_is_done(simulator: Simulator, local_worker: Worker) -> None:
+    result = local_worker.run(claw_fleet_restore, instances=[])
+    assert (result["failed"], result["changed"]) == (False, False)
+    assert simulator.calls("POST *") == []
+
+
+def test_the_backup_before_a_moment_is_taken_and_left_out_ones_are_named(local_worker: Worker) -> None:
+    result = local_worker.run(claw_fleet_restore, check=True, instances=bots(1, 2))
+    assert [entry["backup_id"] for entry in result["instances"]] == [102, 202]
+    assert any(warning.startswith("bot-1 (id 1): 1 backup left out: id 103 (its") for warning in local_worker.warnings)
+    moment = (datetime.now(UTC) - timedelta(hours=20)).isoformat()
+    result = local_worker.run(claw_fleet_restore, check=True, instances=bots(1, 2), before=moment)
+    assert [entry["backup_id"] for entry in result["instances"]] == [101, 201]
+
+
+# What fails on the way
+
+
+def test_a_canary_that_fails_stops_the_rest_now_and_when_run_again(
+    simulator: Simulator, worker: Worker, place: StorePlace
+) -> None:
+    worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="error") if posts(simulator) else None
+    options: dict[str, t.Any] = {"instances": bots(1, 2, 3), "serial": [1, "100%"]}
+    for changed in (True, False):
+        result = worker.run(claw_fleet_restore, **options)
+        assert result["failed"] is True
+        assert result["changed"] is changed
+        assert outcomes(result) == ["failed", "not_begun", "not_begun"]
+        assert result["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
+        assert result["msg"].startswith("1 of 3 entries failed: entry 1, bot-1: ")
+        assert "Not begun: 2, since more than max_failures (0) failed. Run the same task again" in result["msg"]
+        assert posts(simulator) == [102]
+    check = worker.run(claw_fleet_restore, check=True, **options)
+    assert check["summary"] == {"ok": 0, "changed": 0, "failed": 1, "not_begun": 2}
+    worker.sleeper.before_sleep = lambda: None
+    # The list without it goes on; force sends it again.
+    assert worker.run(claw_fleet_restore, instances=bots(2, 3))["summary"]["changed"] == 2
+    simulator.switch(restore_allowed=["error", "running"])
+    forced = worker.run(claw_fleet_restore, instances=bots(1), force=True)
+    assert outcomes(forced) == ["completed"]
+    assert posts(simulator) == [102, 202, 302, 102]
+
+
+@pytest.mark.parametrize(("max_failures", "sent"), [(0, 2), (1, 4), (3, 6)])
+def test_more_failures_than_allowed_stop_further_batches(
+    simulator: Simulator, local_worker: Worker, max_failures: int, sent: int
+) -> None:
+    for number in (2, 4):
+        simulator.fault("status", path=f"/backups/{number}02/restore", status=422, code="no", message="No")
+    options: dict[str, t.Any] = {"instances": bots(*range(1, 7)), "serial": [2], "max_failures": max_failures}
+    result = local_worker.run(claw_fleet_restore, **options)
+    assert len(posts(simulator)) == sent
+    assert result["error"]["status"] == 422
+    assert outcomes(result)[1] == "refused"
+    assert result["summary"]["not_begun"] == 6 - sent
+    again = local_worker.run(claw_fleet_restore, **options)
+    if sent == 2:
+        again = local_worker.run(claw_fleet_restore, **options)
+    assert again["failed"] is False, again
+    assert set(outcomes(again)) == {"completed"}
+    assert simulator.effects() == {"restores": 6}
+
+
+def test_an_unknown_outcome_is_not_sent_again_and_stops_nothing_of_its_own_batch(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.fault("reset_before", path="/backups/202/restore")
+    result = worker.run(claw_fleet_restore, instances=bots(1, 2, 3, 4), serial=[3, 1])
+    assert outcomes(result) == ["completed", "unknown", "completed", "not_begun"]
+    assert "unknown whether" in result["instances"][1]["msg"]
+    again = worker.run(claw_fleet_restore, instances=bots(4, 2, 1), serial=[2, 1])
+    assert outcomes(again) == ["completed", "unknown", "completed"]
+    assert again["summary"] == {"ok": 1, "changed": 1, "failed": 1, "not_begun": 0}
+    assert sorted(posts(simulator)) == [102, 202, 302, 402]
+    check = worker.run(claw_fleet_restore, check=True, instances=bots(2, 5), serial=["100%"])
+    assert check["summary"] == {"ok": 0, "changed": 1, "failed": 1, "not_begun": 0}
+    forced = worker.run(claw_fleet_restore, instances=bots(2), force=True)
+    assert outcomes(forced) == ["completed"]
+    assert simulator.effects() == {"restores": 4}
+
+
+@pytest.mark.parametrize("fault", ["reset_after", "close_after", "truncated"])
+def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
+    simulator: Simulator, local_worker: Worker, fault: str
+) -> None:
+    simulator.fault(fault, path="/backups/202/restore")
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=["100%"])
+    assert set(outcomes(result)) == {"completed"}
+    assert simulator.effects() == {"restores": 3}
+    assert any("so the restore has begun" in warning for warning in local_worker.warnings)
+
+
+def test_rate_limits_are_waited_out_and_one_that_stays_leaves_the_incident_free(
+    simulator: Simulator, local_worker: Worker
+) -> None:
+    simulator.fault("rate_limited", method="POST", times=5)
+    assert local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2])["summary"]["changed"] == 2
+    simulator.fault("rate_limited", path="/backups/302/restore", times=None)
+    result = local_worker.run(claw_fleet_restore, instances=bots(3, 4), serial=[2])
+    assert outcomes(result) == ["refused", "completed"]
+    simulator.clear_faults()
+    assert local_worker.run(claw_fleet_restore, instances=bots(3, 4))["summary"]["ok"] == 1
+    assert simulator.effects() == {"restores": 4}
+
+
+def test_what_comes_back_stopped_is_started(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.switch(restore_ends="stopped")
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[1, 2])
+    assert [(entry["after"], entry["outcome"]) for entry in result["instances"]] == [("running", "completed")] * 3
+    assert simulator.effects() == {"restores": 3, "starts": 3}
+    simulator.set_instance(2, status="stopped")
+    check = local_worker.run(claw_fleet_restore, check=True, instances=bots(1, 2, 3))
+    again = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3))
+    assert check["summary"] == again["summary"] == {"ok": 2, "changed": 1, "failed": 0, "not_begun": 0}
+    assert simulator.effects() == {"restores": 3, "starts": 4}
+
+
+def test_what_comes_back_without_its_configuration_has_failed(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.switch(restore_ends="pending_configuration")
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2))
+    assert outcomes(result) == ["completed", "not_begun"]
+    assert "It was restored. It has the status pending_configuration" in result["instances"][0]["msg"]
+
+
+def test_health_is_waited_for_and_the_next_run_goes_on(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.set_instance(1, health_after="unhealthy")
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), wait_timeout=60)
+    assert outcomes(result) == ["completed", "not_begun"]
+    assert "It was restored. It is running, unhealthy, and not started within 60 s" in result["instances"][0]["msg"]
+    simulator.set_instance(1, health_status="healthy")
+    again = local_worker.run(claw_fleet_restore, instances=bots(1, 2))
+    assert again["summary"] == {"ok": 1, "changed": 1, "failed": 0, "not_begun": 0}
+    simulator.set_instance(3, health_after="unhealthy")
+    assert local_worker.run(claw_fleet_restore, instances=bots(3), wait_healthy=False)["failed"] is False
+
+
+def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.switch(transition_reads=1000)
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[2], wait_timeout=40)
+    assert outcomes(result) == ["in_flight", "in_flight", "not_begun"]
+    assert "bot-1: deploying, and not restored within 40 s (wait_timeout). The restore was accepted" in result["msg"]
+    assert "Run the same task again: it waits for this restore" in result["instances"][0]["msg"]
+    assert local_worker.sleeper.total == pytest.approx(40, abs=2)
+    for number in (1, 2):
+        simulator.set_instance(number, status="running", _transition=None)
+    again = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2])
+    assert again["summary"] == {"ok": 2, "changed": 0, "failed": 0, "not_begun": 0}
+    assert sorted(posts(simulator)) == [102, 202]
+
+
+def test_a_dead_service_while_waiting_is_told_for_each(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.switch(transition_reads=1000)
+
+    def die() -> None:
+        if simulator.effects() and not simulator.faults():
+            simulator.fault("reset_before", times=None)
+
+    local_worker.sleeper.before_sleep = die
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=40)
+    for entry, name in zip(result["instances"], ("bot-1", "bot-2"), strict=True):
+        assert entry["outcome"] == "in_flight"
+        assert entry["msg"].startswith(
+            f"{name}: no answer (the connection broke); last seen deploying, and not restored"
+        )
+    told = r"2 to go: no answer for \d+ s \(the connection broke\); last seen bot-1: deploying, bot-2: deploying, "
+    assert any(re.match(told, line) for line in local_worker.lines)
+
+
+@pytest.mark.parametrize("change", [{"status": "deploying"}, {"name": "renamed"}, None])
+def test_what_has_changed_since_the_plan_is_not_restored(
+    simulator: Simulator, local_worker: Worker, change: dict[str, str] | None
+) -> None:
+    def meanwhile() -> None:
+        if posts(simulator):
+            local_worker.sleeper.before_sleep = lambda: None
+            if change is None:
+                simulator.remove_instance(3)
+            else:
+                simulator.set_instance(3, **change)
+
+    local_worker.sleeper.before_sleep = meanwhile
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[1, 2])
+    assert outcomes(result) == ["completed", "completed", "refused"]
+    assert sorted(posts(simulator)) == [102, 202]
+    assert result["summary"] == {"ok": 0, "changed": 2, "failed": 1, "not_begun": 0}
+
+
+def test_a_batch_whose_status_can_not_be_read_is_not_sent(simulator: Simulator, local_worker: Worker) -> None:
+    simulator.fault("forbidden", path="/instances*", skip=1, times=None)
+    result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=["100%"])
+    assert outcomes(result) == ["refused", "refused"]
+    assert "No restore of this batch was sent." in result["msg"]
+    assert result["error"]["status"] == 403
+    assert posts(simulator) == []
+
+
+# Other runs
+
+
+def test_both_modules_share_the_journal(simulator: Simulator, worker: Worker) -> None:
+    worker.run(claw_backup_restore, instance_name="bot-2")
+    result = worker.run(claw_fleet_restore, instances=[*bots(1), {"id": 2, "backup_id": 201}, *bots(3)])
+    assert result["summary"] == {"ok": 1, "changed": 2, "failed": 0, "not_begun": 0}
+    assert result["instances"][1]["backup_id"] == 202
+    assert any("so backup 201 is not restored" in warning for warning in worker.warnings)
+    assert worker.run(claw_backup_restore, instance_id=3)["changed"] is False
+    assert sorted(posts(simulator)) == [102, 202, 302]
+
+
+@pytest.mark.parametrize("ends", ["nothing", "restored"])
+def test_an_instance_that_another_run_works_on_is_waited_for_while_the_others_go_on(
+    simulator: Simulator, worker: Worker, place: StorePlace, ends: str
+) -> None:
+    key = OperationKey("restore", simulator.url, "INC-1", "2")
+    journal = place.journal()
+    with contextlib.ExitStack() as other:
+        assert other.enter_context(journal.lock(key))
+
+        def meanwhile() -> None:
+            if len(posts(simulator)) == 2:
+                worker.sleeper.before_sleep = lambda: None
+                if ends == "restored":
+                    journal.append(key, OperationEvent.INTENDED, backup_id=201)
+                    journal.append(key, OperationEvent.ACCEPTED)
+                other.close()
+
+        worker.sleeper.before_sleep = meanwhile
+        result = worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=["100%"])
+    assert set(outcomes(result)) == {"completed"}
+    is_sent = ends == "nothing"
+    assert [entry["changed"] for entry in result["instances"]] == [True, is_sent, True]
+    assert sorted(posts(simulator)) == ([102, 202, 302] if is_sent else [102, 302])
+
+
+def test_an_instance_that_another_run_keeps_is_left_to_it(
+    simulator: Simulator, worker: Worker, place: StorePlace
+) -> None:
+    with place.journal().lock(OperationKey("restore", simulator.url, "INC-1", "1")) as is_free:
+        assert is_free
+        result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=30)
+    assert outcomes(result) == ["in_flight", "completed"]
+    assert "bot-1: held by" in result["instances"][0]["msg"]
+    assert "This run sent nothing for it." in result["instances"][0]["msg"]
+    assert posts(simulator) == [202]
+
+
+def test_killed_between_two_batches_the_next_run_goes_on(simulator: Simulator, worker: Worker) -> None:
+    def kill() -> None:
+        worker.sleeper.kills = len(posts(simulator)) >= 3
+
+    options: dict[str, t.Any] = {"instances": bots(*range(1, 7)), "serial": [1, 2, 3]}
+    worker.sleeper.before_sleep = kill
+    with pytest.raises(KilledError):
+        worker.run(claw_fleet_restore, **options)
+    assert len(posts(simulator)) == 3
+    worker.sleeper.before_sleep = lambda: None
+    worker.sleeper.kills = False
+    result = worker.run(claw_fleet_restore, **options)
+    assert result["failed"] is False
+    assert sorted(posts(simulator)) == [102, 202, 302, 402, 502, 602]
+    assert simulator.effects() == {"restores": 6}
+
+
+def test_a_journal_that_can_not_be_used_sends_nothing(simulator: Simulator, worker: Worker, place: StorePlace) -> None:
+    place.spoil()
+    result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2])
+    assert result["failed"] is True
+    assert "Nothing was sent." in result["msg"]
+    assert simulator.calls("POST *") == []
+
+
+# In a play
+
+
+@pytest.mark.slow
+def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state=world(4), switches={"transition_reads": 1})
+    controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
+    options = {"incident": "INC-1", "instances": bots(1, 2), "state_dir": str(controller.folder / "state")}
+    module = "clawhosters.cloud.claw_fleet_restore"
+    tasks = [
+        {module: options, "check_mode": True, "register": "plan"},
+        {module: options},
+        {module: {**options, "serial": "1, 50%"}, "async": 60, "poll": 1},
+        {module: {**options, "instances": bots(1, 3, 4)}, "async": 60, "poll": 1},
+        {module: {**options, "instances": [{"nam": "bot-1"}]}, "ignore_errors": True},
+        {module: {**options, "serial": ["0%"]}, "ignore_errors": True},
+    ]
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], "--diff")
+    assert run.rc == 0, run.screen
+    plan, real, again, more, misspelt, no_size = run.all
+    assert [result["changed"] for result in run.all[:4]] == [True, True, False, True]
+    assert plan["diff"] == real["diff"]
+    assert real["summary"] == {"ok": 0, "changed": 2, "failed": 0, "not_begun": 0}
+    assert (again["summary"]["ok"], more["summary"]) == (2, {"ok": 1, "changed": 2, "failed": 0, "not_begun": 0})
+    assert "unknown key nam; did you mean name?" in misspelt["msg"]
+    assert "serial has the batch size '0%'" in no_size["msg"]
+    assert '"backup_id": 102' in run.screen
+    assert sorted(posts(simulator)) == [102, 202, 302, 402]
+
+
+# The engine behind it
+
+
+class Recorder(RestoreObserver):
+    """Notes each step, and what the service had received by then."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.steps: list[tuple[str, str]] = []
+        self.received: dict[str, list[int]] = {}
+        self.refused: str | None = None
+
+    def on_batch(self, number: int, total: int, items: t.Sequence[RestoreItem]) -> None:
+        self.steps.append((f"batch {number} of {total}", ", ".join(item.instance["name"] for item in items)))
+
+    def on_step(self, item: RestoreItem, step: RestoreStep, at: datetime) -> None:
+        assert at.tzinfo is UTC
+        if step is RestoreStep.SENDING:
+            self.received[item.instance["name"]] = posts(self.simulator)
+        self.steps.append((step.value, item.instance["name"]))
+
+    def verify(self, item: RestoreItem) -> None:
+        if item.instance["name"] == self.refused:
+            raise ClawHostersError("Its address does not respond.")
+
+
+class Engine(t.NamedTuple):
+    """What a caller of the engine has."""
+
+    restore: FleetRestore
+    observer: Recorder
+    sleeper: Sleeper
+    progress: Progress
+
+
+@pytest.fixture
+def engine(simulator: Simulator, tmp_path: Path) -> Engine:
+    """Restores two instances after the first, without a module."""
+    simulator.reset(state=world(), switches={"transition_reads": 2})
+    sleeper = Sleeper()
+    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
+    finder = RestoreFinder(client, Journal(FolderStore(str(tmp_path / "state"))), "INC-1", False, lambda _text: None)
+    observer = Recorder(simulator)
+    serial = parse_serial("serial", [1, 2])
+    restore = FleetRestore(
+        finder, InstanceReader(client), serial, 0, RestoreTimeouts(60, 30), observer=observer, next_step="Run it again."
+    )
+    return Engine(restore, observer, sleeper, progress)
+
+
+def items(*numbers: int, **fields: t.Any) -> list[RestoreItem]:
+    return [
+        RestoreItem({"id": number, "name": f"bot-{number}"}, {"id": 100 * number + 2}, **fields) for number in numbers
+    ]
+
+
+def test_each_step_is_told_and_each_request_before_it_is_sent(simulator: Simulator, engine: Engine) -> None:
+    simulator.switch(restore_ends="stopped")
+    wanted = items(1, 2, 3)
+    engine.restore.run(wanted)
+    assert all(item.is_done and item.error is None and item.restore["sent_at"] for item in wanted)
+    steps = ["sending", "accepted", "restored", "starting", "running", "done"]
+    assert [step for step, name in engine.observer.steps if name == "bot-1"][1:] == steps
+    assert [step for step, name in engine.observer.steps if name == "bot-3"] == steps
+    assert [step for step, _names in engine.observer.steps if step.startswith("batch")] == [
+        "batch 1 of 2",
+        "batch 2 of 2",
+    ]
+    assert engine.observer.received["bot-1"] == []
+    assert 202 not in engine.observer.received["bot-2"]
+    assert 302 not in engine.observer.received["bot-3"]
+    engine.observer.steps.clear()
+    engine.restore.run(items(1))
+    assert [step for step, _name in engine.observer.steps] == ["batch 1 of 1", "restored", "running", "done"]
+
+
+def test_what_can_not_be_verified_has_failed_and_stops_the_rest(engine: Engine) -> None:
+    engine.observer.refused = "bot-1"
+    wanted = items(1, 2)
+    engine.restore.run(wanted)
+    assert str(wanted[0].error) == "Its address does not respond."
+    assert (wanted[0].outcome, wanted[0].changed, wanted[0].is_done) == ("completed", True, False)
+    assert (wanted[1].outcome, wanted[1].error) == ("not_begun", None)
+    assert engine.observer.steps[-1] == ("failed", "bot-1")
+
+
+def test_only_what_was_confirmed_is_sent(simulator: Simulator, engine: Engine) -> None:
+    wanted = items(1, expected_sent_at="2026-02-01T10:00:00+00:00")
+    engine.restore.run(wanted)
+    assert "was not executed, and this run only waited for it" in str(wanted[0].error)
+    assert wanted[0].outcome == "refused"
+    renamed = items(2)
+    renamed[0].instance["name"] = "other"
+    engine.restore.run(renamed)
+    assert "is now named bot-2: nothing was sent" in str(renamed[0].error)
+    assert posts(simulator) == []
+
+
+def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, engine: Engine) -> None:
+    simulator.set_instance(2, health_after="unhealthy")
+    def keep_busy() -> None:
+        if 302 in posts(simulator):
+            simulator.set_instance(3, status="deploying")
+
+    engine.sleeper.before_sleep = keep_busy
+    wanted = items(1, 2, 3)
+    engine.restore.run(wanted)
+    assert "It is running, unhealthy, and not started within 30 s" in str(wanted[1].error)
+    assert "bot-3: deploying, and not restored within 60 s" in str(wanted[2].error)
+    assert [item.outcome for item in wanted] == ["completed", "completed", "in_flight"]
+
+
+def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, engine: Engine) -> None:
+    notes: list[str] = []
+    engine.sleeper.before_sleep = lambda: notes.extend(engine.progress.interrupt_notes)
+    engine.restore.run(items(1, 2, 3))
+    assert set(notes) == {
+        f"Incident INC-1: this run has sent {sent} of 3 restores, and {completed} completed; what the service has "
+        "accepted goes on. Run it again."
+        for sent, completed in ((1, 0), (3, 1))
+    } | {note for note in notes if "sent 1 of 3 restores, and 1 completed" in note}
+    fresh: list[str] = []
+    simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
+    engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_notes)
+    engine.restore.run(items(4))
+    assert fresh[0] == "This run has sent nothing for incident INC-1. Run it again."
