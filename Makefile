@@ -22,8 +22,8 @@ COPY := build/ansible_collections/clawhosters/cloud
 # CORE=2.18 uses this ansible-core instead of the newest for the Python, in a separate environment.
 # CORE=lowest uses the lowest supported versions of ansible-core, requests and urllib3.
 CORE ?=
-VENV := $(if $(CORE),build/matrix/$(CORE),.venv)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+VENV := $(if $(CORE),build/matrix/$(CORE)-$(VERSION),.venv)
 DEMO_READY := $(VENV)/demo-$(VERSION).stamp
 DEV_READY := $(VENV)/dev-$(VERSION).stamp
 BENCH_VENV := build/bench-venv
@@ -60,10 +60,12 @@ simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Run
 
 # ---- For contributors
 
+# build/tested names the tree of files that passed, for `make release`.
 # Two groups in parallel, since they wait for different resources. Sanity is the slowest check, so it comes first.
 .PHONY: test
 test: live copy $(DEV_READY) ## Run every check, as CI does
-	@$(RUN) python tests/parts.py "unit integration" "sanity lint docs lowest"
+	@tree=$$(git --git-dir=$(COPY)/.git write-tree) && \
+		$(RUN) python tests/parts.py "unit integration" "sanity lint docs lowest" && echo "$$tree" > build/tested
 	@printf '\nEverything passed.\n'
 
 .PHONY: check
@@ -71,19 +73,16 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 	@$(RUN) python tests/parts.py "style unit" "slice"
 
 # Some of it: make test-all PARTS='"build" "crash"' KILLS=15
-PARTS := "fault-matrix build workflows" "crash fuzz targets"
+PARTS := "fault-matrix build workflows mesh" "crash database fuzz targets"
 .PHONY: test-all
-test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about 25 minutes)
+test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about half an hour)
 	@$(RUN) python tests/parts.py $(PARTS)
 
 # What a contributor's own `ansible-test integration` runs, on the oldest and the newest ansible-core.
 TARGETS := 2.18:python3.11 2.21:python3.13
 .PHONY: targets
 targets: ## Run ansible-test integration (a few minutes)
-	@for pair in $(TARGETS); do \
-		"$${pair#*:}" --version >/dev/null 2>&1 || { echo "Left out: $$pair, since it is not installed."; continue; }; \
-		$(MAKE) target CORE="$${pair%:*}" PYTHON="$${pair#*:}" || exit; \
-	done
+	@$(PYTHON) tests/core_matrix.py target $(TARGETS)
 
 # One of them, or one module's: make target ARGS=claw_fleet
 .PHONY: target
@@ -94,19 +93,19 @@ target: live copy $(DEV_READY)
 # Debian 12's Python, the oldest supported one, or the nearest installed one.
 OLDEST_PYTHON := $(firstword $(wildcard /usr/bin/python3.11) $(shell command -v python3.11) $(PYTHON))
 
-# For a part of it: make test-matrix MATRIX=2.20:python3.13
-MATRIX := lowest:$(OLDEST_PYTHON) 2.18:python3.11 2.19:python3.11 2.20:python3.13 2.21:python3.13
+# Every supported pair; those that are not installed are named and left out. The order makes the first rows whole, so
+# that they cover each ansible-core and each Python. For a part of it: make test-matrix MATRIX=2.20:python3.13
+MATRIX := lowest:$(OLDEST_PYTHON) 2.18:python3.11 2.21:python3.13 2.19:python3.12 2.20:python3.13
+MATRIX += 2.18:python3.12 2.18:python3.13 2.19:python3.11 2.19:python3.13 2.20:python3.12 2.21:python3.12
 .PHONY: test-matrix
-test-matrix: ## Run the tests on each supported ansible-core (about 50 minutes)
-	@failed=; for pair in $(MATRIX); do \
-		printf '\n==> ansible-core %s on %s\n' "$${pair%:*}" "$${pair#*:}"; \
-		$(MAKE) sanity unit integration CORE="$${pair%:*}" PYTHON="$${pair#*:}" || failed="$$failed $$pair"; \
-	done; \
-	for pair in $(MATRIX); do \
-		case " $$failed " in *" $$pair "*) outcome=FAILED ;; *) outcome=passed ;; esac; \
-		printf '%-10s %-12s %s\n' "$${pair%:*}" "$${pair#*:}" "$$outcome"; \
-	done; \
-	[ -z "$$failed" ]
+test-matrix: ## Run the tests on each pair of ansible-core and Python (about an hour)
+	@$(PYTHON) tests/core_matrix.py row $(MATRIX)
+
+# SHORT=yes leaves out what depends on the Python alone, or on ansible-core alone.
+SHORT ?=
+.PHONY: row
+row: live copy $(DEV_READY)
+	@$(RUN) python tests/parts.py "unit integration" sanity
 
 heading = @printf '\n==> %s\n' '$(1)'
 
@@ -135,7 +134,7 @@ lint: copy style ## Check format, style, types, docs and changelog
 .PHONY: sanity
 sanity: live copy $(DEV_READY) ## Run ansible-test sanity (the first time: a minute or two)
 	$(call heading,Sanity: ansible-test)
-	@cd $(COPY) && $(RUN) python tests/sanity/run.py
+	@cd $(COPY) && $(RUN) python tests/sanity/run.py $(if $(SHORT),compile import)
 
 # ARGS goes to pytest: make unit ARGS='-k budget -x'; make integration ARGS=tests/integration/test_fleet.py
 pytest_arguments = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
@@ -147,7 +146,8 @@ unit: live $(DEV_READY) ## Run the unit tests
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(call pytest_arguments,tests/integration)
+	@$(RUN) python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(if $(SHORT),-m command) \
+		$(call pytest_arguments,tests/integration)
 
 # A sample of real commands over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
@@ -167,7 +167,7 @@ lowest: ## Run part of the tests with the lowest supported versions
 .PHONY: fault-matrix
 fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
 	$(call heading,Fault matrix: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration/test_fault_matrix.py --all-cells $(ARGS)
+	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/test_fault_matrix.py --all-cells $(ARGS)
 
 # `make integration` runs fewer examples of this.
 .PHONY: fuzz
@@ -176,11 +176,25 @@ fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some mi
 	@$(RUN) python -m pytest -n 2 tests/integration/test_every_module.py tests/integration/test_simulator_contract.py \
 		-k 'any_json or fuzzer' --all-cells $(ARGS)
 
+# Each run prints the seed of its random moments. The same moments again: make crash SEED=12345
 KILLS := 50
 .PHONY: crash
 crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills $(KILLS) $(ARGS)
+	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills $(KILLS) $(SEED:%=--kill-seed=%) $(ARGS)
+
+# Ten random cases of each kind: make mesh SEEDS=10. One of them again: make mesh ARGS=--seed=4711
+SEEDS := 2
+.PHONY: mesh
+mesh: live $(DEV_READY) ## Lose nodes of a mesh during restores (as root, on Debian; some minutes)
+	$(call heading,Mesh: pytest in network namespaces)
+	@$(RUN) PYTHONPATH=tests python -m mesh --seeds $(SEEDS) $(ARGS)
+
+# As root it gets PgBouncer and libfaketime from Debian. Without them it prints what it left out.
+.PHONY: database
+database: live $(DEV_READY) ## Test state_database with failovers, outages, a pooler and wrong clocks (some minutes)
+	$(call heading,A database in trouble: pytest)
+	@$(RUN) python -m pytest -n 2 tests/database --kills $(KILLS) $(ARGS)
 
 # Tests may fail because measuring slows them down; the report is printed anyway.
 .PHONY: coverage
@@ -217,7 +231,7 @@ pictures: live $(DEV_READY) ## Render the pictures of the README from a run of t
 # ARGS: sections, and the number of runs: make bench ARGS='inventory runs=1'
 .PHONY: bench
 bench: live $(BENCH_READY) ## Compare the cost with hetzner.hcloud and vultr.cloud (about half an hour)
-	@$(RUN) PYTHONPATH=tests $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
+	@$(RUN) PYTHONPATH=tests:build/live $(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 .PHONY: format
 format: live $(DEV_READY) ## Format the code, and fix what ruff can fix
@@ -232,14 +246,16 @@ lock: $(DEV_READY) ## Pin the requirements (ARGS=--upgrade for the newest versio
 		$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 "requirements/$$name.in" \
 			--output-file "requirements/$$name.txt" || exit; \
 	done
-	@for pair in $(MATRIX); do \
-		case "$${pair%:*}" in \
+	@for core in lowest 2.18 2.19 2.20 2.21; do \
+		python=3.11; \
+		case $$core in \
 			lowest) pins='ansible-core==2.18.0 requests==2.28.1 urllib3==1.26.12 charset-normalizer<3 resolvelib<1.1 psycopg==3.1.8 psycopg-binary==3.1.8' ;; \
 			2.18) pins='ansible-core==2.18.* resolvelib<1.1' ;; \
-			*) pins="ansible-core==$${pair%:*}.*" ;; \
+			2.19) pins='ansible-core==2.19.*' ;; \
+			*) pins="ansible-core==$$core.*"; python=3.12 ;; \
 		esac; \
-		printf '%s\n' $$pins | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps --python-version "$${pair##*python}" - \
-			--output-file "requirements/core-$${pair%:*}.txt" || exit; \
+		printf '%s\n' $$pins | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps --python-version $$python - \
+			--output-file "requirements/core-$$core.txt" || exit; \
 	done
 LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 
@@ -254,9 +270,21 @@ build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importe
 repository: live $(DEV_READY) ## Carry repository of galaxy.yml into all addresses; fail while it is a stand-in
 	@$(RUN) PYTHONPATH=tests python -m support.repository '$(URL)'
 
+# Again after more fragments, or on another day: the date of the release is that of the last time.
 .PHONY: changelog
-changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version
-	@$(RUN) antsibull-changelog release
+changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version, and date it
+	@$(RUN) PYTHONPATH=tests python -m support.changelog $(ARGS)
+
+# The tag stays here until it is pushed. With DRY_RUN=yes there is none.
+.PHONY: release
+release: live $(DEV_READY) ## Check what a release takes, build the archive, and tag the commit
+	$(call heading,Release: version changelog repository commit tests)
+	@$(RUN) PYTHONPATH=tests python -m support.release
+	@$(MAKE) build
+	@version=$$(sed -n 's/^version: //p' galaxy.yml); \
+	if [ -n '$(DRY_RUN)' ]; then echo "Nothing is missing. To tag $$version: make release"; \
+	else git tag --annotate --message "Release $$version" "$$version" && \
+		echo "Tagged $$version. The workflow publishes it: git push origin $$version"; fi
 
 .PHONY: clean
 clean: ## Remove all generated files and the environments

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all tests share: a simulated service, fresh for each test."""
+"""What all tests share: a simulated service, fresh for each test, stores, and controllers."""
 
 from __future__ import annotations
 
+import shutil
 import typing as t
 from pathlib import Path
 
@@ -16,6 +17,8 @@ if t.TYPE_CHECKING:
     from support.stores import StorePlace
 
 from simulator.handle import Simulator
+from support import KEY
+from support.controller import REPOSITORY, Controller
 from support.postgres import Postgres
 from support.users import Owners
 
@@ -46,10 +49,10 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
         terminalreporter.write_line(f"Fault matrix: {there} cells, {met} of them judged here, {held} of those hold.")
     kills = [value for name, value in properties if name == "kills"]
     if kills:
-        seeds = ", ".join(f"{run} --kill-seed={seed}" for run, _times, seed in kills)
-        terminalreporter.write_line(
-            f"Crashes: killed at {sum(times for _run, times, _seed in kills)} moments ({seeds})."
-        )
+        terminalreporter.write_line(f"Crashes: killed at {sum(times for _run, times, _seed in kills)} moments.")
+        for run, _times, seed in kills:
+            if seed is not None:
+                terminalreporter.write_line(f"  {run}: --kill-seed={seed}")
 
 
 @pytest.fixture(scope="session")
@@ -90,3 +93,30 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> t.Iterator[StorePla
         return
     with database_place(request.getfixturevalue("postgres")) as place:
         yield place
+
+
+# For tests that run Ansible's commands
+
+
+@pytest.fixture(scope="session")
+def collections(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a collections path with a link to this collection."""
+    path = tmp_path_factory.mktemp("collections")
+    namespace = path / "ansible_collections" / "clawhosters"
+    namespace.mkdir(parents=True)
+    (namespace / "cloud").symlink_to(REPOSITORY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def home_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns the home of all controllers of a worker: a warm process serves one home."""
+    return tmp_path_factory.mktemp("user") / "home"
+
+
+@pytest.fixture
+def controller(tmp_path: Path, collections: Path, simulator: Simulator, home_path: Path) -> Controller:
+    """Returns a controller configured for the simulator, with an empty home."""
+    shutil.rmtree(home_path, ignore_errors=True)
+    environment = {"CLAWHOSTERS_API_URL": simulator.url, "CLAWHOSTERS_API_KEY": KEY}
+    return Controller(tmp_path, collections, environment, home_path)

@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import InternalAction
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import steps
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.runbook import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.dialogue import (
     NoTerminalError,
     PromptInterruptedError,
 )

@@ -4,6 +4,17 @@
 
 from __future__ import annotations
 
+import re
+
+_ENVIRONMENT_NOTE = re.compile(
+    r"^      - If not set, the environment variable E\((\w+)\) is used\.\n((?:    \w.*\n)+)", re.MULTILINE
+)
+
+
+def _build_plugin_options(documentation: str) -> str:
+    """Returns the options as plugins document them: with the environment variable as ``env``, not as a sentence."""
+    return _ENVIRONMENT_NOTE.sub(r"\2    env:\n      - name: \1\n", documentation).replace(", on the controller", "")
+
 
 class ModuleDocFragment:
     """Connection options: DOCUMENTATION for modules, PLUGIN for the inventory."""
@@ -42,7 +53,8 @@ options:
     default: 30.0
   retry_timeout:
     description:
-      - Seconds that one API call may take in all, including waits for the rate limit and retries.
+      - Seconds that one API call may take in all, including waits for the rate limit and retries, but not what it waits
+        behind requests of a higher priority.
       - If not set, the environment variable E(CLAWHOSTERS_RETRY_TIMEOUT) is used.
     type: float
     default: 180.0
@@ -86,100 +98,19 @@ options:
       - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
     type: bool
     default: false
+  priority:
+    description:
+      - Whose requests are sent first when several wait for the rate limit of the key. V(high) goes first, and V(low)
+        last, but at least one V(low) request is sent in each window.
+      - While a run with V(high) lives, the others leave it a tenth of each window.
+      - Time spent behind requests of a higher priority does not count for O(retry_timeout).
+      - If not set, the environment variable E(CLAWHOSTERS_PRIORITY) is used.
+    type: str
+    choices: [low, normal, high]
+    default: normal
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2), on the controller
   - psycopg >= 3.1, on the controller, if O(state_database) is used
 """
 
-    PLUGIN = r"""
-options:
-  api_key:
-    description:
-      - The API key. Create keys in the dashboard under Settings, API Keys.
-      - White space around it is stripped. A key that does not start with C(oc_live_) gives a warning.
-    type: str
-    env:
-      - name: CLAWHOSTERS_API_KEY
-  api_key_file:
-    description:
-      - A file that holds only the API key. A file that others can read gives a warning.
-      - O(api_key) takes precedence, but not a key from E(CLAWHOSTERS_API_KEY).
-    type: path
-    env:
-      - name: CLAWHOSTERS_API_KEY_FILE
-  api_url:
-    description:
-      - The URL of the API.
-      - C(http) is only allowed for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
-    type: str
-    default: https://clawhosters.com/api/v1
-    env:
-      - name: CLAWHOSTERS_API_URL
-  ca_path:
-    description:
-      - A CA bundle in PEM form, for a proxy with a private certificate. Certificates are always verified.
-    type: path
-    env:
-      - name: CLAWHOSTERS_CA_PATH
-  timeout:
-    description:
-      - Seconds for one HTTP request, from connecting to the complete response.
-    type: float
-    default: 30.0
-    env:
-      - name: CLAWHOSTERS_TIMEOUT
-  retry_timeout:
-    description:
-      - Seconds that one API call may take in all, including waits for the rate limit and retries.
-    type: float
-    default: 180.0
-    env:
-      - name: CLAWHOSTERS_RETRY_TIMEOUT
-  page_size:
-    description:
-      - Requested number of entries in a page of a list. By default the service decides, and sends 25.
-      - Larger pages mean fewer requests, if the service supports them; undocumented.
-    type: int
-    env:
-      - name: CLAWHOSTERS_PAGE_SIZE
-  state_dir:
-    description:
-      - A folder on the controller, readable only by its owner, with the shared rate budget and the journal.
-      - The rate budget coordinates all forks, loops and inventories that use the same key. If the folder can't be used,
-        a warning is shown, and each process handles responses with status 429 alone.
-      - The journal belongs to M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase), which
-        send nothing without it.
-      - The folder is not used if another user owns it, can write to it, or can replace it. In a volume that root owns
-        and a group can write to, such as one mounted into a container, the files are in a folder of the user's own,
-        C(clawhosters-UID).
-      - It is created if it is missing, but not in check mode.
-    type: path
-    default: ~/.ansible/clawhosters
-    env:
-      - name: CLAWHOSTERS_STATE_DIR
-  state_database:
-    description:
-      - A PostgreSQL connection, as URI or keyword string of libpq. Then rate budget, journal and cursors are in this
-        database, for all machines that name it, and O(state_dir) is not needed.
-      - What it leaves out comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
-      - Over a network, the certificate and the name of the server are verified, unless it says otherwise.
-      - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
-      - Needs C(psycopg) 3.1 or newer.
-    type: str
-    env:
-      - name: CLAWHOSTERS_STATE_DATABASE
-  server_filters:
-    description:
-      - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
-        instance costs a few requests in an account of any size, if the service supports it; undocumented.
-      - What the service ignores costs nothing. What it rejects with 400 or 422 is sent once in a task, and the list is
-        read again without.
-      - Every response is checked, and the whole list is read before anything is reported as missing.
-    type: bool
-    default: false
-    env:
-      - name: CLAWHOSTERS_SERVER_FILTERS
-requirements:
-  - requests >= 2.28 (with urllib3 1.26 or 2)
-  - psycopg >= 3.1, if O(state_database) is used
-"""
+    PLUGIN = _build_plugin_options(DOCUMENTATION)

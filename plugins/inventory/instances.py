@@ -58,6 +58,8 @@ options:
     type: str
     required: true
     choices: [clawhosters.cloud.instances]
+  priority:
+    default: low
   statuses:
     description:
       - Statuses of the instances to add. V([all]) adds all instances.
@@ -209,6 +211,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import warn_of_misspelt_variables
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
@@ -290,6 +293,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             config = self._read_config_data(path)
             self._require_known_options(config)
             require_library()
+            warn_of_misspelt_variables(os.environ, self.display.warning)
             values = {name: self.get_option(name) for name in SETTINGS}
             settings = parse_settings(values, self._warn)
             self._require_valid_prefix()
@@ -469,7 +473,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         name = self.inventory.add_host(protect_value(name), group=group)
         host = self.inventory.get_host(name)
         declared = find_declared(host)
-        self._set_variables(host, variables)
+        are_new = self._set_variables(host, variables)
         strict = self.get_option("strict")
         with self._only_hosts():
             try:
@@ -487,20 +491,24 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._add_host_to_keyed_groups(
             self.get_option("keyed_groups"), known, name, strict=strict, fetch_hostvars=False
         )
+        if are_new and len(host.vars) == len(declared) + len(variables) and not self.get_option("compose"):
+            # Nothing else was set. Copies for all hosts of a large fleet would take time and memory.
+            return host, variables
         return host, {variable: value for variable, value in host.vars.items() if variable not in declared}
 
-    def _set_variables(self, host: Host, variables: dict[str, t.Any]) -> None:
-        """Sets the variables that come from the service.
+    def _set_variables(self, host: Host, variables: dict[str, t.Any]) -> bool:
+        """Sets the variables that come from the service. Returns True if the host has them exactly as they are.
 
         Not with inventory.set_variable(), which tags each value with the file name, and validates each name anew: that
         takes half of the time of adding a large fleet.
         """
         if variables.keys() <= self._valid_names and variables.keys().isdisjoint(host.vars):
             host.vars.update(variables)
-            return
+            return True
         for variable, value in variables.items():
             host.set_variable(variable, value)
         self._valid_names.update(variables)
+        return False
 
     @contextlib.contextmanager
     def _only_hosts(self) -> t.Iterator[None]:

@@ -64,7 +64,7 @@ class Progress:
             self._interrupt_notes.remove(note)
 
     def sleep(self, seconds: float, what: t.Callable[[float], str], *, since: float, limit: float) -> None:
-        """Sleeps ``seconds`` of a wait that began at ``since`` (by ``clock``) and lasts at most ``limit``.
+        """Sleeps ``seconds`` of a wait that began at ``since`` (by ``clock``) and lasts at most ``limit``, or forever.
 
         ``what`` returns what the wait is for at a time of ``clock``.
         """
@@ -86,7 +86,8 @@ class Progress:
 
     def _report_wait(self, what: t.Callable[[float], str], seconds: float, *, since: float, limit: float) -> None:
         self._reported[since] = seconds
-        self.report(f"{what(since + seconds)}, {seconds:.0f} s of at most {limit:.0f} s")
+        at_most = f" of at most {limit:.0f} s" if math.isfinite(limit) else ""
+        self.report(f"{what(since + seconds)}, {seconds:.0f} s{at_most}")
 
     def report(self, line: str) -> None:
         """Shows a line, unless another thread has just shown the same one."""
@@ -104,27 +105,42 @@ class WaitTimer(t.Protocol):
 
 
 class Deadline:
-    """The time limit of one call to the client, for all its attempts and waits. Times are in seconds."""
+    """The time limit of one call to the client, for all its attempts and waits. Times are in seconds.
 
-    def __init__(self, progress: Progress, limit: float, wait_timer: WaitTimer) -> None:
+    Waits behind requests of a higher priority don't count for ``limit``, but for ``max_total``.
+    """
+
+    def __init__(self, progress: Progress, limit: float, wait_timer: WaitTimer, max_total: float = math.inf) -> None:
         self._progress = progress
         self._limit = limit
+        self._max_total = max_total
         self._wait_timer = wait_timer
         self._started = progress.clock()
+        self._uncounted = 0.0
 
     @property
     def elapsed(self) -> float:
-        return self._progress.clock() - self._started
+        """Seconds since the call began, without those that don't count."""
+        return self._progress.clock() - self._started - self._uncounted
 
     @property
     def remaining(self) -> float:
-        return self._limit - self.elapsed
+        return min(self._limit - self.elapsed, self.remaining_total)
+
+    @property
+    def remaining_total(self) -> float:
+        """Seconds left for waits that don't count."""
+        return self._max_total - (self._progress.clock() - self._started)
 
     def report(self, line: str) -> None:
         """Shows a line of progress."""
         self._progress.report(line)
 
-    def sleep(self, seconds: float, what: str) -> None:
+    def sleep(self, seconds: float, what: str, *, is_counted: bool = True) -> None:
         """Sleeps, and shows ``what`` the wait is for."""
+        before = self._progress.clock()
+        limit = min(self._limit + self._uncounted if is_counted else math.inf, self._max_total)
         with self._wait_timer.waiting(self._progress.clock):
-            self._progress.sleep(seconds, lambda _now: what, since=self._started, limit=self._limit)
+            self._progress.sleep(seconds, lambda _now: what, since=self._started, limit=limit)
+        if not is_counted:
+            self._uncounted += self._progress.clock() - before

@@ -50,7 +50,13 @@ class _Poll(t.NamedTuple):
         if self.error is None:
             return f"{self.name}: {self.condition}"
         seconds = max(now - self.answered_at, 0.0)
-        return f"{self.name}: no answer for {seconds:.0f} s ({self.error.reason}); last seen {self.condition}"
+        # Two lines: one would not fit into 80 columns.
+        return f"{self.name}: no answer for {seconds:.0f} s ({self.error.reason});\n  last seen {self.condition}"
+
+
+def format_last_seen(condition: str, at: datetime | None) -> str:
+    """Returns ``last seen deploying at 16:26:03 UTC``, without the time if it is not known."""
+    return f"last seen {condition}{f' at {format_time_of_day(at)}' if at else ''}"
 
 
 class Waiter:

@@ -83,6 +83,8 @@ options:
         restore that another run has sent, and fails if there is none.
       - Sends the restore only if the journal is unchanged since the plan. By default the journal may hold any value.
     type: str
+  priority:
+    default: high
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes
@@ -239,7 +241,7 @@ SPEC = ArgumentSpec(
     },
     required_one_of=(("backup_id", "instance_id", "instance_name"),),
     mutually_exclusive=(("backup_id", "before"),),
-).merge(API, wait_arguments(900))
+).merge(API.with_default("priority", "high"), wait_arguments(900))
 
 
 def run(context: ModuleContext) -> Result:

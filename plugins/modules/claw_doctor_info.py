@@ -26,7 +26,8 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes.reads
 notes:
   - The findings and shapes contain no key, no name, no address and no other value of your account, so that you can
-    attach them to a bug report. Warnings are only for the screen, since they may name a path of this machine.
+    attach them to a bug report. Warnings and RV(api_url) are only for the screen, since they may name a path of this
+    machine, or its host.
   - O(page_size) and O(server_filters) have no effect.
   - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
 seealso:
@@ -52,6 +53,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+api_url:
+  description: The URL of the API that was examined.
+  returned: success
+  type: str
+  sample: https://clawhosters.com/api/v1
 healthy:
   description:
     - False if a finding is V(failed), or V(different) in something that the collection relies on.

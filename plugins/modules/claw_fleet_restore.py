@@ -92,6 +92,8 @@ options:
       - Also restore instances that are neither running nor stopped.
     type: bool
     default: false
+  priority:
+    default: high
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes
@@ -260,7 +262,7 @@ SPEC = ArgumentSpec(
         "force": {"type": "bool", "default": False},
     },
     require_valid=lambda options: require_valid_entries(options.get("instances"), RESTORE_KEYS),
-).merge(API)
+).merge(API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext) -> Result:

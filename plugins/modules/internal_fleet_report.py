@@ -31,6 +31,8 @@ options:
       - The title of the page.
     type: str
     required: true
+  priority:
+    default: low
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes

@@ -36,6 +36,8 @@ options:
     description:
       - The RV(run) of the step before, for all other steps.
     type: dict
+  priority:
+    default: high
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes

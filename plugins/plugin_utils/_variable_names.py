@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import difflib
-import re
 import typing as t
 
 from ..module_utils._errors import one_line
+from ..module_utils._typos import is_misspelling
 from ._formatting import NAME_LIMIT
 
 
@@ -22,7 +22,7 @@ def find_misspelt(given: t.Iterable[object], owners: t.Mapping[str, str]) -> dic
     found = {}
     names = {str(name) for name in given if isinstance(name, str)}
     for name in sorted(names - owners.keys()):
-        near = [known for known in owners if _is_similar(name, known) and not _is_loop_variable(name, known, names)]
+        near = [known for known in owners if is_misspelling(name, known) and not _is_loop_variable(name, known, names)]
         if near:
             found[name] = difflib.get_close_matches(name, near, n=1, cutoff=0)[0]
     return found
@@ -40,35 +40,3 @@ def format_misspelt(given: t.Iterable[object], owners: t.Mapping[str, str]) -> s
 def _is_loop_variable(name: str, known: str, names: t.Container[str]) -> bool:
     """Returns True for ``restore_instance`` if ``restore_instances`` is set too: then it is a loop variable."""
     return known == f"{name}s" and known in names and known.endswith(("_instances", "_instance_ids"))
-
-
-def _is_similar(name: str, known: str) -> bool:
-    """Returns True if the names differ by one typo, or only in case, underscores and dashes.
-
-    difflib's ratio is too lenient for long names with a common prefix: it would take a user's own
-    ``restore_incident_id`` for ``restore_incident``.
-    """
-    one, other = _normalize(name), _normalize(known)
-    # A double underscore marks internal variables: restore__backups is no typo of restore_backup.
-    return one == other or ("__" not in name and _is_one_typo_apart(one, other))
-
-
-def _normalize(name: str) -> str:
-    return re.sub(r"[\W_]", "", name).casefold()
-
-
-def _is_one_typo_apart(one: str, other: str) -> bool:
-    """Returns True if the names differ by one letter added, removed or replaced, or by two adjacent ones swapped.
-
-    An added digit is no typo: ``fleet_instances_2`` is another name.
-    """
-    one, other = _strip_common_prefix(one, other)
-    one, other = _strip_common_prefix(one[::-1], other[::-1])
-    is_swap = len(one) == 2 and one == other[::-1]
-    return is_swap or (len(one) <= 1 and len(other) <= 1 and (one + other).isalpha())
-
-
-def _strip_common_prefix(one: str, other: str) -> tuple[str, str]:
-    while one and one[:1] == other[:1]:
-        one, other = one[1:], other[1:]
-    return one, other

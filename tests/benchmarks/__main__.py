@@ -18,7 +18,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import rows_inventory, rows_rate, rows_requests, rows_tasks
+from benchmarks import rows_inventory, rows_rate, rows_requests, rows_restore, rows_tasks
 from benchmarks.contestants import ALL, OURS
 from benchmarks.measure import COLLECTIONS, BenchError, Workplace, log_progress
 from benchmarks.table import Section, table
@@ -28,6 +28,7 @@ SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "rate": rows_rate.measure,
     "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,
+    "restore": rows_restore.measure,
 }
 RUNS = 5
 USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}]'"
@@ -86,7 +87,8 @@ def _collection_version(name: str) -> str:
     spec = find_spec("ansible_collections")
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    manifest = Path(spec.submodule_search_locations[0]) / name.replace(".", "/") / "MANIFEST.json"
+    manifests = [Path(folder, *name.split("."), "MANIFEST.json") for folder in spec.submodule_search_locations]
+    manifest = next(path for path in manifests if path.exists())
     return str(json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"])
 
 

@@ -8,7 +8,6 @@ unknown. `make test` takes a few moments, `make crash` fifty of each kind.
 
 from __future__ import annotations
 
-import concurrent.futures
 import random
 import subprocess
 import time
@@ -18,74 +17,13 @@ from pathlib import Path
 import pytest
 
 from simulator.handle import Simulator
-from support.cases import CASES, STATE, SWITCHES, Case, World
+from support.cases import STATE, SWITCHES, Case
 from support.controller import REPOSITORY, Controller
-from support.killed import SCOPES, Ending, kill_tree, run_killed
+from support.killed import SCOPES, kill_tree
 from support.postgres import Postgres
-from support.stores import prepare
+from support.stage import JOURNAL, ONCE, SUBJECTS, Stage, restore_outcomes
 
-NAMES = ("backup_restore of the latest", "backup_restore by id", "purchase", "fleet", "fleet_restore")
-SUBJECTS = [case for case in CASES if case.name in NAMES]
-SENT_ONCE = {"restores": "POST /backups/*/restore", "purchases": "POST /billing/buy_claws"}
 Property = t.Callable[[str, object], None]
-
-
-class Stage:
-    """One subject in a fresh world with an empty store, run as often as it takes."""
-
-    def __init__(
-        self,
-        simulator: Simulator,
-        folder: Path,
-        collections: Path,
-        case: Case,
-        number: int,
-        database: Postgres | None = None,
-    ) -> None:
-        self.simulator, self.folder, self.collections, self.case = simulator, folder, collections, case
-        self.store = {"state_dir": str(folder / f"state-{number}")}
-        if database:
-            prepare(database)
-            self.store = {"state_database": database.url()}
-        self.runs = 0
-        simulator.reset(state=STATE, switches=SWITCHES)
-
-    def run(self, at: int = 0, scope: str = "all", **options: t.Any) -> Ending:
-        """One run, killed at that line."""
-        self.runs += 1
-        given = {"api_url": self.simulator.url, **self.store, **self.case.options, **options}
-        return run_killed(self.folder, self.collections, self.case.module, given, at, scope)
-
-    def judge(self, ending: Ending) -> list[str]:
-        """What is wrong after the last run, which nobody killed."""
-        found = []
-        result = ending.result
-        effects = self.simulator.effects()
-        for effect, route in SENT_ONCE.items():
-            calls = self.simulator.calls(route)
-            if len(calls) > len(set(calls)) or effects.get(effect, 0) > self.case.asked.get(effect, 0):
-                found.append(f"sent twice: {route}")
-        # Whoever runs a restart again asks for another one; but no run may ask twice.
-        if effects.get("restarts", 0) > self.runs or effects.get("deletes", 0) > 1:
-            found.append(f"done too often: {effects}")
-        if not result["failed"]:
-            if not self.case.goal(World(self.simulator.state()), World(self.simulator.state()), result):
-                found.append("no failure, and yet it is not as wanted")
-            if self.case.module == "claw_purchase" and effects != {"purchases": 1}:
-                found.append(f"no failure, and yet {effects}")
-        elif not (self.case.is_once and "unknown whether" in result["msg"]):
-            found.append(f"failed: {result['msg']}")
-        elif self.case.module != "claw_purchase" and not (
-            "unknown" in restore_outcomes(result) and "force: true" in result["msg"]
-        ):
-            found.append(f"it does not say how to go on: {result}")
-        return found
-
-
-def restore_outcomes(result: dict[str, t.Any]) -> set[str]:
-    """Returns what became of the restores of a task."""
-    entries = result["instances"] if "instances" in result else [result["restore"]]
-    return {entry["outcome"] for entry in entries}
 
 
 def setting(request: pytest.FixtureRequest, name: str) -> t.Any:
@@ -118,9 +56,6 @@ def test_killed_at_random_moments_and_run_again(
         for at in moments:
             stage.run(at, scope)
         assert not stage.judge(stage.run()), f"killed at {moments} of {lines} lines, --kill-seed={seed}"
-
-
-ONCE = [case for case in SUBJECTS if case.is_once]
 
 
 @pytest.mark.parametrize("case", ONCE, ids=str)
@@ -163,28 +98,33 @@ def test_the_database_is_killed_around_a_request(
     request: pytest.FixtureRequest,
     record_property: Property,
 ) -> None:
-    """The server crashes at a random moment of a run, and is there again for the next one."""
+    """The server crashes at a line of a run. In every other run it is back at once, else for the next run."""
     given = setting(request, "kill_seed")
     seed = random.SystemRandom().randrange(10**9) if given is None else given
     chance = random.Random(seed)
-    kills = max(1, setting(request, "kills") // 5)
+    kills = max(2, setting(request, "kills") // 5)
     record_property("kills", [f"{case}, the database", kills, seed])
+    scope = "around what is sent"
     with Postgres() as server:
+        lines = Stage(simulator, tmp_path, collections, case, 0, server).run(scope=scope).lines
         for number in range(kills):
             stage = Stage(simulator, tmp_path, collections, case, number, server)
-            with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                first = pool.submit(stage.run)
-                # Most of the time goes to the start of the process, until its first request.
-                deadline = time.monotonic() + 60
-                while not simulator.calls():
-                    assert time.monotonic() < deadline
-                    time.sleep(0.01)
-                time.sleep(chance.uniform(0, 0.15))
+            at, written = chance.randint(1, lines), []
+
+            def crash(number: int = number, written: list[t.Any] = written) -> None:
+                written += server.query(JOURNAL)
                 server.kill()
-                first.result()
-            server.start()
-            ending = stage.run()
-            assert not stage.judge(ending), f"--kill-seed={seed}, number {number}"
+                if number % 2:
+                    server.start()
+
+            first = stage.run(at, scope, crash)
+            if not number % 2:
+                server.start()
+            why = f"killed at {at} of {lines} lines, --kill-seed={seed}: {first}"
+            assert server.query(JOURNAL)[: len(written)] == written, why
+            sent = simulator.calls("POST *")
+            assert sent or "Nothing was sent." in first.result["msg"], why
+            assert not stage.judge(stage.run()), why
 
 
 def test_every_scope_is_still_there() -> None:

@@ -29,7 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch import wa
 from simulator.handle import Simulator
 from support import KEY
 from support.event_source import TIMEOUT, Source, source
-from support.postgres import JOB, Postgres
+from support.postgres import Postgres
 from support.stores import StorePlace, database_place
 
 LIST = {"method": "GET", "path": "/instances"}
@@ -571,7 +571,7 @@ def test_a_source_that_lost_its_turn_tells_nothing(
     async def scenario() -> None:
         async with source(simulator, **arguments) as first:
             second = Source(simulator, arguments)
-            postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
+            postgres.end_sessions()
             await first.wait_for_poll()
             for number in (1, 2, 3):
                 simulator.set_instance(number, health_status="unhealthy")

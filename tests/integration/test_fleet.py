@@ -419,7 +419,7 @@ def test_a_dead_service_is_told_while_waiting_and_for_each_entry(simulator: Simu
     result = worker.run(claw_fleet, instances=[{"id": number} for number in (1, 2, 3)], wait_timeout=15)
     assert worker.lines == [
         (
-            "2 to go: no answer for 10 s (the connection broke); last seen bot-1: stopped, bot-2: stopped, "
+            "2 to go: no answer for 10 s (the connection broke);\n  last seen bot-1: stopped, bot-2: stopped, "
             "10 s of at most 15 s"
         )
     ]

@@ -42,12 +42,17 @@ VARIABLES = {
 
 @pytest.fixture
 def here(controller: Controller, simulator: Simulator) -> Controller:
-    """A controller in a folder with the examples. A second account has an instance of the same name as the first."""
+    """A controller in a folder with the examples, with the collection where ansible-galaxy installs it.
+
+    A second account has an instance of the same name as the first.
+    """
     foreign = {"instances": [{"id": 901, "name": "web-bot", "health_status": "unhealthy"}]}
     simulator.reset(
         state={"instances": 60, "keys": {STAGING_KEY: "foreign"}, "foreign": foreign}, switches={"transition_reads": 1}
     )
     shutil.copytree(REPOSITORY / "examples", controller.folder / "examples")
+    (controller.home / ".ansible").mkdir()
+    (controller.home / ".ansible/collections").symlink_to(controller.environment["ANSIBLE_COLLECTIONS_PATH"])
     controller.environment["PATH"] = f"{warm.stand_ins()}:{controller.environment['PATH']}"
     return controller
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -94,11 +95,31 @@ def test_the_readme_leads_from_the_archive_to_a_first_inventory(installed: Path,
     assert '"claw_status": "running"' in run.stdout
 
 
+def test_every_file_in_a_command_of_the_guides_is_in_the_archive(installed: Path) -> None:
+    """So the guides work without a checkout."""
+    here = installed / "ansible_collections/clawhosters/cloud"
+    commands = "\n".join(
+        text for guide in guides.GUIDES for kind in ("shell", "bash") for text in guides.blocks(guide, kind)
+    )
+    files = set(re.findall(r"\b(examples/[\w./-]+)", commands))
+    files |= set(re.findall(r"ansible_collections/clawhosters/cloud/([\w./-]+)", commands))
+    assert {"examples/fleet.clawhosters.yml", "examples", "tests"} <= files
+    assert [name for name in files if not (here / name).exists()] == []
+
+
 def test_a_fleet_that_is_not_declared_well_is_refused_before_anything_is_sent(
     simulator: Simulator, controller: Controller
 ) -> None:
-    for declared in ("{}", '{"fleet_instances": [{"name": "web-bot", "state": "asleep"}]}', '{"fleet_instances": 7}'):
-        assert controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared).rc != 0
+    wrong = {
+        "{}": "Declare the fleet in fleet_instances, a list of names and states",
+        '{"fleet_instance": []}': "Did you mean fleet_instances?",
+        '{"fleet_instances": [{"name": "web-bot", "state": "asleep"}]}': "unknown state asleep",
+        '{"fleet_instances": 7}': "must be a list",
+    }
+    for declared, words in wrong.items():
+        run = controller.run("ansible-playbook", "clawhosters.cloud.fleet", "-e", declared)
+        assert run.rc != 0
+        assert run.says(words), run.screen
     assert simulator.calls() == []
 
 

@@ -331,7 +331,7 @@ def test_what_ends_a_wait_after_an_accepted_change_is_told_with_what_was_seen_la
     assert result.get("error", {}).get("status") == kind
     if fault != "unauthorized":
         assert worker.sleeper.total == pytest.approx(20)
-        assert worker.lines[0].endswith(f"; last seen {result['instance']['status']}, 10 s of at most 20 s")
+        assert worker.lines[0].endswith(f";\n  last seen {result['instance']['status']}, 10 s of at most 20 s")
 
 
 def test_the_service_may_be_out_of_order_while_one_waits(simulator: Simulator, ensure: Ensure) -> None:

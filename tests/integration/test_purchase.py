@@ -20,7 +20,9 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_billing_info, claw_instance, claw_purchase
+from simulator.exchange import fingerprint
 from simulator.handle import Simulator
+from support import KEY
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.sleeper import KilledError
@@ -135,9 +137,12 @@ def test_an_order_that_is_known_with_another_package_or_key_fails(
         simulator.fault(fault, method="POST")
     worker.run(claw_purchase)
     for options, words in (
-        ({"package_id": 3}, "with package_id 2, not 3. For another purchase"),
-        ({"api_key": "oc_live_another_0000"}, "with another API key. For another purchase"),
-        ({"package_id": 1, "api_key": "oc_live_another_0000"}, "with package_id 2, not 1 and another API key."),
+        ({"package_id": 3}, "for package 2, not 3. For another purchase or another account, use another order."),
+        (
+            {"api_key": "oc_live_another_0000"},
+            "for package 2 with another API key. For another purchase or another account, use",
+        ),
+        ({"package_id": 1, "api_key": "oc_live_another_0000"}, "for package 2, not 1, with another API key."),
     ):
         for check in (True, False):
             result = worker.run(claw_purchase, check=check, **options)
@@ -147,6 +152,32 @@ def test_an_order_that_is_known_with_another_package_or_key_fails(
             assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == [BUY]
     assert worker.run(claw_purchase, package_id="2")["failed"] is bool(fault)
+
+
+def test_two_accounts_with_one_order_name_and_one_state_buy_once(
+    simulator: Simulator, controller: Controller, place: StorePlace
+) -> None:
+    keys = {"production": KEY, "staging": "oc_live_staging_0000"}
+    simulator.reset(state={"balance": 500, "keys": {keys["staging"]: "foreign"}, "foreign": {"balance": 500}})
+
+    def buy(account: str, order: str) -> dict[str, t.Any]:
+        options = {**ORDER, **place.options, "order": order, "api_key": keys[account]}
+        return {"name": account, "clawhosters.cloud.claw_purchase": options, "ignore_errors": True}
+
+    purchases = [("production", "topup"), ("staging", "topup"), ("production", "topup"), ("staging", "staging-topup")]
+    tasks = [buy(*purchase) for purchase in purchases]
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    first, second, again, renamed = run.all
+    assert [result.get("failed", False) for result in run.all] == [False, True, False, False], run.screen
+    assert [first["changed"], again["changed"], renamed["changed"]] == [True, False, True]
+    assert re.fullmatch(
+        r"Order topup was sent at 20\S+ for package 2 with another API key\. For another purchase or another account, "
+        r"use another order\. Nothing was sent\.",
+        second["msg"],
+    )
+    bought = [entry["headers"]["authorization"] for entry in simulator.log() if entry["method"] == "POST"]
+    assert bought == [fingerprint(keys["production"]), fingerprint(keys["staging"])]
+    assert not [key for key in keys.values() if key in run.screen]
 
 
 def test_a_run_beside_another_names_it(simulator: Simulator, worker: Worker, place: StorePlace) -> None:

@@ -271,16 +271,17 @@ def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_rena
 ) -> None:
     journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
     journal.append(key(simulator), OperationEvent.UNCLEAR)
-    # The plan reads the list. What is read by id is the restore's.
+    # The plan reads it once. Then it is renamed.
     simulator.fault(
         "wrong_type",
         path="/instances/1",
         body={"data": {"id": 1, "name": "other-bot", "status": "running"}},
+        skip=1,
         times=None,
     )
     run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
     assert "This incident already has a restore, sent at 20" in run.stdout
-    assert "The instance with id 1 is named other-bot, not web-bot; nothing was done." in run.stdout
+    assert "web-bot (id 1) is now named other-bot: nothing was sent." in run.stdout
     assert simulator.calls(POSTS) == []
 
 

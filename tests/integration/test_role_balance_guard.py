@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 import pytest
 
+from simulator.exchange import fingerprint
 from simulator.handle import Simulator
+from support import KEY
 from support.controller import Controller, Run, extra_variables
+from support.stores import StorePlace
 
 
 @pytest.fixture(autouse=True)
@@ -141,6 +145,35 @@ def test_a_purchase_that_is_refused_does_not_keep_it_from_stopping(
     assert run.rc != 0
     assert "Buying failed." in run.screen
     assert simulator.effects() == {"stops": 2}
+
+
+def test_an_order_of_another_account_buys_nothing_and_the_report_says_why(
+    simulator: Simulator, controller: Controller, place: StorePlace
+) -> None:
+    """Both accounts share one state. The second one stops its instances, since it could not buy."""
+    staging = "oc_live_staging_0000"
+    poor = {"balance": 100, "instances": [{"id": 901, "name": "demo-bot", "daily_claw_cost": 100}]}
+    simulator.reset(
+        state={**poor, "keys": {staging: "foreign"}, "foreign": poor}, switches={"purchase_answer": "credit"}
+    )
+    controller.environment |= {f"CLAWHOSTERS_{name.upper()}": value for name, value in place.options.items()}
+    buy = {"balance_guard_package_id": "2", "balance_guard_min_days": 2, "balance_guard_order": "topup"}
+    assert guard(controller, "demo-bot", **buy).rc == 0
+    controller.environment["CLAWHOSTERS_API_KEY"] = staging
+    run = guard(controller, "demo-bot", **buy)
+    assert run.rc != 0
+    assert re.search(
+        r"Buying failed\. Order topup was sent at 20\S+ for package 2 with another API key\. For another purchase or "
+        r"another account, use another order\. Nothing was sent\.",
+        run.stdout,
+    ), run.screen
+    assert "Stopped: demo-bot (id 901)." in run.stdout
+    assert "A purchase or a stop failed." in run.screen
+    changes = [
+        (entry["path"], entry["headers"]["authorization"]) for entry in simulator.log() if entry["method"] != "GET"
+    ]
+    assert changes == [("/billing/buy_claws", fingerprint(KEY)), ("/instances/901/stop", fingerprint(staging))]
+    assert staging not in run.screen
 
 
 def test_numbers_that_the_service_does_not_tell_stop_nothing(simulator: Simulator, controller: Controller) -> None:

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
+import re
 import stat
 import subprocess
 import time
@@ -134,10 +136,10 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
         "status", method="POST", path="/backups/41/restore", status=422, message="Not <b>now</b> {{ 7 * 7 }}"
     )
     names = ("lost-bot", "shy-bot", "nobody", "bare-bot", "sick-bot", "web-bot")
-    run = restore(controller, *names)
+    run = restore(controller, *names, restore_max_failures=9)
     words = last_words(run)
     base = f"ansible-playbook {PLAYBOOK} -e restore_instances={{0}} -e restore_incident=INC-1 "
-    base += "-e restore_healthy_timeout=0"
+    base += "-e restore_healthy_timeout=0{1} -e restore_max_failures=9"
     assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
     assert "shy-bot (id 4): The service rejected the restore; nothing was changed." in words
     assert "nobody: Nothing was sent. There is no such instance." in words
@@ -145,11 +147,11 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     assert "sick-bot (id 2): The backup was restored, but the instance is not running and healthy." in words
     assert "web-bot" not in words
     assert commands(run) == [
-        base.format("lost-bot") + " -e restore_force=true",
-        base.format("shy-bot").replace("-e restore_healthy", "-e restore_backup=42 -e restore_healthy"),
-        base.format("nobody") + " --check",
-        base.format("bare-bot") + " --check",
-        base.format("sick-bot"),
+        base.format("lost-bot", " -e restore_force=true"),
+        base.format("shy-bot", "").replace("-e restore_healthy", "-e restore_backup=42 -e restore_healthy"),
+        base.format("nobody", "") + " --check",
+        base.format("bare-bot", "") + " --check",
+        base.format("sick-bot", ""),
     ]
     assert run.stdout.index("DATA LOSS") < run.stdout.index("Confirm the restore")
     assert simulator.effects()["restores"] == 2
@@ -211,6 +213,8 @@ def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_a
     nobody_there = restore(controller, "web-bot", "sick-bot", restore_confirm=None)
     assert "no name was typed. There is no terminal" in last_words(nobody_there)
     assert "set restore_confirm to web-bot,sick-bot." in last_words(nobody_there)
+    assert "prompt" not in last_words(nobody_there)
+    assert "run the same command again, with restore_confirm set to the answer:" in last_words(nobody_there)
     assert commands(nobody_there) == [command]
     assert simulator.calls(POSTS) == []
     journal, _page = evidence(controller)
@@ -317,10 +321,11 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
             restore_instance_ids=list(addresses),
             restore_confirm=None,
             restore_http_check=True,
+            restore_serial="100%",
         )
     assert asked == ["http://good.example/"]
-    assert last_words(run).count("The address is not a plain host name, so no request was sent.") == len(addresses) - 1
-    assert "bot-9" not in last_words(run)
+    assert "The address is not a plain host name, so no request was sent." in last_words(run)
+    assert "-e restore_instance_ids=1,2,3,4,6,7,8 " in commands(run)[0]
 
 
 def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -> str:
@@ -387,9 +392,10 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     done, open_one = run["instances"]
     assert (done["outcome"], done["tag"], done["command"]) == ("ok", "restored", "")
     assert (open_one["outcome"], open_one["tag"]) == ("unfinished", "not finished")
-    assert open_one["state"] == (
-        "The run was interrupted or is still in progress. This run did not record whether the restore of backup 21 was "
-        "sent. The instance was running at the time of the plan."
+    assert re.fullmatch(
+        r"The run was interrupted or is still in progress\. The restore of backup 21 was about to be sent at \S+ UTC; "
+        r"this run did not record whether it was\. The instance was running at the time of the plan\.",
+        open_one["state"],
     )
     assert open_one["advice"] == "Run the same command again. It restores nothing twice:"
     assert open_one["command"] == (
@@ -408,6 +414,28 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     journal, page = evidence(controller)
     assert [one["outcome"] for one in journal["runs"]] == ["unfinished", "restored"]
     assert "interrupted or in progress" in page
+
+
+def test_it_waits_for_a_run_that_is_about_to_send_the_restore(simulator: Simulator, controller: Controller) -> None:
+    """The request of the other run is in the journal, and its response is not: as long as that run lives, nothing is
+    unknown yet."""
+    journal = Journal(FolderStore(str(controller.home / ".ansible/clawhosters")))
+    key = OperationKey("restore", simulator.url, "INC-1", "1")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with journal.lock(key):
+            journal.append(key, OperationEvent.INTENDED, backup_id=11)
+            waiting = pool.submit(restore, controller, "web-bot")
+            deadline = time.monotonic() + 120
+            # The last request before it waits.
+            while not simulator.calls("GET /instances/{id}") and not waiting.done():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            journal.append(key, OperationEvent.ACCEPTED)
+            journal.append(key, OperationEvent.COMPLETED)
+        run = waiting.result()
+    assert run.rc == 0, run.screen
+    assert "Another run works on it: " in run.stdout
+    assert simulator.calls(POSTS) == []
 
 
 @pytest.mark.parametrize("path", ["/instances", "/backups", "/account"])

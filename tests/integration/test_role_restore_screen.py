@@ -155,11 +155,13 @@ def test_forty_are_a_few_lines_each_and_few_requests(simulator: Simulator, contr
 def test_the_prompt_repeats_the_plan_and_asks_again_twice(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("status", method="POST", status=422, message="Not now", times=None)
     wanted = "web-bot,sick-bot,old-bot,news-bot"
-    screen = at_a_terminal(controller, *NAMES, answers=("web-bot", "sick-bot,web-bot", wanted))
+    answers = ("web-bot", "sick-bot,web-bot", wanted)
+    screen = at_a_terminal(controller, *NAMES, answers=answers, restore_max_failures=4)
     prompt = screen.text.partition("TASK [clawhosters.cloud.restore : Confirm the restore]")[2]
     lines = prompt.splitlines()
     at = lines.index(f"To overwrite with these backups, type exactly: {wanted}")
-    assert at < 12
+    assert at < 13
+    assert re.fullmatch(r"4 batches \(4 x 1 instances\), about 9 minutes\.", lines[at - 2])
     for row in (
         r"web-bot \(id 1\)   running, healthy    11, 1 d 2 h old  20\d\d-\d\d-\d\d \d\d:\d\d UTC",
         r"sick-bot \(id 2\)  running, unhealthy  21, 1 d 2 h old  20.* UTC",
@@ -206,7 +208,9 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulato
         "nothing is asked",
         interrupt=lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"),
     )
-    assert re.search(r"The restore of web-bot was accepted at \S+ UTC and goes on\. Run the same command", screen.text)
+    said = "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the service has accepted goes on."
+    assert f"{said} Run this to wait for what is under way" in screen.text
+    assert f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot -e restore_incident=INC-1\n" in screen.text
     assert simulator.effects() == {"restores": 1}
 
 
@@ -265,7 +269,7 @@ def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
 ) -> None:
     simulator.fault("status", method="POST", path="/backups/11/restore", status=422, message="Backup is corrupt")
     simulator.fault("status", method="POST", path="/backups/41/restore", status=403, message="No permission")
-    run = restore(controller, "web-bot", "news-bot", "bare-bot", restore_healthy_timeout=0)
+    run = restore(controller, "web-bot", "news-bot", "bare-bot", restore_healthy_timeout=0, restore_serial="100%")
     assert run.screen.count("Backup is corrupt") == run.screen.count("No permission") == 1
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)

@@ -1,5 +1,7 @@
 """Run `ansible-test sanity` on the collection in the working directory, for the Python that runs this.
 
+Arguments are the names of tests; without any, all are run.
+
 Two things are added to the plain command:
 
 - A run that checked less than it should is a failure. ansible-test only warns when it found no files, or when a program
@@ -49,10 +51,11 @@ def place_get_pip() -> None:
             path.write_text(GET_PIP, encoding="utf-8")
 
 
-def sanity() -> tuple[int, str]:
-    """Run ansible-test once, showing its output as it comes; return its exit code and that output."""
+def sanity(names: list[str]) -> tuple[int, str]:
+    """Run these tests of ansible-test, or all, showing its output as it comes; return its exit code and that output."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     command = ["ansible-test", "sanity", "--venv", "--python", version, "--color", "no"]
+    command += [argument for name in names for argument in ("--test", name)]
     lines: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():
@@ -64,7 +67,7 @@ def sanity() -> tuple[int, str]:
 def main() -> int:
     """Return the exit code: 0 only if everything was checked and found good."""
     place_get_pip()
-    code, output = sanity()
+    code, output = sanity(sys.argv[1:])
     not_checked = dict.fromkeys(NOT_CHECKED.findall(output))  # ansible-test says each twice
     for line in not_checked:
         print(f"NOT CHECKED: {line}", file=sys.stderr)

@@ -17,9 +17,10 @@ EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*")) if path.suff
 ELSEWHERE = ("event-driven",)
 """Guides whose blocks have a test of their own, such as tests/integration/test_event_driven.py."""
 
-NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook")
-NOT_RUN += ("cd", "export", "make", "psql", "python3", "rm")
-"""Commands that tests can't run: they need the network, a container engine or a second terminal."""
+NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "PYTHONPATH=")
+NOT_RUN += ("export", "make", "psql", "python3", "rm")
+"""Commands that tests can't run: they need the network, a container engine or a second terminal. They are in blocks of
+the kind ``bash``; tests run those of the kind ``shell``."""
 
 _BLOCK = re.compile(r"^( *)```(\S*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
@@ -28,6 +29,15 @@ def all_blocks(guide: Path) -> t.Iterator[tuple[str, str]]:
     """Yields each code block as (kind, text), without the indentation of a list."""
     for indent, kind, text in _BLOCK.findall(guide.read_text(encoding="utf-8")):
         yield kind, "".join(line.removeprefix(indent) for line in text.splitlines(keepends=True))
+
+
+def blocks_below(guide: Path, wanted: str) -> t.Iterator[tuple[str, str]]:
+    """Yields each block of one kind, as (paragraph above it, text)."""
+    page = guide.read_text(encoding="utf-8")
+    for block in _BLOCK.finditer(page):
+        if block[2] == wanted:
+            above = " ".join(page[: block.start()].rstrip().split("\n\n")[-1].split())
+            yield above, "".join(line.removeprefix(block[1]) for line in block[3].splitlines(keepends=True))
 
 
 def blocks(guide: Path, wanted: str) -> list[str]:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a task in a separate process (``python -m support.killed``), and kills it at a line of the collection's code.
+"""Runs a task in a separate process (``python -m support.killed``), and kills it at a line of the collection's code, or
+lets it wait there while something happens.
 
 A line, unlike a time, does not depend on the speed of the machine. SIGKILL allows no clean-up; the system frees locks.
 """
@@ -24,6 +25,10 @@ from types import FrameType, SimpleNamespace
 from .controller import REPOSITORY
 
 CODE = "/plugins/module_utils/"
+TIMEOUT = 300
+"""Seconds after which a process is killed."""
+WAITING = "waiting\n"
+"""What a process prints that waits at its line."""
 SCOPES = {
     "all": "",
     "around what is sent": (
@@ -38,6 +43,8 @@ SCOPES = {
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore_job.py:send _service/purchase.py:_run"
     ),
+    "before the request": "_service/at_most_once.py:before_send",
+    "after the request": "_service/at_most_once.py:record_event",
 }
 """The files or functions of module_utils whose lines are counted."""
 
@@ -61,36 +68,61 @@ class Ending:
 
 
 def run_killed(
-    folder: Path, collections: Path, module: str, options: dict[str, t.Any], at: int = 0, scope: str = "all"
+    folder: Path,
+    collections: Path,
+    module: str,
+    options: dict[str, t.Any],
+    at: int = 0,
+    scope: str = "all",
+    *,
+    meanwhile: t.Callable[[], None] | None = None,
+    environment: t.Mapping[str, str] | None = None,
 ) -> Ending:
-    """Runs a task, and kills it at the counted line number ``at``; 0 means never."""
-    wanted = {"module": module, "options": options, "at": at, "scope": scope}
-    done = subprocess.run(
+    """Runs a task, and kills it at the counted line number ``at``; 0 means never.
+
+    With ``meanwhile``, it is not killed there, but waits until that has returned.
+    """
+    wanted = {"module": module, "options": options, "at": at, "scope": scope, "waits": meanwhile is not None}
+    with subprocess.Popen(
         [sys.executable, "-m", "support.killed", json.dumps(wanted)],
         cwd=folder,
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
             "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(collections)]),
+            **(environment or {}),
         },
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
-    )
-    if done.returncode == -signal.SIGKILL:
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        watchdog = threading.Timer(TIMEOUT, process.kill)
+        watchdog.start()
+        try:
+            line = process.stdout.readline()
+            if meanwhile and line == WAITING:
+                meanwhile()
+                process.stdin.write("\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
+        finally:
+            watchdog.cancel()
+            process.kill()
+    if process.returncode == -signal.SIGKILL and not line:
         return Ending(True, {}, at)
-    assert done.returncode == 0, done.stderr
-    return Ending(False, **json.loads(done.stdout.splitlines()[-1]))
+    return Ending(False, **json.loads(line))
 
 
 class Countdown:
-    """A trace function that counts lines, and kills the process at line ``at``."""
+    """A trace function that counts lines, and kills the process at line ``at``, or lets it wait."""
 
-    def __init__(self, at: int, scope: str) -> None:
+    def __init__(self, at: int, scope: str, *, waits: bool = False) -> None:
         self.lines = 0
         self._numbers = itertools.count(1)  # threads must not get the same one
         self._at = at
+        self._waits = waits
         self._places = SCOPES[scope].split()
 
     def __call__(self, frame: FrameType, _event: str, _arg: object) -> t.Any:
@@ -106,7 +138,10 @@ class Countdown:
             number = next(self._numbers)
             self.lines = max(self.lines, number)
             if number == self._at:
-                os.kill(os.getpid(), signal.SIGKILL)
+                if not self._waits:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                print(WAITING, end="", flush=True)
+                sys.stdin.readline()
         return self._count
 
 
@@ -119,7 +154,7 @@ def main() -> None:
     options = wanted["options"]
     module = module_of(Case("", wanted["module"]))
     worker = Worker(t.cast("t.Any", SimpleNamespace(url=options.pop("api_url"))))
-    countdown = Countdown(wanted["at"], wanted["scope"])
+    countdown = Countdown(wanted["at"], wanted["scope"], waits=wanted["waits"])
     threading.settrace(countdown)
     sys.settrace(countdown)
     result = worker.run(module, **options)

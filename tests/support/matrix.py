@@ -6,10 +6,15 @@
 
 A cell passes if the effects are exactly the expected ones, or fewer with a failure that says so, and if a second run
 without the fault reaches the goal.
+
+Some faults are variants of each other, such as the forms of a 429: the client handles them before anything knows of
+which endpoint or task the response is. Each write, and the first GET of a case, meets every variant. Any further GET
+meets one of each family of variants, another one on each turn.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import typing as t
 from dataclasses import dataclass, field
@@ -41,9 +46,16 @@ class Fault:
     is_gone: bool = False
     """True if the service reports that the object does not exist, or deletes it."""
     hangs: bool = False
+    variant_of: str = ""
+    """The family of faults that the client handles alike, whatever the endpoint; by default the kind."""
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def family(self) -> tuple[str, bool]:
+        """Returns what this fault has in common with its variants."""
+        return self.variant_of or self.kind, self.is_gone
 
 
 def _status(number: int, *words: str, **options: t.Any) -> Fault:
@@ -80,7 +92,14 @@ FAULTS = [
     Fault("truncated JSON", "truncated_json", ("not JSON",)),
     Fault("empty", "empty", ("not JSON",), {"after_effect": True}),
     *(
-        Fault(f"wrong type {number}", "wrong_type", ("`data`",), {"body": body, "after_effect": True})
+        Fault(
+            f"wrong type {number}",
+            "wrong_type",
+            ("`data`",),
+            {"body": body, "after_effect": True},
+            # Whoever reads the response checks what is in `data`; that there is any, the client does.
+            variant_of=f"data {body['data']}" if isinstance(body, dict) and body else "no data",
+        )
         for number, body in enumerate(WRONG_TYPES)
     ),
     *(
@@ -112,6 +131,7 @@ FAULTS = [
             ("429",),
             {"retry_after": retry_after, "reset": reset},
             status=429,
+            variant_of=f"429 {retry_after}",
         )
         for retry_after, reset in itertools.product(
             ("none", "seconds", "http_date", "garbage", "-5", "1e308", "99999999"),
@@ -136,6 +156,12 @@ FAULTS = [
 ]
 
 
+FAMILIES = [
+    [fault for fault in FAULTS if fault.family == family] for family in dict.fromkeys(fault.family for fault in FAULTS)
+]
+"""Faults that are variants of each other."""
+
+
 class Turn(t.NamedTuple):
     """When a fault occurs: after ``skip`` requests, ``times`` times (None: always)."""
 
@@ -144,6 +170,28 @@ class Turn(t.NamedTuple):
     times: int | None
     lost: str | None = None
     """The write whose response was lost before, so that the fault hits the re-read."""
+
+
+@dataclass
+class Endpoint:
+    """An endpoint that a case calls; the path is a glob."""
+
+    method: str
+    path: str
+    calls: int = 0
+    """Calls in a run without a fault."""
+    calls_before: Counts = field(default_factory=dict)
+    """Calls before each write of the case."""
+
+    def turns(self) -> list[Turn]:
+        """Returns when a fault can occur."""
+        turns = [Turn("first", 0, 1), Turn("every", 0, None)]
+        if self.calls > 1:
+            turns.append(Turn("second", 1, 1))
+        if self.method == "GET":
+            for write, count in self.calls_before.items():
+                turns += [Turn("first", count, 1, write), Turn("every", count, None, write)]
+        return turns
 
 
 @dataclass(frozen=True)
@@ -180,13 +228,19 @@ class Bench:
     folder: Path
     _runs: t.Iterator[int] = field(default_factory=itertools.count)
 
+    @functools.cached_property
+    def _initial(self) -> World:
+        """The world before a run."""
+        self.reset()
+        return World(self.simulator.state())
+
     def reset(self) -> Path:
         """Resets the simulator and returns a new state_dir."""
         self.simulator.reset(state=STATE, switches=SWITCHES)
         return self.folder / str(next(self._runs))
 
     def run(self, case: Case, state_dir: Path, **options: t.Any) -> CaseRun:
-        """Runs the task once, without a reset."""
+        """Runs the task once, without a reset. Effects and requests are those since the last reset."""
         settings = {
             "api_key": KEY,
             "api_url": self.simulator.url,
@@ -195,8 +249,6 @@ class Bench:
             "state_dir": str(state_dir),
             **options,
         }
-        self.simulator.clear_log()
-        before = self.simulator.state()["effects"]
         sleeper = Sleeper()
         if case.module == "inventory":
             settings.pop("wait_timeout", None)
@@ -208,17 +260,20 @@ class Bench:
             given = {"wait_timeout": WAIT_TIMEOUT} if waits else {}
             result = Worker(self.simulator, {**given, **settings}, sleeper=sleeper).run(module, **case.options)
         state = self.simulator.state()
-        effects = {name: count - before[name] for name, count in state["effects"].items() if count - before[name]}
+        effects = {name: count for name, count in state["effects"].items() if count}
         return CaseRun(result, effects, World(state), self.simulator.log(), sleeper.total)
 
-    def endpoints(self, case: Case) -> dict[tuple[str, str], Counts]:
-        """Returns the endpoints that a case calls, as globs, with the number of calls before each write."""
-        found: dict[tuple[str, str], Counts] = {}
-        self._note(found, self._logged(case))
-        for method, path in [endpoint for endpoint in found if endpoint[0] != "GET"]:
+    def endpoints(self, case: Case) -> list[Endpoint]:
+        """Returns the endpoints that a case calls, in the order of their first call."""
+        found: dict[tuple[str, str], Endpoint] = {}
+        calls = self._logged(case)
+        self._note(found, calls)
+        for endpoint in found.values():
+            endpoint.calls = calls.count((endpoint.method, endpoint.path))
+        for endpoint in [endpoint for endpoint in found.values() if endpoint.method != "GET"]:
             # Some reads happen only after a lost response.
-            self._note(found, self._logged(case, ("reset_after", method, path)))
-        return found
+            self._note(found, self._logged(case, ("reset_after", endpoint.method, endpoint.path)))
+        return list(found.values())
 
     def _logged(self, case: Case, lost: tuple[str, str, str] | None = None) -> list[tuple[str, str]]:
         state_dir = self.reset()
@@ -228,29 +283,35 @@ class Bench:
         return [(entry["method"], _glob(entry["route"])) for entry in self.run(case, state_dir).log]
 
     @staticmethod
-    def _note(found: dict[tuple[str, str], Counts], calls: list[tuple[str, str]]) -> None:
+    def _note(found: dict[tuple[str, str], Endpoint], calls: list[tuple[str, str]]) -> None:
         for call in calls:
-            found.setdefault(call, {})
+            found.setdefault(call, Endpoint(*call))
         for number, (method, path) in enumerate(calls):
             if method != "GET":
-                for endpoint, counts in found.items():
-                    counts.setdefault(f"{method} {path}", calls[:number].count(endpoint))
+                for call, endpoint in found.items():
+                    endpoint.calls_before.setdefault(f"{method} {path}", calls[:number].count(call))
 
     def cells(self, case: Case) -> list[Cell]:
         """Returns all cells of a case."""
+        endpoints = self.endpoints(case)
+        first_get = next(endpoint for endpoint in endpoints if endpoint.method == "GET")
+        turn_numbers = itertools.count()
         cells = []
-        for (method, path), before in self.endpoints(case).items():
-            turns = [Turn("first", 0, 1), Turn("second", 1, 1), Turn("every", 0, None)]
-            if method == "GET":
-                for write, count in before.items():
-                    turns += [Turn("first", count, 1, write), Turn("every", count, None, write)]
-            cells += [Cell(case, method, path, fault, turn) for fault in FAULTS for turn in turns]
+        for endpoint in endpoints:
+            for turn in endpoint.turns():
+                if endpoint.method != "GET" or (endpoint is first_get and not turn.lost):
+                    faults = FAULTS
+                else:
+                    number = next(turn_numbers)
+                    faults = [family[number % len(family)] for family in FAMILIES]
+                cells += [Cell(case, endpoint.method, endpoint.path, fault, turn) for fault in faults]
         return cells
 
     # One cell
 
     def judge(self, cell: Cell) -> list[str] | None:
         """Runs a cell and returns its errors, None if the fault did not occur."""
+        initial = self._initial
         state_dir = self.reset()
         if cell.turn.lost:
             method, _space, path = cell.turn.lost.partition(" ")
@@ -264,13 +325,12 @@ class Bench:
             **cell.fault.options,
         )
         short_timeouts = {"timeout": 0.25, "retry_timeout": 0.6, "wait_timeout": 5} if cell.fault.hangs else {}
-        world = World(self.simulator.state())
         outcome = self.run(cell.case, state_dir, **short_timeouts)
         if not any(entry["fault"] == cell.fault.kind for entry in outcome.log) or any(
             fault["number"] == number and not fault["struck"] for fault in self.simulator.faults()
         ):
             return None
-        errors = _check_first_run(cell, world, outcome, short_timeouts)
+        errors = _check_first_run(cell, initial, outcome, short_timeouts)
         self.simulator.clear_faults()
         again = self.run(cell.case, state_dir)
         return errors + _check_second_run(cell, outcome, again)
@@ -324,7 +384,8 @@ def _check_second_run(cell: Cell, first: CaseRun, again: CaseRun) -> list[str]:
     """Returns the errors of the second run, without the fault."""
     case = cell.case
     errors = []
-    for name, count in again.effects.items():
+    for name, in_all in again.effects.items():
+        count = in_all - first.effects.get(name, 0)
         allowed = case.asked.get(name, 0) - (first.effects.get(name, 0) if case.is_once else 0)
         if count > allowed:
             errors.append(f"{name} was done again: {count}, after {first.effects}")

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""A PostgreSQL server from a wheel, for tests."""
+"""PostgreSQL servers from a wheel, for tests: one, and a standby of it."""
 
 from __future__ import annotations
 
@@ -26,29 +26,40 @@ NOBODY = 65534
 PASSWORD = "s3cret-Passw0rd"
 JOB, ADMIN = "clawhosters_job", "clawhosters_admin"
 SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "max_connections": "100", "shared_buffers": "16MB"}
-HBA = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+HBA = "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
 class Postgres:
-    """A server in a folder of its own. As root it runs as nobody, since it refuses root. It ends with this process."""
+    """A server in a folder of its own. As root it runs as nobody, since it refuses root. It ends with this process.
 
-    def __init__(self, **settings: str) -> None:
+    ``programs`` is the folder of other programs than the wheel's.
+    """
+
+    def __init__(self, programs: Path | None = None, **settings: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
         root = Path(self._folder.name)
         root.chmod(0o755)
-        self.port = _free_port()
+        self.port = free_port()
         self._data = root / "data"
         self._data.mkdir(mode=0o700)
-        self._programs = _find_programs(root)
+        self._programs = programs or _find_programs(root)
         self._process: subprocess.Popen[bytes] | None = None
         self._user: dict[str, t.Any] = {}
         if os.geteuid() == 0:
             os.chown(self._data, NOBODY, NOBODY)
             self._user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-        self._call("initdb", "--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale")
+        self._make_data()
         with (self._data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in {**SETTINGS, **settings}.items())
         (self._data / "pg_hba.conf").write_text(HBA, encoding="utf-8")
+
+    def _make_data(self) -> None:
+        self._call("initdb", "--no-sync", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale")
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its data and its socket."""
+        return self._data
 
     def __enter__(self) -> Postgres:
         self.start()
@@ -85,6 +96,8 @@ class Postgres:
     def kill(self) -> None:
         """Ends the server and all its sessions at once, as a crash does."""
         assert self._process
+        if self._process.poll() is not None:
+            return
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
         self._process.send_signal(signal.SIGKILL)
         for child in map(int, children):
@@ -102,9 +115,15 @@ class Postgres:
             cursor = connection.execute(statement, params)
             return cursor.fetchall() if cursor.description else []
 
-    def url(self, role: str = JOB, password: str = PASSWORD, database: str = "postgres") -> str:
-        """Returns the connection string of a role."""
-        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
+    def url(
+        self, role: str = JOB, password: str = PASSWORD, database: str = "postgres", port: int | None = None
+    ) -> str:
+        """Returns the connection string of a role. ``port``: of something in front of the server."""
+        return f"postgresql://{role}:{password}@127.0.0.1:{port or self.port}/{database}"
+
+    def end_sessions(self) -> None:
+        """Ends all sessions of jobs, as an administrator does."""
+        self.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
 
     def configure(self, **settings: str) -> None:
         """Changes settings of the running server."""
@@ -122,6 +141,41 @@ class Postgres:
             cwd=self._data,
             **self._user,
         )
+
+
+class Standby(Postgres):
+    """A server that streams from ``primary``. Its name in ``synchronous_standby_names`` is ``standby``."""
+
+    def __init__(self, primary: Postgres) -> None:
+        self._primary = primary
+        super().__init__(
+            primary_conninfo=f"host={primary.folder} port={primary.port} user=postgres application_name=standby"
+        )
+
+    def _make_data(self) -> None:
+        source = ["--host", str(self._primary.folder), "--port", str(self._primary.port), "--username=postgres"]
+        self._call("pg_basebackup", *source, "--checkpoint=fast", "--no-sync")
+        (self._data / "standby.signal").touch()
+
+    def __enter__(self) -> Standby:
+        self.start()
+        while self._primary.query("SELECT state FROM pg_stat_replication") != [("streaming",)]:
+            time.sleep(0.02)
+        return self
+
+    def disconnect(self) -> None:
+        """Ends the streaming: from now on it lacks what the primary writes."""
+        self.configure(primary_conninfo="")
+        while self._primary.query("SELECT 1 FROM pg_stat_replication"):
+            time.sleep(0.02)
+
+    def promote(self) -> None:
+        """Makes it the primary."""
+        self.query("SELECT pg_promote()")
+
+    def failover_url(self) -> str:
+        """Returns the connection string that names both servers."""
+        return self._primary.url().replace("/postgres", f",127.0.0.1:{self.port}/postgres")
 
 
 def _find_programs(root: Path) -> Path:
@@ -146,7 +200,8 @@ def _is_running(process: int | str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Returns a port of 127.0.0.1 that nobody uses now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]

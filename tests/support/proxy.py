@@ -2,11 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An HTTP proxy that answers requests itself and records their addresses, so tests need no DNS and no fixed port."""
+"""Proxies: one for HTTP that answers requests itself and records their addresses, so tests need no DNS and no fixed
+port; one for any connection that is slow or holds bytes back.
+"""
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 import typing as t
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -41,3 +45,57 @@ def recording_proxy() -> t.Iterator[tuple[dict[str, str], list[str]]]:
         yield {"http_proxy": address, "https_proxy": address, "no_proxy": "127.0.0.1"}, requested
         server.shutdown()
         thread.join()
+
+
+class TcpProxy:
+    """Forwards connections to a port of this machine. ``delay`` are the seconds for which it keeps each answer."""
+
+    def __init__(self, port: int, delay: float = 0.0) -> None:
+        self._target = port
+        self._delay = delay
+        self._flows = threading.Event()
+        self._flows.set()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.connections = 0
+        """Number of connections so far."""
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def hold(self) -> None:
+        """Holds back all bytes until ``release``. Connections are still accepted."""
+        self._flows.clear()
+
+    def release(self) -> None:
+        """Forwards what was held back, and what comes."""
+        self._flows.set()
+
+    def greet(self, client: socket.socket) -> socket.socket | None:
+        """Returns the connection to forward, None to drop it."""
+        return client
+
+    def _accept(self) -> None:
+        while True:
+            client = self.greet(self._listener.accept()[0])
+            self.connections += 1
+            if client:
+                threading.Thread(target=self._connect, args=(client,), daemon=True).start()
+
+    def _connect(self, client: socket.socket) -> None:
+        self._flows.wait()
+        try:
+            server = socket.create_connection(("127.0.0.1", self._target))
+        except OSError:
+            client.close()
+            return
+        threading.Thread(target=self._forward, args=(client, server, 0.0), daemon=True).start()
+        self._forward(server, client, self._delay)
+
+    def _forward(self, source: socket.socket, target: socket.socket, delay: float) -> None:
+        try:
+            while data := source.recv(65536):
+                time.sleep(delay)
+                self._flows.wait()
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return

@@ -27,19 +27,39 @@ IDS = [str(path.relative_to(ROOT)) for path in PAGES]
 @pytest.mark.parametrize("guide", guides.GUIDES, ids=lambda path: path.stem)
 def test_every_yaml_block_is_part_of_a_tested_example(guide: Path) -> None:
     examples = {path: path.read_text(encoding="utf-8") for path in guides.EXAMPLES}
-    for block in guides.blocks(guide, "yaml") if guide.stem not in guides.ELSEWHERE else ():
-        assert any(block in text for text in examples.values()), (
+    for above, block in guides.blocks_below(guide, "yaml") if guide.stem not in guides.ELSEWHERE else ():
+        found = [str(path.relative_to(ROOT)) for path, text in examples.items() if block in text]
+        assert found, (
             f"{guide.name}: no file in examples/ contains this block. Add it there, so that tests run it:\n{block}"
+        )
+        assert any(f"`{name}`" in above for name in found), (
+            f"{guide.name}: say above this block that it is from {' or '.join(found)}:\n{block}"
         )
 
 
+def test_every_file_that_the_other_guides_show_bears_its_name() -> None:
+    for name in guides.ELSEWHERE:
+        for above, block in guides.blocks_below(ROOT / f"docs/{name}.md", "yaml"):
+            is_file = not block.startswith("clawhosters:\n  event:")
+            assert re.search(r"`[\w./-]+\.yml`", above) or not is_file, f"{name}.md: name this file:\n{block}"
+
+
 @pytest.mark.parametrize("guide", guides.GUIDES, ids=lambda path: path.stem)
-def test_every_block_is_yaml_shell_or_console(guide: Path) -> None:
+def test_every_block_is_yaml_shell_or_bash(guide: Path) -> None:
     for kind, text in guides.all_blocks(guide):
-        assert kind in ("yaml", "shell", "console"), f"{guide.name} has a block of kind {kind!r}"
-        if kind == "console":
-            command = text.removeprefix("$ ").split()[0]
-            assert command in guides.NOT_RUN, f"{guide.name}: use a shell block, so that a test runs it: {text}"
+        assert kind in ("yaml", "shell", "bash"), f"{guide.name} has a block of kind {kind!r}"
+        if kind == "bash":
+            assert text.startswith(guides.NOT_RUN), f"{guide.name}: use a shell block, so that a test runs it: {text}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_every_command_can_be_pasted(page: Path) -> None:
+    """No prompt signs, no ellipses, and no command that waits in front of another."""
+    for kind, text in guides.all_blocks(page):
+        assert kind != "console", f"{page.name}: the prompt signs of a console block can't be pasted"
+        for line in text.splitlines() if kind in ("shell", "bash") else ():
+            found = re.search(r"^\s*[$>] |\.\.\.|…|another terminal", line)
+            assert not found, f"{page.name}: {line}"
 
 
 @pytest.mark.parametrize("front_page", ["README.md", "docs/index.md", "docs/docsite/rst/guides.rst"])

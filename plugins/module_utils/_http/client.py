@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import random
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -88,7 +89,14 @@ class Client:
     def __post_init__(self) -> None:
         key = self.settings.api_key
         if key and self.store and self._budget is None:
-            self._budget = SharedRateBudget(self.store, self.settings.api_url, key, self.progress.now, warn=self.warn)
+            self._budget = SharedRateBudget(
+                self.store,
+                self.settings.api_url,
+                key,
+                self.progress.now,
+                priority=self.settings.priority,
+                warn=self.warn,
+            )
 
     def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
         """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""
@@ -125,13 +133,19 @@ class Client:
         the list, and ResponseError for one that is too long.
         """
         end_of_wait, items = self._end_of_wait(time_left), None
-        may_filter = self.settings.server_filters and path not in self._unfiltered
-        if may_filter and list_filter and list_filter.is_sendable:
+        if list_filter and self._may_filter(path, list_filter):
             items = self._read_filtered(path, list_filter, end_of_wait, on_items)
         if items is None:
             fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
             items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
         return sorted(items, key=id_sort_key)
+
+    def fetch_filtered(self, path: str, list_filter: ListFilter) -> list[Resource] | None:
+        """Returns what the service answers to the filter; None if the whole list must be read instead.
+
+        Unlike :meth:`fetch_all` it does not read that, so that several filters can share one.
+        """
+        return self._read_filtered(path, list_filter, None, None) if self._may_filter(path, list_filter) else None
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
@@ -182,6 +196,9 @@ class Client:
 
     def _end_of_wait(self, time_left: float | None) -> float | None:
         return None if time_left is None else self.progress.clock() + time_left
+
+    def _may_filter(self, path: str, list_filter: ListFilter) -> bool:
+        return self.settings.server_filters and path not in self._unfiltered and list_filter.is_sendable
 
     def _read_filtered(
         self, path: str, list_filter: ListFilter, end_of_wait: float | None, on_items: ItemsHandler | None
@@ -237,13 +254,14 @@ class Client:
         if self.check_mode and request.method != "GET":
             raise CheckModeError(f"{request} was not sent: check mode sends only GET requests.")
         limit, timeout, attempt = self.settings.retry_timeout, self.settings.timeout, 1
+        time_left = math.inf
         if retry_timeout is not None:
             limit = min(limit, retry_timeout)
         if end_of_wait is not None:
             time_left = max(end_of_wait - self.progress.clock(), 0.0)
             request = replace(request, retry=UNSAFE)
             limit, timeout = min(limit, time_left), min(timeout, max(time_left, MIN_POLL_TIMEOUT))
-        deadline = Deadline(self.progress, limit, self.stats)
+        deadline = Deadline(self.progress, limit, self.stats, time_left)
         while True:
             try:
                 response = self._send(replace(request, timeout=timeout, attempt=attempt), deadline)
@@ -272,14 +290,23 @@ class Client:
         """Waits until the rate limit allows one request, and reports its outcome, which the sender sets in the slot."""
         raise_if_cancelled()
         is_retry = request.attempt > 1 or str(request) in self._unconfirmed_changes
-        sleep = functools.partial(deadline.sleep, what=self._wait_reason())
-        budget = self._budget.slot(request.timeout, deadline.remaining, sleep) if self._budget else None
-        with budget or contextlib.nullcontext(Slot()) as slot, self._counted(slot, is_retry=is_retry):
+        with self._budget_slot(request, deadline) as slot, self._counted(slot, is_retry=is_retry):
             if request.hooks:
                 request.hooks.before_send()
             yield slot
         if request.hooks and slot.outcome.status == 429:
             request.hooks.on_rejected()
+
+    def _budget_slot(self, request: Request, deadline: Deadline) -> t.ContextManager[Slot]:
+        """Waits for the shared rate limit. Only what the limit itself takes is part of ``retry_timeout``."""
+
+        def sleep(seconds: float, behind: str) -> None:
+            reason = f"{self._host}: waiting behind {behind}" if behind else self._wait_reason()
+            deadline.sleep(seconds, reason, is_counted=not behind)
+
+        if self._budget is None:
+            return contextlib.nullcontext(Slot())
+        return self._budget.slot(request.timeout, deadline.remaining, sleep, deadline.remaining_total)
 
     @contextlib.contextmanager
     def _counted(self, slot: Slot, *, is_retry: bool) -> t.Iterator[Slot]:
@@ -290,7 +317,10 @@ class Client:
 
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait: for the rate limit if there is no ``error``."""
-        host = urlsplit(self.settings.api_url).netloc
         if error is None or isinstance(error, RateLimitedError):
-            return f"{host}: waiting for the rate limit, which allows no more requests this minute"
-        return f"{host}: the request failed, waiting to retry"
+            return f"{self._host}: waiting for the rate limit to reset"
+        return f"{self._host}: the request failed, waiting to retry"
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self.settings.api_url).netloc

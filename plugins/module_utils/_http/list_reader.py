@@ -54,13 +54,18 @@ class ListFilter:
     def is_answered_by(self, items: t.Iterable[Resource]) -> bool:
         """Returns True if the items may be used: one matches, or the service ignored each parameter.
 
-        Otherwise only the whole list shows that nothing matches. An ignored parameter shows in an item whose value does
-        not even contain the wanted one; then the items are the whole list.
+        Otherwise only the whole list shows that nothing matches.
+        """
+        items = list(items)
+        return any(map(self.matches, items)) or self.is_ignored_by(items)
+
+    def is_ignored_by(self, items: t.Iterable[Resource]) -> bool:
+        """Returns True if the service ignored each parameter, so that the items are the whole list.
+
+        An ignored parameter shows in an item whose value does not even contain the wanted one.
         """
         ignored: set[str] = set()
         for item in items:
-            if self.matches(item):
-                return True
             values = self.find_values(item)
             ignored.update(
                 name

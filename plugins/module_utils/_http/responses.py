@@ -23,6 +23,8 @@ from .transport import Response, redact_headers
 
 NOT_THE_API = "Is api_url the address of the API?"
 _PAYMENT = re.compile(r"checkout|payment|invoice|balance|top[ _-]?up", re.IGNORECASE)
+MAX_DEPTH = 100
+"""Levels of objects and lists. Recursive functions can go deeper."""
 MAX_DIGITS = 308
 """Digits of a number. A longer one fits no float, and Python rejects numbers of more than 4300 digits."""
 _WEB_PAGE = f"{{}} was answered with a web page instead of JSON. {NOT_THE_API}"
@@ -185,7 +187,9 @@ def parse_json(text: str) -> tuple[t.Any, bool]:
             parsed = json.loads(json.dumps(parsed, ensure_ascii=False).encode("utf-8", errors="replace"))
     except (ValueError, RecursionError):
         return None, False
-    return (parsed, True) if _is_shallow(parsed) else (None, False)
+    # Counting is enough for most: each level begins with a bracket.
+    is_shallow = text.count("{") + text.count("[") <= MAX_DEPTH or _is_shallow(parsed)
+    return (parsed, True) if is_shallow else (None, False)
 
 
 def _parse_float(digits: str) -> float | None:
@@ -197,7 +201,7 @@ def _parse_int(digits: str) -> int | None:
     return int(digits) if len(digits) <= MAX_DIGITS else None
 
 
-def _is_shallow(value: object, depth: int = 100) -> bool:
+def _is_shallow(value: object, depth: int = MAX_DEPTH) -> bool:
     """Returns True if the nesting is low enough for recursive functions."""
     if not isinstance(value, (dict, list)):
         return True

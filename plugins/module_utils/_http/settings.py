@@ -16,11 +16,14 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError, SettingsError, one_line
+from .._rate.queue import Priority
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 KEY_PREFIX = "oc_live_"
 MAX_KEY_FILE_BYTES = 4096
 MAX_SECONDS = 1e6
+PRIORITIES = [priority.word for priority in reversed(Priority)]
+DEFAULT_PRIORITY = Priority.NORMAL.word
 
 NO_KEY_MESSAGE = (
     "No API key was given. Set one in one of three ways: the option api_key, the option api_key_file, "
@@ -41,6 +44,7 @@ class Settings:
     retry_timeout: float = 180.0
     page_size: int | None = None
     server_filters: bool = False
+    priority: Priority = Priority.NORMAL
 
     @property
     def is_loopback(self) -> bool:
@@ -75,6 +79,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
         retry_timeout=validate_seconds("retry_timeout", _parse_seconds(params, "retry_timeout")),
         page_size=_validate_page_size(params.get("page_size")),
         server_filters=bool(params.get("server_filters")),
+        priority=parse_priority("priority", params.get("priority")),
     )
 
 
@@ -206,3 +211,12 @@ def _validate_page_size(value: int | None) -> int | None:
     if value is not None and value < 1:
         raise SettingsError(f"page_size is {value}, but must be 1 or more; omit it for the default of the service.")
     return value
+
+
+def parse_priority(name: str, word: str | None) -> Priority:
+    """Returns the priority that the option ``name`` has, the default for None. Raises SettingsError."""
+    if word is None:
+        return Settings.priority
+    if word not in PRIORITIES:
+        raise SettingsError(f"{name} is '{one_line(word)}', but must be low, normal or high.")
+    return Priority[word.upper()]

@@ -47,7 +47,9 @@ class InstanceIndex:
     def find_owner(self, item: Resource) -> Resource | None:
         """Returns the instance of ``item``, such as a backup; by name only if the name is unique."""
         owner = parse_owner(item)
-        return self.by_id.get(owner.id) if owner.id is not None else self.unique_by_name(owner.name)
+        if owner.id is not None:
+            return self.by_id.get(owner.id)
+        return None if owner.name is None else self.unique_by_name(owner.name)
 
     def resolve(self, instance_id: int | None, name: str | None) -> Resource | None:
         """Returns the instance with this id, or else of exactly this name; None if there is none.

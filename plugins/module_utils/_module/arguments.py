@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ansible.module_utils.basic import env_fallback
 
-from .._http.settings import DEFAULT_API_URL
+from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
 from .._model.results import Options, Redacted
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
@@ -42,6 +42,10 @@ class ArgumentSpec:
             redact_options=next((spec.redact_options for spec in specs if spec.redact_options), None),
         )
 
+    def with_default(self, name: str, value: t.Any) -> ArgumentSpec:
+        """Returns a copy in which the option ``name`` has this default."""
+        return replace(self, options={**self.options, name: {**self.options[name], "default": value}})
+
     def constraints(self) -> dict[str, t.Any]:
         """Returns the constraints as keywords of AnsibleModule and ArgumentSpecValidator."""
         return {"required_one_of": self.required_one_of, "mutually_exclusive": self.mutually_exclusive}
@@ -68,9 +72,10 @@ API = ArgumentSpec(
         "state_dir": _from_environment("CLAWHOSTERS_STATE_DIR", type="path", default=DEFAULT_STATE_DIR),
         "state_database": _from_environment("CLAWHOSTERS_STATE_DATABASE", type="str", no_log=True),
         "server_filters": _from_environment("CLAWHOSTERS_SERVER_FILTERS", type="bool", default=False),
+        "priority": _from_environment("CLAWHOSTERS_PRIORITY", type="str", choices=PRIORITIES, default=DEFAULT_PRIORITY),
     }
 )
-"""Connection options of every module."""
+"""Connection options of every module. One with another priority takes ``API.with_default("priority", "high")``."""
 
 API_WITHOUT_KEY = replace(API, needs_key=False)
 """Connection options of a module that needs no key. A key is accepted and ignored."""

@@ -9,6 +9,7 @@ Serves module processes (``run_module``) and the action plugins, which run in th
 
 from __future__ import annotations
 
+import os
 import traceback
 import typing as t
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ from .._state.postgres_connection import find_secrets
 from .._state.store import Store
 from .._waiter import Waiter
 from .arguments import ArgumentSpec
+from .environment import warn_of_misspelt_variables
 
 
 @dataclass
@@ -90,6 +92,7 @@ class ModuleRunner:
             self.secrets |= find_secrets(str(database))
         try:
             require_library()
+            warn_of_misspelt_variables(os.environ, self.warn)
             settings = parse_settings(self.params, self.warn, needs_key=self.needs_key)
             if settings.api_key:
                 self.secrets.add(settings.api_key)

@@ -11,6 +11,9 @@ Others who use the key without this state show in the next response; meanwhile, 
 
 After a window has ended its new size is unknown, since others may have sent requests first: one request, the probe, is
 sent alone.
+
+Requests that wait are sent by priority. While a run of priority ``high`` lives, the others leave it a tenth of each
+window, so that a request between two of its tasks finds room, too.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .headers import DEFAULT_DELAYS, MAX_DELAY, Window, parse_delay, parse_window
+from .queue import Place, Priority, Queue, QueuedRequest, describe_higher, find_due, find_place
 
 PROBE_TIMEOUT = 2.0
 """Seconds without a response after which a second probe is sent, then twice as many each time. Also the seconds after
@@ -32,6 +36,10 @@ MAX_SLEEP = 5.0
 """Seconds after which a queued process checks again in any case: the state may have been lost."""
 UNMETERED_TTL = 60.0
 """Seconds for which a service without rate limit headers counts as unlimited."""
+RUN_TTL = 10.0
+"""Seconds after the last sign of a run of priority ``high`` for which others leave it a part of the window."""
+RESERVED_FRACTION = 10
+"""They leave it one request of so many, and at least one."""
 RESET_ROUNDING = 1.0
 """Seconds by which a reset time is too early when it is rounded down to whole seconds."""
 
@@ -72,51 +80,78 @@ class RateLimiter:
     is_reset_rounded: bool = False
     """True if the service was seen to reject a request right after the reset time that it had given."""
     in_flight: dict[str, InFlight] = field(default_factory=dict)
-    queue: dict[str, float] = field(default_factory=dict)
-    """The ids of the requests that wait, in order, and when each loses its place."""
+    queue: Queue = field(default_factory=dict)
+    window_size: int = 0
+    """Requests in a whole window, as far as is known."""
+    opened_at: float = 0.0
+    """When the first response of the window arrived."""
+    low_sent_at: float = 0.0
+    """When a request of priority ``low`` was sent last."""
+    high_runs: dict[str, float] = field(default_factory=dict)
+    """The runs of priority ``high``, and when each gave its last sign."""
 
     # Before a request
 
-    def acquire(self, request_id: str, now: float, expires_at: float) -> float:
+    def acquire(self, request_id: str, now: float, expires_at: float, priority: Priority = Priority.NORMAL) -> float:
         """Returns the seconds after which to call this again, or 0 if the request may be sent now.
 
         In the latter case the request is in flight until :meth:`record`, or until ``expires_at``.
         """
         self._expire(now)
-        queued = list(self.queue)
-        place = queued.index(request_id) if request_id in self.queue else len(queued)
-        delay = self._delay(place, now)
+        # No window is longer than MAX_DELAY; one that slides is always open.
+        due = find_due(self.queue, self.low_sent_at, max(self.opened_at, now - MAX_DELAY))
+        place = find_place(self.queue, request_id, priority, due)
+        reserved = 0 if request_id == due else self._reserved(priority)
+        delay = self._delay(place, reserved, now)
         if delay > 0:
-            self.queue[request_id] = now + delay + PROBE_TIMEOUT
+            since = self.queue[request_id].since if request_id in self.queue else now
+            self.queue[request_id] = QueuedRequest(now + delay + PROBE_TIMEOUT, priority, since)
         else:
-            self.mark_sent(request_id, now, expires_at)
+            self.mark_sent(request_id, now, expires_at, priority)
         return delay
 
-    def mark_sent(self, request_id: str, now: float, expires_at: float) -> None:
+    def waits_behind(self, request_id: str) -> str:
+        """Returns what a queued request waits behind: requests of a higher priority, or what is reserved for them.
+
+        Returns an empty text if it waits for the rate limit alone.
+        """
+        is_reserved = 0 < (self.remaining or 0) <= self._reserved(self.queue[request_id].priority)
+        return describe_higher(self.queue, request_id) or ("a run of priority high" if is_reserved else "")
+
+    def mark_sent(self, request_id: str, now: float, expires_at: float, priority: Priority = Priority.NORMAL) -> None:
         """Marks the request as sent, whether the limit allows it or not."""
         self.queue.pop(request_id, None)
+        if priority == Priority.LOW:
+            self.low_sent_at = now
         is_probe = not self._is_window_known(now)
         if is_probe and self.probing_since is None:
             self.probing_since = now
         self.in_flight[request_id] = InFlight(now, expires_at, is_probe)
 
-    def _delay(self, place: int, now: float) -> float:
+    def _delay(self, place: Place, reserved: int, now: float) -> float:
         if now < self.unmetered_until:
             return 0.0
         if not self._is_window_known(now):
             return self._probe_delay(place, now)
-        remaining = t.cast("int", self.remaining)
-        if len(self.in_flight) + place < remaining:
+        allowance = t.cast("int", self.remaining) - reserved
+        if len(self.in_flight) + place.ahead < allowance and not place.must_yield:
             return 0.0
-        if remaining:
+        if allowance > 0:
             # The queue moves on, or a response raises the allowance, at any moment.
             return _poll_delay(place)
-        return min(self.resets_at - now + place * QUEUE_STAGGER, MAX_SLEEP)
+        return min(self.resets_at - now + place.ahead * QUEUE_STAGGER, MAX_SLEEP)
 
-    def _probe_delay(self, place: int, now: float) -> float:
+    def _probe_delay(self, place: Place, now: float) -> float:
         """Returns the delay while the window is unknown: one probe at first, more if a slow service does not answer."""
         allowed = 2 ** min(int((now - self.probing_since) / PROBE_TIMEOUT), 10) if self.probing_since is not None else 1
-        return 0.0 if self._count_probes() + place < allowed else _poll_delay(place)
+        is_free = self._count_probes() + place.ahead < allowed and not place.must_yield
+        return 0.0 if is_free else _poll_delay(place)
+
+    def _reserved(self, priority: Priority) -> int:
+        """Returns how many requests of the window this priority leaves to runs of priority ``high``."""
+        if priority == Priority.HIGH or not self.high_runs:
+            return 0
+        return max(self.window_size // RESERVED_FRACTION, 1)
 
     def _count_probes(self) -> int:
         return sum(request.is_probe for request in self.in_flight.values())
@@ -137,10 +172,12 @@ class RateLimiter:
             if not (request.sent_at <= latest and now < request.expires_at):
                 self.mark_lost(request_id)
         self.queue = {
-            request_id: expires_at
-            for request_id, expires_at in self.queue.items()
-            if now <= expires_at <= latest + MAX_SLEEP + PROBE_TIMEOUT
+            request_id: request
+            for request_id, request in self.queue.items()
+            if now <= request.expires_at <= latest + MAX_SLEEP + PROBE_TIMEOUT
         }
+        self.high_runs = {run: seen_at for run, seen_at in self.high_runs.items() if now - RUN_TTL < seen_at <= latest}
+        self.low_sent_at = self.low_sent_at if self.low_sent_at <= latest else 0.0
 
     # After a request
 
@@ -198,6 +235,9 @@ class RateLimiter:
                 self.unmetered_until = now + (UNMETERED_TTL if is_success else PROBE_TIMEOUT)
             return
         self.unmetered_until = 0.0
+        self.window_size = window.limit or max(self.window_size, window.remaining)
+        if not self._is_window_known(now):
+            self.opened_at = now
         sent_at = request.sent_at if request else now
         if not self._is_window_known(now) or sent_at >= self.updated_at:
             # The newest response so far. It may not count the requests that are still in flight.
@@ -219,26 +259,29 @@ class RateLimiter:
     def from_dict(cls, content: t.Any) -> RateLimiter:
         """Parses the result of :meth:`as_dict`. Raises ValueError, TypeError or KeyError for anything else."""
         stored = {name: content[name] for name in cls.__dataclass_fields__}
-        times = ("updated_at", "resets_at", "unmetered_until")
+        times = ("updated_at", "resets_at", "unmetered_until", "opened_at", "low_sent_at")
         return cls(
             **{name: _parse_number(stored[name]) for name in times},
             remaining=None if stored["remaining"] is None else int(_parse_number(stored["remaining"])),
             probing_since=None if stored["probing_since"] is None else _parse_number(stored["probing_since"]),
             rejections=max(int(_parse_number(stored["rejections"])), 0),
+            window_size=int(_parse_number(stored["window_size"])),
             is_reset_rounded=stored["is_reset_rounded"] is True,
             in_flight={
                 str(request_id): InFlight(_parse_number(sent_at), _parse_number(expires_at), is_probe is True)
                 for request_id, (sent_at, expires_at, is_probe) in dict(stored["in_flight"]).items()
             },
             queue={
-                str(request_id): _parse_number(expires_at) for request_id, expires_at in dict(stored["queue"]).items()
+                str(request_id): QueuedRequest(_parse_number(expires_at), Priority(priority), _parse_number(since))
+                for request_id, (expires_at, priority, since) in dict(stored["queue"]).items()
             },
+            high_runs={str(run): _parse_number(seen_at) for run, seen_at in dict(stored["high_runs"]).items()},
         )
 
 
-def _poll_delay(place: int) -> float:
+def _poll_delay(place: Place) -> float:
     """Returns the seconds until the next check at this place of the queue."""
-    return POLL_INTERVAL + place * QUEUE_STAGGER
+    return POLL_INTERVAL + place.ahead * QUEUE_STAGGER
 
 
 def _parse_number(value: t.Any) -> float:

@@ -15,6 +15,10 @@ import contextlib
 import hashlib
 import itertools
 import json
+import math
+import multiprocessing
+import os
+import platform
 import threading
 import typing as t
 from dataclasses import dataclass, field
@@ -22,9 +26,15 @@ from dataclasses import dataclass, field
 from .._errors import MESSAGE_LIMIT, one_line
 from .._state.store import Store, StoreError
 from .limiter import POLL_INTERVAL, RateLimiter, RequestOutcome
+from .queue import Priority
 
 LOCK_TIMEOUT = 2.0
 """Seconds to wait for the lock of the document, which is held for milliseconds."""
+
+Sleep = t.Callable[[float, str], None]
+"""Sleeps for so many seconds. The text says what of a higher priority the request waits behind; empty for nothing."""
+
+T = t.TypeVar("T")
 
 _request_numbers = itertools.count()
 
@@ -49,49 +59,71 @@ class SharedRateBudget:
         api_key: str,
         clock: t.Callable[[], float],
         *,
+        priority: Priority = Priority.NORMAL,
         warn: t.Callable[[str], None] = lambda _text: None,
     ) -> None:
         digest = hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
         self._name = f"budget-{digest}"
         self._store = store
         self._clock = clock
+        self._priority = priority
         self._warn = warn
         self._is_shared = True
         self._update_lock = threading.Lock()
 
     @contextlib.contextmanager
-    def slot(self, timeout: float, max_wait: float, sleep: t.Callable[[float], None]) -> t.Iterator[Slot]:
+    def slot(self, timeout: float, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> t.Iterator[Slot]:
         """Waits like :meth:`acquire`, and reports the outcome that the block has set."""
-        request_id = self.acquire(timeout, max_wait, sleep)
+        request_id = self.acquire(timeout, max_wait, sleep, max_total)
         slot = Slot()
         try:
             yield slot
         finally:
             self.release(request_id, slot.outcome)
 
-    def acquire(self, timeout: float, max_wait: float, sleep: t.Callable[[float], None]) -> str:
+    def acquire(self, timeout: float, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> str:
         """Sleeps until a request with this ``timeout`` may be sent, and returns an id for :meth:`release`.
 
-        Sleeps for ``max_wait`` seconds at most. On timeout the request is sent anyway.
+        Sleeps for ``max_wait`` seconds at most, not counting what it waits behind requests of a higher priority, and
+        for ``max_total`` in all. On timeout the request is sent anyway.
         """
         request_id = f"{self._store.process_id()}:{next(_request_numbers)}"
+
+        def join(limiter: RateLimiter, now: float) -> tuple[float, str]:
+            self._register(limiter, now)
+            delay = limiter.acquire(request_id, now, now + timeout, self._priority)
+            return delay, limiter.waits_behind(request_id) if delay else ""
+
         while True:
-            delay = self._update(lambda limiter, now: limiter.acquire(request_id, now, now + timeout))
+            delay, behind = self._update(join) or (0.0, "")
             if not delay:
                 return request_id
-            if delay > max_wait:
-                self._update(lambda limiter, now: limiter.mark_sent(request_id, now, now + timeout))
+            time_left = max_total if behind else min(max_wait, max_total)
+            if delay > time_left:
+                self._update(lambda limiter, now: limiter.mark_sent(request_id, now, now + timeout, self._priority))
                 return request_id
             if delay >= POLL_INTERVAL:  # a shorter one is left of a longer one
-                delay = min(max(delay, self._store.min_delay), max_wait)
-            sleep(delay)
-            max_wait -= delay
+                delay = min(max(delay, self._store.min_delay), time_left)
+            sleep(delay, behind)
+            max_total -= delay
+            if not behind:
+                max_wait -= delay
 
     def release(self, request_id: str, outcome: RequestOutcome) -> None:
         """Records the outcome of a request."""
-        self._update(lambda limiter, now: limiter.record(request_id, outcome, now))
 
-    def _update(self, change: t.Callable[[RateLimiter, float], float | None]) -> float | None:
+        def record(limiter: RateLimiter, now: float) -> None:
+            self._register(limiter, now)
+            limiter.record(request_id, outcome, now)
+
+        self._update(record)
+
+    def _register(self, limiter: RateLimiter, now: float) -> None:
+        """Registers this run if its priority is ``high``."""
+        if self._priority == Priority.HIGH:
+            limiter.high_runs[_name_run()] = now
+
+    def _update(self, change: t.Callable[[RateLimiter, float], T]) -> T | None:
         """Applies ``change`` to the locked state and returns its result, or None if the state can't be used."""
         # Threads of this process queue here: those that wait for the lock of a file have to poll.
         with self._update_lock:
@@ -112,9 +144,11 @@ class SharedRateBudget:
                 return None
 
     def _drop_dead_processes(self, limiter: RateLimiter) -> None:
-        """Removes the requests of processes that have ended."""
+        """Removes the requests and runs of processes that have ended."""
         processes = {request_id.rpartition(":")[0] for request_id in [*limiter.in_flight, *limiter.queue]}
-        ended = {process for process in processes if self._store.has_ended(process)}
+        ended = {process for process in {*processes, *limiter.high_runs} if self._store.has_ended(process)}
+        for run in ended.intersection(limiter.high_runs):
+            del limiter.high_runs[run]
         for request_id in [*limiter.in_flight, *limiter.queue]:
             if request_id.rpartition(":")[0] in ended:
                 limiter.queue.pop(request_id, None)
@@ -127,3 +161,12 @@ def _parse_limiter(text: str) -> RateLimiter:
         return RateLimiter.from_dict(json.loads(text))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return RateLimiter()
+
+
+def _name_run() -> str:
+    """Returns the host and the number of the process whose end ends the run.
+
+    The tasks of a play run in processes of their own, and end before the play does.
+    """
+    parent = multiprocessing.parent_process()
+    return f"{platform.node()}:{parent.pid if parent else os.getpid()}"

@@ -49,6 +49,7 @@ def examine(client: Client, store: Store, state_dir: str | None) -> Result:
     findings = run_checks(ALL_CHECKS, seen)
     unmet = find_unmet(findings)
     return {
+        "api_url": client.settings.api_url,
         "healthy": not unmet,
         "unmet": unmet,
         "findings": [finding.as_dict() for finding in findings],

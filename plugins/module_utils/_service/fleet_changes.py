@@ -27,7 +27,7 @@ from .._model.instance import (
     state_reached,
 )
 from .._model.resource import Resource
-from .._times import format_time_of_day
+from .._waiter import format_last_seen
 from .change_requests import Effect, request_change
 
 
@@ -130,6 +130,6 @@ class FleetChanges:
         _name, condition = self.describe(job)
         if isinstance(error, WaitTimeoutError) and error.cause is None:
             return f"{accepted}It is {condition}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
-        seen = f" at {format_time_of_day(error.last_seen.at)}" if error.last_seen else ""
-        reason = error.cause or error
-        return f"{accepted}It is unknown whether it is {job.wanted}: {reason} It was last seen {condition}{seen}."
+        reason, at = error.cause or error, error.last_seen.at if error.last_seen else None
+        seen = format_last_seen(condition, at)
+        return f"{accepted}It is unknown whether it is {job.wanted}: {reason} It was {seen}."

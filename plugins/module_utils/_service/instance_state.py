@@ -29,8 +29,7 @@ from .._model.instance import (
 from .._model.instance_index import InstanceIndex, choose_params
 from .._model.resource import Resource
 from .._model.results import ResourceChange
-from .._times import format_time_of_day
-from .._waiter import Waiter
+from .._waiter import Waiter, format_last_seen
 from .change_requests import ChangeResponse, Effect, request_change
 from .instances import fetch_instance, list_instances, refetch_instance
 
@@ -204,7 +203,7 @@ def _explain_unfinished(error: ClawHostersError, next_step: str) -> str:
         return f"{error} {next_step[:1].upper()}{next_step[1:]}"
     if error.last_seen is None or isinstance(error, FailureStatusError):
         return str(error)
-    seen = f"It was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}."
+    seen = f"It was {format_last_seen(error.last_seen.condition, error.last_seen.at)}."
     if isinstance(error, UnauthorizedError):
         return f"The API key is no longer accepted: {error} {seen} With a valid key, {next_step}"
     return f"{error} {seen}"

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import typing as t
 
 from .._concurrency import map_ordered
@@ -66,8 +67,8 @@ def read_by_ids(
 def read_filtered(client: Client, path: str, filters: t.Sequence[ListFilter]) -> Reading:
     """Returns the resources that match one of the filters, and perhaps others.
 
-    Without the setting ``server_filters`` that is the whole list. With it, each filter takes one request or more; a
-    service that does not honour the first one is asked for the whole list.
+    Without the setting ``server_filters`` that is the whole list. With it, each filter takes one request or more. What
+    the service answers to a filter that it ignores is the whole list. That is read once if a filter finds nothing.
     """
     if not client.settings.server_filters:
         return read_list_counted(client, path)
@@ -81,9 +82,16 @@ def read_filtered(client: Client, path: str, filters: t.Sequence[ListFilter]) ->
     if len(filters) > 1:
         with contextlib.suppress(ListAbandonedError):
             return Reading(client.fetch_all(path, on_first_page=is_worth_reading), True, pages)
-    first = client.fetch_all(path, list_filter=filters[0])
-    if len(filters) > 1 and not all(filters[0].matches(item) for item in first):
-        return read_list_counted(client, path)
-    rest = map_ordered(lambda one: client.fetch_all(path, list_filter=one), filters[1:])
-    found = {str(item["id"]): item for items in (first, *rest) for item in items}
+    found: dict[str, Resource] = {}
+    # The first answer shows whether the service filters at all.
+    answers = itertools.chain(
+        (client.fetch_filtered(path, one) for one in filters[:1]),
+        map_ordered(lambda one: client.fetch_filtered(path, one), filters[1:]),
+    )
+    for one, answer in zip(filters, answers, strict=True):
+        if answer is None:
+            return read_list_counted(client, path)
+        if one.is_ignored_by(answer):
+            return Reading(answer, True, pages)
+        found.update((str(item["id"]), item) for item in answer)
     return Reading(list(found.values()), False, pages)

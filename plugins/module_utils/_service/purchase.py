@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import time
 import typing as t
 from dataclasses import dataclass
 
@@ -55,7 +54,7 @@ class Purchase:
             with guard.lock() as is_free:
                 if not is_free:
                     holder = guard.find_holder()
-                    by = f": held by {holder.format(time.time())}" if holder else ""
+                    by = f": held by {holder.format(self.journal.now().timestamp())}" if holder else ""
                     raise RefusedError(
                         f"Another run is working on order {self.order}{by}. Run this again. Nothing was sent."
                     )
@@ -94,17 +93,17 @@ class Purchase:
 
     def _require_same_request(self, state: OperationState, body: dict[str, t.Any]) -> None:
         """Raises RefusedError if the order is known with another package or key: it is another purchase."""
-        notes = state.notes
+        sent, wanted = state.notes.get("package_id"), body["package_id"]
         differences = []
-        if str(notes.get("package_id")) != str(body["package_id"]):
-            differences.append(f"package_id {notes.get('package_id')}, not {body['package_id']}")
+        if str(sent) != str(wanted):
+            differences.append(f", not {wanted}")
         # Earlier versions did not record the key.
-        if notes.get("key_id") not in (None, self._key_id()):
-            differences.append("another API key")
+        if state.notes.get("key_id") not in (None, self._key_id()):
+            differences.append(" with another API key")
         if differences:
             raise RefusedError(
-                f"Order {self.order} was sent at {state.sent_at} with {' and '.join(differences)}. For another "
-                "purchase, use another order. Nothing was sent."
+                f"Order {self.order} was sent at {state.sent_at} for package {sent}{','.join(differences)}. For "
+                "another purchase or another account, use another order. Nothing was sent."
             )
 
     def _key_id(self) -> str:

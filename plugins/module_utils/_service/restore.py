@@ -10,8 +10,8 @@ it is sent once, and its outcome is read from the service.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from .._errors import (
     ClawHostersError,
@@ -91,7 +91,10 @@ class Restore:
                 None,
                 lambda _seconds: guard.find_holder(),
                 lambda holder: holder is None,
-                lambda holder: (one_line(instance.get("name"), NAME_LIMIT), _describe_holder(holder)),
+                lambda holder: (
+                    one_line(instance.get("name"), NAME_LIMIT),
+                    _describe_holder(holder, guard.journal.now()),
+                ),
                 "free",
             )
         except WaitTimeoutError as timeout:
@@ -166,5 +169,5 @@ class Restore:
         )
 
 
-def _describe_holder(holder: Holder | None) -> str:
-    return f"held by {holder.format(time.time())}" if holder else "another run is restoring it"
+def _describe_holder(holder: Holder | None, now: datetime) -> str:
+    return f"held by {holder.format(now.timestamp())}" if holder else "another run is restoring it"

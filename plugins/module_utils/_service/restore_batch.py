@@ -10,7 +10,6 @@ import contextlib
 import copy
 import enum
 import threading
-import time
 import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -329,7 +328,8 @@ class RestoreBatch:
         if work.stage is _Stage.STARTING:
             start, timeout = t.cast("Job", work.start), self._timeouts.healthy or self._timeouts.restored
             reason = self._changes.explain_unfinished(start, error, timeout)
-            self._fail(work, PartialError(f"It was restored. {reason}", {}, error.cause or error))
+            cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
+            self._fail(work, PartialError(f"It was restored. {reason}", {}, cause))
             return
         own = copy.copy(error)
         name, condition = self._describe(work)
@@ -390,7 +390,7 @@ class RestoreBatch:
     def _describe_holder(self, work: _Work) -> str:
         with contextlib.suppress(JournalError):
             if holder := work.job.guard.find_holder():
-                return f"held by {holder.format(time.time())}"
+                return f"held by {holder.format(self._finder.journal.now().timestamp())}"
         return "another run is restoring it"
 
     def _describe_open(self, works: list[_Work]) -> tuple[str, str]:

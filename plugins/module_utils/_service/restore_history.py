@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, normalize_url
+from .._state.store import Holder
 
 OUTCOMES = {
     OperationEvent.INTENDED: "unknown",
@@ -36,6 +37,8 @@ class RestoreHistory:
     service: str
     incident: str
     states: t.Mapping[OperationKey, OperationState] = field(default_factory=dict)
+    holders: t.Mapping[str, Holder] = field(default_factory=dict)
+    """Who works on which operation now, by digest."""
 
     def find_own(self, instance_id: object = None, name: object = None) -> OperationState | None:
         """Returns the restore of an instance for this incident.
@@ -47,6 +50,10 @@ class RestoreHistory:
             return dict(own).get(str(instance_id))
         named = [state for _id, state in own if name is not None and state.notes.get("instance_name") == name]
         return max(named, key=lambda state: state.sent_at, default=None)
+
+    def find_holder(self, instance_id: object) -> Holder | None:
+        """Returns the run that works on the restore of an instance for this incident now."""
+        return self.holders.get(OperationKey("restore", self.service, self.incident, str(instance_id)).digest)
 
     def find_others(self, instance_id: object, since: datetime) -> list[EarlierRestore]:
         """Returns the restores of an instance for other incidents since a time, newest first."""

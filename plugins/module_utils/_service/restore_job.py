@@ -12,7 +12,7 @@ from __future__ import annotations
 import enum
 import typing as t
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from .._errors import ClawHostersError, PartialError, RefusedError, UnauthorizedError, WaitTimeoutError, one_line
 from .._http.client import Client
@@ -30,7 +30,8 @@ from .._model.resource import Resource
 from .._model.restore import SHORTEST_RESTORE, require_same_name, restore_finished
 from .._model.results import Result
 from .._state.journal import OperationEvent, OperationState
-from .._times import format_iso, format_time_of_day
+from .._times import format_iso
+from .._waiter import format_last_seen
 from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown, format_at, parse_at
 from .backups import backup_path
 from .instances import fetch_instance
@@ -160,7 +161,7 @@ class RestoreJob:
 
     def finished_predicate(self, *, wait_healthy: bool) -> StateReached:
         """Returns the predicate for the instance of an accepted restore."""
-        clock, seconds = self.client.progress.clock, _seconds_since(self.guard.known_state())
+        clock, seconds = self.client.progress.clock, _seconds_since(self.guard.known_state(), self.guard.journal.now())
         return restore_finished(self.instance, clock, seconds, wait_healthy=wait_healthy)
 
     def describe(self, *, with_health: bool) -> tuple[str, str]:
@@ -203,7 +204,7 @@ class RestoreJob:
             return f"{error} {accepted}. {self.run_again(error)}"
         name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
         if error.last_seen:
-            seen = f"; {name} was last seen {error.last_seen.condition} at {format_time_of_day(error.last_seen.at)}"
+            seen = f"; {name} was {format_last_seen(error.last_seen.condition, error.last_seen.at)}"
         if isinstance(error, UnauthorizedError):
             return f"The API key is no longer accepted: {error} {accepted} and goes on{seen}. {self.run_again(error)}"
         return f"{error} {accepted}, but its outcome can't be read now{seen}. {self.run_again(error)}"
@@ -244,10 +245,10 @@ class RestoreJob:
         }
 
 
-def _seconds_since(state: OperationState | None) -> float:
+def _seconds_since(state: OperationState | None, now: datetime) -> float:
     """Returns the age of the restore, between 0 and SHORTEST_RESTORE even if the clock was changed since."""
-    sent = parse_at(state.sent_at if state else None)
-    return min(max((datetime.now(UTC) - sent).total_seconds(), 0.0), SHORTEST_RESTORE)
+    age = (now - parse_at(state.sent_at)).total_seconds() if state else 0.0
+    return min(max(age, 0.0), SHORTEST_RESTORE)
 
 
 def _summarize_last_seen(error: ClawHostersError | None) -> dict[str, object] | None:

@@ -20,6 +20,7 @@ import functools
 import json
 import os
 import platform
+import time
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
@@ -57,6 +58,7 @@ class FolderStore:
         self._may_create = may_create
         self._held = 0
         """Operations that are held now, each by an open file."""
+        self._is_created = False
 
     @functools.cached_property
     def _folder(self) -> StateFolder:
@@ -65,12 +67,19 @@ class FolderStore:
     @contextlib.contextmanager
     def locked_document(self, name: str, *, within: float) -> t.Iterator[FileDocument]:
         """Locks a document, after waiting for ``within`` seconds at most."""
-        with self._converted_errors():
-            if not self._create():
+        with self._converted_errors(), contextlib.ExitStack() as stack:
+            if not self._is_created and not self._create():
                 yield FileDocument(None)
                 return
-            with self._folder.locked(f"{name}.json", timeout=within) as file:
-                yield FileDocument(file)
+            try:
+                file = stack.enter_context(self._folder.locked(f"{name}.json", timeout=within))
+            except FileNotFoundError:
+                # Somebody has deleted the folder since.
+                if not self._create():
+                    yield FileDocument(None)
+                    return
+                file = stack.enter_context(self._folder.locked(f"{name}.json", timeout=within))
+            yield FileDocument(file)
 
     def lines(self) -> list[StoredLine]:
         """Returns all lines of the journal, oldest first. Raises DamageError."""
@@ -80,7 +89,7 @@ class FolderStore:
         old = self._read(OLD_JOURNAL)
         return [] if old is None else self._take_over(old)
 
-    def append(self, operation: str, step: int, text: str, *, reconnect: bool = False) -> None:
+    def append(self, operation: str, step: int, text: str, *, earlier: t.Sequence[str] | None = None) -> None:
         """Adds a line, and syncs it to the disk."""
         with self._converted_errors():
             self._folder.create()
@@ -132,6 +141,10 @@ class FolderStore:
         """Returns nothing: on one machine the record is a file."""
         return []
 
+    def now(self) -> float:
+        """Returns Unix time."""
+        return time.time()
+
     def process_id(self) -> str:
         """Returns the host and the number of this process."""
         return f"{platform.node()}:{os.getpid()}"
@@ -148,7 +161,8 @@ class FolderStore:
         """Creates the folder if that is allowed. Returns False if there is none."""
         if self._may_create:
             self._folder.create()
-        return self._folder.path.exists()
+        self._is_created = self._folder.path.exists()
+        return self._is_created
 
     def _read(self, name: str) -> bytes | None:
         """Returns the content of a file; None if it is missing."""

@@ -107,7 +107,7 @@ class Journal:
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
-    def __init__(self, store: Store, now: t.Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, store: Store, now: t.Callable[[], datetime] | None = None) -> None:
         self._store = store
         self._now = now
         self._lock = threading.RLock()
@@ -115,6 +115,10 @@ class Journal:
         """What was read last, and the entries of this run."""
         self._tails: dict[str, Tail] | None = None
         self._intended: set[OperationKey] = set()
+
+    def now(self) -> datetime:
+        """Returns the time that a step written now has."""
+        return self._now() if self._now else datetime.fromtimestamp(self._store.now(), UTC)
 
     def read_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
@@ -170,7 +174,7 @@ class Journal:
                 self.read_entries()
             tails = t.cast("dict[str, Tail]", self._tails)
             tail = tails.get(operation.digest, START)
-            entry = {"at": format_iso(self._now()), **operation.as_dict(), "event": event.value, **notes}
+            entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **notes}
             line = build_line(entry, tail.step + 1, tail.checksum)
             try:
                 self._append(operation, event, line)
@@ -191,7 +195,8 @@ class Journal:
             # A request that was not recorded is not sent. Its outcome is worth a second attempt.
             if event is OperationEvent.INTENDED:
                 raise
-            self._store.append(operation.digest, line["step"], text, reconnect=True)
+            earlier = [json.dumps(entry) for entry in self._entries if identify(entry).digest == operation.digest]
+            self._store.append(operation.digest, line["step"], text, earlier=earlier)
 
     @contextlib.contextmanager
     def lock(self, operation: OperationKey) -> t.Iterator[bool]:

@@ -31,9 +31,11 @@ ON CONFLICT (name) DO UPDATE SET content = own.content
 RETURNING content, extract(epoch FROM clock_timestamp())::float8
 """
 WRITE_DOCUMENT = "UPDATE clawhosters.budgets SET content = %(content)s WHERE name = %(name)s; COMMIT"
+READ_VERSION = "SELECT version, extract(epoch FROM clock_timestamp())::float8 FROM clawhosters.version"
 READ_JOURNAL = "SELECT id, operation, step, line FROM clawhosters.journal ORDER BY id"
 APPEND = """
-INSERT INTO clawhosters.journal (operation, step, line) VALUES (%(operation)s, %(step)s, %(line)s)
+INSERT INTO clawhosters.journal (operation, step, line) SELECT %(operation)s, %(step)s, %(line)s
+WHERE %(step)s = 1 OR EXISTS (SELECT FROM clawhosters.journal WHERE operation = %(operation)s AND step = %(step)s - 1)
 ON CONFLICT (operation, step) DO NOTHING RETURNING id
 """
 READ_STEP = "SELECT line FROM clawhosters.journal WHERE operation = %(operation)s AND step = %(step)s"
@@ -122,6 +124,8 @@ class PostgresStore:
         self._holds: dict[str, int] = {}
         """The operations that are held, and the server's process that holds each."""
         self._failure: tuple[float, StoreError] | None = None
+        self._clock_offset = 0.0
+        """Seconds by which the database's clock is ahead of this machine's."""
 
     @contextlib.contextmanager
     def locked_document(self, name: str, *, within: float) -> t.Iterator[RowDocument]:
@@ -151,17 +155,23 @@ class PostgresStore:
             for number, operation, step, text in self._execute(READ_JOURNAL)
         ]
 
-    def append(self, operation: str, step: int, text: str, *, reconnect: bool = False) -> None:
+    def append(self, operation: str, step: int, text: str, *, earlier: t.Sequence[str] | None = None) -> None:
         """Adds a row, and returns when the server has committed it."""
-        if not reconnect and not self._still_holds(operation):
-            raise UnreachableError("the connection was lost")
-        row = {"operation": operation, "step": step, "line": text}
-        if self._execute(APPEND, row, is_durable=True):
+        if earlier is None:
+            if not self._still_holds(operation):
+                raise UnreachableError("the connection was lost")
+            if not self._append(operation, step, text):
+                raise ConflictError
             return
-        # A first attempt may have been committed, although its answer was lost.
-        if reconnect and self._execute(READ_STEP, row) == [(text,)]:
-            return
-        raise ConflictError
+        # Rows may be there: also this one, if it was committed and the answer was lost.
+        for number, line in enumerate([*earlier, text], start=1):
+            is_there = not self._append(operation, number, line)
+            if is_there and self._execute(READ_STEP, {"operation": operation, "step": number}) != [(line,)]:
+                raise ConflictError
+
+    def _append(self, operation: str, step: int, text: str) -> bool:
+        """Adds a row. Returns False if the step is there, or the one before it is not."""
+        return bool(self._execute(APPEND, {"operation": operation, "step": step, "line": text}, is_durable=True))
 
     @contextlib.contextmanager
     def hold(self, operation: str) -> t.Iterator[Holder | None]:
@@ -208,6 +218,10 @@ class PostgresStore:
         rows = self._execute(PUT_RUN, {"incident": incident, "run": run, "content": content})
         return [row[0] for row in rows]
 
+    def now(self) -> float:
+        """Returns Unix time by the database's clock, as of the last connection."""
+        return time.time() + self._clock_offset
+
     def process_id(self) -> str:
         """Returns a name that no process of another machine has, even if the hosts have one name."""
         return f"{platform.node()}:{os.getpid()}:{self._token}"
@@ -239,7 +253,8 @@ class PostgresStore:
         if self._failure and time.monotonic() - self._failure[0] < FAILURE_TTL:
             raise self._failure[1]
         try:
-            ((version,),) = self._session.execute("SELECT version FROM clawhosters.version")
+            ((version, now),) = self._session.execute(READ_VERSION)
+            self._clock_offset = now - time.time()
             if version != VERSION:
                 age = "newer" if version > VERSION else "older"
                 reason = f"the schema in state_database is {age} than this collection"

@@ -118,11 +118,15 @@ class Store(t.Protocol):
     def lines(self) -> list[StoredLine]:
         """Returns all lines of the journal, oldest first; none if there is no journal. Raises DamageError."""
 
-    def append(self, operation: str, step: int, text: str, *, reconnect: bool = False) -> None:
+    def now(self) -> float:
+        """Returns Unix time by the store's clock, on which all its users agree."""
+
+    def append(self, operation: str, step: int, text: str, *, earlier: t.Sequence[str] | None = None) -> None:
         """Adds a line, which is durable when this returns. ``operation`` is a digest, ``step`` counts from 1.
 
         Raises ConflictError if the operation has this step. A store that has lost its connection, and with it the hold
-        of an operation, connects again only with ``reconnect``.
+        of an operation, connects again only with ``earlier``: the lines of all steps before this one, since a failover
+        may have lost them.
         """
 
     def hold(self, operation: str) -> t.ContextManager[Holder | None]:

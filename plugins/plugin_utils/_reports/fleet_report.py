@@ -32,7 +32,7 @@ SPEC = ArgumentSpec(
         "backup_max_age": {"type": "str", "required": True},
         "title": {"type": "str", "required": True},
     }
-).merge(API)
+).merge(API.with_default("priority", "low"))
 
 T = t.TypeVar("T")
 

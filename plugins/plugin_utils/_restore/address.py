@@ -11,7 +11,7 @@ import time
 import typing as t
 
 from ...module_utils._errors import ClawHostersError, one_line
-from ...module_utils._http.transport import BearerAuth, PlainSession
+from ...module_utils._http.transport import BearerAuth, PlainSession, require_library
 from ...module_utils._http.watchdog import RequestWatchdog, WatchedAdapter
 
 try:
@@ -47,7 +47,9 @@ def parse_address(subdomain: object) -> str:
 def check_address(
     url: str, statuses: t.Collection[int], ca_path: str | None = None, sleep: t.Callable[[float], None] = time.sleep
 ) -> int:
-    """Returns the status of the response, one of ``statuses``. Tries a few times. Raises AddressError."""
+    """Returns the status of the response, one of ``statuses``. Tries a few times. Raises AddressError, and
+    ClawHostersError if ``requests`` is missing."""
+    require_library()
     for attempt in range(1, ATTEMPTS + 1):
         try:
             status = _fetch_status(url, ca_path)

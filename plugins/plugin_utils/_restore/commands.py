@@ -21,6 +21,7 @@ DEFAULTS: Data = {
     "restore_backup": "latest",
     "restore_before": "",
     "restore_max_age": "",
+    "restore_priority": "",
     "restore_report_dir": "clawhosters-restore",
     "restore_wait_timeout": 900,
     "restore_healthy_timeout": 600,
@@ -28,6 +29,8 @@ DEFAULTS: Data = {
     "restore_http_path": "/",
     "restore_http_statuses": [200, 401],
     "restore_force": False,
+    "restore_serial": [1],
+    "restore_max_failures": 0,
 }
 """Defaults of the role. A command leaves out variables that have these values."""
 
@@ -35,7 +38,9 @@ ADVICE = {
     "service_down": "When the service is up again, run the same command again:",
     "bad_key": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
     "not_confirmed": "To continue, type the answer at the prompt, or set restore_confirm to it:",
+    "no_terminal": "To continue, run the same command again, with restore_confirm set to the answer:",
     "not_planned": "Fix the cause, then run the same command again:",
+    "not_begun": "When the failures are dealt with, go on with the rest:",
     "interrupted": "Run the same command again. It restores nothing twice:",
     "unfinished": "Run the same command again. It restores nothing twice:",
     "no_instance": "Correct the name (it must match exactly) or the id, and check the plan first:",
@@ -114,6 +119,15 @@ def select_instance(plan: RestorePlan) -> Data:
     if plan.instance and not is_plain:
         return {"restore_instance_ids": [plan.instance["id"]]}
     return {"restore_instances": [plan.name]}
+
+
+def select_targets(plans: list[RestorePlan]) -> Data:
+    """Returns the variable that names the instances of one plan or more."""
+    if len(plans) == 1:
+        return select_instance(plans[0])
+    if all(plan.given_id is None for plan in plans):
+        return {"restore_instances": [plan.name for plan in plans]}
+    return {"restore_instance_ids": [plan.given_id for plan in plans]}
 
 
 def format_command(target: Data, settings: Data, advice: Advice | None = None) -> str:

@@ -35,14 +35,17 @@ class Confirmation(t.NamedTuple):
 
 
 def build_confirmation(
-    instance: Resource, instances: t.Iterable[Resource], *, is_only_one: bool = True
+    instance: Resource, instances: t.Iterable[Resource], *, is_only_one: bool = True, is_whole: bool = True
 ) -> Confirmation:
-    """Returns the answer that identifies ``instance`` among all ``instances``.
+    """Returns the answer that identifies ``instance`` among ``instances``.
 
-    With ``is_only_one=False`` it is part of a comma-separated answer, so it can't hold a comma.
+    With ``is_only_one=False`` it is part of a comma-separated answer, so it can't hold a comma. With ``is_whole=False``
+    the account may have other instances, so that only a name which can't be misread for another one confirms.
     """
     name = "" if instance.get("name") is None else str(instance["name"])
     id_reason = _find_id_reason(name, str(instance["id"]), instances, is_only_one=is_only_one)
+    if not (id_reason or is_whole or _is_plain(name)):
+        id_reason = "Its name has unusual characters, and not all names of the account were read"
     return Confirmation(str(instance["id"]) if id_reason else name.strip(), id_reason)
 
 
@@ -59,6 +62,15 @@ def _find_id_reason(name: str, own_id: str, instances: t.Iterable[Resource], *, 
         if _are_confusable(name, str(other["id"])):
             return "Its name looks like the id of another instance"
     return ""
+
+
+def _is_plain(name: str) -> bool:
+    """Returns True if the name, typed exactly, can't be taken for a name that looks alike.
+
+    It is printable ASCII without white space that hides, and no number, which could be an id.
+    """
+    is_ascii = name.isascii() and name.isprintable() and name == " ".join(name.split())
+    return is_ascii and any(letter.isalpha() and letter not in "IlO" for letter in name)
 
 
 def _is_typable(name: str) -> bool:
@@ -113,8 +125,11 @@ def expected_answer(plans: list[RestorePlan]) -> str:
     return ",".join(plan.answer for plan in plans if plan.sends)
 
 
-def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
-    """Returns the question that asks for ``expected_answer``. It repeats the plan: one of ``rows`` for each plan."""
+def format_prompt(plans: list[RestorePlan], rows: list[list[str]], summary: str = "") -> str:
+    """Returns the question that asks for ``expected_answer``. It repeats the plan: one of ``rows`` for each plan.
+
+    ``summary`` is a line about the batches.
+    """
     widths = measure_columns(row for row in [_HEADER, *rows] if len(row) == len(_HEADER))
     (widths[0],) = measure_columns(row[:1] for row in [_HEADER, *rows])
     lines = [format_row(_HEADER, widths)]
@@ -122,7 +137,7 @@ def format_prompt(plans: list[RestorePlan], rows: list[list[str]]) -> str:
         # A cell for all columns but the first has the rest of the line.
         line = format_row(row, widths) if len(row) == len(_HEADER) else fit(row[0], widths[0]) + GAP + row[1]
         lines += [line, *(f"    {note}" for note in _select_notes(plan))]
-    return "\n".join([*lines, "", *format_question(plans)])
+    return "\n".join([*lines, "", *filter(None, [summary]), *format_question(plans)])
 
 
 def _select_notes(plan: RestorePlan) -> list[str]:
@@ -135,10 +150,11 @@ def _select_notes(plan: RestorePlan) -> list[str]:
 def format_question(plans: list[RestorePlan]) -> list[str]:
     """Returns the lines that say what to type."""
     needs_id = any(plan.id_reason for plan in plans if plan.sends)
+    backups = "this backup" if sum(plan.sends for plan in plans) == 1 else "these backups"
     hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
     return [
         "An empty answer or Ctrl-C sends nothing.",
-        f"To overwrite with these backups, type exactly: {expected_answer(plans)}{hint}",
+        f"To overwrite with {backups}, type exactly: {expected_answer(plans)}{hint}",
     ]
 
 

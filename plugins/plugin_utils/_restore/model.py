@@ -69,6 +69,8 @@ class RestorePlan:
     """The text that confirms this restore."""
     id_reason: str = ""
     """Why that is the id; empty if it is the name."""
+    batch: int | None = None
+    """Number of the batch, from 1, once it has begun; None if there is one batch."""
 
     @property
     def ready(self) -> bool:
@@ -126,6 +128,10 @@ class Verdict:
     state: str
     advice: str = ""
     command: str = ""
+    batch: int | None = None
+    """Number of the batch, from 1; None without one."""
+    timeline: list[Data] = field(default_factory=list)
+    """The steps of the instance in this run: ``title``, ``at`` and ``ok`` of each."""
 
 
 @dataclass
@@ -139,6 +145,10 @@ class Run:
     check: bool
     steps: list[Step] = field(default_factory=list)
     plans: list[RestorePlan] = field(default_factory=list)
+    list_pages: int | None = None
+    """Requests that the list of all instances takes, if known."""
+    stopped: str = ""
+    """Why not all batches began; empty if they did, or none ended yet."""
 
     @classmethod
     def from_dict(cls, data: Data) -> Run:
@@ -159,8 +169,10 @@ class Run:
         return str(self.settings["restore_incident"])
 
     def add_step(self, step: str, title: str, now: datetime, *, instance: str | None = None, **fields: t.Any) -> Step:
-        """Adds a step that ends now. It began when the previous one ended."""
-        began = self.steps[-1].ended_at if self.steps else self.began_at
+        """Adds a step that ends now. It began when the previous one ended: of the instance, or of the whole run."""
+        earlier = (one for one in reversed(self.steps) if one.instance in (None, instance))
+        previous = next(earlier if instance else reversed(self.steps), None)
+        began = previous.ended_at if previous else self.began_at
         seconds = max((now - (parse_time(began) or now)).total_seconds(), 0.0)
         added = Step(step, title, instance, began, format_iso(now), round(seconds, 1), **fields)
         self.steps.append(added)

@@ -17,6 +17,7 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._model.restore import RESTORABLE
 from ...module_utils._service.restore_history import EarlierRestore, RestoreHistory
 from ...module_utils._state.journal import OperationEvent, OperationState
+from ...module_utils._state.store import Holder
 from ...module_utils._times import format_duration, parse_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
 from .confirmation import build_confirmation
@@ -104,19 +105,27 @@ def _choose_backup(candidate: Candidate, backups: list[Resource], before: dateti
 
 
 def build_plans(
-    candidates: list[Candidate], history: RestoreHistory, settings: Data, instances: list[Resource], now: datetime
+    candidates: list[Candidate],
+    history: RestoreHistory,
+    settings: Data,
+    instances: list[Resource],
+    now: datetime,
+    *,
+    is_whole: bool = True,
 ) -> list[RestorePlan]:
     """Returns a plan for each candidate.
 
-    ``instances`` are all of the account: a name that could be taken for another's does not confirm a restore. Raises
-    SettingsError if ``restore_max_age`` is not a duration.
+    ``instances`` are those of the account, all of them if ``is_whole``: a name that could be taken for another's does
+    not confirm a restore. Raises SettingsError if ``restore_max_age`` is not a duration.
     """
     max_age = parse_duration("restore_max_age", str(settings.get("restore_max_age") or "").strip() or None)
     plans = []
     for candidate in candidates:
         plan = _build_plan(candidate, history, max_age, now, force=bool(settings.get("restore_force")))
         if plan.instance:
-            plan.answer, plan.id_reason = build_confirmation(plan.instance, instances, is_only_one=len(candidates) == 1)
+            plan.answer, plan.id_reason = build_confirmation(
+                plan.instance, instances, is_only_one=len(candidates) == 1, is_whole=is_whole
+            )
         else:
             plan.answer = one_line(plan.name)
         plans.append(plan)
@@ -129,6 +138,7 @@ def _build_plan(
     """Returns the plan without its confirmation."""
     instance = candidate.instance
     own = history.find_own(instance["id"]) if instance else None
+    holder = history.find_holder(instance["id"]) if instance else None
     others = history.find_others(instance["id"], now - RECENT) if instance else []
     is_continued = own is not None and not force
     backup = _find_recorded(own, candidate) if own is not None and is_continued else candidate.backup
@@ -137,7 +147,7 @@ def _build_plan(
     name = candidate.name if candidate.name is not None else (instance or {}).get("name")
     outcome = None
     if own is not None and instance is not None and is_continued:
-        outcome, kind, message = _continue_earlier(own, instance, now)
+        outcome, kind, message = _continue_earlier(own, instance, now, is_held=holder is not None)
     else:
         kind, message = _find_obstacle(candidate, backup, max_age, age, now, others, force=force)
         outcome = None if kind else "planned"
@@ -156,7 +166,12 @@ def _build_plan(
         message=message,
         ids=candidate.ids,
         older_backup=_find_older(candidate.backups, backup),
-        notes=_build_notes(candidate, own, others, backup, now, is_continued=is_continued) if not kind else [],
+        notes=[
+            *_build_holder_note(holder, now),
+            *_build_notes(candidate, own, others, backup, now, is_continued=is_continued),
+        ]
+        if not kind
+        else [],
     )
 
 
@@ -167,15 +182,18 @@ def _find_recorded(own: OperationState, candidate: Candidate) -> Resource:
     return next(named, {"id": backup_id, "created_at": own.notes.get("taken_at")})
 
 
-def _continue_earlier(own: OperationState, instance: Resource, now: datetime) -> tuple[str, str, str]:
-    """Returns the outcome of an earlier run of the incident, and the obstacle that follows from it, if any."""
+def _continue_earlier(own: OperationState, instance: Resource, now: datetime, *, is_held: bool) -> tuple[str, str, str]:
+    """Returns the outcome of an earlier run of the incident, and the obstacle that follows from it, if any.
+
+    ``is_held``: that run still works on it, so its outcome is not known yet, and this run waits for it.
+    """
     sent = format_moment(own.sent_at, now)
     status = format_value(instance.get("status"), 40)
     if own.event is OperationEvent.COMPLETED:
         return "completed", "", ""
     if own.event is OperationEvent.FAILED:
         return "failed", "failed", f"The restore sent at {sent} failed. The instance is {status} now"
-    if own.event is OperationEvent.ACCEPTED or is_busy(instance):
+    if own.event is OperationEvent.ACCEPTED or is_busy(instance) or is_held:
         return "in_flight", "", ""
     reason = "its response was lost" if own.event is OperationEvent.UNCLEAR else "the run ended there"
     message = f"A restore was to be sent at {sent}, and {reason}. The instance is {status} now"
@@ -221,6 +239,10 @@ def _find_older(backups: list[Resource], backup: Resource | None) -> Data | None
         return None
     older = next((one for one in backups if is_before(one, taken)), None)
     return {"id": older["id"], "taken_at": (taken_at(older) or taken).isoformat()} if older else None
+
+
+def _build_holder_note(holder: Holder | None, now: datetime) -> list[str]:
+    return [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
 
 
 def _build_notes(

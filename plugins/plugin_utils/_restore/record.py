@@ -13,8 +13,8 @@ from ...module_utils._errors import format_count
 from ...module_utils._model.resource import as_objects
 from .model import Data
 
-_BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed")
-"""Kinds of failures that end a run before anything is sent."""
+_BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed", "no_terminal", "not_begun")
+"""Kinds of failures before anything is sent."""
 
 
 def parse_record(content: bytes, incident: str) -> list[Data] | None:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
-from ...module_utils._errors import format_count
+from ...module_utils._errors import format_count, format_list
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore_history import OUTCOMES, RestoreHistory
 from ...module_utils._state.journal import OperationState
-from ...module_utils._times import format_iso
+from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
-from .commands import ADVICE, build_advice, format_command, select_instance
+from .commands import ADVICE, Advice, build_advice, format_command, select_targets
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .plan import find_instances, format_moment, format_sent_and_completed, plan_lines
 
@@ -25,12 +25,28 @@ TITLES = {
     "key": "Check the API key",
     "plan": "Plan the restore",
     "confirm": "Confirm the restore",
+    "send": "Begin the restore",
+    "accepted": "Send the restore",
     "restore": "Restore the backup",
-    "healthy": "Start the instance and wait until it is healthy",
+    "start": "Start the instance",
+    "healthy": "Wait until the instance is healthy",
     "http": "Check the address",
     "run": "Run the runbook",
 }
 """Title of each step."""
+
+_MARKS = {
+    "send": "sending",
+    "accepted": "accepted",
+    "restore": "restored",
+    "start": "stopped",
+    "healthy": "healthy",
+    "http": "address checked",
+}
+"""What the timeline of an instance says at the end of each step."""
+
+LISTED = 5
+"""Instances that a line names."""
 
 _UNFINISHED = "the run was interrupted or is still in progress"
 """The record is written during the run, in case it is interrupted."""
@@ -43,6 +59,7 @@ _RUN_FAILURES = {
     "service_down": "The service is down",
     "bad_key": "The API key is not accepted",
     "not_confirmed": "Not confirmed",
+    "no_terminal": "Not confirmed",
     "not_planned": "Planning failed",
     "interrupted": "The runbook was interrupted",
 }
@@ -67,6 +84,8 @@ _FAILURE_TEXTS = {
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
 
+UNCONFIRMED = ("not_confirmed", "no_terminal")
+
 UNSEEN = ("out_of_sight", "key_lost", "health_unseen", "key_lost_restored")
 """Failures after which the status of the instance is not known. Their message says when it was last seen."""
 
@@ -88,6 +107,7 @@ def build_report(
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
     verdicts = [_build_verdict(plan, run, failure, now) for plan in run.plans]
+    _set_commands(verdicts, run)
     if failure and not verdicts:
         index = InstanceIndex(instances)
         verdicts = [_build_unplanned_verdict(failure, target, index, history, now) for target in run.targets]
@@ -117,10 +137,11 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
     total = format_count(len(verdicts), "instance")
     if run.check and run.plans:
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
-    if any(verdict.kind == "not_confirmed" for verdict in failed):
+    if any(verdict.kind in UNCONFIRMED for verdict in failed):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if failed:
-        return f"{len(verdicts) - len(failed)} of {total} restored"
+        unbegun = sum(verdict.kind == "not_begun" for verdict in failed)
+        return f"{len(verdicts) - len(failed)} of {total} restored" + (f", {unbegun} not begun" if unbegun else "")
     before = sum(verdict.tag == _RESTORED_BEFORE for verdict in verdicts)
     if before and before == len(verdicts):
         return f"{total} already restored; this run sent no restore"
@@ -133,10 +154,21 @@ def _format_failures(failed: list[Verdict]) -> list[str]:
     for command in dict.fromkeys(verdict.command for verdict in failed):
         same = [verdict for verdict in failed if verdict.command == command]
         for state in dict.fromkeys(verdict.state for verdict in same):
-            labels = ", ".join(verdict.label for verdict in same if verdict.state == state)
+            labels = format_list((verdict.label for verdict in same if verdict.state == state), LISTED)
             lines.append(f"{labels}: {state}")
         lines += [same[0].advice, command, ""]
     return lines[:-1]
+
+
+def format_done(instances: list[Data]) -> list[str]:
+    """Returns a line for each instance that was restored; of many, one line for each result."""
+    if len(instances) <= LISTED:
+        return [f"{one['label']}: {one['state']}" for one in instances]
+    lines = []
+    for state in dict.fromkeys(one["state"] for one in instances):
+        labels = [one["label"] for one in instances if one["state"] == state]
+        lines.append(f"{format_list(labels, LISTED)}: {state}")
+    return lines
 
 
 def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
@@ -154,21 +186,42 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
         outcome="ok",
         tag=_PLANNED,
         state=plan_lines(plan, now)[0],
+        batch=plan.batch,
+        timeline=_build_timeline(own),
     )
     if not kind:
         if restored := next((step for step in own if step.step == "restore"), None):
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
     seen = next((step.found for step in reversed(own) if step.found), None)
-    status = None if kind in (*UNSEEN, "not_confirmed") else seen or (plan.instance or {}).get("status")
-    advice = build_advice(kind, plan, run.settings)
+    is_unseen = kind in (*UNSEEN, *UNCONFIRMED, "not_begun")
+    status = None if is_unseen else seen or (plan.instance or {}).get("status")
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
     unsent = _format_unsent(plan.outcome, plan.sent_at, plan.completed_at, now)
     verdict.state = _format_failure(kind, unsent, message, status)
-    verdict.advice = advice.text
-    verdict.command = format_command(select_instance(plan), run.settings, advice)
     return verdict
+
+
+def _build_timeline(own: list[Step]) -> list[Data]:
+    return [
+        {"title": _MARKS[step.step] if step.ok else "failed", "at": step.ended_at, "ok": step.ok}
+        for step in own
+        if step.step in _MARKS
+    ]
+
+
+def _set_commands(verdicts: list[Verdict], run: Run) -> None:
+    """Sets the advice and the command of each failure. Those with the same advice share one command."""
+    groups: dict[str, tuple[Advice, list[tuple[RestorePlan, Verdict]]]] = {}
+    for plan, verdict in zip(run.plans, verdicts, strict=True):
+        if verdict.outcome != "ok":
+            advice = build_advice(verdict.kind, plan, run.settings)
+            groups.setdefault(repr(advice), (advice, []))[1].append((plan, verdict))
+    for advice, members in groups.values():
+        command = format_command(select_targets([plan for plan, _verdict in members]), run.settings, advice)
+        for _plan, verdict in members:
+            verdict.advice, verdict.command = advice.text, command
 
 
 def _find_failure(
@@ -184,12 +237,24 @@ def _find_failure(
         return "", None, ""
     if run_failure:
         return run_failure.kind, run_failure.step, run_failure.message
-    return ("", None, "") if run.check else ("unfinished", "run", _format_unfinished(plan))
+    if run.stopped:
+        return "not_begun", None, run.stopped
+    return ("", None, "") if run.check else ("unfinished", "run", _format_unfinished(plan, own))
 
 
-def _format_unfinished(plan: RestorePlan) -> str:
+def _format_unfinished(plan: RestorePlan, own: list[Step]) -> str:
     """Returns what this run knows of a restore that it did not see complete."""
     backup_id = (plan.backup or {}).get("id")
+    ended = {step.step: format_time_of_day(datetime.fromisoformat(step.ended_at)) for step in own}
+    if "restore" in ended:
+        return f"Backup {backup_id} was restored at {ended['restore']}; this run did not yet check the instance"
+    if "send" in ended and "accepted" in ended:
+        return f"The restore of backup {backup_id} was accepted at {ended['accepted']}; its end was not observed"
+    if "send" in ended:
+        return (
+            f"The restore of backup {backup_id} was about to be sent at {ended['send']}; this run did not record "
+            "whether it was"
+        )
     if plan.outcome == "completed":
         when = format_sent_and_completed(plan.sent_at, plan.completed_at)
         return f"Backup {backup_id} was restored by an earlier run{when}; this run did not yet check the instance"
@@ -199,7 +264,9 @@ def _format_unfinished(plan: RestorePlan) -> str:
 
 
 def _select_tag(kind: str) -> str:
-    return _PLANNED if kind == "not_confirmed" else "not finished"
+    if kind == "not_begun":
+        return "not begun"
+    return _PLANNED if kind in UNCONFIRMED else "not finished"
 
 
 def _format_success(restored: Step) -> tuple[str, str]:
@@ -275,6 +342,8 @@ def _format_failure(kind: str, unsent: str, message: str, status: t.Any) -> str:
         first = _RUN_FAILURES[kind]
         text = f"{first}; nothing was sent." if unsent == "Nothing was sent." else f"{first}. {unsent}"
         text = text if kind != "interrupted" else f"{first}."
+    elif kind == "not_begun":
+        return f"Not begun: {message}. {unsent}"
     else:
         text = _FAILURE_TEXTS[kind]
     sentences = [text, f"{message.rstrip('.')}." if message else ""]

@@ -7,16 +7,21 @@
 from __future__ import annotations
 
 import secrets
+import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError, SettingsError
+from ...module_utils._http.settings import parse_priority
+from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
 from .._formatting import slugify
 from .._reports.files import prepare_folder
 from .model import Data, Run
 from .plan import parse_targets
+
+NOTHING_SENT = "Nothing was sent."
 
 
 def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
@@ -29,7 +34,8 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
         if given["restore_backup"] != "latest" and not (given["restore_backup"].isdigit() and len(targets) == 1):
             raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
     except ClawHostersError as error:
-        error.add("Nothing was sent.")
+        if not str(error).endswith(NOTHING_SENT):
+            error.add(NOTHING_SENT)
         raise
     if not check:
         prepare_folder(report_path(given))
@@ -48,13 +54,24 @@ def _parse_settings(given: Data) -> Data:
         name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
     }
     settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
-    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm"):
+    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm", "restore_priority"):
         settings[name] = str(given[name]).strip()
     for name in ("restore_wait_timeout", "restore_healthy_timeout"):
         settings[name] = int(given[name])
         if settings[name] < 0:
             raise SettingsError(f"{name} is {settings[name]}, but must be 0 or more seconds.")
+    settings["restore_max_failures"] = int(given["restore_max_failures"])
+    if settings["restore_max_failures"] < 0:
+        raise SettingsError(f"restore_max_failures is {settings['restore_max_failures']}, but must be 0 or more.")
+    settings["restore_serial"] = _parse_serial(given["restore_serial"])
     settings["restore_http_statuses"] = [int(status) for status in given["restore_http_statuses"]]
+    parse_priority("restore_priority", settings["restore_priority"] or None)
     parse_duration("restore_max_age", settings["restore_max_age"] or None)
     parse_timestamp("restore_before", settings["restore_before"] or None)
     return settings
+
+
+def _parse_serial(value: t.Any) -> list[int | str]:
+    """Returns the sizes of the batches, numbers and percentages, of a list or comma-separated text."""
+    sizes = value.split(",") if isinstance(value, str) else value
+    return [f"{size.number}%" if size.is_percentage else size.number for size in parse_serial("restore_serial", sizes)]

@@ -33,7 +33,7 @@ SPEC = ArgumentSpec(
         "misspelt": {"type": "str", "default": ""},
         "run": {"type": "dict"},
     }
-).merge(API)
+).merge(API.with_default("priority", "high"))
 
 
 def run_step(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:

@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import stat
-import time
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,7 +170,7 @@ class DatabaseCursor:
             except StoreError as error:
                 raise self._build_error(error) from None
             if holder:
-                by = holder.format(time.time())
+                by = holder.format(self._store.now())
                 self._log.info("%s is held by %s. This source waits for its turn.", self._label, by)
             yield holder is None
 

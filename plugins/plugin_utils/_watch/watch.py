@@ -11,6 +11,7 @@ import concurrent.futures
 import contextlib
 import copy
 import logging
+import os
 import threading
 import time
 import typing as t
@@ -26,6 +27,7 @@ from ...module_utils._http.settings import Settings, parse_settings, validate_se
 from ...module_utils._http.transport import require_library
 from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.environment import warn_of_misspelt_variables
 from ...module_utils._progress import Progress
 from ...module_utils._state.open_store import open_store
 from ...module_utils._state.postgres_store import Outage, PostgresStore
@@ -40,7 +42,7 @@ from .state import (
 )
 from .transitions import Transition, find_transitions, take_snapshot
 
-SPEC = API.merge(
+SPEC = API.with_default("priority", "low").merge(
     ArgumentSpec(
         mutually_exclusive=(("state_file", "name"),),
         options={
@@ -101,6 +103,7 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
         raise SettingsError(f"{'Unsupported arguments: ' if unsupported else ''}{reason}.")
     params = validation.validated_parameters
     require_library()
+    warn_of_misspelt_variables(os.environ, warn)
     return Arguments(
         parse_settings(params, warn),
         validate_seconds("interval", params["interval"], above=0.0),

@@ -15,7 +15,7 @@ import yaml
 
 from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source import instances as event_source
 from ansible_collections.clawhosters.cloud.plugins.doc_fragments.api import ModuleDocFragment
-from ansible_collections.clawhosters.cloud.plugins.inventory.instances import SETTINGS
+from ansible_collections.clawhosters.cloud.plugins.inventory.instances import DOCUMENTATION, SETTINGS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, wait_arguments
 from ansible_collections.clawhosters.cloud.plugins.module_utils._version import VERSION
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC as EVENT_SOURCE_SPEC
@@ -136,8 +136,15 @@ def test_an_internal_module_documents_its_options(name):
     if "clawhosters.cloud.wait" in documentation["extends_documentation_fragment"]:
         shared |= wait_arguments(0).options
     options = action.MODULE.SPEC.options
-    assert list(documentation["options"]) == [option for option in options if option not in shared]
+    if options["priority"] == shared["priority"]:
+        assert "priority" not in documentation["options"]
+    assert [option for option in documentation["options"] if option != "priority"] == [
+        option for option in options if option not in shared
+    ]
     for option, documented in documentation["options"].items():
+        if option in shared:
+            assert documented == {"default": options[option]["default"]}
+            continue
         for key in ("type", "default", "required", "choices"):
             assert documented.get(key) == options[option].get(key), f"{option}: {key}"
 
@@ -166,8 +173,19 @@ def test_modules_and_inventory_take_the_same_connection_options():
         assert option["env"] == [{"name": f"CLAWHOSTERS_{name.upper()}"}]
         assert API.options[name]["fallback"][1] == [f"CLAWHOSTERS_{name.upper()}"]
         assert f"E(CLAWHOSTERS_{name.upper()})" in for_modules[name]["description"][-1]
-        for key in ("type", "default"):
+        for key in ("type", "choices"):
             assert option.get(key) == for_modules[name].get(key) == API.options[name].get(key)
+        assert for_modules[name].get("default") == API.options[name].get("default")
+        assert option.get("default") == for_modules[name].get("default")
+    assert yaml.safe_load(DOCUMENTATION)["options"]["priority"] == {"default": "low"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_documents_its_priority(name):
+    own = yaml.safe_load(module(name).DOCUMENTATION).get("options", {})
+    default = "high" if "restore" in name else "normal"
+    assert module(name).SPEC.options["priority"]["default"] == default
+    assert own.get("priority") == ({"default": default} if default != "normal" else None)
 
 
 def test_the_event_source_documents_its_arguments_and_they_are_those_of_modules_and_its_own():
@@ -176,7 +194,7 @@ def test_the_event_source_documents_its_arguments_and_they_are_those_of_modules_
     assert list(documented) == list(EVENT_SOURCE_SPEC.options)
     assert set(documented) - set(API.options) == {"name", "interval", "health_stays_for", "state_file"}
     for name, option in documented.items():
-        for key in ("type", "default"):
+        for key in ("type", "default", "choices"):
             assert option.get(key) == EVENT_SOURCE_SPEC.options[name].get(key)
         if name in for_modules:
             assert option["description"][-1] == for_modules[name]["description"][-1]

@@ -55,7 +55,8 @@ options:
     default: 30.0
   retry_timeout:
     description:
-      - Seconds for one request of a poll, including retries after rate limits and transient errors.
+      - Seconds for one request of a poll, including retries after rate limits and transient errors, but not what it
+        waits behind requests of a higher priority.
       - If not set, the environment variable E(CLAWHOSTERS_RETRY_TIMEOUT) is used.
     type: float
     default: 180.0
@@ -85,6 +86,14 @@ options:
       - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
     type: bool
     default: false
+  priority:
+    description:
+      - Whose requests are sent first when several wait for the rate limit of the key. V(high) goes first, and V(low)
+        last, but at least one V(low) request is sent in each window.
+      - If not set, the environment variable E(CLAWHOSTERS_PRIORITY) is used.
+    type: str
+    choices: [low, normal, high]
+    default: low
   name:
     description:
       - With O(state_database), the name under which the database keeps the state of the source, instead of

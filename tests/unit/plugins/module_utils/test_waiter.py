@@ -105,16 +105,17 @@ def test_a_service_without_an_answer_is_polled_again_and_the_lines_say_so():
     lines = [line.removesuffix(" of at most 100 s") for line in clock.lines]
     assert lines == [
         "web-bot: deploying, 10 s",
-        "web-bot: no answer for 10 s (connection refused); last seen deploying, 20 s",
-        "web-bot: no answer for 20 s (connection refused); last seen deploying, 30 s",
-        "web-bot: no answer for 30 s (connection refused); last seen deploying, 40 s",
-        "web-bot: no answer for 40 s (connection refused); last seen deploying, 50 s",
+        "web-bot: no answer for 10 s (connection refused);\n  last seen deploying, 20 s",
+        "web-bot: no answer for 20 s (connection refused);\n  last seen deploying, 30 s",
+        "web-bot: no answer for 30 s (connection refused);\n  last seen deploying, 40 s",
+        "web-bot: no answer for 40 s (connection refused);\n  last seen deploying, 50 s",
         "web-bot: deploying, 60 s",
         "web-bot: deploying, 70 s",
         "web-bot: deploying, 80 s",
-        "web-bot: no answer for 24 s (503 maintenance); last seen deploying, 90 s",
-        "web-bot: no answer for 34 s (503 maintenance); last seen deploying, 100 s",
+        "web-bot: no answer for 24 s (503 maintenance);\n  last seen deploying, 90 s",
+        "web-bot: no answer for 34 s (503 maintenance);\n  last seen deploying, 100 s",
     ]
+    assert all(len(part) <= 80 for line in clock.lines for part in line.splitlines())
     last_seen = timeout.value.last_seen
     assert str(timeout.value) == (
         "web-bot: no answer for 34 s (503 maintenance); last seen deploying at "

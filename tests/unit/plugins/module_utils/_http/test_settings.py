@@ -152,6 +152,13 @@ def test_numbers_that_make_no_sense_are_refused_by_name(name, value):
         settings(api_key=KEY, **{name: value})
 
 
+def test_a_priority_is_one_of_three_words():
+    assert [settings(api_key=KEY, priority=word).priority for word in ("low", "normal", "high", None)] == [2, 1, 0, 1]
+    for word in ("urgent", "High", ""):
+        with pytest.raises(SettingsError, match=f"priority is '{word}', but must be low, normal or high"):
+            settings(api_key=KEY, priority=word)
+
+
 def test_no_retries_at_all_are_allowed():
     assert settings(api_key=KEY, retry_timeout=0).retry_timeout == 0
 

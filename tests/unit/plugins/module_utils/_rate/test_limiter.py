@@ -2,16 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Simulates workers in virtual time, against services with several kinds of rate limit windows."""
+"""The rate limiter alone, and with simulated workers against services with several kinds of rate limit windows."""
 
 from __future__ import annotations
 
 import copy
-import heapq
 import json
 import math
 import typing as t
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
@@ -19,95 +17,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import Window
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import MAX_SLEEP, RateLimiter
-
-EPOCH = 1_800_000_000.4
-
-
-@dataclass
-class Service:
-    """Counts requests in windows of ``length`` seconds."""
-
-    limit: int = 30
-    length: float = 3.0
-    kind: str = "from the first request"
-    told: str = "exactly"
-    on_429: int = 0
-    times: list[float] = field(default_factory=list)
-
-    def answer(self, now: float) -> tuple[bool, Window | None]:
-        """Returns if the request is accepted, and the window in the headers of its response."""
-        if self.kind == "sliding":
-            self.times = [at for at in self.times if at > now - self.length]
-        elif self.kind == "by the clock":
-            self.times = [at for at in self.times if at // self.length == now // self.length]
-        elif self.times and now >= self.times[0] + self.length:
-            self.times = []
-        passes = len(self.times) < self.limit
-        if passes:
-            self.times.append(now)
-        else:
-            self.on_429 += 1
-        begun = now // self.length * self.length if self.kind == "by the clock" else self.times[0]
-        end = begun + self.length
-        resets_at = {"rounded up": math.ceil(end), "cut": math.floor(end), "exactly": end}.get(self.told, now - 30)
-        if resets_at <= now:
-            return passes, None
-        return passes, Window(self.limit - len(self.times), resets_at, self.limit)
-
-
-@dataclass
-class Play:
-    """Workers that each send some requests, as fast as their limiter allows. Several may share one."""
-
-    service: Service
-    latency: float = 0.01
-    now: float = EPOCH
-    done: int = 0
-    _events: list[tuple[float, int, t.Callable[[], None]]] = field(default_factory=list)
-    _numbers: int = 0
-
-    def worker(self, name: str, limiter: RateLimiter, requests: int, dies_after: int | None = None) -> None:
-        """Adds a worker that sends ``requests``. It may die with one in flight."""
-        self._at(self.now, lambda: self._ask(name, limiter, requests, dies_after))
-
-    def run(self) -> float:
-        """Runs all workers and returns the seconds that they took."""
-        while self._events:
-            self.now, _number, event = heapq.heappop(self._events)
-            event()
-        return self.now - EPOCH
-
-    def _at(self, moment: float, event: t.Callable[[], None]) -> None:
-        self._numbers += 1
-        heapq.heappush(self._events, (moment, self._numbers, event))
-
-    def _ask(self, name: str, limiter: RateLimiter, left: int, dies_after: int | None) -> None:
-        if not left:
-            return
-        pause = limiter.acquire(f"{name}-{left}", self.now, self.now + 30)
-        assert 0 <= pause <= MAX_SLEEP
-        if pause:
-            self._at(self.now + pause, lambda: self._ask(name, limiter, left, dies_after))
-        else:
-            self._at(self.now + self.latency / 2, lambda: self._arrive(name, limiter, left, dies_after))
-
-    def _arrive(self, name: str, limiter: RateLimiter, left: int, dies_after: int | None) -> None:
-        passes, window = self.service.answer(self.now)
-        if dies_after != 0:
-            self._at(self.now + self.latency / 2, lambda: self._hear(name, limiter, left, dies_after, passes, window))
-
-    def _hear(
-        self, name: str, limiter: RateLimiter, left: int, dies_after: int | None, passes: bool, window: Window | None
-    ) -> None:
-        if passes:
-            limiter.on_response(f"{name}-{left}", self.now, window, is_success=True)
-            self.done += 1
-            self._ask(name, limiter, left - 1, None if dies_after is None else dies_after - 1)
-        else:
-            limiter.on_429(
-                f"{name}-{left}", self.now, None if window is None else max(1.0, window.resets_at - self.now)
-            )
-            self._at(self.now + 1, lambda: self._ask(name, limiter, left, dies_after))
+from support.rate_play import EPOCH, Play, Service
 
 
 @pytest.mark.parametrize("limit", [30, 100])

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
 import time
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RequestOutcome
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RUN_TTL, RequestOutcome
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import Priority, QueuedRequest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from support.sleeper import Sleeper
@@ -29,14 +31,28 @@ def sleeper():
 
 
 @pytest.fixture
-def budget(place, sleeper):
-    return SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now)
+def budgets(place, sleeper):
+    """Returns the budget of a process, by its priority."""
+    return lambda priority: SharedRateBudget(
+        place.open(), URL, "oc_live_0123456789", lambda: sleeper.now, priority=priority
+    )
 
 
-def waited(budget, sleeper, max_wait=100.0):
-    """Returns the seconds until the next request may be sent, and its id."""
+@pytest.fixture
+def budget(budgets):
+    return budgets(Priority.NORMAL)
+
+
+def waited(budget, sleeper, max_wait=100.0, max_total=math.inf, behind=None):
+    """Returns the seconds until the next request may be sent, and its id. Adds what it waits behind to ``behind``."""
     before = sleeper.total
-    request_id = budget.acquire(30.0, max_wait, sleeper.sleep)
+
+    def sleep(seconds, what):
+        if behind is not None:
+            behind.append(what)
+        sleeper.sleep(seconds)
+
+    request_id = budget.acquire(30.0, max_wait, sleep, max_total)
     return sleeper.total - before, request_id
 
 
@@ -107,7 +123,7 @@ def test_one_that_waits_no_more_holds_no_place(sleeper, tmp_path, process, is_de
     report(budget, sleeper, status=200, headers=ONE_LEFT)
     (path,) = (tmp_path / "state").iterdir()
     limiter = json.loads(path.read_text())
-    limiter["queue"] = {f"{platform.node()}:{process}:0": sleeper.now + 5}
+    limiter["queue"] = {f"{platform.node()}:{process}:0": [sleeper.now + 5, Priority.NORMAL, sleeper.now]}
     path.write_text(json.dumps(limiter))
     assert (waited(budget, sleeper, max_wait=10)[0] == 0) is is_dead
 
@@ -121,3 +137,52 @@ def test_machines_with_other_clocks_share_a_budget_by_the_clock_of_the_database(
         monkeypatch.setattr(time, "time", lambda: real() + skew)
         there = SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now + skew)
         assert waited(there, sleeper)[0] == pytest.approx(40, abs=0.9)
+
+
+TEN_LEFT = {**SPENT, "X-RateLimit-Remaining": "10"}
+
+
+def test_a_high_run_keeps_a_tenth_until_some_time_after_its_last_request(budgets, sleeper):
+    high, normal = budgets(Priority.HIGH), budgets(Priority.NORMAL)
+    report(high, sleeper, status=200, headers=TEN_LEFT)
+    behind = []
+    seconds, request_id = waited(normal, sleeper, max_wait=1.0, behind=behind)
+    assert RUN_TTL <= seconds <= RUN_TTL + 5
+    assert set(behind) == {"a run of priority high"}
+    normal.release(request_id, RequestOutcome(sent=False))
+    # It finds the room that was kept for it, and keeps it again.
+    assert waited(high, sleeper)[0] == 0
+    assert waited(normal, sleeper)[0] >= RUN_TTL
+
+
+@pytest.mark.parametrize("max_total", [0.0, 3.0, 7.0])
+def test_who_waits_behind_others_ends_with_its_whole_time(budgets, sleeper, max_total):
+    report(budgets(Priority.HIGH), sleeper, status=200, headers=TEN_LEFT)
+    assert waited(budgets(Priority.NORMAL), sleeper, max_total=max_total)[0] <= max_total
+
+
+@pytest.mark.parametrize(("seconds", "max_wait", "total"), [(100, 5.0, 100), (20, 25.0, 40)])
+def test_what_it_waits_behind_others_does_not_count(budgets, sleeper, seconds, max_wait, total):
+    """Another request queues before it for so long. Then it may still wait ``max_wait`` for the end of the window."""
+    normal = budgets(Priority.NORMAL)
+    report(normal, sleeper, status=200, headers=SPENT)
+    until = sleeper.now + seconds
+
+    def stay_queued(limiter, now):
+        limiter.queue["another:1"] = QueuedRequest(now + 7, Priority.HIGH, now)
+        if now >= until:
+            del limiter.queue["another:1"]
+
+    normal._update(stay_queued)
+    sleeper.before_sleep = lambda: normal._update(stay_queued)
+    behind = []
+    assert total - 1 <= waited(normal, sleeper, max_wait=max_wait, behind=behind)[0] <= total + 7
+    assert "1 request of priority high" in behind
+
+
+@pytest.mark.parametrize(("process", "has_ended"), [(999999999, True), (1, False)])
+def test_a_run_that_has_ended_keeps_nothing(sleeper, tmp_path, process, has_ended):
+    normal = SharedRateBudget(FolderStore(str(tmp_path / "state")), URL, "oc_live_0123456789", lambda: sleeper.now)
+    report(normal, sleeper, status=200, headers=ONE_LEFT)
+    normal._update(lambda limiter, now: limiter.high_runs.update({f"{platform.node()}:{process}": now}))
+    assert (waited(normal, sleeper, max_total=5)[0] == 0) is has_ended

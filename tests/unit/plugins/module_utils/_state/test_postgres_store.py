@@ -44,8 +44,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     PostgresStore,
     lock_key,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import StoreError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import ConflictError, StoreError
 from support.postgres import JOB, PASSWORD, Postgres
+from support.proxy import TcpProxy
 from support.stores import StorePlace, database_place
 
 OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
@@ -181,43 +182,7 @@ def test_a_wrong_password_is_said_without_it(postgres: Postgres) -> None:
     assert not [part for part in ("wr0ng", JOB, "127.0.0.1", str(postgres.port)) if part in str(caught.value)]
 
 
-class Proxy:
-    """Forwards connections to a port, until it is told to hold everything back."""
-
-    def __init__(self, port: int) -> None:
-        self._target = port
-        self._holds = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def hold(self) -> None:
-        self._holds.set()
-
-    def _accept(self) -> None:
-        while True:
-            client = self._greet(self._listener.accept()[0])
-            if client is None:
-                continue
-            server = socket.create_connection(("127.0.0.1", self._target))
-            for source, target in ((client, server), (server, client)):
-                threading.Thread(target=self._forward, args=(source, target), daemon=True).start()
-
-    def _greet(self, client: socket.socket) -> socket.socket | None:
-        return client
-
-    def _forward(self, source: socket.socket, target: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                while self._holds.is_set():
-                    time.sleep(0.05)
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            return
-
-
-class TlsProxy(Proxy):
+class TlsProxy(TcpProxy):
     """Ends TLS in front of a server that has none, as the server of the wheel."""
 
     def __init__(self, port: int, certificate: Path) -> None:
@@ -225,7 +190,7 @@ class TlsProxy(Proxy):
         self._context.load_cert_chain(certificate)
         super().__init__(port)
 
-    def _greet(self, client: socket.socket) -> socket.socket | None:
+    def greet(self, client: socket.socket) -> socket.socket | None:
         request_for_tls = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
         assert client.recv(8) == request_for_tls
         client.sendall(b"S")
@@ -352,18 +317,13 @@ def test_damaged_rows_are_an_error_that_names_one(place: StorePlace, postgres: P
     assert str(caught.value).endswith("Nothing was sent.")
 
 
-def end_sessions(postgres: Postgres) -> None:
-    """Ends all sessions of jobs, as an administrator or a restart does."""
-    postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
-
-
 def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Postgres) -> None:
     """The session ends between the lock and the line; also if another use of the store has connected again."""
     for connects_again in (False, True):
         journal = place.journal()
         with journal.lock(OPERATION):
             assert journal.read_state(OPERATION) is None
-            end_sessions(postgres)
+            postgres.end_sessions()
             if connects_again:
                 with pytest.raises(JournalError):
                     journal.read_entries()
@@ -377,9 +337,49 @@ def test_an_outcome_is_recorded_over_a_new_connection(place: StorePlace, postgre
     journal = place.journal()
     with journal.lock(OPERATION):
         journal.append(OPERATION, OperationEvent.INTENDED)
-        end_sessions(postgres)
+        postgres.end_sessions()
         journal.append(OPERATION, OperationEvent.ACCEPTED)
     assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED
+
+
+def test_lines_that_a_failover_lost_are_written_again(place: StorePlace, postgres: Postgres) -> None:
+    journal = place.journal()
+    with journal.lock(OPERATION):
+        journal.append(OPERATION, OperationEvent.INTENDED)
+        postgres.query("DELETE FROM clawhosters.journal")
+        postgres.end_sessions()
+        journal.append(OPERATION, OperationEvent.ACCEPTED)
+    assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED
+
+
+def test_a_failover_leaves_no_gap_in_the_journal(place: StorePlace, postgres: Postgres) -> None:
+    """After a failover that lost the line of a run, another run has begun anew."""
+    journal = place.journal()
+    with journal.lock(OPERATION):
+        journal.append(OPERATION, OperationEvent.INTENDED, backup_id=1)
+        postgres.query("DELETE FROM clawhosters.journal")
+        postgres.end_sessions()
+        place.journal().append(OPERATION, OperationEvent.INTENDED, backup_id=2)
+        with pytest.raises(JournalError, match="Another run has written to the journal"):
+            journal.append(OPERATION, OperationEvent.COMPLETED)
+    state = place.journal().read_state(OPERATION)
+    assert (state.event, state.notes) == (OperationEvent.INTENDED, {"backup_id": 2})
+    with pytest.raises(ConflictError):
+        place.open().append(OTHER.digest, 2, "a step without the one before it")
+    place.journal().read_entries()
+
+
+def test_times_are_those_of_the_database(
+    place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also those of a machine whose clock is an hour slow."""
+    here = time.time
+    monkeypatch.setattr(time, "time", lambda: here() - 3600)
+    journal = place.journal()
+    journal.append(OPERATION, OperationEvent.INTENDED)
+    assert abs(journal.now().timestamp() - here()) < 600
+    difference = "SELECT extract(epoch FROM written_at - (line::json->>'at')::timestamptz) FROM clawhosters.journal"
+    assert abs(postgres.query(difference)[0][0]) < 600
 
 
 def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, postgres: Postgres) -> None:
@@ -411,9 +411,9 @@ def test_an_answer_that_does_not_come_is_given_up(
     place: StorePlace, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
-    proxy = Proxy(postgres.port)
+    proxy = TcpProxy(postgres.port)
     outage = Outage()
-    store = PostgresStore(postgres.url().replace(str(postgres.port), str(proxy.port)), outage)
+    store = PostgresStore(postgres.url(port=proxy.port), outage)
     journal = Journal(store)
     with journal.lock(OPERATION):
         proxy.hold()
@@ -441,7 +441,7 @@ def test_a_commit_that_no_standby_confirms_lets_nothing_out(
     monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
     with pytest.raises(JournalError, match="no answer within"):
         place.journal().append(OPERATION, OperationEvent.INTENDED)
-    postgres.query(f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{JOB}'")
+    postgres.end_sessions()
     assert place.journal().read_state(OPERATION).event is OperationEvent.INTENDED
 
 

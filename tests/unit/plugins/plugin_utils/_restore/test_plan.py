@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
     build_plans,
@@ -97,6 +100,18 @@ def test_a_run_continues_what_the_journal_holds_of_its_incident(events, status, 
     forced = plan(past, {**WEB, "status": status}, restore_force=True)
     assert forced.sends is True
     assert "This incident already has a restore, sent at 2026-02-03 08:00 UTC" in "".join(forced.notes)
+
+
+@pytest.mark.parametrize("events", [(INTENDED,), (INTENDED, UNCLEAR)])
+def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
+    past = history(*events)
+    (key,) = past.states
+    holder = Holder(key.digest, "alice", "node2", 4711, "2026-02-03T09:59:20+00:00")
+    held = plan(replace(past, holders={key.digest: holder}))
+    assert (held.outcome, held.kind, held.sends) == ("in_flight", "", False)
+    assert held.notes == ["Another run works on it: alice@node2, process 4711, for 40 s."]
+    others = {replace(key, instance_id="2").digest: holder, replace(key, name="INC-2").digest: holder}
+    assert plan(replace(past, holders=others)).outcome == "unknown"
 
 
 def test_the_backup_of_an_earlier_run_may_not_exist_any_more():

@@ -35,6 +35,7 @@ def test_variables_of_the_command_line_get_their_types(tmp_path):
         ({"restore_before": "noon"}, "restore_before is 'noon', but must be a time in ISO 8601"),
         ({"restore_backup": "11", "restore_instances": "a,b"}, "restore_backup must be latest, or the id of a backup"),
         ({"restore_backup": "newest"}, "restore_backup must be latest, or the id of a backup"),
+        ({"restore_priority": "urgent"}, "restore_priority is 'urgent', but must be low, normal or high"),
         ({"restore_incident": "  "}, "restore_incident is empty"),
         ({"restore_wait_timeout": -1}, "restore_wait_timeout is -1, but must be 0 or more seconds"),
         ({"restore_instance_ids": [1]}, "Set either restore_instances or restore_instance_ids."),

@@ -1,0 +1,90 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The order of the requests that wait for the rate limit: by priority, and first come, first served within one
+(interface 1, ``priority``). Pure."""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass
+
+from .._errors import format_count
+
+
+class Priority(enum.IntEnum):
+    """The priority of a request. A smaller number goes first."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+    @property
+    def word(self) -> str:
+        """The value of the option ``priority``."""
+        return self.name.lower()
+
+
+class QueuedRequest(t.NamedTuple):
+    """A request that waits. Times are Unix time."""
+
+    expires_at: float
+    """When it loses its place, unless its process comes back."""
+    priority: Priority = Priority.NORMAL
+    since: float = 0.0
+
+
+Queue = dict[str, QueuedRequest]
+"""The requests that wait, by id, in the order in which they came."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a request in the queue."""
+
+    ahead: int = 0
+    """How many go before it."""
+    must_yield: bool = False
+    """True if it waits even if there is room for all: ``low`` goes only if nobody else waits."""
+
+
+def find_place(queue: Queue, request_id: str, priority: Priority, due: str | None) -> Place:
+    """Returns the place of a request that is in the queue, or joins it now. ``due``: see :func:`find_due`."""
+    if request_id == due:
+        return Place()
+    ahead = _find_ahead(queue, request_id, priority)
+    is_behind_due = due is not None and priority < Priority.LOW
+    must_yield = priority == Priority.LOW and any(other.priority < priority for other in ahead)
+    return Place(len(ahead) + is_behind_due, must_yield)
+
+
+def find_due(queue: Queue, low_sent_at: float, opened_at: float) -> str | None:
+    """Returns the id of the ``low`` request that goes now, before all others: each window has room for one.
+
+    It is the first in the queue, if it waits since before ``opened_at`` and none was sent since then.
+    """
+    for request_id, request in queue.items():
+        if request.priority == Priority.LOW:
+            return request_id if max(request.since, low_sent_at) < opened_at else None
+    return None
+
+
+def describe_higher(queue: Queue, request_id: str) -> str:
+    """Returns which requests of a higher priority wait: ``3 requests of priority high``. Empty if none do."""
+    higher = [other.priority for other in queue.values() if other.priority < queue[request_id].priority]
+    return " and ".join(
+        f"{format_count(higher.count(priority), 'request')} of priority {priority.word}"
+        for priority in sorted(set(higher))
+    )
+
+
+def _find_ahead(queue: Queue, request_id: str, priority: Priority) -> list[QueuedRequest]:
+    ahead, came_before = [], True
+    for other_id, other in queue.items():
+        if other_id == request_id:
+            came_before = False
+        elif other.priority < priority or (came_before and other.priority == priority):
+            ahead.append(other)
+    return ahead

@@ -1,0 +1,118 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes the record and the page of a run of the role ``restore``, and builds the result of its last task."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...module_utils._errors import one_line
+from ...module_utils._model.resource import Resource
+from ...module_utils._model.results import Result
+from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.restore_history import RestoreHistory
+from ...module_utils._state.journal import JournalError
+from ...module_utils._state.store import StoreError
+from .._reports.files import ReportError, record_run
+from .model import Data, Run
+from .record import parse_record
+from .report import build_report, format_done
+from .settings import report_path
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+TEMPLATE = ROLES / "restore/templates/incident.html.j2"
+STYLE_SHEET = ROLES / "fleet_report/files/page.css"
+"""All pages of the collection share it."""
+
+_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+@dataclass
+class Recorder:
+    """Records a run. ``redact`` removes secrets from what is recorded or shown."""
+
+    context: ModuleContext
+    run: Run
+    redact: t.Callable[[t.Any], t.Any]
+    _problems: list[str] = field(default_factory=list)
+    """Problems of which the user was warned."""
+
+    def read_history(self) -> RestoreHistory:
+        """Returns what the journal holds. Raises JournalError."""
+        states = self.context.journal().read_states()
+        return RestoreHistory(self.context.client.settings.api_url, self.run.incident, states)
+
+    def try_history(self) -> RestoreHistory:
+        """Returns what the journal holds; nothing if it can't be read."""
+        try:
+            return self.read_history()
+        except JournalError:
+            return RestoreHistory(self.context.client.settings.api_url, self.run.incident)
+
+    def finish(self, instances: t.Iterable[Resource] = (), traceback_text: str = "") -> Result:
+        """Writes the record, and returns the result of the task: a failure if an instance was not restored.
+
+        ``instances`` are those of the account, as far as they were read.
+        """
+        report, problem = self.record(is_finished=True, instances=instances)
+        path = report_path(self.run.settings)
+        if self.run.check:
+            where = ["Check mode: nothing was sent, asked or written."]
+        elif problem:
+            where = [problem]
+        else:
+            where = [f"Report: {path}", f"Record: {path.removesuffix('.html')}.json"]
+        changed = any(step.changed for step in self.run.steps)
+        if self.run.check:
+            changed = any(plan.sends for plan in self.run.plans)
+        done = [one for one in report["instances"] if one["outcome"] == "ok"]
+        result: Result = {"changed": changed, "_ansible_verbose_always": True}
+        if report["outcome"] != "failed":
+            lines = [] if self.run.check else format_done(done)
+            return {**result, "msg": [report["headline"], *lines, *where]}
+        result.update(failed=True, msg=f"{report['headline']}.", failures=report["failures"], report=where)
+        if done and not self.run.check:
+            result["restored"] = format_done(done)
+        return {**result, "exception": traceback_text} if traceback_text else result
+
+    def record(self, *, is_finished: bool, instances: t.Iterable[Resource] = ()) -> tuple[Data, str]:
+        """Writes the record and the page. Returns the report, and why it could not be written."""
+        now = datetime.now(UTC)
+        report: Data = self.redact(
+            build_report(self.run, self.try_history(), now, is_finished=is_finished, instances=instances)
+        )
+        if self.run.check:
+            return report, ""
+        title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
+        problem = ""
+        try:
+            variables = {
+                "incident": title if len(title) <= 80 else f"{title[:77]}...",
+                "css": STYLE_SHEET.read_text(encoding="utf-8"),
+            }
+            record_run(report_path(self.run.settings), str(TEMPLATE), variables, report, self._share(report))
+        except ReportError as error:
+            problem = str(error)
+        except Exception as error:  # A record must never prevent a restore.
+            problem = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
+        if problem and problem not in self._problems:
+            self._problems.append(problem)
+            self.context.warn(problem)
+        return report, problem
+
+    def _share(self, report: Data) -> list[Data]:
+        """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
+        try:
+            texts = self.context.store.put_run(self.run.incident, self.run.id, json.dumps(report))
+        except StoreError as error:
+            self.context.warn(f"{error}, so the record of this run is only in its own file. {error.advice}.")
+            return []
+        record = json.dumps({"incident": self.run.incident, "runs": [json.loads(text) for text in texts]})
+        return parse_record(record.encode(), self.run.incident) or []

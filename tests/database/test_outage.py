@@ -1,0 +1,254 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A database that is gone, slow or full, and how many sessions a play has."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import threading
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import postgres_session
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance_info, claw_purchase
+from simulator.handle import Simulator
+from support.cases import Case
+from support.controller import Controller
+from support.debian import as_root, left_out
+from support.postgres import JOB, NOBODY, Postgres
+from support.proxy import TcpProxy
+from support.stage import ONCE, Stage
+from support.stores import prepare
+from support.worker import Worker
+
+RESTORE, *_others, PURCHASE = ONCE
+FORKS = 50
+
+
+# Slow, and silent
+
+
+@pytest.mark.parametrize("case", [RESTORE, PURCHASE], ids=str)
+def test_a_link_that_falls_silent_at_any_line(
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    postgres: Postgres,
+    case: Case,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Nothing was sent, or the run goes on to the end of what it sent."""
+    scope = "between the lines of the journal"
+    lines = Stage(simulator, tmp_path, collections, case, 0, postgres).run(scope=scope).lines
+    chance = random.Random(request.config.getoption("kill_seed") or 0)
+    for number in range(max(1, request.config.getoption("kills") // 10)):
+        proxy = TcpProxy(postgres.port)
+        stage = Stage(simulator, tmp_path, collections, case, number, postgres, postgres.url(port=proxy.port))
+        at = chance.randint(1, lines)
+        result = stage.run(at, scope, proxy.hold).result
+        why = f"silent from line {at} of {lines}: {result}"
+        if simulator.calls("POST *"):
+            assert result["failed"] is False, why
+        else:
+            assert result["msg"].endswith("Nothing was sent."), why
+        # One connection for the run, and one more look for what it has to record.
+        assert proxy.connections <= 2, why
+        proxy.release()
+        assert not stage.judge(stage.run()), why
+
+
+def test_a_slow_link_changes_nothing_but_the_time(simulator: Simulator, postgres: Postgres) -> None:
+    simulator.set_state(balance=500)
+    prepare(postgres)
+    proxy = TcpProxy(postgres.port, delay=0.05)
+    worker = Worker(simulator, {"state_database": postgres.url(port=proxy.port)})
+    for _run in range(2):
+        restored = worker.run(claw_backup_restore, incident="INC-1", instance_id=1)
+        assert restored["restore"]["outcome"] == "completed"
+        assert worker.run(claw_purchase, order="one", package_id=1, balance_below=1000)["failed"] is False
+    assert worker.warnings == []
+    assert len(simulator.calls("POST *")) == 2
+
+
+# Gone
+
+
+def test_a_play_pays_once_for_an_outage_that_begins_in_it(
+    controller: Controller, simulator: Simulator, postgres: Postgres
+) -> None:
+    prepare(postgres)
+    proxy = TcpProxy(postgres.port)
+    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url(port=proxy.port)
+    tasks: list[dict[str, t.Any]] = [
+        {"clawhosters.cloud.claw_instance": {"id": number, "state": "restarted", "wait": False}}
+        for number in range(1, 9)
+    ]
+
+    def hold() -> None:
+        while not simulator.calls():
+            time.sleep(0.01)
+        proxy.hold()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    thread.join()
+    assert run.rc == 0, run.screen
+    assert len(simulator.calls("POST *")) == 8
+    assert run.screen.count("so the rate limit is not shared") == 1
+    # The task that met the outage may have had its connection from before; others may have ended until then.
+    assert proxy.connections < 8
+    restore = {"clawhosters.cloud.claw_backup_restore": {"incident": "INC-1", "instance_id": 1}}
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [restore]}])
+    assert run.result["msg"].endswith("Nothing was sent.")
+
+
+def test_forks_pay_once_for_an_outage(controller: Controller, simulator: Simulator, postgres: Postgres) -> None:
+    """Those that begin at the same moment each wait for it, and no later one does."""
+    proxy = TcpProxy(postgres.port)
+    proxy.hold()
+    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url(port=proxy.port)
+    inventory = controller.write("hosts.yml", {"all": {"hosts": {f"host-{number}": {} for number in range(40)}}})
+    tasks = [{"clawhosters.cloud.claw_instance_info": {"id": number}} for number in (1, 2)]
+    run = controller.playbook(
+        [{"hosts": "all", "gather_facts": False, "tasks": tasks}], "-i", str(inventory), "--forks", "5"
+    )
+    proxy.release()
+    assert run.rc == 0, run.screen
+    assert len(simulator.calls()) == 80
+    assert proxy.connections <= 5
+
+
+# Full
+
+
+@pytest.fixture
+def full_disk(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[[], None]]:
+    """The journal is on a small disk of its own. Returns what fills it."""
+    folder = tmp_path_factory.mktemp("disk")
+    user = os.geteuid() or NOBODY
+    if not as_root("mount", "-t", "tmpfs", "-o", f"size=1m,uid={user},mode=755", "tmpfs", str(folder)):
+        left_out("a full disk", "only root may mount one")
+    try:
+        for parent in folder.parents[:3]:
+            parent.chmod(parent.stat().st_mode | 0o011)
+        space = folder / "space"
+        space.mkdir(mode=0o700)
+        if user == NOBODY:
+            os.chown(space, NOBODY, NOBODY)
+        prepare(postgres)
+        postgres.query("TRUNCATE clawhosters.journal")
+        postgres.query(f"CREATE TABLESPACE small LOCATION '{space}'")
+        # A page has room for one line.
+        postgres.query("ALTER TABLE clawhosters.journal SET (fillfactor = 10)")
+        postgres.query("ALTER TABLE clawhosters.journal SET TABLESPACE small")
+
+        def fill() -> None:
+            with contextlib.suppress(OSError), (folder / "file").open("wb", buffering=0) as file:
+                while file.write(b"0" * 4096):
+                    pass
+
+        yield fill
+        (folder / "file").unlink(missing_ok=True)
+        postgres.query("ALTER TABLE clawhosters.journal RESET (fillfactor)")
+        postgres.query("ALTER TABLE clawhosters.journal SET TABLESPACE pg_default")
+        postgres.query("DROP TABLESPACE small")
+    finally:
+        assert as_root("umount", str(folder))
+
+
+def test_a_full_disk_lets_nothing_out(
+    simulator: Simulator, postgres: Postgres, full_disk: t.Callable[[], None]
+) -> None:
+    simulator.set_state(balance=500)
+    full_disk()
+    worker = Worker(simulator, {"state_database": postgres.url()})
+    for module, options in (
+        (claw_backup_restore, {"incident": "INC-1", "instance_id": 1}),
+        (claw_purchase, {"order": "one", "package_id": 1, "balance_below": 1000}),
+    ):
+        result = worker.run(module, **options)
+        assert "state_database can't be used (SQLSTATE 53100)" in result["msg"]
+        assert result["msg"].endswith("Nothing was sent.")
+    assert worker.run(claw_instance_info, id=1)["failed"] is False
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("case", [RESTORE, PURCHASE], ids=str)
+def test_a_disk_that_fills_up_after_the_request(
+    simulator: Simulator,
+    tmp_path: Path,
+    collections: Path,
+    postgres: Postgres,
+    full_disk: t.Callable[[], None],
+    case: Case,
+) -> None:
+    stage = Stage(simulator, tmp_path, collections, case, 0, postgres)
+    first = stage.run(1, "after the request", full_disk).result
+    assert first["failed"] is False
+    assert postgres.query("SELECT count(*) FROM clawhosters.journal") == [(1,)]
+    # The line of the request is there, so it is not sent again.
+    assert not stage.judge(stage.run())
+    assert len(simulator.calls("POST *")) == 1
+
+
+# Sessions
+
+
+def test_a_session_that_is_ended_between_lock_and_line_lets_nothing_out(
+    simulator: Simulator, tmp_path: Path, collections: Path, postgres: Postgres
+) -> None:
+    for case in (RESTORE, PURCHASE):
+        stage = Stage(simulator, tmp_path, collections, case, 0, postgres)
+        held: list[t.Any] = []
+
+        def end(held: list[t.Any] = held) -> None:
+            held += postgres.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
+            postgres.end_sessions()
+
+        result = stage.run(1, "before the request", end).result
+        assert held == [(1,)]
+        assert "the connection was lost" in result["msg"]
+        assert result["msg"].endswith("Nothing was sent.")
+        assert simulator.calls("POST *") == []
+        assert not stage.judge(stage.run())
+
+
+def test_each_fork_has_a_session_and_none_is_left(
+    controller: Controller, simulator: Simulator, postgres: Postgres
+) -> None:
+    prepare(postgres)
+    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url()
+    hosts = {f"host-{number}": {} for number in range(2 * FORKS)}
+    inventory = controller.write("hosts.yml", {"all": {"hosts": hosts}})
+    task = {"clawhosters.cloud.claw_instance_info": {"id": 1}, "loop": [1, 2, 3]}
+    is_over = threading.Event()
+    counts = []
+
+    def count() -> None:
+        while not is_over.is_set():
+            counts.append(len(postgres.query(f"SELECT 1 FROM pg_stat_activity WHERE usename = '{JOB}'")))
+            time.sleep(0.02)
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    run = controller.playbook(
+        [{"hosts": "all", "gather_facts": False, "tasks": [task]}], "-i", str(inventory), "--forks", str(FORKS)
+    )
+    is_over.set()
+    thread.join()
+    assert run.rc == 0, run.screen
+    assert "[WARNING]" not in run.screen
+    assert len(simulator.calls()) == 6 * FORKS
+    assert 0 < max(counts) <= FORKS
+    deadline = time.monotonic() + postgres_session.TIMEOUT * 4
+    while postgres.query(f"SELECT 1 FROM pg_stat_activity WHERE usename = '{JOB}'"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -1,0 +1,234 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The option ``priority`` (interface 1): who has which, and what it does while others use the key."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import time
+import typing as t
+from collections import defaultdict
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import urlsplit
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleRunner
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RateLimiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import Priority, QueuedRequest
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.shared_budget import SharedRateBudget
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance_info
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import parse_arguments
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller, extra_variables
+from support.sleeper import Sleeper
+from support.stores import StorePlace
+from support.worker import Worker
+
+FORK = multiprocessing.get_context("fork")
+LIMIT, WINDOW = 20, 2
+RESERVED = 2
+HIGH_INSTANCE = 60
+"""The instance of the restore. The play reads others."""
+WORLD = {
+    "instances": [{"id": number, "name": f"bot-{number}"} for number in range(1, HIGH_INSTANCE + 1)],
+    "backups": [{"id": 9, "instance_id": HIGH_INSTANCE, "created_at": "2h ago"}],
+}
+
+
+def read_as(url: str, store_options: dict[str, str], priority: str, jobs: int) -> None:
+    """Reads the pages of an inventory, with priority ``low``, or instances, as a fork of a play does."""
+    params = {"api_key": KEY, "api_url": url, "priority": priority, "page_size": 3}
+    with open_store(store_options) as store:
+        client = Client(parse_settings(params, print), store=store)
+        if priority == "low":
+            client.fetch_all("/instances")
+        for number in range(jobs):
+            client.fetch(f"/instances/{number + 1}")
+
+
+def run_restore(simulator: Simulator, store_options: dict[str, str]) -> dict[str, t.Any]:
+    """Restores backup 9 in this process, without waiting for the end."""
+    given = {"api_key": KEY, "api_url": simulator.url, **store_options, "incident": "INC-1", "backup_id": 9}
+    validator = ArgumentSpecValidator(claw_backup_restore.SPEC.options, **claw_backup_restore.SPEC.constraints())
+    validation = validator.validate({**given, "wait": False})
+    assert not validation.error_messages, validation.error_messages
+    return ModuleRunner(validation.validated_parameters, check_mode=False).run(claw_backup_restore.run)
+
+
+def test_a_restore_goes_before_an_inventory_and_a_play(simulator: Simulator, place: StorePlace) -> None:
+    simulator.reset(state=WORLD)
+    simulator.switch(rate_limit=LIMIT, rate_window_seconds=WINDOW, rate_window="clock")
+    jobs = [(simulator.url, place.options, "low", 0)] + [(simulator.url, place.options, "normal", 8)] * 6
+    with FORK.Pool(len(jobs)) as pool:
+        others = pool.starmap_async(read_as, jobs, chunksize=1)
+        while len(simulator.log()) < LIMIT:
+            time.sleep(0.02)
+        started = time.time()
+        result = run_restore(simulator, place.options)
+        others.get(timeout=60)
+    assert result["changed"], result
+    log = simulator.log()
+    assert {request["status"] for request in log} <= {200, 202}
+    high: dict[int, int] = defaultdict(int)
+    used: dict[int, int] = defaultdict(int)
+    for request in log:
+        is_high = "backups" in request["path"] or request["path"] == f"/instances/{HIGH_INSTANCE}"
+        (high if is_high else used)[int(request["at"] // WINDOW)] += 1
+    window = int(started // WINDOW) + 1
+    assert set(high) <= {window - 1, window}
+    # The others lose what it took and what is kept for it; in the window after, what is kept.
+    assert used[window] >= LIMIT - high[window] - RESERVED
+    assert sum(high.values()) == result["api"]["requests"]
+
+
+def budget(state_dir: Path) -> dict[str, t.Any]:
+    (file,) = state_dir.glob("budget-*")
+    return dict(json.loads(file.read_text()))
+
+
+def find_priority(state_dir: Path) -> str:
+    """Returns the priority of the requests that were sent, and forgets it."""
+    state = budget(state_dir)
+    next(state_dir.glob("budget-*")).unlink()
+    if state["high_runs"]:
+        return "high"
+    return "low" if state["low_sent_at"] else "normal"
+
+
+MODULE_OPTIONS: list[tuple[ModuleType, dict[str, t.Any], str]] = [
+    (claw_backup_restore, {"incident": "INC-1", "backup_id": 9}, "high"),
+    (claw_instance_info, {"id": 1}, "normal"),
+]
+
+
+@pytest.mark.parametrize(("module", "options", "default"), MODULE_OPTIONS, ids=["restore", "info"])
+def test_an_option_wins_over_the_environment_and_that_over_the_module(
+    simulator: Simulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    options: dict[str, t.Any],
+    default: str,
+) -> None:
+    simulator.reset(state=WORLD)
+    tmp_path.chmod(0o700)
+    worker = Worker(simulator, {"state_dir": str(tmp_path), **options})
+
+    def run(**given: str) -> str:
+        assert not worker.run(module, **given)["failed"]
+        return find_priority(tmp_path)
+
+    assert run() == default
+    assert run(priority="low") == "low"
+    monkeypatch.setenv("CLAWHOSTERS_PRIORITY", "low")
+    assert run() == "low"
+    assert run(priority="high") == "high"
+
+
+def test_inventory_and_roles_have_their_own(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state=WORLD)
+    state_dir = controller.folder / "state"
+    here = {"CLAWHOSTERS_STATE_DIR": str(state_dir)}
+    assert controller.inventory(**here).rc == 0
+    assert find_priority(state_dir) == "low"
+    restore = {"restore_instance_ids": [HIGH_INSTANCE], "restore_incident": "INC-1"}
+    for playbook, variables, environment, expected in (
+        ("restore", restore, {}, "high"),
+        ("restore", {**restore, "restore_priority": "low"}, {"CLAWHOSTERS_PRIORITY": "normal"}, "low"),
+        ("fleet_report", {}, {}, "low"),
+    ):
+        # Check mode creates no folder.
+        state_dir.mkdir(exist_ok=True)
+        command = ["ansible-playbook", f"clawhosters.cloud.{playbook}", *extra_variables(**variables), "--check"]
+        run = controller.run(*command, **here, **environment)
+        assert run.rc == 0, run.screen
+        assert find_priority(state_dir) == expected
+
+
+def test_another_word_is_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
+    task = controller.task({"id": 1, "priority": "urgent"}, module="claw_instance_info")
+    assert task.result["msg"] == "value of priority must be one of: low, normal, high, got: urgent"
+    run = controller.inventory(CLAWHOSTERS_PRIORITY="urgent")
+    assert "low, normal, high" in run.screen
+    names = {"restore_instances": "web-bot", "restore_incident": "INC-1", "restore_priority": "urgent"}
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *extra_variables(**names))
+    assert run.says("restore_priority is 'urgent', but must be low, normal or high. Nothing was sent.")
+    given = extra_variables(fleet_report_priority="urgent")
+    run = controller.run("ansible-playbook", "clawhosters.cloud.fleet_report", *given)
+    assert run.says("value of priority must be one of: low, normal, high, got: urgent")
+    assert simulator.log() == []
+
+
+@pytest.mark.parametrize(
+    ("is_queued", "what"), [(True, "1 request of priority high"), (False, "a run of priority high")]
+)
+def test_who_waits_behind_others_is_told_so_and_does_not_lose_its_time(
+    simulator: Simulator, tmp_path: Path, is_queued: bool, what: str
+) -> None:
+    """It may wait two seconds for the rate limit. For 12 s, the last request of the window is another's."""
+    simulator.switch(rate_limit=3, rate_window_seconds=60)
+    sleeper, lines = Sleeper(), list[str]()
+    progress = Progress(lines.append, clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    params = {"api_key": KEY, "api_url": simulator.url, "retry_timeout": 2}
+    store = FolderStore(str(tmp_path / "state"))
+    client = Client(parse_settings(params, pytest.fail), progress=progress, store=store)
+    for number in (1, 2):
+        client.fetch(f"/instances/{number}")
+
+    def give_sign(limiter: RateLimiter, now: float) -> None:
+        if is_queued:
+            limiter.queue["another:1"] = QueuedRequest(now + 1, Priority.HIGH, now)
+        else:
+            limiter.high_runs["another"] = now
+
+    def act() -> None:
+        if sleeper.total < 12:
+            another._update(give_sign)
+
+    another = SharedRateBudget(store, simulator.url, KEY, progress.now)
+    another._update(give_sign)
+    sleeper.before_sleep = act
+    client.fetch("/instances/3")
+    assert client.stats.waited >= 12
+    assert client.stats.retries == 0
+    host = urlsplit(simulator.url).netloc
+    assert lines[0] == f"{host}: waiting behind {what}, 10 s"
+
+
+def test_a_poll_does_not_outlast_its_wait_behind_others(simulator: Simulator, tmp_path: Path) -> None:
+    simulator.switch(rate_limit=3, rate_window_seconds=60)
+    sleeper = Sleeper()
+    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
+    client = Client(settings, progress=progress, store=FolderStore(str(tmp_path / "state")))
+    for number in (1, 2):
+        client.fetch(f"/instances/{number}")
+    another = SharedRateBudget(client.store, simulator.url, KEY, progress.now)  # type: ignore[arg-type]
+    another._update(lambda limiter, now: limiter.high_runs.update(another=now))
+    client.fetch("/instances/3", time_left=4)
+    assert sleeper.total <= 4
+
+
+def test_the_event_source_is_low_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    def priority(**given: str) -> Priority:
+        return parse_arguments({"api_key": KEY, **given}, pytest.fail).settings.priority
+
+    assert priority() == priority(priority="") == Priority.LOW
+    monkeypatch.setenv("CLAWHOSTERS_PRIORITY", "normal")
+    assert priority() == Priority.NORMAL
+    assert priority(priority="high") == Priority.HIGH
+    with pytest.raises(SettingsError, match="low, normal, high"):
+        priority(priority="urgent")

@@ -1,0 +1,222 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the restore runbook asks the service before its first POST: no more than it needs, and nothing twice."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support.runbook import Runbook
+from support.worker import Worker
+
+SIZES = (25, 1000)
+BACKUPS_EACH = 2
+
+
+def fill(simulator: Simulator, size: int, **switches: t.Any) -> None:
+    """Makes an account of ``size`` instances, bot-1 and so on. The newest backup of instance N is 2N."""
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": f"bot-{number}"} for number in range(1, size + 1)],
+            "backups": [
+                {
+                    "id": BACKUPS_EACH * number - age,
+                    "instance_id": number,
+                    "instance_name": f"bot-{number}",
+                    "created_at": f"{24 * age + 2}h ago",
+                }
+                for number in range(1, size + 1)
+                for age in range(BACKUPS_EACH)
+            ],
+        },
+        switches={"rate_limit": 0, "transition_reads": 1, **switches},
+    )
+
+
+@pytest.fixture
+def runbook(simulator: Simulator, tmp_path: Path) -> Runbook:
+    worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    return Runbook(worker, tmp_path / "report")
+
+
+def before_post(simulator: Simulator) -> list[str]:
+    """Returns the requests before the first POST; all of them if none was sent. Queries without the page."""
+    requests = []
+    for entry in simulator.log():
+        if entry["method"] == "POST":
+            break
+        query = "&".join(f"{name}={value}" for name, value in entry["query"].items() if name != "page")
+        requests.append(entry["path"] + (f"?{query}" if query else ""))
+    return requests
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("size", SIZES)
+def test_with_honoured_filters_a_restore_costs_five_requests_whatever_the_size(
+    simulator: Simulator, runbook: Runbook, size: int
+) -> None:
+    fill(simulator, size, filters="honoured")
+    runbook.worker.defaults["server_filters"] = True
+    by_id = runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")
+    assert by_id["failed"] is False, by_id
+    assert sorted(before_post(simulator)) == [
+        "/account",
+        "/backups?instance_id=7",
+        "/health",
+        "/instances/7",
+        "/instances/7",
+    ]
+    assert simulator.calls("POST *") == ["POST /backups/14/restore"]
+
+    simulator.clear_log()
+    by_name = runbook.run(restore_instances="bot-8", restore_confirm="bot-8")
+    assert by_name["failed"] is False, by_name
+    assert before_post(simulator) == [
+        "/health",
+        "/account",
+        "/instances?name=bot-8",
+        "/backups?instance_id=8",
+        "/instances/8",
+    ]
+    assert simulator.calls("POST *") == ["POST /backups/16/restore"]
+
+    simulator.clear_log()
+    given = runbook.run(restore_instance_ids=[9], restore_backup="17", restore_confirm="bot-9")
+    assert given["failed"] is False, given
+    assert sorted(before_post(simulator)) == ["/account", "/backups/17", "/health", "/instances/9", "/instances/9"]
+    assert simulator.calls("POST *") == ["POST /backups/17/restore"]
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("size", SIZES)
+def test_without_filters_no_list_is_read_twice_and_none_that_is_not_needed(
+    simulator: Simulator, runbook: Runbook, size: int
+) -> None:
+    fill(simulator, size)
+    pages, backup_pages = size // 25, BACKUPS_EACH * size // 25
+    assert runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")["failed"] is False
+    requests = before_post(simulator)
+    assert requests.count("/backups") == backup_pages
+    assert requests.count("/instances/7") == 2
+    assert len(requests) == 2 + 2 + backup_pages
+
+    simulator.clear_log()
+    assert runbook.run(restore_instances="bot-8", restore_confirm="bot-8")["failed"] is False
+    requests = before_post(simulator)
+    assert (requests.count("/instances"), requests.count("/backups")) == (pages, backup_pages)
+    assert requests[-1] == "/instances/8"
+    assert len(requests) == 2 + pages + backup_pages + 1
+
+    # A backup that is given by its id needs no list of backups.
+    simulator.clear_log()
+    assert runbook.run(restore_instance_ids=[9], restore_backup="17", restore_confirm="bot-9")["failed"] is False
+    assert sorted(before_post(simulator)) == ["/account", "/backups/17", "/health", "/instances/9", "/instances/9"]
+
+    # What the journal holds is waited for, or was done. It needs no backups.
+    simulator.clear_log()
+    assert runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")["failed"] is False
+    assert "/backups" not in before_post(simulator)
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize(
+    ("size", "ids", "instances", "backups"),
+    [
+        # One page of instances is fewer than three requests.
+        (25, [1, 2, 3], ["/instances"], ["/backups"] * 2),
+        # The first page has two of them, and says that 39 follow.
+        (
+            1000,
+            [1, 2, 900],
+            ["/instances", "/instances/900"],
+            ["/backups"] + [f"/backups?instance_id={n}" for n in (1, 2, 900)],
+        ),
+    ],
+)
+def test_several_are_read_by_list_or_one_by_one_whichever_is_less(
+    simulator: Simulator, runbook: Runbook, size: int, ids: list[int], instances: list[str], backups: list[str]
+) -> None:
+    fill(simulator, size, filters="honoured")
+    runbook.worker.defaults["server_filters"] = True
+    assert runbook.run(restore_instance_ids=ids, check=True)["failed"] is False
+    assert sorted(before_post(simulator)) == sorted(["/account", "/health", *instances, *backups])
+
+    simulator.clear_log()
+    names = [f"bot-{number}" for number in ids]
+    assert runbook.run(restore_instances=names, check=True)["failed"] is False
+    by_name = instances if size == 25 else ["/instances", *(f"/instances?name={name}" for name in names)]
+    assert sorted(before_post(simulator)) == sorted(["/account", "/health", *by_name, *backups])
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize(
+    "switches",
+    [{}, {"filters_refused": 422}, {"filters": "substring"}, {"filters": "case_insensitive"}, {"filters": "empty"}],
+    ids=["ignored", "refused", "substring", "case-insensitive", "empty"],
+)
+def test_the_plan_is_the_same_whatever_the_service_does_with_filters(
+    simulator: Simulator, runbook: Runbook, switches: dict[str, t.Any]
+) -> None:
+    fill(simulator, 60, **switches)
+    simulator.add_instance(id=61, name="BOT-8")
+    simulator.add_instance(id=62, name="bot-9")
+    for targets in (
+        {"restore_instances": "bot-8"},
+        {"restore_instances": "bot-1,bot-8,nobody,bot-9"},
+        {"restore_instance_ids": [8]},
+        {"restore_instance_ids": [8, 61, 99, 30]},
+    ):
+        simulator.clear_log()
+        runbook.worker.defaults["server_filters"] = False
+        runbook.run(check=True, **targets)
+        usual, cost = runbook.plan["run"]["plans"] if "run" in runbook.plan else runbook.plan, len(simulator.log())
+        simulator.clear_log()
+        runbook.worker.defaults["server_filters"] = True
+        runbook.run(check=True, **targets)
+        filtered = runbook.plan["run"]["plans"] if "run" in runbook.plan else runbook.plan
+        assert drop_ages(filtered) == drop_ages(usual)
+        if not switches:
+            # The first page of each list may be read again with a filter.
+            assert len(simulator.log()) <= cost + 2
+
+
+def drop_ages(plans: t.Any) -> t.Any:
+    return [{**plan, "age": None, "age_seconds": None} for plan in plans]
+
+
+@pytest.mark.slice
+def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runbook: Runbook) -> None:
+    fill(simulator, 30, filters="honoured")
+    simulator.set_instance(7, name="bot-\u0445")
+    simulator.set_instance(8, name="shop-bot ")
+    simulator.set_instance(9, name="shop-bot")
+    runbook.worker.defaults["server_filters"] = True
+    runbook.run(restore_instance_ids=[7], check=True)
+    lines = "\n".join(runbook.plan["lines"])
+    reason = "Its name has unusual characters, and not all names of the account were read."
+    assert f"{reason} Confirm with its id instead: 7." in lines
+    runbook.run(restore_instance_ids=[8], check=True)
+    assert f"{reason} Confirm with its id instead: 8." in "\n".join(runbook.plan["lines"])
+    assert "Not confirmed" in str(runbook.run(restore_instance_ids=[8], restore_confirm="shop-bot")["failures"])
+    runbook.run(restore_instance_ids=[9], check=True)
+    assert "Confirm with its id" not in "\n".join(runbook.plan["lines"])
+    # Without filters, the list of backups shows the names of the other instances.
+    runbook.worker.defaults["server_filters"] = False
+    runbook.run(restore_instance_ids=[9], check=True)
+    assert "Its name looks like the name of id 8. Confirm with its id instead: 9." in "\n".join(runbook.plan["lines"])
+
+
+@pytest.mark.slice
+def test_a_backup_that_shows_its_instance_by_name_only_needs_all_names(simulator: Simulator, runbook: Runbook) -> None:
+    fill(simulator, 60, filters="honoured", drop_fields=["backup.instance_id"])
+    simulator.add_instance(id=61, name="bot-8")
+    runbook.worker.defaults["server_filters"] = True
+    twin = runbook.run(restore_instance_ids=[8], check=True)
+    assert "It has no usable backup" in str(twin["failures"])
+    assert runbook.run(restore_instance_ids=[7], check=True)["failed"] is False

@@ -1,0 +1,72 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the tests of the mesh: ``python -m mesh ARGUMENTS_OF_PYTEST``.
+
+They run in namespaces of their own for network, mounts and processes. So the host's network stays as it is, and the
+kernel ends all servers and removes all links when pytest ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGES = {"receptor": "receptor", "ip": "iproute2"}
+"""The Debian package of each program. PostgreSQL's programs are not in PATH, see ``postgres_programs``."""
+SETUP = 'ip link set lo up && mkdir -p /run/netns && mount -t tmpfs none /run/netns && exec "$@"'
+ENTER = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", SETUP, "sh"]
+
+
+def postgres_programs() -> Path | None:
+    """Returns the folder of Debian's PostgreSQL. The server of the wheel has no TLS, which a network requires."""
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), default=None)
+
+
+def find_missing_packages() -> list[str]:
+    """Returns the Debian packages to install."""
+    missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+    return missing if postgres_programs() else [*missing, "postgresql"]
+
+
+def find_obstacle() -> str | None:
+    """Returns why the tests can't run here, after an attempt to install what they need."""
+    if os.geteuid() != 0:
+        return "it needs root, for network namespaces"
+    if missing := find_missing_packages():
+        if not shutil.which("apt-get"):
+            return f"it needs {' and '.join(missing)}, and there is no apt-get to install that"
+        print(f"Installing {', '.join(missing)} ...", flush=True)
+        # A cluster, or a server that starts by itself, is not needed.
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
+        for command in (["apt-get", "update", "--quiet"], install):
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if find_missing_packages():
+            return f"apt-get could not install {' and '.join(missing)}: {_shorten(done)}"
+    check = [*ENTER, "sh", "-c", "ip netns add check && ip link add one type veth peer name two netns check"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return f"this machine allows no network namespaces: {_shorten(done)}"
+    return None
+
+
+def _shorten(done: subprocess.CompletedProcess[str]) -> str:
+    """Returns the end of what a command printed."""
+    return (done.stdout + done.stderr).strip()[-200:] or f"exit code {done.returncode}"
+
+
+def main(arguments: list[str]) -> None:
+    """Becomes pytest, unless the tests can't run here."""
+    if obstacle := find_obstacle():
+        print(f"Left out: the mesh, since {obstacle}.")
+    else:
+        os.execvp(ENTER[0], [*ENTER, sys.executable, "-m", "pytest", str(Path(__file__).parent), *arguments])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

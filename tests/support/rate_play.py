@@ -1,0 +1,129 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Simulates workers that share a rate limiter, in virtual time, against a service with a rate limit."""
+
+from __future__ import annotations
+
+import heapq
+import math
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import Window
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import MAX_SLEEP, RateLimiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import Priority
+
+EPOCH = 1_800_000_000.4
+
+
+@dataclass
+class Service:
+    """Counts requests in windows of ``length`` seconds."""
+
+    limit: int = 30
+    length: float = 3.0
+    kind: str = "from the first request"
+    told: str = "exactly"
+    on_429: int = 0
+    times: list[float] = field(default_factory=list)
+
+    def answer(self, now: float) -> tuple[bool, Window | None]:
+        """Returns if the request is accepted, and the window in the headers of its response."""
+        if self.kind == "sliding":
+            self.times = [at for at in self.times if at > now - self.length]
+        elif self.kind == "by the clock":
+            self.times = [at for at in self.times if at // self.length == now // self.length]
+        elif self.times and now >= self.times[0] + self.length:
+            self.times = []
+        passes = len(self.times) < self.limit
+        if passes:
+            self.times.append(now)
+        else:
+            self.on_429 += 1
+        begun = now // self.length * self.length if self.kind == "by the clock" else self.times[0]
+        end = begun + self.length
+        resets_at = {"rounded up": math.ceil(end), "cut": math.floor(end), "exactly": end}.get(self.told, now - 30)
+        if resets_at <= now:
+            return passes, None
+        return passes, Window(self.limit - len(self.times), resets_at, self.limit)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Sends some requests one after another, as fast as its limiter allows."""
+
+    name: str
+    limiter: RateLimiter
+    priority: Priority = Priority.NORMAL
+    dies_after: int | None = None
+    """After how many responses it dies, with a request in flight; None for never."""
+    pause: float = 0.0
+    """Seconds between a response and the next request."""
+
+
+@dataclass
+class Play:
+    """Workers, of which several may share a limiter."""
+
+    service: Service
+    latency: float = 0.01
+    now: float = EPOCH
+    done: int = 0
+    on_send: t.Callable[[Worker, float, float], None] = lambda _worker, _asked_at, _now: None
+    """Called just after the limiter has allowed a request, with the times when the worker first asked, and now."""
+    _events: list[tuple[float, int, t.Callable[[], None]]] = field(default_factory=list)
+    _numbers: int = 0
+    _asked_at: dict[str, float] = field(default_factory=dict)
+
+    def worker(self, name: str, limiter: RateLimiter, requests: int, *, start: float = 0.0, **options: t.Any) -> None:
+        """Adds a worker that sends ``requests``, beginning ``start`` seconds from now."""
+        self._ask_at(self.now + start, Worker(name, limiter, **options), requests, 0)
+
+    def run(self) -> float:
+        """Runs all workers and returns the seconds that they took."""
+        while self._events:
+            self.now, _number, event = heapq.heappop(self._events)
+            event()
+        return self.now - EPOCH
+
+    def _at(self, moment: float, event: t.Callable[[], None]) -> None:
+        self._numbers += 1
+        heapq.heappush(self._events, (moment, self._numbers, event))
+
+    def _ask_at(self, moment: float, worker: Worker, left: int, answered: int) -> None:
+        self._at(moment, lambda: self._ask(worker, left, answered))
+
+    def _ask(self, worker: Worker, left: int, answered: int) -> None:
+        if not left:
+            return
+        self._register(worker)
+        self._asked_at.setdefault(worker.name, self.now)
+        delay = worker.limiter.acquire(f"{worker.name}-{left}", self.now, self.now + 30, worker.priority)
+        assert 0 <= delay <= MAX_SLEEP
+        if delay:
+            self._ask_at(self.now + delay, worker, left, answered)
+        else:
+            self.on_send(worker, self._asked_at.pop(worker.name), self.now)
+            self._at(self.now + self.latency / 2, lambda: self._arrive(worker, left, answered))
+
+    def _arrive(self, worker: Worker, left: int, answered: int) -> None:
+        passes, window = self.service.answer(self.now)
+        if worker.dies_after != answered:
+            self._at(self.now + self.latency / 2, lambda: self._hear(worker, left, answered, passes, window))
+
+    def _hear(self, worker: Worker, left: int, answered: int, passes: bool, window: Window | None) -> None:
+        self._register(worker)
+        if passes:
+            worker.limiter.on_response(f"{worker.name}-{left}", self.now, window, is_success=True)
+            self.done += 1
+            self._ask_at(self.now + worker.pause, worker, left - 1, answered + 1)
+        else:
+            delay = None if window is None else max(1.0, window.resets_at - self.now)
+            worker.limiter.on_429(f"{worker.name}-{left}", self.now, delay)
+            self._ask_at(self.now + 1, worker, left, answered)
+
+    def _register(self, worker: Worker) -> None:
+        if worker.priority == Priority.HIGH:
+            worker.limiter.high_runs[worker.name] = self.now

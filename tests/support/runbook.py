@@ -1,0 +1,81 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the tasks of the role ``restore`` in this process, as its playbook does, with a simulated clock."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import steps
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.dialogue import NoTerminalError
+
+from .worker import Worker
+
+
+@dataclass
+class Runbook:
+    """Runs the role. ``variables`` are those of each run; ``folder`` gets the record and the page."""
+
+    worker: Worker
+    folder: Path
+    variables: dict[str, t.Any] = field(default_factory=dict)
+    prompts: list[str] = field(default_factory=list)
+    """What was shown at the terminal."""
+    plan: dict[str, t.Any] = field(default_factory=dict)
+    """The result of the task that plans."""
+    outcome: dict[str, t.Any] = field(default_factory=dict)
+    """What the last run handed to later jobs."""
+
+    def run(self, *, check: bool = False, answers: t.Sequence[str] = (), **variables: t.Any) -> dict[str, t.Any]:
+        """Returns the result of the task that ended the run. ``answers`` are typed at the terminal."""
+        given = list(answers)
+
+        def ask(prompt: str) -> str:
+            self.prompts.append(prompt)
+            if not given:
+                raise NoTerminalError
+            return given.pop(0)
+
+        def step(name: str, **options: t.Any) -> dict[str, t.Any]:
+            spec = replace(steps.SPEC, needs_key=name not in steps.WITHOUT_KEY)
+            module = SimpleNamespace(
+                SPEC=spec, run=lambda context: steps.run_step(context, lambda value: value, ask), __name__=name
+            )
+            result = self.worker.run(t.cast("t.Any", module), check=check, step=name, **options)
+            # Results travel between tasks as JSON.
+            return json.loads(json.dumps(result))
+
+        defaults = {**DEFAULTS, "restore_confirm": "", "restore_report_dir": str(self.folder)}
+        settings = {**defaults, "restore_incident": "INC-1", **self.variables, **variables}
+        result = begun = step("variables", settings=settings)
+        if begun["failed"]:
+            return begun
+        for name in ("service", "key", "plan", "confirm", "restore"):
+            if name == "confirm" and not self.plan["asks"]:
+                continue
+            following = step(name, run=result["run"])
+            result = {"run": result["run"], **following}
+            if name == "plan":
+                self.plan = following
+            if "msg" in following:
+                break
+        stats = step("outcome", run=result["run"])["ansible_stats"]["data"]
+        self.outcome = stats["clawhosters_restore"]
+        return result
+
+    def record(self, incident: str = "INC-1") -> dict[str, t.Any]:
+        """Returns the last run on record."""
+        text = (self.folder / f"{incident}.json").read_text(encoding="utf-8")
+        last: dict[str, t.Any] = json.loads(text)["runs"][-1]
+        return last
+
+    def page(self, incident: str = "INC-1") -> str:
+        """Returns the page."""
+        return (self.folder / f"{incident}.html").read_text(encoding="utf-8")
