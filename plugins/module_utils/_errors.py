@@ -107,6 +107,13 @@ class ClawHostersError(Exception):
     def __init__(self, message: object = "") -> None:
         super().__init__(one_line(message, MESSAGE_LIMIT))
 
+    def __copy__(self) -> ClawHostersError:
+        """Returns the same error. Subclasses have other arguments than the message, so that the default fails."""
+        copied = type(self).__new__(type(self))
+        copied.args = self.args
+        vars(copied).update(vars(self))
+        return copied
+
     @property
     def reason(self) -> str:
         """The error in a few words, for progress lines."""

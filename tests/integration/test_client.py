@@ -394,7 +394,7 @@ def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: p
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 30}, pytest.fail)
     simulator.fault("slow", seconds=0.7)
     Client(settings, progress=Progress(lines.append)).fetch("/instances/1")
-    assert lines[0].endswith(": no complete response yet to GET /instances/1, 0 s of at most 30 s")
+    assert lines[0].endswith(": waiting for GET /instances/1, 0 s of at most 30 s")
 
 
 def test_a_change_that_must_not_be_sent_twice_takes_no_connection_that_may_be_closed(

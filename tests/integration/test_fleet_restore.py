@@ -10,13 +10,35 @@ import contextlib
 import re
 import typing as t
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore_item import RestoreItem
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore import FleetRestore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_batch import RestoreTimeouts
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_observer import (
+    RestoreObserver,
+    RestoreStep,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
-from support.sleeper import KilledError
+from support import KEY
+from support.controller import Controller
+from support.sleeper import KilledError, Sleeper
 from support.stores import StorePlace
 from support.worker import Worker
 
@@ -251,7 +273,8 @@ def test_an_instance_that_stands_twice_in_the_list_is_refused(
 ) -> None:
     result = local_worker.run(claw_fleet_restore, instances=[*bots(1, 2), again])
     assert result["failed"] is True
-    assert "is declared already, in entry 1" in result["msg"]
+    assert re.search(r": entry 3, (bot-1|id 1): bot-1 \(id 1\) is declared already, in entry 1", result["msg"])
+    assert outcomes(result) == ["not_begun", "not_begun", "refused"]
     assert simulator.calls("POST *") == []
 
 
@@ -544,3 +567,163 @@ def test_a_journal_that_can_not_be_used_sends_nothing(simulator: Simulator, work
     assert result["failed"] is True
     assert "Nothing was sent." in result["msg"]
     assert simulator.calls("POST *") == []
+
+
+# In a play
+
+
+@pytest.mark.slow
+def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state=world(4), switches={"transition_reads": 1})
+    controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
+    options = {"incident": "INC-1", "instances": bots(1, 2), "state_dir": str(controller.folder / "state")}
+    module = "clawhosters.cloud.claw_fleet_restore"
+    tasks = [
+        {module: options, "check_mode": True, "register": "plan"},
+        {module: options},
+        {module: {**options, "serial": "1, 50%"}, "async": 60, "poll": 1},
+        {module: {**options, "instances": bots(1, 3, 4)}, "async": 60, "poll": 1},
+        {module: {**options, "instances": [{"nam": "bot-1"}]}, "ignore_errors": True},
+        {module: {**options, "serial": ["0%"]}, "ignore_errors": True},
+    ]
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], "--diff")
+    assert run.rc == 0, run.screen
+    plan, real, again, more, misspelt, no_size = run.all
+    assert [result["changed"] for result in run.all[:4]] == [True, True, False, True]
+    assert plan["diff"] == real["diff"]
+    assert real["summary"] == {"ok": 0, "changed": 2, "failed": 0, "not_begun": 0}
+    assert (again["summary"]["ok"], more["summary"]) == (2, {"ok": 1, "changed": 2, "failed": 0, "not_begun": 0})
+    assert "unknown key nam; did you mean name?" in misspelt["msg"]
+    assert "serial has the batch size '0%'" in no_size["msg"]
+    assert '"backup_id": 102' in run.screen
+    assert sorted(posts(simulator)) == [102, 202, 302, 402]
+
+
+# The engine behind it
+
+
+class Recorder(RestoreObserver):
+    """Notes each step, and what the service had received by then."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.steps: list[tuple[str, str]] = []
+        self.received: dict[str, list[int]] = {}
+        self.refused: str | None = None
+
+    def on_batch(self, number: int, total: int, items: t.Sequence[RestoreItem]) -> None:
+        self.steps.append((f"batch {number} of {total}", ", ".join(item.instance["name"] for item in items)))
+
+    def on_step(self, item: RestoreItem, step: RestoreStep, at: datetime) -> None:
+        assert at.tzinfo is UTC
+        if step is RestoreStep.SENDING:
+            self.received[item.instance["name"]] = posts(self.simulator)
+        self.steps.append((step.value, item.instance["name"]))
+
+    def verify(self, item: RestoreItem) -> None:
+        if item.instance["name"] == self.refused:
+            raise ClawHostersError("Its address does not respond.")
+
+
+class Engine(t.NamedTuple):
+    """What a caller of the engine has."""
+
+    restore: FleetRestore
+    observer: Recorder
+    sleeper: Sleeper
+    progress: Progress
+
+
+@pytest.fixture
+def engine(simulator: Simulator, tmp_path: Path) -> Engine:
+    """Restores two instances after the first, without a module."""
+    simulator.reset(state=world(), switches={"transition_reads": 2})
+    sleeper = Sleeper()
+    progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
+    client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
+    finder = RestoreFinder(client, Journal(FolderStore(str(tmp_path / "state"))), "INC-1", False, lambda _text: None)
+    observer = Recorder(simulator)
+    serial = parse_serial("serial", [1, 2])
+    restore = FleetRestore(
+        finder, InstanceReader(client), serial, 0, RestoreTimeouts(60, 30), observer=observer, next_step="Run it again."
+    )
+    return Engine(restore, observer, sleeper, progress)
+
+
+def items(*numbers: int, **fields: t.Any) -> list[RestoreItem]:
+    return [
+        RestoreItem({"id": number, "name": f"bot-{number}"}, {"id": 100 * number + 2}, **fields) for number in numbers
+    ]
+
+
+def test_each_step_is_told_and_each_request_before_it_is_sent(simulator: Simulator, engine: Engine) -> None:
+    simulator.switch(restore_ends="stopped")
+    wanted = items(1, 2, 3)
+    engine.restore.run(wanted)
+    assert all(item.is_done and item.error is None and item.restore["sent_at"] for item in wanted)
+    steps = ["sending", "accepted", "restored", "starting", "running", "done"]
+    assert [step for step, name in engine.observer.steps if name == "bot-1"][1:] == steps
+    assert [step for step, name in engine.observer.steps if name == "bot-3"] == steps
+    assert [step for step, _names in engine.observer.steps if step.startswith("batch")] == [
+        "batch 1 of 2",
+        "batch 2 of 2",
+    ]
+    assert engine.observer.received["bot-1"] == []
+    assert 202 not in engine.observer.received["bot-2"]
+    assert 302 not in engine.observer.received["bot-3"]
+    engine.observer.steps.clear()
+    engine.restore.run(items(1))
+    assert [step for step, _name in engine.observer.steps] == ["batch 1 of 1", "restored", "running", "done"]
+
+
+def test_what_can_not_be_verified_has_failed_and_stops_the_rest(engine: Engine) -> None:
+    engine.observer.refused = "bot-1"
+    wanted = items(1, 2)
+    engine.restore.run(wanted)
+    assert str(wanted[0].error) == "Its address does not respond."
+    assert (wanted[0].outcome, wanted[0].changed, wanted[0].is_done) == ("completed", True, False)
+    assert (wanted[1].outcome, wanted[1].error) == ("not_begun", None)
+    assert engine.observer.steps[-1] == ("failed", "bot-1")
+
+
+def test_only_what_was_confirmed_is_sent(simulator: Simulator, engine: Engine) -> None:
+    wanted = items(1, expected_sent_at="2026-02-01T10:00:00+00:00")
+    engine.restore.run(wanted)
+    assert "was not executed, and this run only waited for it" in str(wanted[0].error)
+    assert wanted[0].outcome == "refused"
+    renamed = items(2)
+    renamed[0].instance["name"] = "other"
+    engine.restore.run(renamed)
+    assert "is now named bot-2: nothing was sent" in str(renamed[0].error)
+    assert posts(simulator) == []
+
+
+def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, engine: Engine) -> None:
+    simulator.set_instance(2, health_after="unhealthy")
+
+    def keep_busy() -> None:
+        if 302 in posts(simulator):
+            simulator.set_instance(3, status="deploying")
+
+    engine.sleeper.before_sleep = keep_busy
+    wanted = items(1, 2, 3)
+    engine.restore.run(wanted)
+    assert "It is running, unhealthy, and not started within 30 s" in str(wanted[1].error)
+    assert "bot-3: deploying, and not restored within 60 s" in str(wanted[2].error)
+    assert [item.outcome for item in wanted] == ["completed", "completed", "in_flight"]
+
+
+def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, engine: Engine) -> None:
+    notes: list[str] = []
+    engine.sleeper.before_sleep = lambda: notes.extend(engine.progress.interrupt_notes)
+    engine.restore.run(items(1, 2, 3))
+    assert set(notes) == {
+        f"Incident INC-1: this run has sent {sent} of 3 restores, and {completed} completed; what the service has "
+        "accepted goes on. Run it again."
+        for sent, completed in ((1, 0), (3, 1))
+    } | {note for note in notes if "sent 1 of 3 restores, and 1 completed" in note}
+    fresh: list[str] = []
+    simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
+    engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_notes)
+    engine.restore.run(items(4))
+    assert fresh[0] == "This run has sent nothing for incident INC-1. Run it again."

@@ -155,12 +155,13 @@ def test_forty_are_a_few_lines_each_and_few_requests(simulator: Simulator, contr
 def test_the_prompt_repeats_the_plan_and_asks_again_twice(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("status", method="POST", status=422, message="Not now", times=None)
     wanted = "web-bot,sick-bot,old-bot,news-bot"
-    screen = at_a_terminal(controller, *NAMES, answers=("web-bot", "sick-bot,web-bot", wanted))
+    answers = ("web-bot", "sick-bot,web-bot", wanted)
+    screen = at_a_terminal(controller, *NAMES, answers=answers, restore_max_failures=4)
     prompt = screen.text.partition("TASK [clawhosters.cloud.restore : Confirm the restore]")[2]
     lines = prompt.splitlines()
     at = lines.index(f"To overwrite with these backups, type exactly: {wanted}")
     assert at < 13
-    assert re.fullmatch(r"4 batches \(4 x 1 instances\), 9 minutes\.", lines[at - 2])
+    assert re.fullmatch(r"4 batches \(4 x 1 instances\), about 9 minutes\.", lines[at - 2])
     for row in (
         r"web-bot \(id 1\)   running, healthy    11, 1 d 2 h old  20\d\d-\d\d-\d\d \d\d:\d\d UTC",
         r"sick-bot \(id 2\)  running, unhealthy  21, 1 d 2 h old  20.* UTC",
@@ -211,6 +212,29 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulato
     assert f"{said} Run this to wait for what is under way" in screen.text
     assert f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot -e restore_incident=INC-1\n" in screen.text
     assert simulator.effects() == {"restores": 1}
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_restores_are_answered_waits_until_they_are_on_record(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.switch(transition_reads=10_000)
+    simulator.fault("slow", method="POST", seconds=4, times=None)
+    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
+    names = ("web-bot", "sick-bot", "news-bot")
+    screen = run_at_terminal(
+        controller,
+        command(*names, restore_confirm=",".join(names), restore_serial=[2, 1]),
+        "nothing is asked",
+        interrupt=lambda: journal.exists() and journal.read_text(encoding="utf-8").count("intended") == 2,
+    )
+    assert (
+        "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded." in screen.text
+    )
+    assert "Incident INC-1: this run has sent 2 of 3 restores, and 0 completed;" in screen.text
+    text = journal.read_text(encoding="utf-8")
+    assert (text.count("intended"), text.count("accepted")) == (2, 2)
+    assert simulator.effects() == {"restores": 2}
 
 
 def test_the_plan_knows_restores_for_other_incidents(

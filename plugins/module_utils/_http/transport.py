@@ -135,7 +135,7 @@ def _send_once(
     """Returns the response and its body. Sets the outcome of ``slot``, also when it raises."""
     host = urlsplit(url).netloc
     timeout = request.timeout
-    progress = f"{host}: no complete response yet to {request}, {{:.0f}} s of at most {timeout:g} s"
+    progress = f"{host}: waiting for {request}, {{:.0f}} s of at most {timeout:g} s"
     watchdog = RequestWatchdog(timeout, lambda seconds: report(progress.format(seconds)))
     slot.outcome = RequestOutcome(sent=True)
     try:

@@ -43,7 +43,7 @@ from .restore_target import RestoreFinder
 
 POLL_BUDGET_SHARE = 0.25
 """Polls leave three quarters of each window to the restores of other batches, and to other runs."""
-CONTINUATION = "it waits for this restore, and sends it no second time."
+NEXT_STEP = "Run the same task again: it waits for this restore, and sends it no second time."
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class RestoreBatch:
             finder.warn,
             finder.force,
             item.expected_sent_at,
-            CONTINUATION,
+            NEXT_STEP,
         )
 
     # Sending
@@ -328,7 +328,8 @@ class RestoreBatch:
         if work.stage is _Stage.STARTING:
             start, timeout = t.cast("Job", work.start), self._timeouts.healthy or self._timeouts.restored
             reason = self._changes.explain_unfinished(start, error, timeout)
-            self._fail(work, PartialError(f"It was restored. {reason}", {}, error.cause or error))
+            cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
+            self._fail(work, PartialError(f"It was restored. {reason}", {}, cause))
             return
         own = copy.copy(error)
         name, condition = self._describe(work)

@@ -61,8 +61,7 @@ class RestoreJob:
     force: bool = False
     expected_sent_at: str | None = None
     """As in :class:`RestoreQuery`."""
-    continuation: str = "it continues waiting, and sends nothing."
-    """What the same task does if it is run again."""
+    next_step: str = "Run the same task again: it continues waiting, and sends nothing."
     changed: bool = False
 
     @property
@@ -212,8 +211,9 @@ class RestoreJob:
 
     def run_again(self, error: ClawHostersError) -> str:
         """Returns the sentence that says how to go on after ``error``."""
-        with_key = "With a valid key, run" if isinstance(error, UnauthorizedError) else "Run"
-        return f"{with_key} the same task again: {self.continuation}"
+        if isinstance(error, UnauthorizedError):
+            return f"With a valid key, {self.next_step[:1].lower()}{self.next_step[1:]}"
+        return self.next_step
 
     def build_result(
         self,

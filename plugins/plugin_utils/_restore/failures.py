@@ -84,6 +84,7 @@ def describe_failure(error: Exception, step: str, plan: RestorePlan, result: Res
         # The status of the instance says the same.
         message = ""
     if step == "healthy":
+        message = message.removeprefix("It was restored. ")
         message = message.replace("restore_wait_timeout", "restore_healthy_timeout")
     last_seen = next((one.last_seen for one in _chain(error) if one.last_seen), None)
     if kind in UNSEEN and last_seen and "last seen" not in message:

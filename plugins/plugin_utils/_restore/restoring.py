@@ -46,7 +46,10 @@ class RunRestorer(RestoreObserver):
         """HTTP status of the address of each instance that was checked."""
 
     def restore(self) -> None:
-        """Restores in batches. Failures are recorded as steps; ``run.stopped`` says why not all batches began."""
+        """Restores in batches. Failures are recorded as steps; ``run.stopped`` says why not all batches began.
+
+        Raises what a bug raises.
+        """
         settings = self._run.settings
         items = [_build_item(plan) for plan in self._run.plans if plan.ready]
         self._plans = {id(item): plan for item, plan in zip(items, self._ready_plans(), strict=True)}
@@ -60,8 +63,8 @@ class RunRestorer(RestoreObserver):
                 observer=self,
                 next_step=self._next_step(),
             ).run(items)
-        except BaseException:
-            # Interrupted: what was under way has ended meanwhile, and is put on record.
+        except KeyboardInterrupt:
+            # What was under way has been answered meanwhile, and is put on record.
             self._recorder.record(is_finished=False)
             raise
         failed = sum(item.error is not None for item in items)

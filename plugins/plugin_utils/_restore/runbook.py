@@ -143,7 +143,10 @@ class Runbook:
             return self._finish()
         if failed := self._run_step("confirm", lambda: require_confirmed(self.run), lambda _error: "not_confirmed"):
             return failed
-        RunRestorer(self.context, self.run, self.recorder, self._finder()).restore()
+        restorer = RunRestorer(self.context, self.run, self.recorder, self._finder())
+        # Failures of instances are steps of their own.
+        if failed := self._run_step("run", restorer.restore, lambda _error: "interrupted"):
+            return failed
         return self._finish()
 
     # Results

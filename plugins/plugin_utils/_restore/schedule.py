@@ -46,7 +46,7 @@ def schedule_lines(plans: list[RestorePlan], settings: Data, list_pages: int | N
     if not any(plan.sends for plan in plans):
         return []
     estimate = estimate_batches(batches, list_pages)
-    lines = [f"Estimated time: {estimate}, if a restore takes {RESTORE_SECONDS:.0f} s."]
+    lines = [f"Estimated time: about {estimate}, if a restore takes {RESTORE_SECONDS:.0f} s."]
     if len(batches) == 1:
         return lines
     allowed = settings["restore_max_failures"]
@@ -54,7 +54,7 @@ def schedule_lines(plans: list[RestorePlan], settings: Data, list_pages: int | N
     faster = estimate_batches(find_batches(plans, {**settings, "restore_serial": list(FAST_SERIAL)}), list_pages)
     if estimate.seconds > _MUCH_FASTER * faster.seconds:
         option = format_extra_variable("restore_serial", list(FAST_SERIAL))
-        lines.append(f"    With {option} (one, five, the rest): {faster}.")
+        lines.append(f"    With {option} (one, five, the rest): about {faster}.")
     return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
 
 
@@ -67,7 +67,7 @@ def schedule_summary(plans: list[RestorePlan], settings: Data, list_pages: int |
         f"{len(same)} x {size}" if len(same) > 1 else str(size)
         for size, same in ((size, list(group)) for size, group in groupby(map(len, batches)))
     )
-    return f"{len(batches)} batches ({sizes} instances), {estimate_batches(batches, list_pages)}."
+    return f"{len(batches)} batches ({sizes} instances), about {estimate_batches(batches, list_pages)}."
 
 
 def _format_batches(batches: list[list[RestorePlan]]) -> list[str]:

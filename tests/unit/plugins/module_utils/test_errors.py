@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import pytest
@@ -127,3 +128,10 @@ def test_a_sentence_can_be_added():
     error = ApiError("GET /x", 409)
     error.add("Given up.")
     assert str(error) == "GET /x was answered with 409. Given up."
+
+
+def test_an_error_can_be_copied_whatever_its_arguments():
+    error = NotFoundError("GET /x", 404, message="Gone", request_id="r-1")
+    error.add("Nothing was sent.")
+    copied = copy.copy(error)
+    assert (type(copied), str(copied), copied.status, copied.request_id) == (NotFoundError, str(error), 404, "r-1")

@@ -1,0 +1,205 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The restore runbook in batches: what is sent when, what stops it, what is on record, and how it goes on."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import threading
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support.runbook import Runbook
+from support.worker import Worker
+
+COUNT = 12
+NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
+POSTS = "POST /backups/*"
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator) -> None:
+    """Twelve instances; the backup of instance N is 100 + N."""
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": name} for number, name in enumerate(NAMES, start=1)],
+            "backups": [
+                {"id": 100 + number, "instance_id": number, "created_at": "2h ago"} for number in range(1, COUNT + 1)
+            ],
+        },
+        switches={"rate_limit": 0, "transition_reads": 2},
+    )
+
+
+@pytest.fixture
+def runbook(simulator: Simulator, tmp_path: Path) -> Runbook:
+    worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    variables = {"restore_serial": [1, 3, "100%"], "restore_healthy_timeout": 60}
+    return Runbook(worker, tmp_path / "report", variables)
+
+
+def restore(runbook: Runbook, names: t.Sequence[str] = NAMES, **variables: t.Any) -> dict[str, t.Any]:
+    return runbook.run(restore_instances=",".join(names), restore_confirm=",".join(names), **variables)
+
+
+def restored(simulator: Simulator) -> list[int]:
+    """Returns the instances whose restore was sent, in order."""
+    return [int(call.split("/")[2]) - 100 for call in simulator.calls(POSTS)]
+
+
+def commands(result: dict[str, t.Any]) -> list[dict[str, str]]:
+    """Returns the variables of the commands that a failure prints."""
+    lines = [line for line in result["failures"] if line.startswith("ansible-playbook ")]
+    return [dict(word.split("=", 1) for word in shlex.split(line) if "=" in word) for line in lines]
+
+
+@pytest.mark.slice
+def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.switch(restore_ends="stopped")
+    result = restore(runbook)
+    assert result["failed"] is False, result
+    assert result["msg"][0] == "12 instances restored and healthy"
+    calls = [call for call in simulator.calls() if call.startswith("POST ")]
+    order = [restored(simulator)[:1], sorted(restored(simulator)[1:4]), sorted(restored(simulator)[4:])]
+    assert order == [[1], [2, 3, 4], list(range(5, 13))]
+    # What came back stopped was started before the next batch began.
+    starts = [calls.index(f"POST /instances/{number}/start") for number in range(1, 13)]
+    assert starts[0] < min(calls.index(f"POST /backups/{number}/restore") for number in (102, 103, 104))
+    assert max(starts[1:4]) < min(calls.index(f"POST /backups/{number}/restore") for number in range(105, 113))
+    record = runbook.record()
+    assert [one["batch"] for one in record["instances"]] == [1, 2, 2, 2] + [3] * 8
+    for one in record["instances"]:
+        titles = [mark["title"] for mark in one["timeline"]]
+        assert titles == ["sending", "accepted", "restored", "stopped", "healthy"]
+        assert [mark["at"] for mark in one["timeline"]] == sorted(mark["at"] for mark in one["timeline"])
+    assert runbook.page().count('<ol class="marks">') == 12
+    assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] * 12
+    # Again: nothing is left to do.
+    simulator.clear_log()
+    assert restore(runbook)["failed"] is False
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.slice
+def test_a_canary_that_fails_stops_the_rest_and_two_commands_go_on(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.set_instance(1, health_after="unhealthy")
+    failed = restore(runbook)
+    assert restored(simulator) == [1]
+    assert failed["msg"] == "0 of 12 instances restored, 11 not begun."
+    words = "\n".join(failed["failures"])
+    assert "bot-1 (id 1): The backup was restored, but the instance is not running and healthy." in words
+    assert "within 60 s (restore_healthy_timeout)" in words
+    assert "and 6 more: Not begun: 1 restore failed, and restore_max_failures is 0. Nothing was sent." in words
+    assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] + ["not_begun"] * 11
+    assert [one["tag"] for one in runbook.record()["instances"]] == ["not finished"] + ["not begun"] * 11
+    retry, rest = commands(failed)
+    assert retry["restore_instances"] == "bot-1"
+    assert rest["restore_instances"] == ",".join(NAMES[1:])
+    assert rest["restore_serial"] == "1,3,100%"
+
+    simulator.set_instance(1, health_status="healthy")
+    for command in (retry, rest):
+        again = runbook.run(**command, restore_confirm=command["restore_instances"])
+        assert again["failed"] is False, again
+    assert sorted(restored(simulator)) == list(range(1, 13))
+    assert "<h1>12 instances restored and healthy</h1>" in runbook.page()
+
+
+@pytest.mark.slice
+def test_failures_up_to_the_limit_do_not_stop_it_and_one_command_retries_only_them(
+    simulator: Simulator, runbook: Runbook
+) -> None:
+    for number in (102, 104):
+        simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=403, message="Not now")
+    failed = restore(runbook, restore_max_failures="2")
+    assert sorted(restored(simulator)) == list(range(1, 13))
+    assert failed["msg"] == "10 of 12 instances restored."
+    (done,) = failed["restored"]
+    assert done.startswith("bot-1 (id 1), bot-3 (id 3), bot-5 (id 5), bot-6 (id 6), bot-7 (id 7) and 5 more: Restored.")
+    (retry,) = commands(failed)
+    assert retry["restore_instances"] == "bot-2,bot-4"
+    assert retry["restore_max_failures"] == "2"
+    assert runbook.run(**retry, restore_confirm="bot-2,bot-4")["failed"] is False
+    assert sorted(restored(simulator)) == sorted([*range(1, 13), 2, 4])
+
+
+@pytest.mark.slice
+def test_one_more_than_the_limit_stops_it(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("status", method="POST", status=403, message="Not now", times=3)
+    failed = restore(runbook, restore_max_failures=2)
+    assert len(restored(simulator)) == 4
+    assert "Not begun: 3 restores failed, and restore_max_failures is 2." in "\n".join(failed["failures"])
+
+
+@pytest.mark.slice
+def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
+    simulator: Simulator, runbook: Runbook
+) -> None:
+    simulator.set_instance(1, status="paused")
+    result = restore(runbook)
+    assert sorted(restored(simulator)) == list(range(2, 13))
+    assert result["msg"] == "11 of 12 instances restored."
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("serial", [0, -1, "0%", "x", "1,,x", [1, "5 %%"], [], "", True, 1.5])
+def test_a_size_that_is_none_is_refused_before_anything_is_sent(
+    simulator: Simulator, runbook: Runbook, serial: object
+) -> None:
+    result = restore(runbook, restore_serial=serial)
+    assert "restore_serial" in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
+    assert simulator.calls() == []
+    assert "restore_max_failures is -1" in restore(runbook, restore_max_failures=-1)["msg"]
+
+
+@pytest.mark.slice
+def test_each_restore_is_on_record_before_it_is_sent(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("slow", method="POST", seconds=1, times=None)
+    thread = threading.Thread(target=restore, args=(runbook, NAMES[:2]), kwargs={"restore_serial": "100%"})
+    thread.start()
+    while not (runbook.folder / "INC-1.json").exists() or _count_sending(runbook) < 2:
+        assert thread.is_alive()
+    # Both requests take a second; neither can have been answered.
+    assert runbook.record()["outcome"] == "unfinished"
+    page = runbook.page()
+    thread.join(60)
+    assert re.search(r"The restore of backup 10[12] was about to be sent at \S+ UTC; this run did not record", page)
+    assert runbook.record()["outcome"] == "restored"
+
+
+def _count_sending(runbook: Runbook) -> int:
+    return sum(step["step"] == "send" for step in runbook.record()["steps"])
+
+
+@pytest.mark.slice
+def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simulator, runbook: Runbook) -> None:
+    names = ",".join(NAMES)
+    runbook.run(restore_instances=names, check=True)
+    assert runbook.plan["lines"][-5:] == [
+        "batch 1 of 3: bot-1 (canary)",
+        "batch 2 of 3: bot-2, bot-3, bot-4",
+        "batch 3 of 3: 8 instances, bot-5 to bot-12",
+        "    No further batch begins when a restore has failed.",
+        "Estimated time: about 6 minutes, if a restore takes 120 s.",
+    ]
+    runbook.run(restore_instances=names, restore_serial="1", restore_max_failures=2, check=True)
+    assert runbook.plan["lines"][-4:] == [
+        "batches 1 to 12 of 12, 1 each: 12 instances, bot-1 to bot-12",
+        "    No further batch begins when more than 2 restores have failed.",
+        "Estimated time: about 26 minutes, if a restore takes 120 s.",
+        "    With -e restore_serial=1,5,100% (one, five, the rest): about 6 minutes.",
+    ]
+    runbook.run(restore_instances="bot-1", check=True)
+    assert runbook.plan["lines"][2:] == ["Estimated time: about 2 minutes, if a restore takes 120 s."]
+    runbook.run(restore_instances=names, answers=[""])
+    assert (
+        "\n3 batches (1 + 3 + 8 instances), about 6 minutes.\nAn empty answer or Ctrl-C sends nothing."
+        in runbook.prompts[0]
+    )
