@@ -699,6 +699,7 @@ def test_only_what_was_confirmed_is_sent(simulator: Simulator, engine: Engine) -
 
 def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, engine: Engine) -> None:
     simulator.set_instance(2, health_after="unhealthy")
+
     def keep_busy() -> None:
         if 302 in posts(simulator):
             simulator.set_instance(3, status="deploying")
