@@ -19,8 +19,8 @@ description:
     batch together, and waits for all of them at once.
   - A batch is done when its instances run and are healthy. An instance that comes back stopped is started.
   - What can be refused is found before the first restore is sent. Then nothing is sent, the wrong entries are failed,
-    and the others are not begun. This includes unknown and duplicate names, a missing, foreign or too old backup, and
-    an instance that is neither running nor stopped.
+    and the others are not begun. This includes unknown and ambiguous names, an instance that stands twice in the list,
+    a missing, foreign or too old backup, and an instance that is neither running nor stopped.
   - If run again, the task goes on with what is not done. An entry whose earlier restore failed, or whose outcome is
     unknown, counts as failed and stops no other entry, but it stops further batches like any failure.
   - With C(--check) it shows which backups would be restored.
@@ -200,7 +200,7 @@ report:
   returned: for a list with faults
   type: list
   elements: str
-  sample: ["entry 3, web-bot: it is declared already, in entry 1"]
+  sample: ["entry 3, web-bot: unknown key backup (did you mean backup_id?)"]
 diff:
   description: The backup that each instance is restored from, before and after, by name and id.
   returned: if the instances were read

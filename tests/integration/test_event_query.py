@@ -32,7 +32,7 @@ TASKS: dict[str, tuple[dict[str, t.Any], list[tuple[str, int]]]] = {
         [("shop-bot", 8)],
     ),
     "claw_fleet_restore": (
-        {"incident": "INC-2", "instances": [{"name": "shop-bot"}], "wait_healthy": False},
+        {"incident": "INC-1", "instances": [{"name": "shop-bot"}], "wait_healthy": False},
         [("shop-bot", 8)],
     ),
     "claw_addon": ({"id": 11, "config": {"usage_limit": 200}}, [("web-bot", 7)]),

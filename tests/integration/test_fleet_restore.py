@@ -273,7 +273,8 @@ def test_an_instance_that_stands_twice_in_the_list_is_refused(
 ) -> None:
     result = local_worker.run(claw_fleet_restore, instances=[*bots(1, 2), again])
     assert result["failed"] is True
-    assert "is declared already, in entry 1" in result["msg"]
+    assert re.search(r": entry 3, (bot-1|id 1): bot-1 \(id 1\) is declared already, in entry 1", result["msg"])
+    assert outcomes(result) == ["not_begun", "not_begun", "refused"]
     assert simulator.calls("POST *") == []
 
 

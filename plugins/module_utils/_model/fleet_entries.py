@@ -58,34 +58,37 @@ class FaultyListError(PartialError):
 
 
 def require_valid_entries(entries: object, keys: tuple[str, ...] = KEYS) -> None:
-    """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
+    """Raises FaultyListError for unknown keys, wrong states and ids, and entries without a name.
 
-    ``entries`` is the option as it was given, ``keys`` are the known keys. What is no list of dictionaries is left to
-    the argument spec.
+    With the keys of ``claw_fleet`` also for duplicates. ``entries`` is the option as it was given, ``keys`` are the
+    known keys. What is no list of dictionaries is left to the argument spec.
     """
     faults = []
     first: dict[tuple[str, str], int] = {}
     for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
         if isinstance(entry, dict):
             place = _format_entry(number, entry.get("id"), entry.get("name"))
-            faults += [
-                f"{place}: {fault}" for fault in (*_find_faults(entry, keys), *_find_duplicate(entry, number, first))
-            ]
+            found = list(_find_faults(entry, keys))
+            if keys == KEYS:
+                found += _find_duplicate(entry, number, first)
+            faults += [f"{place}: {fault}" for fault in found]
     if faults:
         raise FaultyListError(faults)
 
 
-def require_unique(entries: t.Sequence[InstanceEntry], found: t.Iterable[Resource | None]) -> None:
-    """Raises FaultyListError if two entries mean the same instance. ``found`` has the instance of each entry."""
+def find_duplicates(
+    entries: t.Sequence[InstanceEntry], found: t.Iterable[Resource | None]
+) -> t.Iterator[tuple[int, str]]:
+    """Yields the index of each entry that means the same instance as one before it, and a message.
+
+    ``found`` has the instance of each entry, None if there is none.
+    """
     first: dict[str, InstanceEntry] = {}
-    faults = []
-    for entry, instance in zip(entries, found, strict=True):
+    for index, (entry, instance) in enumerate(zip(entries, found, strict=True)):
         if instance is not None:
             earlier = first.setdefault(str(instance["id"]), entry)
             if earlier is not entry:
-                faults.append(f"{entry.label}: {label(instance)} is declared already, in entry {earlier.number}")
-    if faults:
-        raise FaultyListError(faults)
+                yield index, f"{label(instance)} is declared already, in entry {earlier.number}"
 
 
 def _find_faults(entry: dict[str, t.Any], keys: tuple[str, ...]) -> t.Iterator[str]:

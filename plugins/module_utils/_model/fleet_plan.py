@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, RefusedError, SettingsError, one_line
-from .fleet_entries import Entry, require_unique
+from .fleet_entries import Entry, FaultyListError, find_duplicates
 from .instance import NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, predict
 from .instance_index import InstanceIndex
 from .resource import Resource
@@ -101,7 +101,9 @@ def plan(entries: list[Entry], listing: list[Resource]) -> list[Job]:
     """Returns the job of each entry, in order. Raises FaultyListError if two entries declare the same instance."""
     index = InstanceIndex(listing)
     jobs = [_plan_entry(entry, index) for entry in entries]
-    require_unique(entries, [job.found for job in jobs])
+    duplicates = find_duplicates(entries, (job.found for job in jobs))
+    if faults := [f"{entries[index].label}: {fault}" for index, fault in duplicates]:
+        raise FaultyListError(faults)
     return jobs
 
 

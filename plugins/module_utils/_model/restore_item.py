@@ -51,3 +51,8 @@ class RestoreItem:
     def fail(self, error: ClawHostersError) -> None:
         """Ends the item as failed."""
         self.error = error
+
+    def refuse(self, error: ClawHostersError) -> None:
+        """Ends the item as failed, before anything was sent."""
+        self.outcome = REFUSED
+        self.fail(error)

@@ -18,7 +18,7 @@ from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedErro
 from .._http.client import Client
 from .._http.list_reader import ListFilter
 from .._model.batches import split_batches
-from .._model.fleet_entries import RestoreEntry, require_unique
+from .._model.fleet_entries import RestoreEntry, find_duplicates
 from .._model.fleet_plan import Job, Phase
 from .._model.fleet_restore_results import build_result, format_failures, format_refusals
 from .._model.instance import NAME_LIMIT
@@ -26,7 +26,7 @@ from .._model.instance_index import InstanceIndex, shown_params
 from .._model.ownership import Owner, filter_by_instance, owner_params, owner_values, parse_owner, require_owners
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery, require_restorable
-from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, REFUSED, RestoreItem
+from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, RestoreItem
 from .._model.results import Result
 from .._progress import InterruptNote
 from .._state.journal import OperationState
@@ -59,14 +59,16 @@ class FleetRestorePlanner:
     def plan(self, entries: list[RestoreEntry]) -> list[RestoreItem]:
         """Returns an item for each entry, in order. One that can't be restored has an error.
 
-        Raises FaultyListError if two entries mean the same instance, JournalError, and what the client raises.
+        Raises JournalError, and what the client raises.
         """
         own_states = self.finder.read_own_states()
         self._states = {} if self.finder.force else own_states
         backups = self._read(entries)
         index = InstanceIndex(self._instances.items)
         items = [_resolve(entry, index) for entry in entries]
-        require_unique(entries, [None if item.error else item.instance for item in items])
+        duplicates = find_duplicates(entries, (None if item.error else item.instance for item in items))
+        for number, fault in list(duplicates):
+            items[number].refuse(RefusedError(f"{fault}: nothing was sent."))
         new = []
         for entry, item in zip(entries, items, strict=True):
             if item.error is None and (state := self._find_state(item)):
@@ -197,8 +199,7 @@ class FleetRestorePlanner:
                     item.backup = self._find_given(entry, item.instance, by_id)
                 self.query.require_max_age(item.backup, item.instance)
             except ClawHostersError as error:
-                item.outcome = REFUSED
-                item.fail(error)
+                item.refuse(error)
 
     def _choose_newest(self, instance: Resource, groups: _BackupGroups) -> Resource:
         own = filter_by_instance(groups.find(instance), instance["id"], None, "backup", self._list_all_instances)
@@ -230,8 +231,7 @@ def _resolve(entry: RestoreEntry, index: InstanceIndex) -> RestoreItem:
             hint = f"; did you mean {one_line(similar, NAME_LIMIT)}?" if similar else ": nothing was sent."
             raise RefusedError(f"There is no such instance{hint}")
     except ClawHostersError as error:
-        item.outcome = REFUSED
-        item.fail(error)
+        item.refuse(error)
         return item
     return RestoreItem(found, item.backup)
 

@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import os
 import random
+import resource
 import stat
 import time
 import typing as t
@@ -36,6 +37,15 @@ class LockHeldError(TimeoutError):
 
     def __init__(self) -> None:
         super().__init__("another process holds its lock")
+
+
+def allow_open_files(number: int) -> None:
+    """Raises the limit of this process, as far as the system permits, to ``number`` files at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number if hard == resource.RLIM_INFINITY else min(number, hard)
+    if resource.RLIM_INFINITY != soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.contextmanager

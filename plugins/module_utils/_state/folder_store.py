@@ -25,7 +25,7 @@ import typing as t
 from dataclasses import asdict, dataclass, replace
 
 from .._errors import MESSAGE_LIMIT, one_line
-from .files import LockHeldError, UntrustedError, lock_file
+from .files import LockHeldError, UntrustedError, allow_open_files, lock_file
 from .folder import StateFolder
 from .journal import START, add_checksums, parse_lines
 from .store import ConflictError, DamageError, Holder, StoredLine, StoreError, describe_process
@@ -41,6 +41,9 @@ SMALL_FILE = 1_000_000
 PROBE_TIMEOUT = 0.05
 """Seconds to wait for a lock that a reader tests for a moment."""
 
+OTHER_FILES = 200
+"""Files that a process has open beside those of the operations that it holds: connections, and what Ansible opens."""
+
 ADVICE = "Set state_dir to a folder of your own"
 
 
@@ -54,6 +57,8 @@ class FolderStore:
         self._state_dir = state_dir
         self._may_create = may_create
         self._is_created = False
+        self._held = 0
+        """Operations that are held now, each by an open file."""
 
     @functools.cached_property
     def _folder(self) -> StateFolder:
@@ -100,6 +105,9 @@ class FolderStore:
     def hold(self, operation: str) -> t.Iterator[Holder | None]:
         """Locks the file of the operation. The lock ends with the process."""
         with contextlib.ExitStack() as stack:
+            self._held += 1
+            stack.callback(self._release)
+            allow_open_files(self._held + OTHER_FILES)
             with self._converted_errors():
                 self._folder.create()
                 file = stack.enter_context(self._folder.open(_lock_name(operation), os.O_RDWR | os.O_CREAT))
@@ -112,6 +120,9 @@ class FolderStore:
                     stack.callback(_write_holder, file, b"")
                     _write_holder(file, json.dumps(asdict(describe_process(operation))).encode())
             yield holder
+
+    def _release(self) -> None:
+        self._held -= 1
 
     def holders(self, operation: str | None = None) -> dict[str, Holder]:
         """Returns who holds which operation now, or this one."""

@@ -167,3 +167,19 @@ def test_no_time_at_all_is_one_poll():
     with pytest.raises(WaitTimeoutError):
         clock.wait(0, lambda left: polls.append(left) or "busy")
     assert polls == [0]
+
+
+@pytest.mark.parametrize(
+    ("share", "requests", "seconds"), [(1.0, 40, 24), (0.25, 40, 96), (0.25, 1, 2.4), (0.25, 5, 12)]
+)
+def test_polls_use_no_more_than_their_share_of_the_rate_limit(share: float, requests: int, seconds: float) -> None:
+    clock = Clock()
+    waiter = Waiter(1000, clock.progress)
+    waiter.requests_per_poll, waiter.budget_share = requests, share
+    times: list[float] = []
+    with pytest.raises(WaitTimeoutError):
+        waiter.until(
+            "", lambda _left: times.append(clock.now) or "busy", lambda _state: False, lambda _state: ("", ""), "x"
+        )
+    assert times[1] - times[0] == pytest.approx(seconds)
+    assert all(after - before >= seconds - 1e-6 for before, after in pairwise(times[:-1]))

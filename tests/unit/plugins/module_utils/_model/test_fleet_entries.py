@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    RESTORE_KEYS,
     FaultyListError,
+    RestoreEntry,
+    find_duplicates,
     require_valid_entries,
 )
 
@@ -64,3 +67,19 @@ def test_any_entry_is_explained_on_one_line(entries):
     except FaultyListError as error:
         report = [str(error), *error.result["report"]]
     assert all(line.isprintable() for line in report)
+
+
+def test_entries_of_restores_have_keys_of_their_own_and_may_repeat_until_they_are_found():
+    with pytest.raises(FaultyListError) as caught:
+        require_valid_entries([{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}], RESTORE_KEYS)
+    assert caught.value.result["report"] == [
+        "entry 1, id 1: unknown key state (known: id, name, backup_id)",
+        "entry 2, id 1: backup_id must be a number, not new",
+    ]
+    require_valid_entries([{"id": 1}, {"id": 1, "backup_id": 7}], RESTORE_KEYS)
+
+
+def test_the_second_entry_of_an_instance_is_found():
+    entries = [RestoreEntry(1, 7, None), RestoreEntry(2, None, "nobody"), RestoreEntry(3, None, "a")]
+    found = [{"id": 7, "name": "a"}, None, {"id": 7, "name": "a"}]
+    assert list(find_duplicates(entries, found)) == [(2, "a (id 7) is declared already, in entry 1")]

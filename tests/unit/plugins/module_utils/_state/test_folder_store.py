@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -357,3 +358,16 @@ def test_in_a_volume_the_state_is_in_a_subfolder_of_the_user(volume: Path) -> No
             journal.read_states()
 
     as_ordinary_user(work, groups=[volume.stat().st_gid])
+
+
+def test_more_operations_are_held_than_files_may_be_open(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    store = FolderStore(str(tmp_path))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        with contextlib.ExitStack() as holds:
+            for number in range(300):
+                assert holds.enter_context(store.hold(f"{number:024}")) is None
+            assert len(store.holders()) == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
 import platform
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -215,4 +217,28 @@ def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
     while place.journal().find_holder(OPERATION):
         assert time.monotonic() < deadline
     with journal.lock(OPERATION) as is_free:
+        assert is_free
+
+
+def test_threads_share_a_journal_and_hold_many_operations_at_once(place: StorePlace) -> None:
+    """As the restores of a batch do."""
+    journal = place.journal()
+    keys = [OperationKey("restore", URL, "INC-1", str(number)) for number in range(12)]
+    with contextlib.ExitStack() as locks:
+        are_free = [locks.enter_context(journal.lock(key)) for key in keys]
+        assert are_free == [True] * len(keys)
+        other = place.journal()
+        with other.lock(keys[3]) as is_free:
+            assert not is_free
+
+        def work(key: OperationKey) -> None:
+            journal.append(key, OperationEvent.INTENDED)
+            journal.read_states()
+            journal.append(key, OperationEvent.ACCEPTED)
+
+        with ThreadPoolExecutor(len(keys)) as pool:
+            list(pool.map(work, keys))
+        assert {journal.known_state(key).event for key in keys} == {OperationEvent.ACCEPTED}
+    assert len(place.journal().read_states()) == len(keys)
+    with other.lock(keys[3]) as is_free:
         assert is_free

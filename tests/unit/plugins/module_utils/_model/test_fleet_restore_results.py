@@ -1,0 +1,102 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Results and messages of many restores."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_restore_results import (
+    GO_ON,
+    build_result,
+    format_failures,
+    format_refusals,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore_item import RestoreItem
+
+OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
+BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}
+
+
+def item(number: int = 1, error: str | None = None, **results: t.Any) -> RestoreItem:
+    instance = {"id": number, "name": f"bot-{number}", "status": "running"}
+    return RestoreItem(instance, BACKUP, error=ClawHostersError(error) if error else None, **results)
+
+
+def entries(count: int) -> list[RestoreEntry]:
+    return [RestoreEntry(number, number, f"bot-{number}") for number in range(1, count + 1)]
+
+
+@pytest.mark.parametrize(
+    ("given_item", "kind"),
+    [
+        (item(), "not_begun"),
+        (item(outcome="in_flight"), "not_begun"),
+        (item(outcome="completed"), "ok"),
+        (item(outcome="completed", is_done=True), "ok"),
+        (item(outcome="completed", changed=True, is_done=True), "changed"),
+        (item(changed=True, is_done=True), "changed"),
+        (item(outcome="completed", changed=True, error="It did not start."), "failed"),
+        (item(outcome="refused", error="No."), "failed"),
+    ],
+)
+def test_each_entry_counts_where_it_belongs(given_item: RestoreItem, kind: str) -> None:
+    summary = build_result([given_item])["summary"]
+    assert summary == {name: int(name == kind) for name in ("ok", "changed", "failed", "not_begun")}
+
+
+@given(
+    st.lists(
+        st.builds(
+            item,
+            st.integers(1, 99),
+            st.none() | st.just("It failed."),
+            outcome=st.sampled_from(OUTCOMES),
+            changed=st.booleans(),
+            is_done=st.booleans(),
+        ),
+        max_size=20,
+    )
+)
+def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: list[RestoreItem]) -> None:
+    result = build_result(items)
+    assert sum(result["summary"].values()) == len(items) == len(result["instances"])
+    assert result["changed"] is any(entry["changed"] for entry in result["instances"])
+    assert result["summary"]["failed"] == sum(entry["failed"] for entry in result["instances"])
+    message = format_failures(entries(len(items)), items, 0)
+    assert bool(message) is bool(format_refusals(entries(len(items)), items)) is (result["summary"]["failed"] > 0)
+
+
+def test_the_diff_shows_the_backup_of_what_was_changed() -> None:
+    assert build_result([item(1, changed=True), item(2), RestoreItem({"id": None, "name": "nobody"}, None)])[
+        "diff"
+    ] == {
+        "before": {"bot-1 (id 1)": {"restored_from": None}, "bot-2 (id 2)": {"restored_from": None}},
+        "after": {
+            "bot-1 (id 1)": {"restored_from": {"backup_id": 12, "taken_at": "2026-02-01T03:00:00+00:00"}},
+            "bot-2 (id 2)": {"restored_from": None},
+        },
+    }
+
+
+def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> None:
+    items = [
+        item(1, changed=True, is_done=True, outcome="completed"),
+        *[item(number, error=f"Fault {number}.", outcome="refused") for number in range(2, 7)],
+        item(7),
+    ]
+    assert format_failures(entries(7), items, 2) == (
+        "5 of 7 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "
+        f"Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). {GO_ON}"
+    )
+    assert format_refusals(entries(7), items).startswith(
+        "5 of 7 entries can't be restored, so nothing was sent: entry 2"
+    )
