@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import time
 import typing as t
 from dataclasses import dataclass
@@ -26,6 +27,40 @@ class InterruptNote:
     text: str
 
 
+class InterruptShield:
+    """Defers Ctrl-C while requests are under way whose outcome must be recorded. A signal handler may call it."""
+
+    def __init__(self) -> None:
+        # Reentrant: the signal handler may interrupt the methods in the main thread.
+        self._lock = threading.RLock()
+        self._count = 0
+        self._deferred: t.Callable[[], None] | None = None
+
+    def enter(self) -> None:
+        """Called before such a request. Raises Cancelled after Ctrl-C: then no more is sent."""
+        with self._lock:
+            if self._deferred:
+                raise concurrency.Cancelled
+            self._count += 1
+
+    def leave(self) -> None:
+        """Called once the outcome is recorded. Interrupts if that was deferred, and this request was the last."""
+        with self._lock:
+            self._count -= 1
+            interrupt = self._deferred if self._count == 0 else None
+            if interrupt:
+                self._deferred = None
+        if interrupt:
+            interrupt()
+
+    def defer(self, interrupt: t.Callable[[], None]) -> bool:
+        """Returns True if a request is under way; then ``interrupt`` is called at its end, in any thread."""
+        with self._lock:
+            if self._count:
+                self._deferred = interrupt
+            return bool(self._count)
+
+
 class Progress:
     """Sleeps, and every ten seconds shows what for: ``web-bot: deploying, 20 s of at most 300 s``."""
 
@@ -39,6 +74,7 @@ class Progress:
         self._show = show
         self._sleep = sleep
         self.clock = clock
+        self.shield = InterruptShield()
         self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
         self._interrupt_notes: list[InterruptNote] = []

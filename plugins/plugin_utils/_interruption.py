@@ -17,6 +17,7 @@ from ..module_utils._errors import MESSAGE_LIMIT, one_line
 from ..module_utils._progress import Progress
 
 STDERR = 2
+WAITING = "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded."
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Ctrl-C, and what ansible-core sends to its workers after it."""
 
@@ -34,15 +35,23 @@ of its own, and after Ctrl-C nobody reads what it displays."""
 
 @contextlib.contextmanager
 def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
-    """During the block, Ctrl-C and SIGTERM show the notes of ``progress``, and then do what they did before."""
+    """During the block, Ctrl-C and SIGTERM show the notes of ``progress``, and then do what they did before.
+
+    They wait for requests whose outcome must be recorded: ansible-core ends its workers at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may set signal handlers.
         yield
         return
-    is_shown = False
+    is_deferred = is_shown = False
 
     def show(number: int, _frame: FrameType | None) -> None:
-        nonlocal is_shown
+        nonlocal is_deferred, is_shown
+        if progress.shield.defer(lambda: os.kill(os.getpid(), number)):
+            if not is_deferred:
+                is_deferred = True
+                _write([WAITING])
+            return
         if not is_shown:
             is_shown = True
             _write(progress.interrupt_notes)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -18,7 +19,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import rows_inventory, rows_rate, rows_requests, rows_restore, rows_tasks
+from benchmarks import rows_inventory, rows_rate, rows_requests, rows_restore, rows_state, rows_tasks
 from benchmarks.contestants import ALL, OURS
 from benchmarks.measure import COLLECTIONS, BenchError, Workplace, log_progress
 from benchmarks.table import Section, table
@@ -29,18 +30,21 @@ SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,
     "restore": rows_restore.measure,
+    "state": rows_state.measure,
 }
 RUNS = 5
-USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}]'"
+USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}] [before=COMMIT]'"
 
 
 def main(arguments: list[str]) -> int:
     """Returns the exit code: 1 if a command failed. A missed target is not a failure; the table shows it."""
-    runs, names = RUNS, []
+    runs, names, sections = RUNS, [], dict(SECTIONS)
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if name == "runs" and value.isdigit() and int(value) > 0:
             runs = int(value)
+        elif name == "before" and value:
+            sections["state"] = functools.partial(rows_state.measure, before=value)
         elif name in SECTIONS and not equals:
             names.append(name)
         else:
@@ -48,26 +52,26 @@ def main(arguments: list[str]) -> int:
             return 2
     begun = time.monotonic()
     try:
-        sections = [_measured(name, runs) for name in SECTIONS if name in names or not names]
+        measured = [_measure(sections[name], runs) for name in sections if name in names or not names]
     except BenchError as error:
         log_progress(str(error))
         return 1
     except KeyboardInterrupt:
         return 130
-    print(table(sections, _versions(time.monotonic() - begun)))
+    print(table(measured, _versions(time.monotonic() - begun)))
     return 0
 
 
-def _measured(name: str, runs: int) -> Section:
+def _measure(section: Callable[[Workplace, int], Section], runs: int) -> Section:
     with tempfile.TemporaryDirectory() as folder:
-        return SECTIONS[name](Workplace(Path(folder)), runs)
+        return section(Workplace(Path(folder)), runs)
 
 
 def _versions(seconds: float) -> list[str]:
     collections = ", ".join(
         f"{contestant.collection} {_collection_version(contestant.collection)}" for contestant in ALL
     )
-    packages = ", ".join(f"{name} {version(name)}" for name in ("ansible-core", "requests", "urllib3"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("ansible-core", "requests", "urllib3", "psycopg"))
     return [
         collections,
         f"Python {platform.python_version()}, {packages}",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,6 @@ class Outcome:
     begun: float
     seconds: float
     refused: int = 0
-    statuses: list[int] = field(default_factory=list)
 
     @property
     def first_post(self) -> int:
@@ -106,10 +105,10 @@ def measure(workplace: Workplace, runs: int) -> Section:
         ),
         (
             f"Busy: the same while an inventory of {LARGE:,} instances and a play of {HOSTS} hosts at {FORKS} forks "
-            f"use the key, with {LIMIT} requests per {BUSY_WINDOW:g} s and filters honoured. Windows: how many windows "
-            "opened after the first request of the runbook until its POST was answered. Taken from the others: what "
-            "they sent less than the limit in a window in which they had to wait, without the requests of the runbook; "
-            f"a tenth of the window is kept for it."
+            f"use the key, with {LIMIT} requests per {BUSY_WINDOW:g} s and filters honoured. Windows: how many of them "
+            "opened after the start of the command until its POST. Taken from the others: what "
+            "they sent less than the limit in a window in which they had to wait, without the requests of the runbook. "
+            "A tenth of the window is kept for it."
         ),
         (
             f"Forty restores of {RESTORE_SECONDS:g} s in an account of {FLEET}, with {LIMIT} requests per "
@@ -162,7 +161,8 @@ def _first_request_rows(workplace: Workplace, simulator: Simulator, size: int, r
                     f"restore, run {run + 1} of {runs}: {size:,}, by {by}, {way}: {outcome.first_post} requests, "
                     f"POST after {outcome.seconds_to_post:.1f} s, {outcome.refused} x 429"
                 )
-    return [
+    refused = max(outcome.refused for found in outcomes.values() for outcome in found)
+    rows = [
         Row(
             f"{size:,}, by {by}, {way}: to POST",
             [_cell(found), "", ""],
@@ -171,6 +171,7 @@ def _first_request_rows(workplace: Workplace, simulator: Simulator, size: int, r
         )
         for (by, way), found in sorted(outcomes.items(), key=lambda entry: (entry[0][0], list(WAYS).index(entry[0][1])))
     ]
+    return [*rows, Row(f"{size:,}: 429s", [str(refused), "", ""], target="0", met=refused == 0)]
 
 
 def _cell(outcomes: list[Outcome]) -> str:
@@ -317,9 +318,9 @@ def _evaluate_busy(log: list[dict[str, Any]], begun: float, sample: Sample, numb
     return Busy(
         outcome.first_post,
         posted_at - begun,
-        _window(posted_at) - _window(outcome.calls[0][2]),
+        _window(posted_at) - _window(begun),
         sum(request["status"] == 429 for request in log),
-        max(taken, default=0),
+        max(taken),
     )
 
 

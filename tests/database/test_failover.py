@@ -69,7 +69,7 @@ def test_an_asynchronous_standby_may_lack_the_last_lines(
 ) -> None:
     """The guide says so: a restore whose line is lost is sent again. One whose line was there is not."""
     guide = " ".join((REPOSITORY / "docs/state.md").read_text(encoding="utf-8").split())
-    assert "an asynchronous standby may lack the last lines of the journal" in guide
+    assert "An asynchronous standby may lack the last lines of the journal." in guide
     for is_behind in (False, True):
         with pair(synchronous=False) as (primary, standby):
             stage = Stage(simulator, tmp_path, collections, RESTORE, 0, primary, standby.failover_url())

@@ -27,6 +27,7 @@ from support import KEY
 from support.controller import BIN, REPOSITORY, Controller, Run
 from support.job_templates import TOKEN, JobTemplate, controller_api
 from support.key_ways import PASSWORD, assert_keys_arrived, key_of, vaulted_value
+from support.postgres import Postgres
 
 TIMEOUT = 240
 """Seconds after which a test gives up."""
@@ -172,9 +173,16 @@ def test_an_instance_that_stays_unhealthy_is_restored_once_and_a_restart_repeats
 
 @pytest.mark.slow
 def test_in_a_controller_the_rulebook_starts_the_job_template_that_restores(
-    simulator: Simulator, controller: Controller, java_home: str | None
+    simulator: Simulator, controller: Controller, java_home: str | None, postgres: Postgres
 ) -> None:
-    """The job template of the examples, with its playbook; its API is a stand-in, ansible-rulebook is real."""
+    """The job template of the examples, with its playbook; its API is a stand-in, ansible-rulebook is real.
+
+    The state is in a database, so that an activation that is started anew continues, also on another machine.
+    """
+    from support.stores import prepare
+
+    prepare(postgres)
+    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url()
     given: list[dict[str, t.Any]] = []
 
     def run_job(variables: dict[str, t.Any]) -> bool:
@@ -197,11 +205,18 @@ def test_in_a_controller_the_rulebook_starts_the_job_template_that_restores(
             running.until(lambda: len(template.jobs) == 1)
             simulator.set_instance(9, health_status="unhealthy")
             running.until(lambda: len(template.jobs) == 2)
+        simulator.set_instance(8, health_status="unhealthy")
+        with rulebook(
+            controller, java_home, simulator, "restore_unhealthy_job", "--vars", str(variables), *connection
+        ) as running:
+            running.until(lambda: len(template.jobs) == 3)
+            looks(running, simulator)
 
-    assert template.jobs == ["successful", "successful"]
+    assert template.jobs == ["successful"] * 3
+    assert postgres.query("SELECT name FROM clawhosters.cursors") == [("restore_unhealthy",)]
     assert restored(simulator) == {7: 70}
     assert simulator.effects() == {"restores": 1}
-    assert [one["restore_unhealthy_id"] for one in given] == [7, 9]
+    assert [one["restore_unhealthy_id"] for one in given] == [7, 9, 8]
     assert given[0]["restore_incident"].startswith("eda-7-20")
     assert set(given[0]) == {*definition["extra_vars"], "restore_unhealthy_id", "restore_incident"}
     assert NASTY not in str(template.launches)
@@ -221,7 +236,8 @@ def test_the_two_forms_of_the_rulebook_differ_only_in_their_action() -> None:
     assert action_there["include_events"] is False
     for rulebook_form in (here, there):
         # A container keeps no file.
-        rulebook_form["sources"][0]["clawhosters.cloud.instances"].pop("state_file")
+        for option in ("state_file", "name"):
+            rulebook_form["sources"][0]["clawhosters.cloud.instances"].pop(option)
     assert here["sources"] == there["sources"]
 
 

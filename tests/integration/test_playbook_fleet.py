@@ -103,7 +103,8 @@ def test_a_plan_beyond_the_limit_is_shown_and_refused(
     run = apply(controller, declared, *flags, fleet_max_changes=2)
     assert shown(run)[-1] == "1 to start, 2 to stop."
     assert failure(run) == (
-        "3 instances would change, more than fleet_max_changes (2) allows: 1 to start, 2 to stop. Nothing was sent."
+        "3 instances would change, more than fleet_max_changes (2) allows: 1 to start, 2 to stop. Nothing was sent. "
+        "To allow it, add -e fleet_max_changes=3."
     )
     assert ('+    "web-bot (id 1)": "stopped"' in run.stdout) is bool(flags)
     assert simulator.calls() == ["GET /instances"]
@@ -115,7 +116,7 @@ def test_deleting_must_be_allowed(simulator: Simulator, controller: Controller) 
         run = apply(controller, declared, *flags)
         assert failure(run) == (
             "1 instance would be deleted, more than fleet_max_deletions (0) allows: old-bot (id 4). "
-            "Its backups may be deleted too. Nothing was sent."
+            "Its backups may be deleted too. Nothing was sent. To allow it, add -e fleet_max_deletions=1."
         )
         assert "old-bot (id 4): to delete (now running), perhaps with its backups" in shown(run)
         assert run.says("entry 2, web-bto: no such instance; did you mean web-bot?")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import typing as t
 from pathlib import Path
 
@@ -20,9 +19,11 @@ import pytest
 
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller
+from support.debian import left_out, require_package
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reports_in_browser")]
 
+WHAT = "reports in a browser"
 HOSTILE = "<script>document.title = 'owned'</script><b>bold</b>"
 LONG = "a-very-long-name-" * 2000
 WIDTHS = {"phone": 390, "desktop": 1280}
@@ -36,25 +37,10 @@ FLAGS = [
 ]
 
 
-def left_out(reason: str) -> t.NoReturn:
-    """Says what was not tested; CI must test everything."""
-    text = f"The reports were not opened in a browser: {reason}"
-    if os.environ.get("CI"):
-        pytest.fail(text)
-    pytest.skip(text)
-
-
 def chromium() -> str:
     """The path of a Chromium."""
     names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        for command in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(
-                command, check=False, capture_output=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            )
-        found = next(filter(None, map(shutil.which, names)), None)
-    return found or left_out("there is no Chromium, and it could not be installed (Debian: apt-get install chromium).")
+    return require_package("chromium", lambda: next(filter(None, map(shutil.which, names)), None), WHAT)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +49,7 @@ def browser() -> t.Iterator[t.Any]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        left_out("playwright is not installed (pip install playwright).")
+        left_out(WHAT, "playwright is not installed (pip install playwright)")
     with sync_playwright() as playwright:
         chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield chrome

@@ -214,6 +214,29 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulato
     assert simulator.effects() == {"restores": 1}
 
 
+@pytest.mark.slow
+def test_ctrl_c_while_restores_are_answered_waits_until_they_are_on_record(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.switch(transition_reads=10_000)
+    simulator.fault("slow", method="POST", seconds=4, times=None)
+    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
+    names = ("web-bot", "sick-bot", "news-bot")
+    screen = run_at_terminal(
+        controller,
+        command(*names, restore_confirm=",".join(names), restore_serial=[2, 1]),
+        "nothing is asked",
+        interrupt=lambda: journal.exists() and journal.read_text(encoding="utf-8").count("intended") == 2,
+    )
+    assert (
+        "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded." in screen.text
+    )
+    assert "Incident INC-1: this run has sent 2 of 3 restores, and 0 completed;" in screen.text
+    text = journal.read_text(encoding="utf-8")
+    assert (text.count("intended"), text.count("accepted")) == (2, 2)
+    assert simulator.effects() == {"restores": 2}
+
+
 def test_the_plan_knows_restores_for_other_incidents(
     simulator: Simulator, controller: Controller, journal: t.Callable[..., None]
 ) -> None:

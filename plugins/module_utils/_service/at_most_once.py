@@ -21,7 +21,7 @@ from .._errors import (
 )
 from .._http.client import Client
 from .._http.request import RequestHooks
-from .._progress import InterruptNote
+from .._progress import InterruptNote, InterruptShield
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.store import Holder
 from .._times import format_time_of_day
@@ -63,6 +63,9 @@ class OperationGuard:
     what: str
     interrupt_note: InterruptNote
     _notes: dict[str, t.Any] = field(default_factory=dict)
+    _shield: InterruptShield | None = None
+    """Defers Ctrl-C from the record of the intent to that of the outcome."""
+    _is_shielded: bool = False
 
     def state(self) -> OperationState | None:
         """Returns the state of the operation in the journal. Raises JournalError."""
@@ -92,6 +95,7 @@ class OperationGuard:
         means that nothing was sent.
         """
         self._notes = notes
+        self._shield = client.progress.shield
         sent_before = client.stats.requests
         try:
             return request(self)
@@ -104,6 +108,9 @@ class OperationGuard:
                 raise
             self.record_event(OperationEvent.UNCLEAR, reason=str(error))
             raise OutcomeUnknownError(error) from None
+        except BaseException:
+            self._leave_shield()
+            raise
 
     def record_event(self, event: OperationEvent, **notes: object) -> None:
         """Writes the event to the journal. If that fails, warns, so that the outcome is not lost."""
@@ -112,14 +119,17 @@ class OperationGuard:
             self.journal.append(self.key, event, **notes)
         except JournalError as error:
             self.warn(f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}")
+        self._leave_shield()
 
     # RequestHooks
 
     def before_send(self) -> None:
-        """Records the intent. Raises JournalError, which cancels the request."""
+        """Records the intent. Raises JournalError, which cancels the request, and Cancelled after Ctrl-C."""
+        self._enter_shield()
         try:
             self.journal.append(self.key, OperationEvent.INTENDED, **self._notes)
         except JournalError as error:
+            self._leave_shield()
             error.add("Nothing was sent.")
             raise
         self._set_note(OperationEvent.INTENDED)
@@ -129,6 +139,17 @@ class OperationGuard:
         self._set_note(OperationEvent.REFUSED)
         with contextlib.suppress(JournalError):
             self.journal.append(self.key, OperationEvent.REFUSED, reason="rate limit")
+        self._leave_shield()
+
+    def _enter_shield(self) -> None:
+        if self._shield and not self._is_shielded:
+            self._shield.enter()
+            self._is_shielded = True
+
+    def _leave_shield(self) -> None:
+        if self._shield and self._is_shielded:
+            self._is_shielded = False
+            self._shield.leave()
 
     def _set_note(self, event: OperationEvent | None, at: str | None = None) -> None:
         """Sets what Ctrl-C shows after the event, which happened ``at`` a time of the journal, or now."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
+from ansible_collections.clawhosters.cloud.plugins.module_utils._concurrency import Cancelled
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import InterruptShield, Progress
 from support.sleeper import Sleeper
 
 
@@ -63,3 +64,18 @@ def test_an_interruption_shows_what_is_known_at_that_moment(progress):
         note.text = ""
         assert progress.interrupt_notes == []
     assert progress.interrupt_notes == []
+
+
+def test_an_interrupt_waits_for_the_last_request_under_way_and_no_other_begins():
+    shield, interrupts = InterruptShield(), []
+    assert shield.defer(lambda: interrupts.append("early")) is False
+    shield.enter()
+    shield.enter()
+    assert shield.defer(lambda: interrupts.append("now")) is True
+    with pytest.raises(Cancelled):
+        shield.enter()
+    shield.leave()
+    assert interrupts == []
+    shield.leave()
+    assert interrupts == ["now"]
+    assert shield.defer(lambda: interrupts.append("late")) is False

@@ -21,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     TlsError,
     TransportError,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import InterruptNote
+from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import InterruptNote, Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import (
     OperationGuard,
     OutcomeUnknownError,
@@ -44,6 +44,7 @@ class Sender:
 
     def __init__(self, outcome: object = "done", *, goes_out: bool = True) -> None:
         self.stats = SimpleNamespace(requests=0)
+        self.progress = Progress()
         self.outcome, self.goes_out = outcome, goes_out
         self.seen = None
 

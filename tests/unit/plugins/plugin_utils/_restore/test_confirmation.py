@@ -102,6 +102,20 @@ def test_ascii_letters_that_look_alike_do_not_distinguish_names(one, other):
     assert answer(one, other) == "1"
 
 
+@pytest.mark.parametrize("name", ["web-bot", "bot-10", "Il-1|x", "web bot", "<b>{{ x }}</b>"])
+def test_a_plain_name_confirms_although_other_names_are_not_known(name):
+    instance = {"id": 1, "name": name}
+    assert build_confirmation(instance, [instance], is_whole=False).answer == name
+
+
+@pytest.mark.parametrize("name", ["B\xfcro", " web-bot", "web-bot ", "web  bot", "7", "10", "lO", "I", "web-b\u043et"])
+def test_any_other_name_does_not_confirm_if_others_are_not_known(name):
+    instance = {"id": 1, "name": name}
+    confirmation = build_confirmation(instance, [instance], is_whole=False)
+    assert confirmation.answer == "1"
+    assert "not all names of the account were read" in confirmation.id_reason
+
+
 @pytest.mark.parametrize("name", ["7", " 7 ", "\uff17"])
 def test_a_name_that_looks_like_the_id_of_another_does_not_confirm(name):
     assert answer(name, "shop-bot", ids=[7]) == "1"
@@ -188,6 +202,11 @@ def test_the_prompt_repeats_the_plan_in_a_line_for_each_and_asks_only_for_what_w
         "",
         "An empty answer or Ctrl-C sends nothing.",
         "To overwrite with these backups, type exactly: web-bot,shop-bot",
+    ]
+    assert format_prompt(plans[:1], [plan_row(plans[0], NOW)], "2 batches.").splitlines()[-3:] == [
+        "2 batches.",
+        "An empty answer or Ctrl-C sends nothing.",
+        "To overwrite with this backup, type exactly: web-bot",
     ]
 
 

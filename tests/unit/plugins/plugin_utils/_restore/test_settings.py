@@ -29,12 +29,29 @@ def test_variables_of_the_command_line_get_their_types(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        (5, [5]),
+        ("5", [5]),
+        ("1,5,100%", [1, 5, "100%"]),
+        (" 1, 5 ,30 % ", [1, 5, "30%"]),
+        ([1, "5", "100%"], [1, 5, "100%"]),
+        ("100%", ["100%"]),
+    ],
+)
+def test_batches_may_be_a_list_a_number_or_text(given, sizes):
+    assert begin_run({**GIVEN, "restore_serial": given}, "", check=True).settings["restore_serial"] == sizes
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"restore_max_age": "soon"}, "restore_max_age is 'soon', but must be a number and a unit"),
         ({"restore_before": "noon"}, "restore_before is 'noon', but must be a time in ISO 8601"),
         ({"restore_backup": "11", "restore_instances": "a,b"}, "restore_backup must be latest, or the id of a backup"),
         ({"restore_backup": "newest"}, "restore_backup must be latest, or the id of a backup"),
+        ({"restore_serial": "1,0"}, "restore_serial has the batch size '0'"),
+        ({"restore_max_failures": -1}, "restore_max_failures is -1, but must be 0 or more"),
         ({"restore_priority": "urgent"}, "restore_priority is 'urgent', but must be low, normal or high"),
         ({"restore_incident": "  "}, "restore_incident is empty"),
         ({"restore_wait_timeout": -1}, "restore_wait_timeout is -1, but must be 0 or more seconds"),

@@ -1,0 +1,66 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of the batches that the plan of the role restore shows. test_runbook_batches.py has more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.schedule import (
+    estimate_batches,
+    find_batches,
+    schedule_lines,
+    schedule_summary,
+)
+from support.restores import history, plan
+
+READY = plan()
+DONE = plan(history(OperationEvent.INTENDED, OperationEvent.COMPLETED))
+NONE = plan(backups=[])
+
+
+def named(*names, of=READY):
+    return [replace(of, name=name, label=name) for name in names]
+
+
+def settings(*serial, allowed=0):
+    return {"restore_serial": list(serial), "restore_max_failures": allowed}
+
+
+def test_what_can_not_be_restored_is_in_no_batch_and_what_is_restored_takes_no_time():
+    plans = [*named("a", "b"), *named("c", of=NONE), *named("d", "e", of=DONE)]
+    batches = find_batches(plans, settings("50%"))
+    assert [[one.name for one in batch] for batch in batches] == [["a", "b"], ["d", "e"]]
+    assert estimate_batches(batches, 1) == estimate_batches(batches[:1], 1)
+
+
+def test_nothing_is_shown_where_nothing_is_sent():
+    assert schedule_lines(named("d", of=DONE), settings(1), 1) == []
+    assert schedule_summary(named("d", of=DONE), settings(1), 1) == ""
+
+
+def test_batches_of_one_size_are_one_line():
+    plans = named(*(f"bot-{number}" for number in range(1, 41)))
+    lines = schedule_lines(plans, settings(1, 3), 3)
+    assert lines[:2] == [
+        "batch 1 of 14: bot-1 (canary)",
+        "batches 2 to 14 of 14, 3 each: 39 instances, bot-2 to bot-40",
+    ]
+    assert schedule_summary(plans, settings(1, 3), 3).startswith("14 batches (1 + 13 x 3 instances), about ")
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=90), min_size=1, max_size=60),
+    st.lists(st.one_of(st.integers(1, 70), st.sampled_from(["10%", "100%"])), min_size=1, max_size=3),
+    st.one_of(st.none(), st.integers(1, 400)),
+)
+def test_each_line_fits_into_the_screen(names, serial, list_pages):
+    lines = schedule_lines(named(*names), settings(*serial, allowed=99), list_pages)
+    assert all(text_width(line) <= 76 for line in lines), lines
