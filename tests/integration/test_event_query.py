@@ -101,10 +101,8 @@ def test_the_roles_count_what_they_restored_and_stopped(simulator: Simulator, co
     found: dict[str, list[tuple[str, int]]] = {}
     for name, variables in ROLES.items():
         role = name.replace("internal_", "clawhosters.cloud.")
-        run = controller.playbook(
-            [{"hosts": "localhost", "gather_facts": False, "vars": variables, "roles": [role]}], "-v"
-        )
-        # The other roles and tasks have results of other forms, which count nothing.
+        run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "vars": variables, "roles": [role]}])
+        # Of the other tasks of a role the query finds nothing.
         found[name] = [one for result in run.all for one in counted(name, result)]
     assert simulator.calls("POST *") == ["POST /backups/80/restore", "POST /instances/7/stop"]
     assert found == {"internal_restore": [("instance 8", 8)], "internal_balance_guard": [("web-bot", 7)]}
