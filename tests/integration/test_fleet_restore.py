@@ -462,7 +462,7 @@ def test_a_dead_service_while_waiting_is_told_for_each(simulator: Simulator, loc
         assert entry["msg"].startswith(
             f"{name}: no answer (the connection broke); last seen deploying, and not restored"
         )
-    told = r"2 to go: no answer for \d+ s \(the connection broke\); last seen bot-1: deploying, bot-2: deploying, "
+    told = r"2 to go: no answer for \d+ s \(the connection broke\);\s+last seen bot-1: deploying, bot-2: deploying, "
     assert any(re.match(told, line) for line in local_worker.lines)
 
 
