@@ -74,6 +74,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+instances:
+  description: The id and the name of each instance that was stopped, or would be in check mode.
+  returned: with O(plan)
+  type: list
+  elements: dict
 plan:
   description: The plan of the first round.
   returned: without O(plan)

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import subprocess
 import sys
@@ -22,11 +21,10 @@ from support import KEY
 from support.cases import Case
 from support.debian import require_package
 from support.postgres import Postgres
-from support.stage import ONCE, Stage
+from support.stage import PURCHASE, RESTORE, Stage, choose_moments
 from support.stores import prepare
 
 SKEWS = ("+1h", "-1h")
-RESTORE, *_others, PURCHASE = ONCE
 
 
 class Skew(t.Protocol):
@@ -111,7 +109,7 @@ def test_killed_on_one_machine_and_run_again_on_the_other(
     scope = "between the lines of the journal"
     lines = Stage(simulator, tmp_path, collections, case, 0, postgres).run(scope=scope).lines
     kills = max(1, request.config.getoption("kills") // 5)
-    for at in random.Random(0).sample(range(1, lines + 1), kills):
+    for at in choose_moments(request, f"{case}, clocks {skews}", kills).sample(range(1, lines + 1), kills):
         stage = Stage(simulator, tmp_path, collections, case, at, postgres)
         assert stage.run(at, scope, environment=first).was_killed
         assert not stage.judge(stage.run(environment=second)), f"killed at {at} of {lines} lines"

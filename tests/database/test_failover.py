@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import random
 import typing as t
 from pathlib import Path
 
@@ -17,10 +16,8 @@ from simulator.handle import Simulator
 from support.cases import Case
 from support.controller import REPOSITORY
 from support.postgres import Postgres, Standby
-from support.stage import JOURNAL, ONCE, Stage
+from support.stage import JOURNAL, PURCHASE, RESTORE, Stage, choose_moments
 from support.stores import prepare
-
-RESTORE, *_others, PURCHASE = ONCE
 
 
 @contextlib.contextmanager
@@ -47,8 +44,9 @@ def test_a_synchronous_standby_loses_nothing(
     scope = "around what is sent"
     with Postgres() as server:
         lines = Stage(simulator, tmp_path, collections, case, 0, server).run(scope=scope).lines
-    chance = random.Random(request.config.getoption("kill_seed") or 0)
-    for number in range(max(1, request.config.getoption("kills") // 10)):
+    kills = max(1, request.config.getoption("kills") // 10)
+    chance = choose_moments(request, f"{case}, failover", kills)
+    for number in range(kills):
         with pair(synchronous=True) as (primary, standby):
             stage = Stage(simulator, tmp_path, collections, case, number, primary, standby.failover_url())
             at, written = chance.randint(1, lines), []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import threading
 import time
 import typing as t
@@ -24,11 +23,10 @@ from support.controller import Controller
 from support.debian import as_root, left_out
 from support.postgres import JOB, NOBODY, Postgres
 from support.proxy import TcpProxy
-from support.stage import ONCE, Stage
+from support.stage import PURCHASE, RESTORE, Stage, choose_moments
 from support.stores import prepare
 from support.worker import Worker
 
-RESTORE, *_others, PURCHASE = ONCE
 FORKS = 50
 
 
@@ -47,8 +45,9 @@ def test_a_link_that_falls_silent_at_any_line(
     """Nothing was sent, or the run goes on to the end of what it sent."""
     scope = "between the lines of the journal"
     lines = Stage(simulator, tmp_path, collections, case, 0, postgres).run(scope=scope).lines
-    chance = random.Random(request.config.getoption("kill_seed") or 0)
-    for number in range(max(1, request.config.getoption("kills") // 10)):
+    silences = max(1, request.config.getoption("kills") // 10)
+    chance = choose_moments(request, f"{case}, silent link", silences)
+    for number in range(silences):
         proxy = TcpProxy(postgres.port)
         stage = Stage(simulator, tmp_path, collections, case, number, postgres, postgres.url(port=proxy.port))
         at = chance.randint(1, lines)
@@ -107,6 +106,7 @@ def test_a_play_pays_once_for_an_outage_that_begins_in_it(
     assert proxy.connections < 8
     restore = {"clawhosters.cloud.claw_backup_restore": {"incident": "INC-1", "instance_id": 1}}
     run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": [restore]}])
+    proxy.release()
     assert run.result["msg"].endswith("Nothing was sent.")
 
 
@@ -225,6 +225,7 @@ def test_each_fork_has_a_session_and_none_is_left(
     controller: Controller, simulator: Simulator, postgres: Postgres
 ) -> None:
     prepare(postgres)
+    postgres.end_sessions()  # of earlier tests
     controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url()
     hosts = {f"host-{number}": {} for number in range(2 * FORKS)}
     inventory = controller.write("hosts.yml", {"all": {"hosts": hosts}})

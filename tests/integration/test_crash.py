@@ -21,7 +21,7 @@ from support.cases import STATE, SWITCHES, Case
 from support.controller import REPOSITORY, Controller
 from support.killed import SCOPES, kill_tree
 from support.postgres import Postgres
-from support.stage import JOURNAL, ONCE, SUBJECTS, Stage, restore_outcomes
+from support.stage import JOURNAL, ONCE, SUBJECTS, Stage, choose_moments, restore_outcomes
 
 Property = t.Callable[[str, object], None]
 
@@ -39,14 +39,10 @@ def test_killed_at_random_moments_and_run_again(
     case: Case,
     scope: str,
     request: pytest.FixtureRequest,
-    record_property: Property,
 ) -> None:
-    given = setting(request, "kill_seed")
-    seed = random.SystemRandom().randrange(10**9) if given is None else given
-    chance = random.Random(seed)
     # Half of the moments are anywhere, half where it matters.
     kills = max(1, setting(request, "kills") // 2)
-    record_property("kills", [f"{case}, {scope}", kills, seed])
+    chance = choose_moments(request, f"{case}, {scope}", kills)
     lines = Stage(simulator, tmp_path, collections, case, 0).run(scope=scope).lines
     assert lines > 0
     for number in range(1, kills + 1):
@@ -55,7 +51,7 @@ def test_killed_at_random_moments_and_run_again(
         moments = [chance.randint(1, lines) for _kill in range(chance.choice((1, 1, 2)))]
         for at in moments:
             stage.run(at, scope)
-        assert not stage.judge(stage.run()), f"killed at {moments} of {lines} lines, --kill-seed={seed}"
+        assert not stage.judge(stage.run()), f"killed at {moments} of {lines} lines"
 
 
 @pytest.mark.parametrize("case", ONCE, ids=str)
@@ -96,14 +92,10 @@ def test_the_database_is_killed_around_a_request(
     collections: Path,
     case: Case,
     request: pytest.FixtureRequest,
-    record_property: Property,
 ) -> None:
     """The server crashes at a line of a run. In every other run it is back at once, else for the next run."""
-    given = setting(request, "kill_seed")
-    seed = random.SystemRandom().randrange(10**9) if given is None else given
-    chance = random.Random(seed)
     kills = max(2, setting(request, "kills") // 5)
-    record_property("kills", [f"{case}, the database", kills, seed])
+    chance = choose_moments(request, f"{case}, the database", kills)
     scope = "around what is sent"
     with Postgres() as server:
         lines = Stage(simulator, tmp_path, collections, case, 0, server).run(scope=scope).lines
@@ -120,7 +112,7 @@ def test_the_database_is_killed_around_a_request(
             first = stage.run(at, scope, crash)
             if not number % 2:
                 server.start()
-            why = f"killed at {at} of {lines} lines, --kill-seed={seed}: {first}"
+            why = f"killed at {at} of {lines} lines: {first}"
             assert server.query(JOURNAL)[: len(written)] == written, why
             sent = simulator.calls("POST *")
             assert sent or "Nothing was sent." in first.result["msg"], why

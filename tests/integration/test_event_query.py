@@ -20,8 +20,18 @@ QUERIES: dict[str, dict[str, str]] = yaml.safe_load(
 )
 WITHOUT_INSTANCES = {"claw_account_info", "claw_billing_info", "claw_doctor_info", "claw_health_info", "claw_purchase"}
 WITHOUT_INSTANCES |= {"claw_journal_info", "claw_state_database"}
-WITHOUT_INSTANCES |= {"internal_balance_guard", "internal_fleet_report", "internal_restore"}
-"""Modules whose results are about no instance."""
+WITHOUT_INSTANCES |= {"internal_fleet_report"}
+"""Modules whose results are about no instance, or don't name any."""
+ROLES: dict[str, dict[str, t.Any]] = {
+    "internal_restore": {
+        "restore_incident": "INC-2",
+        "restore_instances": ["shop-bot", "idle-bot"],
+        "restore_confirm": "shop-bot",
+        "restore_http_check": False,
+    },
+    "internal_balance_guard": {"balance_guard_min_days": 100, "balance_guard_stop_order": ["web-bot"]},
+}
+"""For each query of a role its variables. The restore of idle-bot is not sent: it has no backup."""
 
 TASKS: dict[str, tuple[dict[str, t.Any], list[tuple[str, int]]]] = {
     "claw_instance": ({"name": "web-bot", "state": "stopped"}, [("web-bot", 7)]),
@@ -56,7 +66,7 @@ def counted(module: str, result: object) -> list[tuple[str, int]]:
 def test_every_module_has_a_query_or_is_about_no_instance() -> None:
     modules = {path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py")}
     assert {name.removeprefix("clawhosters.cloud.") for name in QUERIES} == modules - WITHOUT_INSTANCES
-    assert set(TASKS) == modules - WITHOUT_INSTANCES
+    assert {*TASKS, *ROLES} == modules - WITHOUT_INSTANCES
 
 
 def test_each_query_names_the_instances_of_a_real_result(simulator: Simulator, controller: Controller) -> None:
@@ -76,7 +86,29 @@ def test_each_query_names_the_instances_of_a_real_result(simulator: Simulator, c
     assert counted("claw_backup_info", {"backups": [{"id": 80, "instance_id": 8}]}) == [("instance 8", 8)]
 
 
-@pytest.mark.parametrize("module", TASKS)
+def test_the_roles_count_what_they_restored_and_stopped(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(
+        state={
+            "balance": 100,
+            "instances": [
+                {"id": 7, "name": "web-bot", "billing_mode": "daily"},
+                {"id": 8, "name": "shop-bot"},
+                {"id": 9, "name": "idle-bot"},
+            ],
+            "backups": [{"id": 80, "instance_id": 8, "created_at": "2h ago"}],
+        }
+    )
+    found: dict[str, list[tuple[str, int]]] = {}
+    for name, variables in ROLES.items():
+        role = name.replace("internal_", "clawhosters.cloud.")
+        run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "vars": variables, "roles": [role]}])
+        # Of the other tasks of a role the query finds nothing.
+        found[name] = [one for result in run.all for one in counted(name, result)]
+    assert simulator.calls("POST *") == ["POST /backups/80/restore", "POST /instances/7/stop"]
+    assert found == {"internal_restore": [("instance 8", 8)], "internal_balance_guard": [("web-bot", 7)]}
+
+
+@pytest.mark.parametrize("module", [*TASKS, *ROLES])
 def test_a_query_counts_nothing_and_does_not_fail_where_there_is_no_instance(module: str) -> None:
     keys = ("instance", "instances", "addon", "addons", "backups")
     nothing: list[object] = [None, [], {}, "text", 5, [None, "text", {"id": None}, {"instance_id": None}]]

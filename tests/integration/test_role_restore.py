@@ -426,8 +426,8 @@ def test_it_waits_for_a_run_that_is_about_to_send_the_restore(simulator: Simulat
             journal.append(key, OperationEvent.INTENDED, backup_id=11)
             waiting = pool.submit(restore, controller, "web-bot")
             deadline = time.monotonic() + 120
-            # The last request before it waits.
-            while not simulator.calls("GET /instances/{id}") and not waiting.done():
+            # It is on record before it waits.
+            while not (controller.folder / "clawhosters-restore/INC-1.html").exists() and not waiting.done():
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
             journal.append(key, OperationEvent.ACCEPTED)

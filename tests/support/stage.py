@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import random
 import typing as t
 from pathlib import Path
+
+import pytest
 
 from simulator.handle import Simulator
 
@@ -20,6 +23,9 @@ NAMES = ("backup_restore of the latest", "backup_restore by id", "purchase", "fl
 SUBJECTS = [case for case in CASES if case.name in NAMES]
 SENT_ONCE = {"restores": "POST /backups/*/restore", "purchases": "POST /billing/buy_claws"}
 ONCE = [case for case in SUBJECTS if case.is_once]
+RESTORE, PURCHASE = (
+    next(case for case in ONCE if case.module == name) for name in ("claw_backup_restore", "claw_purchase")
+)
 JOURNAL = "SELECT operation, step, line FROM clawhosters.journal ORDER BY id"
 
 
@@ -93,6 +99,14 @@ class Stage:
         ):
             found.append(f"it does not say how to go on: {result}")
         return found
+
+
+def choose_moments(request: pytest.FixtureRequest, run: str, count: int) -> random.Random:
+    """Returns what chooses the moments of ``count`` kills. The summary of the tests prints its seed beside ``run``."""
+    given = request.config.getoption("kill_seed")
+    seed = random.SystemRandom().randrange(10**9) if given is None else given
+    request.node.user_properties.append(("kills", [run, count, seed]))
+    return random.Random(seed)
 
 
 def restore_outcomes(result: dict[str, t.Any]) -> set[str]:

@@ -52,6 +52,14 @@ def test_every_block_is_yaml_shell_or_bash(guide: Path) -> None:
             assert text.startswith(guides.NOT_RUN), f"{guide.name}: use a shell block, so that a test runs it: {text}"
 
 
+@pytest.mark.parametrize("guide", guides.GUIDES, ids=lambda path: path.stem)
+def test_a_guide_that_uses_the_examples_says_where_they_are(guide: Path) -> None:
+    commands = [text for kind, text in guides.all_blocks(guide) if kind in ("shell", "bash")]
+    if "examples/" in "".join(commands):
+        link = "(getting-started.md#copy-the-examples)"
+        assert link in guide.read_text(encoding="utf-8") or guide.stem == "getting-started"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_every_command_can_be_pasted(page: Path) -> None:
     """No prompt signs, no ellipses, and no command that waits in front of another."""

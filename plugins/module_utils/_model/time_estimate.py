@@ -130,6 +130,7 @@ def estimate_restore(
 ) -> Estimate:
     """Estimates restores in batches of these sizes, of instances given by id, until all are healthy.
 
+    A restore counts as completed when two polls in a row show it (:class:`StateReached`).
     ``is_planned``: the instances and their backups have been read, so only what follows counts.
     """
     clock = _Clock(service)
@@ -140,7 +141,7 @@ def estimate_restore(
         reads = account.count_reads(size)
         clock.send(reads)
         clock.send(size)
-        clock.wait(restore_seconds, reads, share=RESTORE_POLL_SHARE)
+        clock.wait(restore_seconds, reads, share=RESTORE_POLL_SHARE, confirmations=1)
     return clock.estimate()
 
 
@@ -195,15 +196,18 @@ class _Clock:
     def _response_time(self, requests: float) -> float:
         return math.ceil(requests / MAX_WORKERS) * self._service.latency
 
-    def wait(self, duration: float, requests_per_poll: int, *, share: float) -> None:
-        """Waits for a change that takes ``duration``. Polls use at most ``share`` of each window."""
+    def wait(self, duration: float, requests_per_poll: int, *, share: float, confirmations: int = 0) -> None:
+        """Waits for a change that takes ``duration``, until polls show its end and ``confirmations`` more agree.
+
+        Polls use at most ``share`` of each window.
+        """
         # As in Waiter: intervals grow from the initial one, so that one that begins at a time t is t / 2 longer.
         interval = min(INITIAL_INTERVAL + duration * (INTERVAL_MULTIPLIER - 1), MAX_INTERVAL)
         polls = math.log(interval / INITIAL_INTERVAL, INTERVAL_MULTIPLIER) + duration / interval
         rate = share * self._service.rate_limit / self._service.window
-        requests = requests_per_poll + min(polls * requests_per_poll, rate * duration)
+        requests = requests_per_poll * (1 + confirmations) + min(polls * requests_per_poll, rate * duration)
         # The change ends between two polls.
-        seconds = duration + max(interval, requests_per_poll / rate) / 2
+        seconds = duration + max(interval, requests_per_poll / rate) * (0.5 + confirmations)
         self._requests += requests
         self._used += requests
         self._advance(seconds, Bound.DURATION)

@@ -56,9 +56,9 @@ class FolderStore:
     def __init__(self, state_dir: str, *, may_create: bool = True) -> None:
         self._state_dir = state_dir
         self._may_create = may_create
-        self._is_created = False
         self._held = 0
         """Operations that are held now, each by an open file."""
+        self._is_created = False
 
     @functools.cached_property
     def _folder(self) -> StateFolder:

@@ -62,6 +62,8 @@ class _Guard:
     rounds: list[Data] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     later_plans: list[str] = field(default_factory=list)
+    stopped: list[Data] = field(default_factory=list)
+    """``id`` and ``name`` of each instance that was stopped; in check mode, of those that would be."""
 
     def run(self) -> Result:
         """Returns the result of the task, which does not fail: the report has what failed."""
@@ -74,6 +76,7 @@ class _Guard:
             self._replan()
         return {
             "changed": any(one["stopped"] for one in self.rounds),
+            "instances": self.stopped,
             "report": self._format_report(check_mode),
             "problem": self._format_problem(check_mode),
         }
@@ -97,8 +100,10 @@ class _Guard:
             for instance in instances
             if instance["failed"]
         ]
-        stopped = [str(instance["id"]) for instance in instances if instance["changed"]]
-        self.rounds.append({"cost": self.plan.cost, "stops": self.plan.stops, "stopped": stopped})
+        stopped = [instance for instance in instances if instance["changed"]]
+        self.stopped += [{"id": instance["id"], "name": instance["name"]} for instance in stopped]
+        ids = [str(instance["id"]) for instance in stopped]
+        self.rounds.append({"cost": self.plan.cost, "stops": self.plan.stops, "stopped": ids})
         return True
 
     def _replan(self) -> None:

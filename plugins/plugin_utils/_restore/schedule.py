@@ -15,8 +15,8 @@ from ...module_utils._model.time_estimate import RESTORE_SECONDS, Account, Estim
 from .._formatting import fit, format_extra_variable, format_value, text_width
 from .model import Data, RestorePlan
 
-NAMES_WIDTH = 50
-"""Columns of the names of a batch. With its number they fit into a line of the plan."""
+LINE_WIDTH = 68
+"""Columns of a line of the plan, which Ansible indents and quotes."""
 FAST_SERIAL = (1, 5, "100%")
 """Suggested where batches of one take long: a canary, a few, the rest."""
 PAGE_SIZE = 25
@@ -54,7 +54,7 @@ def schedule_lines(plans: list[RestorePlan], settings: Data, list_pages: int | N
     faster = estimate_batches(find_batches(plans, {**settings, "restore_serial": list(FAST_SERIAL)}), list_pages)
     if estimate.seconds > _MUCH_FASTER * faster.seconds:
         option = format_extra_variable("restore_serial", list(FAST_SERIAL))
-        lines.append(f"    With {option} (one, five, the rest): about {faster}.")
+        lines.append(f"    With {option}: about {faster}.")
     return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
 
 
@@ -72,33 +72,36 @@ def schedule_summary(plans: list[RestorePlan], settings: Data, list_pages: int |
 
 def _format_batches(batches: list[list[RestorePlan]]) -> list[str]:
     total = len(batches)
-    if total > _MANY:
-        lines, first = [], 1
-        for size, group in groupby(batches, len):
-            same = list(group)
-            members = [plan for batch in same for plan in batch]
-            last = first + len(same) - 1
-            numbers = f"batch {first}" if first == last else f"batches {first} to {last}"
-            each = "" if first == last else f", {size} each"
-            lines.append(f"{numbers} of {total}{each}: {_format_names(members)}{_canary(batches, first)}")
-            first = last + 1
-        return lines
-    return [
-        f"batch {number} of {total}: {_format_names(batch)}{_canary(batches, number)}"
-        for number, batch in enumerate(batches, start=1)
-    ]
+    if total <= _MANY:
+        return [
+            _format_batch(f"batch {number} of {total}", batch, batches) for number, batch in enumerate(batches, start=1)
+        ]
+    lines, first = [], 1
+    for size, group in groupby(batches, len):
+        same = list(group)
+        last = first + len(same) - 1
+        numbers = f"batch {first} of {total}" if first == last else f"batches {first} to {last} of {total}, {size} each"
+        lines.append(_format_batch(numbers, [plan for batch in same for plan in batch], batches))
+        first = last + 1
+    return lines
 
 
-def _canary(batches: list[list[RestorePlan]], number: int) -> str:
-    is_canary = number == 1 and len(batches[0]) == 1 and len(batches) > 1 and len(batches[1]) > 1
-    return " (canary)" if is_canary else ""
+def _format_batch(numbers: str, plans: list[RestorePlan], batches: list[list[RestorePlan]]) -> str:
+    """Returns the line of one batch, or of several of one size. A first batch of one is a canary."""
+    is_canary = plans == batches[0] and len(plans) == 1 and len(batches[1]) > 1
+    canary = " (canary)" if is_canary else ""
+    return f"{numbers}: {_format_names(plans, LINE_WIDTH - len(numbers) - len(canary) - 2)}{canary}"
 
 
-def _format_names(plans: list[RestorePlan]) -> str:
+def _format_names(plans: list[RestorePlan], width: int) -> str:
     """Returns the names if they fit, or how many and the first and the last one."""
-    names = [format_value(plan.name, 40) for plan in plans]
+    names = [format_value(plan.name) for plan in plans]
     text = ", ".join(names)
-    if text_width(text) <= NAMES_WIDTH or len(names) == 1:
-        return text if text_width(text) <= NAMES_WIDTH else fit(text, NAMES_WIDTH)
-    first, last = (fit(name, 18).rstrip() for name in (names[0], names[-1]))
-    return f"{len(names)} instances, {first} to {last}"
+    if text_width(text) <= width:
+        return text
+    if len(names) == 1:
+        return fit(text, width)
+    count = f"{len(names)} instances, "
+    each = (width - len(count) - len(" to ")) // 2
+    first, last = (name if text_width(name) <= each else fit(name, each) for name in (names[0], names[-1]))
+    return f"{count}{first} to {last}"

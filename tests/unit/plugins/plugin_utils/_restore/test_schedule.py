@@ -63,4 +63,4 @@ def test_batches_of_one_size_are_one_line():
 )
 def test_each_line_fits_into_the_screen(names, serial, list_pages):
     lines = schedule_lines(named(*names), settings(*serial, allowed=99), list_pages)
-    assert all(text_width(line) <= 76 for line in lines), lines
+    assert all(text_width(line) <= 68 for line in lines), lines
