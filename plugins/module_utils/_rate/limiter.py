@@ -87,6 +87,8 @@ class RateLimiter:
     """When the first response of the window arrived."""
     low_sent_at: float = 0.0
     """When a request of priority ``low`` was sent last."""
+    normal_sent_at: float = 0.0
+    """When a request of priority ``normal`` was sent last."""
     high_runs: dict[str, float] = field(default_factory=dict)
     """The runs of priority ``high``, and when each gave its last sign."""
 
@@ -99,9 +101,9 @@ class RateLimiter:
         """
         self._expire(now)
         # No window is longer than MAX_DELAY; one that slides is always open.
-        due = find_due(self.queue, self.low_sent_at, max(self.opened_at, now - MAX_DELAY))
+        due = find_due(self.queue, self._due_priorities(), max(self.opened_at, now - MAX_DELAY))
         place = find_place(self.queue, request_id, priority, due)
-        reserved = 0 if request_id == due else self._reserved(priority)
+        reserved = 0 if request_id in due else self._reserved(priority)
         delay = self._delay(place, reserved, now)
         if delay > 0:
             since = self.queue[request_id].since if request_id in self.queue else now
@@ -123,6 +125,8 @@ class RateLimiter:
         self.queue.pop(request_id, None)
         if priority == Priority.LOW:
             self.low_sent_at = now
+        elif priority == Priority.NORMAL:
+            self.normal_sent_at = now
         is_probe = not self._is_window_known(now)
         if is_probe and self.probing_since is None:
             self.probing_since = now
@@ -153,6 +157,16 @@ class RateLimiter:
             return 0
         return max(self.window_size // RESERVED_FRACTION, 1)
 
+    def _due_priorities(self) -> dict[Priority, float]:
+        """Returns the priorities of which each window has room for one request, and when one was sent last.
+
+        A window too small to reserve a part of it has room for ``low`` alone, or nothing would be left for ``high``.
+        """
+        due = {Priority.LOW: self.low_sent_at}
+        if self.window_size >= RESERVED_FRACTION:
+            due[Priority.NORMAL] = self.normal_sent_at
+        return due
+
     def _count_probes(self) -> int:
         return sum(request.is_probe for request in self.in_flight.values())
 
@@ -178,6 +192,7 @@ class RateLimiter:
         }
         self.high_runs = {run: seen_at for run, seen_at in self.high_runs.items() if now - RUN_TTL < seen_at <= latest}
         self.low_sent_at = self.low_sent_at if self.low_sent_at <= latest else 0.0
+        self.normal_sent_at = self.normal_sent_at if self.normal_sent_at <= latest else 0.0
 
     # After a request
 
@@ -259,7 +274,7 @@ class RateLimiter:
     def from_dict(cls, content: t.Any) -> RateLimiter:
         """Parses the result of :meth:`as_dict`. Raises ValueError, TypeError or KeyError for anything else."""
         stored = {name: content[name] for name in cls.__dataclass_fields__}
-        times = ("updated_at", "resets_at", "unmetered_until", "opened_at", "low_sent_at")
+        times = ("updated_at", "resets_at", "unmetered_until", "opened_at", "low_sent_at", "normal_sent_at")
         return cls(
             **{name: _parse_number(stored[name]) for name in times},
             remaining=None if stored["remaining"] is None else int(_parse_number(stored["remaining"])),

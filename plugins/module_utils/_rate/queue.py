@@ -50,25 +50,30 @@ class Place:
     """True if it waits even if there is room for all: ``low`` goes only if nobody else waits."""
 
 
-def find_place(queue: Queue, request_id: str, priority: Priority, due: str | None) -> Place:
+def find_place(queue: Queue, request_id: str, priority: Priority, due: t.Sequence[str]) -> Place:
     """Returns the place of a request that is in the queue, or joins it now. ``due``: see :func:`find_due`."""
-    if request_id == due:
-        return Place()
+    if request_id in due:
+        return Place(due.index(request_id))
     ahead = _find_ahead(queue, request_id, priority)
-    is_behind_due = due is not None and priority < Priority.LOW
+    due_behind = sum(queue[other].priority > priority for other in due)
     must_yield = priority == Priority.LOW and any(other.priority < priority for other in ahead)
-    return Place(len(ahead) + is_behind_due, must_yield)
+    return Place(len(ahead) + due_behind, must_yield)
 
 
-def find_due(queue: Queue, low_sent_at: float, opened_at: float) -> str | None:
-    """Returns the id of the ``low`` request that goes now, before all others: each window has room for one.
+def find_due(queue: Queue, sent_at: t.Mapping[Priority, float], opened_at: float) -> list[str]:
+    """Returns the ids of the requests that go now, before all others: each window has room for one of each priority.
 
-    It is the first in the queue, if it waits since before ``opened_at`` and none was sent since then.
+    That is the first of its priority, if it waits since before ``opened_at`` and none of that was sent since then.
+    ``sent_at`` has the priorities for which there is room, and when a request of each was sent last.
     """
+    first: dict[Priority, str] = {}
     for request_id, request in queue.items():
-        if request.priority == Priority.LOW:
-            return request_id if max(request.since, low_sent_at) < opened_at else None
-    return None
+        first.setdefault(request.priority, request_id)
+    return [
+        request_id
+        for priority, request_id in first.items()
+        if priority in sent_at and max(queue[request_id].since, sent_at[priority]) < opened_at
+    ]
 
 
 def describe_higher(queue: Queue, request_id: str) -> str:

@@ -16,7 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import MAX_DELAY, Window
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import RUN_TTL, RateLimiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
+    RESERVED_FRACTION,
+    RUN_TTL,
+    RateLimiter,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import (
     Place,
     Priority,
@@ -40,6 +44,8 @@ class Observer:
     sent: dict[int, Counter[Priority]] = field(default_factory=lambda: defaultdict(Counter))
     overtakes: Counter[int] = field(default_factory=Counter)
     """For each window, how many ``low`` requests were sent while others waited."""
+    normal_overtakes: Counter[int] = field(default_factory=Counter)
+    """For each window, how many ``normal`` requests were sent without room for those of priority ``high`` too."""
     low_waits: list[tuple[float, float]] = field(default_factory=list)
     """From when until when each ``low`` request waited."""
 
@@ -50,6 +56,8 @@ class Observer:
         if worker.priority == LOW:
             self.overtakes[window] += higher > 0
             self.low_waits.append((asked_at, now))
+        elif higher and worker.priority == NORMAL and self.limiter.window_size >= RESERVED_FRACTION:
+            self.normal_overtakes[window] += len(self.limiter.in_flight) + higher > (self.limiter.remaining or 0)
         elif higher:
             # There must be room for all that go first.
             assert now < self.limiter.resets_at
@@ -88,6 +96,7 @@ def test_in_any_mix_high_goes_first_and_low_is_never_left_out(limit: int, mix: l
     assert play.service.on_429 == 0
     assert play.done == sum(requests for _priority, requests, _start, _pause in mix)
     assert max(observer.overtakes.values(), default=0) <= 1
+    assert max(observer.normal_overtakes.values(), default=0) <= 1
     for begin, end in observer.low_waits:
         for window in range(math.floor(begin / LENGTH) + 1, math.floor(end / LENGTH)):
             assert observer.sent[window][LOW] >= 1
@@ -229,10 +238,11 @@ def test_a_low_request_is_not_left_out_by_windows_that_slide_or_have_room_for_on
 @pytest.mark.parametrize("moment", [-1e9, 1e9])
 def test_times_that_a_jump_of_the_clock_made_impossible_are_forgotten(moment: float) -> None:
     now = 1e10
-    limiter = RateLimiter(high_runs={"run": now + moment}, low_sent_at=now + moment)
+    limiter = RateLimiter(high_runs={"run": now + moment}, low_sent_at=now + moment, normal_sent_at=now + moment)
     limiter.acquire("first", now, now + 30)
     assert limiter.high_runs == {}
     assert limiter.low_sent_at <= now
+    assert limiter.normal_sent_at <= now
 
 
 queues = st.lists(st.sampled_from(Priority), max_size=8).map(
@@ -245,24 +255,42 @@ def test_the_queue_is_served_by_priority_and_in_order(queue: dict[str, QueuedReq
     joined = {**queue, "new": QueuedRequest(9.0, priority, 9.0)}
     order = sorted(joined, key=lambda name: joined[name].priority)  # stable
     for name, request in joined.items():
-        place = find_place(joined, name, request.priority, None)
+        place = find_place(joined, name, request.priority, ())
         assert place.ahead == order.index(name)
         assert place.must_yield is (request.priority == LOW and joined[order[0]].priority < LOW)
     # One that joins now is the last of its priority.
-    assert find_place(queue, "new", priority, None) == find_place(joined, "new", priority, None)
+    assert find_place(queue, "new", priority, ()) == find_place(joined, "new", priority, ())
 
 
-@given(queues, st.integers(0, 9), st.integers(0, 9))
-def test_the_first_low_request_is_due_once_a_window(
-    queue: dict[str, QueuedRequest], low_sent_at: int, opened_at: int
+@given(queues, st.dictionaries(st.sampled_from([NORMAL, LOW]), st.integers(0, 9)), st.integers(0, 9))
+def test_the_first_request_of_a_priority_is_due_once_a_window(
+    queue: dict[str, QueuedRequest], sent_at: dict[Priority, float], opened_at: int
 ) -> None:
-    first = next((name for name, request in queue.items() if request.priority == LOW), None)
-    due = find_due(queue, low_sent_at, opened_at)
-    assert due in (first, None)
-    assert (due is not None) is (first is not None and queue[first].since < opened_at and low_sent_at < opened_at)
-    if due:
-        assert find_place(queue, due, LOW, due) == Place()
-        assert find_place({}, "high", HIGH, due).ahead == 1
+    firsts = [
+        next((name for name, request in queue.items() if request.priority == priority), None) for priority in sent_at
+    ]
+    wanted = [
+        name for name in queue if name in firsts and max(queue[name].since, sent_at[queue[name].priority]) < opened_at
+    ]
+    due = find_due(queue, sent_at, opened_at)
+    assert due == wanted
+    for index, name in enumerate(due):
+        assert find_place(queue, name, queue[name].priority, due) == Place(index)
+    assert find_place({name: queue[name] for name in due}, "high", HIGH, due).ahead == len(due)
+
+
+def test_normal_is_not_left_out_by_as_many_high_requests_as_there_is_room_for() -> None:
+    observer = Observer()
+    play = observer.play(20)
+    for number in range(40):
+        play.worker(f"high-{number}", observer.limiter, 10, priority=HIGH)
+    play.worker("normal", observer.limiter, 5, priority=NORMAL)
+    play.worker("low", observer.limiter, 5, priority=LOW)
+    play.run()
+    sent = [counts for _window, counts in sorted(observer.sent.items())]
+    assert [counts[NORMAL] for counts in sent[1:5]] == [1] * 4
+    assert [counts[LOW] for counts in sent[1:5]] == [1] * 4
+    assert play.service.on_429 == 0
 
 
 def test_what_is_ahead_is_described_in_words() -> None:

@@ -145,9 +145,10 @@ TEN_LEFT = {**SPENT, "X-RateLimit-Remaining": "10"}
 def test_a_high_run_keeps_a_tenth_until_some_time_after_its_last_request(budgets, sleeper):
     high, normal = budgets(Priority.HIGH), budgets(Priority.NORMAL)
     report(high, sleeper, status=200, headers=TEN_LEFT)
+    sleeper.now += 1  # one that waits since before the window gets one request of it
     behind = []
     seconds, request_id = waited(normal, sleeper, max_wait=1.0, behind=behind)
-    assert RUN_TTL <= seconds <= RUN_TTL + 5
+    assert RUN_TTL - 1 <= seconds <= RUN_TTL + 5
     assert set(behind) == {"a run of priority high"}
     normal.release(request_id, RequestOutcome(sent=False))
     # It finds the room that was kept for it, and keeps it again.
@@ -161,7 +162,7 @@ def test_who_waits_behind_others_ends_with_its_whole_time(budgets, sleeper, max_
     assert waited(budgets(Priority.NORMAL), sleeper, max_total=max_total)[0] <= max_total
 
 
-@pytest.mark.parametrize(("seconds", "max_wait", "total"), [(100, 5.0, 100), (20, 25.0, 40)])
+@pytest.mark.parametrize(("seconds", "max_wait", "total"), [(60, 5.0, 60), (20, 25.0, 40)])
 def test_what_it_waits_behind_others_does_not_count(budgets, sleeper, seconds, max_wait, total):
     """Another request queues before it for so long. Then it may still wait ``max_wait`` for the end of the window."""
     normal = budgets(Priority.NORMAL)
