@@ -28,15 +28,12 @@ from .._model.resource import Resource
 from .._model.restore import RestoreQuery, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, RestoreItem
 from .._model.results import Result
-from .._progress import InterruptNote
 from .._state.journal import OperationState
 from .backups import fetch_backup
 from .fleet_restore import FleetRestore
 from .instance_reader import InstanceReader
 from .instances import fetch_instance, list_instances
 from .list_or_one import Reading, read_by_ids, read_filtered, read_list_counted
-from .restore_history import OUTCOMES
-from .restore_job import RestoreJob
 from .restore_target import RestoreFinder
 
 
@@ -72,7 +69,7 @@ class FleetRestorePlanner:
         new = []
         for entry, item in zip(entries, items, strict=True):
             if item.error is None and (state := self._find_state(item)):
-                item.outcome = OUTCOMES[state.event]
+                item.outcome = state.outcome
                 item.backup = {"id": entry.backup_id or state.notes.get("backup_id")}
             elif item.error is None:
                 new.append((entry, item))
@@ -96,7 +93,9 @@ class FleetRestorePlanner:
         if state is not None:
             item.backup = {"id": state.notes.get("backup_id")}
         if item.outcome not in (NOT_BEGUN, COMPLETED):
-            self._job(item).decide(state, item.current, lambda _state: t.cast("Resource", item.backup))
+            self.finder.job(item.instance, item.backup).decide(
+                state, item.current, lambda _state: t.cast("Resource", item.backup)
+            )
             item.outcome = IN_FLIGHT
         if not check_mode:
             return
@@ -117,11 +116,6 @@ class FleetRestorePlanner:
 
     def _find_state(self, item: RestoreItem) -> OperationState | None:
         return self._states.get(str(item.instance["id"]))
-
-    def _job(self, item: RestoreItem) -> RestoreJob:
-        finder = self.finder
-        guard = finder.guard(item.instance, InterruptNote(""))
-        return RestoreJob(finder.client, finder.incident, guard, item.instance, item.backup, lambda _text: None)
 
     # Reading
 

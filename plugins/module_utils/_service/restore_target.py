@@ -10,10 +10,10 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._concurrency import run_parallel
-from .._errors import NotFoundError, RefusedError, one_line
+from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
 from .._model.backup import format_left_out
-from .._model.instance import NAME_LIMIT, label
+from .._model.instance import label, short_name
 from .._model.ownership import filter_by_instance, has_owner, parse_owner
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery
@@ -22,6 +22,7 @@ from .._state.journal import Journal, OperationKey, OperationState, normalize_ur
 from .at_most_once import OperationGuard
 from .backups import fetch_backup, list_backups, select_backups
 from .instances import fetch_instance, find_instance, list_owners
+from .restore_job import NEXT_STEP, RestoreJob
 
 
 @dataclass
@@ -38,8 +39,22 @@ class RestoreFinder:
 
     def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance for the incident."""
-        what = f"the restore of {one_line(instance.get('name'), NAME_LIMIT)}"
+        what = f"the restore of {short_name(instance)}"
         return OperationGuard(self.journal, self._key(instance["id"]), self.warn, what, note)
+
+    def job(
+        self,
+        instance: Resource,
+        backup: Resource | None,
+        guard: OperationGuard | None = None,
+        expected_sent_at: str | None = None,
+        next_step: str = NEXT_STEP,
+    ) -> RestoreJob:
+        """Returns the restore of ``instance`` from ``backup``. Without ``guard``, Ctrl-C shows no note of its own."""
+        guard = guard or self.guard(instance, InterruptNote(""))
+        return RestoreJob(
+            self.client, self.incident, guard, instance, backup, self.warn, self.force, expected_sent_at, next_step
+        )
 
     def _key(self, instance_id: object) -> OperationKey:
         service = normalize_url(self.client.settings.api_url)
