@@ -20,7 +20,7 @@ from .._model.restore import RestoreQuery
 from .._progress import InterruptNote
 from .._state.journal import Journal, OperationKey, OperationState, normalize_url
 from .at_most_once import OperationGuard
-from .backups import fetch_backup, list_backups, select_backups
+from .backups import fetch_backup, find_backup, list_backups, select_backups
 from .instances import fetch_instance, find_instance, list_owners
 from .restore_job import NEXT_STEP, RestoreJob
 
@@ -127,10 +127,7 @@ class RestoreFinder:
         backup_id = state.notes.get("backup_id")
         if backup is not None and str(backup["id"]) == str(backup_id):
             return backup
-        try:
-            return fetch_backup(self.client, backup_id)
-        except NotFoundError:
-            return {"id": backup_id}
+        return find_backup(self.client, backup_id) or {"id": backup_id}
 
     def _find_restored_before(self, query: RestoreQuery) -> Resource | None:
         """Returns the instance if it was restored for this incident before: its backup may have expired since."""
