@@ -138,7 +138,9 @@ def test_the_incident_report(browser: t.Any, simulator: Simulator, controller: C
     opened = Opened(browser, folder / "INC-1.html", WIDTHS["desktop"], "light")
     assert opened.page.locator("article").count() == 2
     steps = opened.page.locator("ol.timeline li")
-    assert steps.count() == 7
+    assert steps.count() == 9
+    marks = opened.page.locator("ol.marks li").all_inner_texts()
+    assert [mark.split()[0] for mark in marks] == ["sending", "accepted", "restored", "healthy"]
     assert opened.page.locator("ol.timeline li.bad").count() == 1
     assert opened.page.locator("pre.command").inner_text().startswith("ansible-playbook clawhosters.cloud.restore")
 

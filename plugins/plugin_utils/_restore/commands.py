@@ -70,7 +70,7 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
     if kind == "failed":
         if plan.older_backup is None:
             return Advice(
-                "Check the instance in the dashboard. There is no older backup. To restore this backup again:", force
+                "Check the instance in the dashboard. No older backup is known. To restore this backup again:", force
             )
         text = f"Check the instance in the dashboard, then restore {_format_older(plan)}:"
         return Advice(text, {**force, **_use_older(plan)})
