@@ -201,7 +201,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     with_suggestion,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
-from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings, parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
+    Settings,
+    parse_settings,
+    without_unused_key_file,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
     build_filter_warnings,
@@ -295,7 +299,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             require_library()
             warn_of_misspelt_variables(os.environ, self.display.warning)
             values = {name: self.get_option(name) for name in SETTINGS}
-            settings = parse_settings(values, self._warn)
+            settings = parse_settings(without_unused_key_file(values, config), self._warn)
             self._require_valid_prefix()
             with _hosts_not_garbage_collected():
                 with open_store(values, outage_path=OUTAGE_PATH) as store:

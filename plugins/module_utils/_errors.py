@@ -142,7 +142,14 @@ class CheckModeError(ClawHostersError):
 
 
 class RefusedError(ClawHostersError):
-    """The wanted state can't be reached from the current one. Nothing was changed."""
+    """The wanted state can't be reached from the current one. Nothing was changed.
+
+    ``cause``: the error that shows it, such as the 404 for an instance that does not exist.
+    """
+
+    def __init__(self, message: object = "", cause: ClawHostersError | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class TransportError(ClawHostersError):

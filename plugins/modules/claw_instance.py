@@ -166,13 +166,13 @@ def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state (contract 4)."""
     params = context.params
     manager = InstanceManager(context.client, context.waiter(), params["wait_healthy"], context.warn)
-    found, similar = find_instance_or_similar(context.client, params["id"], params["name"])
+    found, similar, missing = find_instance_or_similar(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
     if similar:
         sought += f" (did you mean {one_line(similar, NAME_LIMIT)}?)"
         if params["state"] == "absent":
             context.warn(f"There is no instance {sought}, so nothing is deleted.")
-    return manager.ensure_state(found, params["state"], sought).as_result("instance")
+    return manager.ensure_state(found, params["state"], sought, missing).as_result("instance")
 
 
 def main() -> None:

@@ -36,6 +36,10 @@ options:
     description:
       - The RV(run) of the step before, for all other steps.
     type: dict
+  found:
+    description:
+      - The RV(found) of O(step=plan), for O(step=outcome).
+    type: dict
   priority:
     default: high
 extends_documentation_fragment:
@@ -66,6 +70,10 @@ RETURN = r"""
 run:
   description: The run so far, for the next step.
   returned: if the run continues
+  type: dict
+found:
+  description: The ids of the instances and backups of a plan by which none can be restored, and of its run.
+  returned: if O(step=plan) fails, since no instance can be restored
   type: dict
 lines:
   description: The plan.

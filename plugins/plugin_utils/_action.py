@@ -19,6 +19,7 @@ from ansible.module_utils.errors import AnsibleValidationErrorMultiple, Unsuppor
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import ClawHostersError
+from ..module_utils._http.settings import without_unused_key_file
 from ..module_utils._http.stats import RequestStats
 from ..module_utils._model.results import Result
 from ..module_utils._module.arguments import ArgumentSpec
@@ -47,7 +48,8 @@ class ControllerAction(ActionBase):
             # An asynchronous task needs a separate process, which outlives the task.
             self._hide_source(self._find_secret_args())
             wrap_async = not self._connection.has_native_async
-            return {**result, **self._execute_module(task_vars=task_vars, wrap_async=wrap_async)}
+            args = without_unused_key_file(self._task.args, self._task.args)
+            return {**result, **self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async)}
         environment: dict[str, t.Any] = {}
         self._compute_environment_string(environment)
         with _environment(environment):
@@ -79,7 +81,7 @@ class ControllerAction(ActionBase):
         else:
             progress = display_progress(self._display)
             runner = ModuleRunner(
-                params,
+                without_unused_key_file(params, args),
                 bool(self._task.check_mode),
                 progress,
                 needs_key=spec.needs_key,

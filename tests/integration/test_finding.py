@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance, claw_instance_info
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_instance, claw_instance_info
 from simulator.handle import Simulator
 from support.worker import Worker
 
@@ -26,6 +26,20 @@ BOTS = [
 def worker(simulator: Simulator) -> Worker:
     simulator.reset(state={"instances": BOTS})
     return Worker(simulator)
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize("state", ["started", "stopped", "restarted"])
+def test_an_id_without_an_instance_fails_with_the_error_of_the_service(worker: Worker, state: str, check: bool) -> None:
+    result = worker.run(claw_instance, check=check, id=9, state=state)
+    assert result["failed"] is True
+    assert "created in the dashboard" in result["msg"]
+    assert (result["error"]["status"], result["error"]["code"]) == (404, "not_found")
+    restore = worker.run(claw_backup_restore, check=check, incident="INC-1", instance_id=9)
+    assert restore["msg"] == "There is no instance with id 9: nothing was sent."
+    assert restore["error"] == {**result["error"], "request_id": restore["error"]["request_id"]}
+    by_name = worker.run(claw_instance, check=check, name="nobody", state=state)
+    assert "error" not in by_name, "the service answered with a list"
 
 
 @pytest.mark.parametrize(

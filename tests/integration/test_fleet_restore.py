@@ -484,7 +484,7 @@ def test_a_batch_whose_status_can_not_be_read_is_not_sent(simulator: Simulator, 
     simulator.fault("forbidden", path="/instances*", skip=1, times=None)
     result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=["100%"])
     assert outcomes(result) == ["refused", "refused"]
-    assert "No restore of this batch was sent." in result["msg"]
+    assert "This run sent nothing for it." in result["msg"]
     assert result["error"]["status"] == 403
     assert posts(simulator) == []
 
@@ -537,6 +537,57 @@ def test_an_instance_that_another_run_keeps_is_left_to_it(
     assert "bot-1: held by" in result["instances"][0]["msg"]
     assert "This run sent nothing for it." in result["instances"][0]["msg"]
     assert posts(simulator) == [202]
+
+
+def test_what_is_done_is_unlocked_while_the_batch_waits_for_another_run(
+    simulator: Simulator, worker: Worker, place: StorePlace
+) -> None:
+    first, second = (OperationKey("restore", simulator.url, "INC-1", number) for number in "12")
+    journal = place.journal()
+    with contextlib.ExitStack() as other:
+        assert other.enter_context(journal.lock(first))
+
+        def meanwhile() -> None:
+            # The other run works on the first one until it gets the second.
+            with journal.lock(second) as is_free:
+                if is_free and posts(simulator):
+                    other.close()
+
+        worker.sleeper.before_sleep = meanwhile
+        result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=120)
+    assert outcomes(result) == ["completed", "completed"], result
+    assert posts(simulator) == [202, 102]
+
+
+def test_an_entry_read_after_others_were_sent_says_that_nothing_was_sent_for_it_alone(
+    simulator: Simulator, worker: Worker, place: StorePlace
+) -> None:
+    with contextlib.ExitStack() as other:
+        assert other.enter_context(place.journal().lock(OperationKey("restore", simulator.url, "INC-1", "1")))
+
+        def meanwhile() -> None:
+            if posts(simulator):
+                worker.sleeper.before_sleep = lambda: None
+                simulator.fault("forbidden", path="/instances/1", times=None)
+                other.close()
+
+        worker.sleeper.before_sleep = meanwhile
+        result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2])
+    assert outcomes(result) == ["refused", "completed"]
+    assert result["instances"][0]["msg"].endswith("This run sent nothing for it.")
+    assert posts(simulator) == [202]
+
+
+@pytest.mark.parametrize("others", [[], [{"id": 4, "backup_id": 402}]])
+def test_an_instance_that_bears_the_name_of_a_restored_one_gets_its_own_backup(
+    simulator: Simulator, local_worker: Worker, others: list[dict[str, int]]
+) -> None:
+    local_worker.run(claw_fleet_restore, instances=bots(1))
+    simulator.set_instance(1, name="old")
+    simulator.set_instance(3, name="bot-1")
+    result = local_worker.run(claw_fleet_restore, instances=[*bots(1), *others])
+    assert result["failed"] is False, result
+    assert (result["instances"][0]["id"], result["instances"][0]["backup_id"]) == (3, 302)
 
 
 def test_killed_between_two_batches_the_next_run_goes_on(simulator: Simulator, worker: Worker) -> None:

@@ -59,6 +59,25 @@ def commands(result: dict[str, t.Any]) -> list[dict[str, str]]:
     return [dict(word.split("=", 1) for word in shlex.split(line) if "=" in word) for line in lines]
 
 
+@pytest.mark.parametrize("check", [False, True])
+def test_a_plan_by_which_none_can_be_restored_hands_on_what_it_has_found(
+    simulator: Simulator, runbook: Runbook, check: bool
+) -> None:
+    result = restore(runbook, ["bot-1", "nobody", "bot-2"], check=check, restore_max_age="1h")
+    assert result["failed"] is True
+    assert simulator.calls(POSTS) == []
+    outcomes = [(one["id"], one["backup_id"], one["outcome"]) for one in runbook.outcome["instances"]]
+    assert outcomes == [(1, 101, "not_begun"), (None, None, "not_begun"), (2, 102, "not_begun")]
+
+
+def test_a_run_whose_plan_fails_hands_on_the_earlier_restores(simulator: Simulator, runbook: Runbook) -> None:
+    restore(runbook, ["bot-1"])
+    simulator.reset(state={"instances": [{"id": 2, "name": "bot-2"}]})
+    restore(runbook, ["bot-1", "bot-2"])
+    outcomes = [(one["id"], one["backup_id"], one["outcome"]) for one in runbook.outcome["instances"]]
+    assert outcomes == [(None, 101, "completed"), (2, None, "not_begun")]
+
+
 @pytest.mark.slice
 def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simulator, runbook: Runbook) -> None:
     simulator.switch(restore_ends="stopped")

@@ -158,6 +158,26 @@ def test_an_option_overrides_the_environment(prepared: Controller, simulator: Si
     assert task.result["msg"].startswith("No API key was given."), "the key of another account must not be used"
 
 
+def test_a_key_of_its_own_overrides_a_file_even_if_the_same_key_is_exported(
+    prepared: Controller, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the two are equal must not make the option look like the exported key."""
+    key = key_of("environment variable")
+    options = {"api_key": key, "api_key_file": str(prepared.folder / "file")}
+    prepared.write("plain.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **options})
+    task = {"clawhosters.cloud.claw_account_info": options}
+    asynchronous = {**task, "async": 60, "poll": 1}
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [task, asynchronous]}
+    exported = {"CLAWHOSTERS_API_KEY": key, "ANSIBLE_ASYNC_DIR": str(prepared.folder / "async")}
+    run = prepared.playbook([play], "-i", "plain.clawhosters.yml", **exported)
+    assert run.rc == 0, run.screen
+    monkeypatch.setenv("CLAWHOSTERS_API_KEY", key)
+    Client(parse_arguments({"api_url": simulator.url, **options}, pytest.fail).settings).fetch_object("/account")
+    assert {call["headers"]["authorization"] for call in simulator.log()} == {fingerprint(key)}
+    assert simulator.calls().count("GET /account") == 3
+    assert "GET /instances" in simulator.calls()
+
+
 def test_the_table_of_the_guide_is_complete() -> None:
     """A row is the way, and for each target how the key is given or `no`."""
     guide = (REPOSITORY / "docs/accounts.md").read_text(encoding="utf-8")

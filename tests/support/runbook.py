@@ -66,7 +66,7 @@ class Runbook:
                 self.plan = following
             if "msg" in following:
                 break
-        stats = step("outcome", run=result["run"])["ansible_stats"]["data"]
+        stats = step("outcome", run=result["run"], found=result.get("found"))["ansible_stats"]["data"]
         self.outcome = stats["clawhosters_restore"]
         return result
 

@@ -83,6 +83,15 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
     )
 
 
+def without_unused_key_file(params: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Returns ``params`` without ``api_key_file`` if ``given``, the options without the environment, have a key.
+
+    Such a key takes precedence (interface 1). ``params`` alone do not show whether a key is from the environment.
+    """
+    has_own_key = all(str(options.get("api_key") or "").strip() for options in (given, params))
+    return {**params, "api_key_file": None} if has_own_key else dict(params)
+
+
 def validate_url(url: str) -> str:
     """Returns ``url`` without a trailing slash.
 

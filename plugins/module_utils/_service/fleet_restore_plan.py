@@ -47,6 +47,8 @@ class FleetRestorePlanner:
     _states: dict[str, OperationState] = field(default_factory=dict, repr=False)
     """What the journal holds of this incident, by the id of the instance; nothing with ``force``."""
     _instances: Reading = field(default=Reading([], False, None), repr=False)
+    _read_for: set[int] = field(default_factory=set, repr=False)
+    """Numbers of the entries whose backups were read together with the instances."""
 
     @property
     def _client(self) -> Client:
@@ -72,6 +74,9 @@ class FleetRestorePlanner:
                 item.backup = {"id": entry.backup_id or state.notes.get("backup_id")}
             elif item.error is None:
                 new.append((entry, item))
+        if not {entry.number for entry, _item in new} <= self._read_for:
+            # The journal has another instance by the name of an entry: they were renamed since.
+            backups = None
         self._choose_backups(new, backups)
         return items
 
@@ -124,7 +129,8 @@ class FleetRestorePlanner:
         can_read = not any(entry.backup_id is None for entry in new) or not self._client.settings.server_filters
         if not new or not can_read:
             self._instances = self._read_instances(entries)
-            return None if new else []
+            return None
+        self._read_for = {entry.number for entry in new}
         self._instances, backups = run_parallel(
             lambda: self._read_instances(entries), lambda: self._read_backups(new, [])
         )

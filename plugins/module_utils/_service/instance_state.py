@@ -45,8 +45,16 @@ class InstanceManager:
     wait_healthy: bool
     warn: t.Callable[[str], None]
 
-    def ensure_state(self, found: Resource | None, wanted: str, sought: str = "that was asked for") -> ResourceChange:
+    def ensure_state(
+        self,
+        found: Resource | None,
+        wanted: str,
+        sought: str = "that was asked for",
+        missing: ClawHostersError | None = None,
+    ) -> ResourceChange:
         """Brings ``found`` to the state ``wanted``; in check mode predicts it. ``sought`` describes the instance.
+
+        ``missing``: the response of the service if it has no such instance.
 
         Sends at most two requests, the second only where interface 3 or the end of contract 11 allows it. Raises
         RefusedError if the state table rejects it, FailureStatusError, WaitTimeoutError, what the client raises, and
@@ -56,7 +64,8 @@ class InstanceManager:
             if wanted == "absent":
                 return ResourceChange(False, None, {}, {})
             raise RefusedError(
-                f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard."
+                f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard.",
+                missing,
             )
         start = self._wait_until(lambda seen: decide(seen, wanted).action is not Action.WAIT, found)
         if decide(start, wanted).action is Action.DELETE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 
 from .._concurrency import map_ordered
-from .._errors import ClawHostersError, NotFoundError
+from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
 from .._http.list_reader import ItemsHandler, ListFilter
 from .._http.responses import require_id, resource_path
@@ -35,17 +35,24 @@ def instance_path(instance_id: object) -> str:
 def fetch_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource | None:
     """Returns the instance with its detail fields, None if it does not exist."""
     try:
-        return require_id(client.fetch(instance_path(instance_id), time_left=time_left), instance_id, "Instance")
+        return fetch_existing_instance(client, instance_id, time_left)
     except NotFoundError:
         return None
 
 
+def fetch_existing_instance(client: Client, instance_id: object, time_left: float | None = None) -> Resource:
+    """Returns the instance with its detail fields. Raises NotFoundError."""
+    return require_id(client.fetch(instance_path(instance_id), time_left=time_left), instance_id, "Instance")
+
+
 def refetch_instance(client: Client, instance: Resource, time_left: float | None = None) -> Resource:
-    """Returns the current state of the instance. Raises ClawHostersError if it was deleted."""
-    now = fetch_instance(client, instance["id"], time_left=time_left)
-    if now is None:
-        raise ClawHostersError(f"{label(instance)} does not exist any more: it was deleted during this task.")
-    return now
+    """Returns the current state of the instance. Raises RefusedError if it was deleted."""
+    try:
+        return fetch_existing_instance(client, instance["id"], time_left)
+    except NotFoundError as missing:
+        raise RefusedError(
+            f"{label(instance)} does not exist any more: it was deleted during this task.", missing
+        ) from None
 
 
 def list_instances(
@@ -68,10 +75,14 @@ def list_owners(client: Client, instance_id: object, instance_name: str | None) 
 
 
 class Found(t.NamedTuple):
-    """An instance with its detail fields, or None. ``similar``: the name that a missing one is probably meant to be."""
+    """An instance with its detail fields, or None.
+
+    ``similar``: the name that a missing one is probably meant to be. ``missing``: the response for an id without one.
+    """
 
     instance: Resource | None
     similar: str | None = None
+    missing: NotFoundError | None = None
 
 
 def find_instance(client: Client, instance_id: int | None, name: str | None) -> Resource | None:
@@ -83,8 +94,11 @@ def find_instance_or_similar(client: Client, instance_id: int | None, name: str 
     """Like ``find_instance``; for a name that no instance has, it looks for a very similar one."""
     require_names(name=name)
     if instance_id is not None:
-        instance = fetch_instance(client, instance_id)
-        return Found(InstanceIndex([] if instance is None else [instance]).resolve(instance_id, name))
+        try:
+            instance = fetch_existing_instance(client, instance_id)
+        except NotFoundError as missing:
+            return Found(None, missing=missing)
+        return Found(InstanceIndex([instance]).resolve(instance_id, name))
     index = InstanceIndex(list_instances(client, choose_params(name, {})))
     listed = index.resolve(None, name)
     if listed is None:

@@ -67,6 +67,8 @@ class _Work:
     item: RestoreItem
     job: RestoreJob
     stage: _Stage = _Stage.ENDED
+    lock: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    """Holds the operation until the item has ended."""
     is_restored: StateReached | None = None
     start: Job | None = None
     seen_at: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -112,6 +114,7 @@ class RestoreBatch:
         ]
         with self._locks:
             self._begin(works)
+            self._release(works)
             self._wait(works)
             list(map_ordered(self._verify, [work for work in works if work.item.error is None]))
 
@@ -126,7 +129,7 @@ class RestoreBatch:
             unsettled = [work for work in ready if force or not _is_completed(states.get(work.job.guard.key))]
             seen = self._reader.read([work.id for work in unsettled])
         except ClawHostersError as error:
-            error.add("No restore of this batch was sent.")
+            error.add("This run sent nothing for it.")
             for work in ready:
                 self._fail(work, error)
             return
@@ -150,10 +153,16 @@ class RestoreBatch:
                 self._fail(work, error)
                 return False
             if is_free:
-                self._locks.push(attempt.pop_all())
+                work.lock = self._locks.enter_context(attempt.pop_all())
             else:
                 work.stage = _Stage.LOCKED
             return is_free
+
+    def _release(self, works: list[_Work]) -> None:
+        """Unlocks the operations that have ended: two runs that wait for each other would both wait until timeout."""
+        for work in works:
+            if work.stage is _Stage.ENDED:
+                work.lock.close()
 
     def _decide(self, work: _Work, state: OperationState | None, now: Resource | None) -> NextStep:
         """Decides, and begins to wait if an earlier run has sent the restore."""
@@ -246,6 +255,7 @@ class RestoreBatch:
         for work in _open(works):
             if work.deadline is not None and self._client.progress.clock() >= work.deadline:
                 self._give_up(work, WaitTimeoutError("The time is over."))
+        self._release(works)
 
     def _update_seen(self, work: _Work, now: Resource | None) -> None:
         if now is None:

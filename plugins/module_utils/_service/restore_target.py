@@ -21,7 +21,7 @@ from .._progress import InterruptNote
 from .._state.journal import Journal, OperationKey, OperationState, normalize_url
 from .at_most_once import OperationGuard
 from .backups import fetch_backup, find_backup, list_backups, select_backups
-from .instances import fetch_instance, find_instance, list_owners
+from .instances import Found, fetch_instance, find_instance, find_instance_or_similar, list_owners
 from .restore_job import NEXT_STEP, RestoreJob
 
 
@@ -75,10 +75,10 @@ class RestoreFinder:
             raise
         if backup is not None and not query.names_instance:
             return self._find_owner(backup), backup
-        instance = self._find_named(query)
+        instance, _similar, missing = self._find_named(query)
         if instance is None:
             sought = query.instance_name if query.instance_id is None else f"with id {query.instance_id}"
-            raise RefusedError(f"There is no instance {sought}: nothing was sent.")
+            raise RefusedError(f"There is no instance {sought}: nothing was sent.", missing)
         if backup is not None:
             self.require_backup_of(
                 backup,
@@ -88,19 +88,19 @@ class RestoreFinder:
             )
         return instance, backup
 
-    def _find_named(self, query: RestoreQuery) -> Resource | None:
-        """Returns the instance. If all instances and all backups are needed, lists them side by side."""
+    def _find_named(self, query: RestoreQuery) -> Found:
+        """Finds the instance. If all instances and all backups are needed, lists them side by side."""
 
-        def find() -> Resource | None:
-            return find_instance(self.client, query.instance_id, query.instance_name)
+        def find() -> Found:
+            return find_instance_or_similar(self.client, query.instance_id, query.instance_name)
 
         self._backups = None
         # With server_filters, the backups are asked for by the id of the instance.
         needs_id = query.instance_id is not None or self.client.settings.server_filters
         if query.backup_id is not None or needs_id or self._is_recorded(query.instance_name):
             return find()
-        instance, self._backups = run_parallel(find, lambda: list_backups(self.client))
-        return instance
+        found, self._backups = run_parallel(find, lambda: list_backups(self.client))
+        return found
 
     def _is_recorded(self, instance_name: str | None) -> bool:
         """Returns True if the journal has a restore of an instance of this name for the incident."""

@@ -12,25 +12,34 @@ from ...module_utils._service.restore_history import RestoreHistory
 from .model import Data, RestorePlan, Run
 
 
-def list_outcomes(run: Run, history: RestoreHistory, refused: t.Collection[str]) -> list[Data]:
+def list_found(plans: t.Sequence[RestorePlan]) -> list[Data]:
+    """Returns the ids of each instance and its backup, as far as the plan has found them."""
+    return [{"id": (plan.instance or {}).get("id"), "backup_id": (plan.backup or {}).get("id")} for plan in plans]
+
+
+def list_outcomes(
+    run: Run, history: RestoreHistory, refused: t.Collection[str], found: t.Sequence[Data] = ()
+) -> list[Data]:
     """Returns what the journal holds of each instance: ids, times and outcomes only.
 
-    ``refused`` are the ids of the instances whose restore was refused in this run.
+    ``refused`` are the ids of the instances whose restore was refused in this run. ``found`` is the result of
+    ``list_found`` of a plan by which none can be restored.
     """
-    found: list[tuple[Data, RestorePlan | None]] = [(target, None) for target in run.targets]
-    if run.plans:
-        found = [({"id": (plan.instance or {}).get("id"), "name": None}, plan) for plan in run.plans]
+    plans: list[RestorePlan | None] = [*run.plans] or [None] * len(run.targets)
+    targets = list_found(run.plans) or run.targets
+    if found:
+        # One that was not found may have been restored by an earlier run.
+        targets = [target if one["id"] is None else one for target, one in zip(run.targets, found, strict=True)]
     outcomes = []
-    for target, plan in found:
-        state = history.find_own(target["id"], target["name"])
+    for plan, target in zip(plans, targets, strict=True):
+        state = history.find_own(target["id"], target.get("name"))
         unsent = "refused" if str(target["id"]) in refused else "not_begun"
         if run.check and plan and plan.sends:
             unsent = "planned"
-        backup = (plan.backup if plan else None) or {}
         outcomes.append(
             {
                 "id": target["id"],
-                "backup_id": state.notes.get("backup_id") if state else backup.get("id"),
+                "backup_id": state.notes.get("backup_id") if state else target.get("backup_id"),
                 "outcome": state.outcome if state else unsent,
                 "sent_at": state.sent_at if state else None,
                 "completed_at": state.completed_at if state else None,

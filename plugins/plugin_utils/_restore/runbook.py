@@ -23,7 +23,7 @@ from ...module_utils._state.journal import JournalError
 from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
 from .failures import describe_error, explain, is_about_key
 from .model import Data, RestorePlan, Run, Step
-from .outcomes import list_outcomes
+from .outcomes import list_found, list_outcomes
 from .plan import build_plans, plan_lines
 from .reading import TargetReader
 from .recorder import Recorder
@@ -78,7 +78,10 @@ class Runbook:
         return self._run_step("key", check, _classify_reading) or self._continue()
 
     def plan(self) -> Result:
-        """Chooses the backups, and finds what prevents a restore."""
+        """Chooses the backups, and finds what prevents a restore.
+
+        If no instance can be restored, the task fails, and ``found`` has what the outcome needs of the plan.
+        """
 
         def plan() -> None:
             self.run.plans = self._build_plans()
@@ -93,7 +96,7 @@ class Runbook:
             self._add_step("plan", now, instance=one.label, ok=one.ready, message=message, requests=requests, kind=kind)
             requests = 0
         if not any(one.ready for one in self.run.plans):
-            return self._finish()
+            return {**self._finish(), "found": {"run": self.run.id, "instances": list_found(self.run.plans)}}
         sends = any(one.sends for one in self.run.plans)
         return {
             "run": self.run.to_dict(),
@@ -153,7 +156,14 @@ class Runbook:
 
     def publish_outcome(self) -> Result:
         """Returns the outcome for later jobs, as ``set_stats`` does."""
-        instances = list_outcomes(self.run, self.recorder.try_history(), self._find_refused())
+        found = self.context.params["found"] or {}
+        instances = list_outcomes(
+            self.run,
+            self.recorder.try_history(),
+            self._find_refused(),
+            # The role may run again in one play.
+            found["instances"] if found.get("run") == self.run.id else (),
+        )
         outcome = {"incident": self.run.incident, "instances": instances}
         return {"ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False}}
 

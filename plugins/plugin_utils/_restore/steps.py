@@ -32,6 +32,8 @@ SPEC = ArgumentSpec(
         "settings": {"type": "dict"},
         "misspelt": {"type": "str", "default": ""},
         "run": {"type": "dict"},
+        # What a plan that failed has found; see Runbook.plan.
+        "found": {"type": "dict"},
     }
 ).merge(API.with_default("priority", "high"))
 
