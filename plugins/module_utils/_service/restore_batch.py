@@ -69,8 +69,10 @@ class _Work:
     stage: _Stage = _Stage.ENDED
     lock: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     """Holds the operation until the item has ended."""
-    is_restored: StateReached | None = None
-    start: Job | None = None
+    is_restored: StateReached = field(init=False, repr=False)
+    """Set while RESTORING."""
+    start: Job = field(init=False, repr=False)
+    """The change to ``started``; set while STARTING."""
     seen_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     deadline: float | None = None
     """Time of the clock at which the stage must have ended, if that is before the end of the wait."""
@@ -97,7 +99,6 @@ class RestoreBatch:
         self._timeouts = timeouts
         self._observer = observer
         self._observer_lock = threading.Lock()
-        self._wait_healthy = wait_healthy
         self._changes = FleetChanges(finder.client, wait_healthy, finder.warn)
         self._locks = contextlib.ExitStack()
 
@@ -263,11 +264,11 @@ class RestoreBatch:
             return
         work.item.current, work.seen_at = now, datetime.now(UTC)
         if work.stage is _Stage.STARTING:
-            self._update_start(t.cast("Job", work.start), now)
+            self._update_start(work.start, now)
             return
         work.job.instance = now
         try:
-            is_restored = t.cast("StateReached", work.is_restored)(now)
+            is_restored = work.is_restored(now)
         except FailureStatusError as failure:
             self._fail(work, work.job.record_failure(failure))
             return
@@ -298,15 +299,15 @@ class RestoreBatch:
         """Starts the instances that came back stopped."""
         starting = [work for work in works if work.stage is _Stage.STARTING]
         for work in starting:
-            if t.cast("Job", work.start).phase is Phase.READY:
+            if work.start.phase is Phase.READY:
                 self._observe(work, RestoreStep.STARTING)
-        self._changes.request_changes([t.cast("Job", work.start) for work in starting])
+        self._changes.request_changes([work.start for work in starting])
         for work in starting:
             self._end_start(work)
 
     def _end_start(self, work: _Work) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
-        start = t.cast("Job", work.start)
+        start = work.start
         work.item.changed = work.item.changed or start.changed
         work.item.current = start.current or work.item.current
         if start.phase is not Phase.DONE:
@@ -320,7 +321,7 @@ class RestoreBatch:
     def _give_up(self, work: _Work, error: ClawHostersError) -> None:
         """Fails an item whose wait ended with ``error``."""
         if work.stage is _Stage.STARTING:
-            start, timeout = t.cast("Job", work.start), self._timeouts.healthy or self._timeouts.restored
+            start, timeout = work.start, self._timeouts.healthy or self._timeouts.restored
             reason = self._changes.explain_unfinished(start, error, timeout)
             cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
             self._fail(work, PartialError(f"It was restored. {reason}", {}, cause))
@@ -378,7 +379,7 @@ class RestoreBatch:
         if work.stage is _Stage.LOCKED:
             return short_name(work.item.instance), self._describe_holder(work)
         if work.stage is _Stage.STARTING:
-            return self._changes.describe(t.cast("Job", work.start))
+            return self._changes.describe(work.start)
         return work.job.describe(with_health=False)
 
     def _describe_holder(self, work: _Work) -> str:
