@@ -193,7 +193,7 @@ mesh: live $(DEV_READY) ## Lose nodes of a mesh during restores (as root, on Deb
 # As root it gets PgBouncer and libfaketime from Debian. Without them it prints what it left out.
 .PHONY: database
 database: live $(DEV_READY) ## Test state_database with failovers, outages, a pooler and wrong clocks (some minutes)
-	$(call heading,A database in trouble: pytest)
+	$(call heading,Failures of the database: pytest)
 	@$(RUN) python -m pytest -n 2 tests/database --kills $(KILLS) $(ARGS)
 
 # Tests may fail because measuring slows them down; the report is printed anyway.

@@ -100,9 +100,9 @@ options:
     default: false
   priority:
     description:
-      - Whose requests are sent first when several wait for the rate limit of the key. V(high) goes first, and V(low)
-        last, but at least one V(low) request is sent in each window.
-      - While a run with V(high) lives, the others leave it a tenth of each window.
+      - The priority of the requests when several processes wait for the rate limit of the key. V(high) is sent first,
+        and V(low) last, but at least one V(low) request in each window.
+      - While a run with V(high) is active, the others leave it a tenth of each window.
       - Time spent behind requests of a higher priority does not count for O(retry_timeout).
       - If not set, the environment variable E(CLAWHOSTERS_PRIORITY) is used.
     type: str

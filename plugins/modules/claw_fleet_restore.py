@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claw_fleet_restore
-short_description: Restore many ClawHosters instances of one incident, in batches
+short_description: Restore many ClawHosters instances for one incident, in batches
 version_added: 1.0.0
 description:
   - Restores each instance of a list from a backup, as M(clawhosters.cloud.claw_backup_restore) does for one. Data newer
@@ -18,11 +18,12 @@ description:
   - Reads instances and backups by one list each, or one by one where that takes fewer requests. Sends the restores of a
     batch together, and waits for all of them at once.
   - A batch is done when its instances run and are healthy. An instance that comes back stopped is started.
-  - What can be refused is found before the first restore is sent. Then nothing is sent, the wrong entries are failed,
-    and the others are not begun. This includes unknown and ambiguous names, an instance that stands twice in the list,
-    a missing, foreign or too old backup, and an instance that is neither running nor stopped.
-  - If run again, the task goes on with what is not done. An entry whose earlier restore failed, or whose outcome is
-    unknown, counts as failed and stops no other entry, but it stops further batches like any failure.
+  - Checks all entries before the first restore is sent. If one can't be restored, nothing is sent, such entries count
+    as failed, and the others as not begun. This includes unknown and ambiguous names, an instance that is listed twice,
+    a backup that is missing, too old or of another instance, and an instance that is neither running nor stopped.
+  - If run again, the task goes on with what is not done. An entry whose earlier restore failed, or has an unknown
+    outcome, counts as failed. Like any failure it stops no entry of its batch, but further batches
+    (O(max_failures)).
   - With C(--check) it shows which backups would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -88,7 +89,7 @@ options:
     default: true
   force:
     description:
-      - Send the restores again although the journal holds this incident, even if an earlier one is unknown.
+      - Send the restores again although the journal holds this incident, even if an earlier outcome is unknown.
       - Also restore instances that are neither running nor stopped.
     type: bool
     default: false

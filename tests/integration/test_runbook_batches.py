@@ -202,23 +202,23 @@ def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simula
     names = ",".join(NAMES)
     runbook.run(restore_instances=names, check=True)
     assert runbook.plan["lines"][-5:] == [
-        "batch 1 of 3: bot-1 (canary)",
-        "batch 2 of 3: bot-2, bot-3, bot-4",
-        "batch 3 of 3: 8 instances, bot-5 to bot-12",
+        "Batch 1 of 3: bot-1 (canary)",
+        "Batch 2 of 3: bot-2, bot-3, bot-4",
+        "Batch 3 of 3: 8 instances, bot-5 to bot-12",
         "    No further batch begins when a restore has failed.",
-        "Estimated time: about 6 minutes, if a restore takes 120 s.",
+        "Estimated time: about 7 minutes, if a restore takes 120 s.",
     ]
     runbook.run(restore_instances=names, restore_serial="1", restore_max_failures=2, check=True)
     assert runbook.plan["lines"][-4:] == [
-        "batches 1 to 12 of 12, 1 each: 12 instances, bot-1 to bot-12",
+        "Batches 1 to 12 of 12, 1 each: 12 instances, bot-1 to bot-12",
         "    No further batch begins when more than 2 restores have failed.",
-        "Estimated time: about 26 minutes, if a restore takes 120 s.",
-        "    With -e restore_serial=1,5,100%: about 6 minutes.",
+        "Estimated time: about 29 minutes, if a restore takes 120 s.",
+        "    With -e restore_serial=1,5,100%: about 7 minutes.",
     ]
     runbook.run(restore_instances="bot-1", check=True)
     assert runbook.plan["lines"][2:] == ["Estimated time: about 2 minutes, if a restore takes 120 s."]
     runbook.run(restore_instances=names, answers=[""])
     assert (
-        "\n3 batches (1 + 3 + 8 instances), about 6 minutes.\nAn empty answer or Ctrl-C sends nothing."
+        "\n3 batches (1 + 3 + 8 instances), about 7 minutes.\nAn empty answer or Ctrl-C sends nothing."
         in runbook.prompts[0]
     )

@@ -296,6 +296,7 @@ EVERYTHING: list[dict[str, t.Any]] = [
     {"clawhosters.cloud.claw_instance": {"id": 1, "state": "restarted"}},
     {"clawhosters.cloud.claw_fleet": {"instances": [{"id": 1, "state": "stopped"}, {"id": 999}]}},
     {"clawhosters.cloud.claw_backup_restore": {"incident": "INC-1", "instance_id": 2}},
+    {"clawhosters.cloud.claw_fleet_restore": {"incident": "INC-2", "instances": [{"id": 2}]}},
     {"clawhosters.cloud.claw_purchase": {"order": "one", "package_id": 1, "balance_below": 100_000}},
     {"clawhosters.cloud.claw_journal_info": {}},
     {"clawhosters.cloud.claw_state_database": {"state_database": "postgresql://u:s3cret-Word@127.0.0.1:1/db"}},

@@ -20,7 +20,7 @@ def ip(*arguments: str) -> None:
 
 
 def make_bridge() -> None:
-    """Makes the bridge. It is gone with the namespace."""
+    """Makes the bridge. It disappears with the namespace."""
     ip("link", "add", BRIDGE, "type", "bridge")
     ip("address", "add", f"{ADDRESS}/24", "dev", BRIDGE)
     ip("link", "set", BRIDGE, "up")

@@ -95,7 +95,12 @@ def is_busy(instance: Resource) -> bool:
 
 def label(instance: Resource) -> str:
     """Returns name and id, for messages."""
-    return one_line(f"{one_line(instance.get('name'), NAME_LIMIT)} (id {instance.get('id')})")
+    return one_line(f"{short_name(instance)} (id {instance.get('id')})")
+
+
+def short_name(instance: Resource) -> str:
+    """Returns the name alone, for progress lines and lists."""
+    return one_line(instance.get("name"), NAME_LIMIT)
 
 
 def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple[str, str]:

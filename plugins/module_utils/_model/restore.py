@@ -20,6 +20,8 @@ RESTORABLE = ("running", "stopped")
 END_STATUSES = ("running", "stopped", "pending_configuration")
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """Clock skew: how far in the future the time of a backup may be."""
+RESTORE_POLL_SHARE = 0.25
+"""Part of each window that the polls of a batch may use. The rest is left to other batches, and to other runs."""
 SHORTEST_RESTORE = 10.0
 """Seconds before an instance that never looked busy counts as restored (contract 7)."""
 

@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 
 from .._concurrency import MAX_WORKERS
 from .._waiter import INITIAL_INTERVAL, INTERVAL_MULTIPLIER, MAX_INTERVAL
+from .restore import RESTORE_POLL_SHARE
 
 CHANGE_SECONDS = 10.0
 """Assumed duration of a start, stop or restart: a few seconds (contract 4.3)."""
 RESTORE_SECONDS = 120.0
 """Assumed duration of a restore until the instance is healthy. Nothing public states it (contract 7)."""
-RESTORE_POLL_SHARE = 0.25
-"""Part of each window that the polls of a batch of restores may use."""
 PREFLIGHT_REQUESTS = 2
 """Requests of the role ``restore`` before it reads the lists: health and account."""
 

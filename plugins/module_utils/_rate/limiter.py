@@ -12,8 +12,8 @@ Others who use the key without this state show in the next response; meanwhile, 
 After a window has ended its new size is unknown, since others may have sent requests first: one request, the probe, is
 sent alone.
 
-Requests that wait are sent by priority. While a run of priority ``high`` lives, the others leave it a tenth of each
-window, so that a request between two of its tasks finds room, too.
+Requests that wait are sent by priority. While a run of priority ``high`` is active, the others leave it a tenth of
+each window, for the requests of its next task.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ MAX_SLEEP = 5.0
 UNMETERED_TTL = 60.0
 """Seconds for which a service without rate limit headers counts as unlimited."""
 RUN_TTL = 10.0
-"""Seconds after the last sign of a run of priority ``high`` for which others leave it a part of the window."""
+"""Seconds for which a run of priority ``high`` counts as active after its last request or response."""
 RESERVED_FRACTION = 10
-"""They leave it one request of so many, and at least one."""
+"""One of this many requests of a window is left to runs of priority ``high``, and at least one."""
 RESET_ROUNDING = 1.0
 """Seconds by which a reset time is too early when it is rounded down to whole seconds."""
 
@@ -90,7 +90,7 @@ class RateLimiter:
     normal_sent_at: float = 0.0
     """When a request of priority ``normal`` was sent last."""
     high_runs: dict[str, float] = field(default_factory=dict)
-    """The runs of priority ``high``, and when each gave its last sign."""
+    """The time of the last request or response of each active run of priority ``high``."""
 
     # Before a request
 

@@ -25,6 +25,14 @@ def fetch_backup(client: Client, backup_id: object) -> Resource:
     return require_id(client.fetch(backup_path(backup_id)), backup_id, "Backup")
 
 
+def find_backup(client: Client, backup_id: object) -> Resource | None:
+    """Returns the backup with this id, None if it does not exist."""
+    try:
+        return fetch_backup(client, backup_id)
+    except NotFoundError:
+        return None
+
+
 def list_backups(client: Client, instance_id: object = None, instance_name: str | None = None) -> list[Resource]:
     """Returns all backups, sorted by id. With an instance, those of others may be left out (``server_filters``)."""
     list_filter = ListFilter(owner_params(instance_id, instance_name), owner_values)
@@ -39,10 +47,8 @@ def fetch_backups(
     if backup_id is None:
         backups = list_backups(client, instance_id, instance_name)
     else:
-        try:
-            backups = [fetch_backup(client, backup_id)]
-        except NotFoundError:
-            backups = []
+        found = find_backup(client, backup_id)
+        backups = [] if found is None else [found]
     return select_backups(client, backups, instance_id, instance_name)
 
 

@@ -13,9 +13,9 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .._errors import format_count, format_list, one_line
+from .._errors import format_count, format_list
 from .._model.batches import BatchSize, split_batches
-from .._model.instance import NAME_LIMIT
+from .._model.instance import short_name
 from .._model.restore_item import COMPLETED, REFUSED, RestoreItem
 from .._progress import InterruptNote
 from .instance_reader import InstanceReader
@@ -109,4 +109,4 @@ class _InterruptObserver(RestoreObserver):
 
 
 def _format_names(items: t.Sequence[RestoreItem]) -> str:
-    return format_list((one_line(item.instance.get("name"), NAME_LIMIT) for item in items), NAMED)
+    return format_list((short_name(item.instance) for item in items), NAMED)

@@ -9,34 +9,30 @@ Instances and backups are read by one list each, or one by one where that takes 
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from dataclasses import dataclass, field
 
 from .._concurrency import run_parallel
-from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedError, one_line
+from .._errors import ClawHostersError, PartialError, RefusedError, one_line
 from .._http.client import Client
-from .._http.list_reader import ListFilter
 from .._model.batches import split_batches
 from .._model.fleet_entries import RestoreEntry, find_duplicates
 from .._model.fleet_plan import Job, Phase
 from .._model.fleet_restore_results import build_result, format_failures, format_refusals
 from .._model.instance import NAME_LIMIT
-from .._model.instance_index import InstanceIndex, shown_params
-from .._model.ownership import Owner, filter_by_instance, owner_params, owner_values, parse_owner, require_owners
+from .._model.instance_index import InstanceIndex
+from .._model.ownership import Owner, filter_by_instance, parse_owner, require_owners
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, RestoreItem
 from .._model.results import Result
-from .._progress import InterruptNote
 from .._state.journal import OperationState
-from .backups import fetch_backup
+from .backups import find_backup, list_backups
 from .fleet_restore import FleetRestore
 from .instance_reader import InstanceReader
-from .instances import fetch_instance, list_instances
-from .list_or_one import Reading, read_by_ids, read_filtered, read_list_counted
-from .restore_history import OUTCOMES
-from .restore_job import RestoreJob
+from .instances import list_instances
+from .list_or_one import Reading
+from .restore_reading import read_backups, read_backups_of, read_instances
 from .restore_target import RestoreFinder
 
 
@@ -74,7 +70,7 @@ class FleetRestorePlanner:
         new = []
         for entry, item in zip(entries, items, strict=True):
             if item.error is None and (state := self._find_state(item)):
-                item.outcome = OUTCOMES[state.event]
+                item.outcome = state.outcome
                 item.backup = {"id": entry.backup_id or state.notes.get("backup_id")}
             elif item.error is None:
                 new.append((entry, item))
@@ -101,7 +97,9 @@ class FleetRestorePlanner:
         if state is not None:
             item.backup = {"id": state.notes.get("backup_id")}
         if item.outcome not in (NOT_BEGUN, COMPLETED):
-            self._job(item).decide(state, item.current, lambda _state: t.cast("Resource", item.backup))
+            self.finder.job(item.instance, item.backup).decide(
+                state, item.current, lambda _state: t.cast("Resource", item.backup)
+            )
             item.outcome = IN_FLIGHT
         if not check_mode:
             return
@@ -122,11 +120,6 @@ class FleetRestorePlanner:
 
     def _find_state(self, item: RestoreItem) -> OperationState | None:
         return self._states.get(str(item.instance["id"]))
-
-    def _job(self, item: RestoreItem) -> RestoreJob:
-        finder = self.finder
-        guard = finder.guard(item.instance, InterruptNote(""))
-        return RestoreJob(finder.client, finder.incident, guard, item.instance, item.backup, lambda _text: None)
 
     # Reading
 
@@ -152,17 +145,7 @@ class FleetRestorePlanner:
     def _read_instances(self, entries: list[RestoreEntry]) -> Reading:
         ids = [entry.instance_id for entry in entries if entry.instance_id is not None]
         names = [entry.name for entry in entries if entry.instance_id is None and entry.name]
-        fetch = functools.partial(fetch_instance, self._client)
-        if not names:
-            reading = read_by_ids(self._client, "/instances", ids, fetch)
-        else:
-            reading = read_filtered(
-                self._client, "/instances", [ListFilter({"name": name}, shown_params) for name in names]
-            )
-            if not reading.is_whole_list:
-                rest = read_by_ids(self._client, "/instances", ids, fetch)
-                items = {str(item["id"]): item for item in (*rest.items, *reading.items)}
-                reading = Reading(list(items.values()), rest.is_whole_list, rest.pages or reading.pages)
+        reading = read_instances(self._client, ids, names)
         self.reader.list_requests = reading.pages
         return reading
 
@@ -170,19 +153,10 @@ class FleetRestorePlanner:
         """Returns the backups of new entries, and perhaps others. ``instance_ids``: of those that name no backup."""
         ids = [entry.backup_id for entry in new if entry.backup_id is not None]
         if len(ids) == len(new):
-            return read_by_ids(self._client, "/backups", ids, self._fetch_backup).items
-        if not self._client.settings.server_filters:
-            listed = read_list_counted(self._client, "/backups").items
-        else:
-            filters = [ListFilter(owner_params(one, None), owner_values) for one in instance_ids]
-            listed = read_filtered(self._client, "/backups", filters).items if filters else []
-        return listed
-
-    def _fetch_backup(self, backup_id: object) -> Resource | None:
-        try:
-            return fetch_backup(self._client, backup_id)
-        except NotFoundError:
-            return None
+            return read_backups(self._client, ids)
+        if self._client.settings.server_filters:
+            return read_backups_of(self._client, instance_ids)
+        return list_backups(self._client)
 
     # Choosing
 
@@ -212,7 +186,7 @@ class FleetRestorePlanner:
         return self.finder.choose_newest(self.query, own, instance)
 
     def _find_given(self, entry: RestoreEntry, instance: Resource, by_id: dict[str, Resource]) -> Resource:
-        backup = by_id.get(str(entry.backup_id)) or self._fetch_backup(entry.backup_id)
+        backup = by_id.get(str(entry.backup_id)) or find_backup(self._client, entry.backup_id)
         if backup is None:
             raise RefusedError(f"There is no backup with id {entry.backup_id}: nothing was sent.")
         self.finder.require_backup_of(backup, instance, self._list_all_instances, is_only_one=entry.instance_id is None)

@@ -12,14 +12,6 @@ from dataclasses import asdict
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._state.store import Holder
 
-OUTCOMES = {
-    OperationEvent.INTENDED: "unknown",
-    OperationEvent.ACCEPTED: "in_flight",
-    OperationEvent.UNCLEAR: "unknown",
-    OperationEvent.COMPLETED: "completed",
-    OperationEvent.FAILED: "failed",
-}
-
 
 def list_operations(
     journal: Journal, incident: str | None, order: str | None, instance_id: int | None
@@ -40,7 +32,7 @@ def list_operations(
 
 
 def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -> dict[str, t.Any]:
-    outcome = OUTCOMES[state.event]
+    outcome = state.outcome
     if holder and state.event is OperationEvent.INTENDED:
         outcome = "in_flight"  # its run is about to send it, or waits for the response
     return {

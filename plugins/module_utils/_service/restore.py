@@ -11,7 +11,6 @@ it is sent once, and its outcome is read from the service.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from .._errors import (
     ClawHostersError,
@@ -19,21 +18,19 @@ from .._errors import (
     RefusedError,
     SettingsError,
     WaitTimeoutError,
-    one_line,
 )
 from .._http.client import Client
-from .._model.instance import NAME_LIMIT, FailureStatusError
+from .._model.instance import FailureStatusError, short_name
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery, require_restorable
+from .._model.restore_item import COMPLETED, IN_FLIGHT
 from .._model.results import Result
 from .._progress import InterruptNote
 from .._state.journal import JournalError, OperationEvent
-from .._state.store import Holder
 from .._waiter import Waiter
 from .at_most_once import OperationGuard, explain_recorded
 from .instances import refetch_instance
-from .restore_history import OUTCOMES
-from .restore_job import NextStep, RestoreJob
+from .restore_job import NextStep, RestoreJob, describe_holder
 from .restore_target import RestoreFinder
 
 
@@ -79,7 +76,7 @@ class Restore:
                 if is_free:
                     return self._run(query, instance, backup, guard)
             if self.waiter is None:
-                return self._job(guard, instance, backup).build_result("in_flight", guard.state())
+                return self.finder.job(instance, backup, guard).build_result(IN_FLIGHT, guard.state())
             self._wait_for_other_run(self.waiter, guard, instance, backup)
 
     def _wait_for_other_run(
@@ -91,16 +88,13 @@ class Restore:
                 None,
                 lambda _seconds: guard.find_holder(),
                 lambda holder: holder is None,
-                lambda holder: (
-                    one_line(instance.get("name"), NAME_LIMIT),
-                    _describe_holder(holder, guard.journal.now()),
-                ),
+                lambda holder: (short_name(instance), describe_holder(holder, guard.journal.now())),
                 "free",
             )
         except WaitTimeoutError as timeout:
             raise PartialError(
                 f"{timeout} This run sent nothing. Run the same task again: it continues waiting.",
-                self._job(guard, instance, backup).build_result("in_flight", guard.state(), timeout),
+                self.finder.job(instance, backup, guard).build_result(IN_FLIGHT, guard.state(), timeout),
             ) from None
 
     def _with_earlier_run(self, error: ClawHostersError, query: RestoreQuery) -> ClawHostersError:
@@ -112,23 +106,23 @@ class Restore:
         if recorded is None:
             return error
         instance, state = recorded
-        known = explain_recorded(f"the restore of {one_line(instance.get('name'), NAME_LIMIT)}", state)
-        job = self._job(self.finder.guard(instance, InterruptNote("")), instance, {"id": state.notes.get("backup_id")})
+        known = explain_recorded(f"the restore of {short_name(instance)}", state)
+        job = self.finder.job(instance, {"id": state.notes.get("backup_id")})
         again = "" if state.event is OperationEvent.COMPLETED else job.run_again(error)
-        result = job.build_result(OUTCOMES[state.event], state, error)
+        result = job.build_result(state.outcome, state, error)
         return PartialError(f"{error} {known} {again}", result, error)
 
     def _run(self, query: RestoreQuery, instance: Resource, backup: Resource | None, guard: OperationGuard) -> Result:
         """Continues what the journal holds, or begins. No other process works on this operation."""
         state = guard.state()
-        job = self._job(guard, instance, backup, query.expected_sent_at)
+        job = self.finder.job(instance, backup, guard, query.expected_sent_at)
         # Another run may have restored it since the instance was read.
         now = instance if state is None else refetch_instance(self.client, instance)
         step = job.decide(state, now, lambda recorded: self.finder.find_recorded(recorded, backup))
         if step is NextStep.WAIT and not self.client.check_mode:
             return self._wait(job)
         if step is not NextStep.SEND:
-            return job.build_result("in_flight" if step is NextStep.WAIT else "completed", state)
+            return job.build_result(IN_FLIGHT if step is NextStep.WAIT else COMPLETED, state)
         job.backup = backup or self.finder.find_newest(query, job.instance)
         if not self.finder.force:
             require_restorable(job.instance)
@@ -141,7 +135,7 @@ class Restore:
     def _wait(self, job: RestoreJob) -> Result:
         """Waits for an accepted restore, if there is a waiter, and records how it ended."""
         if self.waiter is None:
-            return job.build_result("in_flight", job.guard.known_state())
+            return job.build_result(IN_FLIGHT, job.guard.known_state())
         try:
             now = self._wait_until_finished(self.waiter, job)
         except FailureStatusError as failure:
@@ -159,15 +153,3 @@ class Restore:
             lambda now: replace(job, instance=now).describe(with_health=self.wait_healthy),
             "restored and healthy" if self.wait_healthy else "restored",
         )
-
-    def _job(
-        self, guard: OperationGuard, instance: Resource, backup: Resource | None, expected_sent_at: str | None = None
-    ) -> RestoreJob:
-        finder = self.finder
-        return RestoreJob(
-            self.client, self.incident, guard, instance, backup, finder.warn, finder.force, expected_sent_at
-        )
-
-
-def _describe_holder(holder: Holder | None, now: datetime) -> str:
-    return f"held by {holder.format(now.timestamp())}" if holder else "another run is restoring it"

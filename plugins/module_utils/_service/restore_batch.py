@@ -22,27 +22,22 @@ from .._errors import (
     RefusedError,
     WaitTimeoutError,
     format_list,
-    one_line,
 )
 from .._http.client import Client
 from .._model.fleet_plan import Job, Phase
-from .._model.instance import NAME_LIMIT, FailureStatusError, StateReached, label
+from .._model.instance import FailureStatusError, StateReached, label, short_name
 from .._model.resource import Resource
-from .._model.restore import require_restorable
+from .._model.restore import RESTORE_POLL_SHARE, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, REFUSED, RestoreItem
 from .._model.results import Result
-from .._progress import InterruptNote
 from .._state.journal import JournalError, OperationEvent, OperationState
 from .._waiter import Waiter
 from .fleet_changes import FleetChanges
 from .instance_reader import InstanceReader
-from .restore_history import OUTCOMES
-from .restore_job import NextStep, RestoreJob
+from .restore_job import NextStep, RestoreJob, describe_holder
 from .restore_observer import RestoreObserver, RestoreStep
 from .restore_target import RestoreFinder
 
-POLL_BUDGET_SHARE = 0.25
-"""Polls leave three quarters of each window to the restores of other batches, and to other runs."""
 NEXT_STEP = "Run the same task again: it waits for this restore, and sends it no second time."
 
 
@@ -74,8 +69,10 @@ class _Work:
     stage: _Stage = _Stage.ENDED
     lock: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     """Holds the operation until the item has ended."""
-    is_restored: StateReached | None = None
-    start: Job | None = None
+    is_restored: StateReached = field(init=False, repr=False)
+    """Set while RESTORING."""
+    start: Job = field(init=False, repr=False)
+    """The change to ``started``; set while STARTING."""
     seen_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     deadline: float | None = None
     """Time of the clock at which the stage must have ended, if that is before the end of the wait."""
@@ -102,7 +99,6 @@ class RestoreBatch:
         self._timeouts = timeouts
         self._observer = observer
         self._observer_lock = threading.Lock()
-        self._wait_healthy = wait_healthy
         self._changes = FleetChanges(finder.client, wait_healthy, finder.warn)
         self._locks = contextlib.ExitStack()
 
@@ -112,27 +108,16 @@ class RestoreBatch:
 
     def run(self, items: t.Iterable[RestoreItem]) -> None:
         """Restores the items without an error."""
-        works = [_Work(item, self._job(item)) for item in items if item.error is None]
+        works = [
+            _Work(item, self._finder.job(item.instance, item.backup, None, item.expected_sent_at, NEXT_STEP))
+            for item in items
+            if item.error is None
+        ]
         with self._locks:
             self._begin(works)
             self._release(works)
             self._wait(works)
             list(map_ordered(self._verify, [work for work in works if work.item.error is None]))
-
-    def _job(self, item: RestoreItem) -> RestoreJob:
-        finder = self._finder
-        return RestoreJob(
-            finder.client,
-            finder.incident,
-            # Ctrl-C shows one note for all items.
-            finder.guard(item.instance, InterruptNote("")),
-            item.instance,
-            item.backup,
-            finder.warn,
-            finder.force,
-            item.expected_sent_at,
-            NEXT_STEP,
-        )
 
     # Sending
 
@@ -231,7 +216,7 @@ class RestoreBatch:
             client.progress,
             requests_left=lambda: client.stats.remaining,
         )
-        waiter.budget_share = POLL_BUDGET_SHARE
+        waiter.budget_share = RESTORE_POLL_SHARE
         if timeouts.healthy is not None:
             for work in works:
                 if work.stage in (_Stage.LOCKED, _Stage.RESTORING):
@@ -279,11 +264,11 @@ class RestoreBatch:
             return
         work.item.current, work.seen_at = now, datetime.now(UTC)
         if work.stage is _Stage.STARTING:
-            self._update_start(t.cast("Job", work.start), now)
+            self._update_start(work.start, now)
             return
         work.job.instance = now
         try:
-            is_restored = t.cast("StateReached", work.is_restored)(now)
+            is_restored = work.is_restored(now)
         except FailureStatusError as failure:
             self._fail(work, work.job.record_failure(failure))
             return
@@ -314,15 +299,15 @@ class RestoreBatch:
         """Starts the instances that came back stopped."""
         starting = [work for work in works if work.stage is _Stage.STARTING]
         for work in starting:
-            if t.cast("Job", work.start).phase is Phase.READY:
+            if work.start.phase is Phase.READY:
                 self._observe(work, RestoreStep.STARTING)
-        self._changes.request_changes([t.cast("Job", work.start) for work in starting])
+        self._changes.request_changes([work.start for work in starting])
         for work in starting:
             self._end_start(work)
 
     def _end_start(self, work: _Work) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
-        start = t.cast("Job", work.start)
+        start = work.start
         work.item.changed = work.item.changed or start.changed
         work.item.current = start.current or work.item.current
         if start.phase is not Phase.DONE:
@@ -336,7 +321,7 @@ class RestoreBatch:
     def _give_up(self, work: _Work, error: ClawHostersError) -> None:
         """Fails an item whose wait ended with ``error``."""
         if work.stage is _Stage.STARTING:
-            start, timeout = t.cast("Job", work.start), self._timeouts.healthy or self._timeouts.restored
+            start, timeout = work.start, self._timeouts.healthy or self._timeouts.restored
             reason = self._changes.explain_unfinished(start, error, timeout)
             cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
             self._fail(work, PartialError(f"It was restored. {reason}", {}, cause))
@@ -352,7 +337,7 @@ class RestoreBatch:
             self._fail(work, work.job.unfinished_error(own))
             return
         state = work.job.guard.known_state()
-        outcome = OUTCOMES[state.event] if state and state.event is not OperationEvent.INTENDED else IN_FLIGHT
+        outcome = state.outcome if state and state.event is not OperationEvent.INTENDED else IN_FLIGHT
         result = work.job.build_result(outcome, state, own)
         self._fail(work, PartialError(f"{own} This run sent nothing for it. {work.job.run_again(own)}", result, own))
 
@@ -375,7 +360,7 @@ class RestoreBatch:
             self._update_result(work, result)
         elif work.item.outcome not in (COMPLETED, IN_FLIGHT):
             state = None if work.job.force else work.job.guard.known_state()
-            work.item.outcome = OUTCOMES[state.event] if state else REFUSED
+            work.item.outcome = state.outcome if state else REFUSED
         work.item.fail(error)
         self._observe(work, RestoreStep.FAILED)
 
@@ -392,16 +377,16 @@ class RestoreBatch:
     def _describe(self, work: _Work) -> tuple[str, str]:
         """Returns name and condition of the instance."""
         if work.stage is _Stage.LOCKED:
-            return one_line(work.item.instance.get("name"), NAME_LIMIT), self._describe_holder(work)
+            return short_name(work.item.instance), self._describe_holder(work)
         if work.stage is _Stage.STARTING:
-            return self._changes.describe(t.cast("Job", work.start))
+            return self._changes.describe(work.start)
         return work.job.describe(with_health=False)
 
     def _describe_holder(self, work: _Work) -> str:
+        holder = None
         with contextlib.suppress(JournalError):
-            if holder := work.job.guard.find_holder():
-                return f"held by {holder.format(self._finder.journal.now().timestamp())}"
-        return "another run is restoring it"
+            holder = work.job.guard.find_holder()
+        return describe_holder(holder, self._finder.journal.now())
 
     def _describe_open(self, works: list[_Work]) -> tuple[str, str]:
         """Returns the parts of a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""

@@ -13,15 +13,6 @@ from datetime import datetime
 from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, normalize_url
 from .._state.store import Holder
 
-OUTCOMES = {
-    OperationEvent.INTENDED: "unknown",
-    OperationEvent.UNCLEAR: "unknown",
-    OperationEvent.ACCEPTED: "in_flight",
-    OperationEvent.COMPLETED: "completed",
-    OperationEvent.FAILED: "failed",
-}
-"""Outcome of a restore by the last event in the journal."""
-
 
 class EarlierRestore(t.NamedTuple):
     """A restore for another incident."""

@@ -14,27 +14,31 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from .._errors import ClawHostersError, PartialError, RefusedError, UnauthorizedError, WaitTimeoutError, one_line
+from .._errors import ClawHostersError, PartialError, RefusedError, UnauthorizedError, WaitTimeoutError
 from .._http.client import Client
 from .._model.backup import summarize_backup, taken_at
 from .._model.instance import (
-    NAME_LIMIT,
     FailureStatusError,
     StateReached,
     describe_instance,
     is_busy,
     is_healthy,
     label,
+    short_name,
 )
 from .._model.resource import Resource
 from .._model.restore import SHORTEST_RESTORE, require_same_name, restore_finished
+from .._model.restore_item import COMPLETED, FAILED, IN_FLIGHT, UNKNOWN
 from .._model.results import Result
 from .._state.journal import OperationEvent, OperationState
+from .._state.store import Holder
 from .._times import format_iso
 from .._waiter import format_last_seen
 from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown, format_at, parse_at
 from .backups import backup_path
 from .instances import fetch_instance
+
+NEXT_STEP = "Run the same task again: it continues waiting, and sends nothing."
 
 
 class NextStep(enum.Enum):
@@ -61,7 +65,8 @@ class RestoreJob:
     force: bool = False
     expected_sent_at: str | None = None
     """As in :class:`RestoreQuery`."""
-    next_step: str = "Run the same task again: it continues waiting, and sends nothing."
+    next_step: str = NEXT_STEP
+    """The sentence that says how to go on if the wait ends early."""
     changed: bool = False
 
     @property
@@ -105,7 +110,7 @@ class RestoreJob:
                 f"Incident {self.incident}: the restore of {label(self.instance)}, sent at {state.sent_at}, failed. "
                 f"The instance is {self.instance.get('status')} now. "
                 "Nothing was sent again; force: true would send it.",
-                self.build_result("failed", state),
+                self.build_result(FAILED, state),
             )
         if state.event is OperationEvent.ACCEPTED or was_busy:
             return NextStep.WAIT
@@ -153,7 +158,7 @@ class RestoreJob:
             f"{reason} It is unknown whether the restore of {label(self.instance)} was executed: the instance is "
             f"{self.instance.get('status')} now. Check it; nothing is sent again for this incident without force: "
             "true.",
-            self.build_result("unknown", state),
+            self.build_result(UNKNOWN, state),
             cause,
         )
 
@@ -174,7 +179,7 @@ class RestoreJob:
         """Records that the restore is completed. Returns the result."""
         self.instance = now
         self.guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
-        return self.build_result("completed", self.guard.known_state())
+        return self.build_result(COMPLETED, self.guard.known_state())
 
     def record_failure(self, failure: FailureStatusError) -> PartialError:
         """Records that the accepted restore ended in a failure. Returns the error."""
@@ -183,7 +188,7 @@ class RestoreJob:
         return PartialError(
             f"The restore of backup {self._backup['id']} was accepted, but {label(now)} is {now.get('status')} now. "
             "See the dashboard. To restore another backup, use backup_id and another incident.",
-            self.build_result("failed", self.guard.known_state()),
+            self.build_result(FAILED, self.guard.known_state()),
         )
 
     def unfinished_error(self, error: ClawHostersError) -> PartialError:
@@ -191,7 +196,7 @@ class RestoreJob:
         state = self.guard.known_state()
         before, self.instance = self.instance, error.last_seen.resource if error.last_seen else self.instance
         message = self._explain_unfinished(error, before, state)
-        return PartialError(message, self.build_result("in_flight", state, error), error)
+        return PartialError(message, self.build_result(IN_FLIGHT, state, error), error)
 
     def _explain_unfinished(self, error: ClawHostersError, instance: Resource, state: OperationState | None) -> str:
         """Returns the message of a wait for an accepted restore that ended with ``error``."""
@@ -202,7 +207,7 @@ class RestoreJob:
             accepted = f"The restore was sent at {format_at(state.sent_at)}"
         if isinstance(error, WaitTimeoutError):
             return f"{error} {accepted}. {self.run_again(error)}"
-        name, seen = one_line(instance.get("name"), NAME_LIMIT), ""
+        name, seen = short_name(instance), ""
         if error.last_seen:
             seen = f"; {name} was {format_last_seen(error.last_seen.condition, error.last_seen.at)}"
         if isinstance(error, UnauthorizedError):
@@ -243,6 +248,11 @@ class RestoreJob:
                 "after": {**before, "restored_from": summarize_backup(self.backup)} if changed else before,
             },
         }
+
+
+def describe_holder(holder: Holder | None, now: datetime) -> str:
+    """Returns who holds the lock of a restore, for progress lines. ``holder`` is None if the store does not name it."""
+    return f"held by {holder.format(now.timestamp())}" if holder else "another run is restoring it"
 
 
 def _seconds_since(state: OperationState | None, now: datetime) -> float:

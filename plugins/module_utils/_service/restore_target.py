@@ -10,18 +10,19 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._concurrency import run_parallel
-from .._errors import NotFoundError, RefusedError, one_line
+from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
 from .._model.backup import format_left_out
-from .._model.instance import NAME_LIMIT, label
+from .._model.instance import label, short_name
 from .._model.ownership import filter_by_instance, has_owner, parse_owner
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery
 from .._progress import InterruptNote
 from .._state.journal import Journal, OperationKey, OperationState, normalize_url
 from .at_most_once import OperationGuard
-from .backups import fetch_backup, list_backups, select_backups
+from .backups import fetch_backup, find_backup, list_backups, select_backups
 from .instances import Found, fetch_instance, find_instance, find_instance_or_similar, list_owners
+from .restore_job import NEXT_STEP, RestoreJob
 
 
 @dataclass
@@ -38,8 +39,22 @@ class RestoreFinder:
 
     def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance for the incident."""
-        what = f"the restore of {one_line(instance.get('name'), NAME_LIMIT)}"
+        what = f"the restore of {short_name(instance)}"
         return OperationGuard(self.journal, self._key(instance["id"]), self.warn, what, note)
+
+    def job(
+        self,
+        instance: Resource,
+        backup: Resource | None,
+        guard: OperationGuard | None = None,
+        expected_sent_at: str | None = None,
+        next_step: str = NEXT_STEP,
+    ) -> RestoreJob:
+        """Returns the restore of ``instance`` from ``backup``. Without ``guard``, Ctrl-C shows no note of its own."""
+        guard = guard or self.guard(instance, InterruptNote(""))
+        return RestoreJob(
+            self.client, self.incident, guard, instance, backup, self.warn, self.force, expected_sent_at, next_step
+        )
 
     def _key(self, instance_id: object) -> OperationKey:
         service = normalize_url(self.client.settings.api_url)
@@ -112,10 +127,7 @@ class RestoreFinder:
         backup_id = state.notes.get("backup_id")
         if backup is not None and str(backup["id"]) == str(backup_id):
             return backup
-        try:
-            return fetch_backup(self.client, backup_id)
-        except NotFoundError:
-            return {"id": backup_id}
+        return find_backup(self.client, backup_id) or {"id": backup_id}
 
     def _find_restored_before(self, query: RestoreQuery) -> Resource | None:
         """Returns the instance if it was restored for this incident before: its backup may have expired since."""

@@ -48,6 +48,15 @@ class OperationEvent(enum.Enum):
     FAILED = "failed"  # accepted, but a later read showed a failure
 
 
+_OUTCOMES = {
+    OperationEvent.INTENDED: "unknown",
+    OperationEvent.UNCLEAR: "unknown",
+    OperationEvent.ACCEPTED: "in_flight",
+    OperationEvent.COMPLETED: "completed",
+    OperationEvent.FAILED: "failed",
+}
+
+
 @dataclass(frozen=True)
 class OperationKey:
     """Identifies what is done at most once: a restore of an instance for an incident, or a purchase for an order.
@@ -84,6 +93,11 @@ class OperationState:
     at: str
     """Time of the last event."""
     notes: dict[str, t.Any]
+
+    @property
+    def outcome(self) -> str:
+        """The ``outcome`` of results: ``unknown``, ``in_flight``, ``completed`` or ``failed`` (interface 3)."""
+        return _OUTCOMES[self.event]
 
     @property
     def completed_at(self) -> str | None:

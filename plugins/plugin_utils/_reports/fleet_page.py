@@ -21,7 +21,6 @@ from ...module_utils._model.backup import newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize
-from ...module_utils._service.restore_history import OUTCOMES
 from ...module_utils._state.journal import (
     JournalEntry,
     OperationEvent,
@@ -50,7 +49,6 @@ _STATUS_ORDER = (
     "deploy_failed",
     "error",
 )
-_OUTCOMES = {**OUTCOMES, OperationEvent.ACCEPTED: "under way"}
 
 
 def build_page(
@@ -293,7 +291,7 @@ def _build_restores(journal: str) -> Data:
 
 
 def _build_restore(operation: OperationKey, state: OperationState, *, several: bool) -> Data:
-    outcome = _OUTCOMES[state.event]
+    outcome = "under way" if state.event is OperationEvent.ACCEPTED else state.outcome
     sent, last = parse_time(state.sent_at), parse_time(state.at)
     took = (
         format_duration(last - sent)

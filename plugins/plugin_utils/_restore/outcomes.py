@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ...module_utils._service.restore_history import OUTCOMES, RestoreHistory
+from ...module_utils._service.restore_history import RestoreHistory
 from .model import Data, RestorePlan, Run
 
 
@@ -40,7 +40,7 @@ def list_outcomes(
             {
                 "id": target["id"],
                 "backup_id": state.notes.get("backup_id") if state else target.get("backup_id"),
-                "outcome": OUTCOMES.get(state.event, unsent) if state else unsent,
+                "outcome": state.outcome if state else unsent,
                 "sent_at": state.sent_at if state else None,
                 "completed_at": state.completed_at if state else None,
             }

@@ -6,21 +6,19 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from dataclasses import dataclass, field
 
 from ...module_utils._concurrency import run_parallel
 from ...module_utils._errors import ClawHostersError, NotFoundError
 from ...module_utils._http.client import Client
-from ...module_utils._http.list_reader import ListFilter
-from ...module_utils._model.instance_index import InstanceIndex, shown_params
-from ...module_utils._model.ownership import owner_params, owner_values, parse_owner
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.ownership import parse_owner
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.backups import fetch_backup
-from ...module_utils._service.instances import fetch_instance
-from ...module_utils._service.list_or_one import read_by_ids, read_filtered, read_list_counted
+from ...module_utils._service.backups import fetch_backup, list_backups
+from ...module_utils._service.instances import list_instances
 from ...module_utils._service.restore_history import RestoreHistory
+from ...module_utils._service.restore_reading import read_backups_of, read_instances
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._times import parse_timestamp
 from .failures import translate_options
@@ -116,26 +114,17 @@ class TargetReader:
             self._read_backups([instance["id"] for instance in found if not self._is_recorded(instance)])
 
     def _read_instances(self) -> None:
-        if self._has_ids:
-            ids = [target["id"] for target in self.targets]
-            reading = read_by_ids(self.client, "/instances", ids, functools.partial(fetch_instance, self.client))
-        else:
-            filters = [ListFilter({"name": target["name"]}, shown_params) for target in self.targets]
-            reading = read_filtered(self.client, "/instances", filters)
-        self.instances, self.is_whole, self.list_pages = reading
+        ids, names = ([target[key] for target in self.targets if target[key] is not None] for key in ("id", "name"))
+        self.instances, self.is_whole, self.list_pages = read_instances(self.client, ids, names)
 
-    def _read_backups(self, ids: t.Sequence[object] | None) -> None:
+    def _read_backups(self, instance_ids: t.Sequence[object] | None) -> None:
         """Reads the backups of these instances, or all."""
-        if ids is None:
-            self.backups = read_list_counted(self.client, "/backups").items
-        elif ids:
-            filters = [ListFilter(owner_params(instance_id, None), owner_values) for instance_id in ids]
-            self.backups = read_filtered(self.client, "/backups", filters).items
+        self.backups = list_backups(self.client) if instance_ids is None else read_backups_of(self.client, instance_ids)
 
     def _list_all_instances(self) -> list[Resource]:
         """Returns all instances of the account. Reads them at most once."""
         if not self.is_whole:
-            self.instances, self.is_whole = self.client.fetch_all("/instances"), True
+            self.instances, self.is_whole = list_instances(self.client), True
         return self.instances
 
     def _is_recorded(self, one: Data) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 from ...module_utils._errors import format_count, format_list
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.restore_history import OUTCOMES, RestoreHistory
+from ...module_utils._service.restore_history import RestoreHistory
 from ...module_utils._state.journal import OperationState
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
@@ -303,7 +303,7 @@ def format_unsent(state: OperationState | None, now: datetime) -> str:
     """Returns that this run sent nothing, and what an earlier one has sent."""
     if state is None:
         return _format_unsent(None, None, None, now)
-    return _format_unsent(OUTCOMES.get(state.event), state.sent_at, state.completed_at, now)
+    return _format_unsent(state.outcome, state.sent_at, state.completed_at, now)
 
 
 def _format_unsent(outcome: str | None, sent_at: str | None, completed_at: str | None, now: datetime) -> str:

@@ -74,13 +74,13 @@ def _format_batches(batches: list[list[RestorePlan]]) -> list[str]:
     total = len(batches)
     if total <= _MANY:
         return [
-            _format_batch(f"batch {number} of {total}", batch, batches) for number, batch in enumerate(batches, start=1)
+            _format_batch(f"Batch {number} of {total}", batch, batches) for number, batch in enumerate(batches, start=1)
         ]
     lines, first = [], 1
     for size, group in groupby(batches, len):
         same = list(group)
         last = first + len(same) - 1
-        numbers = f"batch {first} of {total}" if first == last else f"batches {first} to {last} of {total}, {size} each"
+        numbers = f"Batch {first} of {total}" if first == last else f"Batches {first} to {last} of {total}, {size} each"
         lines.append(_format_batch(numbers, [plan for batch in same for plan in batch], batches))
         first = last + 1
     return lines

@@ -88,8 +88,8 @@ options:
     default: false
   priority:
     description:
-      - Whose requests are sent first when several wait for the rate limit of the key. V(high) goes first, and V(low)
-        last, but at least one V(low) request is sent in each window.
+      - The priority of the requests when several processes wait for the rate limit of the key. V(high) is sent first,
+        and V(low) last, but at least one V(low) request in each window.
       - If not set, the environment variable E(CLAWHOSTERS_PRIORITY) is used.
     type: str
     choices: [low, normal, high]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import Window
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import MAX_SLEEP, RateLimiter
-from support.rate_play import EPOCH, Play, Service
+from support.rate_simulation import EPOCH, Service, Simulation
 
 
 @pytest.mark.parametrize("limit", [30, 100])
@@ -25,12 +25,12 @@ from support.rate_play import EPOCH, Play, Service
 @pytest.mark.parametrize("latency", [0.002, 0.05])
 def test_fifty_workers_are_never_refused_and_lose_next_to_no_time(limit: int, kind: str, latency: float) -> None:
     service = Service(limit, kind=kind)
-    play = Play(service, latency)
+    simulation = Simulation(service, latency)
     limiter = RateLimiter()
     for number in range(50):
-        play.worker(f"fork-{number}", limiter, 6)
-    seconds = play.run()
-    assert play.done == 300
+        simulation.worker(f"fork-{number}", limiter, 6)
+    seconds = simulation.run()
+    assert simulation.done == 300
     assert service.on_429 == 0
     floor = (math.ceil(300 / limit) - 1) * service.length
     assert seconds <= 1.1 * floor + 300 / 50 * 2 * latency
@@ -40,12 +40,12 @@ def test_fifty_workers_are_never_refused_and_lose_next_to_no_time(limit: int, ki
 @pytest.mark.parametrize("told", ["rounded up", "cut", "exactly", "as a sum that is over", "not at all"])
 def test_whatever_the_service_counts_and_tells_all_is_sent(kind: str, told: str) -> None:
     service = Service(kind=kind, told=told)
-    play = Play(service)
+    simulation = Simulation(service)
     limiter = RateLimiter()
     for number in range(10):
-        play.worker(f"fork-{number}", limiter, 12)
-    play.run()
-    assert play.done == 120
+        simulation.worker(f"fork-{number}", limiter, 12)
+    simulation.run()
+    assert simulation.done == 120
     if told in ("rounded up", "exactly"):
         assert service.on_429 == 0
     if told == "cut":
@@ -57,13 +57,13 @@ def test_whatever_the_service_counts_and_tells_all_is_sent(kind: str, told: str)
 @pytest.mark.parametrize("kind", ["from the first request", "by the clock"])
 def test_two_who_know_nothing_of_each_other_share_a_key(limit: int, kind: str) -> None:
     service = Service(limit, kind=kind)
-    play = Play(service)
+    simulation = Simulation(service)
     for limiter in [RateLimiter(), RateLimiter()]:
         for number in range(50):
-            play.worker(f"fork-{number}", limiter, 3)
-    seconds = play.run()
+            simulation.worker(f"fork-{number}", limiter, 3)
+    seconds = simulation.run()
     windows = math.ceil(300 / limit)
-    assert play.done == 300
+    assert simulation.done == 300
     assert service.on_429 <= 3 * windows  # each learns only from responses what the other has sent
     assert seconds <= 1.25 * (windows - 1) * service.length
 
@@ -85,14 +85,14 @@ def test_those_who_wait_are_served_in_order_and_do_not_wake_at_once() -> None:
 
 def test_who_died_with_a_request_under_way_blocks_nobody() -> None:
     service = Service(limit=5)
-    play = Play(service)
+    simulation = Simulation(service)
     limiter = RateLimiter()
     for number in range(3):
-        play.worker(f"dies-{number}", limiter, 4, dies_after=0)
+        simulation.worker(f"dies-{number}", limiter, 4, dies_after=0)
     for number in range(3):
-        play.worker(f"lives-{number}", limiter, 4)
-    seconds = play.run()
-    assert play.done == 12
+        simulation.worker(f"lives-{number}", limiter, 4)
+    seconds = simulation.run()
+    assert simulation.done == 12
     assert seconds < 60
 
 

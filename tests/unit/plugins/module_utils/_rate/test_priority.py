@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Priorities in the shared budget (interface 1): whose turn it is, what is reserved, and that nobody starves."""
+"""Priorities in the shared budget (interface 1): the order, what is reserved, and that nobody starves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue impo
     find_due,
     find_place,
 )
-from support.rate_play import Play, Service, Worker
+from support.rate_simulation import Service, Simulation, Worker
 
 HIGH, NORMAL, LOW = Priority
 LENGTH = 3.0
@@ -63,9 +63,9 @@ class Observer:
             assert now < self.limiter.resets_at
             assert len(self.limiter.in_flight) + higher <= (self.limiter.remaining or 0)
 
-    def play(self, limit: int) -> Play:
-        """Returns a play without workers, against a service whose windows follow the clock."""
-        return Play(Service(limit, LENGTH, kind="by the clock"), LATENCY, on_send=self)
+    def simulation(self, limit: int) -> Simulation:
+        """Returns a simulation without workers, against a service whose windows follow the clock."""
+        return Simulation(Service(limit, LENGTH, kind="by the clock"), LATENCY, on_send=self)
 
     @property
     def totals(self) -> list[int]:
@@ -89,12 +89,12 @@ workers = st.lists(
 @given(st.integers(2, 30), workers)
 def test_in_any_mix_high_goes_first_and_low_is_never_left_out(limit: int, mix: list[tuple[t.Any, ...]]) -> None:
     observer = Observer()
-    play = observer.play(limit)
+    simulation = observer.simulation(limit)
     for number, (priority, requests, start, pause) in enumerate(mix):
-        play.worker(f"w{number}", observer.limiter, requests, start=start, priority=priority, pause=pause)
-    play.run()
-    assert play.service.on_429 == 0
-    assert play.done == sum(requests for _priority, requests, _start, _pause in mix)
+        simulation.worker(f"w{number}", observer.limiter, requests, start=start, priority=priority, pause=pause)
+    simulation.run()
+    assert simulation.service.on_429 == 0
+    assert simulation.done == sum(requests for _priority, requests, _start, _pause in mix)
     assert max(observer.overtakes.values(), default=0) <= 1
     assert max(observer.normal_overtakes.values(), default=0) <= 1
     for begin, end in observer.low_waits:
@@ -106,28 +106,28 @@ def test_in_any_mix_high_goes_first_and_low_is_never_left_out(limit: int, mix: l
 @given(st.integers(2, 30), st.lists(st.sampled_from([NORMAL, LOW]), min_size=4, max_size=14))
 def test_without_a_high_run_nothing_is_held_back(limit: int, mix: list[Priority]) -> None:
     observer = Observer()
-    play = observer.play(limit)
+    simulation = observer.simulation(limit)
     for number, priority in enumerate(mix):
-        play.worker(f"w{number}", observer.limiter, 10, priority=priority)
-    play.run()
+        simulation.worker(f"w{number}", observer.limiter, 10, priority=priority)
+    simulation.run()
     assert set(observer.totals[:-2]) <= {limit}
     assert len(observer.totals) == math.ceil(len(mix) * 10 / limit)
 
 
 @pytest.mark.parametrize(("limit", "reserved"), [(5, 1), (10, 1), (19, 1), (20, 2), (100, 10)])
 @pytest.mark.parametrize("priority", [NORMAL, LOW])
-def test_while_a_high_run_lives_the_others_leave_it_a_tenth(limit: int, reserved: int, priority: Priority) -> None:
+def test_while_a_high_run_is_active_the_others_leave_it_a_tenth(limit: int, reserved: int, priority: Priority) -> None:
     observer = Observer()
-    play = observer.play(limit)
-    play.worker("high", observer.limiter, 3, priority=HIGH, pause=7.0)
+    simulation = observer.simulation(limit)
+    simulation.worker("high", observer.limiter, 3, priority=HIGH, pause=7.0)
     for number in range(10):
-        play.worker(f"w{number}", observer.limiter, limit, priority=priority)
-    play.run()
-    # A sign of the run at 0, 7 and 14 s, and 10 s for which it counts: 24 s, of windows of 3 s.
+        simulation.worker(f"w{number}", observer.limiter, limit, priority=priority)
+    simulation.run()
+    # Requests of the run at 0, 7 and 14 s, and 10 s for which it still counts as active: 24 s, of windows of 3 s.
     others = [counts[priority] for _window, counts in sorted(observer.sent.items())]
     assert others[1:7] == [limit - reserved] * 6
     assert limit in others[8:]
-    assert play.service.on_429 == 0
+    assert simulation.service.on_429 == 0
 
 
 def limiter_with(remaining: int, *, limit: int | None = 100, resets_at: float = 60.0) -> RateLimiter:
@@ -139,7 +139,7 @@ def limiter_with(remaining: int, *, limit: int | None = 100, resets_at: float = 
     return limiter
 
 
-def room(limiter: RateLimiter, priority: Priority, now: float = 0.2) -> int:
+def count_allowed(limiter: RateLimiter, priority: Priority, now: float = 0.2) -> int:
     """Sends requests of this priority as long as they are allowed, and returns how many were."""
     count = 0
     while not limiter.acquire(f"{priority.word}-{count}", now, now + 30, priority):
@@ -155,21 +155,21 @@ def test_the_reserve_is_a_tenth_of_the_limit_or_of_the_most_that_was_seen(
     limit: int | None, remaining: int, left: int
 ) -> None:
     limiter = limiter_with(remaining, limit=limit)
-    assert room(limiter, NORMAL) == left
-    assert room(limiter, LOW) == 0
-    assert room(limiter, HIGH) == remaining - left
+    assert count_allowed(limiter, NORMAL) == left
+    assert count_allowed(limiter, LOW) == 0
+    assert count_allowed(limiter, HIGH) == remaining - left
 
 
-def test_the_reserve_ends_with_the_run_or_some_time_after_its_last_sign() -> None:
+def test_the_reserve_ends_with_the_run_or_some_time_after_its_last_request() -> None:
     limiter = limiter_with(5)
-    assert room(limiter, NORMAL, 0.1 + RUN_TTL - 0.01) == 0
-    assert room(limiter, NORMAL, 0.1 + RUN_TTL + 0.01) == 5
+    assert count_allowed(limiter, NORMAL, 0.1 + RUN_TTL - 0.01) == 0
+    assert count_allowed(limiter, NORMAL, 0.1 + RUN_TTL + 0.01) == 5
     limiter = limiter_with(5)
     del limiter.high_runs["run"]
-    assert room(limiter, NORMAL) == 5
+    assert count_allowed(limiter, NORMAL) == 5
 
 
-def test_who_waits_for_the_end_of_a_reserve_looks_rarely() -> None:
+def test_who_waits_for_the_end_of_a_reserve_checks_rarely() -> None:
     limiter = limiter_with(5)
     assert limiter.acquire("normal", 0.2, 30.0) >= 1
     assert limiter.waits_behind("normal") == "a run of priority high"
@@ -281,16 +281,16 @@ def test_the_first_request_of_a_priority_is_due_once_a_window(
 
 def test_normal_is_not_left_out_by_as_many_high_requests_as_there_is_room_for() -> None:
     observer = Observer()
-    play = observer.play(20)
+    simulation = observer.simulation(20)
     for number in range(40):
-        play.worker(f"high-{number}", observer.limiter, 10, priority=HIGH)
-    play.worker("normal", observer.limiter, 5, priority=NORMAL)
-    play.worker("low", observer.limiter, 5, priority=LOW)
-    play.run()
+        simulation.worker(f"high-{number}", observer.limiter, 10, priority=HIGH)
+    simulation.worker("normal", observer.limiter, 5, priority=NORMAL)
+    simulation.worker("low", observer.limiter, 5, priority=LOW)
+    simulation.run()
     sent = [counts for _window, counts in sorted(observer.sent.items())]
     assert [counts[NORMAL] for counts in sent[1:5]] == [1] * 4
     assert [counts[LOW] for counts in sent[1:5]] == [1] * 4
-    assert play.service.on_429 == 0
+    assert simulation.service.on_429 == 0
 
 
 def test_what_is_ahead_is_described_in_words() -> None:

@@ -333,20 +333,13 @@ def test_a_hold_that_was_lost_lets_nothing_out(place: StorePlace, postgres: Post
         assert postgres.query("SELECT count(*) FROM clawhosters.journal") == [(0,)]
 
 
-def test_an_outcome_is_recorded_over_a_new_connection(place: StorePlace, postgres: Postgres) -> None:
+@pytest.mark.parametrize("is_lost", [False, True], ids=["the line is kept", "a failover lost the line"])
+def test_an_outcome_is_recorded_over_a_new_connection(place: StorePlace, postgres: Postgres, is_lost: bool) -> None:
     journal = place.journal()
     with journal.lock(OPERATION):
         journal.append(OPERATION, OperationEvent.INTENDED)
-        postgres.end_sessions()
-        journal.append(OPERATION, OperationEvent.ACCEPTED)
-    assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED
-
-
-def test_lines_that_a_failover_lost_are_written_again(place: StorePlace, postgres: Postgres) -> None:
-    journal = place.journal()
-    with journal.lock(OPERATION):
-        journal.append(OPERATION, OperationEvent.INTENDED)
-        postgres.query("DELETE FROM clawhosters.journal")
+        if is_lost:
+            postgres.query("DELETE FROM clawhosters.journal")
         postgres.end_sessions()
         journal.append(OPERATION, OperationEvent.ACCEPTED)
     assert place.journal().read_state(OPERATION).event is OperationEvent.ACCEPTED

@@ -50,8 +50,8 @@ def test_batches_of_one_size_are_one_line():
     plans = named(*(f"bot-{number}" for number in range(1, 41)))
     lines = schedule_lines(plans, settings(1, 3), 3)
     assert lines[:2] == [
-        "batch 1 of 14: bot-1 (canary)",
-        "batches 2 to 14 of 14, 3 each: 39 instances, bot-2 to bot-40",
+        "Batch 1 of 14: bot-1 (canary)",
+        "Batches 2 to 14 of 14, 3 each: 39 instances, bot-2 to bot-40",
     ]
     assert schedule_summary(plans, settings(1, 3), 3).startswith("14 batches (1 + 13 x 3 instances), about ")
 

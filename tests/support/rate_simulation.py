@@ -64,8 +64,8 @@ class Worker:
 
 
 @dataclass
-class Play:
-    """Workers, of which several may share a limiter."""
+class Simulation:
+    """Runs workers, of which several may share a limiter."""
 
     service: Service
     latency: float = 0.01
@@ -106,14 +106,16 @@ class Play:
             self._ask_at(self.now + delay, worker, left, answered)
         else:
             self.on_send(worker, self._asked_at.pop(worker.name), self.now)
-            self._at(self.now + self.latency / 2, lambda: self._arrive(worker, left, answered))
+            self._at(self.now + self.latency / 2, lambda: self._reach_service(worker, left, answered))
 
-    def _arrive(self, worker: Worker, left: int, answered: int) -> None:
+    def _reach_service(self, worker: Worker, left: int, answered: int) -> None:
         passes, window = self.service.answer(self.now)
         if worker.dies_after != answered:
-            self._at(self.now + self.latency / 2, lambda: self._hear(worker, left, answered, passes, window))
+            self._at(
+                self.now + self.latency / 2, lambda: self._receive_response(worker, left, answered, passes, window)
+            )
 
-    def _hear(self, worker: Worker, left: int, answered: int, passes: bool, window: Window | None) -> None:
+    def _receive_response(self, worker: Worker, left: int, answered: int, passes: bool, window: Window | None) -> None:
         self._register(worker)
         if passes:
             worker.limiter.on_response(f"{worker.name}-{left}", self.now, window, is_success=True)
