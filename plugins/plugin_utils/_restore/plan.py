@@ -37,7 +37,7 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
     wanted_names, wanted_ids = _parse_list(names), [text.strip() for text in _parse_list(ids)]
     if bool(wanted_names) == bool(wanted_ids):
         raise RefusedError("Set either restore_instances or restore_instance_ids.")
-    if not all(text.isascii() and text.isdigit() and len(text) < 20 for text in wanted_ids):
+    if not all(map(is_id, wanted_ids)):
         raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(wanted_ids))}.")
     wanted = wanted_names or [str(int(text)) for text in wanted_ids]
     if len(set(wanted)) != len(wanted):
@@ -45,6 +45,11 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
     if wanted_names:
         return [{"name": name, "id": None} for name in wanted_names]
     return [{"name": None, "id": int(text)} for text in wanted_ids]
+
+
+def is_id(text: str) -> bool:
+    """Returns True if ``text`` may be an id: a number of ASCII digits that is not absurdly long."""
+    return text.isascii() and text.isdigit() and len(text) < 20
 
 
 def _parse_list(value: t.Any) -> list[str]:

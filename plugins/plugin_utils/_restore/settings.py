@@ -19,7 +19,7 @@ from ...module_utils._times import format_iso, parse_duration, parse_timestamp
 from .._formatting import slugify
 from .._reports.files import prepare_folder
 from .model import Data, Run
-from .plan import parse_targets
+from .plan import is_id, parse_targets
 
 NOTHING_SENT = "Nothing was sent."
 
@@ -31,7 +31,7 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
     try:
         given = _parse_settings(settings)
         targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
-        if given["restore_backup"] != "latest" and not (given["restore_backup"].isdigit() and len(targets) == 1):
+        if given["restore_backup"] != "latest" and not (is_id(given["restore_backup"]) and len(targets) == 1):
             raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
     except ClawHostersError as error:
         if not str(error).endswith(NOTHING_SENT):

@@ -50,6 +50,8 @@ def test_batches_may_be_a_list_a_number_or_text(given, sizes):
         ({"restore_before": "noon"}, "restore_before is 'noon', but must be a time in ISO 8601"),
         ({"restore_backup": "11", "restore_instances": "a,b"}, "restore_backup must be latest, or the id of a backup"),
         ({"restore_backup": "newest"}, "restore_backup must be latest, or the id of a backup"),
+        ({"restore_backup": "\N{SUPERSCRIPT TWO}"}, "restore_backup must be latest, or the id of a backup"),
+        ({"restore_backup": "1" * 5000}, "restore_backup must be latest, or the id of a backup"),
         ({"restore_serial": "1,0"}, "restore_serial has the batch size '0'"),
         ({"restore_max_failures": -1}, "restore_max_failures is -1, but must be 0 or more"),
         ({"restore_priority": "urgent"}, "restore_priority is 'urgent', but must be low, normal or high"),
