@@ -240,6 +240,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 
+
+def _require_valid_entries(entries: object) -> None:
+    # Duplicates are found when the instances are known, so that the result shows which entry is one.
+    require_valid_entries(entries, RESTORE_KEYS, allows_duplicates=True)
+
+
 SPEC = ArgumentSpec(
     {
         "incident": {"type": "str", "required": True},
@@ -262,14 +268,14 @@ SPEC = ArgumentSpec(
         "wait_healthy": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
     },
-    require_valid=lambda options: require_valid_entries(options.get("instances"), RESTORE_KEYS),
+    require_valid=lambda options: _require_valid_entries(options.get("instances")),
 ).merge(API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext) -> Result:
     """Plans all restores, and sends them in batches. Fails at the end if an entry failed."""
     params = context.params
-    require_valid_entries(params["instances"], RESTORE_KEYS)
+    _require_valid_entries(params["instances"])
     if params["max_failures"] < 0:
         raise SettingsError(f"max_failures is {params['max_failures']}, but must be 0 or more. Nothing was sent.")
     entries = [

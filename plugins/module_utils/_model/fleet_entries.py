@@ -13,9 +13,10 @@ from .._errors import MESSAGE_LIMIT, PartialError, find_similar, format_list, on
 from .instance import NAME_LIMIT, STATES, label
 from .resource import Resource
 
-KEYS = ("id", "name", "state")
+FLEET_KEYS = ("id", "name", "state")
 RESTORE_KEYS = ("id", "name", "backup_id")
 NUMBERS = ("id", "backup_id")
+"""Keys whose values are numbers."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,13 @@ class FaultyListError(PartialError):
         )
 
 
-def require_valid_entries(entries: object, keys: tuple[str, ...] = KEYS) -> None:
-    """Raises FaultyListError for unknown keys, wrong states and ids, and entries without a name.
+def require_valid_entries(
+    entries: object, keys: tuple[str, ...] = FLEET_KEYS, *, allows_duplicates: bool = False
+) -> None:
+    """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
 
-    With the keys of ``claw_fleet`` also for duplicates. ``entries`` is the option as it was given, ``keys`` are the
-    known keys. What is no list of dictionaries is left to the argument spec.
+    ``entries`` is the option as it was given, ``keys`` are the known keys. What is no list of dictionaries is left to
+    the argument spec.
     """
     faults = []
     first: dict[tuple[str, str], int] = {}
@@ -69,7 +72,7 @@ def require_valid_entries(entries: object, keys: tuple[str, ...] = KEYS) -> None
         if isinstance(entry, dict):
             place = _format_entry(number, entry.get("id"), entry.get("name"))
             found = list(_find_faults(entry, keys))
-            if keys == KEYS:
+            if not allows_duplicates:
                 found += _find_duplicate(entry, number, first)
             faults += [f"{place}: {fault}" for fault in found]
     if faults:

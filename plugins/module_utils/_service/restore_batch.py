@@ -21,7 +21,6 @@ from .._errors import (
     PartialError,
     RefusedError,
     WaitTimeoutError,
-    format_list,
 )
 from .._http.client import Client
 from .._model.fleet_plan import Job, Phase
@@ -31,7 +30,7 @@ from .._model.restore import RESTORE_POLL_SHARE, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, REFUSED, RestoreItem
 from .._model.results import Result
 from .._state.journal import JournalError, OperationEvent, OperationState
-from .._waiter import Waiter
+from .._waiter import Waiter, describe_remaining
 from .fleet_changes import FleetChanges
 from .instance_reader import InstanceReader
 from .restore_job import NextStep, RestoreJob, describe_holder
@@ -239,7 +238,7 @@ class RestoreBatch:
                 t.cast("dict[str, Resource | None]", {}),
                 fetch,
                 is_done,
-                lambda _seen: self._describe_open(works),
+                lambda _seen: describe_remaining(map(self._describe, _open(works))),
                 "all restored",
             )
         except ClawHostersError as error:
@@ -387,11 +386,6 @@ class RestoreBatch:
         with contextlib.suppress(JournalError):
             holder = work.job.guard.find_holder()
         return describe_holder(holder, self._finder.journal.now())
-
-    def _describe_open(self, works: list[_Work]) -> tuple[str, str]:
-        """Returns the parts of a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
-        texts = [": ".join(self._describe(work)) for work in _open(works)]
-        return f"{len(texts)} to go", format_list(texts, 3)
 
 
 def _open(works: list[_Work]) -> list[_Work]:

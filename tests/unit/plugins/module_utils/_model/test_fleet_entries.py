@@ -71,12 +71,14 @@ def test_any_entry_is_explained_on_one_line(entries):
 
 def test_entries_of_restores_have_keys_of_their_own_and_may_repeat_until_they_are_found():
     with pytest.raises(FaultyListError) as caught:
-        require_valid_entries([{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}], RESTORE_KEYS)
+        require_valid_entries(
+            [{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}], RESTORE_KEYS, allows_duplicates=True
+        )
     assert caught.value.result["report"] == [
         "entry 1, id 1: unknown key state (known: id, name, backup_id)",
         "entry 2, id 1: backup_id must be a number, not new",
     ]
-    require_valid_entries([{"id": 1}, {"id": 1, "backup_id": 7}], RESTORE_KEYS)
+    require_valid_entries([{"id": 1}, {"id": 1, "backup_id": 7}], RESTORE_KEYS, allows_duplicates=True)
 
 
 def test_the_second_entry_of_an_instance_is_found():
