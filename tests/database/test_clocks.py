@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -118,15 +119,15 @@ def test_killed_on_one_machine_and_run_again_on_the_other(
 def test_who_holds_a_restore_and_for_how_long(
     simulator: Simulator, tmp_path: Path, collections: Path, postgres: Postgres, skewed: Skew
 ) -> None:
+    def look(stage: Stage, environment: dict[str, str], found: list[t.Any]) -> None:
+        found.append(stage.run(environment=environment, wait_timeout=5).result)
+
     fast, slow = map(skewed, SKEWS)
     for first, second in ((fast, slow), (slow, fast)):
         stage = Stage(simulator, tmp_path, collections, RESTORE, 0, postgres)
         found: list[t.Any] = []
-
-        def look(stage: Stage = stage, second: dict[str, str] = second, found: list[t.Any] = found) -> None:
-            found.append(stage.run(environment=second, wait_timeout=5).result)
-
-        assert stage.run(1, "after the request", look, environment=first).result["failed"] is False
+        meanwhile = functools.partial(look, stage, second, found)
+        assert stage.run(1, "after the request", meanwhile, environment=first).result["failed"] is False
         (waited,) = found
         assert waited["restore"]["outcome"] == "in_flight"
         (seconds,) = re.findall(r"held by \S+@\S+, process \d+, for (\d+) s", waited["msg"])

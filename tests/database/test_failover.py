@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import typing as t
 from pathlib import Path
 
@@ -41,6 +42,11 @@ def test_a_synchronous_standby_loses_nothing(
     simulator: Simulator, tmp_path: Path, collections: Path, case: Case, request: pytest.FixtureRequest
 ) -> None:
     """The primary crashes at a line of a run, and the standby takes over for the rest of it."""
+
+    def crash(primary: Postgres, standby: Standby, written: list[t.Any]) -> None:
+        written.append(primary.query(JOURNAL))
+        fail_over(primary, standby)
+
     scope = "around what is sent"
     with Postgres() as server:
         lines = Stage(simulator, tmp_path, collections, case, 0, server).run(scope=scope).lines
@@ -50,12 +56,7 @@ def test_a_synchronous_standby_loses_nothing(
         with pair(synchronous=True) as (primary, standby):
             stage = Stage(simulator, tmp_path, collections, case, number, primary, standby.failover_url())
             at, written = chance.randint(1, lines), []
-
-            def crash(primary: Postgres = primary, standby: Standby = standby, written: list[t.Any] = written) -> None:
-                written.append(primary.query(JOURNAL))
-                fail_over(primary, standby)
-
-            first = stage.run(at, scope, crash)
+            first = stage.run(at, scope, functools.partial(crash, primary, standby, written))
             why = f"crashed at {at} of {lines} lines: {first}"
             assert standby.query(JOURNAL)[: len(written[0])] == written[0], why
             assert simulator.calls("POST *") or "Nothing was sent." in first.result["msg"], why

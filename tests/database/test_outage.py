@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 import time
@@ -205,15 +206,14 @@ def test_a_disk_that_fills_up_after_the_request(
 def test_a_session_that_is_ended_between_lock_and_line_lets_nothing_out(
     simulator: Simulator, tmp_path: Path, collections: Path, postgres: Postgres
 ) -> None:
+    def end(held: list[t.Any]) -> None:
+        held += postgres.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
+        postgres.end_sessions()
+
     for case in (RESTORE, PURCHASE):
         stage = Stage(simulator, tmp_path, collections, case, 0, postgres)
         held: list[t.Any] = []
-
-        def end(held: list[t.Any] = held) -> None:
-            held += postgres.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
-            postgres.end_sessions()
-
-        result = stage.run(1, "before the request", end).result
+        result = stage.run(1, "before the request", functools.partial(end, held)).result
         assert held == [(1,)]
         assert "the connection was lost" in result["msg"]
         assert result["msg"].endswith("Nothing was sent.")

@@ -8,6 +8,7 @@ unknown. `make test` takes a few moments, `make crash` fifty of each kind.
 
 from __future__ import annotations
 
+import functools
 import random
 import subprocess
 import time
@@ -94,6 +95,13 @@ def test_the_database_is_killed_around_a_request(
     request: pytest.FixtureRequest,
 ) -> None:
     """The server crashes at a line of a run. In every other run it is back at once, else for the next run."""
+
+    def crash(server: Postgres, written: list[t.Any], is_back_at_once: bool) -> None:
+        written += server.query(JOURNAL)
+        server.kill()
+        if is_back_at_once:
+            server.start()
+
     kills = max(2, setting(request, "kills") // 5)
     chance = choose_moments(request, f"{case}, the database", kills)
     scope = "around what is sent"
@@ -102,15 +110,9 @@ def test_the_database_is_killed_around_a_request(
         for number in range(kills):
             stage = Stage(simulator, tmp_path, collections, case, number, server)
             at, written = chance.randint(1, lines), []
-
-            def crash(number: int = number, written: list[t.Any] = written) -> None:
-                written += server.query(JOURNAL)
-                server.kill()
-                if number % 2:
-                    server.start()
-
-            first = stage.run(at, scope, crash)
-            if not number % 2:
+            is_back_at_once = number % 2 == 1
+            first = stage.run(at, scope, functools.partial(crash, server, written, is_back_at_once))
+            if not is_back_at_once:
                 server.start()
             why = f"killed at {at} of {lines} lines: {first}"
             assert server.query(JOURNAL)[: len(written)] == written, why

@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass, replace
 from .._errors import MESSAGE_LIMIT, one_line
 from .files import LockHeldError, UntrustedError, allow_open_files, lock_file
 from .folder import StateFolder
-from .journal import START, add_checksums, parse_lines
+from .journal import START, LineParser, add_checksums
 from .store import ConflictError, DamageError, Holder, StoredLine, StoreError, describe_process
 
 JOURNAL = "journal-2.jsonl"
@@ -59,6 +59,7 @@ class FolderStore:
         self._held = 0
         """Operations that are held now, each by an open file."""
         self._is_created = False
+        self._parser = LineParser()
 
     @functools.cached_property
     def _folder(self) -> StateFolder:
@@ -95,7 +96,7 @@ class FolderStore:
             self._folder.create()
             with self._folder.locked(JOURNAL_LOCK):
                 lines = self.lines()
-                if step <= parse_lines(lines, self.repair_hint)[1].get(operation, START).step:
+                if step <= self._parser.parse(lines, self.repair_hint)[1].get(operation, START).step:
                     raise ConflictError
                 texts = [line.text for line in lines]
                 header = json.dumps({"format": FORMAT, "lines": len(texts) + 1})

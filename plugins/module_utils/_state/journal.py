@@ -128,6 +128,7 @@ class Journal:
         self._entries: list[JournalEntry] = []
         """What was read last, and the entries of this run."""
         self._tails: dict[str, Tail] | None = None
+        self._parser = LineParser()
         self._intended: set[OperationKey] = set()
 
     def now(self) -> datetime:
@@ -162,7 +163,7 @@ class Journal:
         """Returns all entries, oldest first; none if there is no journal. Raises JournalError if it is damaged."""
         with self._lock:
             try:
-                entries, tails = parse_lines(self._store.lines(), self._store.repair_hint)
+                entries, tails = self._parser.parse(self._store.lines(), self._store.repair_hint)
             except (StoreError, DamageError) as error:
                 raise _build_error(error) from None
             self._entries, self._tails = entries, tails
@@ -290,10 +291,42 @@ def build_line(entry: JournalEntry, step: int, previous: str) -> dict[str, t.Any
     return {**line, "checksum": _hash([previous, line])}
 
 
-def parse_lines(lines: t.Iterable[StoredLine], repair_hint: str) -> tuple[list[JournalEntry], dict[str, Tail]]:
-    """Returns the entries, and the last step of each operation. Raises DamageError if a line is damaged or missing."""
+class LineParser:
+    """Parses the lines of a journal again and again, each line only once: a journal grows, and is never cleared."""
+
+    def __init__(self) -> None:
+        self._lines: list[StoredLine] = []
+        self._entries: list[JournalEntry] = []
+        self._tails: dict[str, Tail] = {}
+
+    def parse(self, lines: list[StoredLine], repair_hint: str) -> tuple[list[JournalEntry], dict[str, Tail]]:
+        """Returns the entries, and the last step of each operation. Raises DamageError if a line is damaged or missing.
+
+        What was parsed before must still be there, unchanged. Otherwise all is parsed again.
+        """
+        count = len(self._lines)
+        if lines[:count] != self._lines:
+            count, self._entries, self._tails = 0, [], {}
+        try:
+            entries, tails = _parse_lines(lines[count:], repair_hint, self._tails)
+        except DamageError:
+            self._lines = lines[:count]
+            raise
+        self._lines, self._entries, self._tails = lines, [*self._entries, *entries], tails
+        return self._entries, dict(tails)
+
+
+def parse_lines(lines: list[StoredLine], repair_hint: str) -> tuple[list[JournalEntry], dict[str, Tail]]:
+    """Parses the lines once, as :class:`LineParser` does."""
+    return LineParser().parse(lines, repair_hint)
+
+
+def _parse_lines(
+    lines: t.Iterable[StoredLine], repair_hint: str, before: t.Mapping[str, Tail]
+) -> tuple[list[JournalEntry], dict[str, Tail]]:
+    """Parses lines after those that ended with the steps ``before``."""
     entries: list[JournalEntry] = []
-    tails: dict[str, Tail] = {}
+    tails = dict(before)
     for line in lines:
         try:
             entry = parse_entry(line.text)

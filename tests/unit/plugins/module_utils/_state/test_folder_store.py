@@ -17,13 +17,16 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal as journal_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
+    JournalEntry,
     JournalError,
     OperationEvent,
     OperationKey,
     build_line,
+    parse_entry,
 )
 from support.users import STRANGER, Owners, as_ordinary_user
 
@@ -158,6 +161,24 @@ def test_a_damaged_journal_is_an_error_and_unchanged(tmp_path, damaged, words):
         with pytest.raises(JournalError, match=words):
             writer.append(OTHER, OperationEvent.INTENDED)
     assert path.read_bytes() == left
+
+
+def test_each_line_is_parsed_once_however_often_the_journal_is_read_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def parse(text: str) -> JournalEntry:
+        parsed.append(text)
+        return parse_entry(text)
+
+    monkeypatch.setattr(journal_module, "parse_entry", parse)
+    journal = Journal(FolderStore(str(tmp_path)))
+    for number in range(30):
+        journal.append(OperationKey("restore", URL, "INC-1", str(number)), OperationEvent.INTENDED)
+        assert len(journal.read_states()) == number + 1
+    # Once by the store, which writes it, and once by the journal.
+    assert len(parsed) <= 2 * 30
 
 
 def test_a_journal_that_was_moved_away_starts_over(tmp_path):
