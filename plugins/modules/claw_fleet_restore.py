@@ -15,8 +15,8 @@ description:
     than the backups is lost; as far as is known no copies are taken first.
   - Sends at most one restore of an instance for an incident, by whichever module, task or machine. Both modules use the
     same journal.
-  - Reads instances and backups by one list each, or one by one where that takes fewer requests. Sends the restores of a
-    batch together, and waits for all of them at once.
+  - Reads instances and backups from one list each, or one by one where that takes fewer requests. Sends the restores of
+    a batch together, and waits for all of them at once.
   - A batch is done when its instances run and are healthy. An instance that comes back stopped is started.
   - Checks all entries before the first restore is sent. If one can't be restored, nothing is sent, such entries count
     as failed, and the others as not begun. This includes unknown and ambiguous names, an instance that is listed twice,

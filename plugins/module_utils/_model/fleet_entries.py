@@ -91,7 +91,7 @@ def find_duplicates(
         if instance is not None:
             earlier = first.setdefault(str(instance["id"]), entry)
             if earlier is not entry:
-                yield index, f"{label(instance)} is declared already, in entry {earlier.number}"
+                yield index, f"{label(instance)} is listed already, in entry {earlier.number}"
 
 
 def _find_faults(entry: dict[str, t.Any], keys: tuple[str, ...]) -> t.Iterator[str]:
@@ -117,7 +117,7 @@ def _find_duplicate(entry: dict[str, t.Any], number: int, first: dict[tuple[str,
     if key is not None:
         earlier = first.setdefault((key, str(entry[key]).strip() if key == "id" else str(entry[key])), number)
         if earlier != number:
-            yield f"it is declared already, in entry {earlier}"
+            yield f"it is listed already, in entry {earlier}"
 
 
 def _suggest(given: object, known: tuple[str, ...]) -> str:
