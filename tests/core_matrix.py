@@ -72,17 +72,18 @@ def _numbers(version: str) -> list[int]:
 def plan(pairs: t.Iterable[str], find: t.Callable[[str], tuple[str, str] | None]) -> list[Row]:
     """Returns the rows of pairs such as ``2.18:python3.11``."""
     rows = []
-    cores, minors = set(), set()
+    cores: set[str] = set()
+    pythons: set[tuple[int, ...]] = set()
     for pair in pairs:
         core, _colon, python = pair.partition(":")
         row = Row(core, python)
         rows.append(row)
         if found := find(python):
             row.path, row.version = found
-            minor = _numbers(row.version)[:2]
-            row.is_short = core in cores and str(minor) in minors
+            minor = tuple(_numbers(row.version)[:2])
+            row.is_short = core in cores and minor in pythons
             cores.add(core)
-            minors.add(str(minor))
+            pythons.add(minor)
     return rows
 
 

@@ -18,6 +18,7 @@ from ._errors import (
     ServerError,
     TransportError,
     WaitTimeoutError,
+    format_list,
 )
 from ._progress import Progress
 from ._times import format_time_of_day
@@ -30,6 +31,9 @@ LOW_REMAINING = 10
 
 SECONDS_PER_REQUEST = 0.6
 """100 requests a minute (contract 1)."""
+
+REMAINING_NAMED = 3
+"""Resources that a progress line names."""
 
 TEMPORARY_ERRORS = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
 """Errors after which a wait polls again."""
@@ -57,6 +61,12 @@ class _Poll(t.NamedTuple):
 def format_last_seen(condition: str, at: datetime | None) -> str:
     """Returns ``last seen deploying at 16:26:03 UTC``, without the time if it is not known."""
     return f"last seen {condition}{f' at {format_time_of_day(at)}' if at else ''}"
+
+
+def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Returns name and condition of a wait for several resources: ``5 to go``, ``web-bot: deploying, … and 2 more``."""
+    texts = [": ".join(description) for description in descriptions]
+    return f"{len(texts)} to go", format_list(texts, REMAINING_NAMED)
 
 
 class Waiter:

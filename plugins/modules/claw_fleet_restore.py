@@ -15,8 +15,8 @@ description:
     than the backups is lost; as far as is known no copies are taken first.
   - Sends at most one restore of an instance for an incident, by whichever module, task or machine. Both modules use the
     same journal.
-  - Reads instances and backups by one list each, or one by one where that takes fewer requests. Sends the restores of a
-    batch together, and waits for all of them at once.
+  - Reads instances and backups from one list each, or one by one where that takes fewer requests. Sends the restores of
+    a batch together, and waits for all of them at once.
   - A batch is done when its instances run and are healthy. An instance that comes back stopped is started.
   - Checks all entries before the first restore is sent. If one can't be restored, nothing is sent, such entries count
     as failed, and the others as not begun. This includes unknown and ambiguous names, an instance that is listed twice,
@@ -240,6 +240,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 
+
+def _require_valid_entries(entries: object) -> None:
+    # Duplicates are found when the instances are known, so that the result shows which entry is one.
+    require_valid_entries(entries, RESTORE_KEYS, allows_duplicates=True)
+
+
 SPEC = ArgumentSpec(
     {
         "incident": {"type": "str", "required": True},
@@ -262,14 +268,14 @@ SPEC = ArgumentSpec(
         "wait_healthy": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
     },
-    require_valid=lambda options: require_valid_entries(options.get("instances"), RESTORE_KEYS),
+    require_valid=lambda options: _require_valid_entries(options.get("instances")),
 ).merge(API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext) -> Result:
     """Plans all restores, and sends them in batches. Fails at the end if an entry failed."""
     params = context.params
-    require_valid_entries(params["instances"], RESTORE_KEYS)
+    _require_valid_entries(params["instances"])
     if params["max_failures"] < 0:
         raise SettingsError(f"max_failures is {params['max_failures']}, but must be 0 or more. Nothing was sent.")
     entries = [

@@ -142,7 +142,7 @@ def test_an_instance_that_is_declared_twice_changes_nothing(
     simulator.reset(state=fleet("stopped", "stopped"))
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}, again])
     assert result["failed"] is True
-    assert "is declared already, in entry 1" in result["msg"]
+    assert "is listed already, in entry 1" in result["msg"]
     assert writes(simulator) == []
 
 

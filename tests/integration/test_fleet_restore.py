@@ -263,12 +263,12 @@ def test_a_wrong_entry_is_found_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("again", [{"name": "bot-1"}, {"id": 1}, {"name": "bot-1", "backup_id": 101}])
-def test_an_instance_that_stands_twice_in_the_list_is_refused(
+def test_an_instance_that_is_listed_twice_is_refused(
     simulator: Simulator, local_worker: Worker, again: dict[str, t.Any]
 ) -> None:
     result = local_worker.run(claw_fleet_restore, instances=[*bots(1, 2), again])
     assert result["failed"] is True
-    assert re.search(r": entry 3, (bot-1|id 1): bot-1 \(id 1\) is declared already, in entry 1", result["msg"])
+    assert re.search(r": entry 3, (bot-1|id 1): bot-1 \(id 1\) is listed already, in entry 1", result["msg"])
     assert outcomes(result) == ["not_begun", "not_begun", "refused"]
     assert simulator.calls("POST *") == []
 
@@ -443,7 +443,7 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     assert sorted(posts(simulator)) == [102, 202]
 
 
-def test_a_dead_service_while_waiting_is_told_for_each(simulator: Simulator, local_worker: Worker) -> None:
+def test_a_dead_service_while_waiting_is_reported_for_each(simulator: Simulator, local_worker: Worker) -> None:
     simulator.switch(transition_reads=1000)
 
     def die() -> None:
@@ -579,7 +579,7 @@ def test_an_entry_read_after_others_were_sent_says_that_nothing_was_sent_for_it_
 
 
 @pytest.mark.parametrize("others", [[], [{"id": 4, "backup_id": 402}]])
-def test_an_instance_that_bears_the_name_of_a_restored_one_gets_its_own_backup(
+def test_an_instance_with_the_name_of_a_restored_one_gets_its_own_backup(
     simulator: Simulator, local_worker: Worker, others: list[dict[str, int]]
 ) -> None:
     local_worker.run(claw_fleet_restore, instances=bots(1))
@@ -705,7 +705,7 @@ def items(*numbers: int, **fields: t.Any) -> list[RestoreItem]:
     ]
 
 
-def test_each_step_is_told_and_each_request_before_it_is_sent(simulator: Simulator, engine: Engine) -> None:
+def test_the_observer_gets_each_step_and_each_request_before_it_is_sent(simulator: Simulator, engine: Engine) -> None:
     simulator.switch(restore_ends="stopped")
     wanted = items(1, 2, 3)
     engine.restore.run(wanted)

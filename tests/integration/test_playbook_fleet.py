@@ -86,7 +86,7 @@ def test_faults_of_the_file_change_nothing_and_are_told_at_once(simulator: Simul
         "entry 1, web-bot: unknown state stoped; did you mean stopped?",
         "entry 2, support-bot: unknown key sate; did you mean state?",
         "entry 3: it has neither id nor name",
-        "entry 5, sales-bot: it is declared already, in entry 4",
+        "entry 5, sales-bot: it is listed already, in entry 4",
     ]
     assert simulator.calls() == []
 

@@ -21,8 +21,7 @@ MAX_VALUE_LENGTH = 255
 
 ItemsHandler = t.Callable[[list[Resource]], None]
 FirstPageHandler = t.Callable[[list[Resource], int], bool]
-"""Gets the items of the first page and the number of pages. Returns False if the others are not worth their requests.
-"""
+"""Gets the items of the first page and the number of pages. Returns False to leave the other pages unread."""
 
 
 class ListAbandonedError(Exception):

@@ -13,9 +13,10 @@ from .._errors import MESSAGE_LIMIT, PartialError, find_similar, format_list, on
 from .instance import NAME_LIMIT, STATES, label
 from .resource import Resource
 
-KEYS = ("id", "name", "state")
+FLEET_KEYS = ("id", "name", "state")
 RESTORE_KEYS = ("id", "name", "backup_id")
 NUMBERS = ("id", "backup_id")
+"""Keys whose values are numbers."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,13 @@ class FaultyListError(PartialError):
         )
 
 
-def require_valid_entries(entries: object, keys: tuple[str, ...] = KEYS) -> None:
-    """Raises FaultyListError for unknown keys, wrong states and ids, and entries without a name.
+def require_valid_entries(
+    entries: object, keys: tuple[str, ...] = FLEET_KEYS, *, allows_duplicates: bool = False
+) -> None:
+    """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
 
-    With the keys of ``claw_fleet`` also for duplicates. ``entries`` is the option as it was given, ``keys`` are the
-    known keys. What is no list of dictionaries is left to the argument spec.
+    ``entries`` is the option as it was given, ``keys`` are the known keys. What is no list of dictionaries is left to
+    the argument spec.
     """
     faults = []
     first: dict[tuple[str, str], int] = {}
@@ -69,7 +72,7 @@ def require_valid_entries(entries: object, keys: tuple[str, ...] = KEYS) -> None
         if isinstance(entry, dict):
             place = _format_entry(number, entry.get("id"), entry.get("name"))
             found = list(_find_faults(entry, keys))
-            if keys == KEYS:
+            if not allows_duplicates:
                 found += _find_duplicate(entry, number, first)
             faults += [f"{place}: {fault}" for fault in found]
     if faults:
@@ -88,7 +91,7 @@ def find_duplicates(
         if instance is not None:
             earlier = first.setdefault(str(instance["id"]), entry)
             if earlier is not entry:
-                yield index, f"{label(instance)} is declared already, in entry {earlier.number}"
+                yield index, f"{label(instance)} is listed already, in entry {earlier.number}"
 
 
 def _find_faults(entry: dict[str, t.Any], keys: tuple[str, ...]) -> t.Iterator[str]:
@@ -114,7 +117,7 @@ def _find_duplicate(entry: dict[str, t.Any], number: int, first: dict[tuple[str,
     if key is not None:
         earlier = first.setdefault((key, str(entry[key]).strip() if key == "id" else str(entry[key])), number)
         if earlier != number:
-            yield f"it is declared already, in entry {earlier}"
+            yield f"it is listed already, in entry {earlier}"
 
 
 def _suggest(given: object, known: tuple[str, ...]) -> str:

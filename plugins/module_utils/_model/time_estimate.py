@@ -28,14 +28,14 @@ PREFLIGHT_REQUESTS = 2
 
 
 class Bound(enum.StrEnum):
-    """What most of the time is spent on."""
+    """What takes most of the time."""
 
     RATE_LIMIT = "rate limit"
     DURATION = "duration"
     """The service's own work: the restores or changes, until a poll shows their end."""
     LATENCY = "latency"
     FORKS = "forks"
-    """Other keys come first."""
+    """A key waits until other keys are done."""
 
 
 @dataclass(frozen=True)

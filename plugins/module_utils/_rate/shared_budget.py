@@ -102,7 +102,7 @@ class SharedRateBudget:
             if delay > time_left:
                 self._update(lambda limiter, now: limiter.mark_sent(request_id, now, now + timeout, self._priority))
                 return request_id
-            if delay >= POLL_INTERVAL:  # a shorter one is left of a longer one
+            if delay >= POLL_INTERVAL:  # a shorter one is the rest of a longer one
                 delay = min(max(delay, self._store.min_delay), time_left)
             sleep(delay, behind)
             max_total -= delay

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import ClawHostersError, PartialError, format_list
+from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
 from .._model.fleet_entries import Entry
 from .._model.fleet_plan import Job, Phase, plan
@@ -21,7 +21,7 @@ from .._model.instance import Action, get_status, label
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._model.results import Result
-from .._waiter import Waiter
+from .._waiter import Waiter, describe_remaining
 from .fleet_changes import FleetChanges
 from .instance_state import PAUSED_WARNING
 from .instances import fetch_instance
@@ -116,15 +116,12 @@ class Fleet:
                     t.cast("list[Resource]", []),
                     lambda seconds: self.client.fetch_all("/instances", time_left=seconds),
                     is_done,
-                    lambda _listing: self._describe_remaining(watched),
+                    lambda _listing: describe_remaining(
+                        self.changes.describe(job) for job in watched if job.phase is not Phase.DONE
+                    ),
                     "all as declared",
                 )
         except ClawHostersError as error:
             for job in watched:
                 if job.phase is not Phase.DONE:
                     job.fail(self.changes.explain_unfinished(job, error, waiter.timeout), error.cause or error)
-
-    def _describe_remaining(self, jobs: list[Job]) -> tuple[str, str]:
-        """Returns the parts of a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
-        texts = [": ".join(self.changes.describe(job)) for job in jobs if job.phase is not Phase.DONE]
-        return f"{len(texts)} to go", format_list(texts, 3)

@@ -124,7 +124,10 @@ class FleetRestorePlanner:
     # Reading
 
     def _read(self, entries: list[RestoreEntry]) -> list[Resource] | None:
-        """Reads the instances, and side by side the backups if all or none of them are needed. None: not yet read."""
+        """Reads the instances. Returns the backups if they could be read at the same time, else None.
+
+        With ``server_filters``, the newest backup of an instance is asked for by the id of the instance.
+        """
         new = [entry for entry in entries if not self._is_recorded(entry)]
         can_read = not any(entry.backup_id is None for entry in new) or not self._client.settings.server_filters
         if not new or not can_read:

@@ -21,7 +21,6 @@ from .._errors import (
     PartialError,
     RefusedError,
     WaitTimeoutError,
-    format_list,
 )
 from .._http.client import Client
 from .._model.fleet_plan import Job, Phase
@@ -31,7 +30,7 @@ from .._model.restore import RESTORE_POLL_SHARE, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, REFUSED, RestoreItem
 from .._model.results import Result
 from .._state.journal import JournalError, OperationEvent, OperationState
-from .._waiter import Waiter
+from .._waiter import Waiter, describe_remaining
 from .fleet_changes import FleetChanges
 from .instance_reader import InstanceReader
 from .restore_job import NextStep, RestoreJob, describe_holder
@@ -61,8 +60,8 @@ class _Stage(enum.Enum):
 
 
 @dataclass(eq=False)
-class _Work:
-    """An item in the batch, with its parts."""
+class _Member:
+    """A member of the batch: an item, its restore, and how far it is."""
 
     item: RestoreItem
     job: RestoreJob
@@ -108,106 +107,106 @@ class RestoreBatch:
 
     def run(self, items: t.Iterable[RestoreItem]) -> None:
         """Restores the items without an error."""
-        works = [
-            _Work(item, self._finder.job(item.instance, item.backup, None, item.expected_sent_at, NEXT_STEP))
+        members = [
+            _Member(item, self._finder.job(item.instance, item.backup, None, item.expected_sent_at, NEXT_STEP))
             for item in items
             if item.error is None
         ]
         with self._locks:
-            self._begin(works)
-            self._release(works)
-            self._wait(works)
-            list(map_ordered(self._verify, [work for work in works if work.item.error is None]))
+            self._begin(members)
+            self._release(members)
+            self._wait(members)
+            list(map_ordered(self._verify, [member for member in members if member.item.error is None]))
 
     # Sending
 
-    def _begin(self, works: list[_Work]) -> None:
+    def _begin(self, members: list[_Member]) -> None:
         """Locks the operations, decides under the locks what is left to do, and sends what has to be sent."""
-        ready = [work for work in works if self._lock(work)]
+        ready = [member for member in members if self._lock(member)]
         try:
             states = self._finder.journal.read_states() if ready else {}
             force = self._finder.force
-            unsettled = [work for work in ready if force or not _is_completed(states.get(work.job.guard.key))]
-            seen = self._reader.read([work.id for work in unsettled])
+            unsettled = [member for member in ready if force or not _is_completed(states.get(member.job.guard.key))]
+            seen = self._reader.read([member.id for member in unsettled])
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")
-            for work in ready:
-                self._fail(work, error)
+            for member in ready:
+                self._fail(member, error)
             return
         sends = []
-        for work in ready:
+        for member in ready:
             try:
                 # A completed restore is followed by polls, unless the plan has seen that it runs.
-                now = seen.get(work.id, work.item.instance)
-                if self._decide(work, states.get(work.job.guard.key), now) is NextStep.SEND:
-                    sends.append(work)
+                now = seen.get(member.id, member.item.instance)
+                if self._decide(member, states.get(member.job.guard.key), now) is NextStep.SEND:
+                    sends.append(member)
             except ClawHostersError as error:
-                self._fail(work, error)
+                self._fail(member, error)
         list(map_ordered(self._send, sends))
 
-    def _lock(self, work: _Work) -> bool:
+    def _lock(self, member: _Member) -> bool:
         """Locks the operation. Returns False if that fails, or if another run works on it."""
         with contextlib.ExitStack() as attempt:
             try:
-                is_free = attempt.enter_context(work.job.guard.lock())
+                is_free = attempt.enter_context(member.job.guard.lock())
             except JournalError as error:
-                self._fail(work, error)
+                self._fail(member, error)
                 return False
             if is_free:
-                work.lock = self._locks.enter_context(attempt.pop_all())
+                member.lock = self._locks.enter_context(attempt.pop_all())
             else:
-                work.stage = _Stage.LOCKED
+                member.stage = _Stage.LOCKED
             return is_free
 
-    def _release(self, works: list[_Work]) -> None:
+    def _release(self, members: list[_Member]) -> None:
         """Unlocks the operations that have ended: two runs that wait for each other would both wait until timeout."""
-        for work in works:
-            if work.stage is _Stage.ENDED:
-                work.lock.close()
+        for member in members:
+            if member.stage is _Stage.ENDED:
+                member.lock.close()
 
-    def _decide(self, work: _Work, state: OperationState | None, now: Resource | None) -> NextStep:
+    def _decide(self, member: _Member, state: OperationState | None, now: Resource | None) -> NextStep:
         """Decides, and begins to wait if an earlier run has sent the restore."""
         if now is None:
-            raise RefusedError(f"{label(work.item.instance)} does not exist any more: nothing was sent.")
-        job = work.job
+            raise RefusedError(f"{label(member.item.instance)} does not exist any more: nothing was sent.")
+        job = member.job
         step = job.decide(state, now, lambda recorded: _find_recorded(job, recorded))
-        work.item.current, work.item.backup = job.instance, job.backup
+        member.item.current, member.item.backup = job.instance, job.backup
         if step is NextStep.SEND:
             if not job.force:
                 require_restorable(now)
-            if work.item.outcome != NOT_BEGUN or job.backup is None:
+            if member.item.outcome != NOT_BEGUN or job.backup is None:
                 raise RefusedError(
                     f"An earlier restore of {label(now)} for this incident was not executed, and no backup was chosen "
                     "now: nothing was sent. Run this again."
                 )
         elif step is NextStep.WAIT:
-            self._update_result(work, job.build_result(IN_FLIGHT, state))
-            self._wait_for_restore(work, RestoreStep.UNDER_WAY)
+            self._update_result(member, job.build_result(IN_FLIGHT, state))
+            self._wait_for_restore(member, RestoreStep.UNDER_WAY)
         else:
-            self._update_result(work, job.build_result(COMPLETED, state))
-            self._begin_start(work)
+            self._update_result(member, job.build_result(COMPLETED, state))
+            self._begin_start(member)
         return step
 
-    def _send(self, work: _Work) -> None:
+    def _send(self, member: _Member) -> None:
         """Sends one restore. Called in parallel."""
-        self._observe(work, RestoreStep.SENDING)
+        self._observe(member, RestoreStep.SENDING)
         try:
-            work.job.send()
+            member.job.send()
         except ClawHostersError as error:
-            self._fail(work, error)
+            self._fail(member, error)
             return
-        work.item.changed = True
-        self._update_result(work, work.job.build_result(IN_FLIGHT, work.job.guard.known_state()))
-        self._wait_for_restore(work, RestoreStep.ACCEPTED)
+        member.item.changed = True
+        self._update_result(member, member.job.build_result(IN_FLIGHT, member.job.guard.known_state()))
+        self._wait_for_restore(member, RestoreStep.ACCEPTED)
 
-    def _wait_for_restore(self, work: _Work, step: RestoreStep) -> None:
-        work.stage = _Stage.RESTORING
-        work.is_restored = work.job.finished_predicate(wait_healthy=False)
-        self._observe(work, step)
+    def _wait_for_restore(self, member: _Member, step: RestoreStep) -> None:
+        member.stage = _Stage.RESTORING
+        member.is_restored = member.job.finished_predicate(wait_healthy=False)
+        self._observe(member, step)
 
     # Waiting
 
-    def _wait(self, works: list[_Work]) -> None:
+    def _wait(self, members: list[_Member]) -> None:
         """Polls until no item has to be waited for, and fails those that have not ended in time."""
         timeouts = self._timeouts
         client = self._client
@@ -218,74 +217,74 @@ class RestoreBatch:
         )
         waiter.budget_share = RESTORE_POLL_SHARE
         if timeouts.healthy is not None:
-            for work in works:
-                if work.stage in (_Stage.LOCKED, _Stage.RESTORING):
-                    work.deadline = client.progress.clock() + timeouts.restored
-        if not _open(works):
+            for member in members:
+                if member.stage in (_Stage.LOCKED, _Stage.RESTORING):
+                    member.deadline = client.progress.clock() + timeouts.restored
+        if not _open(members):
             return
 
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
-            ids = [work.id for work in _open(works) if work.stage is not _Stage.LOCKED]
+            ids = [member.id for member in _open(members) if member.stage is not _Stage.LOCKED]
             waiter.requests_per_poll = self._reader.cost(len(ids))
             return self._reader.read(ids, time_left=seconds) if ids else {}
 
         def is_done(seen: dict[str, Resource | None]) -> bool:
-            self._update(works, seen)
-            return not _open(works)
+            self._update(members, seen)
+            return not _open(members)
 
         try:
             waiter.until(
                 t.cast("dict[str, Resource | None]", {}),
                 fetch,
                 is_done,
-                lambda _seen: self._describe_open(works),
+                lambda _seen: describe_remaining(map(self._describe, _open(members))),
                 "all restored",
             )
         except ClawHostersError as error:
-            for work in _open(works):
-                self._give_up(work, error)
+            for member in _open(members):
+                self._give_up(member, error)
 
-    def _update(self, works: list[_Work], seen: dict[str, Resource | None]) -> None:
+    def _update(self, members: list[_Member], seen: dict[str, Resource | None]) -> None:
         """Updates the items after a poll, and sends what has become possible."""
-        for work in _open(works):
-            if work.stage is not _Stage.LOCKED and work.id in seen:
-                self._update_seen(work, seen[work.id])
-        self._begin([work for work in works if work.stage is _Stage.LOCKED])
-        self._request_starts(works)
-        for work in _open(works):
-            if work.deadline is not None and self._client.progress.clock() >= work.deadline:
-                self._give_up(work, WaitTimeoutError("The time is over."))
-        self._release(works)
+        for member in _open(members):
+            if member.stage is not _Stage.LOCKED and member.id in seen:
+                self._update_seen(member, seen[member.id])
+        self._begin([member for member in members if member.stage is _Stage.LOCKED])
+        self._request_starts(members)
+        for member in _open(members):
+            if member.deadline is not None and self._client.progress.clock() >= member.deadline:
+                self._give_up(member, WaitTimeoutError("The time is over."))
+        self._release(members)
 
-    def _update_seen(self, work: _Work, now: Resource | None) -> None:
+    def _update_seen(self, member: _Member, now: Resource | None) -> None:
         if now is None:
-            self._fail(work, RefusedError(f"{label(work.item.instance)} does not exist any more: it was deleted."))
+            self._fail(member, RefusedError(f"{label(member.item.instance)} does not exist any more: it was deleted."))
             return
-        work.item.current, work.seen_at = now, datetime.now(UTC)
-        if work.stage is _Stage.STARTING:
-            self._update_start(work.start, now)
+        member.item.current, member.seen_at = now, datetime.now(UTC)
+        if member.stage is _Stage.STARTING:
+            self._update_start(member.start, now)
             return
-        work.job.instance = now
+        member.job.instance = now
         try:
-            is_restored = work.is_restored(now)
+            is_restored = member.is_restored(now)
         except FailureStatusError as failure:
-            self._fail(work, work.job.record_failure(failure))
+            self._fail(member, member.job.record_failure(failure))
             return
         if is_restored:
-            self._update_result(work, work.job.complete(now))
-            self._begin_start(work)
+            self._update_result(member, member.job.complete(now))
+            self._begin_start(member)
 
-    def _begin_start(self, work: _Work) -> None:
+    def _begin_start(self, member: _Member) -> None:
         """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
-        work.stage, work.deadline = _Stage.STARTING, None
+        member.stage, member.deadline = _Stage.STARTING, None
         if self._timeouts.healthy is not None:
-            work.deadline = self._client.progress.clock() + self._timeouts.healthy
-        work.start = Job("started", found=work.item.current)
-        work.start.decide(work.item.current)
-        self._changes.wait_for_unchanged(work.start)
-        self._observe(work, RestoreStep.RESTORED)
-        self._end_start(work)
+            member.deadline = self._client.progress.clock() + self._timeouts.healthy
+        member.start = Job("started", found=member.item.current)
+        member.start.decide(member.item.current)
+        self._changes.wait_for_unchanged(member.start)
+        self._observe(member, RestoreStep.RESTORED)
+        self._end_start(member)
 
     def _update_start(self, start: Job, now: Resource) -> None:
         if start.phase is Phase.READY:
@@ -295,107 +294,104 @@ class RestoreBatch:
         else:
             self._changes.update(start, now)
 
-    def _request_starts(self, works: list[_Work]) -> None:
+    def _request_starts(self, members: list[_Member]) -> None:
         """Starts the instances that came back stopped."""
-        starting = [work for work in works if work.stage is _Stage.STARTING]
-        for work in starting:
-            if work.start.phase is Phase.READY:
-                self._observe(work, RestoreStep.STARTING)
-        self._changes.request_changes([work.start for work in starting])
-        for work in starting:
-            self._end_start(work)
+        starting = [member for member in members if member.stage is _Stage.STARTING]
+        for member in starting:
+            if member.start.phase is Phase.READY:
+                self._observe(member, RestoreStep.STARTING)
+        self._changes.request_changes([member.start for member in starting])
+        for member in starting:
+            self._end_start(member)
 
-    def _end_start(self, work: _Work) -> None:
+    def _end_start(self, member: _Member) -> None:
         """Ends the stage if the instance runs and is healthy, or if it can't."""
-        start = work.start
-        work.item.changed = work.item.changed or start.changed
-        work.item.current = start.current or work.item.current
+        start = member.start
+        member.item.changed = member.item.changed or start.changed
+        member.item.current = start.current or member.item.current
         if start.phase is not Phase.DONE:
             return
         if start.error is not None:
-            self._fail(work, PartialError(f"It was restored. {start.error}", {}, start.cause))
+            self._fail(member, PartialError(f"It was restored. {start.error}", {}, start.cause))
             return
-        work.stage = _Stage.ENDED
-        self._observe(work, RestoreStep.RUNNING)
+        member.stage = _Stage.ENDED
+        self._observe(member, RestoreStep.RUNNING)
 
-    def _give_up(self, work: _Work, error: ClawHostersError) -> None:
+    def _give_up(self, member: _Member, error: ClawHostersError) -> None:
         """Fails an item whose wait ended with ``error``."""
-        if work.stage is _Stage.STARTING:
-            start, timeout = work.start, self._timeouts.healthy or self._timeouts.restored
+        if member.stage is _Stage.STARTING:
+            start, timeout = member.start, self._timeouts.healthy or self._timeouts.restored
             reason = self._changes.explain_unfinished(start, error, timeout)
             cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
-            self._fail(work, PartialError(f"It was restored. {reason}", {}, cause))
+            self._fail(member, PartialError(f"It was restored. {reason}", {}, cause))
             return
         own = copy.copy(error)
-        name, condition = self._describe(work)
+        name, condition = self._describe(member)
         if isinstance(error, WaitTimeoutError):
             answer = f"no answer ({error.cause.reason}); last seen " if error.cause else ""
             goal = f"not restored within {self._timeouts.restored:g} s (wait_timeout)."
             own = WaitTimeoutError(f"{name}: {answer}{condition}, and {goal}", error.cause)
-        own.last_seen = LastSeen(work.job.instance, condition, work.seen_at)
-        if work.stage is _Stage.RESTORING:
-            self._fail(work, work.job.unfinished_error(own))
+        own.last_seen = LastSeen(member.job.instance, condition, member.seen_at)
+        if member.stage is _Stage.RESTORING:
+            self._fail(member, member.job.unfinished_error(own))
             return
-        state = work.job.guard.known_state()
+        state = member.job.guard.known_state()
         outcome = state.outcome if state and state.event is not OperationEvent.INTENDED else IN_FLIGHT
-        result = work.job.build_result(outcome, state, own)
-        self._fail(work, PartialError(f"{own} This run sent nothing for it. {work.job.run_again(own)}", result, own))
+        result = member.job.build_result(outcome, state, own)
+        self._fail(
+            member, PartialError(f"{own} This run sent nothing for it. {member.job.run_again(own)}", result, own)
+        )
 
-    def _verify(self, work: _Work) -> None:
+    def _verify(self, member: _Member) -> None:
         try:
-            self._observer.verify(work.item)
+            self._observer.verify(member.item)
         except ClawHostersError as error:
-            self._fail(work, error)
+            self._fail(member, error)
             return
-        work.item.is_done = True
-        self._observe(work, RestoreStep.DONE)
+        member.item.is_done = True
+        self._observe(member, RestoreStep.DONE)
 
     # Results
 
-    def _fail(self, work: _Work, error: ClawHostersError) -> None:
+    def _fail(self, member: _Member, error: ClawHostersError) -> None:
         """Ends an item as failed. The error has what is known of the restore, unless nothing was sent."""
-        work.stage = _Stage.ENDED
+        member.stage = _Stage.ENDED
         result = error.result if isinstance(error, PartialError) else {}
         if result.get("restore"):
-            self._update_result(work, result)
-        elif work.item.outcome not in (COMPLETED, IN_FLIGHT):
-            state = None if work.job.force else work.job.guard.known_state()
-            work.item.outcome = state.outcome if state else REFUSED
-        work.item.fail(error)
-        self._observe(work, RestoreStep.FAILED)
+            self._update_result(member, result)
+        elif member.item.outcome not in (COMPLETED, IN_FLIGHT):
+            state = None if member.job.force else member.job.guard.known_state()
+            member.item.outcome = state.outcome if state else REFUSED
+        member.item.fail(error)
+        self._observe(member, RestoreStep.FAILED)
 
-    def _update_result(self, work: _Work, result: Result) -> None:
-        work.item.current, work.item.backup = result["instance"], result["backup"]
-        work.item.restore, work.item.outcome = result["restore"], result["restore"]["outcome"]
+    def _update_result(self, member: _Member, result: Result) -> None:
+        member.item.current, member.item.backup = result["instance"], result["backup"]
+        member.item.restore, member.item.outcome = result["restore"], result["restore"]["outcome"]
 
-    def _observe(self, work: _Work, step: RestoreStep) -> None:
+    def _observe(self, member: _Member, step: RestoreStep) -> None:
         with self._observer_lock:
-            self._observer.on_step(work.item, step, datetime.now(UTC))
+            self._observer.on_step(member.item, step, datetime.now(UTC))
 
     # Messages
 
-    def _describe(self, work: _Work) -> tuple[str, str]:
+    def _describe(self, member: _Member) -> tuple[str, str]:
         """Returns name and condition of the instance."""
-        if work.stage is _Stage.LOCKED:
-            return short_name(work.item.instance), self._describe_holder(work)
-        if work.stage is _Stage.STARTING:
-            return self._changes.describe(work.start)
-        return work.job.describe(with_health=False)
+        if member.stage is _Stage.LOCKED:
+            return short_name(member.item.instance), self._describe_holder(member)
+        if member.stage is _Stage.STARTING:
+            return self._changes.describe(member.start)
+        return member.job.describe(with_health=False)
 
-    def _describe_holder(self, work: _Work) -> str:
+    def _describe_holder(self, member: _Member) -> str:
         holder = None
         with contextlib.suppress(JournalError):
-            holder = work.job.guard.find_holder()
+            holder = member.job.guard.find_holder()
         return describe_holder(holder, self._finder.journal.now())
 
-    def _describe_open(self, works: list[_Work]) -> tuple[str, str]:
-        """Returns the parts of a progress line: ``5 to go: web-bot: deploying, ... and 2 more``."""
-        texts = [": ".join(self._describe(work)) for work in _open(works)]
-        return f"{len(texts)} to go", format_list(texts, 3)
 
-
-def _open(works: list[_Work]) -> list[_Work]:
-    return [work for work in works if work.stage is not _Stage.ENDED]
+def _open(members: list[_Member]) -> list[_Member]:
+    return [member for member in members if member.stage is not _Stage.ENDED]
 
 
 def _is_completed(state: OperationState | None) -> bool:

@@ -163,14 +163,14 @@ class PostgresStore:
             if not self._append(operation, step, text):
                 raise ConflictError
             return
-        # Rows may be there: also this one, if it was committed and the answer was lost.
+        # Some rows may exist, even the last one: if it was committed, and the response was lost.
         for number, line in enumerate([*earlier, text], start=1):
-            is_there = not self._append(operation, number, line)
-            if is_there and self._execute(READ_STEP, {"operation": operation, "step": number}) != [(line,)]:
+            exists = not self._append(operation, number, line)
+            if exists and self._execute(READ_STEP, {"operation": operation, "step": number}) != [(line,)]:
                 raise ConflictError
 
     def _append(self, operation: str, step: int, text: str) -> bool:
-        """Adds a row. Returns False if the step is there, or the one before it is not."""
+        """Adds a row. Returns False if the step exists already, or the one before it is missing."""
         return bool(self._execute(APPEND, {"operation": operation, "step": step, "line": text}, is_durable=True))
 
     @contextlib.contextmanager

@@ -35,7 +35,6 @@ class RunRestorer(RestoreObserver):
     """Restores the plans of ``run`` that are ready, and adds their steps to it."""
 
     def __init__(self, context: ModuleContext, run: Run, recorder: Recorder, finder: RestoreFinder) -> None:
-        self._context = context
         self._client = context.client
         self._run = run
         self._recorder = recorder
@@ -51,8 +50,10 @@ class RunRestorer(RestoreObserver):
         Raises what a bug raises.
         """
         settings = self._run.settings
-        items = [_build_item(plan) for plan in self._run.plans if plan.ready]
-        self._plans = {id(item): plan for item, plan in zip(items, self._ready_plans(), strict=True)}
+        plans = [plan for plan in self._run.plans if plan.ready]
+        items = [_build_item(plan) for plan in plans]
+        self._plans = {id(item): plan for item, plan in zip(items, plans, strict=True)}
+        command = format_command(select_targets(plans), settings)
         try:
             FleetRestore(
                 self._finder,
@@ -61,7 +62,7 @@ class RunRestorer(RestoreObserver):
                 settings["restore_max_failures"],
                 RestoreTimeouts(settings["restore_wait_timeout"], settings["restore_healthy_timeout"]),
                 observer=self,
-                next_step=self._next_step(),
+                next_step=f"Run this to wait for what is under way, and to go on with the rest: {command}",
             ).run(items)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is put on record.
@@ -71,14 +72,6 @@ class RunRestorer(RestoreObserver):
         if any(item.outcome == NOT_BEGUN and item.error is None for item in items):
             allowed = settings["restore_max_failures"]
             self._run.stopped = f"{format_count(failed, 'restore')} failed, and restore_max_failures is {allowed}"
-
-    def _ready_plans(self) -> list[RestorePlan]:
-        return [plan for plan in self._run.plans if plan.ready]
-
-    def _next_step(self) -> str:
-        """Returns what Ctrl-C shows after what was sent."""
-        command = format_command(select_targets(self._ready_plans()), self._run.settings)
-        return f"Run this to wait for what is under way, and to go on with the rest: {command}"
 
     # RestoreObserver
 

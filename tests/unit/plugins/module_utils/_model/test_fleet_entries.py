@@ -47,8 +47,8 @@ def test_all_faults_are_told_at_once():
     with pytest.raises(FaultyListError, match="has 5 faults") as caught:
         require_valid_entries(entries)
     assert caught.value.result["report"][-2:] == [
-        "entry 4, a: it is declared already, in entry 1",
-        "entry 5, id 1: it is declared already, in entry 3",
+        "entry 4, a: it is listed already, in entry 1",
+        "entry 5, id 1: it is listed already, in entry 3",
     ]
 
 
@@ -71,15 +71,17 @@ def test_any_entry_is_explained_on_one_line(entries):
 
 def test_entries_of_restores_have_keys_of_their_own_and_may_repeat_until_they_are_found():
     with pytest.raises(FaultyListError) as caught:
-        require_valid_entries([{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}], RESTORE_KEYS)
+        require_valid_entries(
+            [{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}], RESTORE_KEYS, allows_duplicates=True
+        )
     assert caught.value.result["report"] == [
         "entry 1, id 1: unknown key state (known: id, name, backup_id)",
         "entry 2, id 1: backup_id must be a number, not new",
     ]
-    require_valid_entries([{"id": 1}, {"id": 1, "backup_id": 7}], RESTORE_KEYS)
+    require_valid_entries([{"id": 1}, {"id": 1, "backup_id": 7}], RESTORE_KEYS, allows_duplicates=True)
 
 
 def test_the_second_entry_of_an_instance_is_found():
     entries = [RestoreEntry(1, 7, None), RestoreEntry(2, None, "nobody"), RestoreEntry(3, None, "a")]
     found = [{"id": 7, "name": "a"}, None, {"id": 7, "name": "a"}]
-    assert list(find_duplicates(entries, found)) == [(2, "a (id 7) is declared already, in entry 1")]
+    assert list(find_duplicates(entries, found)) == [(2, "a (id 7) is listed already, in entry 1")]

@@ -75,7 +75,7 @@ def test_a_second_plan_after_the_first_is_empty_but_for_restarts(listing, declar
 
 def test_an_instance_that_is_declared_by_id_and_by_name_is_a_fault():
     listing = [{"id": 1, "name": "a", "status": "running"}]
-    with pytest.raises(FaultyListError, match=r"entry 2, a: a \(id 1\) is declared already, in entry 1"):
+    with pytest.raises(FaultyListError, match=r"entry 2, a: a \(id 1\) is listed already, in entry 1"):
         plan([Entry(1, 1, None, "started"), Entry(2, None, "a", "started")], listing)
 
 
