@@ -40,7 +40,7 @@ EXCERPTS: list[tuple[str, int]] = [
     (r"^TASK .*Show each entry", 9),
     (r"^Break web-bot", 1),
     (r"^Run the restore runbook", 2),
-    (r"^TASK \[.*Show the restore plan", 6),
+    (r"^TASK \[.*Show the restore plan", 7),
     (r"^TASK \[.*: Restore ", 6),
 ]
 """Lines to draw: (pattern, number of lines, from the next line that matches the pattern)."""
@@ -57,8 +57,9 @@ THEME = TerminalTheme(
     BRIGHT,
 )
 
-# Uses the reader's own fonts instead of a web font. textLength keeps the width of each text.
-SVG = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
+# Uses the reader's own fonts instead of a web font. textLength keeps the width of each text. Without a width, a page
+# would stretch the picture, and its text would be larger than that of the page.
+SVG = """<svg viewBox="0 0 {width} {height}" width="600" xmlns="http://www.w3.org/2000/svg" role="img">
 <title>make demo</title>
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;

@@ -215,7 +215,7 @@ def test_healthy_is_waited_for_on_all(simulator: Simulator, worker: Worker) -> N
     simulator.set_instance(1, health_status="unhealthy")
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_healthy=True, wait_timeout=60)
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
-    assert "not started within" in result["instances"][0]["msg"]
+    assert "It is running, unhealthy, and not healthy within" in result["instances"][0]["msg"]
 
 
 def test_health_is_not_waited_for_unless_asked(simulator: Simulator, worker: Worker) -> None:
@@ -438,4 +438,4 @@ def test_unhealthy_entries_do_not_read_as_done(simulator: Simulator, worker: Wor
     simulator.reset(state=fleet("running", health_status="unhealthy"))
     result = worker.run(claw_fleet, instances=[{"id": 1}], wait_healthy=True, wait_timeout=15)
     assert worker.lines == ["1 to go: bot-1: running, unhealthy, 10 s of at most 15 s"]
-    assert result["instances"][0]["msg"] == "It is running, unhealthy, and not started within 15 s (wait_timeout)."
+    assert result["instances"][0]["msg"] == "It is running, unhealthy, and not healthy within 15 s (wait_timeout)."

@@ -421,7 +421,7 @@ def test_health_is_waited_for_and_the_next_run_goes_on(simulator: Simulator, loc
     simulator.set_instance(1, health_after="unhealthy")
     result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), wait_timeout=60)
     assert outcomes(result) == ["completed", "not_begun"]
-    assert "It was restored. It is running, unhealthy, and not started within 60 s" in result["instances"][0]["msg"]
+    assert "It was restored. It is running, unhealthy, and not healthy within 60 s" in result["instances"][0]["msg"]
     simulator.set_instance(1, health_status="healthy")
     again = local_worker.run(claw_fleet_restore, instances=bots(1, 2))
     assert again["summary"] == {"ok": 1, "changed": 1, "failed": 0, "not_begun": 0}
@@ -757,7 +757,7 @@ def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator
     engine.sleeper.before_sleep = keep_busy
     wanted = items(1, 2, 3)
     engine.restore.run(wanted)
-    assert "It is running, unhealthy, and not started within 30 s" in str(wanted[1].error)
+    assert "It is running, unhealthy, and not healthy within 30 s" in str(wanted[1].error)
     assert "bot-3: deploying, and not restored within 60 s" in str(wanted[2].error)
     assert [item.outcome for item in wanted] == ["completed", "completed", "in_flight"]
     # Neither time is added to the other.

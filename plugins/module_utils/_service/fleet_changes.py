@@ -129,7 +129,10 @@ class FleetChanges:
         accepted = f"The {job.action.value} was accepted. " if job.changed else ""
         _name, condition = self.describe(job)
         if isinstance(error, WaitTimeoutError) and error.cause is None:
-            return f"{accepted}It is {condition}, and not {job.wanted} within {timeout:g} s (wait_timeout)."
+            waits_for_health = self.wait_healthy and job.wanted in ("started", "restarted")
+            is_unhealthy = get_status(job.instance) == "running" and not is_healthy(job.instance)
+            goal = "healthy" if waits_for_health and is_unhealthy else job.wanted
+            return f"{accepted}It is {condition}, and not {goal} within {timeout:g} s (wait_timeout)."
         reason, at = error.cause or error, error.last_seen.at if error.last_seen else None
         seen = format_last_seen(condition, at)
         return f"{accepted}It is unknown whether it is {job.wanted}: {reason} It was {seen}."
