@@ -193,13 +193,7 @@ from ansible.inventory.host import Host
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, get_cache_plugin
 from ansible.utils.vars import combine_vars
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    ClawHostersError,
-    SettingsError,
-    format_list,
-    one_line,
-    with_suggestion,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
     Settings,
@@ -218,6 +212,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import warn_of_misspelt_variables
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import format_list, one_line, with_suggestion
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (

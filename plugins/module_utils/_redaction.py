@@ -11,7 +11,7 @@ import functools
 import re
 import typing as t
 
-from ._errors import MASK
+from ._text import MASK
 
 MIN_SECRET_LENGTH = len(MASK)
 """Characters. Replacing shorter secrets everywhere would make ordinary text unreadable."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._errors import MASK
+from ._text import MASK
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 SECRET_WORD = re.compile(r".*(key|token|secret|passw(or)?d|passphrase|credential)", re.IGNORECASE)

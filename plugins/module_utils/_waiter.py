@@ -18,9 +18,9 @@ from ._errors import (
     ServerError,
     TransportError,
     WaitTimeoutError,
-    format_list,
 )
 from ._progress import Progress
+from ._text import format_list
 from ._times import format_time_of_day
 
 INITIAL_INTERVAL = 2.0

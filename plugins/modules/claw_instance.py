@@ -140,7 +140,6 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import one_line
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import NAME_LIMIT, STATES
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
@@ -151,6 +150,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import find_instance_or_similar
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 
 SPEC = ArgumentSpec(
     {

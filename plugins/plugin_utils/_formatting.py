@@ -14,7 +14,7 @@ from datetime import datetime
 
 import yaml
 
-from ..module_utils._errors import one_line
+from ..module_utils._text import one_line
 
 EMPTY = "\N{EN DASH}"
 """Placeholder for a missing value."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import typing as t
 
-from ..module_utils._errors import one_line
+from ..module_utils._text import one_line
 from ..module_utils._typos import is_misspelling
 from ._formatting import NAME_LIMIT
 

@@ -12,8 +12,9 @@ import socket
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from .._errors import ClawHostersError, SettingsError, TlsError, TransportError, one_line
+from .._errors import ClawHostersError, SettingsError, TlsError, TransportError
 from .._redaction import Redactor
+from .._text import one_line
 
 # transport.require_library reports missing libraries before anything is sent.
 with contextlib.suppress(ImportError):

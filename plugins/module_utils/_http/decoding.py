@@ -11,7 +11,7 @@ import time
 import typing as t
 import zlib
 
-from .._errors import one_line
+from .._text import one_line
 
 # transport.require_library reports a missing library before anything is sent.
 with contextlib.suppress(ImportError):

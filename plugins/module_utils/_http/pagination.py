@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import typing as t
 
-from .._errors import one_line
 from .._model.resource import Resource
+from .._text import one_line
 
 Pagination = t.Mapping[str, t.Any]
 PageContent: t.TypeAlias = "tuple[list[Resource], Pagination | None]"

@@ -13,11 +13,12 @@ import time
 import typing as t
 from urllib.parse import quote
 
-from .._errors import ApiError, MalformedResponseError, RateLimitedError, ResponseError, error_class, one_line
+from .._errors import ApiError, MalformedResponseError, RateLimitedError, ResponseError, error_class
 from .._model.resource import Resource
 from .._rate import headers as rate_headers
 from .._redaction import Redactor, redact_links, redact_text
 from .._secret_fields import PAYMENT_WORD, find_secrets, redact
+from .._text import one_line
 from .pagination import Pagination, parse_pagination
 from .transport import Response, redact_headers
 

@@ -15,8 +15,9 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from .._errors import ClawHostersError, SettingsError, one_line
+from .._errors import ClawHostersError, SettingsError
 from .._rate.queue import Priority
+from .._text import one_line
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
 KEY_PREFIX = "oc_live_"

@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 from .._concurrency import MAX_WORKERS
-from .._errors import ClawHostersError, RedirectedError, one_line
+from .._errors import ClawHostersError, RedirectedError
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import Slot
 from .._redaction import Redactor
+from .._text import one_line
 from .connection_errors import Connection, build_transport_error
 from .decoding import decode_body
 from .request import Request

@@ -13,8 +13,9 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import MASK, ApiError, RefusedError, ResponseError, format_details, format_list, with_suggestion
+from .._errors import ApiError, RefusedError, ResponseError
 from .._secret_fields import redact
+from .._text import MASK, format_details, format_list, with_suggestion
 from .compare import Config
 from .ownership import has_owner, owner_params, owner_values, parse_owner, require_names
 from .resource import Resource, normalize

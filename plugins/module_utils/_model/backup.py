@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime
 
-from .._errors import format_list, one_line
+from .._text import format_list, one_line
 from .._times import parse_time
 from .ownership import Owner, has_owner, parse_owner, require_owners
 from .resource import Resource, id_sort_key, normalize

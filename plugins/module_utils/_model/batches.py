@@ -10,7 +10,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import SettingsError, one_line
+from .._errors import SettingsError
+from .._text import one_line
 
 Item = t.TypeVar("Item")
 

@@ -10,8 +10,8 @@ import json
 import re
 import typing as t
 
-from .._errors import one_line
 from .._secret_fields import redact
+from .._text import one_line
 from .resource import Resource
 
 Config = dict[str, t.Any]

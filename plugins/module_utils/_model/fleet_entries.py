@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import MESSAGE_LIMIT, PartialError, find_similar, format_list, one_line
+from .._errors import PartialError
+from .._text import MESSAGE_LIMIT, find_similar, format_list, one_line
 from .instance import NAME_LIMIT, STATES, label
 from .resource import Resource
 

@@ -10,7 +10,8 @@ import enum
 import typing as t
 from dataclasses import dataclass, field
 
-from .._errors import MESSAGE_LIMIT, ApiError, ClawHostersError, RefusedError, SettingsError, one_line
+from .._errors import ApiError, ClawHostersError, RefusedError, SettingsError
+from .._text import MESSAGE_LIMIT, one_line
 from .fleet_entries import Entry, FaultyListError, find_duplicates
 from .instance import NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, predict
 from .instance_index import InstanceIndex

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import format_list
+from .._text import format_list
 from .backup import summarize_backup
 from .fleet_entries import InstanceEntry
 from .instance import label

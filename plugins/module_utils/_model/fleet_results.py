@@ -9,7 +9,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import SettingsError, format_count, format_list, one_line
+from .._errors import SettingsError
+from .._text import format_count, format_list, one_line
 from .fleet_entries import Entry
 from .fleet_plan import Job
 from .instance import NAME_LIMIT, Action, label

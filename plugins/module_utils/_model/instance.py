@@ -11,7 +11,8 @@ import time
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import ClawHostersError, one_line
+from .._errors import ClawHostersError
+from .._text import one_line
 from .resource import Resource, normalize
 
 NAME_LIMIT = 80

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import RefusedError, find_similar, format_list, one_line
+from .._errors import RefusedError
+from .._text import find_similar, format_list, one_line
 from .instance import NAME_LIMIT, STATUSES
 from .ownership import parse_owner, require_names
 from .resource import Resource, normalize

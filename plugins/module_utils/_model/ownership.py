@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import RefusedError, ResponseError, SettingsError, format_list
+from .._errors import RefusedError, ResponseError, SettingsError
+from .._text import format_list
 from .resource import Resource
 
 FIELDS = "instance_id, instance.id, instance_name, instance.name"

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from .._errors import MASK
 from .._secret_fields import PAYMENT_WORD, find_secrets, redact
+from .._text import MASK
 from .results import Options, Redacted
 
 

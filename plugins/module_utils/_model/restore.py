@@ -10,7 +10,8 @@ import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from .._errors import RefusedError, one_line
+from .._errors import RefusedError
+from .._text import one_line
 from .._times import format_duration
 from .backup import format_left_out, is_before, is_usable, newest_first, taken_at
 from .instance import StateReached, get_status, label

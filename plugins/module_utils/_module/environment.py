@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._errors import one_line
+from .._text import one_line
 from .._typos import is_misspelling
 from .arguments import API
 

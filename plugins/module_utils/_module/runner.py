@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from ansible.module_utils.basic import AnsibleModule
 
-from .._errors import MESSAGE_LIMIT, ClawHostersError, PartialError, SettingsError, one_line
+from .._errors import ClawHostersError, PartialError, SettingsError
 from .._http.client import Client
 from .._http.settings import parse_settings
 from .._http.stats import RequestStats
@@ -28,6 +28,7 @@ from .._state.journal import Journal
 from .._state.open_store import open_store
 from .._state.postgres_connection import find_secrets
 from .._state.store import Store
+from .._text import MESSAGE_LIMIT, one_line
 from .._waiter import Waiter
 from .arguments import ArgumentSpec
 from .environment import warn_of_misspelt_variables

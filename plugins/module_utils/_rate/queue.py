@@ -11,7 +11,7 @@ import enum
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import format_count
+from .._text import format_count
 
 
 class Priority(enum.IntEnum):

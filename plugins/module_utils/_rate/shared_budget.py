@@ -23,8 +23,8 @@ import threading
 import typing as t
 from dataclasses import dataclass, field
 
-from .._errors import MESSAGE_LIMIT, one_line
 from .._state.store import Store, StoreError
+from .._text import MESSAGE_LIMIT, one_line
 from .limiter import POLL_INTERVAL, RateLimiter, RequestOutcome
 from .queue import Priority
 

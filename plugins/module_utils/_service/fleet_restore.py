@@ -13,11 +13,11 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from .._errors import format_count, format_list
 from .._model.batches import BatchSize, split_batches
 from .._model.instance import short_name
 from .._model.restore_item import COMPLETED, REFUSED, RestoreItem
 from .._progress import InterruptNote
+from .._text import format_count, format_list
 from .instance_reader import InstanceReader
 from .restore_batch import RestoreBatch, RestoreTimeouts
 from .restore_observer import RestoreObserver, RestoreStep

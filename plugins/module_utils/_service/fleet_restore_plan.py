@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._concurrency import run_parallel
-from .._errors import ClawHostersError, PartialError, RefusedError, one_line
+from .._errors import ClawHostersError, PartialError, RefusedError
 from .._http.client import Client
 from .._model.batches import split_batches
 from .._model.fleet_entries import RestoreEntry, find_duplicates
@@ -27,6 +27,7 @@ from .._model.restore import RestoreQuery, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, RestoreItem
 from .._model.results import Result
 from .._state.journal import OperationState
+from .._text import one_line
 from .backups import find_backup, list_backups
 from .fleet_restore import FleetRestore
 from .instance_reader import InstanceReader

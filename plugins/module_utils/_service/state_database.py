@@ -11,13 +11,14 @@ import contextlib
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import RefusedError, SettingsError, one_line
+from .._errors import RefusedError, SettingsError
 from .._model.results import Result
 from .._state.folder_store import FolderStore
 from .._state.journal import identify, parse_lines
 from .._state.postgres_schema import GRANTS, UPGRADES, VERSION
 from .._state.postgres_session import Session, StatementError
 from .._state.store import StoreError
+from .._text import one_line
 
 SCHEMA_LOCK = 4_812_790_157_293_410
 """The advisory lock of those who change the schema."""

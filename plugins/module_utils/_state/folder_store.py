@@ -24,7 +24,7 @@ import time
 import typing as t
 from dataclasses import asdict, dataclass, replace
 
-from .._errors import MESSAGE_LIMIT, one_line
+from .._text import MESSAGE_LIMIT, one_line
 from .files import LockHeldError, UntrustedError, allow_open_files, lock_file
 from .folder import StateFolder
 from .journal import START, LineParser, add_checksums

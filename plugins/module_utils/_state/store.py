@@ -16,7 +16,8 @@ import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from .._errors import ClawHostersError, one_line
+from .._errors import ClawHostersError
+from .._text import one_line
 from .._times import format_iso, parse_time
 
 

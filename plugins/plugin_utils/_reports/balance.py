@@ -15,10 +15,11 @@ import typing as t
 from collections import Counter
 from dataclasses import dataclass, field
 
-from ...module_utils._errors import RefusedError, format_count, one_line
+from ...module_utils._errors import RefusedError
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_object, as_objects
+from ...module_utils._text import format_count, one_line
 from .._formatting import format_label
 
 Data = dict[str, t.Any]

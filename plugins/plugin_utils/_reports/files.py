@@ -19,8 +19,9 @@ from pathlib import Path
 
 import jinja2
 
-from ...module_utils._errors import ClawHostersError, one_line
+from ...module_utils._errors import ClawHostersError
 from ...module_utils._state.files import ROOT_UID, atomic_replace, lock_file, open_folder, open_owned
+from ...module_utils._text import one_line
 from .._restore.record import build_head, format_record, parse_record, put_run
 
 Data = dict[str, t.Any]

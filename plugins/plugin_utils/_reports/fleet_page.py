@@ -16,7 +16,6 @@ import typing as t
 from collections import Counter
 from datetime import datetime, timedelta
 
-from ...module_utils._errors import MESSAGE_LIMIT, one_line
 from ...module_utils._model.backup import newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
@@ -29,6 +28,7 @@ from ...module_utils._state.journal import (
     parse_entry,
     replay,
 )
+from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import EMPTY, format_clock, format_label, format_value
 from .balance import build_forecast, format_lasting, parse_number

@@ -10,9 +10,10 @@ import re
 import time
 import typing as t
 
-from ...module_utils._errors import ClawHostersError, one_line
+from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.transport import BearerAuth, PlainSession, require_library
 from ...module_utils._http.watchdog import RequestWatchdog, WatchedAdapter
+from ...module_utils._text import one_line
 
 try:
     from requests import RequestException

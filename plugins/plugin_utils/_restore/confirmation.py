@@ -10,8 +10,8 @@ import functools
 import typing as t
 import unicodedata
 
-from ...module_utils._errors import one_line
 from ...module_utils._model.resource import Resource
+from ...module_utils._text import one_line
 from .._formatting import fit
 from .._table import GAP, format_row, measure_columns
 from .model import RestorePlan

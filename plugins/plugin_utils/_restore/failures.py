@@ -11,16 +11,15 @@ import typing as t
 from datetime import UTC, datetime
 
 from ...module_utils._errors import (
-    MESSAGE_LIMIT,
     ClawHostersError,
     ForbiddenError,
     PartialError,
     SettingsError,
     UnauthorizedError,
     UnprocessableError,
-    one_line,
 )
 from ...module_utils._model.results import Result
+from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import format_iso
 from .._formatting import format_value
 from .model import Data, RestorePlan

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-from ...module_utils._errors import RefusedError, one_line
+from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import format_left_out, is_before, select, taken_at
 from ...module_utils._model.instance import get_status, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
@@ -18,6 +18,7 @@ from ...module_utils._model.restore import RESTORABLE
 from ...module_utils._service.restore_history import EarlierRestore, RestoreHistory
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._state.store import Holder
+from ...module_utils._text import one_line
 from ...module_utils._times import format_duration, parse_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
 from .confirmation import build_confirmation

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ...module_utils._errors import format_count
 from ...module_utils._model.resource import as_objects
+from ...module_utils._text import format_count
 from .model import Data
 
 _BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed", "no_terminal", "not_begun")

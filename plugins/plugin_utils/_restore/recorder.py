@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...module_utils._errors import one_line
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.restore_history import RestoreHistory
 from ...module_utils._state.journal import JournalError
 from ...module_utils._state.store import StoreError
+from ...module_utils._text import one_line
 from .._reports.files import ReportError, record_run
 from .model import Data, Run
 from .record import parse_record

@@ -9,11 +9,11 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
-from ...module_utils._errors import format_count, format_list
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore_history import RestoreHistory
 from ...module_utils._state.journal import OperationState
+from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
 from .commands import ADVICE, Advice, build_advice, format_command, select_targets

@@ -9,7 +9,6 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime
 
-from ...module_utils._errors import format_count
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._model.restore_item import COMPLETED, NOT_BEGUN, RestoreItem
 from ...module_utils._module.runner import ModuleContext
@@ -19,6 +18,7 @@ from ...module_utils._service.instances import refetch_instance
 from ...module_utils._service.restore_batch import RestoreTimeouts
 from ...module_utils._service.restore_observer import RestoreObserver, RestoreStep
 from ...module_utils._service.restore_target import RestoreFinder
+from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
 from .commands import format_command, select_targets

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from ...module_utils._errors import ClawHostersError, one_line
+from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.client import Client
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
@@ -20,6 +20,7 @@ from ...module_utils._service.health import measure_health
 from ...module_utils._service.restore_history import find_refused
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import JournalError
+from ...module_utils._text import one_line
 from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
 from .failures import describe_error, explain, is_about_key
 from .model import Data, RestorePlan, Run, Step

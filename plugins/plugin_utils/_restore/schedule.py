@@ -9,9 +9,9 @@ from __future__ import annotations
 import typing as t
 from itertools import groupby
 
-from ...module_utils._errors import format_count
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, Account, Estimate, estimate_restore
+from ...module_utils._text import format_count
 from .._formatting import fit, format_extra_variable, format_value, text_width
 from .model import Data, RestorePlan
 

@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...module_utils._errors import MESSAGE_LIMIT, ClawHostersError, one_line
+from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.settings import Settings
 from ...module_utils._state.files import (
     LockHeldError,
@@ -29,6 +29,7 @@ from ...module_utils._state.files import (
 )
 from ...module_utils._state.postgres_store import PostgresStore
 from ...module_utils._state.store import ConflictError, StoreError
+from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
 
 # The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format: files of earlier versions have

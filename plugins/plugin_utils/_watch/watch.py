@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError, one_line
+from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key_file
 from ...module_utils._http.transport import require_library
@@ -31,6 +31,7 @@ from ...module_utils._module.environment import warn_of_misspelt_variables
 from ...module_utils._progress import Progress
 from ...module_utils._state.open_store import open_store
 from ...module_utils._state.postgres_store import Outage, PostgresStore
+from ...module_utils._text import one_line
 from .state import (
     Cursor,
     DatabaseCursor,

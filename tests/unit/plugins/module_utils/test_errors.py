@@ -17,8 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ApiError,
     NotFoundError,
     UnprocessableError,
-    format_details,
-    one_line,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import (
     build_api_error,
@@ -26,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses 
     parse_json,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import Response
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import format_details, one_line
 
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import MASK
 from ansible_collections.clawhosters.cloud.plugins.module_utils._redaction import Redactor, redact_links, redact_text
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 
 KEY = "oc_live_very+secret/0123456789"
 

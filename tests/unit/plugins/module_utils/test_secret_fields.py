@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import MASK
 from ansible_collections.clawhosters.cloud.plugins.module_utils._secret_fields import find_secrets, redact
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import MASK
 
 SECRET = "sk-12345"
 

@@ -1,0 +1,77 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes texts short, plain and readable for messages. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import typing as t
+
+MASK = "********"
+"""Replaces a secret."""
+
+SERVICE_TEXT_LIMIT = 200
+"""Characters of a text of the service in a message (contract U11)."""
+
+MESSAGE_LIMIT = 4000
+"""Characters of a whole message."""
+
+_SIMILAR_NAME = 0.8
+"""Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
+
+_SIMILAR_FIELD = 0.6
+"""The same for fields and options, which are few and chosen to differ."""
+
+
+def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
+    """Returns ``text`` on one line, without control characters, truncated to ``limit`` characters."""
+    printable = "".join(character if character.isprintable() else " " for character in str(text)[: limit * 4])
+    flat = " ".join(printable.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def format_details(details: object) -> str:
+    """Returns the ``details`` of a validation error, of any shape, on one line (contract U12)."""
+    if isinstance(details, dict):
+        parts = [f"{field}: {format_details(reason)}" for field, reason in details.items()]
+        return one_line("; ".join(parts))
+    if isinstance(details, (list, tuple)):
+        return one_line(", ".join(format_details(item) for item in details))
+    if details is None or details == "":
+        return ""
+    return one_line(details if isinstance(details, str) else json.dumps(details))
+
+
+def format_list(texts: t.Iterable[str], limit: int) -> str:
+    """Returns the first texts and the number of the others: ``a, b and 3 more``."""
+    every = list(texts)
+    more = f" and {len(every) - limit} more" if len(every) > limit else ""
+    return ", ".join(every[:limit]) + more
+
+
+def format_count(number: int, noun: str) -> str:
+    """Returns ``1 instance`` or ``3 instances``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def with_suggestion(field: str, known: t.Iterable[str]) -> str:
+    """Returns ``field``, with a similar one of the ``known`` fields if there is one: ``tire (did you mean tier?)``."""
+    similar = find_similar(field, known, _SIMILAR_FIELD)
+    return f"{field} (did you mean {similar}?)" if similar else field
+
+
+def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAME) -> str | None:
+    """Returns the name in ``known`` that ``name`` is probably a misspelling of; None if there is none.
+
+    Names with other digits are other names: ``worker-2`` is no misspelling of ``worker-1``.
+    """
+    by_folded = {one.casefold(): one for one in known if _digits(one) == _digits(name)}
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
+    return by_folded[near[0]] if near else None
+
+
+def _digits(name: str) -> str:
+    return "".join(character for character in name if character.isdigit())
