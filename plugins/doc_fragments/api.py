@@ -113,4 +113,8 @@ requirements:
   - psycopg >= 3.1, on the controller, if O(state_database) is used
 """
 
-    PLUGIN = _build_plugin_options(DOCUMENTATION)
+    PLUGIN: str
+
+
+# Outside of the class, where ansible-test expects literal text only.
+ModuleDocFragment.PLUGIN = _build_plugin_options(ModuleDocFragment.DOCUMENTATION)

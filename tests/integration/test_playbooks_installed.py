@@ -69,7 +69,8 @@ def test_all_run_by_name(simulator: Simulator, installed: Path, tmp_path: Path) 
 def test_the_readme_leads_from_the_archive_to_a_first_inventory(installed: Path, tmp_path: Path) -> None:
     """Its commands as they stand there, against the simulator that is in the archive."""
     shell = guides.blocks(REPOSITORY / "README.md", "shell")
-    (start,) = [line for block in shell for line in block.splitlines() if "-m simulator" in line]
+    lines = [line for block in shell for line in block.replace("\\\n", "").splitlines()]
+    (start,) = [line for line in lines if "-m simulator" in line]
     (inventory,) = [block for block in shell if "claw_account_info" in block]
     home = tmp_path / "home"
     (home / ".ansible").mkdir(parents=True)

@@ -107,6 +107,9 @@ def run(
     result = worker.run(module, check=True, **options)
     api = result.pop("api")
     assert (api["requests"], api["retries"]) == (len(simulator.calls()), 0)
+    if "error" in result:
+        # Each response has an id of its own.
+        result["error"].pop("request_id")
     return {**result, "warnings": worker.warnings}, simulator.calls()
 
 

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 DIFFERING = re.compile(
     r"\d+\.\d+(e-\d+)?|\d\d:\d\d(:\d\d)?( UTC)?|2\d{3}-\d\d-\d\d\S*|0x[0-9a-f]+|'date': .*"
-    r"|\"(latency|date|remaining)\": [^,]*"
+    r"|\"(latency|date|remaining|request_id)\": [^,]*|'request_id': [^,]*"
 )
 """Times and other words that differ from run to run."""
 
