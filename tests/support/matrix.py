@@ -149,7 +149,7 @@ FAULTS = [
     Fault(
         "vanishes",
         "vanish_between_pages",
-        ("not be read completely", "There is no", "exist", "404", "no usable", "deleted during"),
+        ("not be read completely", "There is no", "exist", "404", "no usable", "deleted during", "no such instance"),
         is_gone=True,
     ),
     Fault("comes", "insert_between_pages", ("not be read completely",)),

@@ -136,17 +136,17 @@ class PostgresStore:
             try:
                 limit = f"{within * 1000:.0f}ms"
                 ((content, now),) = self._execute(LOCK_DOCUMENT, {"name": name, "within": limit})
+                document = RowDocument(content, now - time.time())
+                try:
+                    yield document
+                finally:
+                    if document.new_content is None:
+                        self._session.execute("ROLLBACK")
+                    else:
+                        self._session.execute(WRITE_DOCUMENT, {"name": name, "content": document.new_content})
             except UnreachableError:
                 self._outage.record()
                 raise
-            document = RowDocument(content, now - time.time())
-            try:
-                yield document
-            finally:
-                if document.new_content is None:
-                    self._session.execute("ROLLBACK")
-                else:
-                    self._session.execute(WRITE_DOCUMENT, {"name": name, "content": document.new_content})
 
     def lines(self) -> list[StoredLine]:
         """Returns all rows of the journal, oldest first."""

@@ -418,6 +418,24 @@ def test_an_answer_that_does_not_come_is_given_up(
     assert outage.is_known()
 
 
+def test_an_outage_that_begins_while_a_document_is_locked_is_known(
+    postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_session, "TIMEOUT", 0.5)
+    proxy = TcpProxy(postgres.port)
+    outage = Outage()
+    store = PostgresStore(postgres.url(port=proxy.port), outage)
+
+    def write() -> None:
+        with store.locked_document("budget", within=1) as document:
+            document.write("{}")
+            proxy.hold()
+
+    with pytest.raises(StoreError, match="no answer within"):
+        write()
+    assert outage.is_known()
+
+
 @pytest.fixture
 def absent_standby(place: StorePlace, postgres: Postgres) -> t.Iterator[None]:
     """The server waits for a synchronous standby that is not there."""
