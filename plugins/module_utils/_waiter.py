@@ -31,6 +31,8 @@ LOW_REMAINING = 10
 
 SECONDS_PER_REQUEST = 0.6
 """100 requests a minute (contract 1)."""
+QUICK_SHARE = 0.3
+"""The part of the rate limit that frequent polls after a change may use."""
 
 REMAINING_NAMED = 3
 """Resources that a progress line names."""
@@ -69,6 +71,11 @@ def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, 
     return f"{len(texts)} to go", format_list(texts, REMAINING_NAMED)
 
 
+def quick_interval(requests_per_poll: int) -> float:
+    """Returns the seconds until the next poll after one that showed a change."""
+    return min(max(INITIAL_INTERVAL, requests_per_poll * SECONDS_PER_REQUEST / QUICK_SHARE), MAX_INTERVAL)
+
+
 class Waiter:
     """Polls until a predicate is true or the timeout is over. All waits of one task share its deadline."""
 
@@ -101,6 +108,7 @@ class Waiter:
     ) -> State:
         """Calls ``fetch`` at growing intervals until ``is_done`` is true for its result, and returns that.
 
+        After a change they grow anew: a resource that moves is likely to arrive soon.
         ``last`` is the state known so far. ``fetch`` gets the seconds left. ``is_done`` may raise to give up early.
         ``describe`` returns name and condition. Temporary errors of the service do not end the wait: progress lines
         then say since when there is no answer, and why. Raises WaitTimeoutError on timeout. Every error has the last
@@ -120,7 +128,10 @@ class Waiter:
                     if is_done(state):
                         return state
                     # `is_done` may have changed what is waited for.
-                    poll = _Poll(*describe(state), self._progress.clock())
+                    name, condition = describe(state)
+                    if (name, condition) != (poll.name, poll.condition):
+                        interval = min(interval, quick_interval(self.requests_per_poll))
+                    poll = _Poll(name, condition, self._progress.clock())
                 if self.seconds_left <= 0:
                     at = f" at {format_time_of_day(last_seen.at)}" if poll.error else ""
                     raise WaitTimeoutError(

@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, replace
 
 from .._concurrency import MAX_WORKERS
-from .._waiter import INITIAL_INTERVAL, INTERVAL_MULTIPLIER, MAX_INTERVAL
+from .._waiter import INITIAL_INTERVAL, INTERVAL_MULTIPLIER, MAX_INTERVAL, quick_interval
 from .restore import RESTORE_POLL_SHARE
 
 CHANGE_SECONDS = 10.0
@@ -205,8 +205,10 @@ class _Clock:
         polls = math.log(interval / INITIAL_INTERVAL, INTERVAL_MULTIPLIER) + duration / interval
         rate = share * self._service.rate_limit / self._service.window
         requests = requests_per_poll * (1 + confirmations) + min(polls * requests_per_poll, rate * duration)
-        # The change ends between two polls.
-        seconds = duration + max(interval, requests_per_poll / rate) * (0.5 + confirmations)
+        # The change ends between two polls, and those that confirm it follow soon.
+        affordable = requests_per_poll / rate
+        confirming = max(quick_interval(requests_per_poll), affordable)
+        seconds = duration + 0.5 * max(interval, affordable) + confirmations * confirming
         self._requests += requests
         self._used += requests
         self._advance(seconds, Bound.DURATION)

@@ -183,3 +183,22 @@ def test_polls_use_no_more_than_their_share_of_the_rate_limit(share: float, requ
         )
     assert times[1] - times[0] == pytest.approx(seconds)
     assert all(after - before >= seconds - 1e-6 for before, after in pairwise(times[:-1]))
+
+
+@pytest.mark.parametrize(("requests", "seconds"), [(1, 2), (4, 8), (40, 24)])
+def test_after_a_change_polls_are_frequent_again_within_their_share(requests: int, seconds: float) -> None:
+    clock = Clock()
+    waiter = Waiter(300, clock.progress)
+    waiter.requests_per_poll = requests
+    times = []
+
+    def fetch(_left: float) -> str:
+        times.append(clock.now - 1000)
+        return "starting" if times[-1] > 100 else "deploying"
+
+    with pytest.raises(WaitTimeoutError):
+        waiter.until("deploying", fetch, lambda _state: False, lambda state: ("web-bot", state), "running")
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    last_before = next(index for index, time in enumerate(times) if time > 100) - 1
+    assert gaps[last_before] == pytest.approx(max(15, seconds))
+    assert gaps[last_before + 1] == pytest.approx(seconds)
