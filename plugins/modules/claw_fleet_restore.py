@@ -236,7 +236,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore import FleetRestore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore_plan import restore_entries
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_batch import RestoreTimeouts
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_member import RestoreTimeouts
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
 

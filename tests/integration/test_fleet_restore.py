@@ -22,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore_i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore import FleetRestore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_batch import RestoreTimeouts
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_member import RestoreTimeouts
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_observer import (
     RestoreObserver,
     RestoreStep,

@@ -35,7 +35,7 @@ SCOPES = {
         "_service/restore.py _service/restore_job.py _service/purchase.py _service/at_most_once.py _state/journal.py "
         "_state/folder_store.py _state/postgres_store.py "
         "_service/change_requests.py _service/fleet.py _service/fleet_changes.py _service/restore_batch.py "
-        "_service/instance_state.py"
+        "_service/restore_member.py _service/instance_state.py"
     ),
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:_append "

@@ -19,7 +19,8 @@ from .._model.restore_item import COMPLETED, REFUSED, RestoreItem
 from .._progress import InterruptNote
 from .._text import format_count, format_list
 from .instance_reader import InstanceReader
-from .restore_batch import RestoreBatch, RestoreTimeouts
+from .restore_batch import RestoreBatch
+from .restore_member import RestoreTimeouts
 from .restore_observer import RestoreObserver, RestoreStep
 from .restore_target import RestoreFinder
 

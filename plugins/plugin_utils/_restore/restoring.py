@@ -15,7 +15,7 @@ from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.fleet_restore import FleetRestore
 from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instances import refetch_instance
-from ...module_utils._service.restore_batch import RestoreTimeouts
+from ...module_utils._service.restore_member import RestoreTimeouts
 from ...module_utils._service.restore_observer import RestoreObserver, RestoreStep
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._text import format_count
