@@ -499,12 +499,12 @@ def test_a_pooler_is_refused_before_any_lock(
 
 
 def test_a_task_leaves_no_session(place: StorePlace, postgres: Postgres) -> None:
-    with open_store(place.options) as store:
+    sessions = "SELECT pid FROM pg_stat_activity WHERE application_name = 'one task'"
+    with open_store({"state_database": f"{place.options['state_database']}?application_name=one%20task"}) as store:
         with store.locked_document("budget", within=1) as document:
             document.write("text")
-        newest = "SELECT pid FROM pg_stat_activity WHERE usename = %s ORDER BY backend_start DESC LIMIT 1"
-        ((backend,),) = postgres.query(newest, [JOB])
-    deadline = time.monotonic() + 20
-    while postgres.query("SELECT 1 FROM pg_stat_activity WHERE pid = %s", [backend]):
+        assert len(postgres.query(sessions)) == 1
+    deadline = time.monotonic() + 60
+    while postgres.query(sessions):
         assert time.monotonic() < deadline
         time.sleep(0.02)
