@@ -190,8 +190,10 @@ class PostgresStore:
             yield None
         finally:
             if self._still_holds(operation):
-                with contextlib.suppress(StoreError):
+                try:
                     self._session.execute(RELEASE, {"operation": operation, "key": key})
+                except StoreError:
+                    self._session.close()  # and with it the lock
             del self._holds[operation]
 
     def holders(self, operation: str | None = None) -> dict[str, Holder]:
@@ -229,6 +231,11 @@ class PostgresStore:
     def has_ended(self, process_id: str) -> bool:
         """Returns False: a process of another machine can't be seen."""
         return False
+
+    @property
+    def is_reusable(self) -> bool:
+        """Returns True if its session is open and can serve another task."""
+        return self._session.is_reusable
 
     def close(self) -> None:
         """Ends the session."""
