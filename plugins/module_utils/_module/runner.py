@@ -103,7 +103,7 @@ class ModuleRunner:
                 self.params,
                 may_create=not self.check_mode,
                 outage_path=self.outage_path,
-                is_kept=self.keeps_session,
+                keeps_session=self.keeps_session,
             ) as store:
                 client = Client(
                     settings,

@@ -21,25 +21,31 @@ _kept: dict[object, PostgresStore] = {}
 
 @contextlib.contextmanager
 def open_store(
-    params: t.Mapping[str, t.Any], *, may_create: bool = True, outage_path: str | None = None, is_kept: bool = False
+    params: t.Mapping[str, t.Any],
+    *,
+    may_create: bool = True,
+    outage_path: str | None = None,
+    keeps_session: bool = False,
 ) -> t.Iterator[Store]:
     """Yields the store of the options ``state_database`` or else ``state_dir``, and closes it.
 
     Nothing is connected or created before its first use. Without ``may_create``, a missing folder is not created.
-    ``outage_path`` is where the processes of a play remember that the database can't be reached. With ``is_kept`` the
-    session stays open until this process ends, for the next block: to open one costs many times what its use does.
+    ``outage_path`` is where the processes of a play remember that the database can't be reached.
+    With ``keeps_session`` a session stays open for the next block of this process: to open one costs nine times what
+    its use does.
 
     Raises SettingsError for a connection string that can't be used, and ClawHostersError without psycopg.
     """
-    store: Store
-    if not (database := str(params.get("state_database") or "").strip()):
-        store = FolderStore(str(params.get("state_dir") or ""), may_create=may_create)
-    elif is_kept:
-        with _kept_store(database, outage_path) as store:
-            yield store
+    database = str(params.get("state_database") or "").strip()
+    if database and keeps_session:
+        with _kept_store(database, outage_path) as kept_store:
+            yield kept_store
         return
-    else:
+    store: Store
+    if database:
         store = PostgresStore(database, Outage(outage_path))
+    else:
+        store = FolderStore(str(params.get("state_dir") or ""), may_create=may_create)
     try:
         yield store
     finally:
