@@ -87,6 +87,7 @@ class ControllerAction(ActionBase):
                 needs_key=spec.needs_key,
                 secrets=secrets,
                 outage_path=OUTAGE_PATH,
+                keeps_session=bool(self._task.loop),
             )
             with interrupt_notes_shown(progress):
                 # The runner adds the key to the secrets.

@@ -59,6 +59,7 @@ def measure(workplace: Workplace, runs: int, before: str = "") -> Section:
     }
     times, peers = Times(), {}
     with services(running=ACCOUNT) as account, Postgres() as server:
+        account.simulated.configure()  # without a limit, which the playbooks would share and wait for
         stores: dict[str, Mapping[str, str]] = {FOLDER: {}, DATABASE: {"CLAWHOSTERS_STATE_DATABASE": server.url()}}
         if before:
             stores[BEFORE] = {"ANSIBLE_COLLECTIONS_PATH": str(_extract(before, workplace.folder / BEFORE))}

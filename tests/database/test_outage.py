@@ -80,16 +80,19 @@ def test_a_slow_link_changes_nothing_but_the_time(simulator: Simulator, postgres
 # Gone
 
 
+@pytest.mark.parametrize("is_loop", [False, True], ids=["tasks", "a loop"])
 def test_a_play_pays_once_for_an_outage_that_begins_in_it(
-    controller: Controller, simulator: Simulator, postgres: Postgres
+    controller: Controller, simulator: Simulator, postgres: Postgres, is_loop: bool
 ) -> None:
     prepare(postgres)
     proxy = TcpProxy(postgres.port)
     controller.environment["CLAWHOSTERS_STATE_DATABASE"] = postgres.url(port=proxy.port)
+    numbers: list[t.Any] = ["{{ item }}"] if is_loop else list(range(1, 9))
     tasks: list[dict[str, t.Any]] = [
-        {"clawhosters.cloud.claw_instance": {"id": number, "state": "restarted", "wait": False}}
-        for number in range(1, 9)
+        {"clawhosters.cloud.claw_instance": {"id": number, "state": "restarted", "wait": False}} for number in numbers
     ]
+    if is_loop:
+        tasks[0]["loop"] = list(range(1, 9))
 
     def hold() -> None:
         while not simulator.calls():

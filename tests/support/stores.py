@@ -55,10 +55,11 @@ def folder_place(path: Path) -> StorePlace:
 
 
 def prepare(server: Postgres) -> None:
-    """Makes the schema, and empties its tables."""
+    """Makes the schema, and empties its tables. Ends sessions of earlier tests: one may still lock a row."""
     session = Session(server.url(ADMIN))
     StateDatabase(session, check_mode=False).ensure(JOB, None)
     session.close()
+    server.end_sessions()
     for table in ("journal", "budgets", "holders", "cursors", "runs"):
         server.query(f"DELETE FROM clawhosters.{table}")
 

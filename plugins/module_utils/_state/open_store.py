@@ -8,26 +8,41 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import typing as t
 
 from .folder_store import FolderStore
 from .postgres_store import Outage, PostgresStore
 from .store import Store
 
+_kept: dict[object, PostgresStore] = {}
+"""The store that an item of a loop has left open for the next one, by what must not have changed since."""
+
 
 @contextlib.contextmanager
 def open_store(
-    params: t.Mapping[str, t.Any], *, may_create: bool = True, outage_path: str | None = None
+    params: t.Mapping[str, t.Any],
+    *,
+    may_create: bool = True,
+    outage_path: str | None = None,
+    keeps_session: bool = False,
 ) -> t.Iterator[Store]:
     """Yields the store of the options ``state_database`` or else ``state_dir``, and closes it.
 
     Nothing is connected or created before its first use. Without ``may_create``, a missing folder is not created.
     ``outage_path`` is where the processes of a play remember that the database can't be reached.
+    With ``keeps_session`` a session stays open for the next block of this process: to open one costs nine times what
+    its use does.
 
     Raises SettingsError for a connection string that can't be used, and ClawHostersError without psycopg.
     """
+    database = str(params.get("state_database") or "").strip()
+    if database and keeps_session:
+        with _kept_store(database, outage_path) as kept_store:
+            yield kept_store
+        return
     store: Store
-    if database := str(params.get("state_database") or "").strip():
+    if database:
         store = PostgresStore(database, Outage(outage_path))
     else:
         store = FolderStore(str(params.get("state_dir") or ""), may_create=may_create)
@@ -35,3 +50,21 @@ def open_store(
         yield store
     finally:
         store.close()
+
+
+@contextlib.contextmanager
+def _kept_store(database: str, outage_path: str | None) -> t.Iterator[PostgresStore]:
+    """Yields the store that was kept, if it can be used again, or else a new one. Keeps it unless the block fails."""
+    # libpq takes from the environment what the string leaves out.
+    key = (os.getpid(), database, outage_path, frozenset(os.environ.items()))
+    kept_key, store = _kept.popitem() if _kept else (None, None)
+    if store and (kept_key != key or not store.is_reusable):
+        store.close()
+        store = None
+    store = store or PostgresStore(database, Outage(outage_path))
+    try:
+        yield store
+    except BaseException:
+        store.close()
+        raise
+    _kept[key] = store

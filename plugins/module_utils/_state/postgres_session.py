@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import threading
+import time
 import typing as t
 
 from .postgres_connection import HOLDER_TIMEOUT, TIMEOUT, load_psycopg, parse_connection
@@ -22,15 +24,22 @@ from .store import StoreError
 UNREACHABLE_ADVICE = "Check state_database and the server"
 SCHEMA_ADVICE = "An administrator must run clawhosters.cloud.claw_state_database"
 
-_SETTINGS = f"""
-SET synchronous_commit = on;
-SET statement_timeout = '{TIMEOUT}s';
-SET idle_in_transaction_session_timeout = '{TIMEOUT}s';
-SET tcp_keepalives_idle = 10;
-SET tcp_keepalives_interval = 5;
-SET tcp_keepalives_count = 3;
-SET tcp_user_timeout = {HOLDER_TIMEOUT * 1000};
+MAX_IDLE = 10.0
+"""Seconds after which a session is not used again: something on the way may have dropped it silently."""
+
+_CONFIGURE = f"""
+SELECT set_config(name, value, false) FROM (VALUES
+    ('synchronous_commit', 'on'),
+    ('statement_timeout', '{TIMEOUT}s'),
+    ('idle_in_transaction_session_timeout', '{TIMEOUT}s'),
+    ('tcp_keepalives_idle', '10'),
+    ('tcp_keepalives_interval', '5'),
+    ('tcp_keepalives_count', '3'),
+    ('tcp_user_timeout', '{HOLDER_TIMEOUT * 1000}')
+) AS settings (name, value) WHERE pg_backend_pid() = %(backend)s
 """
+"""A pooler may give each transaction another session, which strands locks and settings. It shows a number of its own
+for the server's process; then nothing is set, and no row comes back."""
 _REFUSALS = {
     "root certificate file": "no sslrootcert is set, so the server's certificate can't be verified",
     "certificate": "the server's certificate is not trusted, or is for another name",
@@ -78,12 +87,22 @@ class Session:
         self._psycopg = load_psycopg()
         self._connection: t.Any = None
         self._process = 0
+        self._used_at = 0.0
         self._notices: list[str] = []
         self.lock = threading.RLock()
 
     @property
     def is_open(self) -> bool:
         return self._connection is not None and self._process == os.getpid()
+
+    @property
+    def is_reusable(self) -> bool:
+        """Returns True if it is open, was in use lately, and the server has not ended it."""
+        if not self.is_open or time.monotonic() - self._used_at > MAX_IDLE:
+            return False
+        poll = select.poll()
+        poll.register(self._connection.fileno(), select.POLLIN)
+        return not poll.poll(0)
 
     @property
     def backend(self) -> int:
@@ -139,19 +158,17 @@ class Session:
         self._connection, self._process = connection, os.getpid()
         connection.add_notice_handler(lambda notice: self._notices.append(notice.sqlstate or ""))
         try:
-            # A pooler may give each transaction another session, which strands locks and settings: ask before any.
-            if self._run("SELECT pg_backend_pid()", None) != [(connection.info.backend_pid,)]:
+            if not self._run(_CONFIGURE, {"backend": self.backend}):
                 raise StoreError(
                     "state_database goes through a connection pooler, which does not keep locks",
                     "Name the server itself",
                 )
-            self._run(_SETTINGS, None)
         except StoreError:
             self.close()
             raise
 
     def _run(self, statements: str, params: t.Mapping[str, object] | None) -> Rows:
-        connection = self._connection
+        connection, self._used_at = self._connection, time.monotonic()
         try:
             return _call_in_time(lambda: _fetch(connection, statements, params))
         except _NoAnswerError:

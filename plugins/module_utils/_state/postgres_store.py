@@ -123,6 +123,8 @@ class PostgresStore:
         self._token = secrets.token_hex(4)
         self._holds: dict[str, int] = {}
         """The operations that are held, and the server's process that holds each."""
+        self._has_stray_lock = False
+        """True if a lock could not be released: it ends with the session."""
         self._failure: tuple[float, StoreError] | None = None
         self._clock_offset = 0.0
         """Seconds by which the database's clock is ahead of this machine's."""
@@ -190,8 +192,10 @@ class PostgresStore:
             yield None
         finally:
             if self._still_holds(operation):
-                with contextlib.suppress(StoreError):
+                try:
                     self._session.execute(RELEASE, {"operation": operation, "key": key})
+                except StoreError:
+                    self._has_stray_lock = True
             del self._holds[operation]
 
     def holders(self, operation: str | None = None) -> dict[str, Holder]:
@@ -229,6 +233,11 @@ class PostgresStore:
     def has_ended(self, process_id: str) -> bool:
         """Returns False: a process of another machine can't be seen."""
         return False
+
+    @property
+    def is_reusable(self) -> bool:
+        """Returns True if its session is open and can serve another task."""
+        return self._session.is_reusable and not self._has_stray_lock
 
     def close(self) -> None:
         """Ends the session."""

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -51,6 +52,7 @@ from support.stores import StorePlace, database_place
 
 OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
 OTHER = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-2", "7")
+NEWEST_SESSION = "SELECT pid FROM pg_stat_activity WHERE usename = %s ORDER BY backend_start DESC LIMIT 1"
 
 
 @pytest.fixture
@@ -506,5 +508,80 @@ def test_a_task_leaves_no_session(place: StorePlace, postgres: Postgres) -> None
         assert len(postgres.query(sessions)) == 1
     deadline = time.monotonic() + 60
     while postgres.query(sessions):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def use_kept_store(place: StorePlace, postgres: Postgres) -> t.Iterator[t.Callable[[], int]]:
+    """Returns a function that uses the store as an item of a loop does, and returns the server's process."""
+
+    def use() -> int:
+        with open_store(place.options, keeps_session=True) as store:
+            with store.locked_document("budget", within=1) as document:
+                document.write("text")
+            ((backend,),) = postgres.query(NEWEST_SESSION, [JOB])
+        return int(backend)
+
+    yield use
+    with contextlib.suppress(ZeroDivisionError), open_store(place.options, keeps_session=True):
+        raise ZeroDivisionError  # which ends the session
+
+
+def test_items_of_a_loop_share_a_session(use_kept_store: t.Callable[[], int]) -> None:
+    assert use_kept_store() == use_kept_store()
+
+
+def test_a_kept_session_that_the_server_has_ended_is_opened_again(
+    use_kept_store: t.Callable[[], int], postgres: Postgres
+) -> None:
+    first = use_kept_store()
+    postgres.end_sessions()
+    assert use_kept_store() != first
+
+
+def test_a_kept_session_that_was_idle_for_long_is_opened_again(
+    use_kept_store: t.Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = use_kept_store()
+    monkeypatch.setattr(postgres_session, "MAX_IDLE", 0.0)
+    assert use_kept_store() != first
+
+
+def test_a_kept_session_is_not_used_with_other_settings_of_libpq(
+    use_kept_store: t.Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = use_kept_store()
+    monkeypatch.setenv("PGOPTIONS", "-c geqo=off")
+    assert use_kept_store() != first
+
+
+def test_after_a_failure_no_session_is_kept(place: StorePlace, use_kept_store: t.Callable[[], int]) -> None:
+    first = use_kept_store()
+    with pytest.raises(ZeroDivisionError), open_store(place.options, keeps_session=True):
+        raise ZeroDivisionError
+    assert use_kept_store() != first
+
+
+def test_a_fork_does_not_use_the_kept_session_of_its_parent(use_kept_store: t.Callable[[], int]) -> None:
+    first = use_kept_store()
+    if child := os.fork():
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    else:
+        os._exit(0 if use_kept_store() != first else 1)
+    assert use_kept_store() == first
+
+
+def test_a_lock_that_could_not_be_released_ends_with_the_item(
+    place: StorePlace, postgres: Postgres, use_kept_store: t.Callable[[], int]
+) -> None:
+    try:
+        with open_store(place.options, keeps_session=True) as store, store.hold(OPERATION.digest):
+            postgres.query(f"REVOKE DELETE ON clawhosters.holders FROM {JOB}")
+    finally:
+        postgres.query(f"GRANT DELETE ON clawhosters.holders TO {JOB}")
+    use_kept_store()
+    deadline = time.monotonic() + 20
+    while place.open().holders():
         assert time.monotonic() < deadline
         time.sleep(0.02)
