@@ -233,7 +233,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import
     find_address,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import OUTAGE_PATH
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value, trust_template
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import (
+    protect_name,
+    protect_value,
+    trust_template,
+)
 
 SETTINGS = tuple(API.options)
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
@@ -469,7 +473,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _add_host(self, name: str, group: str, candidate: Candidate) -> tuple[Host, dict[str, t.Any]]:
         """Adds a host, or adds to one that exists. Returns it, and the variables that it got."""
         variables = candidate.variables
-        name = self.inventory.add_host(protect_value(name), group=group)
+        name = self.inventory.add_host(protect_name(name), group=group)
         host = self.inventory.get_host(name)
         declared = find_declared(host)
         are_new = self._set_variables(host, variables)

@@ -28,8 +28,10 @@ _SIMILAR_FIELD = 0.6
 
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
     """Returns ``text`` on one line, without control characters, truncated to ``limit`` characters."""
-    printable = "".join(character if character.isprintable() else " " for character in str(text)[: limit * 4])
-    flat = " ".join(printable.split())
+    start = str(text)[: limit * 4]
+    if not start.isprintable():
+        start = "".join(character if character.isprintable() else " " for character in start)
+    flat = " ".join(start.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import typing as t
-from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from ansible.inventory.group import Group
@@ -23,15 +22,14 @@ from ._hostnames import Claim
 Variables = dict[str, t.Any]
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(t.NamedTuple):
     """The instance that a host was made of, and the variables that the host got from it."""
 
     api_url: str
     instance_id: str
     wanted: str
     source: str
-    variables: Variables = field(default_factory=dict)
+    variables: Variables
 
 
 _origins: WeakKeyDictionary[Host, Origin] = WeakKeyDictionary()
@@ -48,7 +46,8 @@ def find_claims(hosts: t.Mapping[str, Host], api_url: str) -> dict[str, Claim]:
 
 def find_declared(host: Host) -> Variables:
     """Returns the variables of a host that do not come from this plugin, but from a static inventory."""
-    own = _origins[host].variables if host in _origins else {}
+    origin = _origins.get(host)
+    own = origin.variables if origin else {}
     return {name: value for name, value in host.vars.items() if name not in own or own[name] is not value}
 
 

@@ -30,6 +30,11 @@ def trust_template(text: str) -> str:
     return _trust(text) if _trust else text
 
 
+def protect_name(name: str) -> str:
+    """Returns the name of a host so that it is not evaluated. From ansible-core 2.19 on, names never are."""
+    return name if _trust else _mark_text(name)
+
+
 def mark_result_unsafe(value: t.Any) -> t.Any:
     """Returns the result of a task so that none of its text is evaluated. For action plugins.
 

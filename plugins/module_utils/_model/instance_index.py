@@ -78,9 +78,10 @@ class InstanceIndex:
 
 def matches_filter(instance: Resource, wanted: FieldFilter) -> bool:
     """Returns True if each field of ``wanted`` has one of its values."""
-    return all(
-        values is None or normalize(instance.get(field)) in map(normalize, values) for field, values in wanted.items()
-    )
+    for field, values in wanted.items():
+        if values is not None and normalize(instance.get(field)) not in map(normalize, values):
+            return False
+    return True
 
 
 def collect_values(instances: list[Resource], fields: t.Iterable[str]) -> dict[str, list[str]]:

@@ -70,6 +70,8 @@ class SharedRateBudget:
         self._warn = warn
         self._is_shared = True
         self._update_lock = threading.Lock()
+        self._written: tuple[str, RateLimiter] | None = None
+        """The document as this process has written it last, and the state in it."""
 
     @contextlib.contextmanager
     def slot(self, timeout: float, max_wait: float, sleep: Sleep, max_total: float = math.inf) -> t.Iterator[Slot]:
@@ -131,10 +133,12 @@ class SharedRateBudget:
                 return None
             try:
                 with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
-                    limiter = _parse_limiter(document.read())
+                    limiter = self._take_state(document.read())
                     self._drop_dead_processes(limiter)
                     result = change(limiter, self._clock() + document.clock_offset)
-                    document.write(json.dumps(limiter.as_dict()))
+                    text = json.dumps(limiter.as_dict())
+                    document.write(text)
+                    self._written = text, limiter
                     return result
             except StoreError as error:
                 self._is_shared = False
@@ -142,6 +146,11 @@ class SharedRateBudget:
                     reason = one_line(error, MESSAGE_LIMIT)
                     self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
                 return None
+
+    def _take_state(self, text: str) -> RateLimiter:
+        """Returns the state in the document, to be changed. It is parsed only if another process has changed it."""
+        written, self._written = self._written, None
+        return written[1] if written and written[0] == text else _parse_limiter(text)
 
     def _drop_dead_processes(self, limiter: RateLimiter) -> None:
         """Removes the requests and runs of processes that have ended."""

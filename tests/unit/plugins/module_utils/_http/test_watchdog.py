@@ -1,0 +1,111 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The end of requests that take too long, while others go on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http import watchdog
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.watchdog import RequestWatchdog
+
+THREAD = "clawhosters-watchdog"
+PATIENCE = 5.0
+"""Seconds after which something that should happen has not."""
+
+
+@contextmanager
+def request(seconds: float, report=lambda _seconds: None) -> Iterator[tuple[RequestWatchdog, socket.socket]]:
+    """A request of this thread that waits for a response which never comes."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(PATIENCE)
+    guard = RequestWatchdog(seconds, report)
+    with ours, theirs, guard:
+        guard.watch(ours)
+        yield guard, ours
+
+
+def threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == THREAD]
+
+
+def test_only_the_request_that_takes_too_long_is_ended():
+    with request(30) as (patient, _long), request(0.05) as (hasty, connection):
+        assert connection.recv(1) == b""
+        assert hasty.has_timed_out
+        assert not patient.has_timed_out
+
+
+def test_requests_under_way_share_a_thread_that_ends_with_them():
+    with request(30):
+        shared = threads()
+        assert len(shared) == 1
+        with request(30), request(0.01) as (_hasty, connection):
+            connection.recv(1)
+            assert threads() == shared
+        assert threads() == shared
+    shared[0].join(PATIENCE)
+    assert not threads()
+
+
+def test_the_next_request_is_watched_too():
+    for _request in range(50):
+        with request(0.002) as (guard, connection):
+            assert connection.recv(1) == b""
+            assert guard.has_timed_out
+
+
+def test_a_slow_progress_callback_delays_no_timeout(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watchdog, "PROGRESS_INTERVAL", 0.02)
+    finished = threading.Event()
+    try:
+        with request(0.1, lambda _seconds: finished.wait(PATIENCE)) as (guard, connection):
+            assert connection.recv(1) == b""
+            assert guard.has_timed_out
+    finally:
+        finished.set()
+
+
+def test_progress_is_reported_at_each_interval_before_the_timeout(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watchdog, "PROGRESS_INTERVAL", 0.1)
+    reported: list[float] = []
+    with request(0.35, reported.append) as (_guard, connection):
+        connection.recv(1)
+    assert reported == pytest.approx([0.1, 0.2, 0.3])
+
+
+def test_a_request_that_has_no_connection_yet_is_ended_once_it_has_one():
+    guard = RequestWatchdog(0.01, lambda _seconds: None)
+    ours, theirs = socket.socketpair()
+    ours.settimeout(PATIENCE)
+    with ours, theirs, guard:
+        time.sleep(0.05)
+        assert not guard.has_timed_out
+        guard.watch(ours)
+        assert ours.recv(1) == b""
+        assert guard.has_timed_out
+
+
+# Ansible forks a process for each task.
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_fork_watches_its_own_requests():
+    with request(30):
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                with request(0.05) as (guard, connection):
+                    connection.recv(1)
+                    status = 0 if guard.has_timed_out else 1
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
