@@ -464,6 +464,14 @@ def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_li
         Client(dataclasses.replace(settings, retry_timeout=1.2)).fetch("/instances/1")
 
 
+def test_no_retry_waits_longer_for_its_answer_than_the_timeout(simulator: Simulator, sleeper: Sleeper) -> None:
+    """However much of retry_timeout is left: a service that hangs once more must not use up all of it."""
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 0.3}, pytest.fail)
+    simulator.fault("hang", seconds=2, times=None)
+    with pytest.raises(TransportError, match=r"within 0\.3 s \(timeout\)\. Gave up after 5 attempts"):
+        Client(settings, progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)).fetch("/instances/1")
+
+
 def test_hooks_are_called_when_a_change_is_sent_and_when_it_is_rejected(simulator: Simulator, client: Client) -> None:
     hooks = RecordingHooks()
     simulator.fault("rate_limited", times=2, method="POST")
