@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gzip
 import random
 import socket
 import time
@@ -229,6 +230,14 @@ def test_waiters_do_not_wake_together(simulator: Simulator, client: Client, slee
     assert len(set(sleeper.slept)) > 1
 
 
+def test_an_error_that_says_when_to_come_back_is_not_repeated_before(
+    simulator: Simulator, client: Client, sleeper: Sleeper
+) -> None:
+    simulator.fault("json_503", headers={"Retry-After": "20"})
+    assert client.fetch("/instances/1")["id"] == 1
+    assert 20 <= sleeper.total <= 25
+
+
 def test_a_wait_that_would_outlast_the_deadline_is_not_begun(simulator: Simulator, sleeper: Sleeper) -> None:
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "retry_timeout": 3}, pytest.fail)
     client = Client(settings, progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep))
@@ -434,6 +443,16 @@ def test_a_byte_order_mark_before_the_json_is_no_matter() -> None:
         assert Client(parse_settings(options, pytest.fail)).fetch("/instances/1") == {"id": 1}
 
 
+def test_compressed_json_without_the_end_of_its_gzip_is_not_used() -> None:
+    body = gzip.compress(b'{"data": {"id": 1}}')[:-8]
+    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Encoding: gzip\r\n\r\n" + body
+    with (
+        served(lambda connection: connection.sendall(answer)) as options,
+        pytest.raises(TransportError, match="its end is missing"),
+    ):
+        Client(parse_settings(options, pytest.fail)).fetch("/instances/1")
+
+
 def test_an_answer_without_end_is_not_read_to_its_end(
     simulator: Simulator, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -462,6 +481,14 @@ def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_li
     simulator.fault("hang", seconds=10)
     with pytest.raises(TransportError, match=r"within 1 s \(timeout\)\. Gave up after 2 attempts"):
         Client(dataclasses.replace(settings, retry_timeout=1.2)).fetch("/instances/1")
+
+
+def test_no_retry_waits_longer_for_its_answer_than_the_timeout(simulator: Simulator, sleeper: Sleeper) -> None:
+    """However much of retry_timeout is left: a service that hangs once more must not use up all of it."""
+    settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 0.3}, pytest.fail)
+    simulator.fault("hang", seconds=2, times=None)
+    with pytest.raises(TransportError, match=r"within 0\.3 s \(timeout\)\. Gave up after 5 attempts"):
+        Client(settings, progress=Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)).fetch("/instances/1")
 
 
 def test_hooks_are_called_when_a_change_is_sent_and_when_it_is_rejected(simulator: Simulator, client: Client) -> None:
@@ -493,6 +520,17 @@ def test_hooks_that_raise_cancel_the_request_and_it_holds_no_place(
     assert client.stats.requests == 0
     assert client.fetch("/instances/1")["id"] == 1
     assert sleeper.total == 0
+
+
+@pytest.mark.parametrize(("fault", "options"), PASSING)
+@pytest.mark.parametrize("page", [2, 3])
+def test_no_part_of_a_list_is_used_while_a_later_page_fails(
+    simulator: Simulator, client: Client, fault: str, options: dict[str, t.Any], page: int
+) -> None:
+    simulator.reset(state={"instances": 60})
+    simulator.fault(fault, path="/instances", skip=page - 1, times=None, **options)
+    with pytest.raises(ClawHostersError, match="Gave up after"):
+        client.fetch_all("/instances")
 
 
 def test_a_list_whose_pages_are_not_counted_is_read_until_one_is_empty(simulator: Simulator, client: Client) -> None:

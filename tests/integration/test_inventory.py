@@ -412,6 +412,17 @@ def test_the_cache_is_not_another_accounts(small: Simulator, controller: Control
     assert run.rc == 0
 
 
+def test_what_was_cached_without_details_does_not_serve_hosts_with_them(
+    small: Simulator, controller: Controller
+) -> None:
+    cache = {**CACHE, "cache_connection": str(controller.folder / "cache")}
+    assert "claw_subdomain_url" not in variables(controller.inventory(cache), "alpha")
+    assert "claw_subdomain_url" in variables(controller.inventory({**cache, "details": True}), "alpha")
+    connected = controller.inventory({**cache, "connect_with": "subdomain"})
+    assert variables(connected, "alpha")["ansible_host"] == "alpha.clawhosters.com"
+    assert "claw_subdomain_url" not in variables(controller.inventory(cache), "alpha")
+
+
 def test_the_key_may_be_a_template_in_the_inventory_file(small: Simulator, controller: Controller) -> None:
     run = controller.inventory(
         {"api_key": "{{ lookup('ansible.builtin.env', 'MY_KEY') }}"},

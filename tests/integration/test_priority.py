@@ -158,6 +158,24 @@ def test_inventory_and_roles_have_their_own(simulator: Simulator, controller: Co
         assert find_priority(state_dir) == expected
 
 
+def test_every_step_of_the_restore_runbook_has_the_priority_that_it_was_given(
+    simulator: Simulator, controller: Controller
+) -> None:
+    """Also those that check mode leaves out: the confirmation, and the restore itself."""
+    simulator.reset(state=WORLD, switches={"transition_reads": 1})
+    state_dir = controller.folder / "state"
+    variables = {"restore_instance_ids": [HIGH_INSTANCE], "restore_incident": "INC-1"}
+    variables |= {"restore_confirm": f"bot-{HIGH_INSTANCE}", "restore_priority": "low"}
+    command = ["ansible-playbook", "clawhosters.cloud.restore", *extra_variables(**variables)]
+    run = controller.run(*command, CLAWHOSTERS_STATE_DIR=str(state_dir))
+    assert run.rc == 0, run.screen
+    assert simulator.calls("POST /backups/9/restore")
+    state = budget(state_dir)
+    assert state["low_sent_at"]
+    assert not state["normal_sent_at"]
+    assert not state["high_runs"]
+
+
 def test_another_word_is_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
     task = controller.task({"id": 1, "priority": "urgent"}, module="claw_instance_info")
     assert task.result["msg"] == "value of priority must be one of: low, normal, high, got: urgent"

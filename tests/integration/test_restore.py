@@ -230,6 +230,19 @@ def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
     assert restores(simulator) == 1
 
 
+def test_a_lost_answer_with_an_instance_that_was_busy_before_is_called_unknown(
+    simulator: Simulator, worker: Worker
+) -> None:
+    """With force a busy instance is restored. That it is still busy then is no sign that this restore has begun."""
+    simulator.set_instance(1, status="deploying")
+    simulator.fault("reset_before", method="POST")
+    result = worker.run(claw_backup_restore, instance_id=1, force=True)
+    assert result["failed"] is True
+    assert "was executed: the instance is deploying now" in result["msg"]
+    assert result["restore"]["outcome"] == "unknown"
+    assert restores(simulator) == 0
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize("answer", ["backup", "instance", "empty"])
 def test_any_success_is_a_success(simulator: Simulator, worker: Worker, status: int, answer: str) -> None:

@@ -66,6 +66,7 @@ LOST = ("broke", "was lost")
 MAY_BE_DONE = ("unknown whether", "does not show whether", "read again", "not exist any more")
 """Words of a failure after which the change may have happened."""
 HUNG = ("sent no complete response within", "(wait_timeout)")
+UNUSABLE = "unusable response"
 DETAILS = {"x": ["y", {"z": [1, None]}]}
 WRONG_TYPES: list[object] = [
     [],
@@ -89,8 +90,8 @@ FAULTS = [
     Fault("slow", "slow", (), {"seconds": 0.02}),
     Fault("slow after", "slow", (), {"seconds": 0.02, "after_effect": True}),
     Fault("truncated", "truncated", LOST),
-    Fault("truncated JSON", "truncated_json", ("not JSON",)),
-    Fault("empty", "empty", ("not JSON",), {"after_effect": True}),
+    Fault("truncated JSON", "truncated_json", ("not JSON", UNUSABLE)),
+    Fault("empty", "empty", ("not JSON", UNUSABLE), {"after_effect": True}),
     *(
         Fault(
             f"wrong type {number}",
@@ -187,7 +188,8 @@ class Endpoint:
         """Returns when a fault can occur."""
         turns = [Turn("first", 0, 1), Turn("every", 0, None)]
         if self.calls > 1:
-            turns.append(Turn("second", 1, 1))
+            # What stays from the second request on fails a later page of a list, whatever is retried.
+            turns += [Turn("second", 1, 1), Turn("second and every later", 1, None)]
         if self.method == "GET":
             for write, count in self.calls_before.items():
                 turns += [Turn("first", count, 1, write), Turn("every", count, None, write)]

@@ -70,6 +70,32 @@ def test_every_command_can_be_pasted(page: Path) -> None:
             assert not found, f"{page.name}: {line}"
 
 
+MISSPELT = {"fleet_max_change", "restore_max_ag"}
+"""Names that a guide shows as an example of a typo."""
+
+
+def find_variables() -> set[str]:
+    """Returns the words of the files in which the variables of roles, playbooks, rulebooks and examples are."""
+    folders = ("roles/*/meta", "playbooks", "extensions", "examples")
+    files = [path for folder in folders for path in ROOT.glob(f"{folder}/**/*.yml")]
+    return {word for path in files for word in re.findall(r"\w+", path.read_text(encoding="utf-8"))}
+
+
+def test_every_variable_that_a_guide_gives_or_names_exists() -> None:
+    """Ansible ignores an unknown variable, so that the command works, and does something else than the guide says."""
+    variables = find_variables()
+    given = set()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        names = set(re.findall(r"(?:-e|--extra-vars)[ =]['\"]?(\w+)=", text))
+        if page in guides.GUIDES:
+            names |= set(re.findall(r"`((?:restore|balance_guard|fleet|fleet_report|doctor)_\w+)(?:=.*?)?`", text))
+        names -= MISSPELT
+        assert names <= variables, f"{page.name}: {names - variables}"
+        given |= names
+    assert len(given) > 20
+
+
 @pytest.mark.parametrize("front_page", ["README.md", "docs/index.md", "docs/docsite/rst/guides.rst"])
 def test_the_front_pages_link_to_every_guide(front_page: str) -> None:
     text = (ROOT / front_page).read_text(encoding="utf-8")
