@@ -37,34 +37,28 @@ def open_store(
     Raises SettingsError for a connection string that can't be used, and ClawHostersError without psycopg.
     """
     database = str(params.get("state_database") or "").strip()
-    if database and keeps_session:
-        with _kept_store(database, outage_path) as kept_store:
-            yield kept_store
-        return
+    # libpq takes from the environment what the connection string leaves out.
+    key = (os.getpid(), database, outage_path, frozenset(os.environ.items()))
     store: Store
     if database:
-        store = PostgresStore(database, Outage(outage_path))
+        store = _take_kept(key) or PostgresStore(database, Outage(outage_path))
     else:
         store = FolderStore(str(params.get("state_dir") or ""), may_create=may_create)
+    has_failed = True
     try:
         yield store
+        has_failed = False
     finally:
-        store.close()
+        if keeps_session and isinstance(store, PostgresStore) and not has_failed:
+            _kept[key] = store
+        else:
+            store.close()
 
 
-@contextlib.contextmanager
-def _kept_store(database: str, outage_path: str | None) -> t.Iterator[PostgresStore]:
-    """Yields the store that was kept, if it can be used again, or else a new one. Keeps it unless the block fails."""
-    # libpq takes from the environment what the string leaves out.
-    key = (os.getpid(), database, outage_path, frozenset(os.environ.items()))
+def _take_kept(key: object) -> PostgresStore | None:
+    """Returns the store that was kept, if it can be used again, and closes any other."""
     kept_key, store = _kept.popitem() if _kept else (None, None)
-    if store and (kept_key != key or not store.is_reusable):
-        store.close()
-        store = None
-    store = store or PostgresStore(database, Outage(outage_path))
-    try:
-        yield store
-    except BaseException:
-        store.close()
-        raise
-    _kept[key] = store
+    if store is None or (kept_key == key and store.is_reusable):
+        return store
+    store.close()
+    return None
