@@ -161,7 +161,7 @@ def test_the_prompt_repeats_the_plan_and_asks_again_twice(simulator: Simulator, 
     lines = prompt.splitlines()
     at = lines.index(f"To overwrite with these backups, type exactly: {wanted}")
     assert at < 13
-    assert re.fullmatch(r"4 batches \(4 x 1 instances\), about 10 minutes\.", lines[at - 2])
+    assert re.fullmatch(r"4 batches \(4 x 1 instances\), about 9 minutes\.", lines[at - 2])
     for row in (
         r"web-bot \(id 1\)   running, healthy    11, 1 d 2 h old  20\d\d-\d\d-\d\d \d\d:\d\d UTC",
         r"sick-bot \(id 2\)  running, unhealthy  21, 1 d 2 h old  20.* UTC",
