@@ -23,8 +23,8 @@ LATE = 0.3
 """Seconds after the begin of a window at which the first request should arrive."""
 GOAL = 1.10
 """How much longer than the floor it may take from the first to the last request."""
-IS_BUSY = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
-"""True on a machine with so much other work that times mean nothing. Read before the slices make it busy."""
+IS_BUSY = os.getloadavg()[0] > (os.cpu_count() or 1) / 2
+"""True on a machine with other work, where times mean nothing. Read before the slices make it busy."""
 
 
 @dataclass(frozen=True)
