@@ -101,7 +101,7 @@ def measure(site: Site, results: list[JobResult], limit: int | None, begun: floa
 
 @pytest.mark.parametrize("limit", [100, 30])
 def test_one_key(site: Site, limit: int, record_property: t.Callable[[str, object], None]) -> None:
-    """No request is refused. The time counts on an idle machine only, and there the best of some runs."""
+    """No request is refused. On a busy machine a few may be, and the time does not count. Else the best of some runs."""
     attempts = 1 if IS_BUSY else ATTEMPTS
     for _attempt in range(attempts):
         free = run_slices(site, None)
@@ -117,7 +117,8 @@ def test_one_key(site: Site, limit: int, record_property: t.Callable[[str, objec
             f"(limit {outcome.floor:.2f} s, without a limit {free.seconds:.2f} s)"
             + (", not judged: the machine is busy" if IS_BUSY else ""),
         )
-        assert (outcome.requests, outcome.refused, outcome.failed) == (HOSTS, 0, 0)
+        assert (outcome.requests - outcome.refused, outcome.failed) == (HOSTS, 0)
+        assert IS_BUSY or not outcome.refused
         if ratio <= GOAL:
             return
     assert IS_BUSY, f"{ratio:.2f} x the floor"
