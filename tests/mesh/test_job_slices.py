@@ -101,7 +101,7 @@ def measure(site: Site, results: list[JobResult], limit: int | None, begun: floa
 
 @pytest.mark.parametrize("limit", [100, 30])
 def test_one_key(site: Site, limit: int, record_property: t.Callable[[str, object], None]) -> None:
-    """No request is refused. On a busy machine a few may be, and the time does not count. Else the best of some runs."""
+    """No request is refused, within the time of the best of some runs. On a busy machine neither is certain."""
     attempts = 1 if IS_BUSY else ATTEMPTS
     for _attempt in range(attempts):
         free = run_slices(site, None)
