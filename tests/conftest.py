@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import typing as t
 from pathlib import Path
 
@@ -33,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--all-cells", action="store_true", help="judge all cells of the fault matrix, not a share of them")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C reach the commands of tests: a shell ignores SIGINT for what it runs in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: t.Any) -> None:

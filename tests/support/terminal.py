@@ -18,6 +18,8 @@ from .controller import Controller
 TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 """Gives a command a terminal, in a process of its own: one with threads, as pytest-xdist has them, must not fork."""
 CTRL_C = "\x03"
+AGAIN_AFTER = 6.0
+"""Seconds after which Ctrl-C is pressed again. A command that waits for its last response must not be disturbed."""
 TIMEOUT = 200
 
 
@@ -41,6 +43,7 @@ def run_at_terminal(
     ansible-core loses some of the Ctrl-C, so it is pressed until the command ends.
     """
     screen, answered, deadline = b"", 0, time.monotonic() + TIMEOUT
+    pressed_at = -AGAIN_AFTER
     with subprocess.Popen(
         [sys.executable, "-c", TERMINAL, *command],
         cwd=controller.folder,
@@ -61,6 +64,7 @@ def run_at_terminal(
             elif screen.count(prompt.encode()) > answered < len(answers):
                 os.write(process.stdin.fileno(), f"{answers[answered]}\r".encode())
                 answered += 1
-            elif interrupt():
+            elif interrupt() and time.monotonic() - pressed_at > AGAIN_AFTER:
                 os.write(process.stdin.fileno(), CTRL_C.encode())
+                pressed_at = time.monotonic()
     return Screen(process.returncode, screen.decode().replace("\r\n", "\n"))

@@ -42,6 +42,7 @@ class Worker:
             **self.defaults,
             **options,
         }
+        given = {name: value for name, value in given.items() if value is not None}
         validation = ArgumentSpecValidator(module.SPEC.options, **module.SPEC.constraints()).validate(given)
         assert not validation.error_messages, validation.error_messages
         progress = Progress(self.lines.append, clock=lambda: self.sleeper.now, sleep=self.sleeper.sleep)
