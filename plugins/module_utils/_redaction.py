@@ -105,8 +105,9 @@ def redact_text(value: t.Any, redact: t.Callable[[str], str]) -> t.Any:
 def _character_pattern(character: str) -> str:
     """Returns a pattern for one character in each encoding."""
     plain = re.escape(character)
-    units = character.encode("utf-16-be", errors="surrogatepass")
-    escaped = "".join(rf"\\{{1,8}}u{_hex(units[at : at + 2])}" for at in range(0, len(units), 2))
+    encoded = character.encode("utf-16-be", errors="surrogatepass")
+    units = zip(encoded[::2], encoded[1::2], strict=True)
+    escaped = "".join(rf"\\{{1,8}}u{_hex(bytes(unit))}" for unit in units)
     percent = "".join(f"%(?:25){{0,4}}{_hex(bytes([byte]))}" for byte in character.encode(errors="surrogatepass"))
     code = ord(character)
     # Each alternative begins with a fixed character, which makes the search fast. The long ones come first: the plain
