@@ -73,7 +73,7 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 	@$(RUN) python tests/parts.py "style unit" "slice"
 
 # Some of it: make test-all PARTS='"build" "crash"' KILLS=15
-PARTS := "fault-matrix mesh" "crash build workflows database fuzz targets"
+PARTS := "fault-matrix build workflows database" "mesh crash fuzz targets"
 .PHONY: test-all
 test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about half an hour)
 	@$(RUN) python tests/parts.py $(PARTS)
