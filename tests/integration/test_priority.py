@@ -231,10 +231,11 @@ def test_a_poll_does_not_outlast_its_wait_behind_others(simulator: Simulator, tm
     sleeper = Sleeper()
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail)
-    client = Client(settings, progress=progress, store=FolderStore(str(tmp_path / "state")))
+    store = FolderStore(str(tmp_path / "state"))
+    client = Client(settings, progress=progress, store=store)
     for number in (1, 2):
         client.fetch(f"/instances/{number}")
-    another = SharedRateBudget(client.store, simulator.url, KEY, progress.now)  # type: ignore[arg-type]
+    another = SharedRateBudget(store, simulator.url, KEY, progress.now)
     another._update(lambda limiter, now: limiter.high_runs.update(another=now))
     client.fetch("/instances/3", time_left=4)
     assert sleeper.total <= 4

@@ -20,7 +20,7 @@ from .._waiter import Waiter, describe_remaining
 from .fleet_changes import FleetChanges
 from .instance_reader import InstanceReader
 from .restore_job import NextStep
-from .restore_member import RestoreMember, RestoreTimeouts, Stage, Surroundings
+from .restore_member import BatchContext, RestoreMember, RestoreTimeouts, Stage
 from .restore_observer import RestoreObserver
 from .restore_target import RestoreFinder
 
@@ -40,7 +40,7 @@ class RestoreBatch:
         self._finder = finder
         self._reader = reader
         self._changes = FleetChanges(finder.client, wait_healthy, finder.warn)
-        self._surroundings = Surroundings(finder, timeouts, self._changes, observer)
+        self._context = BatchContext(finder, timeouts, self._changes, observer)
         self._locks = contextlib.ExitStack()
 
     @property
@@ -49,7 +49,7 @@ class RestoreBatch:
 
     def run(self, items: t.Iterable[RestoreItem]) -> None:
         """Restores the items without an error."""
-        members = [RestoreMember(item, self._surroundings) for item in items if item.error is None]
+        members = [RestoreMember(item, self._context) for item in items if item.error is None]
         with self._locks:
             self._begin(members)
             _release_ended(members)
@@ -82,7 +82,7 @@ class RestoreBatch:
 
     def _wait(self, members: list[RestoreMember]) -> None:
         """Polls until no item has to be waited for, and fails those that have not ended in time."""
-        timeouts = self._surroundings.timeouts
+        timeouts = self._context.timeouts
         client = self._client
         waiter = Waiter(
             timeouts.restored + (timeouts.healthy or 0.0),

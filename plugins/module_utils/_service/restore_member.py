@@ -57,7 +57,7 @@ class Stage(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class BatchContext:
     """What all restores of a batch share."""
 
     finder: RestoreFinder
@@ -79,16 +79,14 @@ class Surroundings:
 class RestoreMember:
     """An item of a batch, its restore, and how far that is. Sets the results of the item."""
 
-    def __init__(self, item: RestoreItem, surroundings: Surroundings) -> None:
+    def __init__(self, item: RestoreItem, context: BatchContext) -> None:
         self.item = item
         self.stage = Stage.ENDED
-        self.job: RestoreJob = surroundings.finder.job(
-            item.instance, item.backup, None, item.expected_sent_at, NEXT_STEP
-        )
+        self.job: RestoreJob = context.finder.job(item.instance, item.backup, None, item.expected_sent_at, NEXT_STEP)
         self.start = Job("started")
         """The change to ``started``, once the stage is STARTING."""
-        self._surroundings = surroundings
-        self._changes = surroundings.changes
+        self._context = context
+        self._changes = context.changes
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
         self._seen_at = datetime.now(UTC)
@@ -111,7 +109,7 @@ class RestoreMember:
         holder = None
         with contextlib.suppress(JournalError):
             holder = self.job.guard.find_holder()
-        return describe_holder(holder, self._surroundings.finder.journal.now())
+        return describe_holder(holder, self._context.finder.journal.now())
 
     # The lock of the operation
 
@@ -186,14 +184,14 @@ class RestoreMember:
 
     def limit_wait(self) -> None:
         """Sets the time at which the restore must have ended, if that may be before the end of the batch's wait."""
-        timeouts = self._surroundings.timeouts
+        timeouts = self._context.timeouts
         if timeouts.healthy is not None and self.stage in (Stage.LOCKED, Stage.RESTORING):
-            self._deadline = self._surroundings.clock() + timeouts.restored
+            self._deadline = self._context.clock() + timeouts.restored
 
     @property
     def is_overdue(self) -> bool:
         """Whether the time of the stage is over."""
-        return self._deadline is not None and self._surroundings.clock() >= self._deadline
+        return self._deadline is not None and self._context.clock() >= self._deadline
 
     def update(self, now: Resource | None) -> None:
         """Updates the item from the instance as a poll shows it, None if it does not exist."""
@@ -217,8 +215,8 @@ class RestoreMember:
     def _begin_start(self) -> None:
         """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
         self.stage, self._deadline = Stage.STARTING, None
-        if (seconds := self._surroundings.timeouts.healthy) is not None:
-            self._deadline = self._surroundings.clock() + seconds
+        if (seconds := self._context.timeouts.healthy) is not None:
+            self._deadline = self._context.clock() + seconds
         self.start = Job("started", found=self.item.current)
         self.start.decide(self.item.current)
         self._changes.wait_for_unchanged(self.start)
@@ -256,7 +254,7 @@ class RestoreMember:
     def verify(self) -> None:
         """Ends an item that runs as done, unless the observer finds a fault."""
         try:
-            self._surroundings.observer.verify(self.item)
+            self._context.observer.verify(self.item)
         except ClawHostersError as error:
             self.fail(error)
             return
@@ -265,7 +263,7 @@ class RestoreMember:
 
     def give_up(self, error: ClawHostersError) -> None:
         """Ends an item as failed whose wait ended with ``error``."""
-        timeouts = self._surroundings.timeouts
+        timeouts = self._context.timeouts
         if self.stage is Stage.STARTING:
             reason = self._changes.explain_unfinished(self.start, error, timeouts.healthy or timeouts.restored)
             cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
@@ -303,7 +301,7 @@ class RestoreMember:
         self.item.restore, self.item.outcome = result["restore"], result["restore"]["outcome"]
 
     def _observe(self, step: RestoreStep) -> None:
-        self._surroundings.observe(self.item, step)
+        self._context.observe(self.item, step)
 
 
 def _find_recorded(job: RestoreJob, state: OperationState) -> Resource:
