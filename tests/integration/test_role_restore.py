@@ -163,7 +163,7 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     assert refused["request_id"] in page
     assert refused["began_at"] <= refused["ended_at"]
     assert "Not &lt;b&gt;now&lt;/b&gt; {{ 7 * 7 }}" in page
-    assert "1 of 6 instances restored" in page
+    assert "1 of 6 instances restored and healthy" in page
 
     simulator.set_instance(2, health_status="healthy")
     again = restore(controller, "sick-bot", "web-bot", "shy-bot")
@@ -388,7 +388,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     journal, page = evidence(controller)
     (run,) = journal["runs"]
     assert run["outcome"] == "unfinished"
-    assert run["headline"] == "1 of 2 instances restored so far: the run was interrupted or is still in progress"
+    assert run["headline"].startswith("1 of 2 instances restored and healthy so far: the run was interrupted")
     done, open_one = run["instances"]
     assert (done["outcome"], done["tag"], done["command"]) == ("ok", "restored", "")
     assert (open_one["outcome"], open_one["tag"]) == ("unfinished", "not finished")

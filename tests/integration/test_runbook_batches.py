@@ -110,7 +110,7 @@ def test_a_canary_that_fails_stops_the_rest_and_two_commands_go_on(simulator: Si
     simulator.set_instance(1, health_after="unhealthy")
     failed = restore(runbook)
     assert restored(simulator) == [1]
-    assert failed["msg"] == "0 of 12 instances restored, 11 not begun."
+    assert failed["msg"] == "0 of 12 instances restored and healthy, 11 not begun."
     words = "\n".join(failed["failures"])
     assert "bot-1 (id 1): The backup was restored, but the instance is not running and healthy." in words
     assert "within 60 s (restore_healthy_timeout)" in words
@@ -138,7 +138,7 @@ def test_failures_up_to_the_limit_do_not_stop_it_and_one_command_retries_only_th
         simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=403, message="Not now")
     failed = restore(runbook, restore_max_failures="2")
     assert sorted(restored(simulator)) == list(range(1, 13))
-    assert failed["msg"] == "10 of 12 instances restored."
+    assert failed["msg"] == "10 of 12 instances restored and healthy."
     (done,) = failed["restored"]
     assert done.startswith("bot-1 (id 1), bot-3 (id 3), bot-5 (id 5), bot-6 (id 6), bot-7 (id 7) and 5 more: Restored.")
     (retry,) = commands(failed)
@@ -163,7 +163,7 @@ def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
     simulator.set_instance(1, status="paused")
     result = restore(runbook)
     assert sorted(restored(simulator)) == list(range(2, 13))
-    assert result["msg"] == "11 of 12 instances restored."
+    assert result["msg"] == "11 of 12 instances restored and healthy."
 
 
 @pytest.mark.slice

@@ -71,8 +71,8 @@ def build_head(runs: list[Data], latest: Data) -> Data:
     instances = list(results.values())
     restored = sum(result.get("outcome") == "ok" for result in instances)
     total = format_count(len(instances), "instance")
-    headline = f"{total} restored and healthy" if restored == len(instances) else f"{restored} of {total} restored"
-    return {**latest, "headline": headline, "instances": instances}
+    done = total if restored == len(instances) else f"{restored} of {total}"
+    return {**latest, "headline": f"{done} restored and healthy", "instances": instances}
 
 
 def _find_key(results: dict[str, Data], result: Data) -> str:

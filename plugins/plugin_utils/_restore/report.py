@@ -117,7 +117,7 @@ def build_report(
         headline = _format_headline(run, verdicts, failed)
     else:
         total = format_count(len(verdicts), "instance")
-        headline = f"{len(verdicts) - len(failed)} of {total} restored so far: {_UNFINISHED}"
+        headline = f"{len(verdicts) - len(failed)} of {total} restored and healthy so far: {_UNFINISHED}"
     outcome = "unfinished" if not is_finished else "failed" if failed else "planned" if run.check else "restored"
     return {
         "id": run.id,
@@ -141,7 +141,8 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if failed:
         unbegun = sum(verdict.kind == "not_begun" for verdict in failed)
-        return f"{len(verdicts) - len(failed)} of {total} restored" + (f", {unbegun} not begun" if unbegun else "")
+        done = f"{len(verdicts) - len(failed)} of {total} restored and healthy"
+        return f"{done}, {unbegun} not begun" if unbegun else done
     before = sum(verdict.tag == _RESTORED_BEFORE for verdict in verdicts)
     if before and before == len(verdicts):
         return f"{total} already restored; this run sent no restore"

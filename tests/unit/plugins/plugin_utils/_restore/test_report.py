@@ -126,7 +126,7 @@ def test_the_head_of_the_page_covers_all_runs_of_the_incident():
     nothing_new = {"headline": "0 of 1", "instances": [{**build_result(None, "failed", "bad_key"), "name": "bot-1"}]}
     assert build_head([first, nothing_new], nothing_new)["instances"] == [build_result(1)]
     failed = {"headline": "0 of 1", "instances": [build_result(2, "failed", "not_healthy")]}
-    assert build_head([first, second, failed], failed)["headline"] == "1 of 2 instances restored"
+    assert build_head([first, second, failed], failed)["headline"] == "1 of 2 instances restored and healthy"
     unknown_id = {"headline": "", "instances": [{**build_result(None, "failed", "bad_key"), "name": "bot-2"}]}
     assert build_head([unknown_id, second], second) == second
     assert build_head([{"steps": []}, {**first, "check_mode": True}, second], second) == second
@@ -184,7 +184,7 @@ def test_a_run_replaces_only_its_own_earlier_version():
 def test_an_unfinished_run_claims_only_what_it_observed(past, known):
     so_far = build_report(run(plan(history(*past))), history(), NOW, is_finished=False)
     assert so_far["outcome"] == "unfinished"
-    assert so_far["headline"].startswith("0 of 1 instance restored so far")
+    assert so_far["headline"].startswith("0 of 1 instance restored and healthy so far")
     (verdict,) = so_far["instances"]
     assert (verdict["outcome"], verdict["tag"]) == ("unfinished", "not finished")
     assert f" {known} " in verdict["state"]
