@@ -69,8 +69,8 @@ options:
       - A folder on the controller, readable only by its owner, with the shared rate budget and the journal.
       - The rate budget coordinates all forks, loops and inventories that use the same key. If the folder can't be used,
         a warning is shown, and each process handles responses with status 429 alone.
-      - The journal belongs to M(clawhosters.cloud.claw_backup_restore) and M(clawhosters.cloud.claw_purchase), which
-        send nothing without it.
+      - The journal belongs to M(clawhosters.cloud.claw_backup_restore), M(clawhosters.cloud.claw_fleet_restore) and
+        M(clawhosters.cloud.claw_purchase), which send nothing without it.
       - The folder is not used if another user owns it, can write to it, or can replace it. In a volume that root owns
         and a group can write to, such as one mounted into a container, the files are in a folder of the user's own,
         C(clawhosters-UID).
