@@ -53,8 +53,9 @@ def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
                 _write([WAITING])
             return
         if not is_shown:
-            is_shown = True
+            # Marked afterwards: the second signal, which follows the first at once, may end the process in between.
             _write(progress.interrupt_notes)
+            is_shown = True
         signal.signal(number, previous[number])
         os.kill(os.getpid(), number)
 

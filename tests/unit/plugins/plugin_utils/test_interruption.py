@@ -1,0 +1,42 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a worker shows when signals end it, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+COLLECTION = "ansible_collections.clawhosters.cloud.plugins"
+CODE = f"""
+import os
+import signal
+
+from {COLLECTION}.module_utils._progress import Progress
+from {COLLECTION}.plugin_utils._interruption import interrupt_notes_shown
+
+
+class Interrupted(Progress):
+    is_ended = False
+
+    @property
+    def interrupt_notes(self):
+        if not self.is_ended:
+            self.is_ended = True
+            os.kill(os.getpid(), signal.SIGTERM)
+        return ["The restore goes on."]
+
+
+with interrupt_notes_shown(Interrupted()):
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_a_worker_that_is_ended_while_it_handles_ctrl_c_still_shows_its_notes():
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGTERM, "The restore goes on.\n")
