@@ -54,7 +54,8 @@ def sleep(seconds: float) -> None:
 
 def raise_if_cancelled() -> None:
     """Raises Cancelled within a call of :func:`map_ordered` whose result is no longer needed."""
-    sleep(0)
+    if (cancelled := _cancellation()) and cancelled.is_set():
+        raise Cancelled
 
 
 def _cancellation() -> _Cancellation | None:

@@ -47,6 +47,13 @@ MIN_REQUESTS_VERSION = (2, 28)
 MAX_REDIRECTS = 3
 """Redirects within the host that a GET follows."""
 
+HEADERS = {
+    "User-Agent": "clawhosters.cloud (Ansible collection)",
+    "Content-Type": "application/json",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+}
+
 
 @dataclass(frozen=True)
 class Response:
@@ -164,19 +171,18 @@ def _send_once(
 def _send(session: requests.Session, settings: Settings, request: Request, url: str) -> requests.Response:
     # No proxy for a service on this machine: it would see the key in the clear.
     session.trust_env = not settings.is_loopback
-    return session.request(
+    # Prepared without the session, which would merge its cookies, headers and parameters: it has none.
+    prepared = requests.Request(
         request.method,
         url,
         params=request.params,
         data=None if request.body is None else json.dumps(request.body),
-        headers={"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "gzip"},
+        headers=HEADERS,
         auth=BearerAuth(settings.api_key),
-        timeout=request.timeout,
-        # Not set on the session, where REQUESTS_CA_BUNDLE would override it.
-        verify=settings.ca_path or True,
-        allow_redirects=False,
-        stream=True,
-    )
+    ).prepare()
+    # The path is not set on the session, where REQUESTS_CA_BUNDLE would override it.
+    environment = session.merge_environment_settings(url, {}, stream=True, verify=settings.ca_path or True, cert=None)
+    return session.send(prepared, timeout=request.timeout, allow_redirects=False, **environment)
 
 
 class PlainSession(Session):
@@ -203,7 +209,6 @@ def shared_session() -> requests.Session:
 
 def _new_session() -> requests.Session:
     session = PlainSession()
-    session.headers["User-Agent"] = "clawhosters.cloud (Ansible collection)"
     connections = WatchedAdapter(pool_maxsize=MAX_WORKERS)
     session.mount("https://", connections)
     session.mount("http://", connections)
@@ -228,6 +233,9 @@ def _redactor(key: str | None) -> Redactor:
 
 def redact_headers(headers: t.Mapping[str, str], redact: t.Callable[[str], str]) -> t.Mapping[str, str]:
     """Returns ``headers`` with ``redact`` applied to each value. Names stay case-insensitive."""
+    values = " ".join(headers.values())
+    if redact(values) == values:
+        return headers
     return requests.structures.CaseInsensitiveDict({name: redact(value) for name, value in headers.items()})
 
 

@@ -21,6 +21,7 @@ import os
 import platform
 import threading
 import typing as t
+from collections import deque
 from dataclasses import dataclass, field
 
 from .._state.store import Store, StoreError
@@ -44,6 +45,15 @@ class Slot:
     """Permission to send one request. The sender sets the outcome."""
 
     outcome: RequestOutcome = field(default_factory=lambda: RequestOutcome(sent=False))
+
+
+@dataclass
+class _Change:
+    """A change of the state that a thread waits for, and its result."""
+
+    function: t.Callable[[RateLimiter, float], t.Any]
+    result: t.Any = None
+    is_done: bool = False
 
 
 class SharedRateBudget:
@@ -70,6 +80,7 @@ class SharedRateBudget:
         self._warn = warn
         self._is_shared = True
         self._update_lock = threading.Lock()
+        self._changes: deque[_Change] = deque()
         self._written: tuple[str, RateLimiter] | None = None
         """The document as this process has written it last, and the state in it."""
 
@@ -126,26 +137,39 @@ class SharedRateBudget:
             limiter.high_runs[_name_run()] = now
 
     def _update(self, change: t.Callable[[RateLimiter, float], T]) -> T | None:
-        """Applies ``change`` to the locked state and returns its result, or None if the state can't be used."""
-        # Threads of this process queue here: those that wait for the lock of a file have to poll.
+        """Applies ``change`` to the locked state and returns its result, or None if the state can't be used.
+
+        Threads of this process queue here, since those that wait for the lock of a file have to poll. The first one
+        applies the changes of all, in one access to the document.
+        """
+        queued = _Change(change)
+        self._changes.append(queued)
         with self._update_lock:
-            if not self._is_shared:
-                return None
-            try:
+            if not queued.is_done:
+                self._apply([self._changes.popleft() for _change in range(len(self._changes))])
+        return t.cast("T | None", queued.result)
+
+    def _apply(self, changes: t.Sequence[_Change]) -> None:
+        """Applies the changes in order. Their results stay None if the state can't be used."""
+        try:
+            if self._is_shared:
                 with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
                     limiter = self._take_state(document.read())
                     self._drop_dead_processes(limiter)
-                    result = change(limiter, self._clock() + document.clock_offset)
+                    results = [change.function(limiter, self._clock() + document.clock_offset) for change in changes]
                     text = json.dumps(limiter.as_dict())
                     document.write(text)
                     self._written = text, limiter
-                    return result
-            except StoreError as error:
-                self._is_shared = False
-                if str(error):
-                    reason = one_line(error, MESSAGE_LIMIT)
-                    self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
-                return None
+                for change, result in zip(changes, results, strict=True):
+                    change.result = result
+        except StoreError as error:
+            self._is_shared = False
+            if str(error):
+                reason = one_line(error, MESSAGE_LIMIT)
+                self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
+        finally:
+            for change in changes:
+                change.is_done = True
 
     def _take_state(self, text: str) -> RateLimiter:
         """Returns the state in the document, to be changed. It is parsed only if another process has changed it."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import random
 import resource
@@ -138,7 +139,9 @@ def require_not_replaceable(path: Path) -> None:
     Trusts root, and any group that may write to a folder above: a user's private group and the group that shares a
     volume look the same.
     """
-    for parent in reversed(path.parents):
+    # As text: this runs for each access to the state, and objects for all parents would take longer than the calls.
+    *parents, whole = itertools.accumulate(path.parts, os.path.join)
+    for parent in parents:
         try:
             status = _stat_trusted(parent)
         except FileNotFoundError:
@@ -147,10 +150,10 @@ def require_not_replaceable(path: Path) -> None:
         if is_world_writable or not _is_trusted_owner(status):
             raise UntrustedError(f"Others can replace {path}, since they own or can write to {parent}")
     with contextlib.suppress(FileNotFoundError):
-        _stat_trusted(path)
+        _stat_trusted(whole)
 
 
-def _stat_trusted(path: Path) -> os.stat_result:
+def _stat_trusted(path: str) -> os.stat_result:
     """Returns the status of ``path``. Raises UntrustedError for a symbolic link that another user could change.
 
     Raises FileNotFoundError.
@@ -160,7 +163,8 @@ def _stat_trusted(path: Path) -> os.stat_result:
         return status
     if not _is_trusted_owner(status):
         raise UntrustedError(f"{path} is a symbolic link of another user (uid {status.st_uid})")
-    require_not_replaceable(Path(os.path.abspath(path.parent / os.readlink(path))))
+    target = os.path.join(os.path.dirname(path), os.readlink(path))
+    require_not_replaceable(Path(os.path.abspath(target)))
     return os.stat(path)
 
 

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import platform
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -188,3 +191,44 @@ def test_a_run_that_has_ended_keeps_nothing(sleeper, tmp_path, process, has_ende
     report(normal, sleeper, status=200, headers=ONE_LEFT)
     normal._update(lambda limiter, now: limiter.high_runs.update({f"{platform.node()}:{process}": now}))
     assert (waited(normal, sleeper, max_total=5)[0] == 0) is has_ended
+
+
+class SlowStore(FolderStore):
+    """Counts the accesses to its document. The first one takes long."""
+
+    accesses = 0
+
+    @contextlib.contextmanager
+    def locked_document(self, name, *, within):
+        self.accesses += 1
+        with super().locked_document(name, within=within) as document:
+            if self.accesses == 1:
+                time.sleep(0.5)
+            yield document
+
+
+def test_threads_that_wait_for_the_document_share_one_access_and_still_the_limit(sleeper, tmp_path):
+    store = SlowStore(str(tmp_path))
+    budget = SharedRateBudget(store, URL, "oc_live_0123456789", lambda: sleeper.now)
+    report(budget, sleeper, status=200, headers={**ONE_LEFT, "X-RateLimit-Remaining": "4"})
+    store.accesses = 0
+    threads = 20
+    together = threading.Barrier(threads)
+
+    class MustWait(Exception):
+        pass
+
+    def may_send(_number):
+        def sleep(_seconds, _behind):
+            raise MustWait
+
+        together.wait()
+        try:
+            budget.acquire(30.0, 100.0, sleep)
+        except MustWait:
+            return False
+        return True
+
+    with ThreadPoolExecutor(threads) as pool:
+        assert sum(pool.map(may_send, range(threads))) == 4
+    assert store.accesses < threads
