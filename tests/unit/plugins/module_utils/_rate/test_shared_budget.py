@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import platform
@@ -198,13 +197,11 @@ class SlowStore(FolderStore):
 
     accesses = 0
 
-    @contextlib.contextmanager
     def locked_document(self, name, *, within):
         self.accesses += 1
-        with super().locked_document(name, within=within) as document:
-            if self.accesses == 1:
-                time.sleep(0.5)
-            yield document
+        if self.accesses == 1:
+            time.sleep(0.5)
+        return super().locked_document(name, within=within)
 
 
 def test_threads_that_wait_for_the_document_share_one_access_and_still_the_limit(sleeper, tmp_path):
