@@ -53,9 +53,11 @@ def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
                 _write([WAITING])
             return
         if not is_shown:
-            # Marked afterwards: the second signal, which follows the first at once, may end the process in between.
+            # SIGTERM follows Ctrl-C at once, and must not end the process before the notes are written.
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             _write(progress.interrupt_notes)
             is_shown = True
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         signal.signal(number, previous[number])
         os.kill(os.getpid(), number)
 

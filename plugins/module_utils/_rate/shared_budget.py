@@ -47,7 +47,7 @@ class Slot:
     outcome: RequestOutcome = field(default_factory=lambda: RequestOutcome(sent=False))
 
 
-@dataclass
+@dataclass(eq=False)
 class _Change:
     """A change of the state that a thread waits for, and its result."""
 
@@ -139,37 +139,51 @@ class SharedRateBudget:
     def _update(self, change: t.Callable[[RateLimiter, float], T]) -> T | None:
         """Applies ``change`` to the locked state and returns its result, or None if the state can't be used.
 
-        Threads of this process queue here, since those that wait for the lock of a file have to poll. The first one
-        applies the changes of all, in one access to the document.
+        Threads of this process queue here, since those that wait for the lock of a file have to poll. The thread that
+        gets the lock applies the changes of all that wait, in one access to the document.
         """
         queued = _Change(change)
         self._changes.append(queued)
-        with self._update_lock:
-            if not queued.is_done:
-                self._apply([self._changes.popleft() for _change in range(len(self._changes))])
+        try:
+            with self._update_lock:
+                if not queued.is_done:
+                    self._apply_queued()
+        except BaseException:
+            # An interrupted thread does not wait for its change any more. Those of the others stay queued.
+            with contextlib.suppress(ValueError):
+                self._changes.remove(queued)
+            raise
         return t.cast("T | None", queued.result)
 
-    def _apply(self, changes: t.Sequence[_Change]) -> None:
-        """Applies the changes in order. Their results stay None if the state can't be used."""
+    def _apply_queued(self) -> None:
+        """Applies the queued changes in order."""
+        changes = self._changes.copy()
+        results = self._apply([change.function for change in changes])
+        for change, result in zip(changes, results, strict=True):
+            change.result, change.is_done = result, True
+            with contextlib.suppress(ValueError):
+                self._changes.remove(change)
+
+    def _apply(self, functions: t.Sequence[t.Callable[[RateLimiter, float], t.Any]]) -> list[t.Any]:
+        """Returns the results of the functions, or None for each if the state can't be used."""
+        unknown: list[t.Any] = [None] * len(functions)
+        if not self._is_shared:
+            return unknown
         try:
-            if self._is_shared:
-                with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
-                    limiter = self._take_state(document.read())
-                    self._drop_dead_processes(limiter)
-                    results = [change.function(limiter, self._clock() + document.clock_offset) for change in changes]
-                    text = json.dumps(limiter.as_dict())
-                    document.write(text)
-                    self._written = text, limiter
-                for change, result in zip(changes, results, strict=True):
-                    change.result = result
+            with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
+                limiter = self._take_state(document.read())
+                self._drop_dead_processes(limiter)
+                results = [function(limiter, self._clock() + document.clock_offset) for function in functions]
+                text = json.dumps(limiter.as_dict())
+                document.write(text)
+                self._written = text, limiter
+            return results
         except StoreError as error:
             self._is_shared = False
             if str(error):
                 reason = one_line(error, MESSAGE_LIMIT)
                 self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
-        finally:
-            for change in changes:
-                change.is_done = True
+            return unknown
 
     def _take_state(self, text: str) -> RateLimiter:
         """Returns the state in the document, to be changed. It is parsed only if another process has changed it."""

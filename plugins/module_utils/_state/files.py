@@ -134,13 +134,13 @@ def require_owned(status: os.stat_result, path: Path, *, group: int | None = Non
 
 
 def require_not_replaceable(path: Path) -> None:
-    """Raises UntrustedError if another user could replace ``path`` or a folder above it.
+    """Raises UntrustedError if another user could replace ``path``, which is absolute, or a folder above it.
 
     Trusts root, and any group that may write to a folder above: a user's private group and the group that shares a
     volume look the same.
     """
-    # As text: this runs for each access to the state, and objects for all parents would take longer than the calls.
-    *parents, whole = itertools.accumulate(path.parts, os.path.join)
+    # Strings instead of Path objects, which take longer to create than the system calls: this runs at each access.
+    *parents, last = itertools.accumulate(path.parts, os.path.join)
     for parent in parents:
         try:
             status = _stat_trusted(parent)
@@ -150,7 +150,7 @@ def require_not_replaceable(path: Path) -> None:
         if is_world_writable or not _is_trusted_owner(status):
             raise UntrustedError(f"Others can replace {path}, since they own or can write to {parent}")
     with contextlib.suppress(FileNotFoundError):
-        _stat_trusted(whole)
+        _stat_trusted(last)
 
 
 def _stat_trusted(path: str) -> os.stat_result:

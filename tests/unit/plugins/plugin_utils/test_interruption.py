@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a worker shows when signals end it, in a process of its own."""
+"""Notes of a worker that signals end, in a process of its own."""
 
 from __future__ import annotations
 

@@ -210,7 +210,7 @@ def test_threads_that_wait_for_the_document_share_one_access_and_still_the_limit
     report(budget, sleeper, status=200, headers={**ONE_LEFT, "X-RateLimit-Remaining": "4"})
     store.accesses = 0
     threads = 20
-    together = threading.Barrier(threads)
+    together = threading.Barrier(threads, timeout=30)
 
     class MustWait(Exception):
         pass
@@ -229,3 +229,41 @@ def test_threads_that_wait_for_the_document_share_one_access_and_still_the_limit
     with ThreadPoolExecutor(threads) as pool:
         assert sum(pool.map(may_send, range(threads))) == 4
     assert store.accesses < threads
+
+
+def queue_changes(budget, pool, changes):
+    """Queues the changes, each in a thread of its own, and returns the calls. The lock of the budget is held."""
+    calls = []
+    for change in changes:
+        calls.append(pool.submit(budget._update, change))
+        while len(budget._changes) < len(calls):
+            time.sleep(0.001)
+    return calls
+
+
+def test_changes_that_share_an_access_are_made_in_order_and_each_thread_gets_its_own_result(budget):
+    order = []
+    changes = [lambda _limiter, _now, name=name: order.append(name) or name.upper() for name in "abc"]
+    with ThreadPoolExecutor() as pool:
+        with budget._update_lock:
+            calls = queue_changes(budget, pool, changes)
+        assert [call.result(timeout=30) for call in calls] == ["A", "B", "C"]
+    assert order == ["a", "b", "c"]
+
+
+def test_a_thread_that_is_interrupted_in_an_access_leaves_the_changes_of_the_others(budget):
+    calls = []
+
+    def change(_limiter, _now):
+        calls.append(threading.get_ident())
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return "done"
+
+    with ThreadPoolExecutor() as pool:
+        with budget._update_lock:
+            queued = queue_changes(budget, pool, [change, change])
+        errors = [call.exception(timeout=30) for call in queued]
+    assert sorted(type(error) for error in errors if error) == [KeyboardInterrupt]
+    assert [call.result() for call, error in zip(queued, errors, strict=True) if not error] == ["done"]
+    assert len(calls) == 2
