@@ -10,8 +10,8 @@ import json
 import typing as t
 
 from ...module_utils._model.resource import as_objects
-from ...module_utils._text import format_count
 from .model import Data
+from .report import format_restored
 
 _BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed", "no_terminal", "not_begun")
 """Kinds of failures before anything is sent."""
@@ -69,10 +69,8 @@ def build_head(runs: list[Data], latest: Data) -> Data:
     if list(results.values()) == as_objects(latest.get("instances")):
         return latest
     instances = list(results.values())
-    restored = sum(result.get("outcome") == "ok" for result in instances)
-    total = format_count(len(instances), "instance")
-    done = total if restored == len(instances) else f"{restored} of {total}"
-    return {**latest, "headline": f"{done} restored and healthy", "instances": instances}
+    kinds = ["" if result.get("outcome") == "ok" else str(result.get("kind")) for result in instances]
+    return {**latest, "headline": format_restored(kinds), "instances": instances}
 
 
 def _find_key(results: dict[str, Data], result: Data) -> str:

@@ -84,6 +84,9 @@ _FAILURE_TEXTS = {
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
 
+_HEALTHY = ("", "no_answer")
+"""Kinds of the results, empty for a success, after which the instance is restored and healthy."""
+
 UNCONFIRMED = ("not_confirmed", "no_terminal")
 
 UNSEEN = ("out_of_sight", "key_lost", "health_unseen", "key_lost_restored")
@@ -117,7 +120,8 @@ def build_report(
         headline = _format_headline(run, verdicts, failed)
     else:
         total = format_count(len(verdicts), "instance")
-        headline = f"{len(verdicts) - len(failed)} of {total} restored and healthy so far: {_UNFINISHED}"
+        healthy = sum(verdict.kind in _HEALTHY for verdict in verdicts)
+        headline = f"{healthy} of {total} restored and healthy so far: {_UNFINISHED}"
     outcome = "unfinished" if not is_finished else "failed" if failed else "planned" if run.check else "restored"
     return {
         "id": run.id,
@@ -140,13 +144,20 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
     if any(verdict.kind in UNCONFIRMED for verdict in failed):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if failed:
-        unbegun = sum(verdict.kind == "not_begun" for verdict in failed)
-        done = f"{len(verdicts) - len(failed)} of {total} restored and healthy"
-        return f"{done}, {unbegun} not begun" if unbegun else done
+        return format_restored([verdict.kind for verdict in verdicts])
     before = sum(verdict.tag == _RESTORED_BEFORE for verdict in verdicts)
     if before and before == len(verdicts):
         return f"{total} already restored; this run sent no restore"
     return f"{total} restored and healthy" + (f", {before} of them by an earlier run" if before else "")
+
+
+def format_restored(kinds: list[str]) -> str:
+    """Returns how many instances are restored and healthy. ``kinds`` are those of the failures, empty for a success."""
+    total = format_count(len(kinds), "instance")
+    healthy = sum(kind in _HEALTHY for kind in kinds)
+    counts = {"not begun": kinds.count("not_begun"), "not responding as expected": kinds.count("no_answer")}
+    done = total if healthy == len(kinds) else f"{healthy} of {total}"
+    return ", ".join([f"{done} restored and healthy", *(f"{count} {what}" for what, count in counts.items() if count)])
 
 
 def _format_failures(failed: list[Verdict]) -> list[str]:

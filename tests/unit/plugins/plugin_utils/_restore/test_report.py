@@ -127,6 +127,10 @@ def test_the_head_of_the_page_covers_all_runs_of_the_incident():
     assert build_head([first, nothing_new], nothing_new)["instances"] == [build_result(1)]
     failed = {"headline": "0 of 1", "instances": [build_result(2, "failed", "not_healthy")]}
     assert build_head([first, second, failed], failed)["headline"] == "1 of 2 instances restored and healthy"
+    silent = {"headline": "1 of 1", "instances": [build_result(2, "failed", "no_answer")]}
+    assert build_head([first, second, silent], silent)["headline"] == (
+        "2 instances restored and healthy, 1 not responding as expected"
+    )
     unknown_id = {"headline": "", "instances": [{**build_result(None, "failed", "bad_key"), "name": "bot-2"}]}
     assert build_head([unknown_id, second], second) == second
     assert build_head([{"steps": []}, {**first, "check_mode": True}, second], second) == second
