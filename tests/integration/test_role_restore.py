@@ -285,6 +285,7 @@ def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incid
         ("http", False),
     ]
     assert "its address does not respond as expected" in last_words(again)
+    assert "<h1>1 instance restored and healthy, 1 not responding as expected</h1>" in page
     assert "-e restore_instance_ids=6" in commands(again)[0]
 
 
