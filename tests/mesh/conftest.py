@@ -18,10 +18,10 @@ import pytest
 from simulator.handle import Simulator
 from support import KEY
 from support.archive import build
+from support.certificates import make_certificates
 from support.postgres import NOBODY, Postgres
 
 from .__main__ import postgres_programs
-from .certificates import make_certificates
 from .gateway import Gateway
 from .jobs import Job
 from .network import ADDRESS, make_bridge

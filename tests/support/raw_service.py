@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,8 +20,8 @@ Raw = tuple[int, dict[str, str], bytes]
 
 
 @contextlib.contextmanager
-def raw_service(answer: t.Callable[[str, str], Raw]) -> t.Iterator[dict[str, t.Any]]:
-    """Serves ``answer(method, path)``. Yields the options that connect to it."""
+def raw_service(answer: t.Callable[[str, str], Raw], tls: ssl.SSLContext | None = None) -> t.Iterator[dict[str, t.Any]]:
+    """Serves ``answer(method, path)``, over TLS if there is a context. Yields the options that connect to it."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -39,6 +40,8 @@ def raw_service(answer: t.Callable[[str, str], Raw]) -> t.Iterator[dict[str, t.A
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Certificates of the database and of the service, signed by a CA that only the nodes trust."""
+"""Certificates of servers, signed by a CA that only the clients of a test trust."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def make_certificates(folder: Path, address: str) -> tuple[Path, Path, Path]:
-    """Returns the files of a CA, of a certificate for ``address`` that it has signed, and of its key."""
+def make_certificates(folder: Path, host: str) -> tuple[Path, Path, Path]:
+    """Returns the files of a CA, and of a certificate and a key for ``host``, a name or an address, that it has signed."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _certificate in range(2))
-    ca_name = _name("CA of the mesh")
+    ca_name = _name("CA of the test")
     ca = _builder(ca_name, ca_name, ca_key).add_extension(x509.BasicConstraints(True, 0), critical=True)
     ca = ca.add_extension(_usage(key_cert_sign=True, crl_sign=True), critical=True)
     ca = ca.add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
     server = _builder(_name("server"), ca_name, key)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-    server = server.add_extension(names, critical=False)
+    server = server.add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
     server = server.add_extension(
         x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
     )
@@ -41,6 +40,13 @@ def make_certificates(folder: Path, address: str) -> tuple[Path, Path, Path]:
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _usage(**usages: bool) -> x509.KeyUsage:
