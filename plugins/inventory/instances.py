@@ -558,7 +558,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                     return False
             except Exception as error:  # A user's condition may raise anything.
                 raise SettingsError(
-                    f"The filter '{condition}' can't be evaluated: {one_line(error)}. "
+                    f"filters: '{condition}' can't be evaluated: {one_line(error).rstrip('.')}. "
                     "Fields that are missing in lists need details: true."
                 ) from None
         return True

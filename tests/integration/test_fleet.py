@@ -339,6 +339,18 @@ def test_a_deletion_that_others_were_quicker_with_is_waited_for(simulator: Simul
     assert "It is deleting, and not absent within 60 s" in result["instances"][0]["msg"]
 
 
+@pytest.mark.parametrize("wait", [True, False])
+def test_a_deletion_refused_while_busy_is_sent_once_more_though_it_has_settled_since(
+    simulator: Simulator, worker: Worker, wait: bool
+) -> None:
+    simulator.reset(state=fleet("deploying"))
+    simulator.set_instance(1, settles_to="running", settles_after_reads=1)
+    simulator.fault("status", status=422, method="DELETE", times=1)
+    result = worker.run(claw_fleet, instances=[{"id": 1}], state="absent", wait=wait, wait_timeout=60)
+    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 0}, result
+    assert simulator.effects() == {"deletes": 1}
+
+
 def test_one_that_can_not_be_read_stops_no_other(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("error", "stopped"))
     simulator.fault("forbidden", path="/instances/1", method="GET", times=None)

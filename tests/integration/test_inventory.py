@@ -98,7 +98,7 @@ def test_a_filter_that_cannot_be_evaluated_is_an_error(
 ) -> None:
     run = controller.inventory({"filters": [condition]})
     assert run.rc != 0
-    assert run.says(f"The filter '{condition}' can't be evaluated"), run.screen
+    assert run.says(f"filters: '{condition}' can't be evaluated"), run.screen
     assert "Traceback" not in run.screen
 
 

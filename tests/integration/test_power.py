@@ -257,6 +257,16 @@ def test_a_refusal_that_finds_a_busy_status_is_decided_once_more(simulator: Simu
     assert simulator.effects() == {"stops": 1}
 
 
+def test_a_deletion_refused_while_busy_is_sent_once_more_though_it_has_settled_since(
+    simulator: Simulator, ensure: Ensure
+) -> None:
+    simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1)
+    simulator.fault("status", status=422, code="unprocessable_entity", message="busy", method="DELETE", times=1)
+    change = ensure("absent")
+    assert change.changed
+    assert simulator.effects() == {"deletes": 1}
+
+
 def test_a_refusal_that_nothing_explains_is_reported_in_the_services_words(
     simulator: Simulator, ensure: Ensure
 ) -> None:

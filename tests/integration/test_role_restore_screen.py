@@ -125,6 +125,12 @@ def test_a_restore_of_one_is_a_few_tasks_and_leaves_its_outcome_to_the_controlle
     assert (one["id"], one["backup_id"], one["outcome"]) == (1, 11, "completed")
     assert one["sent_at"] <= one["completed_at"]
     assert "web-bot" not in json.dumps(outcome)
+    simulator.fault("unauthorized", path="/account")
+    assert custom_stats(restore(controller, "web-bot")) == outcome
+    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
+    journal.write_bytes(journal.read_bytes() + b"damage")
+    (unread,) = custom_stats(restore(controller, "web-bot"))["instances"]
+    assert (unread["outcome"], unread["sent_at"]) == ("unknown", None)
     page = (folder / "INC-1.html").read_text(encoding="utf-8")
     assert page.count("Restore the backup") == 1
 

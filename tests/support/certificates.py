@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificates(folder: Path, host: str) -> tuple[Path, Path, Path]:
-    """Returns the files of a CA, and of a certificate and a key for ``host``, a name or an address, that it has signed."""
+    """Returns the files of a CA, and of a certificate and a key for ``host``, a name or an address, signed by it."""
     ca_key, key = (ec.generate_private_key(ec.SECP256R1()) for _certificate in range(2))
     ca_name = _name("CA of the test")
     ca = _builder(ca_name, ca_name, ca_key).add_extension(x509.BasicConstraints(True, 0), critical=True)

@@ -18,6 +18,11 @@ def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
     return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
 
 
+def parse_id(text: str | None) -> int | str | None:
+    """Returns an id that was stored as text: a number where it is one."""
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else text
+
+
 def as_object(value: object) -> Resource:
     """Returns a JSON object; an empty one for any other value."""
     return value if isinstance(value, dict) else {}

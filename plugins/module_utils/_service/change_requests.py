@@ -30,7 +30,7 @@ class Effect(enum.Enum):
 
     DONE = "done"
     ALREADY_REACHED = "already_reached"  # rejected, since the wanted state is reached: another client was faster
-    REDECIDE = "redecide"  # rejected, since the instance was busy: decide again
+    REDECIDE = "redecide"  # rejected, since the instance is or was busy: decide again once it has settled
     RESEND = "resend"  # no response, and no visible effect yet
 
 
@@ -88,7 +88,9 @@ def _after_rejection(
         return ChangeResponse(Effect.ALREADY_REACHED, None)
     if now is not None and decide(now, wanted).action is Action.NONE:
         return ChangeResponse(Effect.ALREADY_REACHED, now)
-    if now is not None and may_repeat and is_busy(now):
+    # A deletion may be requested of a busy instance, which has perhaps settled since.
+    is_too_early = now is not None and (is_busy(now) or (wanted == "absent" and is_busy(current)))
+    if may_repeat and is_too_early:
         return ChangeResponse(Effect.REDECIDE, now, rejection)
     if now is not None:
         rejection.add(f"{label(now)} is {now.get('status')}.")

@@ -68,9 +68,10 @@ class FleetChanges:
                 job.requests += 1
                 change = request_change(self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2)
                 job.current = change.instance
-                if change.effect is not Effect.RESEND:
+                if change.effect is Effect.RESEND:
+                    job.is_outcome_unknown = change.is_outcome_unknown
+                elif change.effect is not Effect.REDECIDE or is_busy(job.instance):
                     break
-                job.is_outcome_unknown = change.is_outcome_unknown
         except ClawHostersError as error:
             job.fail(error, error)
             return

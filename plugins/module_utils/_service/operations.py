@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import asdict
 
+from .._model.resource import parse_id
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._state.store import Holder
 
@@ -23,7 +24,7 @@ def list_operations(
     def is_wanted(key: OperationKey) -> bool:
         if has_name and key.name != (names.get(key.kind) or "").strip():
             return False
-        return instance_id in (None, _parse_id(key.instance_id))
+        return instance_id in (None, parse_id(key.instance_id))
 
     operations = [(key, state) for key, state in journal.read_states().items() if is_wanted(key)]
     holders = journal.read_holders() if operations else {}
@@ -37,7 +38,7 @@ def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -
         outcome = "in_flight"  # its run is about to send it, or waits for the response
     return {
         **key.as_dict(),
-        "instance_id": _parse_id(key.instance_id),
+        "instance_id": parse_id(key.instance_id),
         "outcome": outcome,
         "sent_at": state.sent_at,
         "completed_at": state.completed_at,
@@ -45,7 +46,3 @@ def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -
         "backup_id": state.notes.get("backup_id"),
         "package_id": state.notes.get("package_id"),
     }
-
-
-def _parse_id(text: str | None) -> int | str | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else text

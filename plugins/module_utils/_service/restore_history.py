@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from .._model.resource import parse_id
 from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, normalize_url
 from .._state.store import Holder
 
@@ -36,11 +37,14 @@ class RestoreHistory:
 
         Without an id it is the newest restore of an instance that had this name.
         """
-        own = [(key.instance_id, state) for key, state in self._restores() if key.name == self.incident]
-        if instance_id is not None:
-            return dict(own).get(str(instance_id))
-        named = [state for _id, state in own if name is not None and state.notes.get("instance_name") == name]
-        return max(named, key=lambda state: state.sent_at, default=None)
+        if instance_id is None:
+            instance_id = self.find_id(name)
+        return None if instance_id is None else dict(self._own_restores()).get(str(instance_id))
+
+    def find_id(self, name: object) -> int | str | None:
+        """Returns the id of the instance that had this name at the newest restore for this incident, or None."""
+        named = {state.sent_at: key for key, state in self._own_restores() if state.notes.get("instance_name") == name}
+        return parse_id(named[max(named)]) if named and name is not None else None
 
     def find_holder(self, instance_id: object) -> Holder | None:
         """Returns the run that works on the restore of an instance for this incident now."""
@@ -55,6 +59,10 @@ class RestoreHistory:
             if datetime.fromisoformat(state.at) >= since
         ]
         return sorted(others, key=lambda other: other.state.at, reverse=True)
+
+    def _own_restores(self) -> list[tuple[str | None, OperationState]]:
+        """Returns the restores for this incident, with the ids of their instances."""
+        return [(key.instance_id, state) for key, state in self._restores() if key.name == self.incident]
 
     def _restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:
         service = normalize_url(self.service)

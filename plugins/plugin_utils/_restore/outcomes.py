@@ -18,10 +18,11 @@ def list_found(plans: t.Sequence[RestorePlan]) -> list[Data]:
 
 
 def list_outcomes(
-    run: Run, history: RestoreHistory, refused: t.Collection[str], found: t.Sequence[Data] = ()
+    run: Run, history: RestoreHistory | None, refused: t.Collection[str], found: t.Sequence[Data] = ()
 ) -> list[Data]:
     """Returns what the journal holds of each instance: ids, times and outcomes only.
 
+    Without a ``history``, since the journal can't be read, it is unknown whether a restore was sent.
     ``refused`` are the ids of the instances whose restore was refused in this run. ``found`` is the result of
     ``list_found`` of a plan by which none can be restored.
     """
@@ -32,13 +33,18 @@ def list_outcomes(
         targets = [target if one["id"] is None else one for target, one in zip(run.targets, found, strict=True)]
     outcomes = []
     for plan, target in zip(plans, targets, strict=True):
-        state = history.find_own(target["id"], target.get("name"))
-        unsent = "refused" if str(target["id"]) in refused else "not_begun"
+        instance_id = target["id"]
+        if instance_id is None and history:
+            instance_id = history.find_id(target.get("name"))
+        state = history.find_own(instance_id) if history else None
+        unsent = "refused" if str(instance_id) in refused else "not_begun"
         if run.check and plan and plan.sends:
             unsent = "planned"
+        elif history is None:
+            unsent = "unknown"
         outcomes.append(
             {
-                "id": target["id"],
+                "id": instance_id,
                 "backup_id": state.notes.get("backup_id") if state else target.get("backup_id"),
                 "outcome": state.outcome if state else unsent,
                 "sent_at": state.sent_at if state else None,

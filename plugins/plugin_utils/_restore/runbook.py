@@ -158,9 +158,13 @@ class Runbook:
     def publish_outcome(self) -> Result:
         """Returns the outcome for later jobs, as ``set_stats`` does."""
         found = self.context.params["found"] or {}
+        try:
+            history = self.recorder.read_history()
+        except JournalError:
+            history = None
         instances = list_outcomes(
             self.run,
-            self.recorder.try_history(),
+            history,
             self._find_refused(),
             # The role may run again in one play.
             found["instances"] if found.get("run") == self.run.id else (),

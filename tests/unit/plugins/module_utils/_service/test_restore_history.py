@@ -45,6 +45,7 @@ def test_own_restores_are_found_by_id_or_by_the_name_that_the_instance_had():
     assert history.find_own(1).sent_at.startswith("2026-02-03T07")
     assert history.find_own(2, "web-bot").notes["instance_name"] == "shop-bot"
     assert history.find_own(None, "web-bot").sent_at.startswith("2026-02-03T09")
+    assert (history.find_id("web-bot"), history.find_id("shop-bot"), history.find_id("news-bot")) == (3, 2, None)
     assert history.find_own(None, "news-bot") is history.find_own(7) is history.find_own() is None
 
 
