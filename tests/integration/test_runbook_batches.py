@@ -75,7 +75,7 @@ def test_a_run_whose_plan_fails_hands_on_the_earlier_restores(simulator: Simulat
     simulator.reset(state={"instances": [{"id": 2, "name": "bot-2"}]})
     restore(runbook, ["bot-1", "bot-2"])
     outcomes = [(one["id"], one["backup_id"], one["outcome"]) for one in runbook.outcome["instances"]]
-    assert outcomes == [(None, 101, "completed"), (2, None, "not_begun")]
+    assert outcomes == [(1, 101, "completed"), (2, None, "not_begun")]
 
 
 @pytest.mark.slice

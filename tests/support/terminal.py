@@ -55,8 +55,8 @@ def run_at_terminal(
         assert process.stdout
         while True:
             assert time.monotonic() < deadline, screen.decode()
-            # Ansible drops what was typed before it listens, which is a little after it asked.
-            if select.select([process.stdout], [], [], 1)[0]:
+            # Ansible drops what was typed before it listens, which is a little after it asked. Ctrl-C must not be late.
+            if select.select([process.stdout], [], [], 1.0 if answers else 0.2)[0]:
                 part = os.read(process.stdout.fileno(), 4096)
                 screen += part
                 if not part:
