@@ -72,6 +72,7 @@ class FleetChanges:
                     job.is_outcome_unknown = change.is_outcome_unknown
                 elif change.effect is not Effect.REDECIDE or is_busy(job.instance):
                     break
+                # Otherwise again at once: a deletion was refused while the instance was busy, and it has settled since.
         except ClawHostersError as error:
             job.fail(error, error)
             return

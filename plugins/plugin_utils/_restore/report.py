@@ -152,7 +152,10 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
 
 
 def format_restored(kinds: list[str]) -> str:
-    """Returns how many instances are restored and healthy. ``kinds`` are those of the failures, empty for a success."""
+    """Returns ``2 of 4 instances restored and healthy, 1 not begun``.
+
+    ``kinds``: for each instance the kind of its failure, empty for a success.
+    """
     total = format_count(len(kinds), "instance")
     healthy = sum(kind in _HEALTHY for kind in kinds)
     counts = {"not begun": kinds.count("not_begun"), "not responding as expected": kinds.count("no_answer")}
