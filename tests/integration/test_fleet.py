@@ -128,6 +128,9 @@ def test_more_changes_than_allowed_fail_before_the_first(simulator: Simulator, w
     assert "2 instances would change, more than max_changes (1) allows: 2 to stop. Nothing was sent." in result["msg"]
     assert result["changed"] is False
     assert result["diff"]["before"] == result["diff"]["after"]
+    assert result["summary"] == {"ok": 1, "changed": 0, "failed": 2}
+    not_begun = "Not begun: the plan exceeds the limits of the task."
+    assert [entry["msg"] for entry in result["instances"]] == [not_begun, not_begun, ""]
     assert writes(simulator) == []
     plan = worker.run(claw_fleet, check=True, instances=declared, state="stopped", max_changes=1)
     assert (plan["failed"], plan["changed"], plan["msg"]) == (True, True, result["msg"])

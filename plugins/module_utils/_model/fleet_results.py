@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .._errors import SettingsError
 from .._text import format_count, format_list, one_line
 from .fleet_entries import Entry
-from .fleet_plan import Job
+from .fleet_plan import Job, Phase
 from .instance import NAME_LIMIT, Action, label
 from .results import Result
 
@@ -24,6 +24,7 @@ _WORDS = {
 }
 """By change: its word in a plan, and its word in a result."""
 
+_NOT_BEGUN = "Not begun: the plan exceeds the limits of the task."
 _NAMED, _LISTED = 10, 3
 """Most instances that a message names, and most failures that it explains; the report has all."""
 
@@ -85,13 +86,17 @@ def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[
     return [*changed, *failed, "; ".join(filter(None, total)) + "."]
 
 
-def build_result(entries: list[Entry], jobs: list[Job], *, done: bool) -> Result:
-    """Returns the result of the task; ``done`` is False for a plan that is not carried out."""
+def build_result(entries: list[Entry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
+    """Returns the result of the task; ``done`` is False for a plan that is not carried out.
+
+    ``refused``: nothing was begun because of the limits, so the entries that are not as declared count as failed.
+    """
     results = []
     before: dict[str, object] = {}
     after: dict[str, object] = {}
     for entry, job in zip(entries, jobs, strict=True):
         known = job.found or {"id": entry.instance_id, "name": entry.name}
+        error = job.error or (_NOT_BEGUN if refused and job.phase is not Phase.DONE else "")
         result = {
             "id": known["id"],
             "name": known.get("name"),
@@ -99,8 +104,8 @@ def build_result(entries: list[Entry], jobs: list[Job], *, done: bool) -> Result
             "before": known.get("status"),
             "after": None if job.current is None else job.current.get("status"),
             "changed": job.changed,
-            "failed": job.error is not None,
-            "msg": job.error or "",
+            "failed": bool(error),
+            "msg": error,
         }
         results.append(result)
         if job.found is not None:

@@ -56,9 +56,11 @@ class Fleet:
                 self.warn(PAUSED_WARNING.format(label(job.instance)))
             self._check_flags(job)
         if excess := find_excess(jobs, limits):
-            if self.client.check_mode:
+            is_refused = not self.client.check_mode
+            if not is_refused:  # the plan, which check mode shows all the same
                 self.changes.request_changes(jobs)
-            raise PartialError(f"{excess} Nothing was sent.", build_result(entries, jobs, done=False))
+            result = build_result(entries, jobs, done=False, refused=is_refused)
+            raise PartialError(f"{excess} Nothing was sent.", result)
         self.changes.request_changes(jobs)
         if self.waiter is None:
             self._finish_without_waiting(jobs)
