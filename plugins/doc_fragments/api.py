@@ -83,7 +83,8 @@ options:
       - A PostgreSQL connection, as URI or keyword string of libpq. Then rate budget, journal and cursors are in this
         database, for all machines that name it, and O(state_dir) is not needed.
       - What it leaves out comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
-      - Over a network, the certificate and the name of the server are verified, unless it says otherwise.
+      - Over a network, the certificate and the name of the server are verified. C(sslmode) may relax this to
+        C(verify-ca) or C(require), no further.
       - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
       - Needs C(psycopg) 3.1 or newer.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
@@ -92,8 +93,8 @@ options:
     description:
       - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
         instance costs a few requests in an account of any size, if the service supports it; undocumented.
-      - What the service ignores costs nothing. What it rejects with 400 or 422 is sent once in a task, and the list is
-        read again without.
+      - What the service ignores costs nothing. A filter that it rejects with 400, 404 or 422 is sent once in a task,
+        and the list is read again without it.
       - Every response is checked, and the whole list is read before anything is reported as missing.
       - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
     type: bool

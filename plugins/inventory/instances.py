@@ -82,8 +82,8 @@ options:
     default: false
   details_max_age:
     description:
-      - Seconds during which the detail of an instance, once read, serves again while the list shows the instance
-        unchanged. Then only the list is read, and the details of new and changed instances.
+      - Seconds for which the detail of an instance is reused, as long as the list shows the instance unchanged. Then
+        only the list is read, and the details of new and changed instances.
       - Fields that lists lack, such as C(subdomain_url), can be out of date for as long. V(0) reads them each time.
       - Needs O(cache), but O(cache_timeout) does not count for details. C(--flush-cache) and the task C(meta) with
         C(refresh_inventory) read them again.

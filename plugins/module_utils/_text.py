@@ -54,6 +54,12 @@ def format_list(texts: t.Iterable[str], limit: int) -> str:
     return ", ".join(every[:limit]) + more
 
 
+def format_first(sentences: t.Sequence[str], limit: int) -> str:
+    """Returns the first sentences and the number of the others: ``A. B. And 3 more.``"""
+    more = [f"And {len(sentences) - limit} more."] if len(sentences) > limit else []
+    return " ".join([*sentences[:limit], *more])
+
+
 def format_count(number: int, noun: str) -> str:
     """Returns ``1 instance`` or ``3 instances``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -68,7 +74,7 @@ def with_suggestion(field: str, known: t.Iterable[str]) -> str:
 def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAME) -> str | None:
     """Returns the name in ``known`` that ``name`` is probably a misspelling of; None if there is none.
 
-    Names with other digits are other names: ``worker-2`` is no misspelling of ``worker-1``.
+    Names with other digits are other names: ``worker-2`` is not a misspelling of ``worker-1``.
     """
     by_folded = {one.casefold(): one for one in known if _digits(one) == _digits(name)}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)

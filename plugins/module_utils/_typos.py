@@ -16,7 +16,7 @@ def is_misspelling(name: str, known: str) -> bool:
     ``restore_incident_id`` for ``restore_incident``.
     """
     one, other = _normalize(name), _normalize(known)
-    # A double underscore marks internal variables: restore__backups is no typo of restore_backup.
+    # A double underscore marks internal variables: restore__backups is not a typo of restore_backup.
     return one == other or ("__" not in name and _is_one_typo_apart(one, other))
 
 
@@ -27,7 +27,7 @@ def _normalize(name: str) -> str:
 def _is_one_typo_apart(one: str, other: str) -> bool:
     """Returns True if the names differ by one letter added, removed or replaced, or by two adjacent ones swapped.
 
-    An added digit is no typo: ``fleet_instances_2`` is another name.
+    An added digit is not a typo: ``fleet_instances_2`` is another name.
     """
     one, other = _strip_common_prefix(one, other)
     one, other = _strip_common_prefix(one[::-1], other[::-1])

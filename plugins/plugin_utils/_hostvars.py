@@ -19,7 +19,7 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 class InvalidAddressError(Exception):
-    """A field of an instance is no address. ``reason`` is a clause without a full stop."""
+    """A field of an instance is not an address. ``reason`` is a clause without a full stop."""
 
     def __init__(self, reason: str, value: object) -> None:
         super().__init__(reason)

@@ -255,7 +255,7 @@ def test_a_wrong_key(simulator: Simulator, status: str) -> None:
     ("fault", "found"),
     [
         ({"kind": "redirect", "location": "http://127.0.0.2:1/secret"}, "a redirect (302) that is not followed"),
-        ({"kind": "html_200"}, "up; the body is no JSON"),
+        ({"kind": "html_200"}, "up; the body is not JSON"),
         ({"kind": "hang", "seconds": 9}, "GET /health: HOST sent no complete response within 0.3 s (timeout)."),
         ({"kind": "reset_before"}, "GET /health: the connection to HOST broke before the response was complete."),
     ],

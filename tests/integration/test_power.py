@@ -386,7 +386,7 @@ def test_a_first_request_without_an_answer_is_not_forgotten_when_the_second_is_r
     simulator.set_instance(1, status="stopped")
     simulator.fault("reset_before", method="POST")
     simulator.fault("forbidden", method="POST")
-    with pytest.raises(PartialError, match=r"403 .* it is unknown whether that was executed") as failure:
+    with pytest.raises(PartialError, match=r"403 .* it is unknown whether it was executed") as failure:
         ensure("started")
     assert failure.value.result["error"]["status"] == 403
     assert len(posts(simulator)) == 2

@@ -155,9 +155,8 @@ def test_what_can_not_be_restored_is_refused_before_anything_is_sent(
 def test_only_a_settled_instance_is_restored_unless_forced(simulator: Simulator, worker: Worker, status: str) -> None:
     simulator.set_instance(1, status=status)
     result = worker.run(claw_backup_restore, instance_id=1)
-    assert (
-        f"The status of web-bot (id 1) is {status}, and a restore must start from running or stopped" in result["msg"]
-    )
+    refused = f"The status of web-bot (id 1) is {status}, and only a running or stopped instance can be restored"
+    assert refused in result["msg"]
     assert simulator.calls("POST *") == []
     simulator.switch(restore_allowed=[status])
     assert worker.run(claw_backup_restore, instance_id=1, force=True)["restore"]["outcome"] == "completed"

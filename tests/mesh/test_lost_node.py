@@ -37,7 +37,7 @@ from .jobs import Job, JobResult, wait_for
 from .nodes import Node
 
 FREED_WITHIN = 30
-"""Seconds that interface 1b promises."""
+"""Seconds that docs/state.md promises."""
 TIMEOUT = 240
 """Seconds for a job to end, on a busy machine."""
 INVENTORY = {"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}}

@@ -185,7 +185,7 @@ def cited_sections() -> set[tuple[str, str]]:
     cited = set()
     for path in [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("tests/**/*.py")]:
         text = path.read_text(encoding="utf-8")
-        found = re.findall(r"\b([Cc]ontract|[Ii]nterface),? (?:section )?(\d+(?:\.\d+)?a?|U\d+)\b", text)
+        found = re.findall(r"\b([Cc]ontract|[Ii]nterface),? (?:section )?(\d+(?:\.\d+)?[ab]?|U\d+)\b", text)
         cited |= {(name.lower(), number) for name, number in found}
     return cited
 

@@ -87,7 +87,7 @@ class _GzipDecoder:
                     # Padding after the last gzip member, which every gzip reader ignores.
                     self._stream = None
                     return
-                raise requests.exceptions.ContentDecodingError("no valid gzip") from None
+                raise requests.exceptions.ContentDecodingError("invalid gzip") from None
             chunk = stream.unconsumed_tail
             if stream.eof:
                 # A gzip body may have several members.

@@ -37,13 +37,19 @@ def parse_body(request: str, response: Response) -> t.Any:
     Raises ApiError for any other status. Raises ResponseError for a web page: it comes from a proxy or a guest network,
     and the service may not have received the request.
     """
-    parsed, is_json = parse_json(response.text)
-    if not response.is_success:
-        raise build_api_error(request, response, parsed if is_json else response.text)
+    parsed, is_json = _parse_success(request, response)
     # A success without a body may have any Content-Type.
     if response.text.strip() and not is_json and is_web_page(response):
         raise ResponseError(_WEB_PAGE.format(request))
     return parsed
+
+
+def _parse_success(request: str, response: Response) -> tuple[t.Any, bool]:
+    """Returns the parsed body of a success, and False if it is not JSON. Raises ApiError for any other status."""
+    parsed, is_json = parse_json(response.text)
+    if not response.is_success:
+        raise build_api_error(request, response, parsed if is_json else response.text)
+    return parsed, is_json
 
 
 def parse_data_object(request: str, response: Response) -> Resource | None:
@@ -63,9 +69,7 @@ def parse_data_or_body(request: str, response: Response) -> object:
 
 def parse_envelope(request: str, response: Response) -> dict[str, t.Any]:
     """Returns the parsed body, an object with ``data``. Raises MalformedResponseError, ResponseError or ApiError."""
-    parsed, is_json = parse_json(response.text)
-    if not response.is_success:
-        raise build_api_error(request, response, parsed if is_json else response.text)
+    parsed, is_json = _parse_success(request, response)
     if not is_json:
         if is_web_page(response):
             raise ResponseError(_WEB_PAGE.format(request))

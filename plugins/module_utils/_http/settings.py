@@ -211,8 +211,8 @@ def validate_seconds(name: str, seconds: float, *, above: float | None = None) -
     """Returns ``seconds`` if it is from 0 to MAX_SECONDS, and more than ``above``. Raises SettingsError otherwise."""
     if not math.isfinite(seconds) or not 0 <= seconds <= MAX_SECONDS or (above is not None and seconds <= above):
         raise SettingsError(
-            f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} seconds, and "
-            f"{MAX_SECONDS:.0f} at most."
+            f"{name} is {seconds:g}, but must be {'more than 0' if above is not None else '0 or more'} and at most "
+            f"{MAX_SECONDS:.0f} seconds."
         )
     return seconds
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime
 
-from .._text import format_list, one_line
+from .._text import format_count, format_list, one_line
 from .._times import parse_time
 from .ownership import Owner, has_owner, parse_owner, require_owners
 from .resource import Resource, id_sort_key, normalize
@@ -97,10 +97,10 @@ def select(backups: list[Resource], before: datetime | None, *, usable: bool, ne
     if not newest:
         return Selection(chosen, left_out)
     chosen = newest_per_instance(chosen)
-    times = {_owner_key(backup): taken_at(backup) for backup in chosen}
+    times = {owner_key(backup): taken_at(backup) for backup in chosen}
 
     def may_be_newest(backup: Resource) -> bool:
-        newest_time = times.get(_owner_key(backup))
+        newest_time = times.get(owner_key(backup))
         return newest_time is None or not is_before(backup, newest_time)
 
     return Selection(chosen, list(filter(may_be_newest, left_out)))
@@ -115,7 +115,7 @@ def newest_per_instance(backups: list[Resource]) -> list[Resource]:
     newest: dict[Owner, Resource] = {}
     for backup in newest_first(backups):
         if taken_at(backup):
-            newest.setdefault(_owner_key(backup), backup)
+            newest.setdefault(owner_key(backup), backup)
     return list(newest.values())
 
 
@@ -131,14 +131,14 @@ def format_left_out(left_out: list[Resource], *, usable: bool = True, with_owner
         f"({explain_unusable(backup) if usable else _NO_TIME})"
         for backup in left_out
     )
-    return f"{len(left_out)} backup{'s' if len(left_out) > 1 else ''} left out: {format_list(each, _LISTED)}."
+    return f"{format_count(len(left_out), 'backup')} left out: {format_list(each, _LISTED)}."
 
 
 def _format_owner(backup: Resource) -> str:
     return f" of {one_line(parse_owner(backup))}" if has_owner(backup) else ""
 
 
-def _owner_key(backup: Resource) -> Owner:
-    """Returns the id alone where it is shown: names may repeat or change."""
+def owner_key(backup: Resource) -> Owner:
+    """Returns the owner by which backups are grouped: the id alone where it is shown, since names may repeat."""
     owner = parse_owner(backup)
     return owner if owner.id is None else Owner(owner.id, None)

@@ -64,8 +64,8 @@ def require_valid_entries(
 ) -> None:
     """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
 
-    ``entries`` is the option as it was given, ``keys`` are the known keys. What is no list of dictionaries is left to
-    the argument spec.
+    ``entries`` is the option as it was given, ``keys`` are the known keys. The argument spec rejects what is not a
+    list of dictionaries.
     """
     faults = []
     first: dict[tuple[str, str], int] = {}

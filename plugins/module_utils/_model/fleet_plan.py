@@ -103,7 +103,7 @@ def plan(entries: list[Entry], listing: list[Resource]) -> list[Job]:
     index = InstanceIndex(listing)
     jobs = [_plan_entry(entry, index) for entry in entries]
     duplicates = find_duplicates(entries, (job.found for job in jobs))
-    if faults := [f"{entries[index].label}: {fault}" for index, fault in duplicates]:
+    if faults := [f"{entries[position].label}: {fault}" for position, fault in duplicates]:
         raise FaultyListError(faults)
     return jobs
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._text import format_list
+from .._text import format_first, format_list
 from .backup import summarize_backup
 from .fleet_entries import InstanceEntry
 from .instance import label
@@ -69,7 +69,8 @@ def format_refusals(entries: t.Sequence[InstanceEntry], items: t.Sequence[Restor
     refused = _list_failures(entries, items)
     if not refused:
         return ""
-    return f"{len(refused)} of {len(items)} entries can't be restored, so nothing was sent: {_explain(refused)}"
+    reasons = format_first(refused, _LISTED)
+    return f"{len(refused)} of {len(items)} entries can't be restored, so nothing was sent: {reasons}"
 
 
 def format_failures(entries: t.Sequence[InstanceEntry], items: t.Sequence[RestoreItem], max_failures: int) -> str:
@@ -77,7 +78,7 @@ def format_failures(entries: t.Sequence[InstanceEntry], items: t.Sequence[Restor
     failed = _list_failures(entries, items)
     if not failed:
         return ""
-    parts = [f"{len(failed)} of {len(items)} entries failed: {_explain(failed)}"]
+    parts = [f"{len(failed)} of {len(items)} entries failed: {format_first(failed, _LISTED)}"]
     kinds = [_classify(item) for item in items]
     if skipped := kinds.count("not_begun"):
         parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
@@ -90,8 +91,3 @@ def _list_failures(entries: t.Sequence[InstanceEntry], items: t.Sequence[Restore
     return [
         f"{entry.label}: {item.error}" for entry, item in zip(entries, items, strict=True) if item.error is not None
     ]
-
-
-def _explain(failures: list[str]) -> str:
-    more = f" And {len(failures) - _LISTED} more." if len(failures) > _LISTED else ""
-    return " ".join(failures[:_LISTED]) + more

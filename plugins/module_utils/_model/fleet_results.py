@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import SettingsError
-from .._text import format_count, format_list, one_line
+from .._text import format_count, format_first, format_list, one_line
 from .fleet_entries import Entry
 from .fleet_plan import Job, Phase
 from .instance import NAME_LIMIT, Action, label
@@ -69,7 +69,7 @@ def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
 
 
 def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[str]:
-    """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is no plan."""
+    """Returns a line for each entry that changes, then those that fail, then the totals. ``done``: it is not a plan."""
     changed, failed = [], []
     for entry, job in zip(entries, jobs, strict=True):
         change = job.change()
@@ -127,8 +127,6 @@ def format_failures(entries: list[Entry], jobs: list[Job]) -> str:
     failed = [f"{entry.label}: {job.error}" for entry, job in zip(entries, jobs, strict=True) if job.error is not None]
     if not failed:
         return ""
-    shown = " ".join(failed[:_LISTED])
-    more = f" And {len(failed) - _LISTED} more." if len(failed) > _LISTED else ""
     changed = [label(job.found) for job in jobs if job.changed and job.error is None and job.found]
     others = f" Changed: {format_list(changed, _NAMED)}." if changed else ""
-    return f"{len(failed)} of {len(entries)} entries failed: {shown}{more}{others}"
+    return f"{len(failed)} of {len(entries)} entries failed: {format_first(failed, _LISTED)}{others}"

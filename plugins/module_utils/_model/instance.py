@@ -18,6 +18,8 @@ from .resource import Resource, normalize
 NAME_LIMIT = 80
 """Characters of a name that messages show."""
 STATES = ("started", "stopped", "restarted", "absent")
+HEALTH_STATUSES = ("healthy", "unhealthy", "unknown")
+TIERS = ("budget", "balanced", "pro")
 
 
 class Action(enum.Enum):
@@ -67,7 +69,7 @@ END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"
 FAILURE_STATUSES = frozenset(_REMEDY)
 """Statuses that an instance does not leave by itself."""
 
-RESPONSE_LOST = "The response to an earlier request was lost, and it is unknown whether that was executed."
+RESPONSE_LOST = "The response to an earlier request was lost, and it is unknown whether it was executed."
 """Added to a failure that follows a request with an unknown outcome."""
 
 

@@ -10,14 +10,14 @@ import typing as t
 
 from .._errors import RefusedError
 from .._text import find_similar, format_list, one_line
-from .instance import NAME_LIMIT, STATUSES
+from .instance import HEALTH_STATUSES, NAME_LIMIT, STATUSES, TIERS
 from .ownership import parse_owner, require_names
 from .resource import Resource, normalize
 
 _FILTERS = {
     "status": ("statuses", STATUSES),
-    "tier": ("tiers", frozenset({"budget", "balanced", "pro"})),
-    "health_status": ("health_statuses", frozenset({"healthy", "unhealthy", "unknown"})),
+    "tier": ("tiers", TIERS),
+    "health_status": ("health_statuses", HEALTH_STATUSES),
 }
 """By field: the option that filters by it, and the field's documented values (contract 4.1, 4.2)."""
 

@@ -81,8 +81,8 @@ def require_restorable(instance: Resource) -> None:
     """Raises RefusedError unless the instance is running or stopped."""
     if get_status(instance) not in RESTORABLE:
         raise RefusedError(
-            f"The status of {label(instance)} is {instance.get('status')}, and a restore must start from running or "
-            "stopped: nothing was sent. Wait until it has settled, or use force: true."
+            f"The status of {label(instance)} is {instance.get('status')}, and only a running or stopped instance "
+            "can be restored: nothing was sent. Wait until it has settled, or use force: true."
         )
 
 

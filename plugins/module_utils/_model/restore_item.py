@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One restore of many: what is to be restored, and what became of it (interface 3, ``claw_fleet_restore``). Pure."""
+"""One restore of many: what is to be restored, and its result (interface 3, ``claw_fleet_restore``). Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from .._errors import ClawHostersError
 from .resource import Resource
 
-NOT_BEGUN, IN_FLIGHT, COMPLETED = "not_begun", "in_flight", "completed"
+NOT_BEGUN, PLANNED, IN_FLIGHT, COMPLETED = "not_begun", "planned", "in_flight", "completed"
 UNKNOWN, FAILED, REFUSED = "unknown", "failed", "refused"
 
 

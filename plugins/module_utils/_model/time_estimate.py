@@ -44,7 +44,7 @@ class Account:
 
     instances: int
     backups_each: int = 14
-    """Backups of each instance: one a day for 14 days (contract 10, "Backup add-on")."""
+    """Backups of each instance. Assumed: one a day, kept for 14 days (contract 7)."""
     page_size: int = 25
     """Entries of a page: 25 unless the service honours ``page_size`` (contract 4.4)."""
     filters_honoured: bool = False

@@ -62,7 +62,7 @@ def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
 API = ArgumentSpec(
     {
         "api_key": _from_environment("CLAWHOSTERS_API_KEY", type="str", no_log=True),
-        # The path is no secret; the key in the file is redacted once it is read.
+        # The path is not a secret; the key in the file is redacted once it is read.
         "api_key_file": _from_environment("CLAWHOSTERS_API_KEY_FILE", type="path", no_log=False),
         "api_url": _from_environment("CLAWHOSTERS_API_URL", type="str", default=DEFAULT_API_URL),
         "ca_path": _from_environment("CLAWHOSTERS_CA_PATH", type="path"),

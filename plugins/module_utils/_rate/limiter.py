@@ -239,7 +239,7 @@ class RateLimiter:
         self.resets_at = now + retry_after
 
     def on_response(self, request_id: str, now: float, window: Window | None, *, is_success: bool) -> None:
-        """The response was no 429. ``window``: the rate limit in its headers, or None."""
+        """The response was not a 429. ``window``: the rate limit in its headers, or None."""
         request = self.in_flight.pop(request_id, None)
         self.rejections, self.probing_since = 0, None
         if window is None:
@@ -251,13 +251,12 @@ class RateLimiter:
             return
         self.unmetered_until = 0.0
         self.window_size = window.limit or max(self.window_size, window.remaining)
-        if not self._is_window_known(now):
+        is_known = self._is_window_known(now)
+        if not is_known:
             self.opened_at = now
         sent_at = request.sent_at if request else now
-        if not self._is_window_known(now) or sent_at >= self.updated_at:
-            # The newest response so far. It may not count the requests that are still in flight.
-            self._update(now, window)
-        elif window.remaining < t.cast("int", self.remaining):
+        # The newest response counts, though it may omit requests in flight. An older one counts only if it is lower.
+        if not is_known or sent_at >= self.updated_at or window.remaining < t.cast("int", self.remaining):
             self._update(now, window)
 
     def _update(self, now: float, window: Window) -> None:
@@ -302,5 +301,5 @@ def _poll_delay(place: Place) -> float:
 def _parse_number(value: t.Any) -> float:
     """Returns ``value`` if it is a finite number. Raises ValueError, OverflowError or TypeError."""
     if isinstance(value, bool) or not math.isfinite(value):
-        raise ValueError(f"{value!r} is no number")
+        raise ValueError(f"{value!r} is not a number")
     return float(value)

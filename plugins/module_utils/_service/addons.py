@@ -127,8 +127,8 @@ def _change(client: Client, addon: Resource, changes: Config, write_only: t.Coll
     """Sends the changes and returns the add-on as read again."""
     try:
         rejection = _send(client, addon, changes)
-    except (TransportError, ServerError, ResponseError) as fault:
-        return _after_fault(client, fault, addon, changes, write_only)
+    except (TransportError, ServerError, ResponseError) as error:
+        return _after_unclear_response(client, error, addon, changes, write_only)
     try:
         now = fetch_addon(client, addon["id"])
     except ClawHostersError as error:
@@ -154,46 +154,46 @@ def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
     path = addon_path(addon["id"])
     try:
         client.request("PATCH", path, body=changes)
-    except ApiError as refusal:
-        if not needs_wrapping(refusal, changes):
+    except ApiError as rejection:
+        if not needs_wrapping(rejection, changes):
             raise
         # A rejected request did nothing, and this one says what it misses (U19, `{"addon": {...}}`).
         try:
             client.request("PATCH", path, body={"addon": changes})
         except ApiError as second:
             if second.status in (400, 422):
-                raise refusal from None
+                raise rejection from None
             raise
-        return refusal
+        return rejection
     return None
 
 
-def _after_fault(
-    client: Client, fault: ClawHostersError, addon: Resource, changes: Config, write_only: t.Collection[str]
+def _after_unclear_response(
+    client: Client, error: ClawHostersError, addon: Resource, changes: Config, write_only: t.Collection[str]
 ) -> Resource:
     """Reads the add-on again after a lost response or a 5xx (contract, end of section 11).
 
-    Returns it if it shows the changes; otherwise raises ``fault``.
+    Returns it if it shows the changes; otherwise raises ``error``.
     """
-    if not fault.may_have_been_sent:
-        raise fault
+    if not error.may_have_been_sent:
+        raise error
     try:
         now = fetch_addon(client, addon["id"])
     except ClawHostersError:
-        fault.add(
+        error.add(
             f"It is unknown whether the {label(addon)} was changed, since it can't be read now. "
             "Check it before you run this again."
         )
-        raise fault from None
+        raise error from None
     unseen = [name for name in changes if name in write_only]
     unchanged = format_unchanged(now, changes, write_only)
     if unchanged:
-        fault.add(f"The {label(now)} was read again: {unchanged}. Nothing was sent again; run the task again.")
+        error.add(f"The {label(now)} was read again: {unchanged}. Nothing was sent again; run the task again.")
     elif unseen:
-        fault.add(
+        error.add(
             f"It is unknown whether {', '.join(unseen)} of the {label(now)} was set. Nothing was sent again; run the "
             "task again to set it once more."
         )
     else:
         return now
-    raise fault
+    raise error

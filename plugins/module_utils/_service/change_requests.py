@@ -58,18 +58,18 @@ def request_change(
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")
         answer = client.request(*request)
-    except NotFoundError as refusal:
+    except NotFoundError as rejection:
         if action is Action.DELETE:
             # An instance is deleted when GET returns 404 (contract 4.7).
-            return ChangeResponse(Effect.ALREADY_REACHED, fetch_instance(client, current["id"]), refusal)
+            return ChangeResponse(Effect.ALREADY_REACHED, fetch_instance(client, current["id"]), rejection)
         raise
-    except UnprocessableError as refusal:
-        return _after_rejection(client, refusal, current, wanted, may_repeat)
-    except RedirectedError as fault:
+    except UnprocessableError as rejection:
+        return _after_rejection(client, rejection, current, wanted, may_repeat)
+    except RedirectedError as error:
         # A second request would be redirected too.
-        return _after_fault(client, fault, current, wanted, action, may_repeat=False)
-    except (TransportError, ServerError, ResponseError) as fault:
-        return _after_fault(client, fault, current, wanted, action, may_repeat)
+        return _after_unclear_response(client, error, current, wanted, action, may_repeat=False)
+    except (TransportError, ServerError, ResponseError) as error:
+        return _after_unclear_response(client, error, current, wanted, action, may_repeat)
     # The response to an action has only some of the fields (contract 0.3).
     return ChangeResponse(Effect.DONE, {**current, **(answer or {})})
 
@@ -102,34 +102,34 @@ def _after_rejection(
     raise rejection
 
 
-def _after_fault(
-    client: Client, fault: ClawHostersError, current: Resource, wanted: str, action: Action, may_repeat: bool
+def _after_unclear_response(
+    client: Client, error: ClawHostersError, current: Resource, wanted: str, action: Action, may_repeat: bool
 ) -> ChangeResponse:
-    """Reads the instance again after a lost response or a 5xx. Raises ``fault`` if the change is not visible."""
+    """Reads the instance again after a lost response or a 5xx. Raises ``error`` if the change is not visible."""
     try:
         now = fetch_instance(client, current["id"])
     except ClawHostersError:
-        if fault.may_have_been_sent:
-            fault.add(
+        if error.may_have_been_sent:
+            error.add(
                 f"It is unknown whether {label(current)} was changed, since it can't be read now. "
                 "Check it before you run this again."
             )
-        raise fault from None
+        raise error from None
     if action is Action.DELETE and (now is None or get_status(now) == "deleting"):
         return ChangeResponse(Effect.DONE, now)
     if now is None:
-        fault.add(f"{label(current)} does not exist any more.")
-        raise fault
+        error.add(f"{label(current)} does not exist any more.")
+        raise error
     if action in (Action.START, Action.STOP):
         next_action = decide(now, wanted).action
         if next_action in (Action.NONE, Action.WAIT):
             return ChangeResponse(Effect.DONE, now)
         if next_action is action and may_repeat:
-            return ChangeResponse(Effect.RESEND, now, is_outcome_unknown=fault.may_have_been_sent)
-    if action is Action.RESTART and fault.may_have_been_sent:
-        fault.add(
+            return ChangeResponse(Effect.RESEND, now, is_outcome_unknown=error.may_have_been_sent)
+    if action is Action.RESTART and error.may_have_been_sent:
+        error.add(
             f"{label(now)} is {now.get('status')}, which does not show whether it was restarted. Nothing is sent again."
         )
     else:
-        fault.add(f"{label(now)} is {now.get('status')}: no change is visible. Run this again.")
-    raise fault
+        error.add(f"{label(now)} is {now.get('status')}: no change is visible. Run this again.")
+    raise error

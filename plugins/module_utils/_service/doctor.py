@@ -113,7 +113,7 @@ class Examination:
         body, is_json = parse_json(response.text)
         is_wrapped = isinstance(body, dict) and "data" in body
         data = body["data"] if is_wrapped else body
-        self._seen.health_format = f"{describe_type(data)}{' in data' if is_wrapped else ''}" if is_json else "no JSON"
+        self._seen.health_format = f"{describe_type(data)}{' in data' if is_wrapped else ''}" if is_json else "not JSON"
         problem = "" if response.is_success else str(response.status)
         self._seen.replies["health"] = replace(
             reply, data=data, problem=problem, status=response.status if problem else None

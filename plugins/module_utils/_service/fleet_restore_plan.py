@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from .._concurrency import run_parallel
 from .._errors import ClawHostersError, PartialError, RefusedError
 from .._http.client import Client
+from .._model.backup import owner_key
 from .._model.batches import split_batches
 from .._model.fleet_entries import RestoreEntry, find_duplicates
 from .._model.fleet_plan import Job, Phase
 from .._model.fleet_restore_results import build_result, format_failures, format_refusals
 from .._model.instance import NAME_LIMIT
 from .._model.instance_index import InstanceIndex
-from .._model.ownership import Owner, filter_by_instance, parse_owner, require_owners
+from .._model.ownership import Owner, filter_by_instance, require_owners
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, RestoreItem
@@ -66,8 +67,8 @@ class FleetRestorePlanner:
         index = InstanceIndex(self._instances.items)
         items = [_resolve(entry, index) for entry in entries]
         duplicates = find_duplicates(entries, (None if item.error else item.instance for item in items))
-        for number, fault in list(duplicates):
-            items[number].refuse(RefusedError(f"{fault}: nothing was sent."))
+        for position, fault in list(duplicates):
+            items[position].refuse(RefusedError(f"{fault}: nothing was sent."))
         new = []
         for entry, item in zip(entries, items, strict=True):
             if item.error is None and (state := self._find_state(item)):
@@ -81,7 +82,7 @@ class FleetRestorePlanner:
         self._choose_backups(new, backups)
         return items
 
-    def settle(self, items: t.Iterable[RestoreItem], *, check_mode: bool) -> None:
+    def fill_results(self, items: t.Iterable[RestoreItem], *, check_mode: bool) -> None:
         """Sets the results of items that this run has not begun, from what the journal holds of them.
 
         In check mode, predicts what would be done.
@@ -89,11 +90,11 @@ class FleetRestorePlanner:
         for item in items:
             if item.error is None and not item.is_done:
                 try:
-                    self._settle(item, check_mode=check_mode)
+                    self._fill_result(item, check_mode=check_mode)
                 except ClawHostersError as error:
                     item.fail(error)
 
-    def _settle(self, item: RestoreItem, *, check_mode: bool) -> None:
+    def _fill_result(self, item: RestoreItem, *, check_mode: bool) -> None:
         state = self._find_state(item)
         if state is not None:
             item.backup = {"id": state.notes.get("backup_id")}
@@ -226,9 +227,7 @@ class _BackupGroups:
     def __init__(self, backups: list[Resource]) -> None:
         self._groups: dict[Owner, list[Resource]] = {}
         for backup in backups:
-            owner = parse_owner(backup)
-            key = owner if owner.id is None else Owner(owner.id, None)
-            self._groups.setdefault(key, []).append(backup)
+            self._groups.setdefault(owner_key(backup), []).append(backup)
 
     def find(self, instance: Resource) -> list[Resource]:
         """Returns the backups that may be of the instance. Raises ResponseError if one does not show its instance."""
@@ -251,7 +250,7 @@ def restore_entries(restore: FleetRestore, entries: list[RestoreEntry], query: R
     if not is_refused and not client.check_mode:
         restore.run(items)
     refusals = format_refusals(entries, items) if is_refused else ""
-    planner.settle(items, check_mode=client.check_mode and not is_refused)
+    planner.fill_results(items, check_mode=client.check_mode and not is_refused)
     if client.check_mode and not is_refused:
         _stop_after_failures(restore, items)
     failures = refusals or format_failures(entries, items, restore.max_failures)

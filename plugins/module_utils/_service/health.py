@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 import typing as t
 
-from .._errors import ApiError, ResponseError, TlsError, TransportError
+from .._errors import ResponseError, TlsError, TransportError
 from .._http.client import Client
-from .._http.responses import excerpt, parse_body, parse_json
+from .._http.responses import build_api_error, excerpt, parse_json
 from .._http.transport import Response
 from .._rate import headers as rate_headers
 
@@ -23,8 +23,8 @@ def measure_health(client: Client) -> dict[str, t.Any]:
     start_time, start = time.time(), time.perf_counter()
     try:
         response = client.get_unauthenticated(PATH)
-    except (TransportError, TlsError, ResponseError) as fault:
-        return {"available": False, "health": None, "latency": None, "clock_skew": None, "error": str(fault)}
+    except (TransportError, TlsError, ResponseError) as error:
+        return {"available": False, "health": None, "latency": None, "clock_skew": None, "error": str(error)}
     latency = time.perf_counter() - start
     return {
         "available": response.is_success,
@@ -39,11 +39,8 @@ def explain_unavailable(response: Response) -> str | None:
     """Returns the reason why the service is not available; None after any 2xx."""
     if response.is_success:
         return None
-    try:
-        parse_body(f"GET {PATH}", response)
-    except ApiError as error:
-        return str(error)
-    return None
+    body, is_json = parse_json(response.text)
+    return str(build_api_error(f"GET {PATH}", response, body if is_json else response.text))
 
 
 def parse_health(response: Response) -> t.Any:

@@ -23,7 +23,7 @@ from .._http.client import Client
 from .._model.instance import FailureStatusError, short_name
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery, require_restorable
-from .._model.restore_item import COMPLETED, IN_FLIGHT
+from .._model.restore_item import COMPLETED, IN_FLIGHT, PLANNED
 from .._model.results import Result
 from .._progress import InterruptNote
 from .._state.journal import JournalError, OperationEvent
@@ -128,7 +128,7 @@ class Restore:
             require_restorable(job.instance)
         query.require_max_age(job.backup, job.instance)
         if self.client.check_mode:
-            return job.build_result("planned", state, planned=True)
+            return job.build_result(PLANNED, state)
         job.send()
         return self._wait(job)
 

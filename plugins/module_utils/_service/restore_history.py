@@ -72,7 +72,7 @@ class RestoreHistory:
 def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str, since: str) -> set[str]:
     """Returns the ids of the instances whose restore for the incident was refused last, since a time in ISO 8601.
 
-    A refused attempt is no part of the state of an operation: nothing was done.
+    A refused attempt is not part of the state of an operation: nothing was done.
     """
     last: dict[str, JournalEntry] = {}
     for entry in entries:

@@ -28,7 +28,7 @@ from .._model.instance import (
 )
 from .._model.resource import Resource
 from .._model.restore import SHORTEST_RESTORE, require_same_name, restore_finished
-from .._model.restore_item import COMPLETED, FAILED, IN_FLIGHT, UNKNOWN
+from .._model.restore_item import COMPLETED, FAILED, IN_FLIGHT, PLANNED, UNKNOWN
 from .._model.results import Result
 from .._state.journal import OperationEvent, OperationState
 from .._state.store import Holder
@@ -225,11 +225,9 @@ class RestoreJob:
         outcome: str,
         state: OperationState | None,
         error: ClawHostersError | None = None,
-        *,
-        planned: bool = False,
     ) -> Result:
         """Returns the result of a task for this restore. ``error``: why the outcome can't be read now."""
-        changed = self.changed or planned
+        changed = self.changed or outcome == PLANNED
         before = {"id": self.instance["id"], "name": self.instance.get("name"), "restored_from": None}
         return {
             "changed": changed,

@@ -32,7 +32,7 @@ from .restore_job import NextStep, RestoreJob, describe_holder
 from .restore_observer import RestoreObserver, RestoreStep
 from .restore_target import RestoreFinder
 
-NEXT_STEP = "Run the same task again: it waits for this restore, and sends it no second time."
+NEXT_STEP = "Run the same task again: it waits for this restore, and does not send it again."
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ class RestoreMember:
 
     @property
     def is_overdue(self) -> bool:
-        """Whether the time of the stage is over."""
+        """True if the time limit of the stage has passed."""
         return self._deadline is not None and self._context.clock() >= self._deadline
 
     def update(self, now: Resource | None) -> None:

@@ -15,7 +15,7 @@ from .._http.client import Client
 from .._model.backup import format_left_out
 from .._model.instance import label, short_name
 from .._model.ownership import filter_by_instance, has_owner, parse_owner
-from .._model.resource import Resource
+from .._model.resource import Resource, parse_id
 from .._model.restore import RestoreQuery
 from .._progress import InterruptNote
 from .._state.journal import Journal, OperationKey, OperationState, normalize_url
@@ -149,7 +149,7 @@ class RestoreFinder:
         # By id if it is given, else by name: the earlier run may have restored another backup.
         field, value = next((name, value) for name, value in wanted.items() if value is not None)
         found = [
-            ({"id": _parse_id(instance_id), "name": state.notes.get("instance_name")}, state)
+            ({"id": parse_id(instance_id), "name": state.notes.get("instance_name")}, state)
             for instance_id, state in self.read_own_states().items()
             if str({**state.notes, "instance_id": instance_id}.get(field)) == str(value)
         ]
@@ -192,8 +192,3 @@ class RestoreFinder:
             raise RefusedError(
                 f"Backup {backup['id']} is of {parse_owner(backup)}, not of {label(instance)}: nothing was sent."
             )
-
-
-def _parse_id(text: object) -> object:
-    """Returns an id of the journal, which holds text, as the service shows it."""
-    return int(text) if isinstance(text, str) and text.isdecimal() else text

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-
 """Makes and upgrades the schema of ``state_database``, grants what jobs need, and imports the journal of a folder."""
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The folder ``state_dir``: processes of one user share the rate budget and the journal in it (interface 1)."""
+"""The folder ``state_dir``: processes of one user share the rate budget and the journal in it (interface 1b)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-
 """The store of one machine: files in ``state_dir``.
 
 The journal is a file of JSON lines. Its first line, the header, has the number of the others. Each append writes a new

@@ -81,7 +81,7 @@ class OperationKey:
 
 _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
 _FIELDS = (*_KEY_FIELDS, "event", "at", "step", "checksum")
-"""The fields of a line that are no notes."""
+"""The fields of a line that are not notes."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-
 """The schema of the database, and the changes that make or upgrade it. Jobs never run these (interface 1b)."""
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-
 """A session with the database: opened at its first use, and given up where an answer does not come in time.
 
 Messages hold nothing of the driver's own, which may contain the connection string: only the SQLSTATE.
@@ -43,16 +42,16 @@ for the server's process; then nothing is set, and no row comes back."""
 _REFUSALS = {
     "root certificate file": "no sslrootcert is set, so the server's certificate can't be verified",
     "certificate": "the server's certificate is not trusted, or is for another name",
-    "does not support SSL": "the server has no TLS",
+    "does not support SSL": "the server does not support TLS",
     "authentication failed": "the server rejects the user or the password",
     "no password supplied": "the server asks for a password",
     "pg_hba.conf": "the server does not accept this user, database or address",
     "read-only": "the server is a standby, which can't be written to",
-    "too many": "the server has no connection left",
-    "remaining connection slots": "the server has no connection left",
+    "too many": "the server has no free connection",
+    "remaining connection slots": "the server has no free connection",
     "does not exist": "the database or the user does not exist",
     "could not translate host name": "the host is unknown",
-    "Connection refused": "nobody listens there",
+    "Connection refused": "no server listens at this address",
     "timeout": f"no connection within {TIMEOUT} s",
     "service": "its service is not defined",
 }

@@ -2,7 +2,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-
 """The store of many machines: a PostgreSQL database. Its schema is made by ``claw_state_database``.
 
 A unique key over operation and step decides which of several runs writes a step. Advisory locks only make the others

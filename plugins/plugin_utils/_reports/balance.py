@@ -116,7 +116,7 @@ def _add_stops(
         # With the name, claw_fleet fails if the id belongs to another instance by then.
         plan.fleet_entries.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
         lasting = format_lasting(balance, cost, days)
-        plan.lines.append(f"Stop {name}: saves {saved} Claws a day; it lasts {lasting}.")
+        plan.lines.append(f"Stop {name}: saves {saved} Claws a day; the balance then lasts {lasting}.")
         plan.is_sufficient_after = days is None or days >= min_days
     return cost
 
@@ -125,8 +125,11 @@ def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
     """Returns by how much the balance is too low, and what to do."""
     a_day, in_all = cost - balance // max(min_days, 1), cost * min_days - balance
     # The days that the service reports may contradict its own numbers.
-    by = f": it takes {a_day} Claws a day less, or {in_all} Claws more" if a_day > 0 and in_all > 0 else ""
-    return [f"Not enough{by}.", "Add instances to balance_guard_stop_order, or buy Claws."]
+    by = f": the costs must fall by {a_day} Claws a day, or the balance must rise by {in_all} Claws"
+    return [
+        f"Not enough{by if a_day > 0 and in_all > 0 else ''}.",
+        "Add instances to balance_guard_stop_order, or buy Claws.",
+    ]
 
 
 def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:

@@ -18,7 +18,6 @@ from ...module_utils._errors import (
     UnauthorizedError,
     UnprocessableError,
 )
-from ...module_utils._model.results import Result
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import format_iso
 from .._formatting import format_value
@@ -75,10 +74,10 @@ def translate_options(message: str) -> str:
     return message.strip()
 
 
-def describe_failure(error: Exception, step: str, plan: RestorePlan, result: Result) -> Data:
+def describe_failure(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> Data:
     """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service."""
     message = explain(error)
-    kind = _classify(error, step, plan, (result.get("restore") or {}).get("outcome"))
+    kind = _classify(error, step, plan, outcome)
     if kind == "failed":
         # The status of the instance says the same.
         message = ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from ...module_utils._model.resource import Resource
+from ...module_utils._model.restore_item import PLANNED
 from ...module_utils._times import format_iso, parse_time
 
 Data = dict[str, t.Any]
@@ -79,7 +80,7 @@ class RestorePlan:
     @property
     def sends(self) -> bool:
         """True if a restore will be sent. A restore that is in progress or completed is ready, too."""
-        return self.ready and self.outcome == "planned"
+        return self.ready and self.outcome == PLANNED
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ...module_utils._model.restore_item import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
 from ...module_utils._service.restore_history import RestoreHistory
 from .model import Data, RestorePlan, Run
 
@@ -37,11 +38,11 @@ def list_outcomes(
         if instance_id is None and history:
             instance_id = history.find_id(target.get("name"))
         state = history.find_own(instance_id) if history else None
-        unsent = "refused" if str(instance_id) in refused else "not_begun"
+        unsent = REFUSED if str(instance_id) in refused else NOT_BEGUN
         if run.check and plan and plan.sends:
-            unsent = "planned"
+            unsent = PLANNED
         elif history is None:
-            unsent = "unknown"
+            unsent = UNKNOWN
         outcomes.append(
             {
                 "id": instance_id,

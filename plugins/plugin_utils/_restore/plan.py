@@ -15,6 +15,7 @@ from ...module_utils._model.instance import get_status, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.restore import RESTORABLE
+from ...module_utils._model.restore_item import PLANNED
 from ...module_utils._service.restore_history import EarlierRestore, RestoreHistory
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._state.store import Holder
@@ -156,7 +157,7 @@ def _build_plan(
         outcome, kind, message = _continue_earlier(own, instance, now, is_held=holder is not None)
     else:
         kind, message = _find_obstacle(candidate, backup, max_age, age, now, others, force=force)
-        outcome = None if kind else "planned"
+        outcome = None if kind else PLANNED
     return RestorePlan(
         name=str(name if name is not None else candidate.id),
         given_id=candidate.id,

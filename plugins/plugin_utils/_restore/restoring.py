@@ -47,7 +47,7 @@ class RunRestorer(RestoreObserver):
     def restore(self) -> None:
         """Restores in batches. Failures are recorded as steps; ``run.stopped`` says why not all batches began.
 
-        Raises what a bug raises.
+        Any exception but KeyboardInterrupt is a bug.
         """
         settings = self._run.settings
         plans = [plan for plan in self._run.plans if plan.ready]
@@ -103,7 +103,7 @@ class RunRestorer(RestoreObserver):
             self._add("http", item, at, message=f"It responded with status {status}.")
         elif step is RestoreStep.FAILED and item.error is not None:
             name = self._find_failed_step(item)
-            failure = describe_failure(item.error, name, plan, {"restore": {"outcome": item.outcome}})
+            failure = describe_failure(item.error, name, plan, item.outcome)
             self._add(name, item, at, ok=False, changed=item.changed, **failure)
         if step in _RECORDED:
             self._recorder.record(is_finished=False)

@@ -96,7 +96,7 @@ def _debounce_health(
 
 
 def _fill_missing(instance: Resource, before: Resource) -> Resource:
-    """Returns ``instance`` with its missing watched fields taken from ``before``: missing is no change (U23)."""
+    """Returns ``instance`` with its missing watched fields taken from ``before``: missing is not a change (U23)."""
     missing = {field: before[field] for field in WATCHED_FIELDS if instance.get(field) is None and field in before}
     return {**instance, **missing}
 

@@ -87,7 +87,7 @@ class Arguments:
 
     @property
     def max_gap(self) -> float:
-        """Longest time in seconds between two polls that show a lasting health; a slow response is no gap."""
+        """Longest time in seconds between two polls that show a lasting health; a slow response is not a gap."""
         return max(self.health_stays_for, 2 * self.interval + self.settings.timeout)
 
 

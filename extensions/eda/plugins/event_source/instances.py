@@ -17,8 +17,8 @@ description:
     C(disappeared), with C(instance) and C(previous), the instance after and before the change, and with C(at), the UTC
     time at which the change was seen first. C(previous) is null for an instance that appeared. For one that
     disappeared, both are its last known state. If status and health change in one poll, there are two events.
-  - A failed poll is no transition, whether because of an error of the service, a rate limit or an incomplete list.
-    The source warns once and continues. A rejected key and invalid arguments end the source.
+  - A failed poll does not count as a transition, whether because of an error of the service, a rate limit or an
+    incomplete list. The source warns once and continues. A rejected key and invalid arguments end the source.
   - Names and other text of the service are untrusted input. Pass ids to playbooks, never names.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -32,7 +32,7 @@ options:
   api_key_file:
     description:
       - A file that contains only the API key. A file that others can read gives a warning.
-      - O(api_key) takes precedence.
+      - O(api_key) takes precedence, but not a key from E(CLAWHOSTERS_API_KEY).
       - If not set, the environment variable E(CLAWHOSTERS_API_KEY_FILE) is used.
     type: path
   api_url:
@@ -77,7 +77,8 @@ options:
       - A PostgreSQL connection, as URI or keyword string of libpq. Then the rate budget is in this database, for all
         machines that name it, and with O(name) the state of the source, too. O(state_dir) is not needed then.
       - Prefer E(CLAWHOSTERS_STATE_DATABASE), since C(ansible-rulebook -vv) prints the arguments of sources.
-      - Over a network, the certificate and the name of the server are verified, unless it says otherwise.
+      - Over a network, the certificate and the name of the server are verified. C(sslmode) may relax this to
+        C(verify-ca) or C(require), no further.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
     type: str
   server_filters:
@@ -117,8 +118,8 @@ options:
       - A file for the state of the source. With it, a restarted rulebook continues where it stopped. It emits the
         changes since then, and no event twice.
       - If the process is killed while it hands over events, they are emitted again with the same C(at).
-      - It belongs to one source, one O(api_url) and one API key. A file that is damaged, belongs to another source, or
-        that another user owns or could write or replace, ends the source with a message.
+      - It belongs to one source, one O(api_url) and one API key. The source ends with a message if the file is damaged
+        or belongs to another source, or if another user owns it or could write or replace it.
       - Without it, every start begins with a first poll, which emits no events.
     type: path
 requirements:

@@ -32,7 +32,7 @@ def _check_owner(seen: Observations, kind: str, needed: str) -> CheckResult:
         return ok("instance.id" if nested else "instance_id")
     return tolerated(
         "instance.name only" if nested else "instance_name only",
-        "To find an instance by id costs its list, and a name that two instances share is refused.",
+        "Selecting by instance_id also reads the list of instances, and a name that two instances share is refused.",
     )
 
 

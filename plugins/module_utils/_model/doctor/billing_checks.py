@@ -57,7 +57,7 @@ def _check_amounts(seen: Observations) -> CheckResult:
         return tolerated("no numbers in amount", "claw_billing_info returns transactions as they are.")
     if any(number < 0 for number in numbers):
         return ok("signed")
-    return tolerated("none is negative", "The sign does not tell what was spent from what was bought.")
+    return tolerated("none is negative", "The sign does not distinguish what was spent from what was bought.")
 
 
 def _check_packages(seen: Observations) -> CheckResult:
@@ -79,7 +79,7 @@ CHECKS = (
         "billing_summary",
         f"GET /billing/summary shows the {len(DOCUMENTED['summary'])} documented fields",
         fields_check(
-            "summary", "Needs a summary.", "balance_guard, fleet_report and claw_purchase need these numbers."
+            "summary", "Needs the billing summary.", "balance_guard, fleet_report and claw_purchase need these numbers."
         ),
         ("summary",),
     ),
@@ -87,7 +87,9 @@ CHECKS = (
     Check(
         "billing_usage",
         "GET /billing/usage shows daily_total, instances and addons",
-        fields_check("usage", "Needs a usage.", "balance_guard and fleet_report don't know what costs Claws."),
+        fields_check(
+            "usage", "Needs the billing usage.", "balance_guard and fleet_report don't know what costs Claws."
+        ),
         ("usage",),
     ),
     Check(

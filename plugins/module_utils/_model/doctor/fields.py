@@ -67,6 +67,4 @@ DOCUMENTED: dict[str, dict[str, tuple[str, ...]]] = {
 KNOWN_NAMES = frozenset(name for fields in DOCUMENTED.values() for name in fields) | set(TIME_FIELDS) | {*FLAGS, "type"}
 """Names that are shown of objects inside of undocumented fields: no others, since an account may have chosen them."""
 
-HEALTH_STATUSES = ("healthy", "unhealthy", "unknown")
-TIERS = ("budget", "balanced", "pro")
 BILLING_MODES = ("daily", "monthly")

@@ -11,10 +11,10 @@ import ipaddress
 import typing as t
 
 from ..._times import parse_time
-from ..instance import STATUSES, get_status
+from ..instance import HEALTH_STATUSES, STATUSES, TIERS, get_status
 from ..resource import normalize
 from .field_checks import fields_check
-from .fields import BILLING_MODES, DOCUMENTED, FLAG, FLAGS, HEALTH_STATUSES, TIERS
+from .fields import BILLING_MODES, DOCUMENTED, FLAG, FLAGS
 from .findings import Check, CheckResult, different, ok, tolerated, unknown
 from .observations import Observations
 from .shapes import plain_words, time_format, type_name
@@ -70,7 +70,7 @@ def _check_values(
     new = [value for value in values if normalize(value) not in known]
     if new:
         words = ", ".join(plain_words(new)) if field != "billing_mode" else ""
-        found = f"further ones: {words or 'not shown, since they are no plain words'}"
+        found = f"further ones: {words or 'not shown, since they are not plain words'}"
         return (tolerated if is_tolerated else different)(found, consequence)
     found = ", ".join(sorted({normalize(value) for value in values}))
     if any(value not in known for value in values):

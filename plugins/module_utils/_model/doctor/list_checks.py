@@ -44,7 +44,7 @@ def _check_endpoints(seen: Observations) -> CheckResult:
     if all(reply.status == 401 for reply in sent.values()):
         return unknown(NOT_SEEN, replies["account"].needed)
     if not broken:
-        return ok(f"all {len(sent)} that were asked")
+        return ok(f"all {len(sent)} that were requested")
     return failed(
         "; ".join(f"{reply.request}: {reply.problem}" for reply in broken.values()),
         f"Does not work: {'; '.join(USED_BY[name] for name in broken)}.",
@@ -58,7 +58,7 @@ def _check_pagination(seen: Observations) -> CheckResult:
         if count == PAGE_SIZE:
             return different(
                 f"none, and exactly {PAGE_SIZE} instances",
-                "The list may be cut. Compare it with the dashboard before you rely on it.",
+                "The list may be truncated. Compare it with the dashboard before you rely on it.",
             )
         return tolerated("none", "A list is taken as complete in one response.")
     if first.count("total_count") is None and first.count("total_pages") is None:
@@ -92,7 +92,9 @@ def _check_paginated_lists(seen: Observations) -> CheckResult:
 def _check_page_size(seen: Observations) -> CheckResult:
     plain, large = seen.reply("instances"), seen.reply("instances_per_page")
     if large.status in (400, 422):
-        return tolerated(f"refused with {large.problem}", "Leave page_size unset: it costs a request for each list.")
+        return tolerated(
+            f"refused with {large.problem}", "Leave page_size unset: a task that sets it sends one request more."
+        )
     if large.problem:
         return unknown(NOT_SEEN, large.needed)
     size = _page_length(large)
@@ -138,7 +140,7 @@ def _check_ids(seen: Observations) -> CheckResult:
     if all(str(value).isascii() and str(value).isdigit() for value in values):
         return tolerated("texts of digits", "Ids are compared as texts.")
     return different(
-        "texts that are no numbers", "`id`, `instance_id` and `backup_id` take numbers: name instances by `name`."
+        "texts that are not numbers", "`id`, `instance_id` and `backup_id` take numbers: name instances by `name`."
     )
 
 
@@ -158,12 +160,12 @@ def _check_backup_filter(seen: Observations) -> CheckResult:
         return tolerated("instance_id empties the list", off)
     if set(filtered) == {seen.filtered_by}:
         return tolerated(
-            "instance_id is honoured", "Set server_filters: true, and the backups of one instance cost less."
+            "instance_id is honoured", "Set server_filters: true, and the backups of one instance cost fewer requests."
         )
     if (part.count("total_count") or 0) < (whole.count("total_count") or 0):
         return tolerated(
-            "instance_id shortens the list, and lets some others in",
-            "Set server_filters: true, and the backups of one instance cost less. The others are left out.",
+            "instance_id shortens the list, but the list still has others",
+            "Set server_filters: true, and the backups of one instance cost fewer requests. The others are left out.",
         )
     return ok("instance_id is ignored", off)
 

@@ -20,7 +20,7 @@ _RESET_FORMATS = {
     "milliseconds": "Unix time in milliseconds",
     "delta": "seconds until then",
     "past": "a time in the past",
-    "invalid": "no number",
+    "invalid": "not a number",
     "missing": "missing",
 }
 
@@ -67,7 +67,7 @@ def _check_redirects(seen: Observations) -> CheckResult:
         return ok("none")
     return different(
         "within the host",
-        "Reads cost twice the requests, and every change fails: changes are never redirected. Set api_url to the "
+        "Each read costs two requests, and every change fails: changes are never redirected. Set api_url to the "
         "final address.",
     )
 
@@ -120,7 +120,7 @@ def _check_rate_limit(seen: Observations) -> CheckResult:
     found = ", ".join(f"{limit:g}" for limit in sorted(limits)[:3])
     if limits == {float(RATE_LIMIT)}:
         return ok(found)
-    return tolerated(found, "The collection goes by the headers; the numbers in its guides are for 100.")
+    return tolerated(found, "The collection follows the headers; the figures in its guides assume 100.")
 
 
 def _check_request_ids(seen: Observations) -> CheckResult:

@@ -241,7 +241,7 @@ def test_the_server_of_a_network_is_verified_for_real(
             store.close()
         return "connected"
 
-    assert "the server has no TLS" in connect(f"host=db.example {trusted}", postgres.port)
+    assert "the server does not support TLS" in connect(f"host=db.example {trusted}", postgres.port)
     assert connect(f"host=db.example {trusted}") == "connected"
     assert connect("host=db.example sslmode=require") == "connected"
     assert connect(f"host=other.example sslmode=verify-ca {trusted}") == "connected"
@@ -479,12 +479,15 @@ def test_an_outage_is_looked_for_once_by_all_processes_of_a_play(tmp_path: Path)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     first, second = (PostgresStore(f"host=127.0.0.1 port={port}", Outage(path)) for _number in range(2))
-    with pytest.raises(UnreachableError, match="nobody listens there"), first.locked_document("budget", within=1):
+    with (
+        pytest.raises(UnreachableError, match="no server listens at this address"),
+        first.locked_document("budget", within=1),
+    ):
         pass
     with pytest.raises(StoreError, match=r"^$"), second.locked_document("budget", within=1):
         pass
     # A journal is always looked for.
-    with pytest.raises(UnreachableError, match="nobody listens there"):
+    with pytest.raises(UnreachableError, match="no server listens at this address"):
         second.lines()
 
 

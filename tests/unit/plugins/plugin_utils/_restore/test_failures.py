@@ -38,8 +38,8 @@ def partial(outcome, cause=None):
 
 
 def describe(error, step="restore", one=None):
-    result = error.result if isinstance(error, PartialError) else {}
-    return describe_failure(error, step, one or plan(), result)
+    outcome = error.result["restore"]["outcome"] if isinstance(error, PartialError) else None
+    return describe_failure(error, step, one or plan(), outcome)
 
 
 @pytest.mark.parametrize(
