@@ -67,7 +67,7 @@ options:
     default: 900
   wait_healthy:
     description:
-      - Wait also until the service reports the instance as healthy.
+      - Wait also until the service reports the instance as healthy, if it runs after the restore.
     type: bool
     default: false
   force:
@@ -169,8 +169,9 @@ restore:
       type: str
     outcome:
       description:
-        - V(completed), V(in_flight) if it was accepted and its end was not seen, V(failed) if the instance ended in an
-          error, V(unknown) if the response was lost, or V(planned) in check mode.
+        - V(completed), also if the instance is not healthy yet, V(in_flight) if it was accepted and its end was not
+          seen, V(failed) if the instance ended in an error, V(unknown) if the response was lost, or V(planned) in
+          check mode.
       type: str
     failure:
       description:

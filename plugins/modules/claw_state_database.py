@@ -29,7 +29,7 @@ options:
     description:
       - The role of the jobs, which must exist. It gets USAGE on the schema, SELECT on C(version), SELECT and INSERT on
         C(journal), SELECT, INSERT and UPDATE on C(runs), and SELECT, INSERT, UPDATE and DELETE on C(budgets),
-        C(cursors) and C(holders). Any other right on the tables of the schema is revoked from it.
+        C(cursors) and C(holders). Any other right on the schema and its tables is revoked from it.
     type: str
   import_dir:
     description:

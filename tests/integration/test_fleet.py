@@ -412,6 +412,50 @@ def test_one_that_is_busy_counts_as_if_it_came_to_run(
     assert writes(simulator) == []
 
 
+def test_a_busy_instance_can_not_exceed_the_limit_by_how_it_settles(simulator: Simulator, worker: Worker) -> None:
+    for check in (True, False):
+        simulator.reset(state=fleet("stopped", "deploying"))
+        simulator.set_instance(2, settles_to="stopped", settles_after_reads=2)
+        result = worker.run(claw_fleet, check=check, instances=[{"id": 1}, {"id": 2}], max_changes=1)
+        assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
+        assert result["instances"][1]["msg"] == "Not begun: it is stopped now, and max_changes (1) is reached."
+        assert writes(simulator) == ([] if check else ["POST /instances/1/start"])
+
+
+@pytest.mark.parametrize(("can_stop", "is_stopped"), [(True, True), (False, False)])
+def test_the_flags_of_an_instance_that_settles_during_the_task_decide(
+    simulator: Simulator, worker: Worker, can_stop: bool, is_stopped: bool
+) -> None:
+    simulator.reset(state=fleet("deploying", can_stop=can_stop))
+    simulator.set_instance(1, settles_to="error", settles_after_reads=2)
+    result = worker.run(claw_fleet, instances=[{"id": 1}], state="stopped")
+    assert result["changed"] is is_stopped
+    assert result["failed"] is not is_stopped
+    assert writes(simulator) == (["POST /instances/1/stop"] if is_stopped else [])
+
+
+def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator, worker: Worker) -> None:
+    for wait in (True, False):
+        simulator.reset(state=fleet("running"))
+        simulator.set_instance(1, settles_to="paused", settles_after_reads=1)
+        result = worker.run(claw_fleet, instances=[{"id": 1}], state="stopped", wait=wait)
+        assert result["summary"] == {"ok": 1, "changed": 0, "failed": 0}
+        assert result["instances"][0]["after"] == "paused"
+    assert (
+        worker.warnings
+        == ["bot-1 (id 1) is paused, not stopped: the account's balance ran out. Nothing was changed."] * 2
+    )
+
+
+def test_the_diff_shows_a_change_that_was_accepted_although_its_end_was_not_seen(
+    simulator: Simulator, worker: Worker
+) -> None:
+    simulator.reset(state=fleet("running"), switches={"transition_seconds": 600})
+    result = worker.run(claw_fleet, instances=[{"id": 1}], state="absent", wait_timeout=5)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert result["diff"] == {"before": {"bot-1 (id 1)": "running"}, "after": {}}
+
+
 def test_what_is_waited_for_is_told_as_it_was_seen_last(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("provisioning", settles_to="moving", settles_after_reads=2))
     result = worker.run(claw_fleet, instances=[{"id": 1}], wait_timeout=20)

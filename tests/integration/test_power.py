@@ -247,6 +247,25 @@ def test_a_refusal_that_meets_the_wanted_state_is_no_change(simulator: Simulator
     assert change.before == change.after
 
 
+def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator) -> None:
+    for wait in (True, False):
+        simulator.set_instance(1, status="running", settles_to="paused", settles_after_reads=1)
+        worker = Worker(simulator)
+        result = worker.run(claw_instance, id=1, state="stopped", wait=wait)
+        assert (result["failed"], result["changed"], result["instance"]["status"]) == (False, False, "paused")
+        assert worker.warnings == [
+            "web-bot (id 1) is paused, not stopped: the account's balance ran out. Nothing was changed."
+        ]
+
+
+def test_one_that_is_deleted_while_a_deletion_waits_is_as_wanted(simulator: Simulator, ensure: Ensure) -> None:
+    simulator.set_instance(1, status="deploying", billing_mode="daily", settles_to="gone", settles_after_reads=3)
+    change = ensure("absent")
+    assert change.changed is False
+    assert change.resource is not None
+    assert posts(simulator) == ["DELETE /instances/1"]
+
+
 def test_a_refusal_that_finds_a_busy_status_is_decided_once_more(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="running")
     simulator.fault("status", status=422, code="unprocessable_entity", message="busy", method="POST", times=1)

@@ -377,8 +377,24 @@ def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(simulato
     simulator.set_instance(1, health_after="unhealthy")
     result = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
     assert worker.lines == [f"web-bot: running, unhealthy, {seconds} s of at most 25 s" for seconds in (10, 20)]
-    assert result["msg"].startswith("web-bot: running, unhealthy, and not restored and healthy within 25 s")
+    assert result["msg"].startswith("It was restored. web-bot: running, unhealthy, and not healthy within 25 s")
+    assert (result["restore"]["outcome"], result["changed"]) == ("completed", True)
     assert (result["restore"]["failure"], result["restore"]["last_seen"]["health_status"]) == ("timeout", "unhealthy")
+    again = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
+    assert (again["failed"], again["restore"]["outcome"], again["changed"]) == (True, "completed", False)
+    simulator.set_instance(1, health_status="healthy")
+    assert worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)["failed"] is False
+    assert restores(simulator) == 1
+
+
+@pytest.mark.parametrize("ends", ["stopped", "pending_configuration"])
+def test_the_health_of_a_restored_instance_that_does_not_run_is_not_waited_for(
+    simulator: Simulator, worker: Worker, ends: str
+) -> None:
+    simulator.switch(restore_ends=ends)
+    result = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)
+    assert (result["failed"], result["restore"]["outcome"]) == (False, "completed")
+    assert worker.warnings[-1] == f"web-bot (id 1) is {ends}, so its health is not waited for."
 
 
 def test_a_running_instance_does_not_read_as_done_before_its_restore_does(simulator: Simulator, worker: Worker) -> None:

@@ -102,7 +102,11 @@ def test_rights_that_are_missing_or_too_many_are_mended(postgres: Postgres, fres
     worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
     assert worker.run(claw_state_database)["schema"] == {"version": 1, "granted": None, "imported": 0}
     assert worker.run(claw_state_database, role=JOB)["changed"] is True
-    for change in ("GRANT DELETE ON clawhosters.journal TO", "REVOKE INSERT ON clawhosters.cursors FROM"):
+    for change in (
+        "GRANT DELETE ON clawhosters.journal TO",
+        "REVOKE INSERT ON clawhosters.cursors FROM",
+        "GRANT CREATE ON SCHEMA clawhosters TO",
+    ):
         postgres.query(f"{change} {JOB}", database=fresh)
         assert worker.run(claw_state_database, role=JOB, check=True)["changed"] is True
         assert worker.run(claw_state_database, role=JOB)["changed"] is True

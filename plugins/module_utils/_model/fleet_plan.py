@@ -90,9 +90,9 @@ class Job:
         return {**self.instance, "status": after["status"]} if after else None
 
     def status_after(self) -> object:
-        """Returns the status for the diff: the predicted one, or the one found if nothing changed or it failed."""
+        """Returns the status for the diff: the one that an accepted change leads to, or the one found."""
         found = t.cast("Resource", self.found)
-        if self.error is not None or not self.changed:
+        if not self.changed:
             return found.get("status")
         after = predict(found, self.wanted, self.action)
         return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")

@@ -62,6 +62,19 @@ def find_excess(jobs: list[Job], limits: Limits) -> str:
     return " ".join(reasons)
 
 
+def hold_back_excess(jobs: list[Job], limits: Limits) -> None:
+    """Fails the last of the changes that are ready, if they are more than ``max_changes`` allows.
+
+    The plan was within it, but a busy instance may settle in another status than expected.
+    """
+    if limits.changes is None:
+        return
+    ready = [job for job in jobs if job.phase is Phase.READY]
+    excess = sum(job.change() in _WORDS for job in jobs) - limits.changes
+    for job in ready[-excess:] if excess > 0 else []:
+        job.fail(f"Not begun: it is {job.instance.get('status')} now, and max_changes ({limits.changes}) is reached.")
+
+
 def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
     """Returns, for example, ``4 to start`` and ``1 to delete``."""
     changes = [job.change() for job in jobs if job.error is None]

@@ -63,6 +63,7 @@ _REMEDY = {
     "deleting": "it is being deleted",
 }
 
+PAUSED_WARNING = "{} is paused, not stopped: the account's balance ran out. Nothing was changed."
 END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"}
 """Status in which each wanted state ends."""
 

@@ -92,9 +92,7 @@ def require_same_name(before: Resource, now: Resource) -> None:
         raise RefusedError(f"{label(before)} is now named {one_line(now.get('name'))}: nothing was sent.")
 
 
-def restore_finished(
-    instance: Resource, clock: t.Callable[[], float], seconds_since: float, *, wait_healthy: bool
-) -> StateReached:
+def restore_finished(instance: Resource, clock: t.Callable[[], float], seconds_since: float) -> StateReached:
     """Returns the predicate for an instance whose restore was sent ``seconds_since`` ago.
 
     How a restore shows in the status is unknown (contract 7); it may not show at all.
@@ -103,7 +101,7 @@ def restore_finished(
         "restored",
         get_status(instance),
         END_STATUSES,
-        wait_healthy,
+        wait_healthy=False,
         earliest=clock() + SHORTEST_RESTORE - seconds_since,
         clock=clock,
     )

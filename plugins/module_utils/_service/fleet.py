@@ -16,15 +16,12 @@ from .._errors import ClawHostersError, PartialError
 from .._http.client import Client
 from .._model.fleet_entries import Entry
 from .._model.fleet_plan import Job, Phase, plan
-from .._model.fleet_results import Limits, build_result, find_excess, format_failures
-from .._model.instance import Action, get_status, label
+from .._model.fleet_results import Limits, build_result, find_excess, format_failures, hold_back_excess
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._model.results import Result
 from .._waiter import Waiter, describe_remaining
 from .fleet_changes import FleetChanges
-from .instance_state import PAUSED_WARNING
-from .instances import fetch_instance
 
 
 @dataclass
@@ -51,10 +48,8 @@ class Fleet:
         for entry, job in zip(entries, jobs, strict=True):
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
-            is_paused = job.current is not None and get_status(job.current) == "paused"
-            if job.wanted == "stopped" and job.action is Action.NONE and is_paused:
-                self.warn(PAUSED_WARNING.format(label(job.instance)))
-            self._check_flags(job)
+            self.changes.warn_if_paused(job)
+            self.changes.check_flags(job)
         if excess := find_excess(jobs, limits):
             is_refused = not self.client.check_mode
             if not is_refused:  # the plan, which check mode shows all the same
@@ -65,24 +60,11 @@ class Fleet:
         if self.waiter is None:
             self._finish_without_waiting(jobs)
         else:
-            self._wait(self.waiter, jobs)
+            self._wait(self.waiter, jobs, limits)
         result = build_result(entries, jobs, done=not self.client.check_mode)
         if failures := format_failures(entries, jobs):
             raise PartialError(failures, result, next((job.cause for job in jobs if job.cause), None))
         return result
-
-    def _check_flags(self, job: Job) -> None:
-        """Decides a rejected job again with the detail: only the detail shows the flags (contract 0.2)."""
-        if job.action is not Action.REJECT or job.found is None or get_status(job.found) == "deleting":
-            return
-        try:
-            detail = fetch_instance(self.client, job.found["id"])
-        except ClawHostersError as error:
-            job.fail(f"{job.error} Its flags, which may allow it, can't be read: {error}", error)
-            return
-        if detail is not None:
-            job.error = None
-            job.decide(detail)
 
     # Waiting
 
@@ -95,7 +77,7 @@ class Fleet:
             elif job.phase is Phase.CHANGING:
                 job.finish(job.predict())
 
-    def _wait(self, waiter: Waiter, jobs: list[Job]) -> None:
+    def _wait(self, waiter: Waiter, jobs: list[Job], limits: Limits) -> None:
         for job in jobs:
             self.changes.wait_for_unchanged(job)
         watched = [job for job in jobs if job.phase is not Phase.DONE]
@@ -107,6 +89,7 @@ class Fleet:
             for job in watched:
                 if job.phase is not Phase.DONE:
                     self.changes.update(job, by_id.get(str(job.instance["id"])))
+            hold_back_excess(jobs, limits)
             self.changes.request_changes(watched)
             return all(job.phase is Phase.DONE for job in watched)
 

@@ -17,6 +17,7 @@ from .._errors import ClawHostersError, WaitTimeoutError
 from .._http.client import Client
 from .._model.fleet_plan import Job, Phase
 from .._model.instance import (
+    PAUSED_WARNING,
     Action,
     FailureStatusError,
     describe_instance,
@@ -29,6 +30,7 @@ from .._model.instance import (
 from .._model.resource import Resource
 from .._waiter import format_last_seen
 from .change_requests import Effect, request_change
+from .instances import fetch_instance
 
 
 @dataclass
@@ -51,6 +53,8 @@ class FleetChanges:
                 job.finish(job.predict())
         elif ready:
             list(map_ordered(self._request_change, ready))
+            for job in ready:
+                self.warn_if_paused(job)
 
     def _warn_of_deletion(self, job: Job) -> None:
         """Warns before the request: the warnings of a task are shown when it ends."""
@@ -85,8 +89,11 @@ class FleetChanges:
         job.is_outcome_unknown = False
         if change.instance is None:
             job.finish(None)
-        else:
+        elif job.changed:
             self._start_waiting(job, before)
+        else:
+            job.finish(change.instance)
+            self.wait_for_unchanged(job)
 
     def _start_waiting(self, job: Job, before: Resource) -> None:
         job.phase = Phase.CHANGING
@@ -103,6 +110,8 @@ class FleetChanges:
             job.current = now
             if not is_busy(now):
                 job.decide(now)
+                self.check_flags(job)
+                self.warn_if_paused(job)
                 self.wait_for_unchanged(job)
         else:
             job.current = now
@@ -111,6 +120,25 @@ class FleetChanges:
                     job.finish(now)
             except FailureStatusError as error:
                 job.fail(error)
+
+    def check_flags(self, job: Job) -> None:
+        """Decides a rejected job again with the detail: only the detail shows the flags (contract 0.2)."""
+        if job.action is not Action.REJECT or job.current is None or get_status(job.current) == "deleting":
+            return
+        try:
+            detail = fetch_instance(self.client, job.current["id"])
+        except ClawHostersError as error:
+            job.fail(f"{job.error} Its flags, which may allow it, can't be read: {error}", error)
+            return
+        if detail is not None:
+            job.error = None
+            job.decide(detail)
+
+    def warn_if_paused(self, job: Job) -> None:
+        """Warns of an instance that was to be stopped, and needs no stop because it is paused."""
+        is_unchanged = job.phase is Phase.DONE and job.error is None and not job.changed
+        if is_unchanged and job.wanted == "stopped" and job.current and get_status(job.current) == "paused":
+            self.warn(PAUSED_WARNING.format(label(job.current)))
 
     def wait_for_unchanged(self, job: Job) -> None:
         """Makes a job that needs no change wait for health or deletion."""

@@ -13,6 +13,7 @@ from .._errors import ClawHostersError, PartialError, RefusedError, Unauthorized
 from .._http.client import Client
 from .._model.instance import (
     END_STATUS,
+    PAUSED_WARNING,
     RESPONSE_LOST,
     Action,
     FailureStatusError,
@@ -31,9 +32,7 @@ from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter, format_last_seen
 from .change_requests import ChangeResponse, Effect, request_change
-from .instances import fetch_instance, list_instances, refetch_instance
-
-PAUSED_WARNING = "{} is paused, not stopped: the account's balance ran out. Nothing was changed."
+from .instances import InstanceGoneError, fetch_instance, list_instances, refetch_instance
 
 
 @dataclass
@@ -77,6 +76,9 @@ class InstanceManager:
             settled = self._wait_until(lambda seen: not is_busy(seen), t.cast("Resource", first.instance))
             return t.cast("ResourceChange", self._attempt(start, settled, wanted, first))
         except ClawHostersError as error:
+            if wanted == "absent" and isinstance(error, InstanceGoneError):
+                last = error.last_seen.resource if error.last_seen else first.instance
+                return _build_resource_change(start, wanted, False, last)
             raise _with_earlier_request(error, first) from None
 
     def _attempt(
@@ -111,7 +113,9 @@ class InstanceManager:
     ) -> ResourceChange:
         """Returns ``result`` with the final instance. Raises PartialError if waiting fails after an accepted change."""
         if not result.changed:
-            return replace(result, resource=self._wait_for_state(wanted, before, result.resource))
+            # Without a change, it has reached the state by itself, or is gone.
+            last = result.resource
+            return replace(result, resource=before if last is None else self._wait_for_unchanged(last, wanted))
         accepted = f"The {action.value} of {label(before)} was accepted"
         # The same task again would restart it a second time.
         state = ", with state: started," if action is Action.RESTART else ""

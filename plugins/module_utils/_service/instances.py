@@ -45,12 +45,16 @@ def fetch_existing_instance(client: Client, instance_id: object, time_left: floa
     return require_id(client.fetch(instance_path(instance_id), time_left=time_left), instance_id, "Instance")
 
 
+class InstanceGoneError(RefusedError):
+    """The instance was deleted during the task."""
+
+
 def refetch_instance(client: Client, instance: Resource, time_left: float | None = None) -> Resource:
-    """Returns the current state of the instance. Raises RefusedError if it was deleted."""
+    """Returns the current state of the instance. Raises InstanceGoneError if it was deleted."""
     try:
         return fetch_existing_instance(client, instance["id"], time_left)
     except NotFoundError as missing:
-        raise RefusedError(
+        raise InstanceGoneError(
             f"{label(instance)} does not exist any more: it was deleted during this task.", missing
         ) from None
 

@@ -20,7 +20,15 @@ from .._errors import (
     WaitTimeoutError,
 )
 from .._http.client import Client
-from .._model.instance import FailureStatusError, short_name
+from .._model.instance import (
+    FailureStatusError,
+    StateReached,
+    describe_instance,
+    get_status,
+    is_healthy,
+    label,
+    short_name,
+)
 from .._model.resource import Resource
 from .._model.restore import RestoreQuery, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, PLANNED
@@ -121,8 +129,10 @@ class Restore:
         step = job.decide(state, now, lambda recorded: self.finder.find_recorded(recorded, backup))
         if step is NextStep.WAIT and not self.client.check_mode:
             return self._wait(job)
-        if step is not NextStep.SEND:
-            return job.build_result(IN_FLIGHT if step is NextStep.WAIT else COMPLETED, state)
+        if step is NextStep.WAIT:
+            return job.build_result(IN_FLIGHT, state)
+        if step is NextStep.NONE:
+            return self._wait_for_health(job, job.build_result(COMPLETED, state))
         job.backup = backup or self.finder.find_newest(query, job.instance)
         if not self.finder.force:
             require_restorable(job.instance)
@@ -142,14 +152,36 @@ class Restore:
             raise job.record_failure(failure) from None
         except ClawHostersError as error:
             raise job.unfinished_error(error) from None
-        return job.complete(now)
+        return self._wait_for_health(job, job.complete(now))
 
     def _wait_until_finished(self, waiter: Waiter, job: RestoreJob) -> Resource:
         instance = job.instance
         return waiter.until(
             instance,
             lambda seconds: refetch_instance(self.client, instance, seconds),
-            job.finished_predicate(wait_healthy=self.wait_healthy),
-            lambda now: replace(job, instance=now).describe(with_health=self.wait_healthy),
-            "restored and healthy" if self.wait_healthy else "restored",
+            job.finished_predicate(),
+            lambda now: replace(job, instance=now).describe(),
+            "restored",
         )
+
+    def _wait_for_health(self, job: RestoreJob, result: Result) -> Result:
+        """Returns the ``result`` of a completed restore, with ``wait_healthy`` once the instance is healthy."""
+        instance = job.instance
+        if self.waiter is None or not self.wait_healthy or self.client.check_mode or is_healthy(instance):
+            return result
+        if get_status(instance) != "running":
+            self.finder.warn(f"{label(instance)} is {instance.get('status')}, so its health is not waited for.")
+            return result
+        try:
+            job.instance = self.waiter.until(
+                instance,
+                lambda seconds: refetch_instance(self.client, instance, seconds),
+                StateReached("healthy", "running", ("running",), wait_healthy=True, is_transition_seen=True),
+                lambda now: describe_instance(now, with_health=True),
+                "healthy",
+            )
+        except ClawHostersError as error:
+            job.instance = error.last_seen.resource if error.last_seen else instance
+            result = job.build_result(COMPLETED, job.guard.known_state(), error)
+            raise PartialError(f"It was restored. {error}", result, error) from None
+        return {**result, "instance": job.instance}

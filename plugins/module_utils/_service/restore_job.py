@@ -22,7 +22,6 @@ from .._model.instance import (
     StateReached,
     describe_instance,
     is_busy,
-    is_healthy,
     label,
     short_name,
 )
@@ -164,16 +163,15 @@ class RestoreJob:
 
     # Waiting
 
-    def finished_predicate(self, *, wait_healthy: bool) -> StateReached:
+    def finished_predicate(self) -> StateReached:
         """Returns the predicate for the instance of an accepted restore."""
         clock, seconds = self.client.progress.clock, _seconds_since(self.guard.known_state(), self.guard.journal.now())
-        return restore_finished(self.instance, clock, seconds, wait_healthy=wait_healthy)
+        return restore_finished(self.instance, clock, seconds)
 
-    def describe(self, *, with_health: bool) -> tuple[str, str]:
+    def describe(self) -> tuple[str, str]:
         """Returns name and condition for progress lines, where ``running`` alone would read as done."""
-        name, condition = describe_instance(self.instance, with_health=with_health)
-        is_pending = is_busy(self.instance) or (with_health and not is_healthy(self.instance))
-        return name, condition if is_pending else f"{condition} (restore not yet verified)"
+        name, condition = describe_instance(self.instance)
+        return name, condition if is_busy(self.instance) else f"{condition} (restore not yet verified)"
 
     def complete(self, now: Resource) -> Result:
         """Records that the restore is completed. Returns the result."""

@@ -103,7 +103,7 @@ class RestoreMember:
             return short_name(self.item.instance), self._describe_holder()
         if self.stage is Stage.STARTING:
             return self._changes.describe(self.start)
-        return self.job.describe(with_health=False)
+        return self.job.describe()
 
     def _describe_holder(self) -> str:
         holder = None
@@ -177,7 +177,7 @@ class RestoreMember:
 
     def _wait_for_restore(self, step: RestoreStep) -> None:
         self.stage = Stage.RESTORING
-        self._is_restored = self.job.finished_predicate(wait_healthy=False)
+        self._is_restored = self.job.finished_predicate()
         self._observe(step)
 
     # Waiting

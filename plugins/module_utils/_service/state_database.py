@@ -125,6 +125,7 @@ class StateDatabase:
         name = '"' + role.replace('"', '""') + '"'
         return [
             f"REVOKE ALL ON ALL TABLES IN SCHEMA clawhosters FROM {name}",
+            f"REVOKE ALL ON SCHEMA clawhosters FROM {name}",
             f"GRANT USAGE ON SCHEMA clawhosters TO {name}",
             *(f"GRANT {', '.join(rights)} ON clawhosters.{table} TO {name}" for table, rights in GRANTS.items()),
         ]

@@ -14,7 +14,7 @@ from ...module_utils._model.backup import format_left_out, is_before, select, ta
 from ...module_utils._model.instance import get_status, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
-from ...module_utils._model.restore import RESTORABLE
+from ...module_utils._model.restore import CLOCK_TOLERANCE, RESTORABLE
 from ...module_utils._model.restore_item import PLANNED
 from ...module_utils._service.restore_history import EarlierRestore, RestoreHistory
 from ...module_utils._state.journal import OperationEvent, OperationState
@@ -150,7 +150,8 @@ def _build_plan(
     is_continued = own is not None and not force
     backup = _find_recorded(own, candidate) if own is not None and is_continued else candidate.backup
     taken = taken_at(backup) if backup else None
-    age = max(now - taken, timedelta(0)) if taken else None
+    # As in the modules, a backup of the future by the local clock has no known age.
+    age = max(now - taken, timedelta(0)) if taken and taken - now <= CLOCK_TOLERANCE else None
     name = candidate.name if candidate.name is not None else (instance or {}).get("name")
     outcome = None
     if own is not None and instance is not None and is_continued:

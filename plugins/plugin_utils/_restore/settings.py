@@ -33,6 +33,8 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
         targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
         if given["restore_backup"] != "latest" and not (is_id(given["restore_backup"]) and len(targets) == 1):
             raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
+        if given["restore_backup"] != "latest" and given["restore_before"]:
+            raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
     except ClawHostersError as error:
         if not str(error).endswith(NOTHING_SENT):
             error.add(NOTHING_SENT)

@@ -49,6 +49,7 @@ def test_batches_may_be_a_list_a_number_or_text(given, sizes):
         ({"restore_max_age": "soon"}, "restore_max_age is 'soon', but must be a number and a unit"),
         ({"restore_before": "noon"}, "restore_before is 'noon', but must be a time in ISO 8601"),
         ({"restore_backup": "11", "restore_instances": "a,b"}, "restore_backup must be latest, or the id of a backup"),
+        ({"restore_backup": "11", "restore_before": "2026-02-01"}, "restore_before chooses among backups, and"),
         ({"restore_backup": "newest"}, "restore_backup must be latest, or the id of a backup"),
         ({"restore_backup": "\N{SUPERSCRIPT TWO}"}, "restore_backup must be latest, or the id of a backup"),
         ({"restore_backup": "1" * 5000}, "restore_backup must be latest, or the id of a backup"),
