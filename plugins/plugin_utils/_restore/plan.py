@@ -232,7 +232,9 @@ def _find_obstacle(
         return "", ""
     backup_id = (backup or {}).get("id")
     if age is None:
-        return "too_old", f"The age of backup {backup_id} is unknown, and restore_max_age is set"
+        taken = taken_at(backup) if backup else None
+        dated = f": by the local clock, its date {format_clock(taken)} is in the future" if taken else ""
+        return "too_old", f"The age of backup {backup_id} is unknown, and restore_max_age is set{dated}"
     limit = format_duration(max_age)
     return (
         "too_old",
@@ -306,10 +308,9 @@ def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
     if plan.outcome == "in_flight":
         restore = f"a restore of backup {backup.get('id')} is under way since {format_moment(plan.sent_at, now)}"
         return [f"{plan.label}: {restore}; this run waits for it.", *notes]
-    age = f"{plan.age} old" if plan.age else "of unknown age"
-    lines = [f"{plan.label}, {format_condition(plan)}: restore backup {backup.get('id')}, {age}."]
-    if plan.age:
-        taken = format_clock(parse_time(backup.get("taken_at")))
+    lines = [f"{plan.label}, {format_condition(plan)}: restore backup {backup.get('id')}, {_format_age(plan)}."]
+    if backup.get("taken_at"):
+        taken = format_clock(parse_time(backup["taken_at"]))
         lines.append(f"    DATA LOSS: all changes since {taken}.")
     else:
         lines.append("    DATA LOSS: all changes since the backup, at an unknown time.")
@@ -327,9 +328,14 @@ def plan_row(plan: RestorePlan, now: datetime) -> list[str]:
         return [plan.label, "already restored for this incident"]
     if plan.outcome == "in_flight":
         return [plan.label, f"a restore is under way since {format_moment(plan.sent_at, now)}"]
-    age = f"{plan.age} old" if plan.age else "of unknown age"
-    lost = format_clock(parse_time(backup.get("taken_at"))) if plan.age else "an unknown time"
-    return [plan.label, format_condition(plan), f"{backup.get('id')}, {age}", lost]
+    lost = format_clock(parse_time(backup["taken_at"])) if backup.get("taken_at") else "an unknown time"
+    return [plan.label, format_condition(plan), f"{backup.get('id')}, {_format_age(plan)}", lost]
+
+
+def _format_age(plan: RestorePlan) -> str:
+    if plan.age:
+        return f"{plan.age} old"
+    return "dated in the future" if (plan.backup or {}).get("taken_at") else "of unknown age"
 
 
 def format_condition(plan: RestorePlan) -> str:

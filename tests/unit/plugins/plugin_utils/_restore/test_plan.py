@@ -69,6 +69,18 @@ def test_the_age_limit_applies_only_to_restores_that_would_be_sent():
     assert plan(history(INTENDED, ACCEPTED), restore_max_age="23h").ready is True
 
 
+def test_a_backup_of_the_future_has_no_known_age():
+    """The local clock is slow, or the backup's date is wrong. The modules allow for five minutes, too."""
+    for created_at, kind in (("2026-02-03T10:04:00Z", ""), ("2026-02-03T10:06:00Z", "too_old")):
+        backups = [{**BACKUPS[0], "id": 13, "created_at": created_at}]
+        assert plan(backups=backups, restore_max_age="23h").kind == kind
+    future = plan(backups=backups)
+    assert plan_lines(future, NOW)[0] == "web-bot (id 1), running: restore backup 13, dated in the future."
+    assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines(future, NOW)[1]
+    limited = plan(backups=backups, restore_max_age="23h")
+    assert "by the local clock, its date 2026-02-03 10:06 UTC is in the future" in limited.message
+
+
 def test_only_unusable_backups_of_the_instance_itself_are_shown():
     broken = [{**BACKUPS[0], "id": 13, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}]
     foreign = [{**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}]
