@@ -434,6 +434,17 @@ def test_the_flags_of_an_instance_that_settles_during_the_task_decide(
     assert writes(simulator) == (["POST /instances/1/stop"] if is_stopped else [])
 
 
+def test_flags_that_can_not_be_read_do_not_outlast_the_deadline(simulator: Simulator, worker: Worker) -> None:
+    simulator.reset(state=fleet(*["deploying"] * 5))
+    for number in range(1, 6):
+        simulator.set_instance(number, settles_to="error", settles_after_reads=2)
+        simulator.fault("html_503", method="GET", path=f"/instances/{number}", times=None)
+    result = worker.run(claw_fleet, instances=[{"id": number} for number in range(1, 6)], wait_timeout=30)
+    assert result["summary"] == {"ok": 0, "changed": 0, "failed": 5}
+    assert "Its flags, which may allow it, can't be read" in result["instances"][0]["msg"]
+    assert worker.sleeper.total <= 60
+
+
 def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator, worker: Worker) -> None:
     for wait in (True, False):
         simulator.reset(state=fleet("running"))

@@ -407,7 +407,20 @@ def test_what_comes_back_stopped_is_started(simulator: Simulator, local_worker: 
     check = local_worker.run(claw_fleet_restore, check=True, instances=bots(1, 2, 3))
     again = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3))
     assert check["summary"] == again["summary"] == {"ok": 2, "changed": 1, "failed": 0, "not_begun": 0}
+    assert check["diff"] == again["diff"]
+    assert again["diff"]["before"]["bot-2 (id 2)"] == {"restored_from": None, "status": "stopped"}
+    assert again["diff"]["after"]["bot-2 (id 2)"] == {"restored_from": None, "status": "running (started)"}
     assert simulator.effects() == {"restores": 3, "starts": 4}
+
+
+def test_one_backup_for_two_instances_is_refused_before_the_first_restore(
+    simulator: Simulator, local_worker: Worker
+) -> None:
+    simulator.switch(drop_fields=["backup.instance_id", "backup.instance_name"])
+    entries = [{"id": 1, "backup_id": 11}, {"id": 2, "backup_id": 11}]
+    result = local_worker.run(claw_fleet_restore, instances=entries)
+    assert "Backup 11 is listed for another entry already" in result["instances"][1]["msg"]
+    assert simulator.calls("POST *") == []
 
 
 def test_what_comes_back_without_its_configuration_has_failed(simulator: Simulator, local_worker: Worker) -> None:

@@ -29,7 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import fetch_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support import KEY
 from support.sleeper import Sleeper
@@ -256,6 +256,19 @@ def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator) 
         assert worker.warnings == [
             "web-bot (id 1) is paused, not stopped: the account's balance ran out. Nothing was changed."
         ]
+
+
+def test_a_pause_after_an_accepted_stop_is_as_good_and_warns(simulator: Simulator) -> None:
+    simulator.switch(transition_reads=3)
+    worker = Worker(simulator)
+    worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="paused")
+    result = worker.run(claw_instance, id=1, state="stopped")
+    assert (result["failed"], result["changed"], result["instance"]["status"]) == (False, True, "paused")
+    assert worker.warnings == ["web-bot (id 1) is paused, not stopped: the account's balance ran out."]
+    simulator.set_instance(1, status="running")
+    result = worker.run(claw_fleet, instances=[{"id": 1}], state="stopped")
+    assert result["summary"] == {"ok": 0, "changed": 1, "failed": 0}
+    assert len(worker.warnings) == 2
 
 
 def test_one_that_is_deleted_while_a_deletion_waits_is_as_wanted(simulator: Simulator, ensure: Ensure) -> None:

@@ -116,6 +116,16 @@ def test_a_refusal_is_not_repeated_and_leaves_the_order_free(
     assert purchases(simulator) == 1
 
 
+@pytest.mark.parametrize("package_id", ["", " ", True, [2], {"id": 2}])
+def test_a_package_without_an_id_is_refused_before_a_request(
+    simulator: Simulator, worker: Worker, package_id: object
+) -> None:
+    result = worker.run(claw_purchase, package_id=package_id)
+    assert result["failed"] is True
+    assert "package_id" in result["msg"]
+    assert simulator.calls() == []
+
+
 @pytest.mark.parametrize("fault", ["reset_before", "reset_after", "truncated", "json_500", "html_502", "close_after"])
 def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
     simulator: Simulator, worker: Worker, fault: str

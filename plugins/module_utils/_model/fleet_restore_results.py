@@ -31,7 +31,10 @@ def build_result(items: t.Sequence[RestoreItem]) -> Result:
     for item in items:
         if item.instance.get("status") is not None:
             before[label(item.instance)] = {"restored_from": None}
-            after[label(item.instance)] = {"restored_from": summarize_backup(item.backup) if item.changed else None}
+            after[label(item.instance)] = {"restored_from": summarize_backup(item.backup) if item.is_restored else None}
+            if item.changed and not item.is_restored:
+                before[label(item.instance)]["status"] = item.instance["status"]
+                after[label(item.instance)]["status"] = f"{item.current.get('status')} (started)"
     kinds = [_classify(item) for item in items]
     return {
         "changed": any(item.changed for item in items),
@@ -82,8 +85,11 @@ def format_failures(entries: t.Sequence[InstanceEntry], items: t.Sequence[Restor
     kinds = [_classify(item) for item in items]
     if skipped := kinds.count("not_begun"):
         parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
-    if changed := [label(item.instance) for item in items if _classify(item) == "changed"]:
-        parts.append(f"Restored: {format_list(changed, _NAMED)}.")
+    changed = [item for item in items if _classify(item) == "changed"]
+    if restored := [label(item.instance) for item in changed if item.is_restored]:
+        parts.append(f"Restored: {format_list(restored, _NAMED)}.")
+    if started := [label(item.instance) for item in changed if not item.is_restored]:
+        parts.append(f"Started: {format_list(started, _NAMED)}.")
     return " ".join([*parts, GO_ON])
 
 

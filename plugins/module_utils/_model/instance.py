@@ -63,7 +63,6 @@ _REMEDY = {
     "deleting": "it is being deleted",
 }
 
-PAUSED_WARNING = "{} is paused, not stopped: the account's balance ran out. Nothing was changed."
 END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"}
 """Status in which each wanted state ends."""
 
@@ -143,6 +142,14 @@ def decide(instance: Resource, wanted: str) -> Decision:
     return Decision(by_table)
 
 
+def build_paused_warning(instance: Resource | None, wanted: str, *, changed: bool) -> str | None:
+    """Returns the warning for an instance that is paused although it was to be stopped, which is as good; else None."""
+    if wanted != "stopped" or instance is None or get_status(instance) != "paused":
+        return None
+    reason = f"{label(instance)} is paused, not stopped: the account's balance ran out."
+    return reason if changed else f"{reason} Nothing was changed."
+
+
 def summarize(instance: Resource | None) -> dict[str, t.Any]:
     """Returns what diffs show of an instance; empty without one."""
     return {} if instance is None else {key: instance.get(key) for key in ("id", "name", "status")}
@@ -210,6 +217,6 @@ def state_reached(wanted: str, status_before: str, *, wait_healthy: bool) -> Sta
     Only a restart of a running instance can be mistaken for done before it begins.
     """
     is_restart = wanted == "restarted" and status_before == "running"
-    return StateReached(
-        wanted, status_before, (END_STATUS[wanted],), wait_healthy and wanted != "stopped", not is_restart
-    )
+    # The balance may run out in the meantime.
+    end_statuses = ("stopped", "paused") if wanted == "stopped" else (END_STATUS[wanted],)
+    return StateReached(wanted, status_before, end_statuses, wait_healthy and wanted != "stopped", not is_restart)

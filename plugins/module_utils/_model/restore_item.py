@@ -38,6 +38,8 @@ class RestoreItem:
     ``refused`` (nothing was sent, or the service did not execute it)."""
     changed: bool = False
     """True if this run has restored or started the instance."""
+    is_restored: bool = False
+    """True if this run has restored it."""
     is_done: bool = False
     """True if it is restored, runs and, if that is waited for, is healthy."""
     error: ClawHostersError | None = None

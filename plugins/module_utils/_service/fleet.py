@@ -49,7 +49,7 @@ class Fleet:
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
             self.changes.warn_if_paused(job)
-            self.changes.check_flags(job)
+        self.changes.check_flags(jobs)
         if excess := find_excess(jobs, limits):
             is_refused = not self.client.check_mode
             if not is_refused:  # the plan, which check mode shows all the same
@@ -86,9 +86,10 @@ class Fleet:
 
         def is_done(listing: list[Resource]) -> bool:
             by_id = InstanceIndex(listing).by_id
-            for job in watched:
-                if job.phase is not Phase.DONE:
-                    self.changes.update(job, by_id.get(str(job.instance["id"])))
+            open_jobs = [job for job in watched if job.phase is not Phase.DONE]
+            for job in open_jobs:
+                self.changes.update(job, by_id.get(str(job.instance["id"])))
+            self.changes.check_flags(open_jobs, max(waiter.seconds_left, 0.0))
             hold_back_excess(jobs, limits)
             self.changes.request_changes(watched)
             return all(job.phase is Phase.DONE for job in watched)

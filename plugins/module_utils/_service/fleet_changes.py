@@ -17,9 +17,9 @@ from .._errors import ClawHostersError, WaitTimeoutError
 from .._http.client import Client
 from .._model.fleet_plan import Job, Phase
 from .._model.instance import (
-    PAUSED_WARNING,
     Action,
     FailureStatusError,
+    build_paused_warning,
     describe_instance,
     get_status,
     is_busy,
@@ -110,7 +110,6 @@ class FleetChanges:
             job.current = now
             if not is_busy(now):
                 job.decide(now)
-                self.check_flags(job)
                 self.warn_if_paused(job)
                 self.wait_for_unchanged(job)
         else:
@@ -118,15 +117,21 @@ class FleetChanges:
             try:
                 if job.reached_predicate is not None and job.reached_predicate(now):
                     job.finish(now)
+                    self.warn_if_paused(job)
             except FailureStatusError as error:
                 job.fail(error)
 
-    def check_flags(self, job: Job) -> None:
-        """Decides a rejected job again with the detail: only the detail shows the flags (contract 0.2)."""
-        if job.action is not Action.REJECT or job.current is None or get_status(job.current) == "deleting":
-            return
+    def check_flags(self, jobs: t.Iterable[Job], time_left: float | None = None) -> None:
+        """Decides rejected jobs again with the detail: only the detail shows the flags (contract 0.2)."""
+        rejected = [job for job in jobs if job.action is Action.REJECT and get_status(job.instance) != "deleting"]
+        list(map_ordered(lambda job: self._check_flags(job, time_left), rejected))
+        for job in rejected:
+            self.warn_if_paused(job)
+            self.wait_for_unchanged(job)
+
+    def _check_flags(self, job: Job, time_left: float | None) -> None:
         try:
-            detail = fetch_instance(self.client, job.current["id"])
+            detail = fetch_instance(self.client, job.instance["id"], time_left=time_left)
         except ClawHostersError as error:
             job.fail(f"{job.error} Its flags, which may allow it, can't be read: {error}", error)
             return
@@ -135,10 +140,11 @@ class FleetChanges:
             job.decide(detail)
 
     def warn_if_paused(self, job: Job) -> None:
-        """Warns of an instance that was to be stopped, and needs no stop because it is paused."""
-        is_unchanged = job.phase is Phase.DONE and job.error is None and not job.changed
-        if is_unchanged and job.wanted == "stopped" and job.current and get_status(job.current) == "paused":
-            self.warn(PAUSED_WARNING.format(label(job.current)))
+        """Warns of an instance that was to be stopped, and is as good as stopped because it is paused."""
+        if job.phase is not Phase.DONE or job.error is not None:
+            return
+        if warning := build_paused_warning(job.current, job.wanted, changed=job.changed):
+            self.warn(warning)
 
     def wait_for_unchanged(self, job: Job) -> None:
         """Makes a job that needs no change wait for health or deletion."""

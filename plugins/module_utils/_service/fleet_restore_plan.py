@@ -107,7 +107,7 @@ class FleetRestorePlanner:
             return
         item.is_done = True
         if item.outcome == NOT_BEGUN:
-            item.changed, item.current = True, {**item.current, "status": "running"}
+            item.changed, item.is_restored, item.current = True, True, {**item.current, "status": "running"}
         elif item.outcome == COMPLETED:
             self._predict_start(item)
 
@@ -174,6 +174,7 @@ class FleetRestorePlanner:
             backups = self._read_backups([entry for entry, _item in new], ids)
         groups = _BackupGroups(backups)
         by_id = {str(backup["id"]): backup for backup in backups}
+        given: set[object] = set()
         for entry, item in new:
             try:
                 if not self.finder.force:
@@ -182,6 +183,12 @@ class FleetRestorePlanner:
                     item.backup = self._choose_newest(item.instance, groups)
                 else:
                     item.backup = self._find_given(entry, item.instance, by_id)
+                    if item.backup["id"] in given:
+                        raise RefusedError(
+                            f"Backup {item.backup['id']} is listed for another entry already, and a backup is of one "
+                            "instance: nothing was sent."
+                        )
+                    given.add(item.backup["id"])
                 self.query.require_max_age(item.backup, item.instance)
             except ClawHostersError as error:
                 item.refuse(error)
@@ -266,6 +273,6 @@ def _stop_after_failures(restore: FleetRestore, items: list[RestoreItem]) -> Non
     for batch in split_batches(items, restore.serial):
         if failures > restore.max_failures:
             for item in batch:
-                item.changed = item.is_done = False
+                item.changed = item.is_restored = item.is_done = False
                 item.current = item.instance
         failures += sum(item.error is not None for item in batch)

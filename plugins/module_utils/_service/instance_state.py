@@ -13,10 +13,10 @@ from .._errors import ClawHostersError, PartialError, RefusedError, Unauthorized
 from .._http.client import Client
 from .._model.instance import (
     END_STATUS,
-    PAUSED_WARNING,
     RESPONSE_LOST,
     Action,
     FailureStatusError,
+    build_paused_warning,
     decide,
     describe_instance,
     get_status,
@@ -121,16 +121,19 @@ class InstanceManager:
         state = ", with state: started," if action is Action.RESTART else ""
         try:
             with self.client.progress.if_interrupted(f"{accepted} and goes on. Run this again{state} to wait for it."):
-                return replace(result, resource=self._wait_for_state(wanted, before, result.resource))
+                result = replace(result, resource=self._wait_for_state(wanted, before, result.resource))
         except ClawHostersError as error:
             last = error.last_seen.resource if error.last_seen else result.resource
             message = f"{accepted}. {_explain_unfinished(error, f'run this again{state} to continue waiting.')}"
             raise PartialError(message, replace(result, resource=last).as_result("instance"), error) from None
+        if warning := build_paused_warning(result.resource, wanted, changed=True):
+            self.warn(warning)
+        return result
 
     def _wait_for_unchanged(self, current: Resource, wanted: str) -> Resource | None:
         """Waits for health or deletion of an instance that needs no change. Returns its last state."""
-        if wanted == "stopped" and get_status(current) == "paused":
-            self.warn(PAUSED_WARNING.format(label(current)))
+        if warning := build_paused_warning(current, wanted, changed=False):
+            self.warn(warning)
         is_unhealthy = wanted == "started" and self.wait_healthy and not is_healthy(current)
         if self.client.check_mode or not (wanted == "absent" or is_unhealthy):
             return current

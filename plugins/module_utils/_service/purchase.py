@@ -14,7 +14,7 @@ import math
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import ClawHostersError, PartialError, RefusedError
+from .._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from .._http.client import Client
 from .._http.responses import parse_data_or_body
 from .._http.retry import NEVER
@@ -25,7 +25,12 @@ from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded,
 
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Returns the request body. Ids seem to be numbers, so a number written as text is sent as a number."""
+    """Returns the request body. Ids seem to be numbers, so a number written as text is sent as a number.
+
+    Raises SettingsError for an id that is neither a number nor a text, or that is blank.
+    """
+    if isinstance(package_id, bool) or not isinstance(package_id, (int, str)) or not str(package_id).strip():
+        raise SettingsError("package_id is empty or not an id. Nothing was sent.")
     is_number = isinstance(package_id, str) and package_id.isascii() and package_id.isdigit() and len(package_id) < 20
     return {**request, "package_id": int(str(package_id)) if is_number else package_id}
 

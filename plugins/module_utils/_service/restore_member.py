@@ -28,6 +28,7 @@ from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, REFUSED, Rest
 from .._model.results import Result
 from .._state.journal import JournalError, OperationEvent, OperationState
 from .fleet_changes import FleetChanges
+from .instances import InstanceGoneError
 from .restore_job import NextStep, RestoreJob, describe_holder
 from .restore_observer import RestoreObserver, RestoreStep
 from .restore_target import RestoreFinder
@@ -171,7 +172,7 @@ class RestoreMember:
         except ClawHostersError as error:
             self.fail(error)
             return
-        self.item.changed = True
+        self.item.changed = self.item.is_restored = True
         self._update_result(self.job.build_result(IN_FLIGHT, self.job.guard.known_state()))
         self._wait_for_restore(RestoreStep.ACCEPTED)
 
@@ -196,7 +197,7 @@ class RestoreMember:
     def update(self, now: Resource | None) -> None:
         """Updates the item from the instance as a poll shows it, None if it does not exist."""
         if now is None:
-            self.fail(RefusedError(f"{label(self.item.instance)} does not exist any more: it was deleted."))
+            self.fail(InstanceGoneError(f"{label(self.item.instance)} does not exist any more: it was deleted."))
             return
         self.item.current, self._seen_at = now, datetime.now(UTC)
         if self.stage is Stage.STARTING:

@@ -20,6 +20,7 @@ from ...module_utils._model.backup import newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize
+from ...module_utils._model.restore import CLOCK_TOLERANCE
 from ...module_utils._state.journal import (
     JournalEntry,
     OperationEvent,
@@ -113,7 +114,6 @@ def _build_row(
 ) -> Data:
     status, health = normalize(instance.get("status")), normalize(instance.get("health_status"))
     taken = taken_at(newest[str(instance["id"])]) if str(instance["id"]) in newest else None
-    age = max(now - taken, timedelta(0)) if taken else None
     cost = costs.get(str(instance["id"]))
     is_unhealthy = status == "running" and health == "unhealthy"
     return {
@@ -131,18 +131,21 @@ def _build_row(
         "created": format_clock(parse_time(instance.get("created_at")))[:10],
         "trouble": status in FAILURE_STATUSES or is_unhealthy,
         "rank": 0 if status in ("error", "deploy_failed") else 1 if is_unhealthy else 2,
-        "backup": {
-            "taken": format_clock(taken),
-            "age": format_duration(age) if age is not None else ("none" if has_backups else "unknown"),
-            "sort": int(age.total_seconds()) if age is not None else 10**12,
-            "late": has_backups and (age is None or age > max_age),
-            "word": ""
-            if not has_backups or (age is not None and age <= max_age)
-            else "overdue"
-            if age is not None
-            else "missing",
-        },
+        "backup": _build_backup(taken, max_age, now, has_backups=has_backups),
     }
+
+
+def _build_backup(taken: datetime | None, max_age: timedelta, now: datetime, *, has_backups: bool) -> Data:
+    """Returns what the page shows of the newest backup. By the local clock, its date may be in the future."""
+    age = None if taken is None or taken - now > CLOCK_TOLERANCE else max(now - taken, timedelta(0))
+    if age is not None:
+        text, word = format_duration(age), "overdue" if age > max_age else ""
+    elif taken is not None:
+        text, word = "dated in the future", "overdue"
+    else:
+        text, word = ("none", "missing") if has_backups else ("unknown", "")
+    sort = int(age.total_seconds()) if age is not None else 10**12
+    return {"taken": format_clock(taken), "age": text, "sort": sort, "late": bool(word), "word": word}
 
 
 def _sort_key(row: Data) -> tuple[t.Any, ...]:

@@ -44,6 +44,7 @@ ADVICE = {
     "interrupted": "Run the same command again. It restores nothing twice:",
     "unfinished": "Run the same command again. It restores nothing twice:",
     "no_instance": "Correct the name (it must match exactly) or the id, and check the plan first:",
+    "unclear_backup": "Look up a backup in the dashboard, and set restore_backup to its id. To check again:",
     "refused": "The restore can be tried again for this incident. Fix the cause, then run the same command again:",
     "not_sent": "Run the same command again to see the current plan and confirm it:",
     "not_over": "Run the same command again. It continues to wait and sends nothing:",
@@ -52,6 +53,8 @@ ADVICE = {
     "not_healthy": "Check the instance in the dashboard, then run the same command again. It restores nothing twice:",
     "health_unseen": "Run the same command again. It restores nothing twice:",
     "key_lost_restored": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
+    "gone": "Check in the dashboard who deleted it. To see what is left:",
+    "unchecked": "Run the same command again. It restores nothing twice:",
     "no_answer": "Check the address, then run the same command again. It restores nothing twice:",
 }
 
@@ -99,7 +102,7 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
         if get_status(instance) not in RESTORABLE:
             return Advice("To restore the instance in this status anyway:", force)
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
-    return Advice(ADVICE[kind], {}, check=kind == "no_instance")
+    return Advice(ADVICE[kind], {}, check=kind in ("no_instance", "unclear_backup", "gone"))
 
 
 def _format_older(plan: RestorePlan) -> str:

@@ -11,6 +11,7 @@ import typing as t
 from datetime import UTC, datetime
 
 from ...module_utils._errors import (
+    ApiError,
     ClawHostersError,
     ForbiddenError,
     PartialError,
@@ -18,9 +19,11 @@ from ...module_utils._errors import (
     UnauthorizedError,
     UnprocessableError,
 )
+from ...module_utils._service.instances import InstanceGoneError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import format_iso
 from .._formatting import format_value
+from .address import AddressError
 from .model import Data, RestorePlan
 from .plan import format_moment
 from .report import UNSEEN
@@ -96,16 +99,21 @@ def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | Non
     if not isinstance(error, ClawHostersError):
         return "interrupted"
     if step == "http":
-        return "no_answer"
-    kinds = {one.kind for one in _chain(error)}
+        return "no_answer" if isinstance(error, AddressError) else "unchecked"
+    chain = list(_chain(error))
+    kinds = {one.kind for one in chain}
     if step == "healthy" or outcome == "completed":
         if "unauthorized" in kinds:
             return "key_lost_restored"
-        return "health_unseen" if "unreachable" in kinds else "not_healthy"
+        # An error that ended the wait has what was seen last; one of the start has not.
+        return "health_unseen" if "unreachable" in kinds or any(one.last_seen for one in chain) else "not_healthy"
     if outcome == "in_flight":
+        if any(isinstance(one, InstanceGoneError) for one in chain):
+            return "gone"
         if "unauthorized" in kinds:
             return "key_lost"
-        return "out_of_sight" if "unreachable" in kinds else "not_over"
+        is_unread = "unreachable" in kinds or any(isinstance(one, ApiError) for one in chain)
+        return "out_of_sight" if is_unread else "not_over"
     if outcome in ("unknown", "failed"):
         return outcome
     if "unauthorized" in kinds:

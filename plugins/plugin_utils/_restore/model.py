@@ -148,6 +148,8 @@ class Run:
     plans: list[RestorePlan] = field(default_factory=list)
     list_pages: int | None = None
     """Requests that the list of all instances takes, if known."""
+    planned_at: str = ""
+    """When the plan began, by the clock of the journal; empty before that."""
     stopped: str = ""
     """Why not all batches began; empty if they did, or none ended yet."""
 

@@ -13,13 +13,14 @@ from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import format_left_out, is_before, select, taken_at
 from ...module_utils._model.instance import get_status, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.ownership import parse_owner
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.restore import CLOCK_TOLERANCE, RESTORABLE
 from ...module_utils._model.restore_item import PLANNED
 from ...module_utils._service.restore_history import EarlierRestore, RestoreHistory
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._state.store import Holder
-from ...module_utils._text import one_line
+from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
 from .confirmation import build_confirmation
@@ -29,6 +30,9 @@ RECENT = timedelta(days=1)
 """Age up to which the plan shows a restore for another incident."""
 LONGEST_RESTORE = timedelta(minutes=15)
 """Age up to which an accepted restore is assumed to be under way although the instance does not look busy."""
+
+_LISTED = 5
+"""Ids that a message names."""
 
 
 def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
@@ -79,9 +83,12 @@ def match_backups(
     """Returns each target with its instance, and its newest usable backup from before that time."""
     index = InstanceIndex(instances)
     backups_by_owner: dict[str, list[Resource]] = {}
+    unclear = []
     for backup in backups:
         if owner := index.find_owner(backup):
             backups_by_owner.setdefault(str(owner["id"]), []).append(backup)
+        elif parse_owner(backup).id is None:
+            unclear.append(backup)
     candidates = []
     for target in targets:
         candidate = Candidate(target["name"], target["id"])
@@ -89,7 +96,9 @@ def match_backups(
         matches = find_instances(target, index)
         if len(matches) == 1:
             (candidate.instance,) = matches
-            _choose_backup(candidate, backups_by_owner.get(str(candidate.instance["id"]), []), before)
+            own = backups_by_owner.get(str(candidate.instance["id"]), [])
+            names = (None, str(candidate.instance.get("name")))
+            _choose_backup(candidate, own, [one for one in unclear if parse_owner(one).name in names], before)
         elif matches:
             candidate.ids = [instance["id"] for instance in matches]
             candidate.kind = "ambiguous"
@@ -100,11 +109,21 @@ def match_backups(
     return candidates
 
 
-def _choose_backup(candidate: Candidate, backups: list[Resource], before: datetime | None) -> None:
+def _choose_backup(
+    candidate: Candidate, backups: list[Resource], possible: list[Resource], before: datetime | None
+) -> None:
+    """Sets the backup, or why there is none. ``possible`` are backups that do not show whether they are its own."""
     candidate.backups = select(backups, before, usable=True, newest=False).chosen
     candidate.left_out = format_left_out(select(backups, before, usable=True, newest=True).left_out)
     if candidate.backups:
         candidate.backup = candidate.backups[0]
+    elif possible:
+        candidate.kind = "unclear_backup"
+        ids = format_list((format_value(backup.get("id"), 20) for backup in possible), _LISTED)
+        candidate.problem = (
+            f"The service does not show the instance of {format_count(len(possible), 'backup')} (id {ids}), so the "
+            "newest one can't be chosen"
+        )
     else:
         candidate.kind = "no_backup"
         when = f" from before {format_clock(before)}" if before else ""

@@ -65,7 +65,7 @@ _RUN_FAILURES = {
 }
 """Failures that stop the whole run before anything is sent, or that an instance has before."""
 
-_NOTHING_SENT = ("no_instance", "ambiguous", "no_backup", "too_old", "not_now")
+_NOTHING_SENT = ("no_instance", "ambiguous", "no_backup", "unclear_backup", "too_old", "not_now")
 
 _FAILURE_TEXTS = {
     "unfinished": f"{_UNFINISHED[0].upper()}{_UNFINISHED[1:]}.",
@@ -76,15 +76,17 @@ _FAILURE_TEXTS = {
     "unknown": "It is unknown whether the restore was carried out.",
     "failed": "The service accepted the restore, but the instance ended in a failure status.",
     "not_over": "The restore was sent but did not complete within the timeout.",
-    "out_of_sight": "The restore was accepted, but its end was not seen: the service stopped responding.",
+    "out_of_sight": "The restore was accepted, but its end was not seen: the instance can't be read.",
     "key_lost": "The restore was accepted, but its end was not seen: the API key is no longer valid.",
     "not_healthy": "The backup was restored, but the instance is not running and healthy.",
-    "health_unseen": "The backup was restored, but the service stopped responding, so the health is not known.",
+    "health_unseen": "The backup was restored, but the instance can't be read, so the health is not known.",
     "key_lost_restored": "The backup was restored, but the API key is no longer accepted, so the health is not known.",
+    "gone": "The restore was accepted, but the instance was deleted before its end was seen.",
+    "unchecked": "The backup was restored and the instance is healthy, but its address was not checked.",
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
 
-_HEALTHY = ("", "no_answer")
+_HEALTHY = ("", "no_answer", "unchecked")
 """Kinds of the results, empty for a success, after which the instance is restored and healthy."""
 
 UNCONFIRMED = ("not_confirmed", "no_terminal")

@@ -21,6 +21,7 @@ from ...module_utils._service.restore_history import find_refused
 from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
+from ...module_utils._times import format_iso
 from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
 from .failures import describe_error, explain, is_about_key
 from .model import Data, RestorePlan, Run, Step
@@ -121,6 +122,7 @@ class Runbook:
             candidates = reader.find_candidates()
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
+        self.run.planned_at = format_iso(self.context.journal().now())
         now = datetime.now(UTC)
         return build_plans(candidates, history, self.settings, reader.known_instances, now, is_whole=reader.is_whole)
 
@@ -174,11 +176,13 @@ class Runbook:
 
     def _find_refused(self) -> set[str]:
         """Returns the ids of the instances whose restore the service refused in this run."""
+        if not self.run.planned_at:
+            return set()
         try:
             entries = self.context.journal().read_entries()
         except JournalError:
             return set()
-        return find_refused(entries, self.client.settings.api_url, self.run.incident, self.run.began_at)
+        return find_refused(entries, self.client.settings.api_url, self.run.incident, self.run.planned_at)
 
     # Helpers
 

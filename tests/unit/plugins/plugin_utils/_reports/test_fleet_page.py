@@ -46,6 +46,8 @@ def test_instances_in_trouble_come_first_and_ages_are_shown():
     assert [row["backup"]["word"] for row in made["rows"]] == ["missing", "overdue", ""]
     assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
     assert made["headline"] == "2 of 3 instances need attention."
+    (future,) = build(instances[:1], backups=[{**backups[0], "created_at": "2026-02-03T11:00:00Z"}])["rows"]
+    assert (future["backup"]["age"], future["backup"]["word"]) == ("dated in the future", "overdue")
     unknown = build(instances, backups=None)
     assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
     assert unknown["counts"]["missing"] == 0

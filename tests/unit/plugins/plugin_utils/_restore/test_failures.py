@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
-    ClawHostersError,
     ForbiddenError,
     LastSeen,
     PartialError,
@@ -21,6 +20,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     UnprocessableError,
     WaitTimeoutError,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import InstanceGoneError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import ADVICE, build_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
     describe_failure,
@@ -35,6 +36,12 @@ REVOKED = UnauthorizedError("GET /instances/1", 401, message="The key is revoked
 
 def partial(outcome, cause=None):
     return PartialError("It was sent. Run the same task again: it waits.", {"restore": {"outcome": outcome}}, cause)
+
+
+def seen(error):
+    """Returns an error that ended a wait."""
+    error.last_seen = LastSeen({"status": "running"}, "running", datetime.now(UTC))
+    return error
 
 
 def describe(error, step="restore", one=None):
@@ -54,13 +61,19 @@ def describe(error, step="restore", one=None):
         (partial("in_flight", WaitTimeoutError("late", GONE)), "restore", "out_of_sight"),
         (partial("in_flight", WaitTimeoutError("late")), "restore", "not_over"),
         (partial("in_flight"), "restore", "not_over"),
+        (partial("in_flight", ForbiddenError("GET", 403)), "restore", "out_of_sight"),
+        (partial("in_flight", InstanceGoneError("gone")), "restore", "gone"),
+        (InstanceGoneError("gone"), "restore", "refused"),
         (partial("unknown", GONE), "restore", "unknown"),
         (partial("failed"), "restore", "failed"),
         (partial("completed", REVOKED), "restore", "key_lost_restored"),
         (REVOKED, "healthy", "key_lost_restored"),
         (GONE, "healthy", "health_unseen"),
         (WaitTimeoutError("late"), "healthy", "not_healthy"),
-        (ClawHostersError("404"), "http", "no_answer"),
+        (seen(ForbiddenError("GET", 403)), "healthy", "health_unseen"),
+        (ForbiddenError("POST", 403), "healthy", "not_healthy"),
+        (AddressError("404"), "http", "no_answer"),
+        (ForbiddenError("GET", 403), "http", "unchecked"),
         (ZeroDivisionError(), "restore", "interrupted"),
     ],
 )

@@ -51,7 +51,7 @@ def test_the_newest_backup_is_selected_and_an_ambiguous_name_is_an_obstacle():
     twins = match_backups(parse_targets("web-bot", None), [WEB, {**WEB, "id": 3}], BACKUPS)[0]
     assert twins.kind == "ambiguous"
     nameless = [{"id": 9, "instance_name": "web-bot", "created_at": "2026-02-02T10:00:00Z"}]
-    assert match_backups(parse_targets(None, [1]), [WEB, {**WEB, "id": 3}], nameless)[0].kind == "no_backup"
+    assert match_backups(parse_targets(None, [1]), [WEB, {**WEB, "id": 3}], nameless)[0].kind == "unclear_backup"
     assert match_backups(parse_targets(None, [1]), [WEB], nameless)[0].backup["id"] == 9
 
 
