@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which certificate authorities verify the service: ``ca_path``, or else those of the environment (interface 1)."""
+"""Over real TLS: which certificate authorities verify the service (interface 1), and what a lost response means."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import TlsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import TlsError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from support import KEY
 from support.certificates import make_certificates
-from support.raw_service import raw_service
+from support.proxy import TcpProxy
+from support.raw_service import Raw, raw_service
 
 HOST = "clawhosters.example"
 """Not a name of this machine, for which the environment would not count."""
@@ -41,6 +42,23 @@ def wrong_ca(tmp_path: Path) -> Path:
     return make_certificates(tmp_path / "wrong", HOST)[0]
 
 
+def answer(method: str, _path: str) -> Raw:
+    if method == "POST":
+        raise ConnectionAbortedError("The connection closes without a response.")
+    return 200, {}, b'{"data": {"id": 1}}'
+
+
+class TunnelProxy(TcpProxy):
+    """Accepts each CONNECT."""
+
+    def greet(self, client: socket.socket) -> socket.socket:
+        """Reads the request for the tunnel, and opens it."""
+        while not client.recv(4096).endswith(b"\r\n\r\n"):
+            pass
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        return client
+
+
 @pytest.fixture
 def api_url(right_ca: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[str]:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -51,7 +69,7 @@ def api_url(right_ca: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[str]:
         return resolve("127.0.0.1" if host == HOST else host, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve_here)
-    with raw_service(lambda _method, _path: (200, {}, b'{"data": {"id": 1}}'), tls) as options:
+    with raw_service(answer, tls) as options:
         yield f"https://{HOST}:{urlsplit(options['api_url']).port}"
 
 
@@ -85,3 +103,21 @@ def test_ca_path_comes_before_the_environment(
     else:
         with pytest.raises(TlsError):
             client.fetch_object("/account")
+
+
+@pytest.mark.parametrize("is_behind_proxy", [False, True])
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_response_that_was_lost_was_perhaps_sent(
+    api_url: str, right_ca: Path, monkeypatch: pytest.MonkeyPatch, is_behind_proxy: bool, is_kept: bool
+) -> None:
+    """Behind a proxy, urllib3 says that the proxy can't be reached."""
+    if is_behind_proxy:
+        proxy = TunnelProxy(urlsplit(api_url).port or 0)
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+    options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "retry_timeout": 0.0}
+    client = Client(parse_settings(options, pytest.fail))
+    if is_kept:
+        assert client.fetch_object("/account") == {"id": 1}
+    with pytest.raises(TransportError, match="broke before the response was complete") as lost:
+        client.request("POST", "/backups/31/restore")
+    assert lost.value.may_have_been_sent

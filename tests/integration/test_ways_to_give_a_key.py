@@ -154,8 +154,13 @@ def test_an_option_overrides_the_environment(prepared: Controller, simulator: Si
     assert {way for path, way in arrived if path == "/instances"} == {"file"}
     assert [way for path, way in arrived if path == "/account"] == ["file", "extra variable", "environment variable"]
     empty = {"api_key": "{{ lookup('ansible.builtin.env', 'NOT_SET') }}"}
-    task = prepared.task(empty, module="claw_account_info")
-    assert task.result["msg"].startswith("No API key was given."), "the key of another account must not be used"
+    prepared.write("empty.clawhosters.yml", {"plugin": "clawhosters.cloud.instances", **empty})
+    for way in ("environment variable", "environment variable with a file"):
+        prepared.environment.update(environment_of(prepared, way))
+        task = prepared.task(empty, module="claw_account_info")
+        assert task.result["msg"].startswith("No API key was given."), "the key of another account must not be used"
+        inventory = prepared.run("ansible-inventory", "-i", "empty.clawhosters.yml", "--list")
+        assert "No API key was given." in inventory.screen
 
 
 def test_a_key_of_its_own_overrides_a_file_even_if_the_same_key_is_exported(

@@ -54,21 +54,22 @@ def build_transport_error(request: str, connection: Connection, error: Exception
             sent=True,
             reason="unusable response",
         )
+    if sent:
+        # Behind a proxy, urllib3 blames the proxy, although the request went through its tunnel.
+        return TransportError(
+            f"{request}: the connection to {host} broke before the response was complete.",
+            sent=True,
+            reason="the connection broke",
+        )
     if not_connected := _build_tls_error(request, connection, error) or _build_connect_error(
         request, connection, error
     ):
         return not_connected
-    if not sent and isinstance(error, (ValueError, TypeError)):
+    if isinstance(error, (ValueError, TypeError)):
         return SettingsError(f"{request} was not sent: {_describe_bad_address(connection, error)}")
-    if not sent:
-        return TransportError(
-            f"{request} was not sent: the connection to {host} broke while it was set up.",
-            sent=False,
-            reason="the connection broke",
-        )
     return TransportError(
-        f"{request}: the connection to {host} broke before the response was complete.",
-        sent=True,
+        f"{request} was not sent: the connection to {host} broke while it was set up.",
+        sent=False,
         reason="the connection broke",
     )
 

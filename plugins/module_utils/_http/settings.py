@@ -85,12 +85,15 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
 
 
 def without_unused_key_file(params: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Returns ``params`` without ``api_key_file`` if ``given``, the options without the environment, have a key.
+    """Returns ``params`` without ``api_key_file`` if ``given``, the options without the environment, decide otherwise.
 
-    Such a key takes precedence (interface 1). ``params`` alone do not show whether a key is from the environment.
+    A key in ``given`` takes precedence (interface 1). An empty one does not mean the file of the environment, which may
+    hold the key of another account. ``params`` alone do not show what is from the environment.
     """
+    if given.get("api_key") is None:
+        return dict(params)
     has_own_key = all(str(options.get("api_key") or "").strip() for options in (given, params))
-    return {**params, "api_key_file": None} if has_own_key else dict(params)
+    return {**params, "api_key_file": None} if has_own_key or not given.get("api_key_file") else dict(params)
 
 
 def validate_url(url: str) -> str:

@@ -24,7 +24,7 @@ from .._http.transport import require_library
 from .._model.results import Result
 from .._progress import Progress
 from .._redaction import Redactor
-from .._state.journal import Journal
+from .._state.journal import Journal, JournalError
 from .._state.open_store import open_store
 from .._state.postgres_connection import find_secrets
 from .._state.store import Store
@@ -115,7 +115,8 @@ class ModuleRunner:
                 )
                 result = {"changed": False, **run(ModuleContext(self.params, client, store, self.warn))}
         except ClawHostersError as error:
-            if settings and stats.requests:
+            # A failure of the journal has nothing to do with the key, and ends with "Nothing was sent."
+            if settings and stats.requests and not isinstance(error, JournalError):
                 settings.name_key_file(error)
             result = build_failure(error)
         except Exception as error:

@@ -40,7 +40,9 @@ def open_store(
     key = (os.getpid(), database, outage_path, frozenset(os.environ.items()))
     store: Store
     if database:
-        store = _take_kept(key) or PostgresStore(database, Outage(outage_path))
+        # Forks share the seed of hash(), which says nothing about the password in the string.
+        path = f"{outage_path}-{hash(database):x}" if outage_path else None
+        store = _take_kept(key) or PostgresStore(database, Outage(path))
     else:
         store = FolderStore(str(params.get("state_dir") or ""), may_create=may_create)
     has_failed = True

@@ -83,7 +83,7 @@ def parse_connection(text: str) -> dict[str, str]:
     """
     psycopg = load_psycopg()
     try:
-        given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(text).items()}
+        given = {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(text.strip()).items()}
     except psycopg.Error:
         raise SettingsError(
             "state_database can't be read. Write it as postgresql://USER@HOST/DATABASE or host=HOST dbname=DATABASE. "

@@ -27,6 +27,7 @@ from ...module_utils._state.files import (
     open_owned,
     require_not_replaceable,
 )
+from ...module_utils._state.folder_store import PROBE_TIMEOUT
 from ...module_utils._state.postgres_store import PostgresStore
 from ...module_utils._state.store import ConflictError, StoreError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
@@ -94,7 +95,7 @@ class StateFile:
                 with self._open_folder() as folder:
                     lock = self._open(folder, f"{self._path.name}.lock", os.O_RDWR | os.O_CREAT)
                 stack.callback(os.close, lock)
-                lock_file(lock, timeout=0)
+                lock_file(lock, PROBE_TIMEOUT)
             except LockHeldError:
                 raise StateError(
                     f"{self._label} is in use by another event source. Give each a state_file of its own."

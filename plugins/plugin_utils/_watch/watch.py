@@ -97,7 +97,8 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
     Raises SettingsError, and ClawHostersError if ``requests`` is missing.
     """
     validator = ArgumentSpecValidator(SPEC.options, **SPEC.constraints())
-    validation = validator.validate({name: value for name, value in given.items() if value not in (None, "")})
+    given = {name: value for name, value in given.items() if value not in (None, "")}
+    validation = validator.validate(given)
     if validation.error_messages:
         unsupported = isinstance(validation.errors[0], UnsupportedError)
         reason = one_line(validation.errors.msg, 500).rstrip(".")
@@ -138,7 +139,7 @@ def _open_cursor(arguments: Arguments, log: logging.Logger, stack: contextlib.Ex
     """Returns where the state is kept, None if it is not. A connection is closed with ``stack``."""
     if arguments.state_file:
         return StateFile(arguments.state_file, arguments.settings)
-    if not arguments.store_options["state_database"]:
+    if not (arguments.store_options["state_database"] or "").strip():
         return None
     if not arguments.name:
         log.warning("state_database keeps no state of this source without name. Each start begins with a first poll.")
@@ -229,8 +230,12 @@ class Watcher:
                 delivered += 1
                 # In a queue of size 1 this one may still wait, but the one before it was taken.
                 self._save_undelivered(transitions[delivered - 1 :])
-        finally:
-            self._save_undelivered(transitions[delivered:])
+        except asyncio.CancelledError:
+            # The queue was full: nobody will take the one before, either.
+            with contextlib.suppress(TurnLostError):
+                self._save_undelivered(transitions[max(delivered - 1, 0) :])
+            raise
+        self._save_undelivered(transitions[delivered:])
 
     def _save_undelivered(self, transitions: list[Transition]) -> None:
         self.state = WatchState(self.state.snapshot, transitions)

@@ -19,6 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.connection
 )
 
 POOL = "HTTPSConnectionPool(host='clawhosters.example', port=443): Max retries exceeded with url: /api/v1/account "
+NOT_SENT = Connection("h", 30, may_have_sent=False)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ POOL = "HTTPSConnectionPool(host='clawhosters.example', port=443): Max retries e
 )
 def test_why_a_certificate_is_not_trusted(cause, reason):
     failure = build_transport_error(
-        "GET /x", Connection("h", 30), requests.exceptions.SSLError(f"{POOL}(Caused by SSLError({cause}))")
+        "GET /x", NOT_SENT, requests.exceptions.SSLError(f"{POOL}(Caused by SSLError({cause}))")
     )
     assert isinstance(failure, TlsError)
     assert str(failure).startswith(f"GET /x was not sent: no trusted connection to h ({reason}). If it has a private")
@@ -44,9 +45,7 @@ def test_why_a_certificate_is_not_trusted(cause, reason):
 
 def test_https_where_http_is_spoken():
     cause = "SSLError(SSLError(1, '[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)'))"
-    failure = build_transport_error(
-        "GET /x", Connection("h", 30), requests.exceptions.SSLError(f"{POOL}(Caused by {cause})")
-    )
+    failure = build_transport_error("GET /x", NOT_SENT, requests.exceptions.SSLError(f"{POOL}(Caused by {cause})"))
     assert isinstance(failure, TlsError)
     assert "h does not speak https. Check api_url." in str(failure)
 
@@ -60,12 +59,27 @@ def test_https_where_http_is_spoken():
 )
 def test_why_a_proxy_can_not_be_used(cause, reason):
     error = requests.exceptions.ProxyError(f"{POOL}(Caused by ProxyError('Unable to connect to proxy', {cause}))")
-    failure = build_transport_error("GET /x", Connection("h", 30), error)
+    failure = build_transport_error("GET /x", NOT_SENT, error)
     assert isinstance(failure, TransportError)
     assert not failure.may_have_been_sent
     assert "the proxy for h can't be used (" in str(failure)
     assert reason in str(failure)
     assert "<x>" not in str(failure)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        requests.exceptions.ProxyError(
+            f"{POOL}(Caused by ProxyError('Unable to connect to proxy', RemoteDisconnected('closed')))"
+        ),
+        requests.exceptions.SSLError(f"{POOL}(Caused by SSLError(1, '[SSL: WRONG_VERSION_NUMBER] wrong version'))"),
+    ],
+)
+def test_what_fails_after_the_request_may_have_been_sent_whatever_is_blamed(error):
+    failure = build_transport_error("POST /x", Connection("h", 30, "http://proxy:3128"), error)
+    assert isinstance(failure, TransportError)
+    assert failure.may_have_been_sent
 
 
 @pytest.mark.parametrize(
@@ -95,16 +109,14 @@ def test_no_message_holds_the_password_of_a_proxy(proxy, text):
 
 
 def test_without_a_proxy_it_is_api_url_that_is_to_be_checked():
-    failure = build_transport_error(
-        "GET /x", Connection("h", 30, may_have_sent=False), UnicodeError("label empty or too long")
-    )
+    failure = build_transport_error("GET /x", NOT_SENT, UnicodeError("label empty or too long"))
     assert isinstance(failure, SettingsError)
     assert str(failure) == "GET /x was not sent: api_url can't be used (label empty or too long)."
 
 
 @pytest.mark.parametrize("error", [requests.exceptions.ConnectionError("reset"), OSError("reset")])
 def test_a_connection_that_was_lost_before_it_was_made_has_sent_nothing(error):
-    failure = build_transport_error("GET /x", Connection("h", 30, may_have_sent=False), error)
+    failure = build_transport_error("GET /x", NOT_SENT, error)
     assert isinstance(failure, TransportError)
     assert not failure.may_have_been_sent
     assert "was not sent" in str(failure)
@@ -120,7 +132,7 @@ def test_a_connection_that_was_lost_before_it_was_made_has_sent_nothing(error):
 )
 def test_the_reason_in_a_progress_line_is_short(cause, reason):
     error = requests.exceptions.ConnectionError(SimpleNamespace(reason=cause))
-    assert build_transport_error("GET /x", Connection("h", 30), error).reason == reason
+    assert build_transport_error("GET /x", NOT_SENT, error).reason == reason
     assert build_transport_error("GET /x", Connection("h", 30), OSError("reset")).reason == "the connection broke"
     timeout = build_transport_error("GET /x", Connection("h", 30), requests.exceptions.ReadTimeout())
     assert timeout.reason == "no complete response within 30 s"
