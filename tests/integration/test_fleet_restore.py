@@ -417,9 +417,9 @@ def test_one_backup_for_two_instances_is_refused_before_the_first_restore(
     simulator: Simulator, local_worker: Worker
 ) -> None:
     simulator.switch(drop_fields=["backup.instance_id", "backup.instance_name"])
-    entries = [{"id": 1, "backup_id": 11}, {"id": 2, "backup_id": 11}]
+    entries = [{"id": 1, "backup_id": 102}, {"id": 2, "backup_id": 102}]
     result = local_worker.run(claw_fleet_restore, instances=entries)
-    assert "Backup 11 is listed for another entry already" in result["instances"][1]["msg"]
+    assert "Backup 102 is listed for another entry already" in result["instances"][1]["msg"]
     assert simulator.calls("POST *") == []
 
 

@@ -93,7 +93,7 @@ def test_an_order_that_is_not_clear_stops_nothing(
 def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "demo-bot")
     assert run.rc != 0
-    shortfall = "Not enough: the costs must fall by 68 Claws a day, or the balance must rise by 470 Claws."
+    shortfall = "Not enough: save 68 Claws a day, or add 470 Claws."
     assert run.stdout.count(shortfall) == 2  # in the plan and in the results
     assert "The balance does not last for at least 7 days." in run.screen
     assert run.changed_tasks == 1
@@ -223,7 +223,7 @@ def test_what_was_to_be_enough_and_is_not_fails(simulator: Simulator, controller
     run = guard(controller, "a-bot")
     assert run.rc != 0
     assert "The forecast now: 2400 Claws at 450 a day last 5 days." in run.stdout
-    assert "Not enough: the costs must fall by 108 Claws a day, or the balance must rise by 750 Claws." in run.screen
+    assert "Not enough: save 108 Claws a day, or add 750 Claws." in run.screen
     assert simulator.effects() == {"stops": 1}
 
 

@@ -220,7 +220,7 @@ class Journal:
         Raises JournalError if it can't be held.
         """
         with contextlib.ExitStack() as stack:
-            with self._before_sending():
+            with self._before_sending(operation):
                 try:
                     holder = stack.enter_context(self._store.hold(operation.digest))
                 except StoreError as error:
@@ -240,11 +240,12 @@ class Journal:
                 raise _build_error(error) from None
 
     @contextlib.contextmanager
-    def _before_sending(self) -> t.Iterator[None]:
+    def _before_sending(self, operation: OperationKey | None = None) -> t.Iterator[None]:
+        """Adds to errors that nothing was sent, if that is so: by this run, or for the operation."""
         try:
             yield
         except JournalError as error:
-            if not self._intended:
+            if not (self._intended & {_normalize(operation)} if operation else self._intended):
                 error.add("Nothing was sent.")
             raise
 

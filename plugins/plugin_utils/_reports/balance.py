@@ -125,7 +125,7 @@ def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
     """Returns by how much the balance is too low, and what to do."""
     a_day, in_all = cost - balance // max(min_days, 1), cost * min_days - balance
     # The days that the service reports may contradict its own numbers.
-    by = f": the costs must fall by {a_day} Claws a day, or the balance must rise by {in_all} Claws"
+    by = f": save {a_day} Claws a day, or add {in_all} Claws"
     return [
         f"Not enough{by if a_day > 0 and in_all > 0 else ''}.",
         "Add instances to balance_guard_stop_order, or buy Claws.",

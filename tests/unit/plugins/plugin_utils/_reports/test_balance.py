@@ -128,8 +128,8 @@ def test_less_than_a_day_is_told_in_hours(balance, cost, days, lasts):
 @pytest.mark.parametrize(
     ("order", "days", "line"),
     [
-        (["bot-3"], 10, "Not enough: the costs must fall by 90 Claws a day, or the balance must rise by 900 Claws."),
-        ([], 10, "Not enough: the costs must fall by 150 Claws a day, or the balance must rise by 1500 Claws."),
+        (["bot-3"], 10, "Not enough: save 90 Claws a day, or add 900 Claws."),
+        ([], 10, "Not enough: save 150 Claws a day, or add 1500 Claws."),
         ([], 4, "Not enough."),
     ],
 )
