@@ -60,8 +60,8 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
         assert "The balance must last for at least 6 days." in screen
         assert "Skip off-bot (id 5): it is stopped." in screen
         assert "Skip plan-bot (id 6): it is billed monthly." in screen
-        assert "Stop demo-bot (id 2): saves 40 Claws a day; the balance then lasts 4 days." in screen
-        assert "Stop test-bot (id 3): saves 60 Claws a day; the balance then lasts 6 days." in screen
+        assert "Stop demo-bot (id 2): saves 40 Claws a day; the balance lasts 4 days." in screen
+        assert "Stop test-bot (id 3): saves 60 Claws a day; the balance lasts 6 days." in screen
         assert "spare-bot" not in screen
     assert "Would be stopped: demo-bot (id 2), test-bot (id 3)." in plan.stdout
     assert "Stopped: demo-bot (id 2), test-bot (id 3)." in run.stdout
@@ -211,7 +211,7 @@ def addon_that_the_summary_does_not_count(simulator: Simulator) -> None:
 def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot,b-bot,c-bot")
     assert run.rc == 0, run.screen
-    assert "Stop a-bot (id 1): saves 375 Claws a day; the balance then lasts 8 days." in run.stdout
+    assert "Stop a-bot (id 1): saves 375 Claws a day; the balance lasts 8 days." in run.stdout
     assert "2400 Claws at 450 a day last 5 days." in run.stdout
     assert "Stopped: a-bot (id 1), b-bot (id 2)." in run.stdout
     assert "The forecast now: 2400 Claws at 225 a day last 10 days." in run.stdout

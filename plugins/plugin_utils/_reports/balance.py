@@ -116,7 +116,7 @@ def _add_stops(
         # With the name, claw_fleet fails if the id belongs to another instance by then.
         plan.fleet_entries.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
         lasting = format_lasting(balance, cost, days)
-        plan.lines.append(f"Stop {name}: saves {saved} Claws a day; the balance then lasts {lasting}.")
+        plan.lines.append(f"Stop {name}: saves {saved} Claws a day; the balance lasts {lasting}.")
         plan.is_sufficient_after = days is None or days >= min_days
     return cost
 
