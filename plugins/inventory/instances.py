@@ -45,7 +45,7 @@ notes:
   - 'C(claw_can_start) (bool, with O(details)): V(false).'
   - 'C(claw_can_stop) (bool, with O(details)): V(true).'
   - 'C(claw_can_restart) (bool, with O(details)): V(true).'
-  - 'C(claw_subdomain_url) (str, with O(details)): V(https://web-bot.clawhosters.com).'
+  - 'C(claw_subdomain_url) (str, with O(details)): V(web-bot.clawhosters.com).'
   - 'C(claw_daily_claw_cost) (int, with O(details)): V(225).'
   - 'C(claw_llm_configured) (bool, with O(details)): V(true).'
   - 'C(claw_telegram_configured) (bool, with O(details)): V(false).'

@@ -229,6 +229,12 @@ class NotFoundError(ApiError):
     hint = "It does not exist, or belongs to another account than this key."
 
 
+class WrongAddressError(ApiError):
+    """404 or 410 with a web page, which is not from the API."""
+
+    hint = "This is a web page. Is api_url the address of the API?"
+
+
 class UnprocessableError(ApiError):
     """422: the request is invalid, or not possible in the current state."""
 

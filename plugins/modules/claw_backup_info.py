@@ -91,7 +91,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ newest.backups | selectattr('created_at', 'lt', limit) | map(attribute='instance_name') }}"
   vars:
-    limit: "{{ '%Y-%m-%dT%H:%M:%SZ' | strftime(now(utc=true).timestamp() - 36 * 3600, utc=true) }}"
+    limit: "{{ '%Y-%m-%dT%H:%M:%SZ' | strftime(now().timestamp() - 36 * 3600, utc=true) }}"
 """
 
 RETURN = r"""

@@ -15,8 +15,9 @@ description:
   - Sends at most one restore of an instance for an incident, however often the task is run, also after a crash or
     concurrently. A journal in O(state_dir) records it for one machine, in O(state_database) for many.
   - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
-  - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way. If the
-    outcome is unknown, it reads the instance, and fails unless the restore is visibly under way.
+  - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way; with
+    O(wait_healthy) it waits for the health in both cases. If the outcome is unknown, it reads the instance, and fails
+    unless the restore is visibly under way.
   - With C(--check) it shows which backup would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)

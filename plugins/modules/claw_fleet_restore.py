@@ -201,7 +201,7 @@ report:
   returned: for a list with faults
   type: list
   elements: str
-  sample: ["entry 3, web-bot: unknown key backup (did you mean backup_id?)"]
+  sample: ["entry 3, web-bot: unknown key backup; did you mean backup_id?"]
 diff:
   description: The backup that each instance is restored from, before and after, by name and id.
   returned: if the instances were read

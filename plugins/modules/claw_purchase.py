@@ -81,17 +81,17 @@ RETURN = r"""
 purchase:
   description:
     - The response of the service, possibly with a payment link. Null if this run bought nothing.
-  returned: success
+  returned: success, and if the outcome is unknown
   type: dict
   sample: {checkout_url: "https://pay.example/4b7c"}
 balance:
   description: The balance in Claws, after a purchase the new one.
-  returned: success
+  returned: success, and if the outcome is unknown
   type: int
   sample: 820
 diff:
   description: The package bought for the order, before and after.
-  returned: success
+  returned: success, and if the outcome is unknown
   type: dict
   sample:
     before: {order: 2026-02-topup, bought: null}

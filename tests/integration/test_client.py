@@ -483,6 +483,16 @@ def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_li
         Client(dataclasses.replace(settings, retry_timeout=1.2)).fetch("/instances/1")
 
 
+def test_a_change_has_all_of_the_timeout_after_a_429_too(simulator: Simulator) -> None:
+    """Cut off, a restore that was accepted would have an unknown outcome."""
+    settings = parse_settings(
+        {"api_key": KEY, "api_url": simulator.url, "timeout": 10, "retry_timeout": 1.2}, pytest.fail
+    )
+    simulator.fault("rate_limited", method="POST", retry_after="seconds", seconds=1)
+    simulator.fault("slow", method="POST", seconds=1.5)
+    assert Client(settings).request("POST", "/instances/1/stop") is not None
+
+
 def test_no_retry_waits_longer_for_its_answer_than_the_timeout(simulator: Simulator, sleeper: Sleeper) -> None:
     """However much of retry_timeout is left: a service that hangs once more must not use up all of it."""
     settings = parse_settings({"api_key": KEY, "api_url": simulator.url, "timeout": 0.3}, pytest.fail)

@@ -302,6 +302,16 @@ def test_a_name_is_never_run_as_a_template(simulator: Simulator, controller: Con
     assert (controller.home / "clawhosters-restore/INC-1.html").exists()
 
 
+@pytest.mark.parametrize("twin", [None, "web-bot"])
+def test_a_name_that_is_unusual_or_not_unique_is_restored_too(
+    simulator: Simulator, controller: Controller, twin: str | None
+) -> None:
+    """The playbook gives the answer in advance, with all names of the account."""
+    simulator.set_instance(9, health_status="unhealthy", name=twin or "b\u00fcro-bot")
+    restore(controller, 9, restore_unhealthy_names="all")
+    assert restored(simulator) == {9: 90}
+
+
 @pytest.mark.parametrize(
     ("names", "sick", "why"),
     [

@@ -418,7 +418,9 @@ def test_a_busy_instance_can_not_exceed_the_limit_by_how_it_settles(simulator: S
         simulator.set_instance(2, settles_to="stopped", settles_after_reads=2)
         result = worker.run(claw_fleet, check=check, instances=[{"id": 1}, {"id": 2}], max_changes=1)
         assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
-        assert result["instances"][1]["msg"] == "Not begun: it is stopped now, and max_changes (1) is reached."
+        assert result["instances"][1]["msg"] == (
+            "Not begun: it is stopped now, and the other changes take all of max_changes (1)."
+        )
         assert writes(simulator) == ([] if check else ["POST /instances/1/start"])
 
 
@@ -464,7 +466,7 @@ def test_the_diff_shows_a_change_that_was_accepted_although_its_end_was_not_seen
     simulator.reset(state=fleet("running"), switches={"transition_seconds": 600})
     result = worker.run(claw_fleet, instances=[{"id": 1}], state="absent", wait_timeout=5)
     assert (result["failed"], result["changed"]) == (True, True)
-    assert result["diff"] == {"before": {"bot-1 (id 1)": "running"}, "after": {}}
+    assert result["diff"] == {"before": {"bot-1 (id 1)": "running"}, "after": {"bot-1 (id 1)": "deleting"}}
 
 
 def test_what_is_waited_for_is_told_as_it_was_seen_last(simulator: Simulator, worker: Worker) -> None:

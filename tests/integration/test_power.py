@@ -32,6 +32,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import W
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
 from simulator.handle import Simulator
 from support import KEY
+from support.raw_service import raw_service
 from support.sleeper import Sleeper
 from support.worker import Worker
 
@@ -422,6 +423,15 @@ def test_a_first_request_without_an_answer_is_not_forgotten_when_the_second_is_r
         ensure("started")
     assert failure.value.result["error"]["status"] == 403
     assert len(posts(simulator)) == 2
+
+
+def test_a_web_page_with_404_does_not_say_that_an_instance_is_gone(simulator: Simulator) -> None:
+    """A proxy has lost its route, or the path of api_url is wrong."""
+    with raw_service(lambda _method, _path: (404, {"Content-Type": "text/html"}, b"<h1>Not Found</h1>")) as options:
+        result = Worker(simulator, options).run(claw_instance, id=1, state="absent")
+    assert result["failed"] is True
+    assert result["error"]["status"] == 404
+    assert "Is api_url the address of the API?" in result["msg"]
 
 
 def test_410_is_gone(simulator: Simulator, ensure: Ensure) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 import typing as t
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import TlsError, TransportError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError, TlsError, TransportError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from support import KEY
@@ -42,7 +43,8 @@ def wrong_ca(tmp_path: Path) -> Path:
     return make_certificates(tmp_path / "wrong", HOST)[0]
 
 
-def answer(method: str, _path: str) -> Raw:
+def answer(method: str, path: str) -> Raw:
+    time.sleep({"/health": 2.0, "/instances": 0.5}.get(path, 0.0))
     if method == "POST":
         raise ConnectionAbortedError("The connection closes without a response.")
     return 200, {}, b'{"data": {"id": 1}}'
@@ -59,10 +61,27 @@ class TunnelProxy(TcpProxy):
         return client
 
 
+class TlsTunnelProxy(TunnelProxy):
+    """The same, over TLS to the proxy."""
+
+    def __init__(self, port: int, tls: ssl.SSLContext) -> None:
+        self._tls = tls
+        super().__init__(port)
+
+    def greet(self, client: socket.socket) -> socket.socket:
+        """Reads the request for the tunnel, and opens it."""
+        return super().greet(self._tls.wrap_socket(client, server_side=True))
+
+
 @pytest.fixture
-def api_url(right_ca: Path, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[str]:
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(right_ca.with_name("server.pem"), right_ca.with_name("server.key"))
+def tls(right_ca: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(right_ca.with_name("server.pem"), right_ca.with_name("server.key"))
+    return context
+
+
+@pytest.fixture
+def api_url(tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> t.Iterator[str]:
     resolve = socket.getaddrinfo
 
     def resolve_here(host: t.Any, *args: t.Any, **options: t.Any) -> t.Any:
@@ -121,3 +140,51 @@ def test_a_response_that_was_lost_was_perhaps_sent(
     with pytest.raises(TransportError, match="broke before the response was complete") as lost:
         client.request("POST", "/backups/31/restore")
     assert lost.value.may_have_been_sent
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("proxy", [None, "tunnel", "tunnel over TLS"])
+def test_a_request_ends_after_its_timeout_through_any_proxy(
+    api_url: str, right_ca: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, proxy: str | None
+) -> None:
+    port = urlsplit(api_url).port or 0
+    if proxy == "tunnel":
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{TunnelProxy(port).port}")
+    elif proxy:
+        monkeypatch.setenv("https_proxy", f"https://{HOST}:{TlsTunnelProxy(port, tls).port}")
+    options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "timeout": 0.5, "retry_timeout": 0.0}
+    client = Client(parse_settings(options, pytest.fail))
+    assert client.fetch_object("/account") == {"id": 1}
+    with pytest.raises(TransportError, match=r"within 0\.5 s \(timeout\)"):
+        client.fetch_object("/health")
+
+
+def test_a_bundle_that_is_not_there_is_named(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+    with pytest.raises(SettingsError, match="REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there"):
+        Client(parse_settings({"api_key": KEY, "api_url": api_url}, pytest.fail)).fetch_object("/account")
+
+
+def test_an_address_that_is_dead_does_not_take_all_of_the_time(
+    api_url: str, right_ca: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name with a dead IPv6 address and a good IPv4 one."""
+    resolve = socket.getaddrinfo
+    with socket.socket() as dead:
+        # Not accepted: the queue of waiting connections is full.
+        dead.bind(("127.0.0.1", 0))
+        dead.listen(0)
+        fillers = [socket.socket() for _number in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(dead.getsockname())
+
+        def resolve_both(host: t.Any, *args: t.Any, **options: t.Any) -> t.Any:
+            (good, *_others) = resolve(host, *args, **options)
+            return [(*good[:4], dead.getsockname()), good]
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve_both)
+        options = {"api_key": KEY, "api_url": api_url, "ca_path": str(right_ca), "timeout": 2, "retry_timeout": 0.0}
+        assert Client(parse_settings(options, pytest.fail)).fetch_object("/instances") == {"id": 1}
+        for filler in fillers:
+            filler.close()

@@ -31,7 +31,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m simulator",
         description="Simulates the ClawHosters API. The first line on standard output is its base URL.",
-        epilog=f"Any key that begins with oc_live_ is valid, such as {REHEARSAL_KEY}. The control API is under /_sim/.",
+        epilog=f"Keys such as {REHEARSAL_KEY} are valid: oc_live_ and at least eight characters. "
+        "The control API is under /_sim/.",
     )
     parser.add_argument("--port", type=int, default=0, help="default 0: any free port")
     parser.add_argument(

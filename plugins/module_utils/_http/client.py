@@ -274,8 +274,10 @@ class Client:
                     raise
                 delay = min(delay * random.uniform(1, 1 + JITTER), deadline.remaining)
                 deadline.sleep(delay, self._wait_reason(error))
-            # Only the first attempt has the whole timeout: retries end with the deadline.
-            timeout, attempt = min(self.settings.timeout, max(deadline.remaining, 1.0)), attempt + 1
+            attempt += 1
+            # Later reads end with the deadline. A change that is cut off would have an unknown outcome.
+            if request.method == "GET":
+                timeout = min(self.settings.timeout, max(deadline.remaining, 1.0))
 
     def _send(self, request: Request, deadline: Deadline) -> Response:
         slots = functools.partial(self._slot, request, deadline)

@@ -67,6 +67,10 @@ def build_transport_error(request: str, connection: Connection, error: Exception
         return not_connected
     if isinstance(error, (ValueError, TypeError)):
         return SettingsError(f"{request} was not sent: {_describe_bad_address(connection, error)}")
+    if "CA certificate bundle" in str(error):
+        return SettingsError(
+            f"{request} was not sent: REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there."
+        )
     return TransportError(
         f"{request} was not sent: the connection to {host} broke while it was set up.",
         sent=False,

@@ -13,7 +13,15 @@ import time
 import typing as t
 from urllib.parse import quote
 
-from .._errors import ApiError, MalformedResponseError, RateLimitedError, ResponseError, error_class
+from .._errors import (
+    ApiError,
+    MalformedResponseError,
+    NotFoundError,
+    RateLimitedError,
+    ResponseError,
+    WrongAddressError,
+    error_class,
+)
 from .._model.resource import Resource
 from .._rate import headers as rate_headers
 from .._redaction import Redactor, redact_links, redact_text
@@ -137,7 +145,11 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
     """Returns the error for an error envelope, or for whatever part of one the body has."""
     envelope = body.get("error", body) if isinstance(body, dict) else body
     fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
-    error = error_class(response.status)(
+    kind = error_class(response.status)
+    if kind is NotFoundError and is_web_page(response):
+        # A proxy has no route, or the path of api_url is wrong: this says nothing about the resource.
+        kind = WrongAddressError
+    error = kind(
         request,
         response.status,
         code=_str_or_none(fields.get("code")),

@@ -170,6 +170,9 @@ def _watched_pool(pool: t.Any) -> t.Any:
 
     class Connection(pool.ConnectionCls):
         def _new_conn(self) -> t.Any:
+            # Each address of the host gets its share of the time, or the first one that is dead would use up all.
+            with contextlib.suppress(OSError, TypeError):
+                self.timeout /= len(socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM))
             # The response of a proxy and the TLS handshake are still to come.
             connection = super()._new_conn()
             if watchdog := _current_watchdog():
@@ -189,7 +192,9 @@ def _watched_pool(pool: t.Any) -> t.Any:
 
         def getresponse(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
             if watchdog := _current_watchdog():
-                watchdog.watch(self.sock)
+                # With TLS to the proxy and within it to the service, this is a wrapper of urllib3.
+                connection: t.Any = self.sock
+                watchdog.watch(getattr(connection, "socket", connection))
             return super().getresponse(*args, **kwargs)
 
     return type(pool.__name__, (pool,), {"ConnectionCls": Connection, "is_watched": True})

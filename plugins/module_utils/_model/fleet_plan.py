@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from .._errors import ApiError, ClawHostersError, RefusedError, SettingsError
 from .._text import MESSAGE_LIMIT, one_line
 from .fleet_entries import Entry, FaultyListError, find_duplicates
-from .instance import NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, predict
+from .instance import FAILURE_STATUSES, NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, get_status, predict
 from .instance_index import InstanceIndex
 from .resource import Resource
 
@@ -90,10 +90,15 @@ class Job:
         return {**self.instance, "status": after["status"]} if after else None
 
     def status_after(self) -> object:
-        """Returns the status for the diff: the one that an accepted change leads to, or the one found."""
+        """Returns the status for the diff: the one that an accepted change leads to, or the one found.
+
+        If the change has visibly led elsewhere, returns the status as last seen.
+        """
         found = t.cast("Resource", self.found)
         if not self.changed:
             return found.get("status")
+        if self.phase is Phase.DONE and self.current and get_status(self.current) in FAILURE_STATUSES:
+            return self.current.get("status")
         after = predict(found, self.wanted, self.action)
         return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")
 

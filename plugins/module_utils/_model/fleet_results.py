@@ -72,7 +72,10 @@ def hold_back_excess(jobs: list[Job], limits: Limits) -> None:
     ready = [job for job in jobs if job.phase is Phase.READY]
     excess = sum(job.change() in _WORDS for job in jobs) - limits.changes
     for job in ready[-excess:] if excess > 0 else []:
-        job.fail(f"Not begun: it is {job.instance.get('status')} now, and max_changes ({limits.changes}) is reached.")
+        job.fail(
+            f"Not begun: it is {job.instance.get('status')} now, and the other changes take all of max_changes "
+            f"({limits.changes})."
+        )
 
 
 def _count_changes(jobs: list[Job], *, done: bool) -> list[str]:
@@ -102,14 +105,14 @@ def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[
 def build_result(entries: list[Entry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
     """Returns the result of the task; ``done`` is False for a plan that is not carried out.
 
-    ``refused``: nothing was begun because of the limits, so the entries that are not as declared count as failed.
+    ``refused``: nothing was begun because of the limits, so the entries that would change count as failed.
     """
     results = []
     before: dict[str, object] = {}
     after: dict[str, object] = {}
     for entry, job in zip(entries, jobs, strict=True):
         known = job.found or {"id": entry.instance_id, "name": entry.name}
-        error = job.error or (_NOT_BEGUN if refused and job.phase is not Phase.DONE else "")
+        error = job.error or (_NOT_BEGUN if refused and job.change() in _WORDS else "")
         result = {
             "id": known["id"],
             "name": known.get("name"),

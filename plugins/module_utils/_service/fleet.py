@@ -63,7 +63,7 @@ class Fleet:
             self._wait(self.waiter, jobs, limits)
         result = build_result(entries, jobs, done=not self.client.check_mode)
         if failures := format_failures(entries, jobs):
-            raise PartialError(failures, result, next((job.cause for job in jobs if job.cause), None))
+            raise PartialError(failures, result, next((job.cause for job in jobs if job.error and job.cause), None))
         return result
 
     # Waiting

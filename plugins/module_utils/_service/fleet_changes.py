@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._concurrency import map_ordered
-from .._errors import ClawHostersError, WaitTimeoutError
+from .._errors import ApiError, ClawHostersError, WaitTimeoutError
 from .._http.client import Client
 from .._model.fleet_plan import Job, Phase
 from .._model.instance import (
@@ -133,10 +133,11 @@ class FleetChanges:
         try:
             detail = fetch_instance(self.client, job.instance["id"], time_left=time_left)
         except ClawHostersError as error:
-            job.fail(f"{job.error} Its flags, which may allow it, can't be read: {error}", error)
+            job.error = f"{job.error} Its flags, which may allow it, can't be read: {error}"
+            job.cause = error if isinstance(error, ApiError) else job.cause
             return
         if detail is not None:
-            job.error = None
+            job.error = job.cause = None
             job.decide(detail)
 
     def warn_if_paused(self, job: Job) -> None:

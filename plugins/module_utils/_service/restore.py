@@ -183,5 +183,6 @@ class Restore:
         except ClawHostersError as error:
             job.instance = error.last_seen.resource if error.last_seen else instance
             result = job.build_result(COMPLETED, job.guard.known_state(), error)
-            raise PartialError(f"It was restored. {error}", result, error) from None
+            again = "Run the same task again: it waits for the health, and sends nothing."
+            raise PartialError(f"It was restored. {error} {again}", result, error) from None
         return {**result, "instance": job.instance}

@@ -54,6 +54,7 @@ ADVICE = {
     "health_unseen": "Run the same command again. It restores nothing twice:",
     "key_lost_restored": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
     "gone": "Check in the dashboard who deleted it. To see what is left:",
+    "gone_restored": "Check in the dashboard who deleted it. To see what is left:",
     "unchecked": "Run the same command again. It restores nothing twice:",
     "no_answer": "Check the address, then run the same command again. It restores nothing twice:",
 }
@@ -102,7 +103,9 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
         if get_status(instance) not in RESTORABLE:
             return Advice("To restore the instance in this status anyway:", force)
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
-    return Advice(ADVICE[kind], {}, check=kind in ("no_instance", "unclear_backup", "gone"))
+    if kind == "unclear_backup":
+        return Advice(ADVICE[kind], {"restore_before": ""}, check=True)
+    return Advice(ADVICE[kind], {}, check=kind in ("no_instance", "gone", "gone_restored"))
 
 
 def _format_older(plan: RestorePlan) -> str:

@@ -98,18 +98,19 @@ def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | Non
     """Returns the kind of the failure of a step."""
     if not isinstance(error, ClawHostersError):
         return "interrupted"
-    if step == "http":
-        return "no_answer" if isinstance(error, AddressError) else "unchecked"
     chain = list(_chain(error))
     kinds = {one.kind for one in chain}
-    if step == "healthy" or outcome == "completed":
+    is_restored = step in ("healthy", "http") or outcome == "completed"
+    if any(isinstance(one, InstanceGoneError) for one in chain) and (is_restored or outcome == "in_flight"):
+        return "gone_restored" if is_restored else "gone"
+    if step == "http":
+        return "no_answer" if isinstance(error, AddressError) else "unchecked"
+    if is_restored:
         if "unauthorized" in kinds:
             return "key_lost_restored"
         # An error that ended the wait has what was seen last; one of the start has not.
         return "health_unseen" if "unreachable" in kinds or any(one.last_seen for one in chain) else "not_healthy"
     if outcome == "in_flight":
-        if any(isinstance(one, InstanceGoneError) for one in chain):
-            return "gone"
         if "unauthorized" in kinds:
             return "key_lost"
         is_unread = "unreachable" in kinds or any(isinstance(one, ApiError) for one in chain)

@@ -149,7 +149,7 @@ class Run:
     list_pages: int | None = None
     """Requests that the list of all instances takes, if known."""
     planned_at: str = ""
-    """When the plan began, by the clock of the journal; empty before that."""
+    """When everything was read for the plan, by the clock of the journal; empty before that."""
     stopped: str = ""
     """Why not all batches began; empty if they did, or none ended yet."""
 

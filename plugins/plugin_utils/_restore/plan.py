@@ -115,15 +115,18 @@ def _choose_backup(
     """Sets the backup, or why there is none. ``possible`` are backups that do not show whether they are its own."""
     candidate.backups = select(backups, before, usable=True, newest=False).chosen
     candidate.left_out = format_left_out(select(backups, before, usable=True, newest=True).left_out)
-    if candidate.backups:
-        candidate.backup = candidate.backups[0]
-    elif possible:
+    newest = taken_at(candidate.backups[0]) if candidate.backups else None
+    unclear = select(possible, before, usable=True, newest=False).chosen
+    unclear = [backup for backup in unclear if newest is None or not is_before(backup, newest)]
+    if unclear:
         candidate.kind = "unclear_backup"
-        ids = format_list((format_value(backup.get("id"), 20) for backup in possible), _LISTED)
+        ids = format_list((format_value(backup.get("id"), 20) for backup in unclear), _LISTED)
         candidate.problem = (
-            f"The service does not show the instance of {format_count(len(possible), 'backup')} (id {ids}), so the "
+            f"The service does not show the instance of {format_count(len(unclear), 'backup')} (id {ids}), so the "
             "newest one can't be chosen"
         )
+    elif candidate.backups:
+        candidate.backup = candidate.backups[0]
     else:
         candidate.kind = "no_backup"
         when = f" from before {format_clock(before)}" if before else ""

@@ -49,7 +49,7 @@ class TargetReader:
         self._read_for_latest()
         if self._has_ids and any(parse_owner(backup).id is None for backup in self.backups):
             # Another instance may have the name that they show.
-            self._list_all_instances()
+            self.list_all_instances()
         before = parse_timestamp("restore_before", self.settings["restore_before"] or None)
         return match_backups(self.targets, self.instances, self.backups, before)
 
@@ -95,7 +95,7 @@ class TargetReader:
                 return {"id": int(self.settings["restore_backup"])}
             raise backup
         # A name that was asked for is unique: otherwise the target would be ambiguous.
-        self.finder.require_backup_of(backup, instance, self._list_all_instances, is_only_one=not self._has_ids)
+        self.finder.require_backup_of(backup, instance, self.list_all_instances, is_only_one=not self._has_ids)
         return backup
 
     # Reading
@@ -121,7 +121,7 @@ class TargetReader:
         """Reads the backups of these instances, or all."""
         self.backups = list_backups(self.client) if instance_ids is None else read_backups_of(self.client, instance_ids)
 
-    def _list_all_instances(self) -> list[Resource]:
+    def list_all_instances(self) -> list[Resource]:
         """Returns all instances of the account. Reads them at most once."""
         if not self.is_whole:
             self.instances, self.is_whole = list_instances(self.client), True

@@ -82,6 +82,7 @@ _FAILURE_TEXTS = {
     "health_unseen": "The backup was restored, but the instance can't be read, so the health is not known.",
     "key_lost_restored": "The backup was restored, but the API key is no longer accepted, so the health is not known.",
     "gone": "The restore was accepted, but the instance was deleted before its end was seen.",
+    "gone_restored": "The backup was restored, but the instance was deleted afterwards.",
     "unchecked": "The backup was restored and the instance is healthy, but its address was not checked.",
     "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
 }
@@ -160,7 +161,11 @@ def format_restored(kinds: list[str]) -> str:
     """
     total = format_count(len(kinds), "instance")
     healthy = sum(kind in _HEALTHY for kind in kinds)
-    counts = {"not begun": kinds.count("not_begun"), "not responding as expected": kinds.count("no_answer")}
+    counts = {
+        "not begun": kinds.count("not_begun"),
+        "not responding as expected": kinds.count("no_answer"),
+        "not checked at its address": kinds.count("unchecked"),
+    }
     done = total if healthy == len(kinds) else f"{healthy} of {total}"
     return ", ".join([f"{done} restored and healthy", *(f"{count} {what}" for what, count in counts.items() if count)])
 
@@ -211,7 +216,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
     seen = next((step.found for step in reversed(own) if step.found), None)
-    is_unseen = kind in (*UNSEEN, *UNCONFIRMED, "not_begun")
+    is_unseen = kind in (*UNSEEN, *UNCONFIRMED, "not_begun", "gone", "gone_restored")
     status = None if is_unseen else seen or (plan.instance or {}).get("status")
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)

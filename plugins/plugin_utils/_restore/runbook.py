@@ -22,6 +22,7 @@ from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
+from .confirmation import is_confirmed
 from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
 from .failures import describe_error, explain, is_about_key
 from .model import Data, RestorePlan, Run, Step
@@ -118,13 +119,23 @@ class Runbook:
     def _build_plans(self) -> list[RestorePlan]:
         history = replace(self.recorder.read_history(), holders=self.context.journal().read_holders())
         reader = TargetReader(self.client, self._finder(), history, self.settings, self.run.targets)
+
+        def build() -> list[RestorePlan]:
+            known, now = reader.known_instances, datetime.now(UTC)
+            return build_plans(candidates, history, self.settings, known, now, is_whole=reader.is_whole)
+
         try:
             candidates = reader.find_candidates()
+            plans = build()
+            answer = self.settings["restore_confirm"]
+            if answer and not reader.is_whole and any(plan.sends for plan in plans) and not is_confirmed(answer, plans):
+                # Whoever gave it in advance may have known all names of the account, as the filter restore_answer does.
+                reader.list_all_instances()
+                plans = build()
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
         self.run.planned_at = format_iso(self.context.journal().now())
-        now = datetime.now(UTC)
-        return build_plans(candidates, history, self.settings, reader.known_instances, now, is_whole=reader.is_whole)
+        return plans
 
     # Confirmation
 

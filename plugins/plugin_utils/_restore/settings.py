@@ -66,7 +66,7 @@ def _parse_settings(given: Data) -> Data:
     if settings["restore_max_failures"] < 0:
         raise SettingsError(f"restore_max_failures is {settings['restore_max_failures']}, but must be 0 or more.")
     settings["restore_serial"] = _parse_serial(given["restore_serial"])
-    settings["restore_http_statuses"] = [int(status) for status in given["restore_http_statuses"]]
+    settings["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
     parse_priority("restore_priority", settings["restore_priority"] or None)
     parse_duration("restore_max_age", settings["restore_max_age"] or None)
     parse_timestamp("restore_before", settings["restore_before"] or None)
@@ -77,3 +77,11 @@ def _parse_serial(value: t.Any) -> list[int | str]:
     """Returns the sizes of the batches, numbers and percentages, of a list or comma-separated text."""
     sizes = value.split(",") if isinstance(value, str) else value
     return [f"{size.number}%" if size.is_percentage else size.number for size in parse_serial("restore_serial", sizes)]
+
+
+def _parse_statuses(value: t.Any) -> list[int]:
+    """Returns the HTTP statuses of a list, a number, or comma-separated text."""
+    try:
+        return [int(status) for status in (value if isinstance(value, (list, tuple)) else str(value).split(","))]
+    except (TypeError, ValueError):
+        raise SettingsError("restore_http_statuses must be numbers, such as 200,401.") from None

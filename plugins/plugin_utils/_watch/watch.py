@@ -235,6 +235,11 @@ class Watcher:
             with contextlib.suppress(TurnLostError):
                 self._save_undelivered(transitions[max(delivered - 1, 0) :])
             raise
+        except TurnLostError:
+            raise
+        except Exception:  # of a rulebook's filter
+            self._save_undelivered(transitions[delivered:])
+            raise
         self._save_undelivered(transitions[delivered:])
 
     def _save_undelivered(self, transitions: list[Transition]) -> None:

@@ -99,6 +99,7 @@ options:
     description:
       - With O(state_database), the name under which the database keeps the state of the source, instead of
         O(state_file). The source then continues on any machine. Two sources of one name take turns.
+      - Mutually exclusive with O(state_file).
       - Without it, the database keeps no state of the source, and the source says so.
     type: str
   interval:

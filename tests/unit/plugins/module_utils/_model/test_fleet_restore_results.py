@@ -76,27 +76,33 @@ def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: l
 
 
 def test_the_diff_shows_the_backup_of_what_was_changed() -> None:
-    assert build_result([item(1, changed=True), item(2), RestoreItem({"id": None, "name": "nobody"}, None)])[
-        "diff"
-    ] == {
-        "before": {"bot-1 (id 1)": {"restored_from": None}, "bot-2 (id 2)": {"restored_from": None}},
+    nobody = RestoreItem({"id": None, "name": "nobody"}, None)
+    assert build_result([item(1, changed=True, is_restored=True), item(2), item(3, changed=True), nobody])["diff"] == {
+        "before": {
+            "bot-1 (id 1)": {"restored_from": None},
+            "bot-2 (id 2)": {"restored_from": None},
+            "bot-3 (id 3)": {"restored_from": None, "status": "running"},
+        },
         "after": {
             "bot-1 (id 1)": {"restored_from": {"backup_id": 12, "taken_at": "2026-02-01T03:00:00+00:00"}},
             "bot-2 (id 2)": {"restored_from": None},
+            "bot-3 (id 3)": {"restored_from": None, "status": "running (started)"},
         },
     }
 
 
 def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> None:
     items = [
-        item(1, changed=True, is_done=True, outcome="completed"),
+        item(1, changed=True, is_restored=True, is_done=True, outcome="completed"),
         *[item(number, error=f"Fault {number}.", outcome="refused") for number in range(2, 7)],
         item(7),
+        item(8, changed=True, is_done=True, outcome="completed"),
     ]
-    assert format_failures(entries(7), items, 2) == (
-        "5 of 7 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "
-        f"Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). {GO_ON}"
+    assert format_failures(entries(8), items, 2) == (
+        "5 of 8 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "
+        f"Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). "
+        f"Started: bot-8 (id 8). {GO_ON}"
     )
-    assert format_refusals(entries(7), items).startswith(
-        "5 of 7 entries can't be restored, so nothing was sent: entry 2"
+    assert format_refusals(entries(8), items).startswith(
+        "5 of 8 entries can't be restored, so nothing was sent: entry 2"
     )

@@ -64,6 +64,8 @@ def describe(error, step="restore", one=None):
         (partial("in_flight", ForbiddenError("GET", 403)), "restore", "out_of_sight"),
         (partial("in_flight", InstanceGoneError("gone")), "restore", "gone"),
         (InstanceGoneError("gone"), "restore", "refused"),
+        (InstanceGoneError("gone"), "healthy", "gone_restored"),
+        (InstanceGoneError("gone"), "http", "gone_restored"),
         (partial("unknown", GONE), "restore", "unknown"),
         (partial("failed"), "restore", "failed"),
         (partial("completed", REVOKED), "restore", "key_lost_restored"),

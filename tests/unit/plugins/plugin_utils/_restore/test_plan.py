@@ -55,6 +55,16 @@ def test_the_newest_backup_is_selected_and_an_ambiguous_name_is_an_obstacle():
     assert match_backups(parse_targets(None, [1]), [WEB], nameless)[0].backup["id"] == 9
 
 
+def test_a_backup_that_shows_no_instance_may_be_the_newest():
+    def choose(created_at, **fields):
+        unowned = {"id": 99, "created_at": created_at, "status": "completed", **fields}
+        return match_backups(parse_targets(None, [1]), [WEB], [*BACKUPS, unowned])[0]
+
+    assert choose("2026-02-03T09:00:00Z").kind == "unclear_backup"
+    assert choose("2026-02-03T09:00:00Z", status="failed").backup["id"] == 12
+    assert choose("2026-01-01T09:00:00Z").backup["id"] == 12
+
+
 def test_a_plan_shows_the_data_loss():
     assert plan().sends is True
     first, loss = plan_lines(plan(), NOW)

@@ -44,8 +44,17 @@ def test_batches_may_be_a_list_a_number_or_text(given, sizes):
 
 
 @pytest.mark.parametrize(
+    ("given", "statuses"), [(200, [200]), ("200", [200]), ("200, 204", [200, 204]), (["200", 204], [200, 204])]
+)
+def test_statuses_may_be_a_list_a_number_or_text(given, statuses):
+    run = begin_run({**GIVEN, "restore_http_statuses": given}, "", check=True)
+    assert run.settings["restore_http_statuses"] == statuses
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"restore_http_statuses": "any"}, "restore_http_statuses must be numbers, such as 200,401."),
         ({"restore_max_age": "soon"}, "restore_max_age is 'soon', but must be a number and a unit"),
         ({"restore_before": "noon"}, "restore_before is 'noon', but must be a time in ISO 8601"),
         ({"restore_backup": "11", "restore_instances": "a,b"}, "restore_backup must be latest, or the id of a backup"),
