@@ -265,6 +265,7 @@ def test_a_pause_after_an_accepted_stop_is_as_good_and_warns(simulator: Simulato
     worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="paused")
     result = worker.run(claw_instance, id=1, state="stopped")
     assert (result["failed"], result["changed"], result["instance"]["status"]) == (False, True, "paused")
+    assert result["diff"]["after"]["status"] == "paused"
     assert worker.warnings == ["web-bot (id 1) is paused, not stopped: the account's balance ran out."]
     simulator.set_instance(1, status="running")
     result = worker.run(claw_fleet, instances=[{"id": 1}], state="stopped")

@@ -31,7 +31,7 @@ def raw_service(answer: t.Callable[[str, str], Raw], tls: ssl.SSLContext | None 
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            with contextlib.suppress(ConnectionError):  # The client may close early.
+            with contextlib.suppress(ConnectionError, ssl.SSLError):  # The client may close early.
                 self.wfile.write(body)
 
         do_GET = do_POST = answer

@@ -169,12 +169,21 @@ def _watched_pool(pool: t.Any) -> t.Any:
         return pool
 
     class Connection(pool.ConnectionCls):
+        timeout: float
+
         def _new_conn(self) -> t.Any:
+            timeout: float = self.timeout
             # Each address of the host gets its share of the time, or the first one that is dead would use up all.
-            with contextlib.suppress(OSError, TypeError):
-                self.timeout /= len(socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM))
+            # With a SOCKS proxy, only the proxy may look up the host.
+            with contextlib.suppress(OSError, ValueError):
+                if not hasattr(self, "_socks_options"):
+                    self.timeout = timeout / len(socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM))
+            try:
+                connection = super()._new_conn()
+            finally:
+                self.timeout = timeout
             # The response of a proxy and the TLS handshake are still to come.
-            connection = super()._new_conn()
+            connection.settimeout(timeout)
             if watchdog := _current_watchdog():
                 watchdog.watch_start(connection)
             return connection

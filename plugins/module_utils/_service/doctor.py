@@ -13,7 +13,14 @@ import typing as t
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from .._errors import ApiError, ClawHostersError, RedirectedError, ResponseError, TransportError
+from .._errors import (
+    ApiError,
+    ClawHostersError,
+    RedirectedError,
+    ResponseError,
+    TransportError,
+    WrongAddressError,
+)
 from .._http.client import Client
 from .._http.pagination import parse_pagination
 from .._http.responses import describe_type, parse_envelope, parse_json, resource_path
@@ -152,6 +159,8 @@ class Examination:
         try:
             with self._measured():
                 response, body = self._client.get(path, params, parse=_parse, retry_timeout=seconds)
+        except WrongAddressError as error:
+            return replace(reply, problem=f"{error.status} with a web page")
         except ApiError as error:
             code = "".join(plain_words([error.code]))
             return replace(reply, problem=f"{error.status} {code}".rstrip(), status=error.status, code=code)

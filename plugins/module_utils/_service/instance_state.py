@@ -128,6 +128,7 @@ class InstanceManager:
             raise PartialError(message, replace(result, resource=last).as_result("instance"), error) from None
         if warning := build_paused_warning(result.resource, wanted, changed=True):
             self.warn(warning)
+            result = replace(result, after=summarize(result.resource))
         return result
 
     def _wait_for_unchanged(self, current: Resource, wanted: str) -> Resource | None:

@@ -37,7 +37,7 @@ from .._progress import InterruptNote
 from .._state.journal import JournalError, OperationEvent
 from .._waiter import Waiter
 from .at_most_once import OperationGuard, explain_recorded
-from .instances import refetch_instance
+from .instances import InstanceGoneError, refetch_instance
 from .restore_job import NextStep, RestoreJob, describe_holder
 from .restore_target import RestoreFinder
 
@@ -183,6 +183,6 @@ class Restore:
         except ClawHostersError as error:
             job.instance = error.last_seen.resource if error.last_seen else instance
             result = job.build_result(COMPLETED, job.guard.known_state(), error)
-            again = "Run the same task again: it waits for the health, and sends nothing."
-            raise PartialError(f"It was restored. {error} {again}", result, error) from None
+            again = "" if isinstance(error, InstanceGoneError) else f" {job.run_again(error)}"
+            raise PartialError(f"It was restored. {error}{again}", result, error) from None
         return {**result, "instance": job.instance}

@@ -48,24 +48,40 @@ class BalancePlan:
 
 
 def build_plan(
-    billing: Data, instances: list[Resource], order: t.Any, min_days: int, rounds: t.Sequence[Data] = ()
+    billing: Data,
+    instances: list[Resource],
+    order: t.Any,
+    min_days: int,
+    rounds: t.Sequence[Data] = (),
+    *,
+    is_first: bool = True,
 ) -> BalancePlan:
     """Returns which instances to stop, in the given order, so that the balance lasts for ``min_days``.
 
     Each earlier round has the ``cost`` and the ``stops`` of its plan, and the ids that were ``stopped``. No instance is
-    tried twice. Raises RefusedError if the order names an unknown or an ambiguous instance.
+    tried twice. Raises RefusedError if the order of the first plan names an unknown or an ambiguous instance; later
+    plans leave it out.
     """
     if min_days < 0:
         raise RefusedError(f"balance_guard_min_days is {min_days}, but must be 0 or more.")
-    allowed = _find_allowed(order, instances)
+    allowed = _find_allowed(order, instances, is_first=is_first)
     usage = as_object(billing.get("usage"))
     forecast = build_forecast(as_object(billing.get("summary")), usage)
     balance, cost, days = forecast
-    is_sufficient = (cost is not None and cost <= 0) or (days is not None and days >= min_days)
+    # Nothing costs Claws any more, since the service has paused what did (contract 4.2).
+    paused = [instance for instance in instances if get_status(instance) == "paused"]
+    has_run_out = bool(paused) and balance is not None and balance <= 0
+    is_sufficient = not has_run_out and ((cost is not None and cost <= 0) or (days is not None and days >= min_days))
     plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
     plan.lines += [format_forecast(forecast), f"The balance must last for at least {_format_days(min_days)}."]
     if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
+    elif has_run_out:
+        plan.shortfall = [
+            f"The balance is used up, and {format_count(len(paused), 'instance')} paused.",
+            "Buy Claws, then resume them in the dashboard.",
+        ]
+        plan.lines += plan.shortfall
     elif balance is None or cost is None:
         missing = "balance" if balance is None else "daily cost"
         plan.shortfall = [
@@ -132,8 +148,11 @@ def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
     ]
 
 
-def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:
-    """Returns the instances that may be stopped. Raises RefusedError for unknown, ambiguous or repeated names."""
+def _find_allowed(order: t.Any, instances: list[Resource], *, is_first: bool) -> list[Resource]:
+    """Returns the instances that may be stopped. Raises RefusedError for unknown, ambiguous or repeated names.
+
+    After the first plan an instance may have been deleted or renamed: that must not keep the others from being stopped.
+    """
     is_text = isinstance(order, str)
     names = [name.strip() for name in order.split(",")] if is_text else [str(name) for name in order or []]
     names = [name for name in names if name]
@@ -141,6 +160,8 @@ def _find_allowed(order: t.Any, instances: list[Resource]) -> list[Resource]:
     if twice:
         raise RefusedError(f"balance_guard_stop_order names {one_line(', '.join(twice))} more than once.")
     by_name = InstanceIndex(instances).by_name
+    if not is_first:
+        return [by_name[name][0] for name in names if len(by_name.get(name, [])) == 1]
     unknown = [name for name in names if name not in by_name]
     if unknown:
         raise RefusedError(f"balance_guard_stop_order names unknown instances: {one_line(', '.join(unknown))}.")

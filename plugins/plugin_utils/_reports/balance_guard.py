@@ -41,10 +41,11 @@ def run(context: ModuleContext) -> Result:
     return _build_first_plan(context) if plan is None else _Guard(context, BalancePlan(**plan)).run()
 
 
-def _build_plan(context: ModuleContext, rounds: t.Sequence[Data] = ()) -> BalancePlan:
+def _build_plan(context: ModuleContext, rounds: t.Sequence[Data] = (), *, is_first: bool = True) -> BalancePlan:
     instances = context.client.fetch_all("/instances")
     billing = fetch_billing(context.client, ["summary", "usage"], 1)
-    return build_plan(billing, instances, context.params["stop_order"], context.params["min_days"], rounds)
+    order, min_days = context.params["stop_order"], context.params["min_days"]
+    return build_plan(billing, instances, order, min_days, rounds, is_first=is_first)
 
 
 def _build_first_plan(context: ModuleContext) -> Result:
@@ -64,13 +65,15 @@ class _Guard:
     later_plans: list[str] = field(default_factory=list)
     stopped: list[Data] = field(default_factory=list)
     """``id`` and ``name`` of each instance that was stopped; in check mode, of those that would be."""
+    is_forecast_known: bool = True
 
     def run(self) -> Result:
         """Returns the result of the task, which does not fail: the report has what failed."""
         params, check_mode = self.context.params, self.context.client.check_mode
         if params["purchase_problem"]:
             self.failures.append(f"Buying failed. {params['purchase_problem']}")
-        if params["bought"] and not check_mode:
+        if params["package_id"] and not check_mode:
+            # Also if nothing was bought: then somebody else has topped up.
             self._replan()
         while self.plan.stops and self._stop() and not check_mode:
             self._replan()
@@ -108,8 +111,9 @@ class _Guard:
 
     def _replan(self) -> None:
         try:
-            self.plan = _build_plan(self.context, self.rounds)
+            self.plan = _build_plan(self.context, self.rounds, is_first=False)
         except ClawHostersError as error:
+            self.is_forecast_known = False
             self.plan = BalancePlan(None, False, False, 0)
             self.failures.append(f"Reading the service again failed, so nothing more is stopped. {error}")
         if self.plan.stops:
@@ -135,6 +139,8 @@ class _Guard:
 
     def _format_problem(self, check_mode: bool) -> str:
         """Returns why the role fails; empty if it does not. The report has the details."""
+        if not self.is_forecast_known:
+            return "It is unknown whether the balance lasts."
         if not (check_mode or self.plan.is_sufficient_after):
             return f"The balance does not last for at least {self.context.params['min_days']} days."
         return "A purchase or a stop failed." if self.failures else ""

@@ -19,6 +19,7 @@ from datetime import datetime, timedelta
 from ...module_utils._model.backup import newest_first, taken_at
 from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.ownership import parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize
 from ...module_utils._model.restore import CLOCK_TOLERANCE
 from ...module_utils._state.journal import (
@@ -37,6 +38,9 @@ from .balance import build_forecast, format_lasting, parse_number
 Data = dict[str, t.Any]
 
 CHART_WIDTH, CHART_HEIGHT = 600, 150
+_UNCLEAR_BACKUPS = (
+    "The service does not show which instance some backups belong to, so the age of the newest one is not known of all."
+)
 _LONGEST_FORECAST = 60
 _RESTORES_SHOWN = 50
 _STATUS_ORDER = (
@@ -68,7 +72,12 @@ def build_page(
         str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_objects(usage.get("instances"))
     }
     newest = _find_newest_backups(instances, backups)
-    rows = [_build_row(instance, costs, newest, backups is not None, max_age, now) for instance in instances]
+    unclear = _find_unclear_owners(instances, backups)
+    rows = []
+    for instance in instances:
+        is_clear = None not in unclear and str(instance.get("name")) not in unclear
+        rows.append(_build_row(instance, costs, newest, backups is not None and is_clear, max_age, now))
+    notices = [*options.get("notices", []), *([_UNCLEAR_BACKUPS] if unclear else [])]
     rows.sort(key=_sort_key)
     counts, money = _count(rows), _build_money(summary, usage, rows)
     facts = {
@@ -83,7 +92,7 @@ def build_page(
             **_build_restores(journal),
             "problem": one_line(options.get("journal_problem", ""), MESSAGE_LIMIT),
         },
-        "notices": [format_value(text, 300) for text in options.get("notices", [])],
+        "notices": [format_value(text, 300) for text in notices],
         "title": format_value(options.get("title") or "ClawHosters fleet"),
     }
     return {
@@ -141,7 +150,7 @@ def _build_backup(taken: datetime | None, max_age: timedelta, now: datetime, *, 
     if age is not None:
         text, word = format_duration(age), "overdue" if age > max_age else ""
     elif taken is not None:
-        text, word = "dated in the future", "overdue"
+        text, word = "in the future", "overdue"
     else:
         text, word = ("none", "missing") if has_backups else ("unknown", "")
     sort = int(age.total_seconds()) if age is not None else 10**12
@@ -174,6 +183,20 @@ def _find_newest_backups(instances: list[Resource], backups: list[Resource] | No
         if owner is not None and taken_at(backup):
             newest.setdefault(str(owner["id"]), backup)
     return newest
+
+
+def _find_unclear_owners(instances: list[Resource], backups: list[Resource] | None) -> set[str | None]:
+    """Returns the names that backups show of their instance, without an id, and that several instances have.
+
+    None is among them if a backup shows nothing of its instance.
+    """
+    by_name = InstanceIndex(instances).by_name
+    owners = (parse_owner(backup) for backup in backups or [])
+    return {
+        owner.name
+        for owner in owners
+        if owner.id is None and (owner.name is None or len(by_name.get(owner.name, [])) > 1)
+    }
 
 
 def _count(rows: list[Data]) -> Data:

@@ -22,7 +22,7 @@ def _check_free_account(seen: Observations) -> CheckResult:
         return unknown("the account has costs", "Needs an account in which nothing costs Claws.")
     if summary.get("days_remaining") is None:
         return ok("null")
-    return tolerated("a number", "balance_guard takes it as the forecast, although nothing costs Claws.")
+    return tolerated("a number", "balance_guard ignores it, since nothing costs Claws; fleet_report shows it.")
 
 
 def _check_addon_costs(seen: Observations) -> CheckResult:

@@ -63,6 +63,8 @@ def _check_pagination(seen: Observations) -> CheckResult:
         return tolerated("none", "A list is taken as complete in one response.")
     if first.count("total_count") is None and first.count("total_pages") is None:
         return tolerated("without counts", "A list is read until a page is empty, one page after another.")
+    if second.is_skipped and (first.count("total_pages") or 1) > 1:
+        return unknown(NOT_SEEN, second.needed)
     if second.is_skipped:
         return unknown("one page", MORE_THAN_A_PAGE)
     if second.problem:

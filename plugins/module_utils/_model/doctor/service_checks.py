@@ -138,7 +138,9 @@ def _check_errors(seen: Observations) -> CheckResult:
     if not reply.problem:
         return different("an answer with data", "`state: absent` and waits can't see that an instance is gone.")
     if reply.status not in (404, 410):
-        return different(reply.problem, "`state: absent` can't see that an instance is gone: it waits for a 404.")
+        return different(
+            reply.problem, "`state: absent` can't see that an instance is gone: it waits for a 404 of the API."
+        )
     if reply.code != "not_found":
         return tolerated(reply.problem, "Messages show the status; the collection needs no code.")
     return ok(reply.problem)

@@ -60,6 +60,26 @@ def test_unknown_or_repeated_names_are_rejected(order):
         build_plan(billing(), FLEET, order, 0)
 
 
+@pytest.mark.parametrize(("balance", "days"), [(0, 0), (0, None), (-5, 0)])
+def test_a_balance_that_is_used_up_does_not_last(balance, days):
+    """Nothing costs Claws any more, since everything is paused."""
+    paused = [{**bot, "status": "paused"} for bot in FLEET]
+    plan = build_plan(billing(balance, 0, days, (0, 0, 0, 0)), paused, ORDER, 7)
+    assert (plan.is_sufficient, plan.is_sufficient_after, stopped(plan)) == (False, False, [])
+    assert plan.shortfall[0] == f"The balance is used up, and {len(FLEET)} instances paused."
+    assert build_plan(billing(1, 0, days, (0, 0, 0, 0)), paused, ORDER, 7).is_sufficient
+    stopped_bots = [{**bot, "status": "stopped"} for bot in FLEET]
+    assert build_plan(billing(balance, 0, days, (0, 0, 0, 0)), stopped_bots, ORDER, 7).is_sufficient
+
+
+def test_a_later_plan_leaves_out_what_has_gone():
+    fleet = [bot for bot in FLEET if bot["id"] != 3]
+    with pytest.raises(RefusedError, match="names unknown instances"):
+        build_plan(billing(), fleet, ORDER, 5)
+    last = {"cost": 250, "stops": [{"id": "3"}], "stopped": []}
+    assert stopped(build_plan(billing(), fleet, ORDER, 5, [last], is_first=False)) != []
+
+
 @pytest.mark.parametrize("order", [[" bot-1"], "bot-1", " bot-1 , ,bot-3"])
 def test_white_space_is_ignored_only_in_comma_separated_text(order):
     fleet = [*FLEET, {"id": 5, "name": " bot-1", "status": "running"}]

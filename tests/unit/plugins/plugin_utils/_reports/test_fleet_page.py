@@ -47,7 +47,11 @@ def test_instances_in_trouble_come_first_and_ages_are_shown():
     assert made["rows"][2]["backup"]["age"] == "2 h 0 min"
     assert made["headline"] == "2 of 3 instances need attention."
     (future,) = build(instances[:1], backups=[{**backups[0], "created_at": "2026-02-03T11:00:00Z"}])["rows"]
-    assert (future["backup"]["age"], future["backup"]["word"]) == ("dated in the future", "overdue")
+    assert (future["backup"]["age"], future["backup"]["word"]) == ("in the future", "overdue")
+    for instance, owner in ({"id": 4, "name": "a"}, {"instance_name": "a"}), ({"id": 4, "name": "d"}, {}):
+        unclear = build([instances[0], instance], backups=[{"id": 9, "created_at": "2026-02-03T08:00:00Z", **owner}])
+        assert {(row["backup"]["age"], row["backup"]["word"]) for row in unclear["rows"]} == {("unknown", "")}
+        assert "does not show which instance some backups belong to" in unclear["notices"][0]
     unknown = build(instances, backups=None)
     assert {row["backup"]["age"] for row in unknown["rows"]} == {"unknown"}
     assert unknown["counts"]["missing"] == 0
