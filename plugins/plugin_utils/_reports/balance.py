@@ -68,15 +68,15 @@ def build_plan(
     usage = as_object(billing.get("usage"))
     forecast = build_forecast(as_object(billing.get("summary")), usage)
     balance, cost, days = forecast
-    # Nothing costs Claws any more, since the service has paused what did (contract 4.2).
-    paused = [instance for instance in instances if get_status(instance) == "paused"]
+    # Instances that cost Claws are paused at a balance of zero, and then nothing costs Claws any more (contract 4.3).
+    paused = [instance for instance in instances if get_status(instance) == "paused" and _is_paid_in_claws(instance)]
     has_run_out = bool(paused) and balance is not None and balance <= 0
     is_sufficient = not has_run_out and ((cost is not None and cost <= 0) or (days is not None and days >= min_days))
     plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
     plan.lines += [format_forecast(forecast), f"The balance must last for at least {_format_days(min_days)}."]
     if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
-    elif has_run_out:
+    elif has_run_out and cost is not None and cost <= 0:
         plan.shortfall = [
             f"The balance is used up, and {format_count(len(paused), 'instance')} paused.",
             "Buy Claws, then resume them in the dashboard.",
@@ -190,11 +190,15 @@ def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | 
     return savings
 
 
+def _is_paid_in_claws(instance: Resource) -> bool:
+    return instance.get("billing_mode") in ("daily", None)
+
+
 def _reason_to_keep(instance: Resource, savings: dict[str, int | None]) -> str:
     status = get_status(instance)
     if status != "running":
         return f"it is {one_line(instance.get('status'), 40)}"
-    if instance.get("billing_mode") not in ("daily", None):
+    if not _is_paid_in_claws(instance):
         return f"it is billed {one_line(instance.get('billing_mode'), 40)}"
     saved = savings.get(str(instance["id"]))
     if saved is None:

@@ -113,6 +113,10 @@ class _Guard:
         try:
             self.plan = _build_plan(self.context, self.rounds, is_first=False)
         except ClawHostersError as error:
+            if not (self.rounds or self.context.params["bought"]):
+                # Nothing has changed since the plan, as far as is known: its stops are still due.
+                self.failures.append(f"Reading the service again failed. {error}")
+                return
             self.is_forecast_known = False
             self.plan = BalancePlan(None, False, False, 0)
             self.failures.append(f"Reading the service again failed, so nothing more is stopped. {error}")

@@ -68,8 +68,12 @@ def test_a_balance_that_is_used_up_does_not_last(balance, days):
     assert (plan.is_sufficient, plan.is_sufficient_after, stopped(plan)) == (False, False, [])
     assert plan.shortfall[0] == f"The balance is used up, and {len(FLEET)} instances paused."
     assert build_plan(billing(1, 0, days, (0, 0, 0, 0)), paused, ORDER, 7).is_sufficient
-    stopped_bots = [{**bot, "status": "stopped"} for bot in FLEET]
-    assert build_plan(billing(balance, 0, days, (0, 0, 0, 0)), stopped_bots, ORDER, 7).is_sufficient
+    for other in ({"status": "stopped"}, {"status": "paused", "billing_mode": "monthly"}):
+        fleet = [{**bot, **other} for bot in FLEET]
+        assert build_plan(billing(balance, 0, days, (0, 0, 0, 0)), fleet, ORDER, 7).is_sufficient
+    # What still costs Claws is stopped.
+    fleet = [*paused[:2], *FLEET[2:]]
+    assert stopped(build_plan(billing(balance, 110, days, (0, 0, 60, 50)), fleet, ORDER, 7)) == ["3"]
 
 
 def test_a_later_plan_leaves_out_what_has_gone():
