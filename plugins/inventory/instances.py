@@ -93,8 +93,8 @@ options:
   hostnames:
     description:
       - Sources of the host name, in order of preference. The first one that is not empty is used.
-      - Each is a field of the instance, or a template that uses the host variables (with their prefix) and extra
-        variables.
+      - Each is a field of the instance, a host variable (with its prefix), or a template that uses the host variables
+        and extra variables.
     type: list
     elements: str
     default: [name]
@@ -567,6 +567,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for source in self.get_option("hostnames"):
             if source in instance:
                 name = instance[source]
+            elif source in variables:
+                name = variables[source]
             elif "{{" in source or "{%" in source:
                 name = self._render_host_name(source, variables)
             else:

@@ -23,7 +23,7 @@ options:
     type: str
   order:
     description:
-      - List only the purchase of this order.
+      - List only the purchase of this order. With O(incident), both are listed.
     type: str
   instance_id:
     description:
@@ -124,7 +124,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.operati
 
 SPEC = ArgumentSpec(
     {"incident": {"type": "str"}, "order": {"type": "str"}, "instance_id": {"type": "int"}},
-    mutually_exclusive=(("incident", "order"), ("order", "instance_id")),
 ).merge(API_WITHOUT_KEY)
 
 

@@ -111,6 +111,7 @@ def test_details_add_the_fields_that_lists_do_not_show(small: Simulator, control
 def test_host_names_by_preference(small: Simulator, controller: Controller) -> None:
     run = controller.inventory({"hostnames": ["no_such_field", "ip_address", "{{ claw_name }}-{{ claw_tier }}"]})
     assert hosts(run) == ["alpha-pro", "192.0.2.2", "2001:0db8:0::0004"]
+    assert hosts(controller.inventory({"hostnames": ["no_such_field", "claw_name"]})) == ["alpha", "bravo", "delta"]
 
 
 def test_no_host_name_at_all_is_an_error(small: Simulator, controller: Controller) -> None:

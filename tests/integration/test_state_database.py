@@ -178,6 +178,9 @@ def test_the_journal_is_listed_with_who_holds_what(simulator: Simulator, place: 
     assert (order["kind"], order["outcome"], order["package_id"]) == ("purchase", "completed", 2)
     assert order["sent_at"] <= order["completed_at"]
     assert worker.run(claw_journal_info, order="INC-2")["operations"] == []
+    assert worker.run(claw_journal_info, order="2026-02-topup", instance_id=2)["operations"] == []
+    both = worker.run(claw_journal_info, incident="INC-2", order="2026-02-topup")["operations"]
+    assert {one["name"] for one in both} == {"INC-2", "2026-02-topup"}
     assert simulator.calls() == []
     place.damage()
     result = worker.run(claw_journal_info)

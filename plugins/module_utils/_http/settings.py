@@ -173,8 +173,8 @@ def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
         warn(f"api_key_file {path} is readable by other users; run chmod 600 on it.")
     if len(content) > MAX_KEY_FILE_BYTES:
         raise SettingsError(f"api_key_file {path} is too long to be a key.")
-    # Invalid UTF-8 becomes a character that find_key rejects.
-    key = content.decode("utf-8", errors="replace").strip()
+    # Editors on Windows begin a file with a byte order mark. Invalid UTF-8 becomes a character that find_key rejects.
+    key = content.decode("utf-8-sig", errors="replace").strip()
     if not key:
         raise SettingsError(f"api_key_file {path} is empty: put the API key into it.")
     return key

@@ -51,7 +51,7 @@ HEADERS = {
     "User-Agent": "clawhosters.cloud (Ansible collection)",
     "Content-Type": "application/json",
     "Accept": "application/json",
-    "Accept-Encoding": "gzip",
+    "Accept-Encoding": "identity",
     "Connection": "keep-alive",
 }
 

@@ -11,7 +11,7 @@ import typing as t
 
 from .._errors import ResponseError, TlsError, TransportError
 from .._http.client import Client
-from .._http.responses import build_api_error, excerpt, parse_json
+from .._http.responses import build_api_error, excerpt, is_web_page, parse_json
 from .._http.transport import Response
 from .._rate import headers as rate_headers
 
@@ -44,10 +44,10 @@ def explain_unavailable(response: Response) -> str | None:
 
 
 def parse_health(response: Response) -> t.Any:
-    """Returns the parsed body, without a ``data`` envelope; for other content than JSON an excerpt of the text."""
+    """Returns the parsed body, without a ``data`` envelope; the text if it is not JSON, of a web page an excerpt."""
     body, is_json = parse_json(response.text)
     if not is_json:
-        return excerpt(response.text) if response.text.strip() else None
+        return excerpt(response.text) if is_web_page(response) else response.text.strip() or None
     return body["data"] if isinstance(body, dict) and "data" in body else body
 
 

@@ -112,6 +112,9 @@ def test_a_key_file_is_read_and_one_that_others_can_read_is_a_warning(tmp_path):
     warnings = []
     assert settings(warnings, api_key_file=str(file)).api_key == KEY
     assert warnings == []
+    # An editor on Windows has written it.
+    file.write_bytes(b"\xef\xbb\xbf" + KEY.encode() + b"\r\n")
+    assert settings(warnings, api_key_file=str(file)).api_key == KEY
     file.chmod(0o640)
     assert settings(warnings, api_key_file=str(file)).api_key == KEY
     assert "chmod 600" in warnings[0]

@@ -24,13 +24,18 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.health 
         ('{"data": null}', None),
         ("[1]", [1]),
         ("OK\n", "OK"),
-        ("<html><b>Welcome</b></html>", "Welcome"),
+        ("All good.\n" * 99, ("All good.\n" * 99).strip()),
+        ("up <b> 3 days", "up <b> 3 days"),
         ("", None),
         (" \n", None),
     ],
 )
 def test_what_the_service_said(text, said):
     assert parse_health(Response(200, {}, text)) == said
+
+
+def test_a_web_page_is_shortened():
+    assert parse_health(Response(200, {"Content-Type": "text/html"}, "<html><b>Welcome</b></html>")) == "Welcome"
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 299])
