@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+import typing as t
 from collections.abc import Iterator
 
 import uvicorn
@@ -28,10 +29,11 @@ TRANSPORTS: Transports = {}
 class Connection(H11Protocol):
     """A connection that the application can close: uvicorn itself gives no access to the transport."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        connected = t.cast("asyncio.Transport", transport)
+        super().connection_made(connected)
         if self.client is not None:
-            TRANSPORTS[self.client] = transport
+            TRANSPORTS[self.client] = connected
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

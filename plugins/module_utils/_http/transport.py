@@ -37,7 +37,8 @@ try:
     from urllib3.exceptions import HTTPError
 except ImportError as error:
     REQUESTS_IMPORT_ERROR: ImportError | None = error
-    AuthBase = Session = object  # type: ignore[assignment,misc]
+    if not t.TYPE_CHECKING:
+        AuthBase = Session = object
 else:
     REQUESTS_IMPORT_ERROR = None
 

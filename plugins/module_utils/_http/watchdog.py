@@ -17,7 +17,8 @@ import typing as t
 try:
     from requests.adapters import HTTPAdapter
 except ImportError:
-    HTTPAdapter = object  # type: ignore[assignment,misc]
+    if not t.TYPE_CHECKING:
+        HTTPAdapter = object
 
 PROGRESS_INTERVAL = 10.0
 """Seconds between two progress messages (interface 1a)."""

@@ -18,7 +18,8 @@ from ...module_utils._text import one_line
 try:
     from requests import RequestException
 except ImportError:
-    RequestException = OSError  # type: ignore[assignment,misc]
+    if not t.TYPE_CHECKING:
+        RequestException = OSError
 
 ATTEMPTS = 3
 DELAY = 2.0
