@@ -136,7 +136,7 @@ sanity: live copy $(DEV_READY) ## Run ansible-test sanity (the first time: a min
 	$(call heading,Sanity: ansible-test)
 	@cd $(COPY) && $(RUN) python tests/sanity/run.py $(if $(SHORT),compile import)
 
-# ARGS goes to pytest: make unit ARGS='-k budget -x'; make integration ARGS=tests/integration/test_fleet.py
+# ARGS goes to pytest: make unit ARGS='-k budget -x'; make integration ARGS=tests/integration/modules/test_claw_fleet.py
 pytest_arguments = $(if $(filter tests/%,$(ARGS)),,$(1)) $(ARGS)
 .PHONY: unit
 unit: live $(DEV_READY) ## Run the unit tests
@@ -147,13 +147,13 @@ unit: live $(DEV_READY) ## Run the unit tests
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
 	@$(RUN) python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(if $(SHORT),-m command) \
-		$(call pytest_arguments,tests/integration)
+		$(call pytest_arguments,tests/integration tests/project)
 
 # A sample of real commands over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
 slice: live $(DEV_READY)
 	$(call heading,Some of the integration tests: pytest)
-	@$(RUN) python -m pytest -n 2 --dist loadgroup --failed-first -m slice tests/integration $(ARGS)
+	@$(RUN) python -m pytest -n 2 --dist loadgroup --failed-first -m slice tests/integration tests/project $(ARGS)
 
 # Part of the matrix row; for the whole row run make test-matrix MATRIX=lowest:python3.11
 .PHONY: lowest
@@ -167,13 +167,13 @@ lowest: ## Run part of the tests with the lowest supported versions
 .PHONY: fault-matrix
 fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
 	$(call heading,Fault matrix: pytest)
-	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/test_fault_matrix.py --all-cells $(ARGS)
+	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/modules/test_fault_matrix.py --all-cells $(ARGS)
 
 # `make integration` runs fewer examples of this.
 .PHONY: fuzz
 fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some minutes)
 	$(call heading,Random input: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration/test_every_module.py tests/integration/test_simulator_contract.py \
+	@$(RUN) python -m pytest -n 2 tests/integration/modules/test_every_module.py tests/project/test_simulator_contract.py \
 		-k 'any_json or fuzzer' --all-cells $(ARGS)
 
 # Each run prints the seed of its random moments. The same moments again: make crash SEED=12345
@@ -181,7 +181,7 @@ KILLS := 50
 .PHONY: crash
 crash: live $(DEV_READY) ## Kill runs at fifty points and run them again (some minutes)
 	$(call heading,Crashes: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration/test_crash.py --kills $(KILLS) $(SEED:%=--kill-seed=%) $(ARGS)
+	@$(RUN) python -m pytest -n 2 tests/integration/state/test_crash.py --kills $(KILLS) $(SEED:%=--kill-seed=%) $(ARGS)
 
 # Ten random cases of each kind: make mesh SEEDS=10. One of them again: make mesh ARGS=--seed=4711
 SEEDS := 2
@@ -202,7 +202,7 @@ coverage: live $(DEV_READY) ## Measure the test coverage of the plugins, in all 
 	$(call heading,Coverage: pytest)
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(RUN) $(MEASURE) COVERAGE_PROCESS_START="$(CURDIR)/pyproject.toml" \
-		python -m pytest -n 2 $(or $(TESTS),tests/unit tests/integration) $(ARGS); failed=$$?; \
+		python -m pytest -n 2 $(or $(TESTS),tests/unit tests/integration tests/project) $(ARGS); failed=$$?; \
 	$(RUN) $(MEASURE) coverage combine --quiet && $(RUN) $(MEASURE) coverage report && exit $$failed
 MEASURE := COVERAGE_ROOT="$(CURDIR)"
 
@@ -263,23 +263,23 @@ LOCK_OPTIONS := --quiet --no-config --universal --generate-hashes --no-header
 build: live $(DEV_READY) ## Build the archive in dist/, and run Galaxy's importer on it
 	$(call heading,Build: ansible-galaxy and the importer of Galaxy (this takes a while))
 	@rm -rf dist
-	@$(RUN) PYTHONPATH=tests python -m support.archive dist
+	@$(RUN) PYTHONPATH=tests python -m project.archive dist
 
 # Or set it too: make repository URL=https://HOST/OWNER/NAME
 .PHONY: repository
 repository: live $(DEV_READY) ## Carry repository of galaxy.yml into all addresses; fail while it is a stand-in
-	@$(RUN) PYTHONPATH=tests python -m support.repository '$(URL)'
+	@$(RUN) PYTHONPATH=tests python -m project.repository '$(URL)'
 
 # Again after more fragments, or on another day: the date of the release is that of the last time.
 .PHONY: changelog
 changelog: live $(DEV_READY) ## Collect the fragments into the changelog of galaxy.yml's version, and date it
-	@$(RUN) PYTHONPATH=tests python -m support.changelog $(ARGS)
+	@$(RUN) PYTHONPATH=tests python -m project.changelog $(ARGS)
 
 # The tag stays here until it is pushed. With DRY_RUN=yes there is none.
 .PHONY: release
 release: live $(DEV_READY) ## Check what a release takes, build the archive, and tag the commit
 	$(call heading,Release: version changelog repository commit tests)
-	@$(RUN) PYTHONPATH=tests python -m support.release
+	@$(RUN) PYTHONPATH=tests python -m project.release
 	@$(MAKE) build
 	@version=$$(sed -n 's/^version: //p' galaxy.yml); \
 	if [ -n '$(DRY_RUN)' ]; then echo "Nothing is missing. To tag $$version: make release"; \

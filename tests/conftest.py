@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What all tests share: a simulated service, fresh for each test, stores, and controllers."""
+"""Fixtures and markers of all tests: a simulated service, fresh for each test, stores, and controllers."""
 
 from __future__ import annotations
 
@@ -34,6 +34,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--all-cells", action="store_true", help="judge all cells of the fault matrix, not a share of them")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
+
+
+IN_PROCESS = ("claw_addon", "claw_backup_info", "rate_budget", "client", "claw_instance_info")
+IN_PROCESS += ("claw_fleet", "claw_instance", "claw_purchase", "claw_backup_restore", "folder")
+QUICK = ("core_matrix", "guides", "layers", "metadata", "release", "repository", "time_table")
+SLICE = {"integration": IN_PROCESS, "project": QUICK}
+"""Files (test_NAME.py) whose tests are in the slice of `make check`, except those that start commands."""
+
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Adds the markers ``command`` and ``slice``, and sorts the tests, slow ones first.
+
+    So no worker is left with a slow test at the end.
+    """
+    for item in items:
+        if "controller" in getattr(item, "fixturenames", ()):
+            item.add_marker("command")
+        elif item.path.stem.removeprefix("test_") in SLICE.get(item.path.relative_to(TESTS).parts[0], ()):
+            item.add_marker("slice")
+    items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "command")])
 
 
 def pytest_configure() -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from project.archive import build
 from simulator.handle import Simulator
 from support import KEY
-from support.archive import build
 from support.certificates import make_certificates
 from support.postgres import NOBODY, Postgres
 

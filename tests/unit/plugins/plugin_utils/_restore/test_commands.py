@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of the next command that the role restore prints. test_role_restore.py has more."""
+"""Tests of the next command that the role restore prints. roles/test_restore.py has more."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of what the role restore says of a failed step. test_role_restore_screen.py has more."""
+"""Tests of what the role restore says of a failed step. roles/test_restore_screen.py has more."""
 
 from __future__ import annotations
 

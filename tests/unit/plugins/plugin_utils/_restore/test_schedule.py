@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of the batches that the plan of the role restore shows. test_runbook_batches.py has more."""
+"""Tests of the batches that the plan of the role restore shows. roles/test_restore_batches.py has more."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 """Builds the archive for Galaxy from the files that git would commit, and checks it with galaxy-importer.
 
-Usage: python -m support.archive DIST. The archive differs from the repository in two points, since Galaxy shows a page
+Usage: python -m project.archive DIST. The archive differs from the repository in two points, since Galaxy shows a page
 alone. Text between `<!-- pictures -->` and `<!-- /pictures -->` is removed, and links of the README are absolute.
 """
 
@@ -19,8 +19,9 @@ from pathlib import Path
 
 import yaml
 
+from support.controller import BIN, REPOSITORY
+
 from . import repository
-from .controller import BIN, REPOSITORY
 
 PICTURES = re.compile(r"<!-- pictures -->\n.*?<!-- /pictures -->\n+", re.DOTALL)
 

@@ -15,7 +15,7 @@ GUIDES = sorted((ROOT / "docs").glob("*.md"))
 EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*")) if path.suffix in (".yml", ".json")]
 
 ELSEWHERE = ("event-driven",)
-"""Guides whose blocks have a test of their own, such as tests/integration/test_event_driven.py."""
+"""Guides whose blocks have a test of their own, such as tests/integration/eda/test_rulebooks.py."""
 
 NOT_RUN = ("ansible-galaxy", "pip", "curl", "ansible-builder", "ansible-rulebook", "PYTHONPATH=")
 NOT_RUN += ("export", "make", "psql", "python3", "rm")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support import changelog, release, repository
+from project import changelog, release, repository
 
 VERSION = release.read_version()
 RELEASED = "2026-02-10"

@@ -4,7 +4,7 @@
 
 """Checks the guides against the code: examples are tested files, messages are those of the source, links resolve.
 
-tests/integration/test_guides.py runs the commands of the guides.
+tests/project/test_guide_commands.py runs the commands of the guides.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from project import guides
 from simulator.models import Instance, ListedInstance
-from support import guides
 
 ROOT = guides.ROOT
 PAGES = [path for path in sorted(ROOT.rglob("*.md")) if not {"build", ".venv", "collections"} & set(path.parts)]

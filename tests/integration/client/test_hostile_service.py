@@ -88,7 +88,7 @@ def folder(controller: Controller) -> t.Iterator[Path]:
     """The controller's folder, deep enough that a way out of it is seen."""
     yield controller.folder
     # A lookup of a playbook of the collection runs in the playbook's folder.
-    playbooks = Path(__file__).parents[2].joinpath("playbooks").glob("*")
+    playbooks = Path(__file__).parents[3].joinpath("playbooks").glob("*")
     around = [*controller.left(), *controller.folder.parent.glob("*"), *Path("/").glob("owned*"), *playbooks]
     assert not [path for path in around if "pwned" in path.name or path.name.startswith("owned")]
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.guides import ROOT
-from support.time_table import table
+from project.guides import ROOT
+from project.time_table import table
 
 
 @pytest.mark.parametrize(
@@ -16,5 +16,5 @@ from support.time_table import table
     ids=["plain", "page_size and server_filters"],
 )
 def test_the_times_in_the_guide_are_those_of_the_estimate(wanted: dict[str, int]) -> None:
-    """After a change of the estimate, paste what `python -m support.time_table` prints."""
+    """After a change of the estimate, paste what `python -m project.time_table` prints."""
     assert f"\n\n{table(**wanted)}\n\n" in (ROOT / "docs/rate-limits.md").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Prints the tables of docs/rate-limits.md that say how long operations take: `python -m support.time_table`.
+"""Prints the tables of docs/rate-limits.md that say how long operations take: `python -m project.time_table`.
 
 The numbers are those of the function that estimates the time of a plan.
 """

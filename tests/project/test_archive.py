@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support import archive, repository
+from project import archive, repository
 from support.controller import BIN, REPOSITORY
 
 pytestmark = pytest.mark.xdist_group("archive")

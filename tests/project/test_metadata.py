@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 from ansible_collections.clawhosters.cloud.plugins.module_utils._version import VERSION
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC as EVENT_SOURCE_SPEC
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 ALL_MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
 INTERNAL = ["internal_balance_guard", "internal_fleet_report", "internal_restore"]
 """Modules for the roles of the collection alone; their names don't begin with ``claw_``."""
@@ -101,7 +101,7 @@ def test_every_module_shows_each_choice_in_an_example(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_is_run_by_an_integration_test(name):
     """Not by reading one: some test of the folder starts a task of it."""
-    tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/integration").glob("test_*.py")]
+    tests = [path.read_text(encoding="utf-8") for path in (ROOT / "tests/integration").rglob("test_*.py")]
     started = re.compile(rf"clawhosters\.cloud\.{name}\b|\bmodule=\"{name}\"|^    \"{name}\":", re.MULTILINE)
     assert any(map(started.search, tests)), f"no file in tests/integration runs {name}; begin with test_every_module.py"
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from project import guides
+from project.archive import build
 from simulator.handle import Simulator
-from support import KEY, guides, warm
-from support.archive import build
+from support import KEY, warm
 from support.controller import BIN, REPOSITORY, Controller
 
 pytestmark = pytest.mark.xdist_group("playbooks_installed")

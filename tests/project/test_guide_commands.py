@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from project import guides
 from simulator.handle import Simulator
-from support import KEY, guides, warm
+from support import KEY, warm
 from support.controller import REPOSITORY, Controller
 
 WITH_COMMANDS = [
