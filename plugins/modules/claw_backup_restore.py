@@ -216,7 +216,6 @@ error:
     request_id: 4b7c
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore import RestoreQuery
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
@@ -225,9 +224,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore import Restore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import (
+    RestoreOptions,
+    RestoreTimeouts,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_one
 
 SPEC = ArgumentSpec(
     {
@@ -238,8 +241,8 @@ SPEC = ArgumentSpec(
         "backup": {"type": "str", "choices": ["latest"], "default": "latest"},
         "before": {"type": "str"},
         "max_age": {"type": "str"},
+        "min_interval": {"type": "str"},
         "force": {"type": "bool", "default": False},
-        "expected_sent_at": {"type": "str"},
     },
     required_one_of=(("backup_id", "instance_id", "instance_name"),),
     mutually_exclusive=(("backup_id", "before"),),
@@ -249,17 +252,11 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Chooses the backup, and restores it unless the journal holds the incident."""
     params = context.params
-    query = RestoreQuery(
-        instance_id=params["instance_id"],
-        instance_name=params["instance_name"],
-        backup_id=params["backup_id"],
-        before=parse_timestamp("before", params["before"]),
-        max_age=parse_duration("max_age", params["max_age"]),
-        expected_sent_at=params["expected_sent_at"],
-    )
-    incident = parse_operation_name("incident", params["incident"])
-    finder = RestoreFinder(context.client, context.journal(), incident, params["force"], context.warn)
-    return Restore(finder, context.waiter(), params["wait_healthy"]).run(query)
+    name = parse_operation_name("incident", params["incident"])
+    incident = Incident(context.client, context.journal(), name, parse_rules(params), context.warn)
+    target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
+    options = RestoreOptions(RestoreTimeouts(context.wait_timeout()), params["wait_healthy"], starts=False)
+    return restore_one(incident, target, options, waits=params["wait"])
 
 
 def main() -> None:

@@ -228,17 +228,19 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
     RestoreEntry,
     require_valid_entries,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore import RestoreQuery
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore import FleetRestore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore_plan import restore_entries
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_member import RestoreTimeouts
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
-from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_duration, parse_timestamp
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import (
+    RestoreOptions,
+    RestoreTimeouts,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_many
 
 
 def _require_valid_entries(entries: object) -> None:
@@ -262,6 +264,7 @@ SPEC = ArgumentSpec(
         },
         "before": {"type": "str"},
         "max_age": {"type": "str"},
+        "min_interval": {"type": "str"},
         "serial": {"type": "list", "elements": "raw", "default": [1]},
         "max_failures": {"type": "int", "default": 0},
         "wait_timeout": {"type": "int", "default": 900},
@@ -282,17 +285,15 @@ def run(context: ModuleContext) -> Result:
         RestoreEntry(number, item["id"], item["name"], item["backup_id"])
         for number, item in enumerate(params["instances"], 1)
     ]
-    before, max_age = parse_timestamp("before", params["before"]), parse_duration("max_age", params["max_age"])
-    incident = parse_operation_name("incident", params["incident"])
-    restore = FleetRestore(
-        RestoreFinder(context.client, context.journal(), incident, params["force"], context.warn),
+    name = parse_operation_name("incident", params["incident"])
+    batches = RestoreBatches(
+        Incident(context.client, context.journal(), name, parse_rules(params), context.warn),
         InstanceReader(context.client),
+        RestoreOptions(RestoreTimeouts(context.wait_timeout()), params["wait_healthy"], next_step=RUN_ALL_AGAIN),
         parse_serial("serial", params["serial"]),
         params["max_failures"],
-        RestoreTimeouts(context.wait_timeout()),
-        params["wait_healthy"],
     )
-    return restore_entries(restore, entries, RestoreQuery(None, None, None, before, max_age))
+    return restore_many(batches, entries)
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def list_operations(
     operations = [(key, state) for key, state in journal.read_states().items() if is_wanted(key)]
     holders = journal.read_holders() if operations else {}
     operations.sort(key=lambda operation: operation[1].sent_at, reverse=True)
-    return [_describe(key, state, holders.get(key.digest)) for key, state in operations]
+    return [_describe(key, state, holders.get(key.subject)) for key, state in operations]
 
 
 def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -> dict[str, t.Any]:

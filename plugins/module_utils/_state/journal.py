@@ -78,6 +78,11 @@ class OperationKey:
         """Identifies the operation in a store: a hash, since ``name`` may be any text."""
         return _digest(self)
 
+    @property
+    def subject(self) -> str:
+        """Identifies what runs exclude each other by: the instance, whatever the incident, or else the order."""
+        return _digest(self if self.instance_id is None else replace(self, name=""))
+
 
 _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
 _FIELDS = (*_KEY_FIELDS, "event", "at", "step", "checksum")
@@ -215,27 +220,27 @@ class Journal:
 
     @contextlib.contextmanager
     def lock(self, operation: OperationKey) -> t.Iterator[bool]:
-        """Holds ``operation`` and yields True, or yields False if another process holds it.
+        """Holds the subject of ``operation`` and yields True, or yields False if another process holds it.
 
         Raises JournalError if it can't be held.
         """
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
                 try:
-                    holder = stack.enter_context(self._store.hold(operation.digest))
+                    holder = stack.enter_context(self._store.hold(operation.subject))
                 except StoreError as error:
                     raise _build_error(error) from None
             yield holder is None
 
     def find_holder(self, operation: OperationKey) -> Holder | None:
-        """Returns who works on ``operation`` now, None if nobody does. Raises JournalError."""
-        return self.read_holders(operation.digest).get(operation.digest)
+        """Returns who works on the subject of ``operation`` now, None if nobody does. Raises JournalError."""
+        return self.read_holders(operation.subject).get(operation.subject)
 
-    def read_holders(self, digest: str | None = None) -> dict[str, Holder]:
-        """Returns who works on which operation now, or on this one, by digest. Raises JournalError."""
+    def read_holders(self, subject: str | None = None) -> dict[str, Holder]:
+        """Returns who works on what now, or on this alone, by subject. Raises JournalError."""
         with self._before_sending():
             try:
-                return self._store.holders(digest)
+                return self._store.holders(subject)
             except StoreError as error:
                 raise _build_error(error) from None
 

@@ -1,0 +1,238 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sends planned restores in batches: those of a batch together, with one waiter for all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..._concurrency import map_ordered
+from ..._errors import ClawHostersError, WaitTimeoutError
+from ..._model.batches import BatchSize, parse_serial, split_batches
+from ..._model.instance import short_name
+from ..._model.resource import Resource
+from ..._progress import InterruptNote
+from ..._state.journal import OperationEvent
+from ..._text import format_count, format_list
+from ..._waiter import Waiter, describe_remaining
+from ..fleet_changes import FleetChanges
+from ..instance_reader import InstanceReader
+from .history import RestoreHistory
+from .incident import Incident
+from .restore import COMPLETED, REFUSED, Restore, RestoreObserver, Stage
+from .runner import BatchContext, RestoreOptions, RestoreRunner
+
+POLL_SHARE = 0.25
+"""Part of each window that the polls of a batch may use. The rest is left to other batches, and to other runs."""
+NAMED = 3
+"""Instances that a progress line names."""
+
+
+@dataclass
+class RestoreBatches:
+    """Restores in batches. ``max_failures``: when more than this have failed, no further batch begins.
+
+    ``waits``: without it, the requests are sent, and nothing is waited for.
+    """
+
+    incident: Incident
+    reader: InstanceReader
+    options: RestoreOptions
+    serial: t.Sequence[BatchSize] = field(default_factory=lambda: parse_serial("serial", ["100%"]))
+    max_failures: int = 0
+    waits: bool = True
+    observer: RestoreObserver = field(default_factory=RestoreObserver)
+
+    def run(self, restores: t.Sequence[Restore]) -> None:
+        """Sends the restores, and sets their results. Started again for the same incident, it goes on.
+
+        One that has an ``error`` already counts as failed in its batch, and is not sent. A failed restore stops neither
+        the others of its batch nor, up to ``max_failures``, the next batches. Not for check mode.
+        """
+        batches = split_batches(restores, self.serial)
+        progress = self.incident.client.progress
+        with progress.if_interrupted("") as note:
+            observer = self.observer
+            if len(restores) > 1:
+                observer = _InterruptObserver(self, restores, note)
+                note = InterruptNote("")
+            failures = 0
+            for number, batch in enumerate(batches, start=1):
+                if len(batches) > 1:
+                    names = format_list((short_name(restore.instance) for restore in batch), NAMED)
+                    progress.report(f"Batch {number} of {len(batches)}: {names}")
+                observer.on_batch(number, len(batches), batch)
+                _Batch(self, observer, note).run(batch)
+                failures += sum(restore.error is not None for restore in batch)
+                if failures > self.max_failures:
+                    return
+
+
+class _Batch:
+    """The restores of one batch."""
+
+    def __init__(self, batches: RestoreBatches, observer: RestoreObserver, note: InterruptNote) -> None:
+        self._incident = batches.incident
+        self._reader = batches.reader
+        self._options = batches.options
+        self._waits = batches.waits
+        client = self._incident.client
+        self._changes = FleetChanges(client, batches.options.wait_healthy, self._incident.warn)
+        self._context = BatchContext(self._incident, batches.options, self._changes, observer, note)
+        self._locks = contextlib.ExitStack()
+        self._runners: list[RestoreRunner] = []
+
+    def run(self, restores: t.Iterable[Restore]) -> None:
+        """Restores those without an error."""
+        self._runners = [RestoreRunner(restore, self._context) for restore in restores if restore.error is None]
+        with self._locks:
+            self._begin(self._runners)
+            self._release_ended()
+            if not self._waits:
+                return
+            self._wait()
+            running = [runner for runner in self._runners if runner.stage is Stage.RUNNING]
+            list(map_ordered(RestoreRunner.verify, running))
+
+    def _begin(self, runners: list[RestoreRunner]) -> None:
+        """Locks the instances, decides under the locks what is left to do, and sends what has to be sent."""
+        ready = [runner for runner in runners if runner.acquire(self._locks)]
+        if not ready:
+            return
+        try:
+            history = self._incident.read_history()
+            seen = self._look(ready, history)
+        except ClawHostersError as error:
+            error.add("This run sent nothing for it.")
+            for runner in ready:
+                runner.fail(error)
+            return
+        sends = [runner for runner in ready if runner.decide(history, seen.get(runner.id, runner.restore.instance))]
+        list(map_ordered(RestoreRunner.send, sends))
+
+    def _look(self, ready: list[RestoreRunner], history: RestoreHistory) -> dict[str, Resource | None]:
+        """Returns the instances as they are now, those that must be read again.
+
+        A completed restore is followed by polls.
+        """
+        force = self._incident.rules.force
+        ids = []
+        for runner in ready:
+            state = history.find_own(runner.id)
+            is_completed = state is not None and state.event is OperationEvent.COMPLETED and not force
+            if not is_completed and not (runner.restore.is_fresh and state is None):
+                ids.append(runner.id)
+        return self._reader.read(ids) if ids else {}
+
+    def _wait(self) -> None:
+        """Polls until no restore has to be waited for, and fails those that have not ended in time."""
+        timeouts, client = self._options.timeouts, self._incident.client
+        waiter = Waiter(
+            timeouts.restored + (timeouts.healthy or 0.0),
+            client.progress,
+            requests_left=lambda: client.stats.remaining,
+        )
+        if len(self._runners) > 1:
+            waiter.budget_share = POLL_SHARE
+        for runner in self._runners:
+            runner.limit_wait()
+        if not self._open():
+            return
+
+        def fetch(seconds: float) -> dict[str, Resource | None]:
+            # Nothing is to be seen of an instance that another run works on, but its lock.
+            ids = [runner.id for runner in self._open() if runner.stage is not Stage.LOCKED]
+            waiter.requests_per_poll = self._reader.cost(len(ids))
+            return self._reader.read(ids, time_left=seconds) if ids else {}
+
+        def is_done(seen: dict[str, Resource | None]) -> bool:
+            self._update(seen)
+            return not self._open()
+
+        try:
+            waiter.until(
+                t.cast("dict[str, Resource | None]", {}), fetch, is_done, lambda _seen: self._describe(), "restored"
+            )
+        except ClawHostersError as error:
+            is_own = len(self._runners) == 1
+            for runner in self._open():
+                runner.give_up(error, is_own=is_own)
+
+    def _describe(self) -> tuple[str, str]:
+        if len(self._runners) == 1:
+            return self._runners[0].describe()
+        return describe_remaining(runner.describe() for runner in self._open())
+
+    def _update(self, seen: dict[str, Resource | None]) -> None:
+        """Updates the restores after a poll, and sends what has become possible."""
+        for runner in self._open():
+            if runner.stage is not Stage.LOCKED and runner.id in seen:
+                runner.update(seen[runner.id])
+        self._begin([runner for runner in self._runners if runner.stage is Stage.LOCKED])
+        self._request_starts([runner for runner in self._runners if runner.stage in (Stage.RESTORED, Stage.STARTING)])
+        for runner in self._open():
+            if runner.is_overdue:
+                runner.give_up(WaitTimeoutError("The time is over."))
+        self._release_ended()
+
+    def _request_starts(self, runners: list[RestoreRunner]) -> None:
+        """Starts the instances that came back stopped."""
+        for runner in runners:
+            runner.announce_start()
+        self._changes.request_changes([runner.start for runner in runners])
+        for runner in runners:
+            runner.end_start()
+
+    def _open(self) -> list[RestoreRunner]:
+        return [runner for runner in self._runners if runner.stage.is_open]
+
+    def _release_ended(self) -> None:
+        """Unlocks the instances whose restores have ended: two runs that wait for each other would do so in vain."""
+        for runner in self._runners:
+            if not runner.stage.is_open:
+                runner.release()
+
+
+class _InterruptObserver(RestoreObserver):
+    """Keeps up to date what Ctrl-C shows, and passes all calls on."""
+
+    def __init__(self, batches: RestoreBatches, restores: t.Sequence[Restore], note: InterruptNote) -> None:
+        self._batches = batches
+        self._restores = restores
+        self._note = note
+        self._sent: set[int] = set()
+        self._update_note()
+
+    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
+        """Passes the call on."""
+        self._batches.observer.on_batch(number, total, restores)
+
+    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
+        """Updates the note, before a request is sent."""
+        if stage is Stage.SENDING:
+            self._sent.add(id(restore))
+        elif restore.outcome == REFUSED:
+            self._sent.discard(id(restore))
+        self._update_note()
+        self._batches.observer.on_stage(restore, stage, at)
+
+    def verify(self, restore: Restore) -> None:
+        """Passes the call on."""
+        self._batches.observer.verify(restore)
+
+    def _update_note(self) -> None:
+        incident, next_step = self._batches.incident.name, self._batches.options.next_step
+        if not self._sent:
+            self._note.text = f"This run has sent nothing for incident {incident}. {next_step}"
+            return
+        sent = [restore for restore in self._restores if id(restore) in self._sent]
+        completed = sum(restore.outcome == COMPLETED for restore in sent)
+        self._note.text = (
+            f"Incident {incident}: this run has sent {len(sent)} of {format_count(len(self._restores), 'restore')}, "
+            f"and {completed} completed; what the service has accepted goes on. {next_step}"
+        )

@@ -1,0 +1,68 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An incident: what all restores of a task share, and what the journal holds of them."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from ..._http.client import Client
+from ..._model.instance import short_name
+from ..._model.resource import Resource
+from ..._progress import InterruptNote
+from ..._state.journal import Journal
+from ..._times import parse_duration, parse_timestamp
+from ..at_most_once import OperationGuard
+from .history import RestoreHistory
+from .plan import Account, Plan, Rules, Target, plan_restores
+
+
+def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
+    """Returns the rules of a task from its options. Raises SettingsError for an invalid one."""
+    return Rules(
+        parse_timestamp("before", params["before"]),
+        parse_duration("max_age", params["max_age"]),
+        parse_duration("min_interval", params["min_interval"]),
+        params["force"],
+    )
+
+
+@dataclass
+class Incident:
+    """The incident ``name``, for which each instance is restored at most once."""
+
+    client: Client
+    journal: Journal
+    name: str
+    rules: Rules
+    warn: t.Callable[[str], None]
+
+    @functools.cached_property
+    def began(self) -> datetime:
+        """When this task, or the role's plan, first read the journal, by its clock. Set by ``read_history``."""
+        return self.journal.now()
+
+    def read_history(self, *, with_holders: bool = False) -> RestoreHistory:
+        """Returns what the journal holds. Raises JournalError."""
+        _ = self.began
+        return RestoreHistory(
+            self.client.settings.api_url,
+            self.name,
+            self.journal.read_states(),
+            self.journal.read_holders() if with_holders else {},
+            self.journal.now(),
+        )
+
+    def plan(self, targets: t.Sequence[Target], account: Account, history: RestoreHistory) -> list[Plan]:
+        """Returns a plan for each target, in order."""
+        return plan_restores(targets, account, history, self.rules, datetime.now(UTC))
+
+    def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
+        """Returns the guard of the restore of this instance. ``note`` is what Ctrl-C shows of it."""
+        key = RestoreHistory(self.client.settings.api_url, self.name).key(instance["id"])
+        return OperationGuard(self.journal, key, self.warn, f"the restore of {short_name(instance)}", note)

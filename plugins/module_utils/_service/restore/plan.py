@@ -1,0 +1,374 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Plans restores: for each target the backup that will be sent, or the obstacle that prevents it. Pure.
+
+Both modules, the role and the rulebook's playbook plan with it, so that one account gives one answer. Each of them puts
+an obstacle into its own words.
+"""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ..._errors import ClawHostersError
+from ..._model.backup import explain_unusable, is_before, newest_first, taken_at
+from ..._model.instance import get_status, is_busy
+from ..._model.instance_index import InstanceIndex
+from ..._model.ownership import has_owner, parse_owner
+from ..._model.resource import Resource
+from ..._state.journal import OperationEvent, OperationState
+from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreHistory, is_under_way
+
+RESTORABLE = ("running", "stopped")
+"""Statuses from which a restore is sent without ``force``."""
+
+
+class Step(enum.Enum):
+    """What is left to do for a target without an obstacle."""
+
+    SEND = "send"
+    WAIT = "wait"  # an earlier run of the incident has sent it
+    NONE = "none"  # it was restored for the incident
+
+
+class ObstacleKind(enum.Enum):
+    """Why nothing is sent for a target. The order is that in which a target is judged."""
+
+    NO_INSTANCE = "no_instance"
+    AMBIGUOUS = "ambiguous"  # several instances bear the name
+    OTHER_NAME = "other_name"  # the id and the name are of two instances
+    DUPLICATE = "duplicate"  # another target is the same instance
+    FAILED = "failed"  # the earlier restore for the incident failed
+    UNKNOWN = "unknown"  # the outcome of the earlier restore for the incident is unknown
+    NO_BACKUP = "no_backup"
+    UNCLEAR_BACKUP = "unclear_backup"  # it can't be told whose a newer backup is
+    OTHER_BACKUP = "other_backup"  # the given backup is of another instance
+    BACKUP_TWICE = "backup_twice"  # two targets name the same backup
+    WRONG_STATUS = "not_now"
+    TOO_OLD = "too_old"
+    TOO_SOON = "too_soon"  # another incident restored it within min_interval
+    # Found under the lock, since the plan was made:
+    GONE = "gone"  # the instance was deleted
+    RENAMED = "renamed"
+    NOT_SENT = "not_sent"  # the run that was to send it has not
+    OVERTAKEN = "overtaken"  # another incident has sent a restore
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Why nothing is sent for a target, with the facts that the plan does not hold."""
+
+    kind: ObstacleKind
+    ids: tuple[object, ...] = ()
+    """AMBIGUOUS: the instances of that name."""
+    similar: str | None = None
+    """NO_INSTANCE: the name that was probably meant."""
+    backups: tuple[Resource, ...] = ()
+    """UNCLEAR_BACKUP: those whose instance can't be told."""
+    other: EarlierRestore | None = None
+    """TOO_SOON, OVERTAKEN, WRONG_STATUS: the restore for another incident that is the reason."""
+    duplicate_of: int = 0
+    """DUPLICATE, BACKUP_TWICE: the number of the first such target, from 1."""
+    cause: ClawHostersError | None = None
+    """NO_INSTANCE, NO_BACKUP: the answer of the service to a request by id."""
+
+    @property
+    def is_final(self) -> bool:
+        """False for an earlier outcome: it is read again under the lock, and stops no other target."""
+        return self.kind not in (ObstacleKind.FAILED, ObstacleKind.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the user wants restored: an instance, from one backup or from the newest usable one."""
+
+    instance_id: int | None
+    name: str | None
+    backup_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Conditions of the task. ``force`` sends again, and from any status; it never overrules the others."""
+
+    before: datetime | None = None
+    max_age: timedelta | None = None
+    min_interval: timedelta | None = None
+    force: bool = False
+
+
+@dataclass
+class Account:
+    """What was read of the account."""
+
+    index: InstanceIndex
+    backups: t.Sequence[Resource] = ()
+    missing: t.Mapping[str, ClawHostersError] = field(default_factory=dict)
+    """The answers of the service for what does not exist, by path."""
+
+
+@dataclass
+class Plan:
+    """What will be done for one target."""
+
+    target: Target
+    instance: Resource | None = None
+    backup: Resource | None = None
+    """With an earlier restore of the incident, the one that it used."""
+    step: Step = Step.SEND
+    obstacle: Obstacle | None = None
+    earlier: OperationState | None = None
+    """The restore of this incident that the journal holds; with ``force``, it is sent again."""
+    left_out: list[Resource] = field(default_factory=list)
+    """Backups of the instance that may be newer than the chosen one, and can't be restored or are of the future."""
+    skipped: list[Resource] = field(default_factory=list)
+    """Usable backups of the instance that ``before`` excludes, newest first."""
+    older: Resource | None = None
+    """The newest usable backup that is older than the chosen one."""
+
+    @property
+    def sends(self) -> bool:
+        """True if a restore will be sent."""
+        return self.obstacle is None and self.step is Step.SEND
+
+    def stop(self, kind: ObstacleKind, **facts: t.Any) -> None:
+        """Sets the obstacle."""
+        self.obstacle = Obstacle(kind, **facts)
+
+
+def plan_restores(
+    targets: t.Sequence[Target], account: Account, history: RestoreHistory, rules: Rules, now: datetime
+) -> list[Plan]:
+    """Returns a plan for each target, in order. ``now`` is the local time, by which the age of backups is judged."""
+    plans = [Plan(target) for target in targets]
+    for plan in plans:
+        _find_instance(plan, account)
+    _find_duplicates(plans)
+    for plan in plans:
+        if plan.obstacle is None:
+            _choose(plan, account, history, rules, now)
+    _find_backups_given_twice(plans)
+    return plans
+
+
+def _find_instance(plan: Plan, account: Account) -> None:
+    target, index = plan.target, account.index
+    if target.instance_id is None:
+        named = index.by_name.get(str(target.name), [])
+        if len(named) > 1:
+            plan.stop(ObstacleKind.AMBIGUOUS, ids=tuple(one["id"] for one in named))
+        elif named:
+            plan.instance = named[0]
+        else:
+            plan.stop(ObstacleKind.NO_INSTANCE, similar=index.find_similar_name(target.name))
+        return
+    plan.instance = index.by_id.get(str(target.instance_id))
+    if plan.instance is None:
+        plan.stop(ObstacleKind.NO_INSTANCE, cause=account.missing.get(f"/instances/{target.instance_id}"))
+    elif target.name not in (None, str(plan.instance.get("name"))):
+        plan.stop(ObstacleKind.OTHER_NAME)
+
+
+def _find_duplicates(plans: t.Sequence[Plan]) -> None:
+    first: dict[str, int] = {}
+    for number, plan in enumerate(plans, start=1):
+        if plan.obstacle is None and plan.instance is not None:
+            earlier = first.setdefault(str(plan.instance["id"]), number)
+            if earlier != number:
+                plan.stop(ObstacleKind.DUPLICATE, duplicate_of=earlier)
+
+
+def _find_backups_given_twice(plans: t.Sequence[Plan]) -> None:
+    first: dict[int, int] = {}
+    for number, plan in enumerate(plans, start=1):
+        if plan.sends and plan.target.backup_id is not None:
+            earlier = first.setdefault(plan.target.backup_id, number)
+            if earlier != number:
+                plan.stop(ObstacleKind.BACKUP_TWICE, duplicate_of=earlier)
+
+
+def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules, now: datetime) -> None:
+    instance = t.cast("Resource", plan.instance)
+    own, possible = _group_backups(instance, account)
+    plan.earlier = history.find_own(instance["id"])
+    if plan.earlier is not None and not rules.force:
+        plan.backup = _find_recorded(plan.earlier, own)
+        is_held = history.find_holder(instance["id"]) is not None
+        continue_earlier(plan, history.read_at, is_held=is_held, was_busy=is_busy(instance))
+    elif plan.target.backup_id is None:
+        _choose_newest(plan, own, possible, rules.before, now)
+    else:
+        _use_given(plan, account, instance)
+    plan.older = next((one for one in own if _is_older(one, plan.backup) and _is_fit(one, None, now)), None)
+    if plan.sends:
+        _check_rules(plan, instance, history, rules, now)
+
+
+# Earlier restores of the incident
+
+
+def continue_earlier(plan: Plan, now: datetime, *, is_held: bool, was_busy: bool) -> None:
+    """Decides how a plan goes on after the ``earlier`` restore of its incident.
+
+    ``now`` is by the clock of the journal. ``is_held``: a run works on the instance now, so that the outcome is not
+    known yet. ``was_busy``: the instance looks, or looked a moment ago, as during a restore.
+    """
+    state = t.cast("OperationState", plan.earlier)
+    if state.event is OperationEvent.COMPLETED:
+        plan.step = Step.NONE
+    elif state.event is OperationEvent.FAILED:
+        plan.stop(ObstacleKind.FAILED)
+    elif is_held or is_under_way(state, now, was_busy=was_busy):
+        plan.step = Step.WAIT
+    else:
+        plan.stop(ObstacleKind.UNKNOWN)
+
+
+def _find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resource:
+    """Returns the backup that the journal names: its id and its time if it does not exist any more."""
+    backup_id = state.notes.get("backup_id")
+    named = (backup for backup in known if str(backup["id"]) == str(backup_id))
+    return next(named, {"id": backup_id, "created_at": state.notes.get("taken_at")})
+
+
+# Backups
+
+
+def _group_backups(instance: Resource, account: Account) -> tuple[list[Resource], list[Resource]]:
+    """Returns the backups of the instance, newest first, and those that may be its own: they don't show enough."""
+    own, possible = [], []
+    for backup in newest_first(account.backups):
+        if _is_of(backup, instance, account.index):
+            own.append(backup)
+        elif _may_be_of(backup, instance, account.index):
+            possible.append(backup)
+    return own, possible
+
+
+def _is_of(backup: Resource, instance: Resource, index: InstanceIndex) -> bool:
+    owner = index.find_owner(backup)
+    return owner is not None and str(owner["id"]) == str(instance["id"])
+
+
+def _may_be_of(backup: Resource, instance: Resource, index: InstanceIndex) -> bool:
+    """Returns True for a backup that shows no instance, or by a name alone that several instances bear."""
+    shown = parse_owner(backup)
+    if shown.id is not None or index.find_owner(backup) is not None:
+        return False
+    return shown.name in (None, str(instance.get("name")))
+
+
+def _choose_newest(
+    plan: Plan, own: list[Resource], possible: list[Resource], before: datetime | None, now: datetime
+) -> None:
+    """Sets the newest usable backup, or the obstacle.
+
+    A backup that can't be restored never matters, whoever's it is. One of ``possible`` that could be, and is not older
+    than the chosen one, is an obstacle.
+    """
+    plan.backup = next((backup for backup in own if _is_fit(backup, before, now)), None)
+    newer = [backup for backup in own if not _is_older(backup, plan.backup)] if plan.backup else own
+    plan.left_out = [backup for backup in newer if explain_left_out(backup, now) and _may_be_before(backup, before)]
+    plan.skipped = [backup for backup in newer if _is_fit(backup, None, now) and not is_before(backup, before)]
+    unclear = [one for one in possible if _is_fit(one, before, now) and not _is_older(one, plan.backup)]
+    if unclear:
+        plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=tuple(unclear))
+    elif plan.backup is None:
+        plan.stop(ObstacleKind.NO_BACKUP)
+
+
+def explain_left_out(backup: Resource, now: datetime) -> str:
+    """Returns the reason why a newest backup is not chosen, apart from ``before``; empty if there is none."""
+    taken = taken_at(backup)
+    if taken is not None and taken - now > CLOCK_TOLERANCE:
+        return f"it is dated in the future, {taken:%Y-%m-%d %H:%M} UTC"
+    return explain_unusable(backup)
+
+
+def _is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
+    return not explain_left_out(backup, now) and is_before(backup, before)
+
+
+def _may_be_before(backup: Resource, before: datetime | None) -> bool:
+    return taken_at(backup) is None or is_before(backup, before)
+
+
+def _is_older(backup: Resource, other: Resource | None) -> bool:
+    """Returns True if the backup is older than ``other``, by their times."""
+    taken = taken_at(other) if other else None
+    return taken is not None and taken_at(backup) is not None and is_before(backup, taken)
+
+
+def _use_given(plan: Plan, account: Account, instance: Resource) -> None:
+    """Sets the backup that the target names, whatever its status, or the obstacle."""
+    wanted = str(plan.target.backup_id)
+    given = next((backup for backup in account.backups if str(backup["id"]) == wanted), None)
+    if given is None:
+        plan.stop(ObstacleKind.NO_BACKUP, cause=account.missing.get(f"/backups/{wanted}"))
+        return
+    plan.backup = given
+    if not has_owner(given) or _is_of(given, instance, account.index):
+        return
+    if _may_be_of(given, instance, account.index):
+        plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=(given,))
+    else:
+        plan.stop(ObstacleKind.OTHER_BACKUP)
+
+
+# Rules
+
+
+def _check_rules(plan: Plan, instance: Resource, history: RestoreHistory, rules: Rules, now: datetime) -> None:
+    """Sets the obstacle if a rule forbids to send the plan."""
+    if not _is_restorable(instance, rules):
+        plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_under_way(instance))
+    elif rules.max_age is not None and not _is_young(plan.backup, rules.max_age, now):
+        plan.stop(ObstacleKind.TOO_OLD)
+    elif rules.min_interval is not None:
+        others = history.find_others(instance["id"], sent_since=history.read_at - rules.min_interval)
+        if others:
+            plan.stop(ObstacleKind.TOO_SOON, other=others[0])
+
+
+def _is_restorable(instance: Resource, rules: Rules) -> bool:
+    return rules.force or get_status(instance) in RESTORABLE
+
+
+def _is_young(backup: Resource | None, max_age: timedelta, now: datetime) -> bool:
+    """Returns True for a backup of a known age, up to ``max_age``. One of the future has none."""
+    taken = taken_at(backup) if backup else None
+    return taken is not None and -CLOCK_TOLERANCE <= now - taken <= max_age
+
+
+def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, rules: Rules, began: datetime) -> None:
+    """Decides a plan once more under the lock of its instance, from what journal and service say then.
+
+    ``instance`` is as read now, None if it does not exist. ``began`` is when the task first read the journal: what
+    another incident has sent since then is not overwritten.
+    """
+    if instance is None:
+        plan.stop(ObstacleKind.GONE)
+        return
+    before, planned = t.cast("Resource", plan.instance), plan.earlier
+    is_sent, plan.obstacle = plan.sends, None
+    plan.earlier = state = history.find_own(instance["id"])
+    is_as_planned = (planned and planned.sent_at) == (state and state.sent_at)
+    if state is not None and not (rules.force and is_as_planned):
+        plan.instance, plan.backup = instance, _find_recorded(state, [plan.backup] if plan.backup else [])
+        continue_earlier(plan, history.read_at, is_held=False, was_busy=is_busy(before) or is_busy(instance))
+        return
+    others = history.find_others(instance["id"], sent_since=began)
+    if not is_sent:
+        plan.stop(ObstacleKind.NOT_SENT)
+    elif instance.get("name") != before.get("name"):
+        plan.stop(ObstacleKind.RENAMED)
+    elif others:
+        plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
+    elif not _is_restorable(instance, rules):
+        plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_under_way(instance))
+    plan.instance = instance

@@ -1,0 +1,144 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads the instances and the backups that the plan of restores needs, and no more. Nothing is read twice."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+from dataclasses import dataclass, field
+
+from ..._concurrency import run_parallel
+from ..._errors import ClawHostersError, NotFoundError
+from ..._http.client import Client
+from ..._http.list_reader import ListFilter
+from ..._model.instance_index import InstanceIndex, shown_params
+from ..._model.ownership import owner_params, owner_values, parse_owner
+from ..._model.resource import Resource
+from ..backups import fetch_backup, list_backups
+from ..instances import fetch_existing_instance, list_instances
+from ..list_or_one import Reading, read_by_ids, read_filtered
+from .history import RestoreHistory
+from .plan import Account, Target
+
+
+@dataclass
+class AccountReader:
+    """Reads what the plan of targets needs. The fields are set as far as the reading came."""
+
+    client: Client
+    force: bool
+    instances: list[Resource] = field(default_factory=list)
+    is_whole: bool = False
+    """True if ``instances`` are all of the account."""
+    list_pages: int | None = None
+    """Pages of the list of instances, if they were counted."""
+    backups: list[Resource] = field(default_factory=list)
+    _missing: dict[str, ClawHostersError] = field(default_factory=dict, repr=False)
+
+    def read(self, targets: t.Sequence[Target], history: RestoreHistory) -> Account:
+        """Returns what the plan of ``targets`` needs. Raises what the client raises.
+
+        A target that the journal holds for the incident is not sent again, and needs no backup.
+        """
+        new = [target for target in targets if self.force or history.find_own(target.instance_id, target.name) is None]
+        self._read_for(new, targets)
+        index = InstanceIndex(self.instances)
+        for target in targets:
+            # The journal has another instance by the name of a target: they were renamed since.
+            named = index.by_name.get(str(target.name), []) if target.instance_id is None else []
+            if target not in new and len(named) == 1 and history.find_own(named[0]["id"]) is None:
+                new.append(target)
+                self._read_backups(new, [named[0]["id"]])
+        self._read_owners(targets)
+        return Account(InstanceIndex(self.instances), self.backups, self._missing)
+
+    def _read_for(self, new: t.Sequence[Target], targets: t.Sequence[Target]) -> None:
+        """Reads the instances of the targets, and the backups of new ones: side by side where that is possible."""
+        if any(target.instance_id is None and target.backup_id is None for target in new) and self._is_filtered:
+            # With server_filters, the backups are asked for by the id of their instance.
+            self._read_instances(targets)
+            index = InstanceIndex(self.instances)
+            found = [index.by_name.get(str(target.name), []) for target in new if target.instance_id is None]
+            ids = [target.instance_id for target in new if target.instance_id is not None]
+            self._read_backups(new, [*ids, *(named[0]["id"] for named in found if len(named) == 1)])
+        elif new:
+            ids = [target.instance_id for target in new if target.instance_id is not None]
+            run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(new, ids))
+        else:
+            self._read_instances(targets)
+
+    @property
+    def _is_filtered(self) -> bool:
+        return self.client.settings.server_filters
+
+    @property
+    def known_instances(self) -> list[Resource]:
+        """The instances of the account as far as they are known: those that were read, and the owners of backups."""
+        known = {str(instance["id"]): instance for instance in self.instances}
+        for owner in map(parse_owner, self.backups):
+            if owner.id is not None and owner.name is not None:
+                known.setdefault(owner.id, {"id": owner.id, "name": owner.name})
+        return list(known.values())
+
+    def list_all_instances(self) -> list[Resource]:
+        """Returns all instances of the account. Reads them at most once."""
+        if not self.is_whole:
+            self.instances, self.is_whole = list_instances(self.client), True
+        return self.instances
+
+    def _read_instances(self, targets: t.Sequence[Target]) -> None:
+        """Reads the instances of the targets, and perhaps others. Those that don't exist are missing."""
+        ids = [target.instance_id for target in targets if target.instance_id is not None]
+        names = [str(target.name) for target in targets if target.instance_id is None]
+        fetch = self._remembering_missing("/instances", functools.partial(fetch_existing_instance, self.client))
+        reading = Reading([], False, None)
+        if names:
+            filters = [ListFilter({"name": name}, shown_params) for name in names]
+            reading = read_filtered(self.client, "/instances", filters)
+        if ids and not reading.is_whole_list:
+            rest = read_by_ids(self.client, "/instances", ids, fetch)
+            items = {str(item["id"]): item for item in (*rest.items, *reading.items)}
+            reading = Reading(list(items.values()), rest.is_whole_list, rest.pages or reading.pages)
+        self.instances, self.is_whole, self.list_pages = reading
+
+    def _read_backups(self, new: t.Sequence[Target], instance_ids: t.Sequence[object]) -> None:
+        """Reads the backups of new targets, and perhaps others: those that are named, or all of their instances."""
+        given = [target.backup_id for target in new if target.backup_id is not None]
+        backups: list[Resource] = []
+        if len(given) < len(new) and not self._is_filtered:
+            backups = list_backups(self.client)
+        elif len(given) < len(new) and instance_ids:
+            filters = [ListFilter(owner_params(one, None), owner_values) for one in instance_ids]
+            backups = read_filtered(self.client, "/backups", filters).items
+        known = {str(backup["id"]) for backup in backups}
+        if rest := [one for one in given if str(one) not in known]:
+            fetch = self._remembering_missing("/backups", functools.partial(fetch_backup, self.client))
+            backups = [*backups, *read_by_ids(self.client, "/backups", rest, fetch).items]
+        self.backups = backups
+
+    def _remembering_missing(
+        self, path: str, fetch: t.Callable[[object], Resource]
+    ) -> t.Callable[[object], Resource | None]:
+        def find(one: object) -> Resource | None:
+            try:
+                return fetch(one)
+            except NotFoundError as error:
+                self._missing[f"{path}/{one}"] = error
+                return None
+
+        return find
+
+    def _read_owners(self, targets: t.Sequence[Target]) -> None:
+        """Lists all instances if a backup shows by name alone that it is of a target given by id.
+
+        Another instance may bear that name.
+        """
+        index = InstanceIndex(self.instances)
+        by_id = [index.by_id.get(str(target.instance_id)) for target in targets if target.instance_id is not None]
+        names = {str(instance.get("name")) for instance in by_id if instance}
+        owners = map(parse_owner, self.backups)
+        if not self.is_whole and any(owner.id is None and owner.name in names for owner in owners):
+            self.list_all_instances()

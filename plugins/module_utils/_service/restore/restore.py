@@ -1,0 +1,125 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One restore: its plan, how far it is, and what came of it. Whoever follows restores is told of each stage."""
+
+from __future__ import annotations
+
+import enum
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ..._errors import ClawHostersError, LastSeen
+from ..._model.resource import Resource
+from ..._state.journal import OperationState
+from ..._times import format_iso
+from .plan import Plan
+
+NOT_BEGUN, PLANNED, IN_FLIGHT, COMPLETED = "not_begun", "planned", "in_flight", "completed"
+UNKNOWN, FAILED, REFUSED = "unknown", "failed", "refused"
+
+
+class Stage(enum.Enum):
+    """How far a restore is. The order is the normal one; FAILED may follow any other."""
+
+    PLANNED = "planned"
+    LOCKED = "locked"  # another run works on the instance: waits for it
+    SENDING = "sending"  # before the POST that restores it
+    ACCEPTED = "accepted"  # accepted, by this run or an earlier one, or the instance became busy: waits for its end
+    RESTORED = "restored"
+    STARTING = "starting"  # it came back stopped: before the POST that starts it
+    RUNNING = "running"  # it runs and, if that is waited for, is healthy
+    DONE = "done"
+    FAILED = "failed"  # ``error`` says why, ``outcome`` what is known of the restore
+
+    @property
+    def is_open(self) -> bool:
+        """True if the restore is waited for."""
+        return self in (Stage.LOCKED, Stage.SENDING, Stage.ACCEPTED, Stage.RESTORED, Stage.STARTING)
+
+
+@dataclass(eq=False)
+class Restore:
+    """A restore of one instance, and its result."""
+
+    plan: Plan
+    stage: Stage = Stage.PLANNED
+    current: Resource = field(default_factory=dict)
+    """The instance as last seen."""
+    outcome: str = NOT_BEGUN
+    """``not_begun``, ``planned``, ``in_flight``, ``completed``, ``unknown``, ``failed`` (the service accepted it, and
+    it failed), or ``refused`` (nothing was sent, or the service did not execute it)."""
+    is_sent: bool = False
+    """True if this run has sent the restore, and it was accepted."""
+    is_started: bool = False
+    """True if this run has started the instance after its restore."""
+    error: ClawHostersError | None = None
+    """Why it failed. It may have failed although the outcome is ``completed``: an instance that does not start."""
+    state: OperationState | None = None
+    """What the journal held last."""
+    failure: str | None = None
+    """Why the end of a wait could not be read: ``timeout``, ``unreachable``, ``unauthorized``, ``forbidden`` or
+    ``other``."""
+    last_seen: LastSeen | None = None
+    """What a wait saw last, if it ended early."""
+    is_fresh: bool = False
+    """True if the instance was read by itself, a moment before: it is not read again before the request."""
+
+    def __post_init__(self) -> None:
+        self.current = self.current or self.instance
+
+    @property
+    def instance(self) -> Resource:
+        """The instance as it was planned; what the target names if there is none."""
+        return self.plan.instance or {"id": self.plan.target.instance_id, "name": self.plan.target.name}
+
+    @property
+    def changed(self) -> bool:
+        return self.is_sent or self.is_started
+
+    def fail(self, error: ClawHostersError, outcome: str) -> None:
+        """Ends the restore as failed."""
+        self.error, self.outcome, self.stage = error, outcome, Stage.FAILED
+
+    def summarize(self) -> dict[str, t.Any]:
+        """Returns ``restore`` of a result, without the incident."""
+        state, seen = self.state, self.last_seen
+        return {
+            "sent_at": state.sent_at if state else None,
+            "completed_at": state.completed_at if state else None,
+            "outcome": self.outcome,
+            "by": state.notes.get("by") if state else None,
+            "failure": self.failure,
+            "last_seen": seen
+            and {
+                "status": seen.resource.get("status"),
+                "health_status": seen.resource.get("health_status"),
+                "at": format_iso(seen.at),
+            },
+        }
+
+
+class RestoreObserver:
+    """Follows restores, for example to record each stage before the next one. Each method does nothing here.
+
+    Calls never overlap, except those of ``verify``. What ``on_batch`` or ``on_stage`` raises ends the run: no more is
+    sent. What is under way goes on, unobserved.
+    """
+
+    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
+        """Called before anything is read or sent for batch ``number`` (from 1) of ``total``."""
+
+    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
+        """Called at each stage but PLANNED and LOCKED. ``at`` is in UTC.
+
+        For SENDING and STARTING the request is sent only after this returns. SENDING comes before a wait for the rate
+        limit: the time of the request itself is in the journal.
+        """
+
+    def verify(self, restore: Restore) -> None:
+        """Checks an instance that runs, such as its HTTP address. Raises ClawHostersError to fail its restore.
+
+        Called for the restores of a batch in parallel, before the batch counts as done.
+        """

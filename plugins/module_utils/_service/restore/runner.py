@@ -1,0 +1,362 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs one restore of a batch: the lock of its instance, the last look, the request, and how it ends.
+
+The batch polls for all of its restores at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ..._errors import ClawHostersError, LastSeen, PartialError, WaitTimeoutError
+from ..._model.backup import taken_at
+from ..._model.fleet_plan import Job, Phase
+from ..._model.instance import FailureStatusError, StateReached, describe_instance, get_status, is_busy, label
+from ..._model.resource import Resource
+from ..._progress import InterruptNote
+from ..._state.journal import JournalError, OperationEvent
+from ..._state.store import Holder
+from ..at_most_once import OperationGuard, OutcomeUnknownError, parse_at
+from ..backups import backup_path
+from ..fleet_changes import FleetChanges
+from ..instances import InstanceGoneError, fetch_instance
+from . import messages
+from .history import RestoreHistory
+from .incident import Incident
+from .plan import Step, check_again
+from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, Restore, RestoreObserver, Stage
+
+END_STATUSES = ("running", "stopped", "pending_configuration")
+"""Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
+SHORTEST_RESTORE = 10.0
+"""Seconds before an instance that never looked busy counts as restored."""
+
+
+@dataclass(frozen=True)
+class RestoreTimeouts:
+    """Seconds for each batch.
+
+    ``restored``: from the last request of the batch until each instance is restored. ``healthy``: from then until it
+    runs and is healthy, for each instance; None to count that within ``restored``.
+    """
+
+    restored: float
+    healthy: float | None = None
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """How restores are followed. ``starts``: an instance that comes back stopped is started.
+
+    ``next_step``: the sentence that says how to go on if a wait ends early.
+    """
+
+    timeouts: RestoreTimeouts
+    wait_healthy: bool = True
+    starts: bool = True
+    next_step: str = messages.RUN_AGAIN
+
+
+@dataclass(frozen=True)
+class BatchContext:
+    """Context shared by the restores of a batch."""
+
+    incident: Incident
+    options: RestoreOptions
+    changes: FleetChanges
+    observer: RestoreObserver
+    note: InterruptNote
+    _observer_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def observe(self, restore: Restore) -> None:
+        """Tells the observer of a stage. Calls do not overlap."""
+        with self._observer_lock:
+            self.observer.on_stage(restore, restore.stage, datetime.now(UTC))
+
+    def clock(self) -> float:
+        """Returns the time by the clock of all waits."""
+        return self.incident.client.progress.clock()
+
+
+class RestoreRunner:
+    """Runs a restore, and sets its results."""
+
+    def __init__(self, restore: Restore, context: BatchContext) -> None:
+        self.restore = restore
+        self.start = Job("started")
+        """The change to ``started``, once the instance is restored."""
+        self._context = context
+        self._incident = context.incident
+        self._guard: OperationGuard = context.incident.guard(restore.instance, context.note)
+        self._lock = contextlib.ExitStack()
+        self._is_restored: StateReached | None = None
+        self._seen_at = datetime.now(UTC)
+        self._deadline: float | None = None
+
+    @property
+    def id(self) -> str:
+        """Id of the instance."""
+        return str(self.restore.instance["id"])
+
+    @property
+    def stage(self) -> Stage:
+        return self.restore.stage
+
+    def describe(self) -> tuple[str, str]:
+        """Returns name and condition of the instance, for progress lines."""
+        if self.stage is Stage.LOCKED:
+            return messages.describe_lock(self.restore.instance, self._find_holder(), self._incident.journal.now())
+        if self.stage in (Stage.RESTORED, Stage.STARTING):
+            return self._context.changes.describe(self.start)
+        name, condition = describe_instance(self.restore.current)
+        # ``running`` alone would read as done.
+        return name, condition if is_busy(self.restore.current) else f"{condition} (restore not yet verified)"
+
+    def _find_holder(self) -> Holder | None:
+        with contextlib.suppress(JournalError):
+            return self._guard.find_holder()
+        return None
+
+    # The lock of the instance
+
+    def acquire(self, locks: contextlib.ExitStack) -> bool:
+        """Locks the instance until ``release``, or until ``locks`` closes.
+
+        Returns False if that fails, or if another run works on it.
+        """
+        with contextlib.ExitStack() as attempt:
+            try:
+                is_free = attempt.enter_context(self._guard.lock())
+            except JournalError as error:
+                self.fail(error)
+                return False
+            if is_free:
+                self._lock = locks.enter_context(attempt.pop_all())
+            else:
+                self.restore.stage = Stage.LOCKED
+            return is_free
+
+    def release(self) -> None:
+        """Unlocks the instance."""
+        self._lock.close()
+
+    # Sending
+
+    def decide(self, history: RestoreHistory, now: Resource | None) -> bool:
+        """Returns True if the restore is to be sent. Else it is waited for, or has ended. Sends nothing.
+
+        ``history`` was read under the lock. ``now``: the instance, None if it does not exist.
+        """
+        restore, incident = self.restore, self._incident
+        restore.stage = Stage.PLANNED
+        check_again(restore.plan, now, history, incident.rules, incident.began)
+        restore.current, restore.state = now or restore.current, restore.plan.earlier
+        if restore.plan.obstacle:
+            self.fail(messages.build_error(restore.plan, incident.name, incident.rules))
+        elif restore.plan.step is Step.SEND:
+            return True
+        elif restore.plan.step is Step.WAIT:
+            restore.outcome = IN_FLIGHT
+            self._wait_for_end()
+        else:
+            restore.outcome = COMPLETED
+            self._begin_start()
+        return False
+
+    def send(self) -> None:
+        """Sends the restore, and begins to wait for it."""
+        self._enter(Stage.SENDING)
+        try:
+            self._request()
+        except ClawHostersError as error:
+            self.fail(error)
+            return
+        self.restore.is_sent, self.restore.outcome = True, IN_FLIGHT
+        self.restore.state = self._guard.known_state()
+        self._wait_for_end()
+
+    def _request(self) -> None:
+        """Sends the request, and records that it was accepted.
+
+        Raises PartialError if it is unknown whether it was executed. After any other error it was not.
+        """
+        backup = self.restore.plan.backup or {}
+        taken = taken_at(backup)
+        notes = {
+            "backup_id": backup["id"],
+            "taken_at": taken.isoformat() if taken else None,
+            "instance_name": self.restore.instance.get("name"),
+        }
+        try:
+            self._guard.send(
+                self._incident.client,
+                lambda hooks: self._incident.client.request(
+                    "POST", f"{backup_path(backup['id'])}/restore", hooks=hooks
+                ),
+                notes,
+                "Nothing was restored; you can run the same incident again.",
+            )
+        except OutcomeUnknownError as unclear:
+            self._read_outcome(unclear.cause)
+        self._guard.record_event(OperationEvent.ACCEPTED)
+
+    def _read_outcome(self, error: ClawHostersError) -> None:
+        """Reads the instance after a lost response: if it has become busy, the restore has begun."""
+        try:
+            now = fetch_instance(self._incident.client, self.id)
+        except ClawHostersError:
+            now = None
+        was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
+        if now is None or not is_busy(now) or was_busy:
+            raise PartialError(messages.explain_unknown(str(error), self.restore.current), {}, error)
+        self._incident.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
+
+    def _wait_for_end(self) -> None:
+        state = self._guard.known_state()
+        age = (self._incident.journal.now() - parse_at(state.sent_at)).total_seconds() if state else 0.0
+        # The clock may have been changed since.
+        age = min(max(age, 0.0), SHORTEST_RESTORE)
+        self._is_restored = StateReached(
+            "restored",
+            get_status(self.restore.current),
+            END_STATUSES,
+            wait_healthy=False,
+            earliest=self._context.clock() + SHORTEST_RESTORE - age,
+            clock=self._context.clock,
+        )
+        self._enter(Stage.ACCEPTED)
+
+    # Waiting
+
+    def limit_wait(self) -> None:
+        """Sets the time at which the restore must have ended, if that may be before the end of the batch's wait."""
+        timeouts = self._context.options.timeouts
+        if timeouts.healthy is not None and self.stage in (Stage.LOCKED, Stage.ACCEPTED):
+            self._deadline = self._context.clock() + timeouts.restored
+
+    @property
+    def is_overdue(self) -> bool:
+        """True if the time limit of the stage has passed."""
+        return self._deadline is not None and self._context.clock() >= self._deadline
+
+    def update(self, now: Resource | None) -> None:
+        """Updates the restore from the instance as a poll shows it, None if it does not exist."""
+        if now is None:
+            gone = f"{label(self.restore.instance)} does not exist any more: it was deleted."
+            self.fail(InstanceGoneError(gone))
+            return
+        self.restore.current, self._seen_at = now, datetime.now(UTC)
+        if self.stage is not Stage.ACCEPTED:
+            self._update_start(now)
+            return
+        try:
+            is_restored = self._is_restored is not None and self._is_restored(now)
+        except FailureStatusError:
+            self._guard.record_event(OperationEvent.FAILED, status=now.get("status"))
+            self.fail(PartialError(messages.explain_failure(self.restore), {}), FAILED)
+            return
+        if is_restored:
+            self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
+            self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
+            self._begin_start()
+
+    def _begin_start(self) -> None:
+        """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
+        options, current = self._context.options, self.restore.current
+        self._deadline = None if options.timeouts.healthy is None else self._context.clock() + options.timeouts.healthy
+        self._enter(Stage.RESTORED)
+        if not options.starts and get_status(current) != "running":
+            if options.wait_healthy:
+                self._incident.warn(f"{label(current)} is {current.get('status')}, so its health is not waited for.")
+            self._enter(Stage.RUNNING)
+            return
+        self.start = Job("started", found=current)
+        self.start.decide(current)
+        self._context.changes.wait_for_unchanged(self.start)
+        self.end_start()
+
+    def _update_start(self, now: Resource) -> None:
+        if self.start.phase is Phase.READY:
+            # It was decided from an instance that may have been read long before.
+            self.start.decide(now)
+            self._context.changes.wait_for_unchanged(self.start)
+        else:
+            self._context.changes.update(self.start, now)
+
+    def announce_start(self) -> None:
+        """Tells the observer of a start that is sent next."""
+        if self.start.phase is Phase.READY:
+            self._enter(Stage.STARTING)
+
+    def end_start(self) -> None:
+        """Ends the stage if the instance runs and is healthy, or if it can't."""
+        start = self.start
+        self.restore.is_started = self.restore.is_started or start.changed
+        self.restore.current = start.current or self.restore.current
+        if start.phase is not Phase.DONE:
+            return
+        if start.error is not None:
+            self.fail(PartialError(f"It was restored. {start.error}", {}, start.cause))
+            return
+        self._enter(Stage.RUNNING)
+
+    # The end
+
+    def verify(self) -> None:
+        """Ends a restore whose instance runs as done, unless the observer finds a fault."""
+        try:
+            self._context.observer.verify(self.restore)
+        except ClawHostersError as error:
+            self.fail(error)
+            return
+        self._enter(Stage.DONE)
+
+    def give_up(self, error: ClawHostersError, *, is_own: bool = False) -> None:
+        """Ends a restore as failed whose wait ended with ``error``. ``is_own``: the message is about it alone."""
+        options, self.restore.failure = self._context.options, error.kind
+        self.restore.last_seen = LastSeen(self.restore.current, self.describe()[1], self._seen_at)
+        if self.stage in (Stage.RESTORED, Stage.STARTING):
+            limit = options.timeouts.healthy or options.timeouts.restored
+            reason = self._context.changes.explain_unfinished(self.start, error, limit)
+            cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
+            # A fleet says at its end how to go on.
+            again = "" if options.starts else f" {messages.go_on(error, options.next_step)}"
+            self.fail(PartialError(f"It was restored. {reason}{again}", {}, cause))
+            return
+        name, condition = self.describe()
+        own = copy.copy(error)
+        if isinstance(error, WaitTimeoutError) and not is_own:
+            answer = f"no answer ({error.cause.reason}); last seen " if error.cause else ""
+            goal = f"not restored within {options.timeouts.restored:g} s (wait_timeout)."
+            own = WaitTimeoutError(f"{name}: {answer}{condition}, and {goal}", error.cause)
+        own.last_seen = self.restore.last_seen
+        if self.stage is Stage.ACCEPTED:
+            message = messages.explain_unfinished(own, self.restore, options.next_step)
+        else:
+            message = f"{own} This run sent nothing for it. {messages.go_on(own, options.next_step)}"
+        state = self._guard.known_state()
+        is_settled = state is not None and state.event is not OperationEvent.INTENDED
+        self.fail(PartialError(message, {}, own), state.outcome if state and is_settled else IN_FLIGHT)
+
+    def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
+        """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""
+        restore = self.restore
+        state = restore.state = self._guard.known_state()
+        if outcome is None:
+            # With force, an earlier restore says nothing of this run.
+            earlier = restore.plan.earlier if self._incident.rules.force else None
+            is_own = state is not None and (earlier is None or state.sent_at != earlier.sent_at)
+            outcome = state.outcome if state and is_own else REFUSED
+        restore.fail(error, outcome)
+        self._context.observe(restore)
+
+    def _enter(self, stage: Stage) -> None:
+        self.restore.stage = stage
+        self._context.observe(self.restore)

@@ -1,0 +1,206 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tasks of ``claw_backup_restore`` and ``claw_fleet_restore``: read, plan, send, and the result."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime
+
+from ..._errors import ClawHostersError, PartialError, RefusedError, SettingsError
+from ..._model.batches import split_batches
+from ..._model.fleet_entries import RestoreEntry
+from ..._model.fleet_plan import Job, Phase
+from ..._model.instance import label, short_name
+from ..._model.ownership import has_owner, parse_owner
+from ..._model.resource import Resource
+from ..._model.results import Result
+from ..._state.journal import OperationEvent
+from ..at_most_once import explain_recorded
+from ..backups import fetch_backup
+from ..instance_reader import InstanceReader
+from . import messages
+from .batches import RestoreBatches
+from .history import RestoreHistory
+from .incident import Incident
+from .plan import Plan, Step, Target
+from .reading import AccountReader
+from .restore import COMPLETED, IN_FLIGHT, PLANNED, REFUSED, Restore, Stage
+from .results import build_fleet_result, build_result, format_failures, format_refusals
+from .runner import RestoreOptions
+
+
+def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, waits: bool) -> Result:
+    """Restores one target, or continues an earlier run, and returns the result of the task.
+
+    Raises RefusedError if nothing was sent, and PartialError, whose result holds what is known, if something was or may
+    have been sent, by this run or an earlier one.
+    """
+    client = incident.client
+    with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
+        history = incident.read_history(with_holders=client.check_mode)
+        try:
+            reader = AccountReader(client, incident.rules.force)
+            target = _find_owner(incident, target, history)
+            (plan,) = incident.plan([target], reader.read([target], history), history)
+        except (RefusedError, SettingsError):
+            raise
+        except ClawHostersError as error:
+            raise _with_earlier_run(error, incident, target, options, history) from None
+    if plan.obstacle and plan.obstacle.is_final:
+        raise messages.build_error(plan, incident.name, incident.rules)
+    restore = begin(plan)
+    restore.is_fresh = target.instance_id is not None
+    _warn(incident, plan)
+    if client.check_mode:
+        _predict(restore, incident, starts=False)
+        if restore.is_sent:
+            restore.outcome, restore.current = PLANNED, restore.instance
+    else:
+        RestoreBatches(incident, InstanceReader(client), options, waits=waits).run([restore])
+    return _finish(restore, incident)
+
+
+def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> Result:
+    """Plans the restores of the entries, sends them unless one is refused, and returns the result of the task.
+
+    In check mode, only plans them. Raises PartialError with the result if an entry failed, and before anything is sent
+    what the journal and the client raise.
+    """
+    incident, client = batches.incident, batches.incident.client
+    with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
+        history = incident.read_history(with_holders=client.check_mode)
+        targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
+        reader = AccountReader(client, incident.rules.force)
+        plans = incident.plan(targets, reader.read(targets, history), history)
+        batches.reader.list_requests = reader.list_pages
+    restores = [begin(plan) for plan in plans]
+    for restore in restores:
+        if restore.plan.obstacle and restore.plan.obstacle.is_final:
+            restore.fail(messages.build_error(restore.plan, incident.name, incident.rules), REFUSED)
+        else:
+            _warn(incident, restore.plan)
+    refusals = format_refusals(entries, restores)
+    if not refusals and not client.check_mode:
+        batches.run(restores)
+    for restore in restores:
+        if restore.error is None and restore.stage is Stage.PLANNED:
+            if client.check_mode and not refusals:
+                _predict(restore, incident, starts=True)
+            elif restore.plan.obstacle:
+                restore.fail(messages.build_error(restore.plan, incident.name, incident.rules), restore.outcome)
+    if client.check_mode and not refusals:
+        _stop_after_failures(batches, restores)
+    failures = refusals or format_failures(entries, restores, batches.max_failures)
+    result = build_fleet_result(restores)
+    if failures:
+        raise PartialError(failures, result, next((restore.error for restore in restores if restore.error), None))
+    return result
+
+
+def begin(plan: Plan) -> Restore:
+    """Returns the restore of a plan. One that the journal holds begins with its outcome."""
+    restore = Restore(plan, state=plan.earlier)
+    if plan.earlier is not None and (plan.obstacle or plan.step is not Step.SEND):
+        restore.outcome = IN_FLIGHT if plan.step is Step.WAIT else plan.earlier.outcome
+    return restore
+
+
+def _warn(incident: Incident, plan: Plan) -> None:
+    """Warns of what the choice of the backup passes over, and of what can't be told of it."""
+    backup, instance = plan.backup or {}, plan.instance or {}
+    if plan.sends and plan.left_out:
+        left_out = messages.format_left_out(plan.left_out, datetime.now(UTC))
+        incident.warn(f"{label(instance)}: {left_out} Backup {backup.get('id')} is the newest usable one.")
+    if plan.sends and not has_owner(backup):
+        incident.warn(
+            f"Backup {backup.get('id')} does not show its instance, so it may not be a backup of {label(instance)}."
+        )
+    given = plan.target.backup_id
+    if not plan.sends and given is not None and str(given) != str(backup.get("id")):
+        incident.warn(
+            f"Incident {incident.name} has already used backup {backup.get('id')}, so backup {given} is not restored. "
+            "Use another incident for it."
+        )
+
+
+# One restore
+
+
+def _find_owner(incident: Incident, target: Target, history: RestoreHistory) -> Target:
+    """Returns the target with an instance: the one that its backup shows, if the user gave the backup alone."""
+    if target.instance_id is not None or target.name is not None:
+        return target
+    if not incident.rules.force and (recorded := history.find_by_backup(target.backup_id)) is not None:
+        # Its backup may have expired since.
+        return Target(t.cast("int", recorded), None, target.backup_id)
+    backup = fetch_backup(incident.client, target.backup_id)
+    owner = parse_owner(backup)
+    if not has_owner(backup):
+        raise RefusedError(f"Backup {backup['id']} does not show its instance: give the instance with instance_id too.")
+    return Target(t.cast("int", owner.id), None if owner.id else owner.name, target.backup_id)
+
+
+def _finish(restore: Restore, incident: Incident) -> Result:
+    """Returns the result of the task, or raises its failure."""
+    error = restore.error
+    if restore.stage is Stage.LOCKED:
+        # Without a wait.
+        restore.outcome = IN_FLIGHT
+    if error is None:
+        return build_result(restore, incident.name)
+    if isinstance(error, PartialError) or (restore.plan.obstacle and not restore.plan.obstacle.is_final):
+        raise PartialError(str(error), build_result(restore, incident.name), error.cause)
+    raise error
+
+
+def _with_earlier_run(
+    error: ClawHostersError, incident: Incident, target: Target, options: RestoreOptions, history: RestoreHistory
+) -> ClawHostersError:
+    """Returns ``error``, which kept this run from reading the service, with what the journal knows."""
+    instance_id = target.instance_id or history.find_id(target.name) or history.find_by_backup(target.backup_id)
+    state = history.find_own(instance_id) if instance_id is not None and not incident.rules.force else None
+    if state is None:
+        return error
+    instance: Resource = {"id": instance_id, "name": state.notes.get("instance_name")}
+    plan = Plan(target, instance, {"id": state.notes.get("backup_id")}, earlier=state)
+    restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
+    known = explain_recorded(f"the restore of {short_name(instance)}", state)
+    again = "" if state.event is OperationEvent.COMPLETED else messages.go_on(error, options.next_step)
+    return PartialError(f"{error} {known} {again}", build_result(restore, incident.name), error)
+
+
+# Check mode
+
+
+def _predict(restore: Restore, incident: Incident, *, starts: bool) -> None:
+    """Sets the results that the restore would have."""
+    plan = restore.plan
+    if plan.obstacle:
+        restore.fail(messages.build_error(plan, incident.name, incident.rules), restore.outcome)
+        return
+    if plan.step is Step.SEND:
+        restore.is_sent = True
+    elif starts and restore.outcome == COMPLETED:
+        start = Job("started", found=restore.current)
+        start.decide(restore.current)
+        if start.error is not None:
+            restore.fail(PartialError(f"It was restored. {start.error}", {}, start.cause), COMPLETED)
+            return
+        restore.is_started = start.phase is Phase.READY
+    if restore.changed:
+        restore.current = {**restore.current, "status": "running"}
+    restore.stage = Stage.DONE
+
+
+def _stop_after_failures(batches: RestoreBatches, restores: t.Sequence[Restore]) -> None:
+    """Takes back the predictions for the batches that would not begin."""
+    failures = 0
+    for batch in split_batches(restores, batches.serial):
+        if failures > batches.max_failures:
+            for restore in batch:
+                restore.is_sent = restore.is_started = False
+                restore.stage, restore.current = Stage.PLANNED, restore.instance
+        failures += sum(restore.error is not None for restore in batch)
