@@ -37,13 +37,52 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.doctor import format_findings, format_headline
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._table import wrap_row
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
+
+WIDTHS = (9, 15, 41)
+"""Columns of status, check and text. With the indentation of Ansible's own output it fits into 80 columns."""
+STATUSES = ("failed", "different", "unknown", "ok")
+
+Finding = t.Mapping[str, t.Any]
 
 
 def doctor_table(findings: t.Any) -> t.Any:
     """Returns the table and its headline."""
     return protect_value({"lines": format_findings(list(findings)), "headline": format_headline(findings)})
+
+
+def format_findings(findings: t.Sequence[Finding]) -> list[str]:
+    """Returns the lines of the table, in the order of the findings, so that the worst come first.
+
+    Checks with the same result share a row, and the last row holds all those that only say ``ok``.
+    """
+    rows: list[tuple[str, str, str]] = [("STATUS", "CHECK", "FOUND, AND CONSEQUENCE")]
+    quiet = [finding for finding in findings if finding["status"] == "ok" and not finding["consequence"]]
+    others = [finding for finding in findings if finding not in quiet]
+    checks: dict[tuple[str, str], list[str]] = {}
+    for finding in others:
+        checks.setdefault((finding["status"], _format_text(finding)), []).append(finding["check"])
+    for (status, text), names in checks.items():
+        several = f"{len(names)} checks", f"{text} That is: {', '.join(names)}."
+        rows.append((status, *((names[0], text) if len(names) == 1 else several)))
+    if quiet:
+        rows.append(("ok", f"{len(quiet)} as expected", f"{', '.join(finding['check'] for finding in quiet)}."))
+    return [line for row in rows for line in wrap_row(row, WIDTHS)]
+
+
+def format_headline(findings: t.Iterable[Finding]) -> str:
+    """Returns the number of findings with each status: ``2 different, 1 unknown, 41 ok``."""
+    statuses = [finding["status"] for finding in findings]
+    return ", ".join(f"{statuses.count(status)} {status}" for status in STATUSES if status in statuses)
+
+
+def _format_text(finding: Finding) -> str:
+    sentences = [finding["found"]]
+    if finding["status"] in ("different", "failed"):
+        sentences.append(f"Expected: {finding['expected']}")
+    sentences.append(finding["consequence"])
+    return " ".join(f"{str(sentence).rstrip('.')}." for sentence in sentences if sentence)
 
 
 class FilterModule:

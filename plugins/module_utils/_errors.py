@@ -130,7 +130,7 @@ class MalformedResponseError(ResponseError):
 
 
 class IncompleteListError(ResponseError):
-    """A list could not be read completely (contract 4.4)."""
+    """A list could not be read completely."""
 
     reason = "the list changes while it is read"
 
@@ -157,7 +157,7 @@ class WaitTimeoutError(ClawHostersError):
 
 
 class ApiError(ClawHostersError):
-    """The response is an error (contract 1, "Status codes and error codes")."""
+    """The response is an error."""
 
     hint = ""
     retry_after: float | None = None
@@ -196,7 +196,7 @@ class ApiError(ClawHostersError):
         return self
 
     def as_dict(self) -> dict[str, t.Any]:
-        """Returns the ``error`` of a failed task (interface 2)."""
+        """Returns the ``error`` of a failed task."""
         return {
             "status": self.status,
             "code": self.code,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sleeps and reports progress (interface 1a)."""
+"""Sleeps and reports progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIN_SLEEP = 1e-4
 
 @dataclass(eq=False)
 class InterruptNote:
-    """What Ctrl-C shows: what was done until then, and what to do. Empty for nothing."""
+    """The text that Ctrl-C shows: what was done until then, and what to do. Empty for nothing."""
 
     text: str
 

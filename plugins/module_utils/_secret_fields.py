@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Redacts fields with names like key, token, secret, password in undocumented objects (contract 6). Pure."""
+"""Redacts fields with names like key, token, secret, password in undocumented objects. Pure."""
 
 from __future__ import annotations
 

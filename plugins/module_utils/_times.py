@@ -20,7 +20,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def parse_time(value: object) -> datetime | None:
-    """Returns a time of the service in UTC, or None if it is invalid. It is ISO 8601 (contract U25) or Unix time.
+    """Returns a time of the service in UTC, or None if it is invalid. It is ISO 8601 or Unix time.
 
     A time without an offset is UTC, like all samples.
     """

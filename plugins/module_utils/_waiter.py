@@ -27,10 +27,10 @@ INITIAL_INTERVAL = 2.0
 MAX_INTERVAL = 15.0
 INTERVAL_MULTIPLIER = 1.5
 LOW_REMAINING = 10
-"""With fewer requests left in the window, polls use the maximum interval (contract 11, "Poll budget")."""
+"""With fewer requests left in the window, polls use the maximum interval."""
 
 SECONDS_PER_REQUEST = 0.6
-"""100 requests a minute (contract 1)."""
+"""The documented rate limit is 100 requests a minute."""
 QUICK_SHARE = 0.3
 """The part of the rate limit that frequent polls after a change may use."""
 

@@ -67,7 +67,7 @@ SPEC = API
 
 
 def run(context: ModuleContext) -> Result:
-    """Reads the account (contract 3)."""
+    """Reads the account."""
     return {"account": context.client.fetch_object("/account")}
 
 

@@ -170,7 +170,7 @@ SPEC = ArgumentSpec(
 
 
 def run(context: ModuleContext) -> Result:
-    """Finds the add-on and sets its attributes (contract 6)."""
+    """Finds the add-on and sets its attributes."""
     params = context.params
     query = AddonQuery(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
     addon = find_addon(context.client, query)

@@ -122,7 +122,7 @@ SPEC = ArgumentSpec(
 
 
 def run(context: ModuleContext) -> Result:
-    """Reads the matching add-ons (contract 6)."""
+    """Reads the matching add-ons."""
     params = context.params
     query = AddonQuery(params["id"], params["addon_type"], params["instance_id"], params["instance_name"])
     return {"addons": redact(fetch_addons(context.client, query))}

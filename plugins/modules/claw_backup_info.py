@@ -142,7 +142,7 @@ SPEC = ArgumentSpec(
 
 
 def run(context: ModuleContext) -> Result:
-    """Reads the matching backups (contract 7)."""
+    """Reads the matching backups."""
     params = context.params
     before = parse_timestamp("before", params["before"])
     backups = fetch_backups(context.client, params["id"], params["instance_id"], params["instance_name"])

@@ -145,7 +145,7 @@ SPEC = ArgumentSpec(
 
 
 def run(context: ModuleContext) -> Result:
-    """Reads the parts in ``include`` (contract 5)."""
+    """Reads the parts in ``include``."""
     return {"billing": fetch_billing(context.client, context.params["include"], context.params["max_pages"])}
 
 

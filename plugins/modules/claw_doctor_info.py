@@ -126,7 +126,7 @@ SPEC = API
 
 
 def run(context: ModuleContext) -> Result:
-    """Compares a few responses with the contract."""
+    """Compares what the service does with what the collection expects."""
     state_dir = None if context.params["state_database"] else context.params["state_dir"]
     return examine(context.client, context.store, state_dir)
 

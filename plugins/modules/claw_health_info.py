@@ -99,7 +99,7 @@ SPEC = API_WITHOUT_KEY
 
 
 def run(context: ModuleContext) -> Result:
-    """Sends one request to the service (contract 2)."""
+    """Sends one request to the service, without the key."""
     return measure_health(context.client)
 
 

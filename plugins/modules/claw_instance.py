@@ -163,7 +163,7 @@ SPEC = ArgumentSpec(
 
 
 def run(context: ModuleContext) -> Result:
-    """Finds the instance and brings it to the state (contract 4)."""
+    """Finds the instance and brings it to the state."""
     params = context.params
     manager = InstanceManager(context.client, context.waiter(), params["wait_healthy"], context.warn)
     found, similar, missing = find_instance_or_similar(context.client, params["id"], params["name"])

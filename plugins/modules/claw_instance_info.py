@@ -128,7 +128,7 @@ SPEC = ArgumentSpec(
 
 
 def run(context: ModuleContext) -> Result:
-    """Reads the matching instances (contract 4)."""
+    """Reads the matching instances."""
     params = context.params
     wanted = {"status": params["statuses"], "tier": params["tiers"], "health_status": params["health_statuses"]}
     instances = fetch_instances(

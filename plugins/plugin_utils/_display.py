@@ -16,7 +16,7 @@ from ..module_utils._progress import Progress
 def display_progress(display: Display) -> Progress:
     """Returns a Progress that writes to standard error: standard output may be the JSON of a callback.
 
-    ``CLAWHOSTERS_PROGRESS=0`` turns it off (interface 1a).
+    ``CLAWHOSTERS_PROGRESS=0`` turns it off.
     """
     if os.environ.get("CLAWHOSTERS_PROGRESS") == "0":
         return Progress()

@@ -24,7 +24,7 @@ class FleetAction(ControllerAction):
         is_shown = task.diff and not task.failed_when and not task.no_log
         # A module that could not be started with async has no diff.
         if is_shown and result.get("failed") and result.get("changed") and result.get("diff"):
-            # On standard error, since standard output may be the JSON of a callback (interface 1a).
+            # On standard error, since standard output may be the JSON of a callback.
             self._display.display(_format_diff(**result["diff"]), stderr=True)
         return result
 

@@ -4,7 +4,7 @@
 
 """Gives every instance a unique host name that is neither a path nor an option. Pure.
 
-The service promises neither unique names nor a set of characters (contract U22).
+The service promises neither unique names nor a set of characters.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _rename_duplicates(
 
 def _append_id(name: str, instance_id: str, claims: t.Container[str]) -> str:
     """Returns ``NAME-ID``, or ``NAME-ID-ID`` if that is claimed."""
-    # Ids may be any text (contract U24).
+    # Ids may be any text.
     suffix = f"-{safe_name(instance_id, ID_LIMIT)}"
     name += suffix
     while name in claims:

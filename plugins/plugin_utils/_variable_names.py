@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds misspelt names of variables (interface 5). Ansible ignores variables that nothing reads. Pure."""
+"""Finds misspelt names of variables. Ansible ignores variables that nothing reads. Pure."""
 
 from __future__ import annotations
 

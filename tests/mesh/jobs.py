@@ -94,7 +94,7 @@ class Job:
 
 
 class JobResult(t.NamedTuple):
-    """What the controller has of a job: ``stats`` is the data of its last event."""
+    """The record of a job in the controller: ``stats`` is the data of its last event."""
 
     status: str
     screen: str
@@ -102,7 +102,7 @@ class JobResult(t.NamedTuple):
 
     @property
     def artifacts(self) -> Variables:
-        """What ``set_stats`` kept."""
+        """The data that ``set_stats`` kept."""
         return self.stats.get("artifact_data", {})
 
 

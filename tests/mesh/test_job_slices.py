@@ -29,7 +29,7 @@ IS_BUSY = os.getloadavg()[0] > (os.cpu_count() or 1) / 2
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured of both slices together. Times in seconds."""
+    """Measurements of both slices together. Times in seconds."""
 
     requests: int
     refused: int

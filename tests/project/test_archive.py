@@ -37,7 +37,7 @@ ALLOWED = [
     r"roles/[a-z_]+/(README\.md|(defaults|meta|tasks|vars)/[a-z_]+\.yml|(files|templates)/[a-z0-9_.]+)",
     r"tests/simulator/(README\.md|[a-z_]+\.py)",
 ]
-"""What users need. Whatever else a release would hold is to be named in build_ignore of galaxy.yml, or here."""
+"""The files that users need. Any other one in a release is to be named in build_ignore of galaxy.yml, or here."""
 
 
 @pytest.fixture(scope="module")

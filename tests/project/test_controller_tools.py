@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What runs playbooks in a controller: ansible-runner, on one node and from node to node, ansible-navigator, and the
-image that ansible-builder prepares. The key comes by the credential type that is in the examples, and in no other way.
+"""The tools of a controller that run playbooks: ansible-runner, on one node and from node to node, ansible-navigator,
+and the image that ansible-builder prepares. The key comes by the credential type that is in the examples, and in no
+other way.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ OPTIONS: dict[str, t.Any] = yaml.safe_load(
     (REPOSITORY / "roles/restore/meta/argument_specs.yml").read_text(encoding="utf-8")
 )["argument_specs"]["main"]["options"]
 ANSWERS = {"restore_incident": "INC-7", "restore_instances": "web-bot", "restore_confirm": "web-bot"}
-"""What a person would type into the survey."""
+"""The answers that a person would type into the survey."""
 
 STAGING_KEY = "oc_live_staging_0000"
 FROM_CREDENTIAL = ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_URL", "CLAWHOSTERS_STATE_DIR")

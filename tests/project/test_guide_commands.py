@@ -38,7 +38,7 @@ STAGING_KEY = "oc_live_STAGING_KEY"
 VARIABLES = {
     "restore": ("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
 }
-"""What an example must be told when it is run."""
+"""The variables that an example needs when it is run."""
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ ALLOWED = {
     "plugins": {"plugins.plugin_utils", "plugins.module_utils"},
     "extensions": {"plugins.plugin_utils", "plugins.module_utils"},
 }
-"""What each layer may import of the collection. The longest matching name applies to a module."""
+"""The imports of the collection that each layer may have. The longest matching name applies to a module."""
 
 
 def module_name(path: Path) -> str:

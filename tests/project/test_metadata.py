@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a contributor may forget when adding a module: each test says which place lacks which module."""
+"""The places that a contributor may forget when adding a module: each test says which place lacks which module."""
 
 from __future__ import annotations
 

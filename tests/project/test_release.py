@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What `make release` refuses, in a repository of its own. `make build` has its tests in test_archive.py."""
+"""The refusals of `make release`, in a repository of its own. `make build` has its tests in test_archive.py."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a public repository needs: one address, from which all others follow, and the files that users look for."""
+"""The needs of a public repository: one address, from which all others follow, and the files that users look for."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Api:
         return self.call("POST", path, **options)
 
     def data(self, path: str, **options: Any) -> Any:
-        """What a GET holds in its envelope."""
+        """Returns the data of a GET, without its envelope."""
         return self.get(path, **options).json()["data"]
 
     def ids(self, path: str) -> list[int]:
@@ -98,7 +98,7 @@ def api(simulator: Simulator) -> Api:
 
 @dataclass
 class Effect:
-    """What `look` sees with the switch at its default, and with this value."""
+    """The results of `look` with the switch at its default, and with this value."""
 
     switch: str
     value: Any
@@ -229,7 +229,7 @@ def deletes_of(*numbers: int) -> Callable[[Api], list[int]]:
 
 
 def order_of_list(api: Api) -> tuple[bool, bool]:
-    """Whether two lists are the same, and whether they are in the order of ids."""
+    """Returns True if two lists are the same; and True if they are in the order of ids."""
     first, second = api.ids("/instances"), api.ids("/instances")
     return first == second, first == list(range(1, 26))
 
@@ -600,7 +600,7 @@ SILENT = "silent"
 
 @dataclass
 class Strike:
-    """What a client of POST /instances/1/stop sees of a fault, and whether the instance was stopped."""
+    """A fault as a client of POST /instances/1/stop sees it, and whether the instance was stopped."""
 
     kind: str
     seen: Any

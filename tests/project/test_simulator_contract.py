@@ -123,7 +123,7 @@ def call(simulator: Simulator, method: str, path: str, **options: Any) -> reques
 
 
 def data(simulator: Simulator, method: str, path: str, **options: Any) -> Any:
-    """What stands in the envelope of a good answer."""
+    """Returns the data of a good answer, without its envelope."""
     answer = call(simulator, method, path, **options)
     assert answer.ok, answer.text
     return answer.json()["data"]

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 TOKEN = "a-token-of-the-controller"
-"""What ansible-rulebook must send."""
+"""The token that ansible-rulebook must send."""
 TYPES = {"integer": int, "text": str}
 """Python types of the answers to survey questions."""
 

@@ -28,7 +28,7 @@ CODE = "/plugins/module_utils/"
 TIMEOUT = 300
 """Seconds after which a process is killed."""
 WAITING = "waiting\n"
-"""What a process prints that waits at its line."""
+"""The line that a process prints when it waits at its line."""
 SCOPES = {
     "all": "",
     "around what is sent": (

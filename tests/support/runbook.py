@@ -27,11 +27,11 @@ class Runbook:
     folder: Path
     variables: dict[str, t.Any] = field(default_factory=dict)
     prompts: list[str] = field(default_factory=list)
-    """What was shown at the terminal."""
+    """The prompts at the terminal."""
     plan: dict[str, t.Any] = field(default_factory=dict)
     """The result of the task that plans."""
     outcome: dict[str, t.Any] = field(default_factory=dict)
-    """What the last run handed to later jobs."""
+    """The data that the last run handed to later jobs."""
 
     def run(self, *, check: bool = False, answers: t.Sequence[str] = (), **variables: t.Any) -> dict[str, t.Any]:
         """Returns the result of the task that ended the run. ``answers`` are typed at the terminal."""

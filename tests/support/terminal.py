@@ -24,7 +24,7 @@ TIMEOUT = 200
 
 
 class Screen(t.NamedTuple):
-    """What the command left on the terminal, and its exit code."""
+    """The text that the command left on the terminal, and its exit code."""
 
     rc: int
     text: str

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Combines the pages of a list, and detects an incomplete or changing list (contract 4.4, U8, U9). Pure."""
+"""Combines the pages of a list, and detects an incomplete or changing list. Pure.
+
+The service documents neither the parameters of its lists nor their order, and may return a list without pages.
+"""
 
 from __future__ import annotations
 
@@ -126,7 +129,7 @@ class Paginator:
             raise ListChangedError(f"page {number} has {len(page)} entries, the first one {self._page_length}")
 
     def _add_items(self, page: list[Resource]) -> list[str]:
-        """Adds the new items and returns descriptions of the duplicates. Ids are compared as text (U24)."""
+        """Adds the new items and returns descriptions of the duplicates. Ids are compared as text."""
         duplicates = []
         keys: set[str] = set()
         for item in page:
@@ -151,7 +154,7 @@ class Paginator:
 
 
 def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
-    """Returns the pagination object, beside ``data`` or under ``meta``, or None (contract 1, "Envelopes")."""
+    """Returns the pagination object, beside ``data`` or under ``meta``, or None."""
     meta = body.get("meta")
     candidates = [body.get("pagination"), meta.get("pagination") if isinstance(meta, dict) else None, meta]
     for candidate in candidates:

@@ -21,7 +21,7 @@ JITTER = 0.25
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """The errors after which a request is sent again (contract, end of section 11)."""
+    """The errors after which a request is sent again."""
 
     # A class and no enum: up to Python 3.11.3 the enum member of an empty tuple is a bare object.
     retry_on: tuple[type[ClawHostersError], ...]

@@ -17,7 +17,7 @@ from .._rate.limiter import RequestOutcome
 
 @dataclass
 class RequestStats:
-    """The ``api`` result that every module returns (interface 2). ``waited`` is in seconds. Thread-safe."""
+    """The ``api`` result that every module returns. ``waited`` is in seconds. Thread-safe."""
 
     requests: int = 0
     retries: int = 0

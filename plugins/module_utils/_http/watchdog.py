@@ -21,7 +21,7 @@ except ImportError:
         HTTPAdapter = object
 
 PROGRESS_INTERVAL = 10.0
-"""Seconds between two progress messages (interface 1a)."""
+"""Seconds between two progress messages."""
 SHUTDOWN_RETRY_INTERVAL = 0.1
 """Seconds between two attempts to end a request: at the first one it may have no connection yet."""
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Add-ons: which one a user means, and what diffs and messages show of it (contract 6). Pure.
+"""Add-ons: which one a user means, and what diffs and messages show of it. Pure.
 
 The add-on object is undocumented except for ``id``, so every attribute that it shows can be set.
 """
@@ -86,7 +86,7 @@ def label(addon: Resource) -> str:
 
 
 def merge_usage(addons: list[Resource], usage: object) -> list[Resource]:
-    """Returns the add-ons with the type and the instance that the usage shows (contract 5.2)."""
+    """Returns the add-ons with the type and the instance that the usage shows."""
     known = (
         {str(entry.get("id")): entry for entry in usage if isinstance(entry, dict)} if isinstance(usage, list) else {}
     )
@@ -150,6 +150,9 @@ def build_diff(before: Resource, after: Resource, changes: Config) -> tuple[Reso
 
 
 def needs_wrapping(rejection: ApiError, changes: Config) -> bool:
-    """Returns True if the details of a rejection name ``addon`` as missing, and nothing that was sent (U19)."""
+    """Returns True if the details of a rejection name ``addon`` as missing, and nothing that was sent.
+
+    The body of a PATCH is undocumented: the service may expect the attributes inside of ``addon``.
+    """
     words = set(re.findall(r"\w+", format_details(rejection.details)))
     return rejection.status in (400, 422) and "addon" in words and not words & set(changes)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Backups: their time, their owner, which can be restored, which is the newest (contract 7). Pure.
+"""Backups: their time, their owner, which can be restored, which is the newest. Pure.
 
 The backup object is undocumented. Each value is looked up under several field names; only ``id`` is sure to be there.
 """
@@ -23,7 +23,7 @@ TIME_FIELDS = ("created_at", "completed_at", "taken_at", "timestamp")
 GOOD_STATUSES = frozenset(
     ("completed", "complete", "available", "ready", "succeeded", "success", "ok", "finished", "active")
 )
-"""Statuses of a backup that can be restored. Any other status is not usable (contract 7)."""
+"""Statuses of a backup that can be restored, all undocumented. Any other status is not usable."""
 
 _LISTED = 5
 """Backups that a message lists."""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan of ``claw_fleet``: what each declared instance takes to reach its state (interface 3). Pure."""
+"""Plan of ``claw_fleet``: what each declared instance takes to reach its state. Pure."""
 
 from __future__ import annotations
 

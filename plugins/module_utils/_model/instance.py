@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Instances: statuses, the state table of interface 3 as data, and the change that reaches a state. Pure."""
+"""Instances: statuses, the state table as data, and the change that reaches a state. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _TABLE: dict[str, tuple[Action, Action, Action, Action]] = {
 }
 STATUSES = frozenset(_TABLE)
 _UNKNOWN_STATUS = (_WAIT, _WAIT, _WAIT, _DELETE)
-"""Statuses may be added (contract U1): an unknown one counts as busy."""
+"""The service may add statuses: an unknown one counts as busy."""
 
 _POWER_ACTION = {"started": _START, "stopped": _STOP, "restarted": _RESTART}
 
@@ -87,7 +87,7 @@ def get_status(instance: Resource) -> str:
 
 
 def is_healthy(instance: Resource) -> bool:
-    """Returns True if the service reports it healthy, which can be a minute or more after its status (contract 4.3)."""
+    """Returns True if the service reports it healthy, which can be a minute or more after its status."""
     return normalize(instance.get("health_status")) == "healthy"
 
 
@@ -123,7 +123,7 @@ def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple
 def decide(instance: Resource, wanted: str) -> Decision:
     """Returns the next step from ``instance`` to the state ``wanted``: the table, overruled by the flags.
 
-    Only a flag that is true or false counts; list items have no flags (contract 4.1).
+    Only a flag that is true or false counts; list items have no flags.
     """
     status = get_status(instance)
     by_table = _TABLE.get(status, _UNKNOWN_STATUS)[STATES.index(wanted)]
@@ -180,7 +180,7 @@ class FailureStatusError(ClawHostersError):
 class StateReached:
     """Predicate: True once the instance has settled in one of ``end_statuses``. Raises FailureStatusError.
 
-    A change may never show as a transition (contract 7, 10). Without one, two polls in a row must show the end status,
+    A change may never show as a transition. Without one, two polls in a row must show the end status,
     not before ``earliest`` (of ``clock``) if that is given; with ``earliest``, two polls are needed in any case.
     """
 

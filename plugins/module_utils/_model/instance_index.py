@@ -19,14 +19,14 @@ _FILTERS = {
     "tier": ("tiers", TIERS),
     "health_status": ("health_statuses", HEALTH_STATUSES),
 }
-"""By field: the option that filters by it, and the field's documented values (contract 4.1, 4.2)."""
+"""By field: the option that filters by it, and the field's documented values."""
 
 FieldFilter: t.TypeAlias = "t.Mapping[str, t.Collection[str] | None]"
 """Accepted values by field; None accepts any."""
 
 
 class InstanceIndex:
-    """Instances by id and by name. Ids are text, since they may not be numbers (U24); names may repeat (U22)."""
+    """Instances by id and by name. Ids are text, since they may not be numbers; names may repeat."""
 
     def __init__(self, instances: t.Iterable[Resource]) -> None:
         self.by_id: dict[str, Resource] = {}
@@ -111,7 +111,7 @@ def shown_params(instance: Resource) -> dict[str, str | None]:
 def build_filter_warnings(wanted: FieldFilter, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
     """Returns a warning for each field of ``wanted`` with a value that is neither documented nor ``seen``.
 
-    Such a value may be a typing error, or a status that the service added and that no instance has now (contract U1).
+    Such a value may be a typing error, or a status that the service added and that no instance has now.
     """
     warnings = []
     for field, values in wanted.items():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Owners of backups and add-ons: the instance that they show by id, by name, by both or not at all (contract 6, 7).
+"""Owners of backups and add-ons: the instance that they show by id, by name, by both or not at all.
 
 Pure: where an id must become a name, or a name an id, the caller passes a function that lists the instances.
 """
@@ -19,7 +19,7 @@ FIELDS = "instance_id, instance.id, instance_name, instance.name"
 
 
 class Owner(t.NamedTuple):
-    """Id (as text, U24) and name of an instance; None for what is unknown."""
+    """Id (as text) and name of an instance; None for what is unknown."""
 
     id: str | None
     name: str | None

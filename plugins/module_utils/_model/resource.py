@@ -9,11 +9,11 @@ from __future__ import annotations
 import typing as t
 
 Resource = dict[str, t.Any]
-"""A parsed JSON object. Only ``id`` is sure to be there, and not in every object (U16)."""
+"""A parsed JSON object. Only ``id`` is sure to be there; transactions and packages may lack even that."""
 
 
 def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
-    """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown (U9)."""
+    """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown."""
     text = str(item.get("id"))
     return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
 
@@ -36,6 +36,6 @@ def as_objects(value: object) -> list[Resource]:
 def normalize(word: object) -> str:
     """Returns a status or type in lower case, with underscores.
 
-    The spelling of five of the nine statuses is inferred (contract 4.2), so case and spaces are ignored.
+    The spelling of five of the nine statuses is inferred, so case and spaces are ignored.
     """
     return str(word or "").strip().lower().replace(" ", "_").replace("-", "_")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restores: which backup is chosen, and when it may be restored (contract 7). Pure."""
+"""Restores: which backup is chosen, and when it may be restored. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 RESTORE_POLL_SHARE = 0.25
 """Part of each window that the polls of a batch may use. The rest is left to other batches, and to other runs."""
 SHORTEST_RESTORE = 10.0
-"""Seconds before an instance that never looked busy counts as restored (contract 7)."""
+"""Seconds before an instance that never looked busy counts as restored: the status may not show a restore."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def require_same_name(before: Resource, now: Resource) -> None:
 def restore_finished(instance: Resource, clock: t.Callable[[], float], seconds_since: float) -> StateReached:
     """Returns the predicate for an instance whose restore was sent ``seconds_since`` ago.
 
-    How a restore shows in the status is unknown (contract 7); it may not show at all.
+    How a restore shows in the status is unknown; it may not show at all.
     """
     return StateReached(
         "restored",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One restore of many: what is to be restored, and its result (interface 3, ``claw_fleet_restore``). Pure."""
+"""One restore of ``claw_fleet_restore``: what is to be restored, and its result. Pure."""
 
 from __future__ import annotations
 

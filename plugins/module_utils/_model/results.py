@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .resource import Resource
 
 Result = dict[str, t.Any]
-"""The dictionary that a task returns (interface 2)."""
+"""The dictionary that a task returns."""
 Options = dict[str, t.Any]
 
 

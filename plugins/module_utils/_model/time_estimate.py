@@ -20,15 +20,15 @@ from .._waiter import INITIAL_INTERVAL, INTERVAL_MULTIPLIER, MAX_INTERVAL, quick
 from .restore import RESTORE_POLL_SHARE
 
 CHANGE_SECONDS = 10.0
-"""Assumed duration of a start, stop or restart: a few seconds (contract 4.3)."""
+"""Assumed duration of a start, stop or restart. The documentation says a few seconds."""
 RESTORE_SECONDS = 120.0
-"""Assumed duration of a restore until the instance is healthy. Nothing public states it (contract 7)."""
+"""Assumed duration of a restore until the instance is healthy. Nothing public states it."""
 PREFLIGHT_REQUESTS = 2
 """Requests of the role ``restore`` before it reads the lists: health and account."""
 
 
 class Bound(enum.StrEnum):
-    """What takes most of the time."""
+    """The bottleneck: it takes most of the time."""
 
     RATE_LIMIT = "rate limit"
     DURATION = "duration"
@@ -44,11 +44,11 @@ class Account:
 
     instances: int
     backups_each: int = 14
-    """Backups of each instance. Assumed: one a day, kept for 14 days (contract 7)."""
+    """Backups of each instance. Assumed: one a day, kept for 14 days."""
     page_size: int = 25
-    """Entries of a page: 25 unless the service honours ``page_size`` (contract 4.4)."""
+    """Entries of a page: 25 unless the service honours ``page_size``."""
     filters_honoured: bool = False
-    """True with ``server_filters``, if the service honours them (U31)."""
+    """True with ``server_filters``, if the service honours them."""
 
     @property
     def pages(self) -> int:
@@ -73,7 +73,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Service:
-    """How fast the service is. ``rate_limit``: requests of one key in a window (contract 1); times in seconds."""
+    """How fast the service is. ``rate_limit``: requests of one key in a window; times in seconds."""
 
     rate_limit: int = 100
     window: float = 60.0
@@ -81,7 +81,7 @@ class Service:
 
 
 DOCUMENTED = Service()
-"""100 requests a minute (contract 1). The latency is assumed."""
+"""100 requests a minute are documented. The latency is assumed."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Argument specs with their constraints, and the shared ones (interface 1)."""
+"""Argument specs with their constraints, and those that modules share."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds misspelt environment variables, which nothing would read (interface 1)."""
+"""Finds misspelt environment variables, which nothing would read."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class ModuleRunner:
         self.warnings.append(one_line(text, MESSAGE_LIMIT))
 
     def run(self, run: RunFunction) -> Result:
-        """Returns the result of ``run``, or of its failure, with the keys of interface 2.
+        """Returns the result of ``run``, or of its failure, with the keys that every result has.
 
         An unexpected exception puts its traceback into ``exception``. Ansible shows it with ``-vvv`` up to
         ansible-core 2.18, and with ANSIBLE_DISPLAY_TRACEBACK=error from 2.19.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parses the rate limit headers of a response (contract 1, "Rate limit", and U10). Pure: no clock, no sleep."""
+"""Parses the rate limit headers of a response. Pure: no clock, no sleep."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _until_reset(text: str | None, server_now: float) -> float | None:
 
 
 def _seconds_until(reset: float, server_now: float) -> float:
-    """Returns the seconds until ``reset``, which is Unix time, Unix milliseconds or a delta (U10)."""
+    """Returns the seconds until ``reset``: Unix time, as documented, or Unix milliseconds or a delta."""
     if reset < _MIN_UNIX_TIME:
         return reset
     if reset > _MIN_UNIX_MILLISECONDS:

@@ -5,9 +5,9 @@
 """The state of a key's rate limit, and the decision when the next request may be sent. Pure: times are passed in, as
 Unix time.
 
-Each response says how many requests remain (contract 1, "Rate limit"). Requests in flight may not be counted in that
-yet, so another one may be sent while fewer are in flight than remain. This holds in whatever order responses arrive.
-Others who use the key without this state show in the next response; meanwhile, either may get a 429.
+Each response says how many requests remain. Requests in flight may not be counted in that yet, so another one may be
+sent while fewer are in flight than remain. This holds in whatever order responses arrive. Others who use the key
+without this state show in the next response; meanwhile, either may get a 429.
 
 After a window has ended its new size is unknown, since others may have sent requests first: one request, the probe, is
 sent alone.

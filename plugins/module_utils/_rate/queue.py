@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The order of the requests that wait for the rate limit: by priority, and first come, first served within one
-(interface 1, ``priority``). Pure."""
+"""The order of the requests that wait for the rate limit: by priority, and within one, first come, first served.
+Pure.
+"""
 
 from __future__ import annotations
 

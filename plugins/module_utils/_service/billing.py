@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fetches balance, costs, transactions and packages of the account (contract 5)."""
+"""Fetches balance, costs, transactions and packages of the account."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests one change of an instance, and reads it again after an unclear response (contract, end of section 11)."""
+"""Requests one change of an instance, and reads it again after an unclear response."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def request_change(
         answer = client.request(*request)
     except NotFoundError as rejection:
         if action is Action.DELETE:
-            # An instance is deleted when GET returns 404 (contract 4.7).
+            # An instance is deleted when GET returns 404.
             return ChangeResponse(Effect.ALREADY_REACHED, fetch_instance(client, current["id"]), rejection)
         raise
     except UnprocessableError as rejection:
@@ -70,7 +70,7 @@ def request_change(
         return _after_unclear_response(client, error, current, wanted, action, may_repeat=False)
     except (TransportError, ServerError, ResponseError) as error:
         return _after_unclear_response(client, error, current, wanted, action, may_repeat)
-    # The response to an action has only some of the fields (contract 0.3).
+    # The response to an action has only some of the fields.
     return ChangeResponse(Effect.DONE, {**current, **(answer or {})})
 
 

@@ -2,42 +2,45 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Compares what the service does with what the collection expects: a few GET requests, many findings (interface 3)."""
+"""Compares what the service does with what the collection expects: a few GET requests, many findings.
+
+Also inspects the machine where Ansible runs.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
 import re
 import time
 import typing as t
 from dataclasses import replace
-from urllib.parse import urlsplit
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import SplitResult, urlsplit
 
-from .._errors import (
-    ApiError,
-    ClawHostersError,
-    RedirectedError,
-    ResponseError,
-    TransportError,
-    WrongAddressError,
-)
+from ansible.module_utils.ansible_release import __version__ as ansible_version
+
+from .._errors import ApiError, ClawHostersError, RedirectedError, ResponseError, TransportError, WrongAddressError
 from .._http.client import Client
 from .._http.pagination import parse_pagination
 from .._http.responses import describe_type, parse_envelope, parse_json, resource_path
+from .._http.settings import KEY_PREFIX
 from .._http.transport import Response, find_proxy
-from .._model.doctor.all_checks import ALL_CHECKS
-from .._model.doctor.findings import find_unmet, run_checks
-from .._model.doctor.list_checks import LARGE_PAGE
-from .._model.doctor.observations import Observations, Reply, ResponseHeaders
-from .._model.doctor.shapes import describe_shapes, plain_words
+from .._model.doctor import billing_checks, resource_checks, response_checks, setup_checks
+from .._model.doctor.fields import describe_shapes, plain_words
+from .._model.doctor.findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
 from .._model.instance import get_status
 from .._model.ownership import parse_owner
 from .._model.resource import Resource
 from .._model.results import Result
 from .._rate import headers as rate_headers
-from .._state.store import Store
+from .._state.files import UntrustedError
+from .._state.folder import StateFolder
+from .._state.journal import Journal, JournalError
+from .._state.store import Store, StoreError
+from .._version import VERSION
 from .health import PATH, clock_skew
-from .local_environment import inspect_local_environment
 
 MAX_REQUESTS = 16
 """Requests of one examination. Retries don't count."""
@@ -45,6 +48,17 @@ MAX_SECONDS = 120.0
 """Seconds for all requests, with their retries and waits."""
 ABSENT_ID = 2**31 - 1
 """An id that no instance has."""
+PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+ALL_CHECKS = (
+    *setup_checks.SERVICE_CHECKS,
+    *response_checks.CHECKS,
+    *resource_checks.INSTANCE_CHECKS,
+    *billing_checks.CHECKS,
+    *resource_checks.ADDON_AND_BACKUP_CHECKS,
+    *setup_checks.LOCAL_CHECKS,
+)
+"""All checks, in the order in which equal results are shown."""
 
 _ID_IN_PATH = re.compile(r"/(instances|addons|backups)/[^/?: ]+")
 
@@ -52,7 +66,7 @@ _ID_IN_PATH = re.compile(r"/(instances|addons|backups)/[^/?: ]+")
 def examine(client: Client, store: Store, state_dir: str | None) -> Result:
     """Returns the result of the doctor. It fails for no finding. With a database, ``state_dir`` is None."""
     seen = Examination(client).observe()
-    seen.local = inspect_local_environment(client, store, state_dir)
+    seen.local = _inspect_local_environment(client, store, state_dir)
     findings = run_checks(ALL_CHECKS, seen)
     unmet = find_unmet(findings)
     return {
@@ -88,7 +102,7 @@ class Examination:
         self._get("absent_instance", resource_path("instances", ABSENT_ID))
         if (instances.count("total_pages") or 1) > 1:
             self._get("instances_page_2", "/instances", page="2")
-        self._get("instances_per_page", "/instances", per_page=str(LARGE_PAGE))
+        self._get("instances_per_page", "/instances", per_page=str(response_checks.LARGE_PAGE))
         self._get_one("instance", instances, _choose_instance(instances.items))
         for part in ("summary", "usage", "transactions", "packages"):
             self._get(part, f"/billing/{part}")
@@ -231,9 +245,95 @@ def _choose_instance(instances: list[Resource]) -> Resource | None:
 
 
 def _addresses(url: str) -> list[str]:
-    """Returns host with port and host of a URL; a proxy may be written without scheme."""
+    """Returns host with port and host of a URL."""
+    parts = _split_url(url)
+    return [address for address in (parts.netloc.rpartition("@")[2], parts.hostname) if address] if parts else []
+
+
+def _split_url(url: str) -> SplitResult | None:
+    """Returns the parts of a URL, None if it is invalid. A proxy may be written without scheme."""
     try:
-        parts = urlsplit(url if "://" in url else f"//{url}")
-        return [address for address in (parts.netloc.rpartition("@")[2], parts.hostname) if address]
+        return urlsplit(url if "://" in url else f"//{url}")
     except ValueError:
-        return []
+        return None
+
+
+def _inspect_local_environment(client: Client, store: Store, state_dir: str | None) -> LocalEnvironment:
+    """Sends nothing. Warnings name paths, the result does not. With a database, ``state_dir`` is None."""
+    settings = client.settings
+    return LocalEnvironment(
+        versions=_find_versions(),
+        has_key_prefix=(settings.api_key or "").startswith(KEY_PREFIX),
+        state_problem=(
+            _find_database_problem(store, client.warn)
+            if state_dir is None
+            else _find_state_problem(state_dir, may_create=not client.check_mode)
+        ),
+        journal_problem=_find_journal_problem(Journal(store), client.warn),
+        proxies=_describe_proxies(os.environ),
+        is_proxied=find_proxy(settings, settings.api_url) is not None,
+    )
+
+
+def _find_versions() -> dict[str, str]:
+    """Returns the versions that matter, by name."""
+    versions = {"collection": VERSION, "Python": platform.python_version(), "ansible-core": ansible_version}
+    for library in ("requests", "urllib3"):
+        try:
+            versions[library] = version(library)
+        except PackageNotFoundError:
+            versions[library] = "unknown"
+    return versions
+
+
+def _describe_proxies(environment: t.Mapping[str, str]) -> tuple[str, ...]:
+    """Returns the variables that are set, without their values."""
+    found = []
+    for name in PROXY_VARIABLES:
+        value = environment.get(name) or environment.get(name.upper())
+        if value:
+            found.append(f"{name} is set{_describe_proxy(value) if name.endswith('_proxy') else ''}")
+    return tuple(found)
+
+
+def _describe_proxy(value: str) -> str:
+    parts = _split_url(value)
+    if parts is None:
+        return " (no valid URL)"
+    return " (with a login)" if parts.username or parts.password else ""
+
+
+def _find_state_problem(state_dir: str, *, may_create: bool) -> str:
+    """Returns why the folder can't be used, empty if it can. A missing one is created, or counts as usable."""
+    try:
+        folder = StateFolder(state_dir)
+        if not may_create and not folder.path.exists():
+            return ""
+        folder.create()
+        if not os.access(folder.path, os.W_OK | os.X_OK):
+            return "can't be written"
+    except UntrustedError:
+        return "another user owns it, or can write to it or replace it"
+    except OSError as error:
+        return f"can't be used ({error.strerror})"
+    return ""
+
+
+def _find_database_problem(store: Store, warn: t.Callable[[str], None]) -> str:
+    """Returns why the database can't be used, empty if it can. The warning says more."""
+    try:
+        store.holders()
+    except StoreError as error:
+        warn(f"{error}. {error.advice}.")
+        return "the database can't be used"
+    return ""
+
+
+def _find_journal_problem(journal: Journal, warn: t.Callable[[str], None]) -> str:
+    """Returns why the journal can't be read, empty if it can. A missing journal is an empty one."""
+    try:
+        journal.read_entries()
+    except JournalError as error:
+        warn(str(error))
+        return "damaged, or can't be read"
+    return ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests the changes of many instances concurrently, and follows each until it is done (interface 3).
+"""Requests the changes of many instances concurrently, and follows each until it is done.
 
 ``claw_fleet`` brings instances to any state, ``claw_fleet_restore`` starts those that a restore left stopped.
 """
@@ -65,7 +65,11 @@ class FleetChanges:
             self.client.progress.report(warning)
 
     def _request_change(self, job: Job) -> None:
-        """Requests one change. A job sends at most two requests, the second only where contract 11 allows it."""
+        """Requests one change. A job sends at most two requests.
+
+        The second is sent only if a 422 was about a status that passes, or if a start or stop without a clear response
+        shows no effect.
+        """
         before = job.instance
         try:
             while True:
@@ -122,7 +126,7 @@ class FleetChanges:
                 job.fail(error)
 
     def check_flags(self, jobs: t.Iterable[Job], time_left: float | None = None) -> None:
-        """Decides rejected jobs again with the detail: only the detail shows the flags (contract 0.2)."""
+        """Decides rejected jobs again with the detail: only the detail shows the flags."""
         rejected = [job for job in jobs if job.action is Action.REJECT and get_status(job.instance) != "deleting"]
         list(map_ordered(lambda job: self._check_flags(job, time_left), rejected))
         for job in rejected:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Brings one instance to a state: decide, request, read again, wait (interface 3, ``claw_instance``)."""
+"""Brings one instance to a state: decide, request, read again, wait."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ class InstanceManager:
 
         ``missing``: the response of the service if it has no such instance.
 
-        Sends at most two requests, the second only where interface 3 or the end of contract 11 allows it. Raises
-        RefusedError if the state table rejects it, FailureStatusError, WaitTimeoutError, what the client raises, and
-        PartialError if one of these follows an accepted request.
+        Sends at most two requests, the second only if a 422 was about a status that passes, or if a start or stop
+        without a clear response shows no effect. Raises RefusedError if the state table rejects it, FailureStatusError,
+        WaitTimeoutError, what the client raises, and PartialError if one of these follows an accepted request.
         """
         if found is None:
             if wanted == "absent":
@@ -190,7 +190,7 @@ class InstanceManager:
                 "gone",
             )
         except WaitTimeoutError as timeout:
-            # A deleted record may stay readable although it has left the list (contract 4.7).
+            # A deleted record may stay readable although it has left the list.
             if timeout.cause:
                 raise
             named = list_instances(self.client, choose_params(last.get("name"), {}), time_left=0.0)

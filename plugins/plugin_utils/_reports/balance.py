@@ -4,9 +4,9 @@
 
 """Plans which instances the role ``balance_guard`` stops, in the given order, so that the balance lasts. Pure.
 
-All numbers of Claws come from the service, and any may be missing (contract 5). The usage of an instance and the
-summary of the account may contradict each other (contract 10). So the role works in rounds: after each, it reads from
-the service whether the stops were enough.
+All numbers of Claws come from the service, and any may be missing. The usage of an instance and the summary of the
+account may contradict each other. So the role works in rounds: after each, it reads from the service whether the stops
+were enough.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def build_plan(
     usage = as_object(billing.get("usage"))
     forecast = build_forecast(as_object(billing.get("summary")), usage)
     balance, cost, days = forecast
-    # Instances that cost Claws are paused at a balance of zero, and then nothing costs Claws any more (contract 4.3).
+    # Instances that cost Claws are paused at a balance of zero, and then nothing costs Claws any more.
     paused = [instance for instance in instances if get_status(instance) == "paused" and _is_paid_in_claws(instance)]
     has_run_out = bool(paused) and balance is not None and balance <= 0
     is_sufficient = not has_run_out and ((cost is not None and cost <= 0) or (days is not None and days >= min_days))
@@ -215,7 +215,7 @@ class Forecast(t.NamedTuple):
 
 
 def build_forecast(summary: Data, usage: Data) -> Forecast:
-    """Returns the forecast of the service; missing days are computed from the daily cost (contract 5.1, 5.2)."""
+    """Returns the forecast of the service; missing days are computed from the daily cost."""
     balance, cost = parse_number(summary.get("claws_balance")), parse_number(summary.get("daily_claw_cost"))
     cost = parse_number(usage.get("daily_total")) if cost is None else cost
     days = parse_number(summary.get("days_remaining"))

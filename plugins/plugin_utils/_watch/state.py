@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state of the event source, with which it continues after a restart: a file, or a database row (interface 6)."""
+"""The state of the event source, with which it continues after a restart: a file, or a database row."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds the transitions between two polls of the fleet, as events of the event source (interface 6). Pure."""
+"""Finds the transitions between two polls of the fleet, as events of the event source. Pure."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _debounce_health(
 
 
 def _fill_missing(instance: Resource, before: Resource) -> Resource:
-    """Returns ``instance`` with its missing watched fields taken from ``before``: missing is not a change (U23)."""
+    """Returns ``instance`` with its missing watched fields taken from ``before``: missing is not a change."""
     missing = {field: before[field] for field in WATCHED_FIELDS if instance.get(field) is None and field in before}
     return {**instance, **missing}
 

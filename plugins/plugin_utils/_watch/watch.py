@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Polls the fleet, and puts its transitions into the queue of an event source (interface 6)."""
+"""Polls the fleet, and puts its transitions into the queue of an event source."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a service may make a client read, hold and wait for has an end."""
+"""A service can make a client read, hold and wait for a limited amount only."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def client_of(options: dict[str, t.Any]) -> Client:
 
 
 def measured(options: dict[str, t.Any]) -> tuple[t.Any, int]:
-    """What a list comes to: its length or an error; and by how many bytes the peak of memory grew."""
+    """Returns the length of a list or an error, and by how many bytes the peak of memory grew."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_ARENA_MAX": "2"}
     command = [sys.executable, "-c", MEASURED, json.dumps(options)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

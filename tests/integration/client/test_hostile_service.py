@@ -101,7 +101,7 @@ def assert_is_calm(run: Run) -> None:
 
 
 class Tags(HTMLParser):
-    """What a browser would make of a page."""
+    """The tags and attributes that a browser would find in a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

@@ -48,7 +48,7 @@ def a_client(simulator: Simulator, state_dir: object, progress: Progress | None 
 
 
 def fetch_some(simulator: Simulator, state_dir: object, requests: int) -> RequestStats:
-    """What a task costs that reads an instance so many times."""
+    """Returns the cost of a task that reads an instance so many times."""
     client = a_client(simulator, state_dir)
     for number in range(requests):
         client.fetch(f"/instances/{number % 60 + 1}")

@@ -32,7 +32,7 @@ CACHE = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile"}
 
 
 def listed(run: Run) -> dict[str, t.Any]:
-    """What --list printed."""
+    """Returns the data that --list printed."""
     assert run.rc == 0, run.screen
     return json.loads(run.stdout)
 

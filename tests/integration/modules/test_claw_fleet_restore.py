@@ -688,7 +688,7 @@ class Recorder(RestoreObserver):
 
 
 class Engine(t.NamedTuple):
-    """What a caller of the engine has."""
+    """The objects that a caller of the engine has."""
 
     restore: FleetRestore
     observer: Recorder

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a task costs, from the service's own log: exactly what the documentation promises."""
+"""The requests of a task, from the service's own log: exactly what the documentation promises."""
 
 from __future__ import annotations
 

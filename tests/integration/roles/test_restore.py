@@ -78,7 +78,7 @@ def restore(controller: Controller, *names: str, **variables: t.Any) -> Run:
 
 
 def last_words(run: Run) -> str:
-    """What the play failed with: the only failure on the screen."""
+    """Returns the message of the only failure on the screen."""
     assert run.rc != 0, run.screen
     (failed,) = [entry["result"] for entry in run.results if entry["outcome"] == "failed"]
     return "\n".join(failed["failures"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the restore runbook asks the service before its first POST: no more than it needs, and nothing twice."""
+"""The requests of the restore runbook before its first POST: no more than it needs, and nothing twice."""
 
 from __future__ import annotations
 

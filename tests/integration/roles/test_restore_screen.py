@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an operator sees of the restore runbook: few lines, a prompt that repeats the plan, and each failure once."""
+"""The screen of the restore runbook: few lines, a prompt that repeats the plan, and each failure once."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def failures(run: Run) -> str:
 
 
 def custom_stats(run: Run) -> dict[str, t.Any]:
-    """What set_stats would have handed to the controller."""
+    """Returns the data that set_stats would have handed to the controller."""
     text = run.stdout.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2]
     return json.loads(text)["clawhosters_restore"]
 

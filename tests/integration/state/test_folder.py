@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is remembered in state_dir counts only while nobody else can have written it, and damage is never forgetting."""
+"""The journal in state_dir counts only while nobody else can have written it, and damage is never forgetting."""
 
 from __future__ import annotations
 

@@ -2,18 +2,17 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks of summary, usage, transactions and packages (contract 5). Pure."""
+"""Checks of billing: summary, usage, transactions and packages. Pure."""
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from itertools import pairwise
 
 from ..._times import parse_time
-from .field_checks import fields_check, find_objects, has_type
-from .fields import DOCUMENTED
-from .findings import Check, CheckResult, different, ok, tolerated, unknown
-from .observations import Observations
+from .fields import DOCUMENTED, check_fields, find_objects, has_type
+from .findings import Check, CheckResult, Observations, different, ok, tolerated, unknown
 
 
 def _check_free_account(seen: Observations) -> CheckResult:
@@ -26,7 +25,7 @@ def _check_free_account(seen: Observations) -> CheckResult:
 
 
 def _check_addon_costs(seen: Observations) -> CheckResult:
-    entries = find_objects(seen, "usage_addon")
+    entries = find_objects(seen)["usage_addon"]
     if not entries:
         return unknown("none", "Needs an add-on of a running instance.")
     if all(has_type(entry.get("daily_claws"), ("number",)) for entry in entries):
@@ -78,8 +77,11 @@ CHECKS = (
     Check(
         "billing_summary",
         f"GET /billing/summary shows the {len(DOCUMENTED['summary'])} documented fields",
-        fields_check(
-            "summary", "Needs the billing summary.", "balance_guard, fleet_report and claw_purchase need these numbers."
+        functools.partial(
+            check_fields,
+            "summary",
+            "Needs the billing summary.",
+            "balance_guard, fleet_report and claw_purchase need these numbers.",
         ),
         ("summary",),
     ),
@@ -87,22 +89,30 @@ CHECKS = (
     Check(
         "billing_usage",
         "GET /billing/usage shows daily_total, instances and addons",
-        fields_check(
-            "usage", "Needs the billing usage.", "balance_guard and fleet_report don't know what costs Claws."
+        functools.partial(
+            check_fields,
+            "usage",
+            "Needs the billing usage.",
+            "balance_guard and fleet_report don't know what costs Claws.",
         ),
         ("usage",),
     ),
     Check(
         "usage_instances",
         f"an instance in the usage has the {len(DOCUMENTED['usage_instance'])} documented fields",
-        fields_check("usage_instance", "Needs a running instance.", "balance_guard can't tell what a stop saves."),
+        functools.partial(
+            check_fields, "usage_instance", "Needs a running instance.", "balance_guard can't tell what a stop saves."
+        ),
         ("usage",),
     ),
     Check(
         "usage_addons",
         f"an add-on in the usage has the {len(DOCUMENTED['usage_addon'])} documented fields",
-        fields_check(
-            "usage_addon", "Needs an add-on of a running instance.", "balance_guard can't tell whose cost it is."
+        functools.partial(
+            check_fields,
+            "usage_addon",
+            "Needs an add-on of a running instance.",
+            "balance_guard can't tell whose cost it is.",
         ),
         ("usage",),
     ),

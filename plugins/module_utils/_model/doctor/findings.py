@@ -2,14 +2,98 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks and findings of the doctor, and which findings matter (interface 3). Pure."""
+"""The doctor's observations of the service and of this machine, its checks, and their findings. Pure."""
 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .observations import Observations
+from ..resource import Resource, as_object, as_objects
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The response to one request. ``problem`` says why there is no usable one, without text of the service."""
+
+    request: str = ""
+    """Method and path, with ID for each id."""
+    data: t.Any = None
+    pagination: t.Mapping[str, t.Any] | None = None
+    problem: str = ""
+    is_skipped: bool = False
+    """True if the request was not sent."""
+    status: int | None = None
+    """The HTTP status, if the response is an error."""
+    code: str = ""
+    """The ``error.code``, if it is a plain word."""
+
+    @property
+    def needed(self) -> str:
+        """The text that says how to get data."""
+        if self.is_skipped:
+            return self.problem
+        return "Needs a valid key." if self.status == 401 else f"Needs an answer to {self.request}."
+
+    @property
+    def items(self) -> list[Resource]:
+        """The objects of a list."""
+        return as_objects(self.data)
+
+    @property
+    def object(self) -> Resource:
+        """The object, empty if there is none."""
+        return as_object(self.data)
+
+    def count(self, name: str) -> int | None:
+        """Returns a number of the pagination object, None without one."""
+        value = (self.pagination or {}).get(name)
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True)
+class ResponseHeaders:
+    """The headers of one response, parsed. Times are Unix time by the server's clock."""
+
+    limit: float | None = None
+    remaining: float | None = None
+    reset_text: str | None = None
+    reset: float | None = None
+    server_now: float = 0.0
+    has_request_id: bool = False
+
+
+@dataclass(frozen=True)
+class LocalEnvironment:
+    """Versions, state and proxies where Ansible runs. Problems name no path and no user."""
+
+    versions: t.Mapping[str, str] = field(default_factory=dict)
+    has_key_prefix: bool = True
+    state_problem: str = ""
+    journal_problem: str = ""
+    proxies: tuple[str, ...] = ()
+    """The variables that are set, each with the kind of its value."""
+    is_proxied: bool = False
+    """True if requests to the service go through a proxy."""
+
+
+@dataclass
+class Observations:
+    """Everything that the checks look at. ``replies`` holds each reply by the name of its request."""
+
+    replies: dict[str, Reply] = field(default_factory=dict)
+    headers: list[ResponseHeaders] = field(default_factory=list)
+    health_format: str = ""
+    clock_skew: float | None = None
+    is_redirected: bool = False
+    filtered_by: str = ""
+    """The id of the instance whose backups were requested."""
+    local: LocalEnvironment = field(default_factory=LocalEnvironment)
+
+    def reply(self, name: str) -> Reply:
+        """Returns the reply to a request; a skipped one if there is none."""
+        return self.replies.get(name) or Reply(problem="Needs another account.", is_skipped=True)
+
 
 OK, DIFFERENT, FAILED, UNKNOWN = "ok", "different", "failed", "unknown"
 

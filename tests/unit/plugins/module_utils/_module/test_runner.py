@@ -30,7 +30,7 @@ MASKED = {"provider_key": "********", "pin": "********", "tier": "eco"}
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What modules write to the system's log; and no key in the environment."""
+    """The lines that modules write to the system's log; and no key in the environment."""
     written: list[str] = []
     monkeypatch.setattr(AnsibleModule, "log", lambda _self, *message, **more: written.append(f"{message} {more}"))
     for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_KEY_FILE"):

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""What must not be sent twice: what is written down before and after it, and what a failure of that means."""
+"""Requests that must not be sent twice: what is written before and after one, and what a failure of that means."""
 
 from __future__ import annotations
 

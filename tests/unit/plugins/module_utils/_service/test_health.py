@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an answer to GET /health comes to (contract 2)."""
+"""The health that a response to GET /health shows, in any format."""
 
 from __future__ import annotations
 

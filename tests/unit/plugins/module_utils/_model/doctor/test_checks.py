@@ -11,9 +11,12 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.all_checks import ALL_CHECKS
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.findings import (
     Check,
+    LocalEnvironment,
+    Observations,
+    Reply,
+    ResponseHeaders,
     different,
     failed,
     find_unmet,
@@ -22,13 +25,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.fi
     tolerated,
     unknown,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.observations import (
-    LocalEnvironment,
-    Observations,
-    Reply,
-    ResponseHeaders,
-)
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.service_checks import reset_format
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.response_checks import reset_format
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor import ALL_CHECKS
 
 INSTANCE = {"id": 1, "name": "web-bot", "status": "running", "tier": "pro", "health_status": "healthy"}
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks of lists: endpoints, pages, order, ids, filters (contract 1, 4.4). Pure."""
+"""Checks of responses: rate limit, request ids, errors, pages, order, ids, filters. Pure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,19 @@ import typing as t
 
 from ..ownership import parse_owner
 from ..resource import Resource, id_sort_key
-from .findings import NOT_SEEN, Check, CheckResult, different, failed, ok, tolerated, unknown
-from .observations import Observations, Reply
+from .findings import (
+    NOT_SEEN,
+    Check,
+    CheckResult,
+    Observations,
+    Reply,
+    ResponseHeaders,
+    different,
+    failed,
+    ok,
+    tolerated,
+    unknown,
+)
 
 PAGE_SIZE = 25
 LARGE_PAGE = 100
@@ -33,6 +44,80 @@ USED_BY = {
 """The requests of which each must work, and what fails without."""
 LISTS = ("instances", "addons", "backups", "transactions", "packages")
 MORE_THAN_A_PAGE = f"Needs an account with more than {PAGE_SIZE} instances."
+RATE_LIMIT = 100
+_MIN_UNIX_TIME = 1e9
+_MIN_UNIX_MILLISECONDS = 1e12
+
+_RESET_FORMATS = {
+    "unix": "Unix time",
+    "milliseconds": "Unix time in milliseconds",
+    "delta": "seconds until then",
+    "past": "a time in the past",
+    "invalid": "not a number",
+    "missing": "missing",
+}
+
+
+def reset_format(headers: ResponseHeaders) -> str:
+    """Returns the format of X-RateLimit-Reset: unix, milliseconds, delta, past, invalid or missing."""
+    if headers.reset_text is None:
+        return "missing"
+    if headers.reset is None:
+        return "invalid"
+    if headers.reset < _MIN_UNIX_TIME:
+        return "delta" if headers.reset >= 0 else "past"
+    if headers.reset > _MIN_UNIX_MILLISECONDS:
+        return "milliseconds"
+    # Rounded down to whole seconds, the end of a window may be now.
+    return "unix" if headers.reset > headers.server_now - 2 else "past"
+
+
+def _check_rate_headers(seen: Observations) -> CheckResult:
+    counted = [headers for headers in seen.headers if headers.remaining is not None]
+    alone = "Tasks can't share the rate limit: they exceed it and wait after a 429."
+    if not counted:
+        return tolerated("none", alone)
+    share = "each response" if len(counted) == len(seen.headers) else f"{len(counted)} of {len(seen.headers)} responses"
+    formats = sorted({reset_format(headers) for headers in counted})
+    found = f"in {share}; reset: {', '.join(_RESET_FORMATS[format] for format in formats)}"
+    if set(formats) & {"past", "invalid", "missing"}:
+        return tolerated(found, alone)
+    if formats != ["unix"]:
+        return tolerated(found, "This format is understood, too.")
+    return ok(found)
+
+
+def _check_rate_limit(seen: Observations) -> CheckResult:
+    limits = {headers.limit for headers in seen.headers if headers.limit is not None}
+    if not limits:
+        return unknown("no X-RateLimit-Limit", "Needs the header.")
+    found = ", ".join(f"{limit:g}" for limit in sorted(limits)[:3])
+    if limits == {float(RATE_LIMIT)}:
+        return ok(found)
+    return tolerated(found, "The collection follows the headers; the figures in its guides assume 100.")
+
+
+def _check_request_ids(seen: Observations) -> CheckResult:
+    count = sum(headers.has_request_id for headers in seen.headers)
+    if count == len(seen.headers):
+        return ok("in each response")
+    found = f"in {count} of {len(seen.headers)} responses" if count else "none"
+    return tolerated(found, "Messages have no request id to give to the support of the service.")
+
+
+def _check_errors(seen: Observations) -> CheckResult:
+    reply = seen.reply("absent_instance")
+    if reply.is_skipped:
+        return unknown(NOT_SEEN, reply.problem)
+    if not reply.problem:
+        return different("an answer with data", "`state: absent` and waits can't see that an instance is gone.")
+    if reply.status not in (404, 410):
+        return different(
+            reply.problem, "`state: absent` can't see that an instance is gone: it waits for a 404 of the API."
+        )
+    if reply.code != "not_found":
+        return tolerated(reply.problem, "Messages show the status; the collection needs no code.")
+    return ok(reply.problem)
 
 
 def _check_endpoints(seen: Observations) -> CheckResult:
@@ -190,6 +275,15 @@ def _page_length(reply: Reply) -> int | None:
 
 
 CHECKS = (
+    Check(
+        "rate_headers",
+        "X-RateLimit-Remaining and X-RateLimit-Reset, as Unix time, in each response",
+        _check_rate_headers,
+        ("account",),
+    ),
+    Check("rate_limit", "100 requests a minute", _check_rate_limit, ("account",)),
+    Check("request_ids", "X-Request-Id in each response", _check_request_ids, ("account",)),
+    Check("errors", "an instance that does not exist is answered with 404 not_found", _check_errors),
     Check("endpoints", "each endpoint is answered with 200 and data", _check_endpoints),
     Check("ids", "ids are numbers", _check_ids, ("instances",)),
     Check("pagination", "pages of 25 with counts; page=2 returns the next ones", _check_pagination, ("instances",)),

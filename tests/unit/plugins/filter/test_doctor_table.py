@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.doctor import format_findings, format_headline
+from ansible_collections.clawhosters.cloud.plugins.filter.doctor_table import format_findings, format_headline
 
 
 def finding(check: str, status: str, found: str, consequence: str = "") -> dict[str, str]:

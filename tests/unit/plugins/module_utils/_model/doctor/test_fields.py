@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.fields import DOCUMENTED
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.shapes import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.doctor.fields import (
+    DOCUMENTED,
     UNNAMED,
     WORD_FIELDS,
     describe_fields,

@@ -1,0 +1,282 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Checks of instances, add-ons and backups, and of how these show their instance. Pure."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import typing as t
+
+from ..._times import parse_time
+from ..backup import GOOD_STATUSES, TIME_FIELDS, taken_at
+from ..instance import HEALTH_STATUSES, STATUSES, TIERS, get_status
+from ..ownership import parse_owner
+from ..resource import normalize
+from .fields import BILLING_MODES, DOCUMENTED, FLAG, FLAGS, check_fields, plain_words, time_format, type_name
+from .findings import Check, CheckResult, Observations, different, ok, tolerated, unknown
+
+NO_INSTANCE = "Needs an account with an instance: create one in the dashboard."
+NO_ADDON = "Needs an account with an add-on: order one in the dashboard."
+NO_BACKUP = "Needs an account with a backup: order the backup add-on; the first backup comes within a day."
+
+STATE_FLAGS = {"running": (False, True, True), "stopped": (True, False, False)}
+"""can_start, can_stop and can_restart in the statuses that are documented."""
+
+
+def _check_flags(seen: Observations) -> CheckResult:
+    detail = seen.reply("instance").object
+    status = get_status(detail)
+    shown = {name: detail[name] for name in FLAGS if name in detail}
+    if not shown:
+        return tolerated("none", "The status alone decides what is possible; the service refuses the rest with a 422.")
+    if len(shown) < len(FLAGS) or not all(type_name(value) == FLAG for value in shown.values()):
+        return tolerated("some are missing or no booleans", "Those count as not shown: the status decides.")
+    if status not in STATE_FLAGS:
+        return unknown(_status_text(status), "Needs an instance that is running or stopped.")
+    wrong = [
+        f"{name} is {str(shown[name]).lower()}"
+        for name, usual in zip(FLAGS, STATE_FLAGS[status], strict=True)
+        if shown[name] is not usual
+    ]
+    if wrong:
+        return different(
+            f"{status}: {', '.join(wrong)}",
+            "The flags overrule the state table: what they deny fails, and what they allow is sent.",
+        )
+    return ok(f"{status}: as expected")
+
+
+def _status_text(status: str) -> str:
+    return f"the status is {status}" if status in STATUSES else "an unknown status"
+
+
+def _check_values(
+    field: str,
+    known: t.Collection[str],
+    if_others: t.Callable[[str, str], CheckResult],
+    consequence: str,
+    seen: Observations,
+) -> CheckResult:
+    """Compares the words of a field of instances with the known ones. ``if_others`` makes the result of others."""
+    values = [item[field] for item in seen.reply("instances").items if item.get(field) not in (None, "")]
+    if not values:
+        return unknown("none", f"Needs instances that show their {field}.")
+    new = [value for value in values if normalize(value) not in known]
+    if new:
+        words = ", ".join(plain_words(new)) if field != "billing_mode" else ""
+        found = f"further ones: {words or 'not shown, since they are not plain words'}"
+        return if_others(found, consequence)
+    found = ", ".join(sorted({normalize(value) for value in values}))
+    if any(value not in known for value in values):
+        return tolerated(f"{found}, in another spelling", "Case, spaces and dashes are ignored.")
+    return ok(found)
+
+
+def _check_addresses(seen: Observations) -> CheckResult:
+    values = [item.get("ip_address") for item in seen.reply("instances").items]
+    kinds = sorted({_address_kind(value) for value in values if value is not None})
+    if not kinds:
+        return unknown("null in all of them", "Needs an instance that has been provisioned.")
+    if "no address" in kinds:
+        return tolerated(", ".join(kinds), "connect_with: ip_address leaves ansible_host unset there, with a warning.")
+    return ok(", ".join(kinds))
+
+
+def _address_kind(value: object) -> str:
+    try:
+        return f"IPv{ipaddress.ip_address(str(value)).version}"
+    except ValueError:
+        return "no address"
+
+
+def _check_times(seen: Observations) -> CheckResult:
+    items = [item for name in ("instances", "backups", "transactions") for item in seen.reply(name).items]
+    values = [
+        value for item in items for name, value in item.items() if name.endswith("_at") and value not in (None, "")
+    ]
+    if not values:
+        return unknown("none", NO_INSTANCE)
+    formats = {time_format(value) or ("another format" if parse_time(value) else "unreadable") for value in values}
+    found = ", ".join(sorted({"plain": "whole seconds, Z"}.get(format, format) for format in formats))
+    if "unreadable" in formats:
+        return different(found, "Ages and `before` can't be computed where a time is not ISO 8601.")
+    return ok(found) if formats == {"plain"} else tolerated(found, "These formats are understood, too.")
+
+
+INSTANCE_CHECKS = (
+    Check(
+        "list_fields",
+        f"GET /instances shows the {len(DOCUMENTED['instance'])} documented fields",
+        functools.partial(
+            check_fields, "instance", NO_INSTANCE, "Filters, groups and host variables of these fields don't work."
+        ),
+        ("instances",),
+    ),
+    Check(
+        "detail_fields",
+        f"GET /instances/ID shows {len(DOCUMENTED['instance_detail'])} documented fields, and flags",
+        functools.partial(
+            check_fields,
+            "instance_detail",
+            NO_INSTANCE,
+            "Host variables of these fields are missing, with `details` too.",
+        ),
+        ("instance",),
+    ),
+    Check("flags", "can_start, can_stop and can_restart agree with the status", _check_flags, ("instance",)),
+    Check(
+        "statuses",
+        "the nine documented statuses",
+        functools.partial(
+            _check_values,
+            "status",
+            STATUSES,
+            different,
+            "A status that is not known counts as busy: changes wait for its end until wait_timeout.",
+        ),
+        ("instances",),
+    ),
+    Check(
+        "health_statuses",
+        "health_status is healthy, unhealthy or unknown",
+        functools.partial(
+            _check_values,
+            "health_status",
+            HEALTH_STATUSES,
+            different,
+            "wait_healthy waits for `healthy`, and restores by events for `unhealthy`.",
+        ),
+        ("instances",),
+    ),
+    Check(
+        "tiers",
+        f"tier is {', '.join(TIERS[:-1])} or {TIERS[-1]}",
+        functools.partial(
+            _check_values, "tier", TIERS, tolerated, "They can be used in filters and groups like the others."
+        ),
+        ("instances",),
+    ),
+    Check(
+        "billing_modes",
+        "billing_mode is daily or monthly",
+        functools.partial(
+            _check_values,
+            "billing_mode",
+            BILLING_MODES,
+            tolerated,
+            "balance_guard stops only instances that are billed daily.",
+        ),
+        ("instances",),
+    ),
+    Check("addresses", "ip_address is IPv6, IPv4 or null", _check_addresses, ("instances",)),
+    Check("times", "ISO 8601, whole seconds, Z", _check_times, ("instances",)),
+)
+
+
+def _check_owner(kind: str, needed: str, seen: Observations) -> CheckResult:
+    items = seen.reply(f"{kind}s").items
+    if not items:
+        return unknown("none", needed)
+    owners = [parse_owner(item) for item in items]
+    option = f"Name {kind}s by id: instance_id and instance_name can't find them."
+    if any(owner == (None, None) for owner in owners):
+        return different("no known field", option)
+    nested = any(isinstance(item.get("instance"), dict) for item in items)
+    if all(owner.id is not None for owner in owners):
+        return ok("instance.id" if nested else "instance_id")
+    return tolerated(
+        "instance.name only" if nested else "instance_name only",
+        "Selecting by instance_id also reads the list of instances, and a name that two instances share is refused.",
+    )
+
+
+def _check_addon_type(seen: Observations) -> CheckResult:
+    items = seen.reply("addons").items
+    if not items:
+        return unknown("none", NO_ADDON)
+    if all(isinstance(item.get("addon_type"), str) for item in items):
+        return ok(", ".join(plain_words(item["addon_type"] for item in items)) or "no plain words")
+    return different("no addon_type", "Name add-ons by id: addon_type can't find them.")
+
+
+def _check_detail(kind: str, needed: str, seen: Observations) -> CheckResult:
+    """Compares the object of its own endpoint with that of the list."""
+    detail = seen.reply(kind).object
+    item = next((one for one in seen.reply(f"{kind}s").items if str(one.get("id")) == str(detail.get("id"))), None)
+    if item is None:
+        return (
+            different("another id", f"A {kind} that is asked for by id is refused.")
+            if detail
+            else unknown("none", needed)
+        )
+    missing, more = item.keys() - detail.keys(), detail.keys() - item.keys()
+    if missing:
+        return tolerated(f"{len(missing)} fields fewer (see shapes)", "Results by id have fewer fields.")
+    return ok(f"all {len(item)} fields{f', and {len(more)} more (see shapes)' if more else ''}")
+
+
+def _check_backup_time(seen: Observations) -> CheckResult:
+    items = seen.reply("backups").items
+    if not items:
+        return unknown("none", NO_BACKUP)
+    untimed = sum(taken_at(item) is None for item in items)
+    if untimed:
+        share = "no backup" if untimed == len(items) else f"{len(items) - untimed} of {len(items)} backups"
+        return different(
+            f"in {share}", "`backup: latest`, `before` and `max_age` refuse those without: name backup_id."
+        )
+    return ok(", ".join(name for name in TIME_FIELDS if any(item.get(name) not in (None, "") for item in items)))
+
+
+def _check_backup_statuses(seen: Observations) -> CheckResult:
+    values = [item.get("status") for item in seen.reply("backups").items]
+    if not values:
+        return unknown("none", NO_BACKUP)
+    given = [value for value in values if value not in (None, "")]
+    if not given:
+        return ok("no status", "Each backup with a time counts as usable.")
+    good = [value for value in given if normalize(value) in GOOD_STATUSES]
+    other = [value for value in given if normalize(value) not in GOOD_STATUSES]
+    # Normalized, a text may look like a plain word. Only the known ones are shown so.
+    found = "; ".join(
+        f"{label}: {', '.join(plain_words(words)) or 'no plain words'}"
+        for label, words in (("usable", list(map(normalize, good))), ("not usable", other))
+        if words
+    )
+    if good:
+        return ok(found)
+    return different(found, "`backup: latest` finds no usable backup: name backup_id.")
+
+
+ADDON_AND_BACKUP_CHECKS = (
+    Check("addon_types", "each add-on has an addon_type (undocumented)", _check_addon_type, ("addons",)),
+    Check(
+        "addon_owner",
+        "each add-on shows its instance by id (undocumented)",
+        functools.partial(_check_owner, "addon", NO_ADDON),
+        ("addons",),
+    ),
+    Check(
+        "addon_detail",
+        "GET /addons/ID shows the fields of the list",
+        functools.partial(_check_detail, "addon", NO_ADDON),
+        ("addons", "addon"),
+    ),
+    Check("backup_time", f"each backup shows its time: {', '.join(TIME_FIELDS)}", _check_backup_time, ("backups",)),
+    Check(
+        "backup_owner",
+        "each backup shows its instance by id (undocumented)",
+        functools.partial(_check_owner, "backup", NO_BACKUP),
+        ("backups",),
+    ),
+    Check("backup_statuses", "a good backup is `completed`, or similar", _check_backup_statuses, ("backups",)),
+    Check(
+        "backup_detail",
+        "GET /backups/ID shows the fields of the list",
+        functools.partial(_check_detail, "backup", NO_BACKUP),
+        ("backups", "backup"),
+    ),
+)
