@@ -15,6 +15,9 @@ from .._text import one_line
 
 Item = t.TypeVar("Item")
 
+POLL_SHARE = 0.25
+"""Part of each window of the rate limit that the polls of a batch may use. The rest is left to other runs."""
+
 _NOTHING_SENT = "Nothing was sent."
 _SIZE = re.compile(r"\s*([0-9]{1,9})\s*(%?)\s*")
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from .._concurrency import MAX_WORKERS
 from .._waiter import INITIAL_INTERVAL, INTERVAL_MULTIPLIER, MAX_INTERVAL, quick_interval
-from .restore import RESTORE_POLL_SHARE
+from .batches import POLL_SHARE
 
 CHANGE_SECONDS = 10.0
 """Assumed duration of a start, stop or restart. The documentation says a few seconds."""
@@ -140,7 +140,7 @@ def estimate_restore(
         reads = account.count_reads(size)
         clock.send(reads)
         clock.send(size)
-        clock.wait(restore_seconds, reads, share=RESTORE_POLL_SHARE, confirmations=1)
+        clock.wait(restore_seconds, reads, share=POLL_SHARE, confirmations=1)
     return clock.estimate()
 
 

@@ -21,7 +21,7 @@ from ...module_utils._model.instance import FAILURE_STATUSES, is_busy
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import parse_owner
 from ...module_utils._model.resource import Resource, as_object, as_objects, normalize
-from ...module_utils._model.restore import CLOCK_TOLERANCE
+from ...module_utils._service.restore.history import CLOCK_TOLERANCE
 from ...module_utils._state.journal import (
     JournalEntry,
     OperationEvent,

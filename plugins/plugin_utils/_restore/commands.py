@@ -9,10 +9,12 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ...module_utils._model.instance import get_status, is_busy
-from ...module_utils._model.restore import RESTORABLE
+from ...module_utils._model.instance import get_status
+from ...module_utils._service.restore.messages import advise_on_status
 from ...module_utils._times import parse_time
 from .._formatting import format_clock, format_extra_variable
+from .failure_kinds import FailureKind
+from .failure_kinds import FailureKind as _K
 from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -21,6 +23,7 @@ DEFAULTS: Data = {
     "restore_backup": "latest",
     "restore_before": "",
     "restore_max_age": "",
+    "restore_min_interval": "",
     "restore_priority": "",
     "restore_report_dir": "clawhosters-restore",
     "restore_wait_timeout": 900,
@@ -34,31 +37,6 @@ DEFAULTS: Data = {
 }
 """Defaults of the role. A command leaves out variables that have these values."""
 
-ADVICE = {
-    "service_down": "When the service is up again, run the same command again:",
-    "bad_key": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
-    "not_confirmed": "To continue, type the answer at the prompt, or set restore_confirm to it:",
-    "no_terminal": "To continue, run the same command again, with restore_confirm set to the answer:",
-    "not_planned": "Fix the cause, then run the same command again:",
-    "not_begun": "When the failures are dealt with, go on with the rest:",
-    "interrupted": "Run the same command again. It restores nothing twice:",
-    "unfinished": "Run the same command again. It restores nothing twice:",
-    "no_instance": "Correct the name (it must match exactly) or the id, and check the plan first:",
-    "unclear_backup": "Look up a backup in the dashboard, and set restore_backup to its id. To check again:",
-    "refused": "The restore can be tried again for this incident. Fix the cause, then run the same command again:",
-    "not_sent": "Run the same command again to see the current plan and confirm it:",
-    "not_over": "Run the same command again. It continues to wait and sends nothing:",
-    "out_of_sight": "Run the same command again. It continues to wait and sends nothing:",
-    "key_lost": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again. It sends nothing:",
-    "not_healthy": "Check the instance in the dashboard, then run the same command again. It restores nothing twice:",
-    "health_unseen": "Run the same command again. It restores nothing twice:",
-    "key_lost_restored": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",
-    "gone": "Check in the dashboard who deleted it. To see what is left:",
-    "gone_restored": "Check in the dashboard who deleted it. To see what is left:",
-    "unchecked": "Run the same command again. It restores nothing twice:",
-    "no_answer": "Check the address, then run the same command again. It restores nothing twice:",
-}
-
 
 class Advice(t.NamedTuple):
     """``changes`` are the variables that the next command sets; with ``check`` it is run in check mode."""
@@ -68,44 +46,41 @@ class Advice(t.NamedTuple):
     check: bool = False
 
 
-def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
+def build_advice(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice:
     """Returns what to do after a failure of this kind."""
-    force = {"restore_force": True}
-    if kind == "failed":
-        if plan.older_backup is None:
-            return Advice(
-                "Check the instance in the dashboard. No older backup is known. To restore this backup again:", force
-            )
+    failure = kind.failure
+    if special := _advise_specially(kind, plan, settings):
+        return special
+    changes: Data = {"restore_force": True} if kind in (_K.UNKNOWN, _K.FAILED, _K.NOT_NOW) else {}
+    return Advice(failure.advice, changes, failure.checks)
+
+
+def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice | None:
+    """Returns the advice that depends on the instance and the backup, None if the usual one fits."""
+    instance, older = plan.instance or {}, plan.older_backup
+    if kind in (_K.FAILED, _K.UNKNOWN, _K.NOT_NOW) and (status := advise_on_status(instance)):
+        return Advice(f"{status} To see what has changed, run the same command again:", {})
+    if kind is _K.NOT_NOW and get_status(instance) == "pending_configuration":
+        return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
+    if kind is _K.FAILED and older:
         text = f"Check the instance in the dashboard, then restore {_format_older(plan)}:"
-        return Advice(text, {**force, **_use_older(plan)})
-    if kind == "backup_refused":
-        if plan.older_backup is None:
-            return Advice(ADVICE["refused"], {})
+        return Advice(text, {"restore_force": True, **_use_older(plan)})
+    if kind is _K.BACKUP_REFUSED and older:
         return Advice(f"If this backup can't be restored, try {_format_older(plan)}:", _use_older(plan))
-    if kind == "unknown":
-        return Advice("Check the instance. If it was not restored, send the restore again:", force)
-    if kind == "too_old":
-        if plan.age_seconds is None:
-            return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
-        hours = math.ceil(plan.age_seconds / 3600) + 1
-        return Advice("To accept a backup of this age:", {"restore_max_age": f"{hours}h"})
-    if kind == "no_backup":
-        if str(settings.get("restore_before") or "").strip():
-            return Advice("Check for a newer backup:", {"restore_before": ""}, check=True)
-        text = "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again:"
-        return Advice(text, {}, check=True)
-    if kind == "ambiguous":
-        return Advice("Select one by its id:", {"restore_instance_ids": plan.ids[:1]}, check=True)
-    if kind == "not_now":
-        instance = plan.instance or {}
-        if is_busy(instance):
-            return Advice("Wait until the instance is running or stopped, then run the same command again:", {})
-        if get_status(instance) not in RESTORABLE:
-            return Advice("To restore the instance in this status anyway:", force)
+    if kind is _K.TOO_OLD and plan.age_seconds is None:
+        return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
+    if kind is _K.TOO_OLD:
+        hours = math.ceil((plan.age_seconds or 0) / 3600) + 1
+        return Advice(kind.failure.advice, {"restore_max_age": f"{hours}h"})
+    if kind in (_K.OTHER_BACKUP, _K.BACKUP_TWICE) or (kind is _K.NO_BACKUP and settings["restore_backup"] != "latest"):
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
-    if kind == "unclear_backup":
-        return Advice(ADVICE[kind], {"restore_before": ""}, check=True)
-    return Advice(ADVICE[kind], {}, check=kind in ("no_instance", "gone", "gone_restored"))
+    if kind is _K.NO_BACKUP and str(settings.get("restore_before") or "").strip():
+        return Advice("Check for a newer backup:", {"restore_before": ""}, check=True)
+    if kind is _K.AMBIGUOUS:
+        return Advice(kind.failure.advice, {"restore_instance_ids": plan.ids[:1]}, check=True)
+    if kind is _K.UNCLEAR_BACKUP:
+        return Advice(kind.failure.advice, {"restore_before": ""}, check=True)
+    return None
 
 
 def _format_older(plan: RestorePlan) -> str:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from datetime import UTC, datetime
 
@@ -24,19 +23,9 @@ from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import format_iso
 from .._formatting import format_value
 from .address import AddressError
+from .failure_kinds import FailureKind
 from .model import Data, RestorePlan
-from .plan import format_moment
-from .report import UNSEEN
-
-_VARIABLES = (
-    (re.compile(r"\bforce: true\b"), "restore_force=true"),
-    (re.compile(r"\bwait_timeout\b"), "restore_wait_timeout"),
-    (re.compile(r"\bmax_age\b"), "restore_max_age"),
-    (re.compile(r"\bbackup_id\b"), "restore_backup"),
-    (re.compile(r"\binstance_id\b"), "restore_instance_ids"),
-    (re.compile(r" ?(Run the same task again|Run this again|Nothing was restored; you can run)[^.]*\."), ""),
-)
-"""Replacements for option names and advice in the messages of modules: the role has variables instead."""
+from .wording import format_moment, translate_options
 
 
 def is_about_key(error: Exception) -> bool:
@@ -70,55 +59,59 @@ def explain(error: Exception) -> str:
     return one_line(translate_options(str(cause)), MESSAGE_LIMIT)
 
 
-def translate_options(message: str) -> str:
-    """Returns a message of a module with the names of the role's variables."""
-    for pattern, text in _VARIABLES:
-        message = pattern.sub(text, message)
-    return message.strip()
+def describe_failure(
+    error: Exception, step: str, plan: RestorePlan, outcome: str | None, found: FailureKind | None
+) -> Data:
+    """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service.
 
-
-def describe_failure(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> Data:
-    """Returns the fields of a failed step of an instance: its kind, its message, and the response of the service."""
+    ``found``: the obstacle that was found under the lock, if that is the failure.
+    """
     message = explain(error)
-    kind = _classify(error, step, plan, outcome)
-    if kind == "failed":
+    kind = found or _classify(error, step, plan, outcome)
+    if kind is FailureKind.FAILED:
         # The status of the instance says the same.
         message = ""
     if step == "healthy":
         message = message.removeprefix("It was restored. ")
         message = message.replace("restore_wait_timeout", "restore_healthy_timeout")
     last_seen = next((one.last_seen for one in _chain(error) if one.last_seen), None)
-    if kind in UNSEEN and last_seen and "last seen" not in message:
+    if not kind.failure.is_status_known and last_seen and "last seen" not in message:
         seen_at = format_moment(format_iso(last_seen.at), datetime.now(UTC))
         message = f"Last seen at {seen_at}: {last_seen.condition}. {message}"
-    return {**describe_error(error), "kind": kind, "message": message}
+    return {**describe_error(error), "kind": kind.value, "message": message}
 
 
-def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> str:
+def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> FailureKind:
     """Returns the kind of the failure of a step."""
     if not isinstance(error, ClawHostersError):
-        return "interrupted"
+        return FailureKind.INTERRUPTED
     chain = list(_chain(error))
     kinds = {one.kind for one in chain}
     is_restored = step in ("healthy", "http") or outcome == "completed"
     if any(isinstance(one, InstanceGoneError) for one in chain) and (is_restored or outcome == "in_flight"):
-        return "gone_restored" if is_restored else "gone"
+        return FailureKind.GONE_RESTORED if is_restored else FailureKind.GONE
     if step == "http":
-        return "no_answer" if isinstance(error, AddressError) else "unchecked"
+        return FailureKind.NO_ANSWER if isinstance(error, AddressError) else FailureKind.UNCHECKED
     if is_restored:
-        if "unauthorized" in kinds:
-            return "key_lost_restored"
-        # An error that ended the wait has what was seen last; one of the start has not.
-        return "health_unseen" if "unreachable" in kinds or any(one.last_seen for one in chain) else "not_healthy"
+        return _classify_unhealthy(chain, kinds)
     if outcome == "in_flight":
         if "unauthorized" in kinds:
-            return "key_lost"
+            return FailureKind.KEY_LOST
         is_unread = "unreachable" in kinds or any(isinstance(one, ApiError) for one in chain)
-        return "out_of_sight" if is_unread else "not_over"
+        return FailureKind.OUT_OF_SIGHT if is_unread else FailureKind.NOT_OVER
     if outcome in ("unknown", "failed"):
-        return outcome
+        return FailureKind(outcome)
     if "unauthorized" in kinds:
-        return "bad_key"
+        return FailureKind.BAD_KEY
     if not plan.sends:
-        return "not_sent"
-    return "backup_refused" if isinstance(error, UnprocessableError) else "refused"
+        return FailureKind.NOT_SENT
+    return FailureKind.BACKUP_REFUSED if isinstance(error, UnprocessableError) else FailureKind.REFUSED
+
+
+def _classify_unhealthy(chain: list[ClawHostersError], kinds: set[str]) -> FailureKind:
+    """Returns the kind of the failure of an instance that was restored."""
+    if "unauthorized" in kinds:
+        return FailureKind.KEY_LOST_RESTORED
+    # An error that ended the wait has what was seen last; one of the start has not.
+    is_unseen = "unreachable" in kinds or any(one.last_seen for one in chain)
+    return FailureKind.HEALTH_UNSEEN if is_unseen else FailureKind.NOT_HEALTHY

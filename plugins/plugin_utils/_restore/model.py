@@ -10,34 +10,10 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ...module_utils._model.resource import Resource
-from ...module_utils._model.restore_item import PLANNED
+from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._times import format_iso, parse_time
 
 Data = dict[str, t.Any]
-
-
-@dataclass
-class Candidate:
-    """A target, by ``name`` or ``id``, with its instance, and the backup to restore.
-
-    ``kind`` and ``problem`` say what is missing; both are empty if nothing is.
-    """
-
-    name: str | None
-    id: int | None
-    instance: Resource | None = None
-    backup: Resource | None = None
-    backups: list[Resource] = field(default_factory=list)
-    """The usable backups of the instance, newest first."""
-    kind: str = ""
-    problem: str = ""
-    ids: list[t.Any] = field(default_factory=list)
-    """Ids of the instances that share the name, if several do."""
-    left_out: str = ""
-    """The newer backups of the instance that are not usable, and why; empty if there are none."""
-    is_given: bool = False
-    """True if the user gave the id of the backup."""
 
 
 @dataclass

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
-from ...module_utils._model.restore_item import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
-from ...module_utils._service.restore_history import RestoreHistory
+from ...module_utils._service.restore.history import RestoreHistory
+from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
 from .model import Data, RestorePlan, Run
 
 

@@ -7,29 +7,26 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError
-from ...module_utils._model.backup import format_left_out, is_before, select, taken_at
+from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance import get_status, is_busy
-from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.ownership import parse_owner
 from ...module_utils._model.resource import Resource
-from ...module_utils._model.restore import CLOCK_TOLERANCE, RESTORABLE
-from ...module_utils._model.restore_item import PLANNED
-from ...module_utils._service.restore_history import EarlierRestore, RestoreHistory
+from ...module_utils._service.restore import messages
+from ...module_utils._service.restore.history import CLOCK_TOLERANCE, LONGEST_RESTORE, EarlierRestore, RestoreHistory
+from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, Plan, Rules, Step, Target
+from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._state.store import Holder
 from ...module_utils._text import format_count, format_list, one_line
-from ...module_utils._times import format_duration, parse_duration, parse_time
+from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
-from .confirmation import build_confirmation
-from .model import Candidate, Data, RestorePlan
+from .model import Data, RestorePlan
+from .wording import format_moment, format_sent_and_completed, translate_options
 
 RECENT = timedelta(days=1)
 """Age up to which the plan shows a restore for another incident."""
-LONGEST_RESTORE = timedelta(minutes=15)
-"""Age up to which an accepted restore is assumed to be under way although the instance does not look busy."""
 
 _LISTED = 5
 """Ids that a message names."""
@@ -69,234 +66,127 @@ def _parse_list(value: t.Any) -> list[str]:
     return [text for text in texts if text]
 
 
-def find_instances(target: Data, index: InstanceIndex) -> list[Resource]:
-    """Returns the instances that a target may mean: several if they share its name."""
-    if target["id"] is None:
-        return index.by_name.get(target["name"], [])
-    instance = index.by_id.get(str(target["id"]))
-    return [instance] if instance else []
+def build_target(target: Data, settings: Data) -> Target:
+    """Returns what the planner needs of a target."""
+    backup = settings["restore_backup"]
+    return Target(target["id"], target["name"], None if backup == "latest" else int(backup))
 
 
-def match_backups(
-    targets: list[Data], instances: list[Resource], backups: list[Resource], before: datetime | None = None
-) -> list[Candidate]:
-    """Returns each target with its instance, and its newest usable backup from before that time."""
-    index = InstanceIndex(instances)
-    backups_by_owner: dict[str, list[Resource]] = {}
-    unclear = []
-    for backup in backups:
-        if owner := index.find_owner(backup):
-            backups_by_owner.setdefault(str(owner["id"]), []).append(backup)
-        elif parse_owner(backup).id is None:
-            unclear.append(backup)
-    candidates = []
-    for target in targets:
-        candidate = Candidate(target["name"], target["id"])
-        candidates.append(candidate)
-        matches = find_instances(target, index)
-        if len(matches) == 1:
-            (candidate.instance,) = matches
-            own = backups_by_owner.get(str(candidate.instance["id"]), [])
-            names = (None, str(candidate.instance.get("name")))
-            _choose_backup(candidate, own, [one for one in unclear if parse_owner(one).name in names], before)
-        elif matches:
-            candidate.ids = [instance["id"] for instance in matches]
-            candidate.kind = "ambiguous"
-            ids = ", ".join(map(str, candidate.ids))
-            candidate.problem = f"{len(matches)} instances have this name (ids {ids})"
-        else:
-            candidate.kind, candidate.problem = "no_instance", "There is no such instance"
-    return candidates
-
-
-def _choose_backup(
-    candidate: Candidate, backups: list[Resource], possible: list[Resource], before: datetime | None
-) -> None:
-    """Sets the backup, or why there is none. ``possible`` are backups that do not show whether they are its own."""
-    candidate.backups = select(backups, before, usable=True, newest=False).chosen
-    candidate.left_out = format_left_out(select(backups, before, usable=True, newest=True).left_out)
-    newest = taken_at(candidate.backups[0]) if candidate.backups else None
-    unclear = select(possible, before, usable=True, newest=False).chosen
-    unclear = [backup for backup in unclear if newest is None or not is_before(backup, newest)]
-    if unclear:
-        candidate.kind = "unclear_backup"
-        ids = format_list((format_value(backup.get("id"), 20) for backup in unclear), _LISTED)
-        candidate.problem = (
-            f"The service does not show the instance of {format_count(len(unclear), 'backup')} (id {ids}), so the "
-            "newest one can't be chosen"
-        )
-    elif candidate.backups:
-        candidate.backup = candidate.backups[0]
-    else:
-        candidate.kind = "no_backup"
-        when = f" from before {format_clock(before)}" if before else ""
-        candidate.problem = f"It has no usable backup{when}. {candidate.left_out}".strip()
-
-
-def build_plans(
-    candidates: list[Candidate],
-    history: RestoreHistory,
-    settings: Data,
-    instances: list[Resource],
-    now: datetime,
-    *,
-    is_whole: bool = True,
-) -> list[RestorePlan]:
-    """Returns a plan for each candidate.
-
-    ``instances`` are those of the account, all of them if ``is_whole``: a name that could be taken for another's does
-    not confirm a restore. Raises SettingsError if ``restore_max_age`` is not a duration.
-    """
-    max_age = parse_duration("restore_max_age", str(settings.get("restore_max_age") or "").strip() or None)
-    plans = []
-    for candidate in candidates:
-        plan = _build_plan(candidate, history, max_age, now, force=bool(settings.get("restore_force")))
-        if plan.instance:
-            plan.answer, plan.id_reason = build_confirmation(
-                plan.instance, instances, is_only_one=len(candidates) == 1, is_whole=is_whole
-            )
-        else:
-            plan.answer = one_line(plan.name)
-        plans.append(plan)
-    return plans
-
-
-def _build_plan(
-    candidate: Candidate, history: RestoreHistory, max_age: timedelta | None, now: datetime, *, force: bool
-) -> RestorePlan:
-    """Returns the plan without its confirmation."""
-    instance = candidate.instance
-    own = history.find_own(instance["id"]) if instance else None
-    holder = history.find_holder(instance["id"]) if instance else None
-    others = history.find_others(instance["id"], now - RECENT) if instance else []
-    is_continued = own is not None and not force
-    backup = _find_recorded(own, candidate) if own is not None and is_continued else candidate.backup
+def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> RestorePlan:
+    """Returns a plan as the role shows and records it, without its confirmation."""
+    instance, backup, earlier = plan.instance, plan.backup, plan.earlier
     taken = taken_at(backup) if backup else None
     # As in the modules, a backup of the future by the local clock has no known age.
     age = max(now - taken, timedelta(0)) if taken and taken - now <= CLOCK_TOLERANCE else None
-    name = candidate.name if candidate.name is not None else (instance or {}).get("name")
-    outcome = None
-    if own is not None and instance is not None and is_continued:
-        outcome, kind, message = _continue_earlier(own, instance, now, is_held=holder is not None)
-    else:
-        kind, message = _find_obstacle(candidate, backup, max_age, age, now, others, force=force)
-        outcome = None if kind else PLANNED
+    name = plan.target.name if plan.target.name is not None else (instance or {}).get("name")
+    kind = plan.obstacle.kind.value if plan.obstacle else ""
     return RestorePlan(
-        name=str(name if name is not None else candidate.id),
-        given_id=candidate.id,
-        label=format_label(name, instance["id"] if instance else candidate.id),
+        name=str(name if name is not None else plan.target.instance_id),
+        given_id=plan.target.instance_id,
+        label=format_label(name, instance["id"] if instance else plan.target.instance_id),
         instance={key: instance.get(key) for key in ("id", "name", "status", "health_status")} if instance else None,
         backup={"id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None,
         age=format_duration(age) if age is not None else None,
         age_seconds=age.total_seconds() if age is not None else None,
-        outcome=outcome,
-        sent_at=own.sent_at if own else None,
-        completed_at=own.completed_at if own else None,
+        outcome=_find_outcome(plan),
+        sent_at=earlier.sent_at if earlier else None,
+        completed_at=earlier.completed_at if earlier else None,
         kind=kind,
-        message=message,
-        ids=candidate.ids,
-        older_backup=_find_older(candidate.backups, backup),
-        notes=[
-            *_build_holder_note(holder, now),
-            *_build_notes(candidate, own, others, backup, now, is_continued=is_continued),
-        ]
-        if not kind
-        else [],
+        message=format_obstacle(plan, rules, now) if kind else "",
+        ids=list(plan.obstacle.ids) if plan.obstacle else [],
+        older_backup=_summarize_older(plan.older),
+        notes=[] if kind else _build_notes(plan, history, now),
     )
 
 
-def _find_recorded(own: OperationState, candidate: Candidate) -> Resource:
-    """Returns the backup that the journal names. It may not exist any more."""
-    backup_id = own.notes.get("backup_id")
-    named = (one for one in candidate.backups if str(one["id"]) == str(backup_id))
-    return next(named, {"id": backup_id, "created_at": own.notes.get("taken_at")})
+def _find_outcome(plan: Plan) -> str | None:
+    """Returns ``planned``, or how far an earlier run of the incident came."""
+    if plan.sends:
+        return PLANNED
+    if plan.step is Step.WAIT:
+        return "in_flight"
+    is_earlier = plan.step is Step.NONE or (plan.obstacle is not None and not plan.obstacle.is_final)
+    return plan.earlier.outcome if plan.earlier and is_earlier else None
 
 
-def _continue_earlier(own: OperationState, instance: Resource, now: datetime, *, is_held: bool) -> tuple[str, str, str]:
-    """Returns the outcome of an earlier run of the incident, and the obstacle that follows from it, if any.
-
-    ``is_held``: that run still works on it, so its outcome is not known yet, and this run waits for it.
-    """
-    sent = format_moment(own.sent_at, now)
-    status = format_value(instance.get("status"), 40)
-    if own.event is OperationEvent.COMPLETED:
-        return "completed", "", ""
-    if own.event is OperationEvent.FAILED:
-        return "failed", "failed", f"The restore sent at {sent} failed. The instance is {status} now"
-    if own.event is OperationEvent.ACCEPTED or is_busy(instance) or is_held:
-        return "in_flight", "", ""
-    reason = "its response was lost" if own.event is OperationEvent.UNCLEAR else "the run ended there"
-    message = f"A restore was to be sent at {sent}, and {reason}. The instance is {status} now"
-    return "unknown", "unknown", message
+def _summarize_older(older: Resource | None) -> Data | None:
+    taken = taken_at(older) if older else None
+    return {"id": older["id"], "taken_at": taken.isoformat()} if older and taken else None
 
 
-def _find_obstacle(
-    candidate: Candidate,
-    backup: Resource | None,
-    max_age: timedelta | None,
-    age: timedelta | None,
-    now: datetime,
-    others: list[EarlierRestore],
-    *,
-    force: bool,
-) -> tuple[str, str]:
-    """Returns the kind of what prevents a new restore, and a message; both are empty if nothing does."""
-    if candidate.kind:
-        return candidate.kind, candidate.problem
-    instance = candidate.instance or {}
-    if get_status(instance) not in RESTORABLE and not force:
-        under_way = next((other for other in others if other.state.event is OperationEvent.ACCEPTED), None)
-        if under_way and is_busy(instance):
-            return "not_now", _format_other(under_way, now, instance)
-        status = format_value(instance.get("status"), 40)
-        return "not_now", f"Its status is {status}; to restore, it must be running or stopped"
-    if max_age is None or (age is not None and age <= max_age):
-        return "", ""
-    backup_id = (backup or {}).get("id")
-    if age is None:
-        taken = taken_at(backup) if backup else None
+def format_obstacle(plan: Plan, rules: Rules, now: datetime) -> str:
+    """Returns the obstacle of a plan in the words of the role."""
+    obstacle, instance = t.cast("Obstacle", plan.obstacle), plan.instance or {}
+    kind, status = obstacle.kind, format_value(instance.get("status"), 40)
+    if kind is ObstacleKind.NO_INSTANCE:
+        similar = f"; did you mean {format_value(obstacle.similar, 80)}?" if obstacle.similar else ""
+        return f"There is no such instance{similar}"
+    if kind is ObstacleKind.AMBIGUOUS:
+        ids = ", ".join(map(str, obstacle.ids))
+        return f"{len(obstacle.ids)} instances have this name (ids {ids})"
+    if kind is ObstacleKind.NO_BACKUP and plan.target.backup_id is None:
+        when = f" from before {format_clock(rules.before)}" if rules.before else ""
+        return f"It has no usable backup{when}. {messages.format_left_out(plan.left_out, now)}".strip()
+    if kind is ObstacleKind.UNCLEAR_BACKUP:
+        ids = format_list((format_value(backup.get("id"), 20) for backup in obstacle.backups), _LISTED)
+        count = format_count(len(obstacle.backups), "backup")
+        return f"The service does not show the instance of {count} (id {ids}), so the newest one can't be chosen"
+    if kind is ObstacleKind.WRONG_STATUS:
+        if obstacle.other:
+            return _format_other(obstacle.other, now, instance)
+        return f"Its status is {status}; to restore, it must be running or stopped"
+    if kind is ObstacleKind.TOO_OLD:
+        return _format_too_old(plan, rules, now)
+    if kind is ObstacleKind.TOO_SOON and obstacle.other and rules.min_interval:
+        limit = format_duration(rules.min_interval)
+        return f"{_format_other(obstacle.other, now, instance)}, and restore_min_interval is {limit}"
+    if kind is ObstacleKind.OVERTAKEN and obstacle.other:
+        return f"Since the plan was made, {messages.format_other(obstacle.other)}"
+    if plan.earlier and kind in (ObstacleKind.FAILED, ObstacleKind.UNKNOWN):
+        return _format_earlier(plan, now)
+    return translate_options(str(messages.build_error(plan, "", rules)))
+
+
+def _format_earlier(plan: Plan, now: datetime) -> str:
+    """Returns how an earlier run of the incident ended."""
+    state, status = t.cast("OperationState", plan.earlier), format_value((plan.instance or {}).get("status"), 40)
+    sent = format_moment(state.sent_at, now)
+    if state.event is OperationEvent.FAILED:
+        return f"The restore sent at {sent} failed. Its status is {status} now"
+    reason = "its response was lost or unclear" if state.event is OperationEvent.UNCLEAR else "the run ended there"
+    return f"A restore was to be sent at {sent}, and {reason}. Its status is {status} now"
+
+
+def _format_too_old(plan: Plan, rules: Rules, now: datetime) -> str:
+    backup = plan.backup or {}
+    taken = taken_at(backup)
+    if taken is None or taken - now > CLOCK_TOLERANCE:
         dated = f": by the local clock, its date {format_clock(taken)} is in the future" if taken else ""
-        return "too_old", f"The age of backup {backup_id} is unknown, and restore_max_age is set{dated}"
-    limit = format_duration(max_age)
-    return (
-        "too_old",
-        f"Backup {backup_id} was taken {format_duration(age)} ago, which is more than restore_max_age ({limit})",
-    )
-
-
-def _find_older(backups: list[Resource], backup: Resource | None) -> Data | None:
-    """Returns the newest usable backup that is older than ``backup``."""
-    taken = taken_at(backup) if backup else None
-    if taken is None:
-        return None
-    older = next((one for one in backups if is_before(one, taken)), None)
-    return {"id": older["id"], "taken_at": (taken_at(older) or taken).isoformat()} if older else None
+        return f"The age of backup {backup.get('id')} is unknown, and restore_max_age is set{dated}"
+    age, limit = format_duration(now - taken), format_duration(rules.max_age or timedelta(0))
+    return f"Backup {backup.get('id')} was taken {age} ago, which is more than restore_max_age ({limit})"
 
 
 def _build_holder_note(holder: Holder | None, now: datetime) -> list[str]:
     return [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
 
 
-def _build_notes(
-    candidate: Candidate,
-    own: OperationState | None,
-    others: list[EarlierRestore],
-    backup: Resource | None,
-    now: datetime,
-    *,
-    is_continued: bool,
-) -> list[str]:
+def _build_notes(plan: Plan, history: RestoreHistory, now: datetime) -> list[str]:
     """Returns what the user must know besides the backup and the loss."""
-    notes = [f"{_format_other(other, now, candidate.instance or {})}." for other in others]
-    if own is not None and not is_continued:
-        when = format_sent_and_completed(own.sent_at, own.completed_at)
+    instance, backup = plan.instance or {}, plan.backup or {}
+    others = history.find_others(instance["id"], history.read_at - RECENT)
+    notes = _build_holder_note(history.find_holder(instance["id"]), now)
+    notes += [f"{_format_other(other, now, instance)}." for other in others]
+    if plan.sends and plan.earlier:
+        when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at)
         notes.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
-    wanted = candidate.backup if candidate.is_given else None
-    if is_continued and backup and wanted and str(wanted["id"]) != str(backup["id"]):
-        notes.append(f"Backup {wanted['id']} needs another restore_incident: this one has used backup {backup['id']}.")
-    if not is_continued and candidate.left_out:
-        notes.append(f"{candidate.left_out} The newest usable is {(backup or {}).get('id')}.")
-    if get_status(candidate.instance or {}) == "stopped":
+    given = plan.target.backup_id
+    if not plan.sends and given is not None and str(given) != str(backup.get("id")):
+        notes.append(f"Backup {given} needs another restore_incident: this one has used backup {backup.get('id')}.")
+    if plan.sends and plan.left_out:
+        left_out = messages.format_left_out(plan.left_out, now)
+        notes.append(f"{left_out} The newest usable is {backup.get('id')}.")
+    if get_status(instance) == "stopped":
         notes.append("It will be started, and costs Claws if it is billed daily.")
     return notes
 
@@ -365,18 +255,3 @@ def format_condition(plan: RestorePlan) -> str:
     instance = plan.instance or {}
     values = (instance.get("status"), instance.get("health_status"))
     return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
-
-
-def format_moment(text: t.Any, now: datetime) -> str:
-    """Returns ``16:26 UTC``, with the date if it is not today's."""
-    moment = parse_time(text)
-    if moment is None:
-        return "an unknown time"
-    moment = moment.astimezone(UTC)
-    return f"{moment:%H:%M} UTC" if moment.date() == now.astimezone(UTC).date() else format_clock(moment)
-
-
-def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any) -> str:
-    """Returns ``, sent at …, completed at …``, without what is not known."""
-    moments = (("sent", parse_time(sent_at)), ("completed", parse_time(completed_at)))
-    return "".join(f", {verb} at {format_clock(moment)}" for verb, moment in moments if moment)

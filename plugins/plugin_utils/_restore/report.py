@@ -11,14 +11,16 @@ from datetime import datetime
 
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.restore_history import RestoreHistory
+from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
-from .commands import ADVICE, Advice, build_advice, format_command, select_targets
+from .commands import Advice, build_advice, format_command, select_targets
+from .failure_kinds import NOTHING_SENT, FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
-from .plan import find_instances, format_moment, format_sent_and_completed, plan_lines
+from .plan import plan_lines
+from .wording import format_moment, format_sent_and_completed
 
 TITLES = {
     "service": "Check the service",
@@ -55,48 +57,7 @@ _RESTORED_BEFORE = "restored already"
 
 _PLANNED = "only planned"
 
-_RUN_FAILURES = {
-    "service_down": "The service is down",
-    "bad_key": "The API key is not accepted",
-    "not_confirmed": "Not confirmed",
-    "no_terminal": "Not confirmed",
-    "not_planned": "Planning failed",
-    "interrupted": "The runbook was interrupted",
-}
-"""Failures that stop the whole run before anything is sent, or that an instance has before."""
-
-_NOTHING_SENT = ("no_instance", "ambiguous", "no_backup", "unclear_backup", "too_old", "not_now")
-
-_FAILURE_TEXTS = {
-    "unfinished": f"{_UNFINISHED[0].upper()}{_UNFINISHED[1:]}.",
-    **dict.fromkeys(_NOTHING_SENT, "Nothing was sent."),
-    "not_sent": "This run only waited for a restore sent by another run; it sent none itself.",
-    "refused": "The restore was rejected or not sent; nothing was changed.",
-    "backup_refused": "The service rejected the restore; nothing was changed.",
-    "unknown": "It is unknown whether the restore was carried out.",
-    "failed": "The service accepted the restore, but the instance ended in a failure status.",
-    "not_over": "The restore was sent but did not complete within the timeout.",
-    "out_of_sight": "The restore was accepted, but its end was not seen: the instance can't be read.",
-    "key_lost": "The restore was accepted, but its end was not seen: the API key is no longer valid.",
-    "not_healthy": "The backup was restored, but the instance is not running and healthy.",
-    "health_unseen": "The backup was restored, but the instance can't be read, so the health is not known.",
-    "key_lost_restored": "The backup was restored, but the API key is no longer accepted, so the health is not known.",
-    "gone": "The restore was accepted, but the instance was deleted before its end was seen.",
-    "gone_restored": "The backup was restored, but the instance was deleted afterwards.",
-    "unchecked": "The backup was restored and the instance is healthy, but its address was not checked.",
-    "no_answer": "The backup was restored and the instance is healthy, but its address does not respond as expected.",
-}
-
-_HEALTHY = ("", "no_answer", "unchecked")
-"""Kinds of the results, empty for a success, after which the instance is restored and healthy."""
-
-UNCONFIRMED = ("not_confirmed", "no_terminal")
-
-UNSEEN = ("out_of_sight", "key_lost", "health_unseen", "key_lost_restored")
-"""Failures after which the status of the instance is not known. Their message says when it was last seen."""
-
-_COMMON = (*_RUN_FAILURES, "unfinished")
-"""Failures for which one command serves all instances."""
+_UNCONFIRMED = (FailureKind.NOT_CONFIRMED.value, FailureKind.NO_TERMINAL.value)
 
 
 def build_report(
@@ -123,7 +84,7 @@ def build_report(
         headline = _format_headline(run, verdicts, failed)
     else:
         total = format_count(len(verdicts), "instance")
-        healthy = sum(verdict.kind in _HEALTHY for verdict in verdicts)
+        healthy = sum(_is_healthy(verdict.kind) for verdict in verdicts)
         headline = f"{healthy} of {total} restored and healthy so far: {_UNFINISHED}"
     outcome = "unfinished" if not is_finished else "failed" if failed else "planned" if run.check else "restored"
     return {
@@ -144,7 +105,7 @@ def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -
     total = format_count(len(verdicts), "instance")
     if run.check and run.plans:
         return f"{sum(plan.sends for plan in run.plans)} of {total} would be restored"
-    if any(verdict.kind in UNCONFIRMED for verdict in failed):
+    if any(verdict.kind in _UNCONFIRMED for verdict in failed):
         return "Only planned: the restore was not confirmed, so nothing was sent"
     if failed:
         return format_restored([verdict.kind for verdict in verdicts])
@@ -160,7 +121,7 @@ def format_restored(kinds: list[str]) -> str:
     ``kinds``: for each instance the kind of its failure, empty for a success.
     """
     total = format_count(len(kinds), "instance")
-    healthy = sum(kind in _HEALTHY for kind in kinds)
+    healthy = sum(map(_is_healthy, kinds))
     counts = {
         "not begun": kinds.count("not_begun"),
         "not responding as expected": kinds.count("no_answer"),
@@ -216,8 +177,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
     seen = next((step.found for step in reversed(own) if step.found), None)
-    is_unseen = kind in (*UNSEEN, *UNCONFIRMED, "not_begun", "gone", "gone_restored")
-    status = None if is_unseen else seen or (plan.instance or {}).get("status")
+    status = None if not FailureKind(kind).failure.is_status_known else seen or (plan.instance or {}).get("status")
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
     unsent = _format_unsent(plan.outcome, plan.sent_at, plan.completed_at, now)
@@ -238,7 +198,7 @@ def _set_commands(verdicts: list[Verdict], run: Run) -> None:
     groups: dict[str, tuple[Advice, list[tuple[RestorePlan, Verdict]]]] = {}
     for plan, verdict in zip(run.plans, verdicts, strict=True):
         if verdict.outcome != "ok":
-            advice = build_advice(verdict.kind, plan, run.settings)
+            advice = build_advice(FailureKind(verdict.kind), plan, run.settings)
             groups.setdefault(repr(advice), (advice, []))[1].append((plan, verdict))
     for advice, members in groups.values():
         command = format_command(select_targets([plan for plan, _verdict in members]), run.settings, advice)
@@ -288,7 +248,7 @@ def _format_unfinished(plan: RestorePlan, own: list[Step]) -> str:
 def _select_tag(kind: str) -> str:
     if kind == "not_begun":
         return "not begun"
-    return _PLANNED if kind in UNCONFIRMED else "not finished"
+    return _PLANNED if kind in _UNCONFIRMED else "not finished"
 
 
 def _format_success(restored: Step) -> tuple[str, str]:
@@ -302,7 +262,8 @@ def _build_unplanned_verdict(
     failure: Step, target: Data, index: InstanceIndex, history: RestoreHistory, now: datetime
 ) -> Verdict:
     """Returns the result for a target of a run that failed before it was planned."""
-    matches = find_instances(target, index)
+    matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
+    matches = [instance for instance in matches if instance]
     instance = matches[0] if len(matches) == 1 else {**target, "status": None}
     name = target["name"] if target["name"] is not None else instance.get("name")
     unsent = format_unsent(history.find_own(instance["id"], name), now)
@@ -317,7 +278,7 @@ def _build_unplanned_verdict(
         outcome="failed",
         tag=_select_tag(failure.kind),
         state=_format_failure(failure.kind, unsent, failure.message, instance.get("status")),
-        advice=ADVICE[failure.kind],
+        advice=FailureKind(failure.kind).failure.advice,
     )
 
 
@@ -336,7 +297,7 @@ def _format_unsent(outcome: str | None, sent_at: str | None, completed_at: str |
         "failed": f"the restore sent at {sent} failed",
         "unknown": f"it is unknown whether the restore of {sent} was carried out",
     }.get(outcome or "")
-    return f"This run sent nothing; {known}." if known else "Nothing was sent."
+    return f"This run sent nothing; {known}." if known else NOTHING_SENT
 
 
 def _set_common_command(verdicts: list[Verdict], run: Run) -> None:
@@ -344,11 +305,11 @@ def _set_common_command(verdicts: list[Verdict], run: Run) -> None:
 
     It leaves out the instances that have a command of their own.
     """
-    stopped = [verdict for verdict in verdicts if verdict.kind in _COMMON]
+    stopped = [verdict for verdict in verdicts if _is_of_run(verdict.kind)]
     if not stopped:
         return
     pairs = zip(run.targets, verdicts, strict=True)
-    targets = [target for target, verdict in pairs if verdict.kind in ("", *_COMMON)]
+    targets = [target for target, verdict in pairs if not verdict.kind or _is_of_run(verdict.kind)]
     if all(target["name"] is not None for target in targets):
         instances: Data = {"restore_instances": [target["name"] for target in targets]}
     else:
@@ -358,19 +319,28 @@ def _set_common_command(verdicts: list[Verdict], run: Run) -> None:
         verdict.command = command
 
 
-def _format_failure(kind: str, unsent: str, message: str, status: t.Any) -> str:
+def _is_healthy(kind: str) -> bool:
+    """Returns True if the instance of a result is restored and healthy. A success has no kind."""
+    return not kind or FailureKind(kind).failure.is_healthy
+
+
+def _is_of_run(kind: str) -> bool:
+    return bool(kind) and FailureKind(kind).failure.is_of_run
+
+
+def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
     """Returns the failure, its message, and the last known status of the instance."""
-    if kind in _RUN_FAILURES:
-        first = _RUN_FAILURES[kind]
-        text = f"{first}; nothing was sent." if unsent == "Nothing was sent." else f"{first}. {unsent}"
-        text = text if kind != "interrupted" else f"{first}."
-    elif kind == "not_begun":
-        return f"Not begun: {message}. {unsent}"
-    else:
-        text = _FAILURE_TEXTS[kind]
+    kind = FailureKind(name)
+    text = kind.failure.text
+    if kind is FailureKind.NOT_BEGUN:
+        return f"{text}: {message}. {unsent}"
+    if kind is FailureKind.INTERRUPTED:
+        text = f"{text}."
+    elif kind.failure.is_of_run and kind is not FailureKind.UNFINISHED:
+        text = f"{text}; nothing was sent." if unsent == NOTHING_SENT else f"{text}. {unsent}"
     sentences = [text, f"{message.rstrip('.')}." if message else ""]
     known = format_value(status, 40) if status else ""
-    if known and f"The instance is {known}" not in message and f"Its status is {known}" not in message:
-        when = "was {} at the time of the plan" if kind == "unfinished" else "is {}"
-        sentences.append(f"The instance {when.format(known)}.")
+    if known and f"ts status is {known}" not in message:
+        when = f"Its status was {known} at the time of the plan" if kind is FailureKind.UNFINISHED else ""
+        sentences.append(f"{when or f'Its status is {known}'}.")
     return " ".join(filter(None, sentences))

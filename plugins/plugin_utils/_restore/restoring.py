@@ -10,35 +10,38 @@ import typing as t
 from datetime import datetime
 
 from ...module_utils._model.batches import parse_serial
-from ...module_utils._model.restore_item import COMPLETED, NOT_BEGUN, RestoreItem
 from ...module_utils._module.runner import ModuleContext
-from ...module_utils._service.fleet_restore import FleetRestore
 from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instances import refetch_instance
-from ...module_utils._service.restore_member import RestoreTimeouts
-from ...module_utils._service.restore_observer import RestoreObserver, RestoreStep
-from ...module_utils._service.restore_target import RestoreFinder
+from ...module_utils._service.restore.batches import RestoreBatches
+from ...module_utils._service.restore.incident import Incident
+from ...module_utils._service.restore.plan import Plan, Step, Target
+from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, Restore, RestoreObserver, Stage
+from ...module_utils._service.restore.runner import RestoreOptions, RestoreTimeouts
+from ...module_utils._service.restore.tasks import begin
+from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
 from .commands import format_command, select_targets
+from .failure_kinds import FailureKind
 from .failures import describe_failure
 from .model import Data, RestorePlan, Run
 from .recorder import Recorder
-from .report import TITLES, UNSEEN
+from .report import TITLES
 
-_RECORDED = (RestoreStep.SENDING, RestoreStep.DONE, RestoreStep.FAILED)
-"""Steps after which the record is written: before a request, and when an instance is done. The journal has the rest."""
+_RECORDED = (Stage.SENDING, Stage.DONE, Stage.FAILED)
+"""Stages after which the record is written: before a request, and when an instance is done."""
 
 
 class RunRestorer(RestoreObserver):
     """Restores the plans of ``run`` that are ready, and adds their steps to it."""
 
-    def __init__(self, context: ModuleContext, run: Run, recorder: Recorder, finder: RestoreFinder) -> None:
+    def __init__(self, context: ModuleContext, run: Run, recorder: Recorder, incident: Incident) -> None:
         self._client = context.client
         self._run = run
         self._recorder = recorder
-        self._finder = finder
+        self._incident = incident
         self._plans: dict[int, RestorePlan] = {}
         self._counted = context.client.stats.requests
         self._statuses: dict[str, int] = {}
@@ -51,108 +54,120 @@ class RunRestorer(RestoreObserver):
         """
         settings = self._run.settings
         plans = [plan for plan in self._run.plans if plan.ready]
-        items = [_build_item(plan) for plan in plans]
-        self._plans = {id(item): plan for item, plan in zip(items, plans, strict=True)}
+        restores = [begin(_read_plan(plan)) for plan in plans]
+        self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
         command = format_command(select_targets(plans), settings)
+        options = RestoreOptions(
+            RestoreTimeouts(settings["restore_wait_timeout"], settings["restore_healthy_timeout"]),
+            next_step=f"Run this to wait for what is under way, and to go on with the rest: {command}",
+        )
         try:
-            FleetRestore(
-                self._finder,
+            RestoreBatches(
+                self._incident,
                 InstanceReader(self._client, self._run.list_pages),
+                options,
                 parse_serial("restore_serial", settings["restore_serial"]),
                 settings["restore_max_failures"],
-                RestoreTimeouts(settings["restore_wait_timeout"], settings["restore_healthy_timeout"]),
                 observer=self,
-                next_step=f"Run this to wait for what is under way, and to go on with the rest: {command}",
-            ).run(items)
+            ).run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is put on record.
             self._recorder.record(is_finished=False)
             raise
-        failed = sum(item.error is not None for item in items)
-        if any(item.outcome == NOT_BEGUN and item.error is None for item in items):
+        failed = sum(restore.error is not None for restore in restores)
+        if any(restore.stage is Stage.PLANNED for restore in restores):
             allowed = settings["restore_max_failures"]
             self._run.stopped = f"{format_count(failed, 'restore')} failed, and restore_max_failures is {allowed}"
 
     # RestoreObserver
 
-    def on_batch(self, number: int, total: int, items: t.Sequence[RestoreItem]) -> None:
+    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
         """Records the batch before anything of it is sent."""
         if total > 1:
-            for item in items:
-                self._plan(item).batch = number
+            for restore in restores:
+                self._plan(restore).batch = number
         self._recorder.record(is_finished=False)
 
-    def on_step(self, item: RestoreItem, step: RestoreStep, at: datetime) -> None:
-        """Adds the step. A restore is on record before it is sent."""
-        plan, backup_id = self._plan(item), (item.backup or {}).get("id")
-        if step is RestoreStep.SENDING:
-            self._add("send", item, at, message=f"Backup {backup_id} is about to be restored.")
-        elif step is RestoreStep.ACCEPTED:
-            self._add("accepted", item, at, message="The service accepted it.")
-        elif step is RestoreStep.UNDER_WAY:
-            self._add("accepted", item, at, message="An earlier run has sent it. This run waits for it.")
-        elif step is RestoreStep.RESTORED:
-            done = "was restored" if item.changed else "was already restored for this incident"
-            self._add("restore", item, at, message=f"Backup {backup_id} {done}.", changed=item.changed)
-        elif step is RestoreStep.STARTING:
-            self._add("start", item, at, message="It is stopped.", changed=True)
-        elif step is RestoreStep.RUNNING:
-            self._add("healthy", item, at, message="It is running and healthy.")
-        elif step is RestoreStep.DONE and self._run.settings["restore_http_check"]:
-            status = self._statuses[str(item.instance["id"])]
-            self._add("http", item, at, message=f"It responded with status {status}.")
-        elif step is RestoreStep.FAILED and item.error is not None:
-            name = self._find_failed_step(item)
-            failure = describe_failure(item.error, name, plan, item.outcome)
-            self._add(name, item, at, ok=False, changed=item.changed, **failure)
-        if step in _RECORDED:
+    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
+        """Adds the stage. A restore is on record before it is sent."""
+        backup_id = (restore.plan.backup or {}).get("id")
+        if stage is Stage.SENDING:
+            self._add("send", restore, at, message=f"Backup {backup_id} is about to be restored.")
+        elif stage is Stage.ACCEPTED:
+            earlier = "An earlier run has sent it. This run waits for it."
+            self._add("accepted", restore, at, message="The service accepted it." if restore.is_sent else earlier)
+        elif stage is Stage.RESTORED:
+            done = "was restored" if restore.changed else "was already restored for this incident"
+            self._add("restore", restore, at, message=f"Backup {backup_id} {done}.", changed=restore.changed)
+        elif stage is Stage.STARTING:
+            self._add("start", restore, at, message="It is stopped.", changed=True)
+        elif stage is Stage.RUNNING:
+            self._add("healthy", restore, at, message="It is running and healthy.")
+        elif stage is Stage.DONE and self._run.settings["restore_http_check"]:
+            status = self._statuses[str(restore.instance["id"])]
+            self._add("http", restore, at, message=f"It responded with status {status}.")
+        elif stage is Stage.FAILED and restore.error is not None:
+            self._add_failure(restore, restore.error, at)
+        if stage in _RECORDED:
             self._recorder.record(is_finished=False)
 
-    def verify(self, item: RestoreItem) -> None:
+    def _add_failure(self, restore: Restore, error: Exception, at: datetime) -> None:
+        name, obstacle = self._find_failed_step(restore), restore.plan.obstacle
+        found = FailureKind(obstacle.kind.value) if obstacle else None
+        failure = describe_failure(error, name, self._plan(restore), restore.outcome, found)
+        self._add(name, restore, at, ok=False, changed=restore.changed, **failure)
+
+    def verify(self, restore: Restore) -> None:
         """Requests the address of the instance, with ``restore_http_check``. Raises AddressError."""
         settings = self._run.settings
         if not settings["restore_http_check"]:
             return
-        instance = item.current
+        instance = restore.current
         if "subdomain_url" not in instance:
-            # The list does not show it (contract 4.1).
+            # Only the detail shows it.
             instance = refetch_instance(self._client, instance)
         url = f"{parse_address(instance.get('subdomain_url'))}/{str(settings['restore_http_path']).lstrip('/')}"
         status = check_address(url, settings["restore_http_statuses"], self._client.settings.ca_path)
-        self._statuses[str(item.instance["id"])] = status
+        self._statuses[str(restore.instance["id"])] = status
 
-    def _plan(self, item: RestoreItem) -> RestorePlan:
-        return self._plans[id(item)]
+    def _plan(self, restore: Restore) -> RestorePlan:
+        return self._plans[id(restore)]
 
-    def _find_failed_step(self, item: RestoreItem) -> str:
-        """Returns the step in which an item failed."""
-        own = {step.step for step in self._run.steps if step.instance == self._plan(item).label and step.ok}
+    def _find_failed_step(self, restore: Restore) -> str:
+        """Returns the step in which a restore failed."""
+        own = {step.step for step in self._run.steps if step.instance == self._plan(restore).label and step.ok}
         if "healthy" in own:
             return "http"
-        return "healthy" if item.outcome == COMPLETED else "restore"
+        return "healthy" if restore.outcome == COMPLETED else "restore"
 
-    def _add(self, name: str, item: RestoreItem, at: datetime, *, ok: bool = True, **fields: t.Any) -> None:
+    def _add(self, name: str, restore: Restore, at: datetime, *, ok: bool = True, **fields: t.Any) -> None:
         requests, self._counted = self._client.stats.requests - self._counted, self._client.stats.requests
-        status = item.current.get("status")
-        is_seen = status and fields.get("kind") not in UNSEEN
+        status, kind, state = restore.current.get("status"), fields.get("kind"), restore.state
+        is_seen = status and (not kind or FailureKind(kind).failure.is_status_known)
         self._run.add_step(
             name,
             TITLES[name],
             at,
-            instance=self._plan(item).label,
+            instance=self._plan(restore).label,
             ok=ok,
             requests=requests,
-            sent_at=item.restore.get("sent_at"),
-            completed_at=item.restore.get("completed_at"),
-            outcome=None if item.outcome == NOT_BEGUN else item.outcome,
+            sent_at=state.sent_at if state else None,
+            completed_at=state.completed_at if state else None,
+            outcome=None if restore.outcome == NOT_BEGUN else restore.outcome,
             found=format_value(status, 40) if is_seen else None,
             **fields,
         )
 
 
-def _build_item(plan: RestorePlan) -> RestoreItem:
-    """Returns what the engine needs of a plan. Only what was confirmed is sent: see ``expected_sent_at``."""
+_STEPS = {"completed": (Step.NONE, OperationEvent.COMPLETED), "in_flight": (Step.WAIT, OperationEvent.ACCEPTED)}
+
+
+def _read_plan(plan: RestorePlan) -> Plan:
+    """Returns the plan that was confirmed, as the engine needs it. Only that is sent."""
     backup: Data | None = None
     if plan.backup:
         backup = {"id": plan.backup["id"], "created_at": plan.backup["taken_at"]}
-    return RestoreItem(t.cast("Data", plan.instance), backup, expected_sent_at=plan.sent_at or "")
+    step, event = _STEPS.get(str(plan.outcome), (Step.SEND, OperationEvent.INTENDED))
+    earlier = OperationState(event, plan.sent_at, plan.completed_at or plan.sent_at, {}) if plan.sent_at else None
+    target = Target(plan.given_id, None if plan.given_id is not None else plan.name)
+    return Plan(target, plan.instance, backup, step, earlier=earlier)

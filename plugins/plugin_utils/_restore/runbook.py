@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ...module_utils._errors import ClawHostersError
@@ -17,18 +17,18 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.health import measure_health
-from ...module_utils._service.restore_history import find_refused
-from ...module_utils._service.restore_target import RestoreFinder
+from ...module_utils._service.restore.history import find_refused
+from ...module_utils._service.restore.incident import Incident, parse_rules
+from ...module_utils._service.restore.reading import AccountReader
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
-from .confirmation import is_confirmed
+from .confirmation import build_confirmation, is_confirmed
 from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
 from .failures import describe_error, explain, is_about_key
 from .model import Data, RestorePlan, Run, Step
 from .outcomes import list_found, list_outcomes
-from .plan import build_plans, plan_lines
-from .reading import TargetReader
+from .plan import build_plan, build_target, plan_lines
 from .recorder import Recorder
 from .report import TITLES
 from .restoring import RunRestorer
@@ -117,25 +117,35 @@ class Runbook:
         return f"{total} instances" if ready == total else f"{ready} of {total} instances"
 
     def _build_plans(self) -> list[RestorePlan]:
-        history = replace(self.recorder.read_history(), holders=self.context.journal().read_holders())
-        reader = TargetReader(self.client, self._finder(), history, self.settings, self.run.targets)
-
-        def build() -> list[RestorePlan]:
-            known, now = reader.known_instances, datetime.now(UTC)
-            return build_plans(candidates, history, self.settings, known, now, is_whole=reader.is_whole)
-
+        incident, settings = self._incident(), self.settings
+        history = incident.read_history(with_holders=True)
+        # What another incident sends from now on is not overwritten.
+        self.run.planned_at = format_iso(history.read_at)
+        reader = AccountReader(self.client, incident.rules.force)
+        targets = [build_target(target, settings) for target in self.run.targets]
         try:
-            candidates = reader.find_candidates()
-            plans = build()
-            answer = self.settings["restore_confirm"]
+            planned = incident.plan(targets, reader.read(targets, history), history)
+            now = datetime.now(UTC)
+            plans = [build_plan(plan, history, incident.rules, now) for plan in planned]
+            self._set_answers(plans, reader)
+            answer = settings["restore_confirm"]
             if answer and not reader.is_whole and any(plan.sends for plan in plans) and not is_confirmed(answer, plans):
                 # Whoever gave it in advance may have known all names of the account, as the filter restore_answer does.
                 reader.list_all_instances()
-                plans = build()
+                self._set_answers(plans, reader)
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
-        self.run.planned_at = format_iso(self.context.journal().now())
         return plans
+
+    def _set_answers(self, plans: list[RestorePlan], reader: AccountReader) -> None:
+        """Sets the answer that confirms each plan: a name that could be taken for another's confirms nothing."""
+        known, is_only_one = reader.known_instances, len(plans) == 1
+        for plan in plans:
+            plan.answer, plan.id_reason = one_line(plan.name), ""
+            if plan.instance:
+                plan.answer, plan.id_reason = build_confirmation(
+                    plan.instance, known, is_only_one=is_only_one, is_whole=reader.is_whole
+                )
 
     # Confirmation
 
@@ -160,7 +170,7 @@ class Runbook:
             return self._finish()
         if failed := self._run_step("confirm", lambda: require_confirmed(self.run), lambda _error: "not_confirmed"):
             return failed
-        restorer = RunRestorer(self.context, self.run, self.recorder, self._finder())
+        restorer = RunRestorer(self.context, self.run, self.recorder, self._incident())
         # Failures of instances are steps of their own.
         if failed := self._run_step("run", restorer.restore, lambda _error: "interrupted"):
             return failed
@@ -227,9 +237,13 @@ class Runbook:
     def _add_step(self, name: str, now: datetime, **fields: t.Any) -> Step:
         return self.run.add_step(name, TITLES[name], now, **fields)
 
-    def _finder(self) -> RestoreFinder:
-        force = bool(self.settings["restore_force"])
-        return RestoreFinder(self.client, self.context.journal(), self.run.incident, force, self.context.warn)
+    def _incident(self) -> Incident:
+        settings = {name: self.settings[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
+        rules = parse_rules({**settings, "force": bool(self.settings["restore_force"])})
+        incident = Incident(self.client, self.context.journal(), self.run.incident, rules, self.context.warn)
+        if self.run.planned_at:
+            incident.began = datetime.fromisoformat(self.run.planned_at)
+        return incident
 
     def _finish(self, traceback_text: str = "") -> Result:
         return self.recorder.finish(self.instances, traceback_text)

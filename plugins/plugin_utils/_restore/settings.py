@@ -56,8 +56,8 @@ def _parse_settings(given: Data) -> Data:
         name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
     }
     settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
-    for name in ("restore_backup", "restore_before", "restore_max_age", "restore_confirm", "restore_priority"):
-        settings[name] = str(given[name]).strip()
+    for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
+        settings[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
     for name in ("restore_wait_timeout", "restore_healthy_timeout"):
         settings[name] = int(given[name])
         if settings[name] < 0:
@@ -69,6 +69,7 @@ def _parse_settings(given: Data) -> Data:
     settings["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
     parse_priority("restore_priority", settings["restore_priority"] or None)
     parse_duration("restore_max_age", settings["restore_max_age"] or None)
+    parse_duration("restore_min_interval", settings["restore_min_interval"] or None)
     parse_timestamp("restore_before", settings["restore_before"] or None)
     return settings
 

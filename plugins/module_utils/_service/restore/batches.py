@@ -13,7 +13,7 @@ from datetime import datetime
 
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, WaitTimeoutError
-from ..._model.batches import BatchSize, parse_serial, split_batches
+from ..._model.batches import POLL_SHARE, BatchSize, parse_serial, split_batches
 from ..._model.instance import short_name
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
@@ -27,8 +27,6 @@ from .incident import Incident
 from .restore import COMPLETED, REFUSED, Restore, RestoreObserver, Stage
 from .runner import BatchContext, RestoreOptions, RestoreRunner
 
-POLL_SHARE = 0.25
-"""Part of each window that the polls of a batch may use. The rest is left to other batches, and to other runs."""
 NAMED = 3
 """Instances that a progress line names."""
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -41,22 +40,17 @@ class Incident:
     name: str
     rules: Rules
     warn: t.Callable[[str], None]
-
-    @functools.cached_property
-    def began(self) -> datetime:
-        """When this task, or the role's plan, first read the journal, by its clock. Set by ``read_history``."""
-        return self.journal.now()
+    began: datetime | None = None
+    """When the task, or the plan of the role, first read the journal, by its clock."""
 
     def read_history(self, *, with_holders: bool = False) -> RestoreHistory:
         """Returns what the journal holds. Raises JournalError."""
-        _ = self.began
-        return RestoreHistory(
-            self.client.settings.api_url,
-            self.name,
-            self.journal.read_states(),
-            self.journal.read_holders() if with_holders else {},
-            self.journal.now(),
-        )
+        read_at = self.journal.now()
+        # Before the states: what ends in between is then known.
+        holders = self.journal.read_holders() if with_holders else {}
+        states = self.journal.read_states()
+        self.began = self.began or read_at
+        return RestoreHistory(self.client.settings.api_url, self.name, states, holders, read_at)
 
     def plan(self, targets: t.Sequence[Target], account: Account, history: RestoreHistory) -> list[Plan]:
         """Returns a plan for each target, in order."""

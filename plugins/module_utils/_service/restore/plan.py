@@ -53,7 +53,7 @@ class ObstacleKind(enum.Enum):
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"  # another incident restored it within min_interval
     # Found under the lock, since the plan was made:
-    GONE = "gone"  # the instance was deleted
+    GONE = "vanished"  # the instance was deleted
     RENAMED = "renamed"
     NOT_SENT = "not_sent"  # the run that was to send it has not
     OVERTAKEN = "overtaken"  # another incident has sent a restore

@@ -156,7 +156,7 @@ class RestoreRunner:
         """
         restore, incident = self.restore, self._incident
         restore.stage = Stage.PLANNED
-        check_again(restore.plan, now, history, incident.rules, incident.began)
+        check_again(restore.plan, now, history, incident.rules, incident.began or history.read_at)
         restore.current, restore.state = now or restore.current, restore.plan.earlier
         if restore.plan.obstacle:
             self.fail(messages.build_error(restore.plan, incident.name, incident.rules))
