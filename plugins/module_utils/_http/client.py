@@ -184,8 +184,8 @@ class Client:
     ) -> t.Any:
         """Sends a change and returns what ``parse`` returns: by default the object in ``data``, or None.
 
-        Raises CheckModeError in check mode, before anything is sent. After an error with ``may_have_been_sent`` that
-        is not a 4xx, the change may have been made: read the resource, then decide.
+        Raises CheckModeError in check mode, before anything is sent. After an error with ``may_have_been_executed``
+        the change may have been made: read the resource, then decide.
         """
         request = Request(method, path, body=body, retry=retry, hooks=hooks)
         try:

@@ -18,7 +18,6 @@ from .._errors import (
     PartialError,
     RefusedError,
     ResponseError,
-    ServerError,
     TransportError,
 )
 from .._http.client import Client
@@ -127,7 +126,9 @@ def _change(client: Client, addon: Resource, changes: Config, write_only: t.Coll
     """Sends the changes and returns the add-on as read again."""
     try:
         rejection = _send(client, addon, changes)
-    except (TransportError, ServerError, ResponseError) as error:
+    except (TransportError, ResponseError, ApiError) as error:
+        if not error.may_have_been_executed:
+            raise
         return _after_unclear_response(client, error, addon, changes, write_only)
     try:
         now = fetch_addon(client, addon["id"])
@@ -171,12 +172,10 @@ def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
 def _after_unclear_response(
     client: Client, error: ClawHostersError, addon: Resource, changes: Config, write_only: t.Collection[str]
 ) -> Resource:
-    """Reads the add-on again after a lost response or a 5xx (contract, end of section 11).
+    """Reads the add-on again if ``error`` does not show whether it was changed.
 
     Returns it if it shows the changes; otherwise raises ``error``.
     """
-    if not error.may_have_been_sent:
-        raise error
     try:
         now = fetch_addon(client, addon["id"])
     except ClawHostersError:
