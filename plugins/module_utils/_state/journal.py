@@ -37,6 +37,10 @@ class JournalError(ClawHostersError):
     """The journal can't be read or written."""
 
 
+class JournalConflictError(JournalError):
+    """Another run has written a line of the operation since this run read the journal."""
+
+
 class OperationEvent(enum.Enum):
     """A step of an operation. The last one is its state."""
 
@@ -55,6 +59,11 @@ _OUTCOMES = {
     OperationEvent.COMPLETED: "completed",
     OperationEvent.FAILED: "failed",
 }
+
+
+_ENDS = (OperationEvent.COMPLETED, OperationEvent.FAILED)
+_SAYS_MORE = {OperationEvent.ACCEPTED: _ENDS, OperationEvent.UNCLEAR: (OperationEvent.ACCEPTED, *_ENDS)}
+"""The events behind which an event is not recorded: they say more."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,8 @@ class OperationState:
     at: str
     """Time of the last event."""
     notes: dict[str, t.Any]
+    attempt: str = ""
+    """The checksum of the line by which it was last intended. It tells one attempt from the next."""
 
     @property
     def outcome(self) -> str:
@@ -205,6 +216,29 @@ class Journal:
             if event is OperationEvent.INTENDED:
                 self._intended.add(_normalize(operation))
 
+    def append_outcome(
+        self, operation: OperationKey, event: OperationEvent, attempt: str | None, **notes: t.Any
+    ) -> None:
+        """Records how an attempt went, behind what other runs have recorded of it meanwhile.
+
+        Adds nothing if they have recorded as much. Raises JournalConflictError if they have begun another attempt, or
+        recorded that this one was not executed.
+        """
+        with self._lock:
+            if self._tails is None:
+                self.read_entries()
+            while True:  # each time, another run has written a line
+                state = self.known_state(operation)
+                if state is None or state.attempt != attempt:
+                    raise _build_error(ConflictError())
+                if state.event in (event, *_SAYS_MORE.get(event, ())):
+                    return
+                try:
+                    self.append(operation, event, **notes)
+                    return
+                except JournalConflictError:
+                    self.read_entries()
+
     def _append(self, operation: OperationKey, event: OperationEvent, line: JournalEntry) -> None:
         text = json.dumps(line)
         try:
@@ -259,7 +293,7 @@ def _build_error(error: StoreError | DamageError) -> JournalError:
     if isinstance(error, DamageError):
         return JournalError(error)
     if isinstance(error, ConflictError):
-        return JournalError(f"{error}. {error.advice}.")
+        return JournalConflictError(f"{error}. {error.advice}.")
     return JournalError(
         f"{error}, so the journal is not used. {error.advice}: restores and purchases are never sent without a journal."
     )
@@ -383,14 +417,14 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = state
-            states[operation] = OperationState(event, at, at, notes)
+            states[operation] = OperationState(event, at, at, notes, entry.get("checksum", ""))
         elif event is OperationEvent.REFUSED:
             # Undoes the attempt; an earlier one still counts.
             states.pop(operation, None)
             if earlier := before_intent.get(operation):
                 states[operation] = earlier
         elif state is not None:
-            states[operation] = OperationState(event, state.sent_at, at, {**state.notes, **notes})
+            states[operation] = replace(state, event=event, at=at, notes={**state.notes, **notes})
     return states
 
 

@@ -35,7 +35,7 @@ class ConflictError(StoreError):
     def __init__(self) -> None:
         super().__init__(
             "Another run has written to the journal since this run read it",
-            "Run this again. It reads what the other run has done",
+            "Run this again: it reads what the other run has done",
         )
 
 

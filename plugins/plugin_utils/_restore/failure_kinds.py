@@ -75,6 +75,7 @@ class FailureKind(enum.Enum):
     KEY_LOST = "key_lost"
     GONE = "gone"
     # After the restore
+    UNRECORDED = "unrecorded"
     NOT_HEALTHY = "not_healthy"
     HEALTH_UNSEEN = "health_unseen"
     KEY_LOST_RESTORED = "key_lost_restored"
@@ -168,6 +169,7 @@ FAILURES: dict[FailureKind, Failure] = {
         checks=True,
         is_status_known=False,
     ),
+    _K.UNRECORDED: Failure(f"{_RESTORED_BUT} this is not in the journal.", _NEVER_TWICE),
     _K.NOT_HEALTHY: Failure(
         f"{_RESTORED_BUT} the instance is not running and healthy.",
         f"{_DASHBOARD}, then {_AGAIN}. It restores nothing twice:",

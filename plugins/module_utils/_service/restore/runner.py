@@ -23,7 +23,7 @@ from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
 from ..._state.store import Holder
-from ..at_most_once import OperationGuard, OutcomeUnknownError, parse_at
+from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..fleet_changes import FleetChanges
 from ..instances import InstanceGoneError, fetch_instance
@@ -158,6 +158,7 @@ class RestoreRunner:
         restore.stage = Stage.PLANNED
         check_again(restore.plan, now, history, incident.rules, incident.began or history.read_at)
         restore.current, restore.state = now or restore.current, restore.plan.earlier
+        self._guard.take_up(restore.state)
         if restore.plan.obstacle:
             self.fail(messages.build_error(restore.plan, incident.name, incident.rules))
         elif restore.plan.step is Step.SEND:
@@ -265,7 +266,10 @@ class RestoreRunner:
         if is_restored:
             self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
             self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
-            self._begin_start()
+            if self._guard.unrecorded:
+                self.fail(UnrecordedError(self._guard.unrecorded, {}))
+            else:
+                self._begin_start()
 
     def _begin_start(self) -> None:
         """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
