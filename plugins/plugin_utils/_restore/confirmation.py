@@ -11,16 +11,13 @@ import typing as t
 import unicodedata
 
 from ...module_utils._model.resource import Resource
-from ...module_utils._text import one_line
+from ...module_utils._text import find_invisible, one_line
 from .._formatting import fit
 from .._table import GAP, format_row, measure_columns
 from .model import RestorePlan
 
 _TYPABLE_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""
-
-_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Invisible characters that Unicode classifies as letters or symbols."""
 
 _HEADER = ["INSTANCE", "STATUS, HEALTH", "BACKUP", "CHANGES LOST SINCE"]
 
@@ -74,8 +71,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _is_typable(name: str) -> bool:
-    is_visible = name.isprintable() and not any(letter in name for letter in _BLANK_LETTERS)
-    return is_visible and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
+    return find_invisible(name) is None and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
 
 
 @functools.lru_cache(maxsize=4096)
@@ -83,8 +79,8 @@ def _skeleton(text: str) -> str:
     """Returns ``text`` as a reader sees it: without white space and invisible characters, and with one letter for those
     ASCII letters that look alike."""
     letters = unicodedata.normalize("NFKC", text[: 4 * _TYPABLE_LIMIT])
-    # Z: separators, C: control and format characters, M: combining marks.
-    visible = (one for one in letters if unicodedata.category(one)[0] not in "ZCM" and one not in _BLANK_LETTERS)
+    # M: combining marks.
+    visible = (one for one in letters if one != " " and unicodedata.category(one)[0] != "M" and not find_invisible(one))
     return "".join(visible).translate(_CONFUSABLES)
 
 
