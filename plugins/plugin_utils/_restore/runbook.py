@@ -23,7 +23,7 @@ from ...module_utils._service.restore.reading import AccountReader
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
-from .confirmation import build_confirmation, is_confirmed
+from .confirmation import build_confirmation, expected_answer, is_confirmed
 from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
 from .failures import describe_error, explain, is_about_key
 from .model import Data, RestorePlan, Run, Step
@@ -129,13 +129,24 @@ class Runbook:
             plans = [build_plan(plan, history, incident.rules, now) for plan in planned]
             self._set_answers(plans, reader)
             answer = settings["restore_confirm"]
-            if answer and not reader.is_whole and any(plan.sends for plan in plans) and not is_confirmed(answer, plans):
-                # Whoever gave it in advance may have known all names of the account, as the filter restore_answer does.
-                reader.list_all_instances()
+            is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
+            if answer and is_open and not reader.is_whole:
+                # A name in it confirms if it is unique in the whole account.
+                self._list_all_instances(reader, plans)
                 self._set_answers(plans, reader)
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
         return plans
+
+    def _list_all_instances(self, reader: AccountReader, plans: list[RestorePlan]) -> None:
+        try:
+            reader.list_all_instances()
+        except ClawHostersError as error:
+            error.add(
+                "The list of all instances shows whether a name is unique. Without it, set restore_confirm to "
+                f"{expected_answer(plans)}."
+            )
+            raise
 
     def _set_answers(self, plans: list[RestorePlan], reader: AccountReader) -> None:
         """Sets the answer that confirms each plan: a name that could be taken for another's confirms nothing."""
@@ -144,7 +155,11 @@ class Runbook:
             plan.answer, plan.id_reason = one_line(plan.name), ""
             if plan.instance:
                 plan.answer, plan.id_reason = build_confirmation(
-                    plan.instance, known, is_only_one=is_only_one, is_whole=reader.is_whole
+                    plan.instance,
+                    known,
+                    is_only_one=is_only_one,
+                    is_whole=reader.is_whole,
+                    is_given_by_id=plan.given_id is not None,
                 )
 
     # Confirmation

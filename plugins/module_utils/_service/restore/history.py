@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from ..._model.instance import is_busy
 from ..._model.resource import Resource, parse_id
-from ..._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, normalize_url
+from ..._service_url import normalize_url
+from ..._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, identify
 from ..._state.store import Holder
 
 LONGEST_RESTORE = timedelta(minutes=15)
@@ -57,7 +58,7 @@ class RestoreHistory:
 
     def key(self, instance_id: object) -> OperationKey:
         """Returns the key of the restore of an instance for this incident."""
-        return OperationKey("restore", normalize_url(self.service), self.incident, str(instance_id))
+        return OperationKey("restore", self.service, self.incident, str(instance_id))
 
     def find_own(self, instance_id: object = None, name: object = None) -> OperationState | None:
         """Returns the restore of an instance for this incident.
@@ -120,8 +121,7 @@ def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str,
     """
     last: dict[str, JournalEntry] = {}
     for entry in entries:
-        identity = (entry["kind"], normalize_url(str(entry["service"])), entry["name"])
-        if identity == ("restore", normalize_url(service), incident):
+        if identify(entry) == OperationKey("restore", service, incident, entry["instance_id"]):
             last[str(entry["instance_id"])] = entry
     return {
         instance_id
