@@ -21,7 +21,7 @@ import hashlib
 import json
 import threading
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
