@@ -64,8 +64,9 @@ options:
     type: str
   min_interval:
     description:
-      - Fail before anything is sent if a restore of this instance was sent for another incident within this time, by the journal. One that the
-        service refused doesn't count. O(force) does not overrule it. Units as for O(max_age).
+      - Fail before anything is sent if a restore of this instance was sent for another incident within this time.
+      - The journal knows. A restore that the service refused doesn't count. O(force) does not overrule it. Units as for
+        O(max_age).
     type: str
   wait:
     description:

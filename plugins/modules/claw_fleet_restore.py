@@ -68,8 +68,9 @@ options:
     type: str
   min_interval:
     description:
-      - Refuse an entry if a restore of its instance was sent for another incident within this time, by the journal. One that the
-        service refused doesn't count. O(force) does not overrule it. Units as for O(max_age).
+      - Refuse an entry if a restore of its instance was sent for another incident within this time.
+      - The journal knows. A restore that the service refused doesn't count. O(force) does not overrule it. Units as for
+        O(max_age).
     type: str
   serial:
     description:
