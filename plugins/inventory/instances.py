@@ -26,7 +26,8 @@ description:
   - All options may be templates, with extra variables (C(-e)) and lookups, such as a lookup of the key. Variables of
     hosts and groups do not exist yet while an inventory is read. A template that can't be evaluated is an error that
     names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and
-    O(keyed_groups) as O(use_extra_vars) says.
+    O(keyed_groups) as O(use_extra_vars) says. Of an entry in O(keyed_groups), C(key) and C(parent_group) are evaluated
+    for each instance.
   - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
     O(api_url) and its id. So two files over one account make one host. See O(on_duplicate) for hosts of other accounts.
   - A host that a static inventory declares is the same host as the instance of that name. Where both set a variable,
@@ -243,7 +244,9 @@ SETTINGS = tuple(API.options)
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
 INSTANCE_TEMPLATES = ("filters", "hostnames", "compose", "groups")
-"""Options whose templates are evaluated for each instance. In keyed_groups, key and parent_group are."""
+"""Options whose templates are evaluated for each instance."""
+GROUP_TEMPLATES = ("key", "parent_group")
+"""What is evaluated for each instance in an entry of keyed_groups."""
 ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
 """Variables that ssh gets as an argument."""
 
@@ -279,9 +282,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._valid_names: set[str] = set()
 
     @staticmethod
-    def _sanitize_group_name(name: str) -> str:
+    def _sanitize_group_name(name: object) -> str:
         """Returns a valid group name. A group named ``localhost`` would replace the implicit localhost in plays."""
-        safe = BaseInventoryPlugin._sanitize_group_name(name)
+        safe = BaseInventoryPlugin._sanitize_group_name(str(name))  # A template may evaluate to a number.
         return f"_{safe}" if safe in C.LOCALHOST else safe
 
     def verify_file(self, path: str) -> bool:
@@ -334,8 +337,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             ) from None
 
     def _render_keyed_group(self, entry: dict[str, t.Any]) -> dict[str, t.Any]:
-        rendered = {name: self._render("keyed_groups", value) for name, value in entry.items()}
-        return {**rendered, **{name: entry[name] for name in ("key", "parent_group") if name in entry}}
+        return {
+            name: value if name in GROUP_TEMPLATES else self._render("keyed_groups", value)
+            for name, value in entry.items()
+        }
 
     def _require_valid_prefix(self) -> None:
         """Raises SettingsError if no variable name can begin with the prefix, or if it could say how to connect."""

@@ -18,7 +18,6 @@ description:
     for another purchase or another account.
   - Does not retry, not even after a rate limit. After a rejection the same order can be run again. After a lost
     response it is not sent again, and the task fails.
-  - Can't be run with C(async), which would leave the response in a file.
   - It is not documented whether the service charges at once or returns a payment link. The result may hold such a link,
     so it is not shown on the screen, at any verbosity.
   - In messages about a rejection, all links, the values of O(request), and fields with names such as C(checkout_token)
@@ -49,6 +48,7 @@ options:
     default: {}
 extends_documentation_fragment:
   - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.changes
 attributes:
