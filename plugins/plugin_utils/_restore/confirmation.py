@@ -32,16 +32,24 @@ class Confirmation(t.NamedTuple):
 
 
 def build_confirmation(
-    instance: Resource, instances: t.Iterable[Resource], *, is_only_one: bool = True, is_whole: bool = True
+    instance: Resource,
+    instances: t.Iterable[Resource],
+    *,
+    is_only_one: bool = True,
+    is_whole: bool = True,
+    is_given_by_id: bool = False,
 ) -> Confirmation:
     """Returns the answer that identifies ``instance`` among ``instances``.
 
     With ``is_only_one=False`` it is part of a comma-separated answer, so it can't hold a comma. With ``is_whole=False``
-    the account may have other instances, so that only a name which can't be misread for another one confirms.
+    the account may have other instances. No other has the name that the user gave, since it was looked up; it confirms
+    if it can't be misread for another one. Of an instance that was given by its id, others may have the name.
     """
     name = "" if instance.get("name") is None else str(instance["name"])
     id_reason = _find_id_reason(name, str(instance["id"]), instances, is_only_one=is_only_one)
-    if not (id_reason or is_whole or _is_plain(name)):
+    if not (id_reason or is_whole) and is_given_by_id:
+        id_reason = "Not all names of the account were read"
+    elif not (id_reason or is_whole or _is_plain(name)):
         id_reason = "Its name has unusual characters, and not all names of the account were read"
     return Confirmation(str(instance["id"]) if id_reason else name.strip(), id_reason)
 
@@ -92,10 +100,11 @@ def _are_confusable(one: str, other: str) -> bool:
     )
 
 
-def is_confirmed(answer: str, plans: list[RestorePlan]) -> bool:
+def is_confirmed(answer: str, plans: list[RestorePlan], *, in_advance: bool = False) -> bool:
     """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
 
-    White space around a name is ignored: no two instances that are confirmed by name differ in that alone.
+    White space around a name is ignored: no two instances that are confirmed by name differ in that alone. An answer
+    that was given ``in_advance`` of the plan may always name an instance by the id that the user gave.
     """
     parts = [answer] if len(plans) == 1 else answer.split(",")
     given = [part.strip() for part in parts]
@@ -104,7 +113,10 @@ def is_confirmed(answer: str, plans: list[RestorePlan]) -> bool:
     # The possible numbers of parts that the plans so far account for.
     used = {0}
     for plan in plans:
-        after = {count + 1 for count in used if count < len(given) and given[count] in _accepted_answers(plan)}
+        accepted = _accepted_answers(plan)
+        if in_advance and plan.given_id is not None:
+            accepted.add(str(plan.given_id))
+        after = {count + 1 for count in used if count < len(given) and given[count] in accepted}
         used = after if plan.sends else used | after
     return len(given) in used
 

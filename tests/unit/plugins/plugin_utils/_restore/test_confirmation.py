@@ -116,6 +116,22 @@ def test_any_other_name_does_not_confirm_if_others_are_not_known(name):
     assert "not all names of the account were read" in confirmation.id_reason
 
 
+@pytest.mark.parametrize("name", ["web-bot", "B\xfcro", "7"])
+def test_no_name_confirms_an_instance_given_by_id_if_others_are_not_known(name):
+    instance = {"id": 1, "name": name}
+    confirmation = build_confirmation(instance, [instance], is_whole=False, is_given_by_id=True)
+    assert confirmation == ("1", "Not all names of the account were read")
+    assert build_confirmation(instance, [instance], is_given_by_id=True).answer == name
+
+
+def test_in_advance_the_ids_that_the_user_gave_confirm():
+    plans = build_named_plans("web-bot", "bare-bot", "shop-bot", unsent=[2])
+    for right in ("1,3", "1,shop-bot", "web-bot,2,3", "web-bot,shop-bot"):
+        assert is_confirmed(right, plans, in_advance=True)
+    for wrong in ("", "1", "3,1", "1,3,2", "1,2", "01,3"):
+        assert not is_confirmed(wrong, plans, in_advance=True)
+
+
 @pytest.mark.parametrize("name", ["7", " 7 ", "\uff17"])
 def test_a_name_that_looks_like_the_id_of_another_does_not_confirm(name):
     assert answer(name, "shop-bot", ids=[7]) == "1"
