@@ -31,7 +31,8 @@ description:
   - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
     O(api_url) and its id. So two files over one account make one host. See O(on_duplicate) for hosts of other accounts.
   - A host that a static inventory declares is the same host as the instance of that name. Where both set a variable,
-    the value of the static inventory stays. A source that fails leaves the hosts of other sources as they are.
+    the value of the static inventory stays. See O(connect_with) for its address.
+  - A source that fails leaves the hosts of other sources as they are.
 notes:
   - 'The host variables, with the default O(hostvars_prefix), and examples:'
   - 'C(claw_id) (int): V(17).'
@@ -116,6 +117,9 @@ options:
     description:
       - The source of C(ansible_host). V(none) leaves it unset.
       - V(subdomain) needs a field that is missing in lists, so it costs one request per instance.
+      - A host that another source has declared gets no C(ansible_host), neither from this option nor from O(compose).
+        Otherwise, whoever may rename an instance could take over the connections to that host. A warning names it.
+        Sources that are read later can't be seen, so give the file of this plugin as the last one.
       - SSH access to an instance is enabled in the dashboard.
     type: str
     choices: [none, ip_address, subdomain]
@@ -219,8 +223,10 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (
     Origin,
     Rollback,
+    count_groups,
     find_claims,
     find_declared,
+    is_declared,
     record_origin,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostnames import (
@@ -278,6 +284,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         super().__init__()
         self._source = ""
         self._invalid_addresses: dict[str, list[str]] = {}
+        self._declared_hosts: list[str] = []
         self._candidates: dict[str, Candidate | None] = {}
         self._valid_names: set[str] = set()
 
@@ -458,15 +465,32 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for candidate in kept:
                 name = names[candidate.instance_id]
                 rollback.watch(name)
-                host, set_variables = self._add_host(name, group, candidate)
+                declared = is_declared(self.inventory.hosts.get(name))
+                host, set_variables = self._add_host(name, group, candidate, may_connect=not declared)
                 origin = Origin(
-                    api_url, candidate.instance_id, safe_name(candidate.wanted), self._source, set_variables
+                    api_url,
+                    candidate.instance_id,
+                    safe_name(candidate.wanted),
+                    self._source,
+                    set_variables,
+                    count_groups(host),
+                    declared,
                 )
                 origins.append((host, origin))
         for host, origin in origins:
             record_origin(host, origin)
+        self._warn_of_addresses()
+
+    def _warn_of_addresses(self) -> None:
         for reason, examples in self._invalid_addresses.items():
             self._warn(f"ansible_host is not set where {reason}: {format_list(examples, 5)}.")
+        if self._declared_hosts:
+            hosts = format_list(self._declared_hosts, 5)
+            self._warn(
+                f"ansible_host is not set for hosts that another source declares: {hosts}. Otherwise, whoever may "
+                "rename an instance could take over the connections to such a host. If host and instance are the same "
+                "machine, set ansible_host where the host is declared."
+            )
 
     def _safe_group(self) -> str:
         """Returns the option C(group) as a safe name. Ansible sanitizes the names of other groups itself."""
@@ -475,12 +499,18 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._warn(f"group {one_line(group)} would be a path or an option to Ansible: {name} is used instead.")
         return name
 
-    def _add_host(self, name: str, group: str, candidate: Candidate) -> tuple[Host, dict[str, t.Any]]:
-        """Adds a host, or adds to one that exists. Returns it, and the variables that it got."""
+    def _add_host(
+        self, name: str, group: str, candidate: Candidate, *, may_connect: bool
+    ) -> tuple[Host, dict[str, t.Any]]:
+        """Adds a host, or adds to one that exists. Returns it, and the variables that it got.
+
+        Without ``may_connect`` it gets no address: another source has declared it.
+        """
         variables = candidate.variables
         name = self.inventory.add_host(protect_name(name), group=group)
         host = self.inventory.get_host(name)
         declared = find_declared(host)
+        addresses = {variable: host.vars[variable] for variable in ADDRESS_VARIABLES if variable in host.vars}
         are_new = self._set_variables(host, variables)
         strict = self.get_option("strict")
         with self._only_hosts():
@@ -490,6 +520,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             except InvalidAddressError as error:
                 self._record_invalid_address(f"id {candidate.instance_id}", error.reason, error.value)
             self._compose_variables(name, variables, strict)
+            if not may_connect:
+                self._take_address_back(host, addresses, candidate.instance_id)
             # A static inventory knows better, also what a variable of another type is merged with.
             host.vars.update(declared)
             known = {**variables, **host.vars}
@@ -503,6 +535,13 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             # Nothing else was set. Copies for all hosts of a large fleet would take time and memory.
             return host, variables
         return host, {variable: value for variable, value in host.vars.items() if variable not in declared}
+
+    def _take_address_back(self, host: Host, before: dict[str, t.Any], instance_id: str) -> None:
+        """Resets the address variables of a host to those that it had ``before``. Notes the host if it had none."""
+        added = [variable for variable in ADDRESS_VARIABLES if host.vars.pop(variable, None)]
+        host.vars.update(before)
+        if added and not before:
+            self._declared_hosts.append(f"{one_line(host.name, 80)} (id {one_line(instance_id, 20)})")
 
     def _set_variables(self, host: Host, variables: dict[str, t.Any]) -> bool:
         """Sets the variables that come from the service. Returns True if the host has them exactly as they are.

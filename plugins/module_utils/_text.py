@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
+import re
 import typing as t
+import unicodedata
 
 MASK = "********"
 """Replaces a secret."""
@@ -18,6 +21,9 @@ SERVICE_TEXT_LIMIT = 200
 
 MESSAGE_LIMIT = 4000
 """Characters of a whole message."""
+
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+"""Characters that leave nothing on the screen although Unicode counts them as letters, marks or symbols."""
 
 _SIMILAR_NAME = 0.8
 """Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
@@ -33,6 +39,28 @@ def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
         start = "".join(character if character.isprintable() else " " for character in start)
     flat = " ".join(start.split())
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def find_invisible(text: str) -> str | None:
+    """Returns the first control character, invisible character or blank other than a plain space; None without one."""
+    if text.isascii() and text.isprintable():
+        return None
+    return next((character for character in text if not character.isprintable() or _BLANK.match(character)), None)
+
+
+def format_character(character: str) -> str:
+    """Returns code and name of a character that can't be shown: ``U+200B (ZERO WIDTH SPACE)``."""
+    name = unicodedata.name(character, "")
+    return f"U+{ord(character):04X}" + (f" ({name})" if name else "")
+
+
+@functools.lru_cache(maxsize=4096)
+def normalize_name(name: str) -> str:
+    """Returns the one spelling of a name: in Unicode's NFC, with plain spaces, without invisible characters."""
+    if find_invisible(name) is not None:
+        spaced = (" " if character.isspace() else character for character in name)
+        name = "".join(character for character in spaced if find_invisible(character) is None)
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def format_details(details: object) -> str:

@@ -26,6 +26,8 @@ options:
     description:
       - Identifies the restore in the local journal, such as a ticket number. It is not sent to the service.
       - Use another one for another restore of the same instance.
+      - It is compared in Unicode's NFC. A control character, an invisible character, or a blank other than a plain
+        space is refused.
     type: str
     required: true
   backup_id:

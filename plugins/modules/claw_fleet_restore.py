@@ -32,6 +32,8 @@ options:
     description:
       - Identifies the restores in the journal, such as a ticket number. It is not sent to the service.
       - Use another one for another restore of the same instances.
+      - It is compared in Unicode's NFC. A control character, an invisible character, or a blank other than a plain
+        space is refused.
     type: str
     required: true
   instances:

@@ -20,6 +20,7 @@ options:
   incident:
     description:
       - List only the restores of this incident.
+      - Names are compared in Unicode's NFC, and without characters that can't be seen.
     type: str
   order:
     description:

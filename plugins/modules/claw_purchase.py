@@ -38,6 +38,8 @@ options:
   order:
     description:
       - The idempotency key, such as C(2026-02-topup). Use another one for another purchase.
+      - It is compared in Unicode's NFC. A control character, an invisible character, or a blank other than a plain
+        space is refused.
     type: str
     required: true
   request:

@@ -21,6 +21,9 @@ from ._hostnames import Claim
 
 Variables = dict[str, t.Any]
 
+_SET_BY_ANSIBLE = {"inventory_file", "inventory_dir"}
+"""Variables of each host: the source that declared it first."""
+
 
 class Origin(t.NamedTuple):
     """The instance that a host was made of, and the variables that the host got from it."""
@@ -30,6 +33,10 @@ class Origin(t.NamedTuple):
     wanted: str
     source: str
     variables: Variables
+    group_count: int
+    """Groups that list the host."""
+    is_declared: bool
+    """True if a source of another plugin had declared the host before."""
 
 
 _origins: WeakKeyDictionary[Host, Origin] = WeakKeyDictionary()
@@ -49,6 +56,24 @@ def find_declared(host: Host) -> Variables:
     origin = _origins.get(host)
     own = origin.variables if origin else {}
     return {name: value for name, value in host.vars.items() if name not in own or own[name] is not value}
+
+
+def is_declared(host: Host | None) -> bool:
+    """Returns True if a source of another plugin has declared a host, or has added to it."""
+    if host is None:
+        return False
+    origin = _origins.get(host)
+    return (
+        origin is None
+        or origin.is_declared
+        or count_groups(host) > origin.group_count
+        or not find_declared(host).keys() <= _SET_BY_ANSIBLE
+    )
+
+
+def count_groups(host: Host) -> int:
+    """Returns how many groups list the host itself, not only by a group in them."""
+    return sum(host.name in group.host_names for group in host.groups)
 
 
 def record_origin(host: Host, origin: Origin) -> None:

@@ -93,7 +93,7 @@ def measure(workplace: Workplace, runs: int) -> Section:
     for size in SIZES:
         with _account(size) as simulator:
             if size == SIZES[0]:
-                _run_runbook(workplace, simulator, [f"vm-{size}"], {"restore_instance_ids": [size]})  # warms up caches
+                _run_runbook(workplace, simulator, {"restore_instance_ids": [size]})  # warms up caches
             section.rows += _first_request_rows(workplace, simulator, size, runs)
             if size == LARGE:
                 section.rows += _busy_rows(workplace, simulator, runs)
@@ -159,7 +159,7 @@ def _first_request_rows(workplace: Workplace, simulator: Simulator, size: int, r
                 environment, switches = WAYS[way]
                 simulator.switch(filters="ignored", rate_limit=LIMIT, rate_window_seconds=WINDOW)
                 simulator.switch(**switches)
-                outcome = _run_runbook(workplace, simulator, [f"vm-{size}"], variables, environment, window=WINDOW)
+                outcome = _run_runbook(workplace, simulator, variables, environment, window=WINDOW)
                 known.append(outcome)
                 log_progress(
                     f"restore, run {run + 1} of {runs}: {size:,}, by {by}, {way}: {outcome.first_post} requests, "
@@ -190,7 +190,6 @@ def _most_requests(outcomes: list[Outcome]) -> int:
 def _run_runbook(
     workplace: Workplace,
     simulator: Simulator,
-    names: list[str],
     variables: dict[str, Any],
     environment: dict[str, str] | None = None,
     *,
@@ -198,7 +197,7 @@ def _run_runbook(
 ) -> Outcome:
     """Runs the runbook alone, and returns what it sent. With ``window``, it starts when a window opens."""
     simulator.clear_log()
-    command, folder = _runbook(workplace, names, variables)
+    command, folder = _runbook(workplace, variables)
     if window is not None:
         time.sleep((LATE - time.time()) % window)
     begun = time.time()
@@ -206,13 +205,13 @@ def _run_runbook(
     return _outcome(simulator.log(), begun, sample)
 
 
-def _runbook(workplace: Workplace, names: list[str], variables: dict[str, Any]) -> tuple[list[str], Path]:
-    """Returns the command, and the folder for its state and report."""
+def _runbook(workplace: Workplace, variables: dict[str, Any]) -> tuple[list[str], Path]:
+    """Returns the command, which confirms what it is given, and the folder for its state and report."""
     incident = f"bench-{next(_incidents)}"
     folder = workplace.folder / incident
     given = {
         "restore_incident": incident,
-        "restore_confirm": ",".join(names),
+        "restore_confirm": ",".join(map(str, variables.get("restore_instances") or variables["restore_instance_ids"])),
         "restore_report_dir": str(folder / "report"),
         **variables,
     }
@@ -288,7 +287,7 @@ def _busy_rows(workplace: Workplace, simulator: Simulator, runs: int) -> list[Ro
 def _run_busy(workplace: Workplace, simulator: Simulator, number: int, variables: dict[str, Any]) -> Busy:
     simulator.switch(filters="honoured", rate_limit=LIMIT, rate_window_seconds=BUSY_WINDOW)
     simulator.clear_log()
-    command, folder = _runbook(workplace, [f"vm-{number}"], variables)
+    command, folder = _runbook(workplace, variables)
     # The retry_timeout is for the whole of a call, which here waits for more windows than usual.
     environment = {**_environment(simulator, folder), "CLAWHOSTERS_RETRY_TIMEOUT": "600"}
     time.sleep((LATE - time.time()) % BUSY_WINDOW)
@@ -403,8 +402,7 @@ def _run_bulk(workplace: Workplace, command: str, title: str) -> Outcome:
     ) as simulator:
         ids = list(range(1, entries + 1))
         if command == "the runbook":
-            names = [f"vm-{number}" for number in ids]
-            arguments, folder = _runbook(workplace, names, {"restore_instance_ids": ids, "restore_serial": serial})
+            arguments, folder = _runbook(workplace, {"restore_instance_ids": ids, "restore_serial": serial})
         else:
             folder = workplace.folder / f"bulk-{next(_incidents)}"
             options = {"incident": "bench", "instances": [{"id": number} for number in ids], "serial": serial}

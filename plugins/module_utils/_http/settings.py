@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError, SettingsError
 from .._rate.queue import Priority
+from .._service_url import find_url_problem, normalize_url
 from .._text import one_line
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
@@ -97,29 +98,24 @@ def without_unused_key_file(params: t.Mapping[str, t.Any], given: t.Mapping[str,
 
 
 def validate_url(url: str) -> str:
-    """Returns ``url`` without a trailing slash.
+    """Returns ``url`` in the one spelling that its service has.
 
     Raises SettingsError unless it is https, or http to this machine: a key must not cross a network unencrypted.
-    Characters that URL parsers interpret differently are rejected, so that the request goes to the validated host.
     """
-    display_url = one_line(url.rpartition("@")[2])
-    if not url.isascii() or not url.isprintable() or any(character in url for character in ' \\@?#"<>'):
+    if problem := find_url_problem(url):
+        # What is not a plain URL is not shown: it may hold a password in a place that nobody expects.
         raise SettingsError(
-            f"api_url '{display_url}' can't be used: write it as https://HOST/PATH, without user, query or spaces."
+            f"api_url can't be used: {problem}. Write it as https://HOST/PATH or https://HOST:PORT/PATH. Nothing was "
+            "sent."
         )
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise SettingsError(f"api_url '{display_url}' can't be used: {one_line(error)}.") from None
-    if not host or port == 0 or parts.scheme not in ("https", "http"):
-        raise SettingsError(f"api_url '{display_url}' can't be used: write it as https://HOST/PATH.")
-    if parts.scheme == "http" and not _is_loopback(host):
+    url = normalize_url(url)
+    parts = urlsplit(url)
+    if parts.scheme == "http" and not _is_loopback(str(parts.hostname)):
         raise SettingsError(
-            f"api_url '{display_url}' is rejected, and nothing was sent: http would send the key unencrypted. "
+            f"api_url '{one_line(url)}' is rejected, and nothing was sent: http would send the key unencrypted. "
             "Use https; http is allowed only for a service on this machine (127.0.0.0/8, ::1, localhost)."
         )
-    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+    return url
 
 
 def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> str:

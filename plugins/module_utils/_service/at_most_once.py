@@ -24,6 +24,7 @@ from .._http.request import RequestHooks
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
 from .._state.store import Holder
+from .._text import find_invisible, format_character, normalize_name
 from .._times import format_time_of_day
 
 T = t.TypeVar("T")
@@ -169,11 +170,20 @@ class OperationGuard:
 
 
 def parse_operation_name(option: str, name: str) -> str:
-    """Returns the name of an incident or order, without white space around it. Raises SettingsError if it is empty."""
+    """Returns the name of an incident or order, in one spelling, so that one ticket can't be two.
+
+    Raises SettingsError if it is empty or holds a character that can't be seen.
+    """
     name = name.strip()
     if not name:
         raise SettingsError(f"{option} is empty. It identifies what must happen only once: give it a name.")
-    return name
+    if hidden := find_invisible(name):
+        raise SettingsError(
+            f"{option} has a character that can't be seen: {format_character(hidden)}, at position "
+            f"{name.index(hidden) + 1} of {len(name)}. It would make this another name, and what must happen only once "
+            "could happen twice. Type the name again without it. Nothing was sent."
+        )
+    return normalize_name(name)
 
 
 def explain_unknown(what: str, state: OperationState) -> str:

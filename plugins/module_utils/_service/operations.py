@@ -12,17 +12,19 @@ from dataclasses import asdict
 from .._model.resource import parse_id
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._state.store import Holder
+from .._text import normalize_name
 
 
 def list_operations(
     journal: Journal, incident: str | None, order: str | None, instance_id: int | None
 ) -> list[dict[str, t.Any]]:
     """Returns the operations, newest first; with a name or an instance only those. Raises JournalError."""
-    names = {"restore": incident, "purchase": order}
-    has_name = incident is not None or order is not None
+    given = {"restore": incident, "purchase": order}
+    # Normalized as in the journal: an earlier version may have recorded characters that are refused today.
+    names = {kind: normalize_name(name) for kind, name in given.items() if name is not None}
 
     def is_wanted(key: OperationKey) -> bool:
-        if has_name and key.name != (names.get(key.kind) or "").strip():
+        if names and key.name != names.get(key.kind):
             return False
         return instance_id in (None, parse_id(key.instance_id))
 

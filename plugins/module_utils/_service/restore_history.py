@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .._model.resource import parse_id
-from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, normalize_url
+from .._service_url import normalize_url
+from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, identify
 from .._state.store import Holder
 
 
@@ -76,8 +77,7 @@ def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str,
     """
     last: dict[str, JournalEntry] = {}
     for entry in entries:
-        identity = (entry["kind"], normalize_url(str(entry["service"])), entry["name"])
-        if identity == ("restore", normalize_url(service), incident):
+        if identify(entry) == OperationKey("restore", service, incident, entry["instance_id"]):
             last[str(entry["instance_id"])] = entry
     return {
         instance_id

@@ -18,7 +18,7 @@ from .._model.ownership import filter_by_instance, has_owner, parse_owner
 from .._model.resource import Resource, parse_id
 from .._model.restore import RestoreQuery
 from .._progress import InterruptNote
-from .._state.journal import Journal, OperationKey, OperationState, normalize_url
+from .._state.journal import Journal, OperationKey, OperationState
 from .at_most_once import OperationGuard
 from .backups import fetch_backup, find_backup, list_backups, select_backups
 from .instances import Found, fetch_instance, find_instance, find_instance_or_similar, list_owners
@@ -57,8 +57,7 @@ class RestoreFinder:
         )
 
     def _key(self, instance_id: object) -> OperationKey:
-        service = normalize_url(self.client.settings.api_url)
-        return OperationKey("restore", service, self.incident, str(instance_id))
+        return OperationKey("restore", self.client.settings.api_url, self.incident, str(instance_id))
 
     def read_own_states(self) -> dict[str, OperationState]:
         """Returns what the journal holds of this incident, by the id of the instance. Raises JournalError."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .._errors import RefusedError, SettingsError
 from .._model.results import Result
 from .._state.folder_store import FolderStore
-from .._state.journal import identify, parse_lines
+from .._state.journal import parse_lines, stored_digest
 from .._state.postgres_schema import GRANTS, UPGRADES, VERSION, find_tables
 from .._state.postgres_session import Session, StatementError
 from .._state.store import StoreError
@@ -162,4 +162,4 @@ def _read_folder(path: str) -> list[Row]:
     if not lines:
         raise RefusedError(f"There is no journal in import_dir {one_line(path)}. Nothing was changed.")
     entries, _tails = parse_lines(lines, store.repair_hint)
-    return [(identify(entry).digest, entry["step"], line.text) for entry, line in zip(entries, lines, strict=True)]
+    return [(stored_digest(entry), entry["step"], line.text) for entry, line in zip(entries, lines, strict=True)]

@@ -21,11 +21,13 @@ import hashlib
 import json
 import threading
 import typing as t
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError
+from .._service_url import normalize_url
+from .._text import normalize_name
 from .._times import format_iso
 from .store import ConflictError, DamageError, Holder, Store, StoredLine, StoreError
 
@@ -62,6 +64,7 @@ class OperationKey:
     """Identifies what is done at most once: a restore of an instance for an incident, or a purchase for an order.
 
     ``service`` is its URL. The account is not part of the key: a replaced API key must not permit a second request.
+    All spellings of a URL or a name make the same key, so that journals of earlier versions are found by it.
     """
 
     kind: str
@@ -69,14 +72,18 @@ class OperationKey:
     name: str
     instance_id: str | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "service", normalize_url(str(self.service)))
+        object.__setattr__(self, "name", normalize_name(str(self.name)))
+
     def as_dict(self) -> dict[str, str | None]:
         """Returns the fields that identify the operation in a line of the journal."""
-        return vars(_normalize(self))
+        return vars(self)
 
     @property
     def digest(self) -> str:
         """Identifies the operation in a store: a hash, since ``name`` may be any text."""
-        return _digest(self)
+        return _digest(self.kind, self.service, self.name, self.instance_id)
 
 
 _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
@@ -141,18 +148,17 @@ class Journal:
         Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
         returns what this run knows. Raises JournalError.
         """
-        key = _normalize(operation)
         try:
-            return self.read_states().get(key)
+            return self.read_states().get(operation)
         except JournalError:
-            if key not in self._intended:
+            if operation not in self._intended:
                 raise
-            return replay(self._entries).get(key)
+            return replay(self._entries).get(operation)
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
-        key = _normalize(operation)
-        return replay(entry for entry in self._entries if entry["instance_id"] == key.instance_id).get(key)
+        own = (entry for entry in self._entries if entry["instance_id"] == operation.instance_id)
+        return replay(own).get(operation)
 
     def read_states(self) -> dict[OperationKey, OperationState]:
         """Returns the state of each operation. Raises JournalError."""
@@ -198,7 +204,7 @@ class Journal:
             tails[operation.digest] = Tail(line["step"], line["checksum"])
             self._entries = [*self._entries, line]
             if event is OperationEvent.INTENDED:
-                self._intended.add(_normalize(operation))
+                self._intended.add(operation)
 
     def _append(self, operation: OperationKey, event: OperationEvent, line: JournalEntry) -> None:
         text = json.dumps(line)
@@ -210,7 +216,7 @@ class Journal:
             # A request that was not recorded is not sent. Its outcome is worth a second attempt.
             if event is OperationEvent.INTENDED:
                 raise
-            earlier = [json.dumps(entry) for entry in self._entries if identify(entry).digest == operation.digest]
+            earlier = [json.dumps(entry) for entry in self._entries if stored_digest(entry) == operation.digest]
             self._store.append(operation.digest, line["step"], text, earlier=earlier)
 
     @contextlib.contextmanager
@@ -245,7 +251,7 @@ class Journal:
         try:
             yield
         except JournalError as error:
-            if not (self._intended & {_normalize(operation)} if operation else self._intended):
+            if not (self._intended & {operation} if operation else self._intended):
                 error.add("Nothing was sent.")
             raise
 
@@ -258,17 +264,6 @@ def _build_error(error: StoreError | DamageError) -> JournalError:
     return JournalError(
         f"{error}, so the journal is not used. {error.advice}: restores and purchases are never sent without a journal."
     )
-
-
-@functools.lru_cache
-def normalize_url(url: str) -> str:
-    """Returns one spelling of a service's URL: lower-case host, without default port and trailing slash.
-
-    Two host names of one machine stay two services.
-    """
-    parts = urlsplit(url)
-    host = parts.netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(parts.scheme.lower(), ""))
-    return f"{parts.scheme.lower()}://{host}{parts.path.rstrip('/')}"
 
 
 def parse_entry(text: str | bytes) -> JournalEntry:
@@ -331,7 +326,7 @@ def _parse_lines(
     for line in lines:
         try:
             entry = parse_entry(line.text)
-            digest = identify(entry).digest
+            digest = stored_digest(entry)
             tail = tails.get(digest, START)
             content = {name: value for name, value in entry.items() if name not in ("step", "checksum")}
             is_misplaced = line.key not in (None, (digest, entry["step"]))
@@ -354,7 +349,7 @@ def add_checksums(lines: list[StoredLine], repair_hint: str) -> list[StoredLine]
             entry = parse_entry(line.text)
         except (ValueError, KeyError, TypeError):
             raise DamageError(f"{line.place} can't be read", repair_hint, lines) from None
-        digest = identify(entry).digest
+        digest = stored_digest(entry)
         tail = tails.get(digest, START)
         step = build_line(entry, tail.step + 1, tail.checksum)
         tails[digest] = Tail(step["step"], step["checksum"])
@@ -367,12 +362,22 @@ def identify(entry: JournalEntry) -> OperationKey:
     return OperationKey(**{name: entry[name] for name in _KEY_FIELDS})
 
 
+def stored_digest(entry: JournalEntry) -> str:
+    """Returns the digest under which a store has the line: of the spelling that was written.
+
+    Earlier versions wrote other spellings of URLs and names. Steps and checksums follow each other in each of them.
+    """
+    scheme, netloc, path, _query, _fragment = urlsplit(str(entry["service"]))
+    host = netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(scheme, ""))
+    return _digest(entry["kind"], f"{scheme}://{host}{path.rstrip('/')}", entry["name"], entry["instance_id"])
+
+
 def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationState]:
-    """Returns the state of each operation after ``entries``, oldest first. The keys hold normalized URLs."""
+    """Returns the state of each operation after ``entries``, oldest first."""
     states: dict[OperationKey, OperationState] = {}
     before_intent: dict[OperationKey, OperationState | None] = {}
     for entry in entries:
-        operation = _normalize(identify(entry))
+        operation = identify(entry)
         event, at = OperationEvent(entry["event"]), entry["at"]
         notes = {name: value for name, value in entry.items() if name not in _FIELDS}
         state = states.get(operation)
@@ -389,13 +394,9 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     return states
 
 
-def _normalize(operation: OperationKey) -> OperationKey:
-    return replace(operation, service=normalize_url(str(operation.service)))
-
-
 @functools.lru_cache(maxsize=4096)
-def _digest(operation: OperationKey) -> str:
-    return _hash(operation.as_dict())
+def _digest(kind: str, service: str, name: str, instance_id: str | None) -> str:
+    return _hash({"kind": kind, "service": service, "name": name, "instance_id": instance_id})
 
 
 def _hash(content: t.Any) -> str:

@@ -11,16 +11,13 @@ import typing as t
 import unicodedata
 
 from ...module_utils._model.resource import Resource
-from ...module_utils._text import one_line
+from ...module_utils._text import find_invisible, one_line
 from .._formatting import fit
 from .._table import GAP, format_row, measure_columns
 from .model import RestorePlan
 
 _TYPABLE_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""
-
-_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
-"""Invisible characters that Unicode classifies as letters or symbols."""
 
 _HEADER = ["INSTANCE", "STATUS, HEALTH", "BACKUP", "CHANGES LOST SINCE"]
 
@@ -35,16 +32,24 @@ class Confirmation(t.NamedTuple):
 
 
 def build_confirmation(
-    instance: Resource, instances: t.Iterable[Resource], *, is_only_one: bool = True, is_whole: bool = True
+    instance: Resource,
+    instances: t.Iterable[Resource],
+    *,
+    is_only_one: bool = True,
+    is_whole: bool = True,
+    is_given_by_id: bool = False,
 ) -> Confirmation:
     """Returns the answer that identifies ``instance`` among ``instances``.
 
     With ``is_only_one=False`` it is part of a comma-separated answer, so it can't hold a comma. With ``is_whole=False``
-    the account may have other instances, so that only a name which can't be misread for another one confirms.
+    the account may have other instances. No other has the name that the user gave, since it was looked up; it confirms
+    if it can't be misread for another one. Of an instance that was given by its id, others may have the name.
     """
     name = "" if instance.get("name") is None else str(instance["name"])
     id_reason = _find_id_reason(name, str(instance["id"]), instances, is_only_one=is_only_one)
-    if not (id_reason or is_whole or _is_plain(name)):
+    if not (id_reason or is_whole) and is_given_by_id:
+        id_reason = "Not all names of the account were read"
+    elif not (id_reason or is_whole or _is_plain(name)):
         id_reason = "Its name has unusual characters, and not all names of the account were read"
     return Confirmation(str(instance["id"]) if id_reason else name.strip(), id_reason)
 
@@ -74,8 +79,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _is_typable(name: str) -> bool:
-    is_visible = name.isprintable() and not any(letter in name for letter in _BLANK_LETTERS)
-    return is_visible and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
+    return find_invisible(name) is None and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
 
 
 @functools.lru_cache(maxsize=4096)
@@ -83,8 +87,8 @@ def _skeleton(text: str) -> str:
     """Returns ``text`` as a reader sees it: without white space and invisible characters, and with one letter for those
     ASCII letters that look alike."""
     letters = unicodedata.normalize("NFKC", text[: 4 * _TYPABLE_LIMIT])
-    # Z: separators, C: control and format characters, M: combining marks.
-    visible = (one for one in letters if unicodedata.category(one)[0] not in "ZCM" and one not in _BLANK_LETTERS)
+    # M: combining marks.
+    visible = (one for one in letters if one != " " and unicodedata.category(one)[0] != "M" and not find_invisible(one))
     return "".join(visible).translate(_CONFUSABLES)
 
 
@@ -96,28 +100,34 @@ def _are_confusable(one: str, other: str) -> bool:
     )
 
 
-def is_confirmed(answer: str, plans: list[RestorePlan]) -> bool:
+def is_confirmed(answer: str, plans: list[RestorePlan], *, in_advance: bool = False) -> bool:
     """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
 
-    White space around a name is ignored: no two instances that are confirmed by name differ in that alone.
+    White space around a name and the composition of its letters are ignored: no two instances that are confirmed by
+    name differ in that alone. An answer that was given ``in_advance`` of the plan may always name an instance by the id
+    that the user gave.
     """
     parts = [answer] if len(plans) == 1 else answer.split(",")
-    given = [part.strip() for part in parts]
+    given = [unicodedata.normalize("NFC", part.strip()) for part in parts]
     if not all(given):
         return False
     # The possible numbers of parts that the plans so far account for.
     used = {0}
     for plan in plans:
-        after = {count + 1 for count in used if count < len(given) and given[count] in _accepted_answers(plan)}
+        accepted = _accepted_answers(plan, in_advance=in_advance)
+        after = {count + 1 for count in used if count < len(given) and given[count] in accepted}
         used = after if plan.sends else used | after
     return len(given) in used
 
 
-def _accepted_answers(plan: RestorePlan) -> set[str]:
+def _accepted_answers(plan: RestorePlan, *, in_advance: bool) -> set[str]:
     """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
-    if plan.sends or not plan.instance:
-        return {plan.answer}
-    return {plan.answer, plan.name.strip(), str(plan.instance["id"])}
+    answers = {plan.answer}
+    if in_advance and plan.given_id is not None:
+        answers.add(str(plan.given_id))
+    if plan.instance and not plan.sends:
+        answers |= {plan.name.strip(), str(plan.instance["id"])}
+    return {unicodedata.normalize("NFC", answer) for answer in answers}
 
 
 def expected_answer(plans: list[RestorePlan]) -> str:

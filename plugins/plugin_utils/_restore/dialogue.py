@@ -41,9 +41,9 @@ def require_confirmation(plans: list[RestorePlan], given: str, ask: t.Callable[[
     batches.
     """
     if given:
-        if not is_confirmed(given, plans):
+        if not is_confirmed(given, plans, in_advance=True):
             raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans))
-        return "The name was given as restore_confirm."
+        return "The answer was given as restore_confirm."
     now = datetime.now(UTC)
     prompt = format_prompt(plans, [plan_row(plan, now) for plan in plans], summary)
     problem = ""
@@ -52,7 +52,7 @@ def require_confirmation(plans: list[RestorePlan], given: str, ask: t.Callable[[
         if not answer:
             raise NotConfirmedError("Nothing was typed.")
         if is_confirmed(answer, plans):
-            return "The name was typed at the terminal."
+            return "The answer was typed at the terminal."
         problem = explain_wrong_answer("You typed", answer, plans)
         prompt = "\n".join([problem, *format_question(plans)])
     raise NotConfirmedError(problem)

@@ -153,7 +153,11 @@ def build_plans(
         plan = _build_plan(candidate, history, max_age, now, force=bool(settings.get("restore_force")))
         if plan.instance:
             plan.answer, plan.id_reason = build_confirmation(
-                plan.instance, instances, is_only_one=len(candidates) == 1, is_whole=is_whole
+                plan.instance,
+                instances,
+                is_only_one=len(candidates) == 1,
+                is_whole=is_whole,
+                is_given_by_id=candidate.id is not None,
             )
         else:
             plan.answer = one_line(plan.name)

@@ -22,7 +22,7 @@ from ...module_utils._service.restore_target import RestoreFinder
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
-from .confirmation import is_confirmed
+from .confirmation import expected_answer, is_confirmed
 from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
 from .failures import describe_error, explain, is_about_key
 from .model import Data, RestorePlan, Run, Step
@@ -128,14 +128,25 @@ class Runbook:
             candidates = reader.find_candidates()
             plans = build()
             answer = self.settings["restore_confirm"]
-            if answer and not reader.is_whole and any(plan.sends for plan in plans) and not is_confirmed(answer, plans):
-                # Whoever gave it in advance may have known all names of the account, as the filter restore_answer does.
-                reader.list_all_instances()
+            is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
+            if answer and is_open and not reader.is_whole:
+                # A name in it confirms if it is unique in the whole account.
+                self._list_all_instances(reader, plans)
                 plans = build()
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
         self.run.planned_at = format_iso(self.context.journal().now())
         return plans
+
+    def _list_all_instances(self, reader: TargetReader, plans: list[RestorePlan]) -> None:
+        try:
+            reader.list_all_instances()
+        except ClawHostersError as error:
+            error.add(
+                "The list of all instances shows whether a name is unique. Without it, set restore_confirm to "
+                f"{expected_answer(plans)}."
+            )
+            raise
 
     # Confirmation
 

@@ -218,7 +218,7 @@ def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller
     before = set(folder.iterdir())
     given = {
         "restore_instance_ids": ids,
-        "restore_incident": "../../../escaped/../INC-1\n\x1b[31m",
+        "restore_incident": "../../../escaped/../INC-1 <b>{{ 7 * 7 }}",
         "restore_http_check": True,
     }
     plan = controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given), "--check")

@@ -136,6 +136,55 @@ def test_a_static_host_is_the_same_host_and_keeps_its_variables(accounts: Simula
         assert host["groups"] == {"production", "again", "t_own" if order[:2] == declared else "t_pro"}
 
 
+NOT_SET = "ansible_host is not set for hosts that another source declares: "
+CONNECTING: list[dict[str, t.Any]] = [
+    {"connect_with": "ip_address"},
+    {"compose": {"ansible_host": "claw_ip_address"}},
+    {"compose": {"ansible_ssh_host": "claw_ip_address"}},
+]
+
+
+@pytest.mark.parametrize("config", CONNECTING, ids=["connect_with", "ansible_host", "ansible_ssh_host"])
+def test_a_renamed_instance_takes_over_no_connection(
+    accounts: Simulator, controller: Controller, config: dict[str, t.Any]
+) -> None:
+    accounts.set_instance(2, name="db.example.com")
+    declared = "-i", str(controller.write("static.yml", {"all": {"hosts": {"db.example.com": {"note": "static"}}}}))
+    run, hosts = listing(controller, *declared, *source(controller, "production", **config))
+    assert {"ansible_host", "ansible_ssh_host"}.isdisjoint(hosts["db.example.com"])
+    assert hosts["db.example.com"]["claw_id"] == 2
+    assert {"ansible_host", "ansible_ssh_host"} & set(hosts["web-bot"])
+    assert run.says(f"production.clawhosters.yml: {NOT_SET}db.example.com (id 2)."), run.screen
+    # An address of its own stays, without a warning.
+    own = static(controller, web_bot={"ansible_host": "192.0.2.9"}, shop_bot={"ansible_ssh_host": "192.0.2.10"})
+    accounts.set_instance(2, name="shop-bot")
+    run, hosts = listing(controller, *own, *source(controller, "production", **config))
+    assert hosts["web-bot"]["ansible_host"] == "192.0.2.9"
+    assert "ansible_host" not in hosts["shop-bot"]
+    assert not run.says(NOT_SET), run.screen
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [{"hosts": {"web-bot": {"note": "static"}}}, {"children": {"bots": {"hosts": {"web-bot": None}}}}],
+    ids=["variable", "group"],
+)
+def test_a_host_that_was_declared_between_two_sources_keeps_its_address(
+    accounts: Simulator, controller: Controller, declaration: dict[str, t.Any]
+) -> None:
+    first, last = source(controller, "first", "production"), source(controller, "last", "production", **CONNECTING[0])
+    declared = "-i", str(controller.write("static.yml", {"all": declaration}))
+    run, hosts = listing(controller, *first, *declared, *source(controller, "more", "production"), *last)
+    assert "ansible_host" not in hosts["web-bot"]
+    assert "ansible_host" in hosts["shop-bot"]
+    assert run.says(f"last.clawhosters.yml: {NOT_SET}web-bot (id 1)."), run.screen
+    # A group of their groups declares no host.
+    grouped = "-i", str(controller.write("grouped.yml", {"all": {"children": {"bots": {"children": {"first": None}}}}}))
+    run, hosts = listing(controller, *first, *grouped, *last)
+    assert "ansible_host" in hosts["web-bot"]
+    assert not run.says(NOT_SET), run.screen
+
+
 def test_a_failure_removes_nothing_that_others_have_made(accounts: Simulator, controller: Controller) -> None:
     declared = static(controller, web_bot={"note": "static"})
     broken = source(

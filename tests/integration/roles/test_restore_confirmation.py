@@ -25,6 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
 from support.controller import Controller, Run
+from support.terminal import run_at_terminal
 from support.worker import Worker
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -130,6 +131,37 @@ def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, cont
     both = restore(controller, 8, 9, restore_confirm="8,9")
     assert both.rc == 0, both.screen
     assert simulator.calls(POSTS) == ["POST /backups/8/restore", "POST /backups/9/restore"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("switches", [{}, {"filters": "honoured"}], ids=["without filters", "with filters"])
+def test_a_name_that_two_instances_bear_confirms_neither(
+    simulator: Simulator, controller: Controller, switches: dict[str, t.Any]
+) -> None:
+    simulator.set_instance(2, name="web-bot")
+    simulator.switch(**switches)
+    controller.environment["CLAWHOSTERS_SERVER_FILTERS"] = str(bool(switches))
+    for given in ({"restore_backup": "1"}, {}):
+        run = restore(controller, 1, restore_confirm="web-bot", **given)
+        assert run.rc != 0
+        assert "restore_confirm is: web-bot. It must be: 1." in run.stdout
+    # The name of another one, and one that is unique.
+    assert restore(controller, 9, restore_confirm="web-bot").rc != 0
+    assert simulator.calls(POSTS) == []
+    simulator.set_instance(8, name="news-bot")
+    assert restore(controller, 8, restore_confirm="news-bot").rc == 0
+    assert restore(controller, 1, restore_confirm=1).rc == 0
+    assert simulator.calls(POSTS) == ["POST /backups/8/restore", "POST /backups/1/restore"]
+
+
+def test_at_a_terminal_the_id_is_asked_for_if_not_all_names_were_read(
+    simulator: Simulator, controller: Controller
+) -> None:
+    screen = run_at_terminal(controller, command(1), "type exactly: 1 (the id where", ["web-bot", "1"])
+    assert screen.rc == 0, screen.text
+    assert "Not all names of the account were read. Confirm with its id instead: 1." in screen.text
+    assert "You typed: web-bot. It must be: 1." in screen.text
+    assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
 
 
 def test_one_that_can_not_be_restored_may_be_left_out_of_what_is_given(

@@ -63,7 +63,7 @@ def test_with_honoured_filters_a_restore_costs_five_requests_whatever_the_size(
 ) -> None:
     fill(simulator, size, filters="honoured")
     runbook.worker.defaults["server_filters"] = True
-    by_id = runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")
+    by_id = runbook.run(restore_instance_ids=[7], restore_confirm="7")
     assert by_id["failed"] is False, by_id
     assert sorted(before_post(simulator)) == [
         "/account",
@@ -87,10 +87,18 @@ def test_with_honoured_filters_a_restore_costs_five_requests_whatever_the_size(
     assert simulator.calls("POST *") == ["POST /backups/16/restore"]
 
     simulator.clear_log()
-    given = runbook.run(restore_instance_ids=[9], restore_backup="17", restore_confirm="bot-9")
+    given = runbook.run(restore_instance_ids=[9], restore_backup="17", restore_confirm="9")
     assert given["failed"] is False, given
     assert sorted(before_post(simulator)) == ["/account", "/backups/17", "/health", "/instances/9", "/instances/9"]
     assert simulator.calls("POST *") == ["POST /backups/17/restore"]
+
+    # A name in advance is checked against all names of the account.
+    simulator.clear_log()
+    by_name_of_id = runbook.run(restore_instance_ids=[10], restore_confirm="bot-10")
+    assert by_name_of_id["failed"] is False, by_name_of_id
+    assert sorted(before_post(simulator)) == sorted(
+        ["/account", "/backups?instance_id=10", "/health", *["/instances/10"] * 2, *["/instances"] * (size // 25)]
+    )
 
 
 @pytest.mark.slice
@@ -100,7 +108,7 @@ def test_without_filters_no_list_is_read_twice_and_none_that_is_not_needed(
 ) -> None:
     fill(simulator, size)
     pages, backup_pages = size // 25, BACKUPS_EACH * size // 25
-    assert runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")["failed"] is False
+    assert runbook.run(restore_instance_ids=[7], restore_confirm="7")["failed"] is False
     requests = before_post(simulator)
     assert requests.count("/backups") == backup_pages
     assert requests.count("/instances/7") == 2
@@ -115,7 +123,7 @@ def test_without_filters_no_list_is_read_twice_and_none_that_is_not_needed(
 
     # A backup that is given by its id needs no list of backups.
     simulator.clear_log()
-    assert runbook.run(restore_instance_ids=[9], restore_backup="17", restore_confirm="bot-9")["failed"] is False
+    assert runbook.run(restore_instance_ids=[9], restore_backup="17", restore_confirm="9")["failed"] is False
     assert sorted(before_post(simulator)) == ["/account", "/backups/17", "/health", "/instances/9", "/instances/9"]
 
     # What the journal holds is waited for, or was done. It needs no backups.
@@ -199,17 +207,42 @@ def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runb
     runbook.worker.defaults["server_filters"] = True
     runbook.run(restore_instance_ids=[7], check=True)
     lines = "\n".join(runbook.plan["lines"])
+    assert "Not all names of the account were read. Confirm with its id instead: 7." in lines
+    runbook.run(restore_instances=["bot-\u0445"], check=True)
     reason = "Its name has unusual characters, and not all names of the account were read."
-    assert f"{reason} Confirm with its id instead: 7." in lines
-    runbook.run(restore_instance_ids=[8], check=True)
-    assert f"{reason} Confirm with its id instead: 8." in "\n".join(runbook.plan["lines"])
+    assert f"{reason} Confirm with its id instead: 7." in "\n".join(runbook.plan["lines"])
     assert "Not confirmed" in str(runbook.run(restore_instance_ids=[8], restore_confirm="shop-bot")["failures"])
-    runbook.run(restore_instance_ids=[9], check=True)
+    runbook.run(restore_instances="shop-bot", check=True)
     assert "Confirm with its id" not in "\n".join(runbook.plan["lines"])
     # Without filters, the list of backups shows the names of the other instances.
     runbook.worker.defaults["server_filters"] = False
     runbook.run(restore_instance_ids=[9], check=True)
     assert "Its name looks like the name of id 8. Confirm with its id instead: 9." in "\n".join(runbook.plan["lines"])
+
+
+@pytest.mark.slice
+def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simulator, runbook: Runbook) -> None:
+    fill(simulator, 25)
+    for ids, confirm in (([1, 2, 3], "1,2,3"), ([4, 5, 6], "bot-4,bot-5,bot-6"), ([7, 8], "7,bot-8")):
+        result = runbook.run(restore_instance_ids=ids, restore_confirm=confirm)
+        assert result["failed"] is False, result
+    assert "Not confirmed" in str(runbook.run(restore_instance_ids=[9, 10], restore_confirm="10,9")["failures"])
+    # By name, an id confirms nothing.
+    assert "Not confirmed" in str(runbook.run(restore_instances="bot-9", restore_confirm="9")["failures"])
+    # What is asked for at the terminal is the name if all were read.
+    runbook.run(restore_instance_ids=[9, 10], answers=["9,10", "bot-9,bot-10"])
+    assert "type exactly: bot-9,bot-10" in runbook.prompts[-1]
+    assert len(simulator.calls("POST *")) == 10
+
+
+@pytest.mark.slice
+def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook: Runbook) -> None:
+    fill(simulator, 30)
+    simulator.fault("status", path="/instances", status=500, times=None)
+    failures = str(runbook.run(restore_instance_ids=[7], restore_confirm="bot-7")["failures"])
+    assert "shows whether a name is unique. Without it, set restore_confirm to 7." in failures
+    assert simulator.calls("POST *") == []
+    assert runbook.run(restore_instance_ids=[7], restore_confirm="7")["failed"] is False
 
 
 @pytest.mark.slice

@@ -39,6 +39,9 @@ options:
     description:
       - The URL of the API.
       - C(http) is allowed only for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
+      - The same service has one spelling, by which journal and rate limit are kept. Case of the host, a default port,
+        zeros before a port and a slash at the end make no difference. User information, percent signs, dot segments or
+        empty segments in the path, a dot after the host, and an empty port are refused.
       - If not set, the environment variable E(CLAWHOSTERS_API_URL) is used.
     type: str
     default: https://clawhosters.com/api/v1

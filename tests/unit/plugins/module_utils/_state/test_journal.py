@@ -17,13 +17,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service_url import normalize_url
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     JournalError,
     OperationEvent,
     OperationKey,
-    normalize_url,
 )
+from support.earlier import append_as_earlier
 from support.stores import StorePlace
 from support.users import FORK
 
@@ -65,6 +66,46 @@ def test_only_the_default_port_is_removed():
     assert normalize_url("http://127.0.0.1:80/api/") == "http://127.0.0.1/api"
     assert normalize_url("http://127.0.0.1:443") == "http://127.0.0.1:443"
     assert normalize_url("https://[::1]:443/api") == "https://[::1]/api"
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "digest"),
+    [
+        # As version 1.0.0 computed it.
+        (
+            "https://clawhosters.com:0443/api/../api/%761",
+            "INC-e\u0301\u200b",
+            "9f69f642766526b0888e5f25f3cfd7794e4ce6405e8b7009d05e3bbe8f4238a1",
+        ),
+        (URL, "INC-\xe9", None),
+        ("https://clawhosters.com./api/v1", "INC-\xe9", None),
+    ],
+)
+def test_a_journal_with_earlier_spellings_is_read_and_continued(
+    place: StorePlace, service: str, name: str, digest: str | None
+) -> None:
+    intended, accepted = OperationEvent.INTENDED, OperationEvent.ACCEPTED
+    stored = append_as_earlier(place.open(), service, name, intended, accepted, backup_id=12)
+    assert digest in (None, stored)
+    operation = OperationKey("restore", "https://ClawHosters.com:443/api/v1/", "INC-e\u0301", "7")
+    journal = place.journal()
+    before = journal.read_text()
+    state = journal.read_state(operation)
+    assert (state.event, state.notes) == (accepted, {"backup_id": 12})
+    journal.append(operation, OperationEvent.COMPLETED)
+    again = place.journal()
+    assert again.read_text().startswith(before)
+    assert set(again.read_states()) == {operation}
+    assert again.read_state(operation).completed_at
+    assert journal.known_state(operation) == again.read_state(operation)
+    # Of two runs that have read the same, one writes the next step.
+    journal.append(operation, OperationEvent.INTENDED)
+    with pytest.raises(JournalError, match="Another run has written to the journal"):
+        again.append(operation, OperationEvent.INTENDED)
+
+
+def test_the_digests_of_operations_are_those_of_version_1() -> None:
+    assert OPERATION.digest == "c87f40366003f2d2d7e289b4b70d15d1508e76e70a4e07e8d164885058503640"
 
 
 @pytest.mark.parametrize(

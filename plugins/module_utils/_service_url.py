@@ -1,0 +1,97 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Gives each service one spelling of its URL: journal, rate budget, caches and cursors are kept by it. Pure."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+import socket
+from urllib.parse import SplitResult, unquote, urlsplit
+
+_NETLOC = re.compile(r"(\[.*\]|[^:]*)(?::([0-9]*))?")
+_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
+"""A host that the resolver takes for an IPv4 address, such as ``127.1`` or ``0x7f.1``."""
+_DEFAULT_PORTS = {"https": "443", "http": "80"}
+
+
+@functools.lru_cache
+def normalize_url(url: str) -> str:
+    """Returns the one spelling of a service's URL.
+
+    The host is in lower case, without a dot at its end; a port is a plain number, and left out if it is the default;
+    the path has no slash at its end. Earlier versions accepted percent signs, dot segments and empty segments in the
+    path, and the journal holds them: they are resolved. Two host names of one machine stay two services.
+    """
+    parts = urlsplit(url)
+    segments: list[str] = []
+    for segment in unquote(parts.path).split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    host = _normalize_netloc(parts.scheme, parts.netloc.lower())
+    return "/".join([f"{parts.scheme}://{host}", *segments])
+
+
+def _normalize_netloc(scheme: str, netloc: str) -> str:
+    match = _NETLOC.fullmatch(netloc)
+    if match is None:
+        return netloc
+    host, port = match[1].rstrip("."), (match[2] or "").lstrip("0")
+    if host.startswith("["):
+        try:
+            host = f"[{_normalize_ipv6(host[1:-1])}]"
+        except OSError:
+            return netloc
+    return host if port in ("", _DEFAULT_PORTS.get(scheme)) else f"{host}:{port}"
+
+
+def _normalize_ipv6(text: str) -> str:
+    """Returns the address as C libraries write it: Python's own form differs between its versions. Raises OSError."""
+    return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text))
+
+
+def find_url_problem(url: str) -> str:
+    """Returns why ``url`` can't be the address of a service, as the end of a sentence; empty if it can.
+
+    URL parsers read some characters differently, so that a request could go to another host than the one that was
+    checked. Other spellings are refused where it is not certain that they name the same service.
+    """
+    if "@" in url:
+        return "it contains user information"
+    if "%" in url:
+        return "it contains a percent sign"
+    if not url.isascii() or not url.isprintable() or any(character in url for character in ' \\?#"<>'):
+        return "it contains a query, a fragment, a space or another character that is not allowed here"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return "its host or its port is not valid"
+    if parts.scheme not in ("https", "http") or not parts.hostname:
+        return "it does not begin with https://HOST"
+    if port == 0 or parts.netloc.endswith(":"):
+        return "its port is empty or 0"
+    return _find_host_problem(parts.hostname) or _find_path_problem(parts)
+
+
+def _find_host_problem(host: str) -> str:
+    if host.endswith("."):
+        return "its host ends in a dot"
+    try:
+        if ":" in host:
+            _normalize_ipv6(host)
+        elif _NUMBER.fullmatch(host):
+            ipaddress.IPv4Address(host)
+    except (OSError, ValueError):
+        return "its host is neither a name nor a plain IP address"
+    return ""
+
+
+def _find_path_problem(parts: SplitResult) -> str:
+    segments = parts.path.rstrip("/").split("/")[1:]
+    return "its path has an empty segment, . or .." if {"", ".", ".."} & set(segments) else ""

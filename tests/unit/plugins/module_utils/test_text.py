@@ -1,0 +1,62 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of the one spelling that a name has."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
+    find_invisible,
+    format_character,
+    normalize_name,
+)
+
+HIDDEN = "\u200b\u200c\u200d\u2060\ufeff\xad\u034f\u061c\u115f\u202e\u2066\u2800\u3164\ufe0f\ufff0\U000e0100\U000e0041"
+BLANKS = "\t\n\x0b\x1f\x85\xa0\u1680\u2003\u2028\u2029\u202f\u3000"
+CONTROLS = "\0\x07\x1b\x7f\x9b\ud83d\ue000\U0010fffd"
+
+
+@pytest.mark.parametrize("character", HIDDEN + BLANKS + CONTROLS, ids=lambda one: f"U+{ord(one):04X}")
+def test_a_character_that_leaves_no_mark_is_found(character):
+    assert find_invisible(f"INC{character}-1") == character
+
+
+@pytest.mark.parametrize(
+    "name", ["INC-1", "inc 2041/a_b", "St\xf6rung 7", "\u969c\u5bb3", "INC-e\u0301", "\U0001f525 7"]
+)
+def test_a_visible_name_has_no_such_character(name):
+    assert find_invisible(name) is None
+
+
+def test_a_character_is_shown_by_code_and_name():
+    assert format_character("\u200b") == "U+200B (ZERO WIDTH SPACE)"
+    assert format_character("\x9b") == "U+009B"
+
+
+@given(st.text())
+def test_a_normalized_name_is_visible_and_stays_as_it_is(text):
+    name = normalize_name(text)
+    assert find_invisible(name) is None
+    assert normalize_name(name) == name == name.strip()
+    assert unicodedata.is_normalized("NFC", name)
+
+
+@given(st.text().filter(lambda text: find_invisible(text) is None))
+def test_compositions_of_a_visible_name_are_one_name(text):
+    spellings = {normalize_name(unicodedata.normalize(form, text)) for form in ("NFC", "NFD")}
+    assert spellings == {normalize_name(text)} == {unicodedata.normalize("NFC", text).strip()}
+
+
+@given(
+    st.text(st.sampled_from("INC-e\u0301\xe9 "), max_size=8), st.text(st.sampled_from(HIDDEN), max_size=3), st.data()
+)
+def test_hidden_characters_make_no_other_name(text, hidden, data):
+    cut = data.draw(st.integers(0, len(text)))
+    assert normalize_name(text[:cut] + hidden + text[cut:]) == normalize_name(text)
