@@ -43,6 +43,10 @@ class RestoreQuery:
     def names_instance(self) -> bool:
         return self.instance_id is not None or self.instance_name is not None
 
+    def accepts(self, backup: Resource) -> bool:
+        """Returns True if the backup is usable and taken in time."""
+        return is_usable(backup) and is_before(backup, self.before)
+
     def choose_newest(self, backups: list[Resource], instance: Resource) -> tuple[Resource, list[Resource]]:
         """Returns the newest usable one of the instance's backups, and the unusable ones that are newer.
 
