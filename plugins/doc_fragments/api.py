@@ -96,9 +96,10 @@ options:
     description:
       - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
         instance costs a few requests in an account of any size, if the service supports it; undocumented.
-      - What the service ignores costs nothing. A filter that it rejects with 400, 404 or 422 is sent once in a task,
-        and the list is read again without it.
-      - Every response is checked, and the whole list is read before anything is reported as missing.
+      - What is found costs nothing more, also if the service ignores the query. A query that it rejects with 400, 404
+        or 422 is sent once in a task, and the list is read again without it.
+      - Nothing is missing before the whole list was read without the query, once. What a response does show is used. So
+        a service that returns only some of what matches, such as one of two instances of a name, is not noticed.
       - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
     type: bool
     default: false

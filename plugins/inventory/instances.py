@@ -395,17 +395,28 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:
-        wanted = self._wanted()
-
-        def prepare(items: list[Resource]) -> None:
-            matching = [item for item in items if matches_filter(item, wanted)]
-            self._candidates.update({str(item["id"]): self._prepare(item) for item in matching})
-
+        """Returns the instances in the answer to a query, if they are enough, else those of the whole list."""
         # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
-        on_items = None if self._needs_details() else prepare
-        every = list_instances(client, choose_params(None, wanted), on_items=on_items)
+        on_items = None if self._needs_details() else self._prepare_all
+        every = client.fetch_filtered("/instances", choose_params(None, self._wanted()), on_items=on_items)
+        if every is not None:
+            listed = self._select(client, every, details_key, cache)
+            hosts = sum(self._find_candidate(instance) is not None for instance in listed.instances)
+            if hosts >= max(self.get_option("min_hosts"), 1):
+                return listed
+        return self._select(client, list_instances(client, on_items), details_key, cache)
+
+    def _prepare_all(self, instances: list[Resource]) -> None:
+        """Prepares the hosts of those instances that have a wanted status."""
+        wanted = self._wanted()
+        matching = [instance for instance in instances if matches_filter(instance, wanted)]
+        self._candidates.update({str(instance["id"]): self._prepare(instance) for instance in matching})
+
+    def _select(self, client: Client, every: list[Resource], details_key: str, cache: bool) -> InstanceList:
+        """Returns the instances with a wanted status, with their details if they are needed."""
+        wanted = self._wanted()
         instances = [instance for instance in every if matches_filter(instance, wanted)]
-        if self._needs_details():
+        if self._needs_details() and instances:
             with self._open_detail_cache(details_key, every, may_read=cache) as details:
                 instances = _add_details(client, instances, details)
             instances = [instance for instance in instances if matches_filter(instance, wanted)]

@@ -49,6 +49,11 @@ class ClawHostersError(Exception):
         return copied
 
     @property
+    def may_have_been_executed(self) -> bool:
+        """False if the request surely had no effect, so that it can be sent again."""
+        return self.may_have_been_sent
+
+    @property
     def reason(self) -> str:
         """The error in a few words, for progress lines."""
         return str(self)
@@ -116,7 +121,7 @@ class ResponseError(ClawHostersError):
 
 
 class RedirectedError(ResponseError):
-    """The response is a redirect that is not followed."""
+    """The response is a redirect that is not followed. Services send redirects after the effect, too, even 307."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -156,6 +161,11 @@ class WaitTimeoutError(ClawHostersError):
         self.kind = "unreachable" if cause else "timeout"
 
 
+NOT_EXECUTED = frozenset({400, 401, 402, 403, 404, 405, 410, 415, 422, 429})
+"""Statuses by which a service refuses a request. A proxy, or another version of the service, may send any other status
+after the effect, such as 409 for a request that the proxy has repeated, or 499."""
+
+
 class ApiError(ClawHostersError):
     """The response is an error."""
 
@@ -184,6 +194,10 @@ class ApiError(ClawHostersError):
         if text := format_details(details):
             description += f" ({text})"
         super().__init__(f"{request} was answered with {description.rstrip('.')}.{' ' if self.hint else ''}{self.hint}")
+
+    @property
+    def may_have_been_executed(self) -> bool:
+        return self.status not in NOT_EXECUTED
 
     @property
     def reason(self) -> str:

@@ -17,7 +17,9 @@ description:
   - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
   - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way; with
     O(wait_healthy) it waits for the health in both cases. If the outcome is unknown, it reads the instance, and fails
-    unless the restore is visibly under way.
+    unless that is busy and the request was sent within the last 15 minutes.
+  - The incident stays free after the statuses 400, 401, 402, 403, 404, 405, 410, 415, 422 and 429. After a redirect or
+    any other error the restore may have been executed.
   - With C(--check) it shows which backup would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -174,8 +176,8 @@ restore:
     outcome:
       description:
         - V(completed), also if the instance is not healthy yet, V(in_flight) if it was accepted and its end was not
-          seen, V(failed) if the instance ended in an error, V(unknown) if the response was lost, or V(planned) in
-          check mode.
+          seen, V(failed) if the instance ended in an error, V(unknown) if the response was lost or unclear, or
+          V(planned) in check mode.
       type: str
     failure:
       description:

@@ -179,7 +179,8 @@ instances:
     outcome:
       description:
         - V(completed), V(in_flight) if the restore was accepted and its end was not seen, V(failed) if the instance
-          ended in an error, V(unknown) if the response was lost, V(refused) if it was not executed, or V(not_begun).
+          ended in an error, V(unknown) if the response was lost or unclear, V(refused) if it was not executed, or
+          V(not_begun).
         - An entry with V(completed) has failed if the instance could not be started, or did not become healthy.
       type: str
   sample:

@@ -82,7 +82,7 @@ operations:
       type: int
     outcome:
       description:
-        - V(completed), V(in_flight), V(failed), or V(unknown) if the run ended or the response was lost.
+        - V(completed), V(in_flight), V(failed), or V(unknown) if the run ended, or the response was lost or unclear.
       type: str
     sent_at:
       description: When it was sent.

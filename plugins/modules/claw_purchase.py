@@ -16,8 +16,9 @@ description:
     O(state_database) records the order.
   - An order that is known with another O(package_id) or another API key fails, and nothing is sent. Use another order
     for another purchase or another account.
-  - Does not retry, not even after a rate limit. After a rejection the same order can be run again. After a lost
-    response it is not sent again, and the task fails.
+  - Does not retry, not even after a rate limit. After a rejection (400, 401, 402, 403, 404, 405, 410, 415, 422
+    or 429) the same order can be run again. After a lost response, a redirect or any other error it may have been
+    executed. Then it is not sent again, and the task fails.
   - It is not documented whether the service charges at once or returns a payment link. The result may hold such a link,
     so it is not shown on the screen, at any verbosity.
   - In messages about a rejection, all links, the values of O(request), and fields with names such as C(checkout_token)

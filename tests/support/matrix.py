@@ -121,6 +121,10 @@ FAULTS = [
     _status(402),
     _status(408),
     _status(409, details="text"),
+    *(
+        Fault(f"status {number} after", "status", (str(number),), {"status": number, "after_effect": True}, number)
+        for number in (409, 499)
+    ),
     Fault("status 410", "status", ("410", "exist", "There is no"), {"status": 410}, 410, is_gone=True),
     _status(418),
     _status(422, details=DETAILS),

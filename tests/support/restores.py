@@ -52,12 +52,17 @@ TRICKY_NAMES = [
 SERVICE = "https://clawhosters.com/api/v1"
 
 
-def history(*events: OperationEvent, instance_id: int = 1, incident: str = "INC-1", **notes: t.Any) -> RestoreHistory:
-    """Returns the history of INC-1 after these events of one restore, from 08:00 on, five minutes apart."""
+def history(
+    *events: OperationEvent, instance_id: int = 1, incident: str = "INC-1", ago: int = 120, **notes: t.Any
+) -> RestoreHistory:
+    """Returns the history of INC-1 after these events of one restore, the first ``ago`` minutes before NOW.
+
+    They are five minutes apart.
+    """
     key = OperationKey("restore", SERVICE, incident, str(instance_id))
-    at = [(NOW - timedelta(minutes=120 - 5 * number)).isoformat() for number in range(len(events))]
+    at = [(NOW - timedelta(minutes=ago - 5 * number)).isoformat() for number in range(len(events))]
     states = {key: OperationState(events[-1], at[0], at[-1], {"backup_id": 12, **notes})} if events else {}
-    return RestoreHistory(SERVICE, "INC-1", states)
+    return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
 
 
 def plan(

@@ -12,7 +12,8 @@ from .._text import format_first, format_list
 from .backup import summarize_backup
 from .fleet_entries import InstanceEntry
 from .instance import label
-from .restore_item import COMPLETED, RestoreItem
+from .restore import explain_obstacle
+from .restore_item import COMPLETED, FAILED, UNKNOWN, RestoreItem
 from .results import Result
 
 _NAMED, _LISTED = 10, 3
@@ -20,7 +21,7 @@ _NAMED, _LISTED = 10, 3
 
 GO_ON = (
     "Run the same task again: it waits for what is under way, and restores what was refused or not begun. Nothing is "
-    "sent twice; force: true sends again what failed or is unknown."
+    "sent twice"
 )
 
 
@@ -90,7 +91,12 @@ def format_failures(entries: t.Sequence[InstanceEntry], items: t.Sequence[Restor
         parts.append(f"Restored: {format_list(restored, _NAMED)}.")
     if started := [label(item.instance) for item in changed if not item.is_restored]:
         parts.append(f"Started: {format_list(started, _NAMED)}.")
-    return " ".join([*parts, GO_ON])
+    is_force_offered = any(
+        item.error is not None and item.outcome in (FAILED, UNKNOWN) and not explain_obstacle(item.current)
+        for item in items
+    )
+    force = "; force: true sends again what failed or is unknown" if is_force_offered else ""
+    return " ".join([*parts, f"{GO_ON}{force}."])
 
 
 def _list_failures(entries: t.Sequence[InstanceEntry], items: t.Sequence[RestoreItem]) -> list[str]:

@@ -69,7 +69,7 @@ END_STATUS = {"started": "running", "stopped": "stopped", "restarted": "running"
 FAILURE_STATUSES = frozenset(_REMEDY)
 """Statuses that an instance does not leave by itself."""
 
-RESPONSE_LOST = "The response to an earlier request was lost, and it is unknown whether it was executed."
+RESPONSE_LOST = "The response to an earlier request was lost or unclear, and it is unknown whether it was executed."
 """Added to a failure that follows a request with an unknown outcome."""
 
 

@@ -14,7 +14,7 @@ from .._errors import RefusedError
 from .._text import one_line
 from .._times import format_duration
 from .backup import format_left_out, is_before, is_usable, newest_first, taken_at
-from .instance import StateReached, get_status, label
+from .instance import StateReached, get_status, is_busy, label
 from .resource import Resource
 
 RESTORABLE = ("running", "stopped")
@@ -42,6 +42,10 @@ class RestoreQuery:
     @property
     def names_instance(self) -> bool:
         return self.instance_id is not None or self.instance_name is not None
+
+    def accepts(self, backup: Resource) -> bool:
+        """Returns True if the backup is usable and taken in time."""
+        return is_usable(backup) and is_before(backup, self.before)
 
     def choose_newest(self, backups: list[Resource], instance: Resource) -> tuple[Resource, list[Resource]]:
         """Returns the newest usable one of the instance's backups, and the unusable ones that are newer.
@@ -77,13 +81,31 @@ class RestoreQuery:
             )
 
 
+def explain_obstacle(instance: Resource) -> str:
+    """Returns what to do before anything is sent to an instance of this status; empty if it can be restored.
+
+    ``force`` is no answer to these: what works on the instance may be a restore, and the others have no server.
+    """
+    if is_busy(instance):
+        return "Something works on it: look at it in the dashboard first."
+    return {
+        "paused": "Buy Claws and resume it in the dashboard first.",
+        "deleting": "It is being deleted, so nothing can be done.",
+    }.get(get_status(instance), "")
+
+
 def require_restorable(instance: Resource) -> None:
     """Raises RefusedError unless the instance is running or stopped."""
-    if get_status(instance) not in RESTORABLE:
-        raise RefusedError(
-            f"The status of {label(instance)} is {instance.get('status')}, and only a running or stopped instance "
-            "can be restored: nothing was sent. Wait until it has settled, or use force: true."
-        )
+    status = get_status(instance)
+    if status in RESTORABLE:
+        return
+    advice = explain_obstacle(instance) or "force: true tries it."
+    if status == "pending_configuration":
+        advice = "Give it an LLM key in the dashboard first."
+    raise RefusedError(
+        f"The status of {label(instance)} is {instance.get('status')}, and only a running or stopped instance "
+        f"can be restored: nothing was sent. {advice}"
+    )
 
 
 def require_same_name(before: Resource, now: Resource) -> None:

@@ -11,14 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from .._errors import (
-    ApiError,
-    ClawHostersError,
-    RedirectedError,
-    SettingsError,
-    TlsError,
-    TransportError,
-)
+from .._errors import ClawHostersError, SettingsError
 from .._http.client import Client
 from .._http.request import RequestHooks
 from .._progress import InterruptNote, InterruptShield
@@ -31,7 +24,7 @@ T = t.TypeVar("T")
 
 _EVENT_TEXTS = {
     OperationEvent.ACCEPTED: "The service accepted the request",
-    OperationEvent.UNCLEAR: "The request was sent, and its response was lost",
+    OperationEvent.UNCLEAR: "The request was sent, and its response was lost or unclear",
     OperationEvent.REFUSED: "The request was not executed",
     OperationEvent.COMPLETED: "The request was executed",
     OperationEvent.FAILED: "The request was accepted, and failed",
@@ -103,7 +96,7 @@ class OperationGuard:
         except JournalError:
             raise
         except ClawHostersError as error:
-            if not_executed(error, sent=client.stats.requests > sent_before):
+            if client.stats.requests == sent_before or not error.may_have_been_executed:
                 self.record_event(OperationEvent.REFUSED, reason=str(error))
                 error.add(retry_hint)
                 raise
@@ -189,7 +182,7 @@ def parse_operation_name(option: str, name: str) -> str:
 def explain_unknown(what: str, state: OperationState) -> str:
     """Returns how far an earlier run came with ``what``, an operation whose outcome was not recorded."""
     if state.event is OperationEvent.UNCLEAR:
-        return f"{what} was sent at {state.sent_at} and its response was lost."
+        return f"{what} was sent at {state.sent_at}, and its response was lost or unclear."
     return f"{what} was about to be sent at {state.sent_at}, and the run ended there."
 
 
@@ -213,20 +206,3 @@ def format_at(at: str | None) -> str:
 def parse_at(at: str | None) -> datetime:
     """Returns a time of the journal; now without one."""
     return datetime.fromisoformat(at) if at else datetime.now(UTC)
-
-
-def not_executed(error: ClawHostersError, *, sent: bool) -> bool:
-    """Returns True if the service rejected the request or never received it, so that it can be sent again.
-
-    ``sent``: at least one request was sent. Then an unknown kind of error counts as possibly executed.
-    """
-    if not sent:
-        return True
-    if isinstance(error, ApiError):
-        return 400 <= error.status < 500 and error.status != 408
-    if isinstance(error, RedirectedError):
-        # Other redirects may follow an executed request.
-        return error.status in (307, 308)
-    if isinstance(error, TransportError):
-        return not error.may_have_been_sent
-    return isinstance(error, TlsError)

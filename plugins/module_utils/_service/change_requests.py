@@ -15,7 +15,6 @@ from .._errors import (
     NotFoundError,
     RedirectedError,
     ResponseError,
-    ServerError,
     TransportError,
     UnprocessableError,
 )
@@ -68,7 +67,9 @@ def request_change(
     except RedirectedError as error:
         # A second request would be redirected too.
         return _after_unclear_response(client, error, current, wanted, action, may_repeat=False)
-    except (TransportError, ServerError, ResponseError) as error:
+    except (TransportError, ResponseError, ApiError) as error:
+        if isinstance(error, ApiError) and not error.may_have_been_executed:
+            raise
         return _after_unclear_response(client, error, current, wanted, action, may_repeat)
     # The response to an action has only some of the fields.
     return ChangeResponse(Effect.DONE, {**current, **(answer or {})})
@@ -105,7 +106,7 @@ def _after_rejection(
 def _after_unclear_response(
     client: Client, error: ClawHostersError, current: Resource, wanted: str, action: Action, may_repeat: bool
 ) -> ChangeResponse:
-    """Reads the instance again after a lost response or a 5xx. Raises ``error`` if the change is not visible."""
+    """Reads the instance again if ``error`` does not show whether the change was made. Raises it if none is visible."""
     try:
         now = fetch_instance(client, current["id"])
     except ClawHostersError:

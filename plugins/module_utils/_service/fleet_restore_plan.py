@@ -154,13 +154,13 @@ class FleetRestorePlanner:
         self.reader.list_requests = reading.pages
         return reading
 
-    def _read_backups(self, new: t.Sequence[RestoreEntry], instance_ids: list[object]) -> list[Resource]:
-        """Returns the backups of new entries, and perhaps others. ``instance_ids``: of those that name no backup."""
+    def _read_backups(self, new: t.Sequence[RestoreEntry], instances: list[Resource]) -> list[Resource]:
+        """Returns the backups of new entries, and perhaps others. ``instances``: of those that name no backup."""
         ids = [entry.backup_id for entry in new if entry.backup_id is not None]
         if len(ids) == len(new):
             return read_backups(self._client, ids)
         if self._client.settings.server_filters:
-            return read_backups_of(self._client, instance_ids)
+            return read_backups_of(self._client, instances, self.query.accepts)
         return list_backups(self._client)
 
     # Choosing
@@ -170,8 +170,8 @@ class FleetRestorePlanner:
         if not new:
             return
         if backups is None:
-            ids = [item.instance["id"] for entry, item in new if entry.backup_id is None]
-            backups = self._read_backups([entry for entry, _item in new], ids)
+            instances = [item.instance for entry, item in new if entry.backup_id is None]
+            backups = self._read_backups([entry for entry, _item in new], instances)
         groups = _BackupGroups(backups)
         by_id = {str(backup["id"]): backup for backup in backups}
         given: set[object] = set()

@@ -8,12 +8,27 @@ from __future__ import annotations
 
 import typing as t
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from .._model.resource import parse_id
+from .._model.restore import CLOCK_TOLERANCE
 from .._service_url import normalize_url
 from .._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, identify
 from .._state.store import Holder
+
+LONGEST_RESTORE = timedelta(minutes=15)
+"""Age up to which a restore is assumed to be under way: what keeps an instance busy later may be anything."""
+
+
+def is_under_way(state: OperationState, now: datetime, *, was_busy: bool) -> bool:
+    """Returns True if a restore without an end is to be waited for: it was accepted, or seems to have begun.
+
+    With an unknown outcome it has begun if the instance is busy and the request is recent. ``now`` is by the clock of
+    the journal. A request that it dates in the future is not recent, unless the clock was only corrected.
+    """
+    age = now - datetime.fromisoformat(state.sent_at)
+    is_recent = -CLOCK_TOLERANCE <= age <= LONGEST_RESTORE
+    return state.event is OperationEvent.ACCEPTED or (was_busy and is_recent)
 
 
 class EarlierRestore(t.NamedTuple):
@@ -32,6 +47,8 @@ class RestoreHistory:
     states: t.Mapping[OperationKey, OperationState] = field(default_factory=dict)
     holders: t.Mapping[str, Holder] = field(default_factory=dict)
     """Who works on which operation now, by digest."""
+    read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When the journal was read, by its clock."""
 
     def find_own(self, instance_id: object = None, name: object = None) -> OperationState | None:
         """Returns the restore of an instance for this incident.

@@ -26,7 +26,7 @@ from .._model.instance import (
     short_name,
 )
 from .._model.resource import Resource
-from .._model.restore import SHORTEST_RESTORE, require_same_name, restore_finished
+from .._model.restore import SHORTEST_RESTORE, explain_obstacle, require_same_name, restore_finished
 from .._model.restore_item import COMPLETED, FAILED, IN_FLIGHT, PLANNED, UNKNOWN
 from .._model.results import Result
 from .._state.journal import OperationEvent, OperationState
@@ -36,6 +36,7 @@ from .._waiter import format_last_seen
 from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown, format_at, parse_at
 from .backups import backup_path
 from .instances import fetch_instance
+from .restore_history import is_under_way
 
 NEXT_STEP = "Run the same task again: it continues waiting, and sends nothing."
 
@@ -108,10 +109,10 @@ class RestoreJob:
             raise PartialError(
                 f"Incident {self.incident}: the restore of {label(self.instance)}, sent at {state.sent_at}, failed. "
                 f"The instance is {self.instance.get('status')} now. "
-                "Nothing was sent again; force: true would send it.",
+                f"{explain_obstacle(self.instance) or 'Nothing was sent again; force: true would send it.'}",
                 self.build_result(FAILED, state),
             )
-        if state.event is OperationEvent.ACCEPTED or was_busy:
+        if is_under_way(state, self.guard.journal.now(), was_busy=was_busy):
             return NextStep.WAIT
         raise self._unknown_error(f"Incident {self.incident}: {explain_unknown('a restore', state)}", state)
 
@@ -153,10 +154,12 @@ class RestoreJob:
     def _unknown_error(
         self, reason: str, state: OperationState | None, cause: ClawHostersError | None = None
     ) -> PartialError:
+        advice = "Check it; nothing is sent again for this incident without force: true."
+        if obstacle := explain_obstacle(self.instance):
+            advice = f"{obstacle} Nothing is sent again for this incident."
         return PartialError(
             f"{reason} It is unknown whether the restore of {label(self.instance)} was executed: the instance is "
-            f"{self.instance.get('status')} now. Check it; nothing is sent again for this incident without force: "
-            "true.",
+            f"{self.instance.get('status')} now. {advice}",
             self.build_result(UNKNOWN, state),
             cause,
         )

@@ -10,13 +10,11 @@ import functools
 import typing as t
 
 from .._http.client import Client
-from .._http.list_reader import ListFilter
-from .._model.instance_index import shown_params
-from .._model.ownership import owner_params, owner_values
+from .._model.ownership import may_belong, owner_params
 from .._model.resource import Resource
 from .backups import find_backup
-from .instances import fetch_instance
-from .list_or_one import Reading, read_by_ids, read_filtered
+from .instances import fetch_instance, search_name
+from .list_or_one import Reading, Search, read_by_ids, search_each
 
 
 def read_instances(client: Client, ids: t.Collection[object], names: t.Collection[str]) -> Reading:
@@ -24,7 +22,7 @@ def read_instances(client: Client, ids: t.Collection[object], names: t.Collectio
     fetch = functools.partial(fetch_instance, client)
     if not names:
         return read_by_ids(client, "/instances", ids, fetch)
-    named = read_filtered(client, "/instances", [ListFilter({"name": name}, shown_params) for name in names])
+    named = search_each(client, "/instances", [search_name(name) for name in names])
     if named.is_whole_list:
         return named
     rest = read_by_ids(client, "/instances", ids, fetch)
@@ -37,7 +35,17 @@ def read_backups(client: Client, ids: t.Collection[object]) -> list[Resource]:
     return read_by_ids(client, "/backups", ids, functools.partial(find_backup, client)).items
 
 
-def read_backups_of(client: Client, instance_ids: t.Collection[object]) -> list[Resource]:
-    """Returns the backups of these instances, and perhaps others. Sends nothing if there are no instances."""
-    filters = [ListFilter(owner_params(instance_id, None), owner_values) for instance_id in instance_ids]
-    return read_filtered(client, "/backups", filters).items if filters else []
+def read_backups_of(
+    client: Client, instances: t.Collection[Resource], is_wanted: t.Callable[[Resource], bool]
+) -> list[Resource]:
+    """Returns the backups of these instances, and perhaps others. Sends nothing if there are no instances.
+
+    ``instances`` need not show more than an id. With ``server_filters``, some backups of an instance may be missing if
+    one of the others ``is_wanted``.
+    """
+
+    def build_search(instance: Resource) -> Search:
+        params = owner_params(instance["id"], None)
+        return Search(params, lambda backups: [one for one in backups if may_belong(one, instance)], is_wanted)
+
+    return search_each(client, "/backups", list(map(build_search, instances))).items if instances else []

@@ -20,7 +20,7 @@ from .._model.restore import RestoreQuery
 from .._progress import InterruptNote
 from .._state.journal import Journal, OperationKey, OperationState
 from .at_most_once import OperationGuard
-from .backups import fetch_backup, find_backup, list_backups, select_backups
+from .backups import fetch_backup, fetch_backups, find_backup, list_backups, select_backups
 from .instances import Found, fetch_instance, find_instance, find_instance_or_similar, list_owners
 from .restore_job import NEXT_STEP, RestoreJob
 
@@ -111,8 +111,10 @@ class RestoreFinder:
         """Returns the newest usable backup of the instance. Warns of newer ones that are not usable."""
         listed, self._backups = self._backups, None
         if listed is None:
-            listed = list_backups(self.client, instance["id"])
-        return self.choose_newest(query, select_backups(self.client, listed, instance["id"]), instance)
+            own = fetch_backups(self.client, None, instance["id"], None, query.accepts)
+        else:
+            own = select_backups(self.client, listed, instance["id"])
+        return self.choose_newest(query, own, instance)
 
     def choose_newest(self, query: RestoreQuery, backups: list[Resource], instance: Resource) -> Resource:
         """Returns the newest usable one of the instance's backups. Warns of newer ones that are not."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ...module_utils._model.instance import get_status, is_busy
-from ...module_utils._model.restore import RESTORABLE
+from ...module_utils._model.instance import get_status
+from ...module_utils._model.restore import RESTORABLE, explain_obstacle
 from ...module_utils._times import parse_time
 from .._formatting import format_clock, format_extra_variable
 from .model import Data, RestorePlan
@@ -71,6 +71,8 @@ class Advice(t.NamedTuple):
 def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
     """Returns what to do after a failure of this kind."""
     force = {"restore_force": True}
+    if kind in ("failed", "unknown", "not_now") and (obstacle := explain_obstacle(plan.instance or {})):
+        return Advice(f"{obstacle} To see what has changed, run the same command again:", {})
     if kind == "failed":
         if plan.older_backup is None:
             return Advice(
@@ -97,10 +99,10 @@ def build_advice(kind: str, plan: RestorePlan, settings: Data) -> Advice:
     if kind == "ambiguous":
         return Advice("Select one by its id:", {"restore_instance_ids": plan.ids[:1]}, check=True)
     if kind == "not_now":
-        instance = plan.instance or {}
-        if is_busy(instance):
-            return Advice("Wait until the instance is running or stopped, then run the same command again:", {})
-        if get_status(instance) not in RESTORABLE:
+        status = get_status(plan.instance or {})
+        if status == "pending_configuration":
+            return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
+        if status not in RESTORABLE:
             return Advice("To restore the instance in this status anyway:", force)
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
     if kind == "unclear_backup":

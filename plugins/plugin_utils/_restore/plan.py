@@ -17,7 +17,7 @@ from ...module_utils._model.ownership import parse_owner
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.restore import CLOCK_TOLERANCE, RESTORABLE
 from ...module_utils._model.restore_item import PLANNED
-from ...module_utils._service.restore_history import EarlierRestore, RestoreHistory
+from ...module_utils._service.restore_history import LONGEST_RESTORE, EarlierRestore, RestoreHistory, is_under_way
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._state.store import Holder
 from ...module_utils._text import format_count, format_list, one_line
@@ -28,8 +28,6 @@ from .model import Candidate, Data, RestorePlan
 
 RECENT = timedelta(days=1)
 """Age up to which the plan shows a restore for another incident."""
-LONGEST_RESTORE = timedelta(minutes=15)
-"""Age up to which an accepted restore is assumed to be under way although the instance does not look busy."""
 
 _LISTED = 5
 """Ids that a message names."""
@@ -181,7 +179,7 @@ def _build_plan(
     name = candidate.name if candidate.name is not None else (instance or {}).get("name")
     outcome = None
     if own is not None and instance is not None and is_continued:
-        outcome, kind, message = _continue_earlier(own, instance, now, is_held=holder is not None)
+        outcome, kind, message = _continue_earlier(own, instance, history.read_at, is_held=holder is not None)
     else:
         kind, message = _find_obstacle(candidate, backup, max_age, age, now, others, force=force)
         outcome = None if kind else PLANNED
@@ -219,7 +217,8 @@ def _find_recorded(own: OperationState, candidate: Candidate) -> Resource:
 def _continue_earlier(own: OperationState, instance: Resource, now: datetime, *, is_held: bool) -> tuple[str, str, str]:
     """Returns the outcome of an earlier run of the incident, and the obstacle that follows from it, if any.
 
-    ``is_held``: that run still works on it, so its outcome is not known yet, and this run waits for it.
+    ``is_held``: that run still works on it, so its outcome is not known yet, and this run waits for it. ``now`` is by
+    the clock of the journal.
     """
     sent = format_moment(own.sent_at, now)
     status = format_value(instance.get("status"), 40)
@@ -227,9 +226,9 @@ def _continue_earlier(own: OperationState, instance: Resource, now: datetime, *,
         return "completed", "", ""
     if own.event is OperationEvent.FAILED:
         return "failed", "failed", f"The restore sent at {sent} failed. The instance is {status} now"
-    if own.event is OperationEvent.ACCEPTED or is_busy(instance) or is_held:
+    if is_held or is_under_way(own, now, was_busy=is_busy(instance)):
         return "in_flight", "", ""
-    reason = "its response was lost" if own.event is OperationEvent.UNCLEAR else "the run ended there"
+    reason = "its response was lost or unclear" if own.event is OperationEvent.UNCLEAR else "the run ended there"
     message = f"A restore was to be sent at {sent}, and {reason}. The instance is {status} now"
     return "unknown", "unknown", message
 

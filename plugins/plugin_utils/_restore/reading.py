@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ...module_utils._concurrency import run_parallel
 from ...module_utils._errors import ClawHostersError, NotFoundError
 from ...module_utils._http.client import Client
+from ...module_utils._model.backup import is_before, is_usable
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import parse_owner
 from ...module_utils._model.resource import Resource
@@ -50,8 +53,7 @@ class TargetReader:
         if self._has_ids and any(parse_owner(backup).id is None for backup in self.backups):
             # Another instance may have the name that they show.
             self.list_all_instances()
-        before = parse_timestamp("restore_before", self.settings["restore_before"] or None)
-        return match_backups(self.targets, self.instances, self.backups, before)
+        return match_backups(self.targets, self.instances, self.backups, self._before)
 
     @property
     def _has_ids(self) -> bool:
@@ -103,23 +105,32 @@ class TargetReader:
     def _read_for_latest(self) -> None:
         open_targets = [target for target in self.targets if not self._is_recorded(target)]
         if open_targets and self._has_ids:
-            ids = [target["id"] for target in open_targets]
-            run_parallel(self._read_instances, lambda: self._read_backups(ids))
+            run_parallel(self._read_instances, lambda: self._read_backups(open_targets))
         elif open_targets and not self.client.settings.server_filters:
             run_parallel(self._read_instances, lambda: self._read_backups(None))
         else:
             self._read_instances()
             index = InstanceIndex(self.instances)
             found = [matches[0] for target in self.targets if len(matches := find_instances(target, index)) == 1]
-            self._read_backups([instance["id"] for instance in found if not self._is_recorded(instance)])
+            self._read_backups([instance for instance in found if not self._is_recorded(instance)])
 
     def _read_instances(self) -> None:
         ids, names = ([target[key] for target in self.targets if target[key] is not None] for key in ("id", "name"))
         self.instances, self.is_whole, self.list_pages = read_instances(self.client, ids, names)
 
-    def _read_backups(self, instance_ids: t.Sequence[object] | None) -> None:
-        """Reads the backups of these instances, or all."""
-        self.backups = list_backups(self.client) if instance_ids is None else read_backups_of(self.client, instance_ids)
+    def _read_backups(self, instances: t.Sequence[Data] | None) -> None:
+        """Reads the backups of these instances, or all. A target that names an id is enough."""
+        if instances is None:
+            self.backups = list_backups(self.client)
+        else:
+            self.backups = read_backups_of(self.client, instances, self._is_usable)
+
+    def _is_usable(self, backup: Resource) -> bool:
+        return is_usable(backup) and is_before(backup, self._before)
+
+    @functools.cached_property
+    def _before(self) -> datetime | None:
+        return parse_timestamp("restore_before", self.settings["restore_before"] or None)
 
     def list_all_instances(self) -> list[Resource]:
         """Returns all instances of the account. Reads them at most once."""

@@ -46,8 +46,9 @@ class Recorder:
 
     def read_history(self) -> RestoreHistory:
         """Returns what the journal holds. Raises JournalError."""
-        states = self.context.journal().read_states()
-        return RestoreHistory(self.context.client.settings.api_url, self.run.incident, states)
+        journal = self.context.journal()
+        url = self.context.client.settings.api_url
+        return RestoreHistory(url, self.run.incident, journal.read_states(), read_at=journal.now())
 
     def try_history(self) -> RestoreHistory:
         """Returns what the journal holds; nothing if it can't be read."""

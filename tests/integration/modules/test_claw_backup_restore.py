@@ -162,7 +162,7 @@ def test_only_a_settled_instance_is_restored_unless_forced(simulator: Simulator,
     assert worker.run(claw_backup_restore, instance_id=1, force=True)["restore"]["outcome"] == "completed"
 
 
-@pytest.mark.parametrize("fault", [("status", 422), ("status", 409), ("forbidden", None), ("unauthorized", None)])
+@pytest.mark.parametrize("fault", [("status", 422), ("status", 402), ("forbidden", None), ("unauthorized", None)])
 def test_a_refusal_leaves_the_incident_free(
     simulator: Simulator, worker: Worker, fault: tuple[str, int | None]
 ) -> None:
@@ -171,7 +171,7 @@ def test_a_refusal_leaves_the_incident_free(
     result = worker.run(claw_backup_restore, instance_id=1)
     assert result["failed"] is True
     assert "you can run the same incident again" in result["msg"]
-    assert result["error"]["status"] in (401, 403, 409, 422)
+    assert result["error"]["status"] in (401, 402, 403, 422)
     assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
     assert restores(simulator) == 1
 

@@ -258,7 +258,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     assert f"    A restore for INC-T is under way since {now}" in plan[4]
     assert f"news-bot (id 4): a restore of backup 41 is under way since {now}" in plan[5]
     assert "this run waits for it" in plan[5]
-    assert "Wait until the instance is running or stopped" in failures(run)
+    assert "Something works on it: look at it in the dashboard first." in failures(run)
     assert "force" not in run.stdout
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["planned", "not_begun", "in_flight"]
 

@@ -101,8 +101,26 @@ def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> 
     assert format_failures(entries(8), items, 2) == (
         "5 of 8 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "
         f"Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). "
-        f"Started: bot-8 (id 8). {GO_ON}"
+        f"Started: bot-8 (id 8). {GO_ON}."
     )
     assert format_refusals(entries(8), items).startswith(
         "5 of 8 entries can't be restored, so nothing was sent: entry 2"
     )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "is_offered"),
+    [
+        ("unknown", "running", True),
+        ("failed", "error", True),
+        ("refused", "running", False),
+        ("in_flight", "running", False),
+        ("unknown", "deploying", False),
+        ("unknown", "paused", False),
+        ("failed", "deleting", False),
+    ],
+)
+def test_force_is_offered_only_where_it_may_help(outcome: str, status: str, is_offered: bool) -> None:
+    failed = item(1, error="Fault.", outcome=outcome)
+    failed.current = {**failed.current, "status": status}
+    assert ("force: true" in format_failures(entries(1), [failed], 0)) is is_offered

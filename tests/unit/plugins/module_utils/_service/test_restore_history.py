@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_history import (
     RestoreHistory,
     find_refused,
+    is_under_way,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
@@ -81,3 +84,22 @@ def test_an_instance_was_refused_if_that_is_the_last_that_happened():
         entry("refused", "5", service="https://other.example"),
     ]
     assert find_refused(entries, SERVICE, "INC-1", NOW.isoformat()) == {"1"}
+
+
+ACCEPTED, UNCLEAR, INTENDED = OperationEvent.ACCEPTED, OperationEvent.UNCLEAR, OperationEvent.INTENDED
+MINUTES = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("event", "age", "was_busy", "expected"),
+    [
+        (ACCEPTED, 24 * 60 * MINUTES, False, True),
+        (INTENDED, timedelta(0), False, False),
+        *((event, age * MINUTES, True, True) for event in (UNCLEAR, INTENDED) for age in (-5, 0, 15)),
+        *((event, age * MINUTES, True, False) for event in (UNCLEAR, INTENDED) for age in (-5.1, 15.1, 24 * 60)),
+    ],
+)
+def test_an_unknown_restore_is_under_way_if_it_is_recent_and_its_instance_busy(event, age, was_busy, expected):
+    # Any offset: the journal may have been written elsewhere.
+    sent_at = (NOW - age).astimezone(timezone(timedelta(hours=2))).isoformat()
+    assert is_under_way(OperationState(event, sent_at, sent_at, {}), NOW, was_busy=was_busy) is expected

@@ -110,8 +110,10 @@ def test_only_unusable_backups_of_the_instance_itself_are_shown():
         ((INTENDED, FAILED), "error", "failed", "failed"),
         ((INTENDED,), "running", "unknown", "unknown"),
         ((INTENDED, UNCLEAR), "running", "unknown", "unknown"),
-        # It is busy, so the restore has begun.
-        ((INTENDED, UNCLEAR), "deploying", "in_flight", ""),
+        # Whatever keeps it busy two hours later, it need not be the restore.
+        ((INTENDED,), "deploying", "unknown", "unknown"),
+        ((INTENDED, UNCLEAR), "deploying", "unknown", "unknown"),
+        ((INTENDED, ACCEPTED), "deploying", "in_flight", ""),
     ],
 )
 def test_a_run_continues_what_the_journal_holds_of_its_incident(events, status, outcome, kind):
@@ -122,6 +124,30 @@ def test_a_run_continues_what_the_journal_holds_of_its_incident(events, status, 
     forced = plan(past, {**WEB, "status": status}, restore_force=True)
     assert forced.sends is True
     assert "This incident already has a restore, sent at 2026-02-03 08:00 UTC" in "".join(forced.notes)
+
+
+@pytest.mark.parametrize(
+    ("ago", "outcome"), [(0, "in_flight"), (15, "in_flight"), (16, "unknown"), (-4, "in_flight"), (-6, "unknown")]
+)
+def test_a_busy_instance_is_waited_for_if_its_restore_was_sent_just_now(ago, outcome):
+    busy = plan(history(INTENDED, ago=ago), {**WEB, "status": "deploying"})
+    assert busy.outcome == outcome
+    assert plan(history(INTENDED, ago=ago)).outcome == "unknown"
+
+
+@pytest.mark.parametrize("kind", ["unknown", "failed", "not_now"])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("deploying", "Something works on it: look at it in the dashboard first."),
+        ("paused", "Buy Claws and resume it in the dashboard first."),
+        ("deleting", "It is being deleted, so nothing can be done."),
+    ],
+)
+def test_no_advice_is_to_force_a_restore_that_can_not_help(kind, status, words):
+    advice = build_advice(kind, plan(instance={**WEB, "status": status}), SETTINGS)
+    assert advice.text.startswith(words)
+    assert advice.changes == {}
 
 
 @pytest.mark.parametrize("events", [(INTENDED,), (INTENDED, UNCLEAR)])
@@ -167,7 +193,7 @@ def test_another_incident_that_keeps_the_instance_busy_is_an_obstacle_without_ad
     assert (busy.kind, busy.message) == ("not_now", "A restore for INC-T is under way since 08:00 UTC")
     advice = build_advice(busy.kind, busy, SETTINGS)
     assert "restore_force" not in advice.changes
-    assert advice.text.startswith("Wait until")
+    assert advice.text.startswith("Something works on it: look at it in the dashboard first.")
 
 
 def test_a_time_has_its_date_if_that_is_not_today():

@@ -1,0 +1,209 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the status of a response says about a change: some statuses refuse it, all others may follow its effect."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_addon,
+    claw_backup_restore,
+    claw_fleet,
+    claw_fleet_restore,
+    claw_instance,
+    claw_purchase,
+)
+from simulator.handle import Simulator
+from support.runbook import Runbook
+from support.worker import Worker
+
+REFUSALS = (400, 401, 402, 403, 404, 405, 410, 415, 422, 429)
+"""These were not executed."""
+UNCLEAR = (300, 406, 407, 408, 409, 411, 412, 413, 417, 418, 421, 423, 424, 425, 426, 428, 431, 451, 460, 499, 500, 504)
+"""A proxy, or a rewritten service, may send these after the effect."""
+REDIRECTS = (301, 302, 303, 307, 308)
+RESTORE = "POST /backups/*/restore"
+BUY = "POST /billing/buy_claws"
+
+
+@pytest.fixture
+def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+    """Instance 1 runs and has the backup 11. Its status does not show a restore."""
+    simulator.reset(
+        state={
+            "balance": 500,
+            "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "off-bot", "status": "stopped"}],
+            "backups": [{"id": 11, "instance_id": 1, "created_at": "5h ago"}],
+            "addons": [{"id": 5, "instance_id": 1, "addon_type": "llm", "usage_limit": 100}],
+        },
+        switches={"restore_shows": None, "transition_seconds": 0},
+    )
+    return Worker(simulator, {"state_dir": str(tmp_path / "state"), "retry_timeout": 0})
+
+
+@pytest.fixture
+def runbook(worker: Worker, tmp_path: Path) -> Runbook:
+    return Runbook(worker, tmp_path / "report", {"restore_instances": "web-bot", "restore_confirm": "web-bot"})
+
+
+def answer(simulator: Simulator, status: int, method: str, *, after_effect: bool, times: int = 1) -> None:
+    """Makes the next changes get this status, after their effect or instead of it."""
+    options = {"method": method, "status": status, "after_effect": after_effect, "times": times}
+    if status in REDIRECTS:
+        simulator.fault("redirect", location="/x", **options)
+    else:
+        simulator.fault("status", **options)
+
+
+def restore_one(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
+    result = worker.run(claw_backup_restore, incident="INC-1", instance_id=1, **options)
+    return {"text": str(result.get("msg")), "outcome": result.get("restore", {}).get("outcome")}
+
+
+def restore_fleet(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
+    result = worker.run(claw_fleet_restore, incident="INC-1", instances=[{"id": 1}], **options)
+    return {"text": str(result.get("msg")), "outcome": result["instances"][0]["outcome"]}
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("restore", [restore_one, restore_fleet], ids=["module", "fleet"])
+@pytest.mark.parametrize("status", [*UNCLEAR, *REDIRECTS])
+def test_a_restore_is_not_sent_again_after_a_status_that_may_follow_it(
+    simulator: Simulator, worker: Worker, status: int, restore: t.Callable[..., dict[str, t.Any]]
+) -> None:
+    answer(simulator, status, "POST", after_effect=True)
+    for _run in range(2):
+        result = restore(worker)
+        assert result["outcome"] == "unknown"
+        assert "It is unknown whether the restore of web-bot (id 1) was executed" in result["text"]
+        assert "force: true" in result["text"]
+    assert simulator.calls(RESTORE) == ["POST /backups/11/restore"]
+    assert simulator.effects()["restores"] == 1
+    assert restore(worker, force=True)["outcome"] == "completed"
+    assert len(simulator.calls(RESTORE)) == 2
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("status", [409, 425, 499, 307])
+def test_the_runbook_does_not_send_again_after_a_status_that_may_follow_a_restore(
+    simulator: Simulator, runbook: Runbook, status: int
+) -> None:
+    answer(simulator, status, "POST", after_effect=True)
+    for _run in range(2):
+        failures = "\n".join(runbook.run()["failures"])
+        assert "It is unknown whether the restore was carried out." in failures
+        assert "-e restore_force=true" in failures
+        assert runbook.outcome["instances"][0]["outcome"] == "unknown"
+    assert simulator.calls(RESTORE) == ["POST /backups/11/restore"]
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("status", [409, 425, 499, 307])
+def test_a_restore_that_shows_after_an_unclear_status_is_waited_for(
+    simulator: Simulator, worker: Worker, status: int
+) -> None:
+    simulator.switch(restore_shows="deploying", transition_reads=2)
+    answer(simulator, status, "POST", after_effect=True)
+    assert restore_one(worker)["outcome"] == "completed"
+    assert any("so the restore has begun" in warning for warning in worker.warnings)
+    assert restore_one(worker)["outcome"] == "completed"
+    assert simulator.calls(RESTORE) == ["POST /backups/11/restore"]
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("restore", [restore_one, restore_fleet], ids=["module", "fleet"])
+@pytest.mark.parametrize("status", REFUSALS)
+def test_a_restore_that_was_refused_can_be_sent_again(
+    simulator: Simulator, worker: Worker, status: int, restore: t.Callable[..., dict[str, t.Any]]
+) -> None:
+    answer(simulator, status, "POST", after_effect=False)
+    refused = restore(worker)
+    assert refused["outcome"] in (None, "refused")
+    assert "Nothing was restored; you can run the same incident again." in refused["text"]
+    assert restore(worker)["outcome"] == "completed"
+    assert simulator.effects()["restores"] == 1
+
+
+def buy(worker: Worker, order: str = "2026-02") -> dict[str, t.Any]:
+    return worker.run(claw_purchase, order=order, package_id=2, balance_below=1000)
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("status", [*UNCLEAR, *REDIRECTS])
+def test_an_order_is_not_sent_again_after_a_status_that_may_follow_it(
+    simulator: Simulator, worker: Worker, status: int
+) -> None:
+    answer(simulator, status, "POST", after_effect=True)
+    for _run in range(2):
+        result = buy(worker)
+        assert result["failed"] is True
+        assert "It is unknown whether Claws were bought." in result["msg"]
+        assert "you can run the same order again" not in result["msg"]
+    assert simulator.calls("POST *") == [BUY]
+    assert simulator.effects()["purchases"] == 1
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("status", REFUSALS)
+def test_an_order_that_was_refused_can_be_sent_again(simulator: Simulator, worker: Worker, status: int) -> None:
+    answer(simulator, status, "POST", after_effect=False)
+    assert "Nothing was bought; you can run the same order again." in buy(worker)["msg"]
+    assert buy(worker)["changed"] is True
+    assert simulator.effects()["purchases"] == 1
+
+
+# Changes that can be read again
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("status", [409, 425, 499])
+@pytest.mark.parametrize(
+    ("number", "state", "method"), [(2, "started", "POST"), (1, "stopped", "POST"), (1, "absent", "DELETE")]
+)
+def test_a_change_of_an_instance_is_read_again_after_an_unclear_status(
+    simulator: Simulator, worker: Worker, status: int, number: int, state: str, method: str
+) -> None:
+    answer(simulator, status, method, after_effect=True)
+    result = worker.run(claw_instance, id=number, state=state)
+    assert (result["failed"], result["changed"]) == (False, True), result
+    assert sum(simulator.effects().values()) == 1
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("status", [409, 425, 499])
+def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
+    simulator: Simulator, worker: Worker, status: int
+) -> None:
+    answer(simulator, status, "POST", after_effect=False, times=2)
+    result = worker.run(claw_instance, id=2)
+    assert (result["failed"], result["error"]["status"]) == (True, status)
+    assert "off-bot (id 2) is stopped: no change is visible. Run this again." in result["msg"]
+    # A start that was not visible is repeated once.
+    assert simulator.calls("POST *") == ["POST /instances/2/start"] * 2
+    answer(simulator, status, "POST", after_effect=True)
+    restarted = worker.run(claw_instance, id=1, state="restarted")
+    assert "does not show whether it was restarted. Nothing is sent again." in restarted["msg"]
+    assert simulator.calls("POST */restart") == ["POST /instances/1/restart"]
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("status", [409, 425, 499])
+def test_a_fleet_and_an_add_on_are_read_again_after_an_unclear_status(
+    simulator: Simulator, worker: Worker, status: int
+) -> None:
+    answer(simulator, status, "POST", after_effect=True)
+    fleet = worker.run(claw_fleet, instances=[{"id": 2, "state": "started"}])
+    assert (fleet["failed"], fleet["summary"]["changed"]) == (False, 1), fleet
+    answer(simulator, status, "PATCH", after_effect=True)
+    addon = worker.run(claw_addon, id=5, config={"usage_limit": 7})
+    assert (addon["failed"], addon["changed"]) == (False, True), addon
+    answer(simulator, status, "PATCH", after_effect=False)
+    unchanged = worker.run(claw_addon, id=5, config={"usage_limit": 8})
+    assert "Nothing was sent again; run the task again." in unchanged["msg"]
+    assert simulator.effects() == {"starts": 1, "patches": 1}
