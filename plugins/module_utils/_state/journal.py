@@ -80,7 +80,7 @@ class OperationKey:
 
     def as_dict(self) -> dict[str, str | None]:
         """Returns the fields that identify the operation in a line of the journal."""
-        return vars(_normalize(self))
+        return vars(normalize(self))
 
     @property
     def digest(self) -> str:
@@ -126,14 +126,29 @@ class Tail:
 START = Tail(0, "")
 
 
+class OtherMemory(t.Protocol):
+    """The folder of this machine, if the store is a database: see :class:`MachineFolder`."""
+
+    def require_unknown(self, operation: OperationKey) -> None:
+        """Raises JournalError if it knows the operation, or can't be read."""
+
+    def remember_database(self) -> None:
+        """Remembers that a database is used."""
+
+
 class Journal:
     """The journal in ``store``. Threads may share it.
+
+    ``folder`` is the other memory of this machine: what it knows, and the store does not, is not sent.
 
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
-    def __init__(self, store: Store, now: t.Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, store: Store, now: t.Callable[[], datetime] | None = None, folder: OtherMemory | None = None
+    ) -> None:
         self._store = store
+        self._folder = folder
         self._now = now
         self._lock = threading.RLock()
         self._entries: list[JournalEntry] = []
@@ -150,19 +165,28 @@ class Journal:
         """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
 
         Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
-        returns what this run knows. Raises JournalError.
+        returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
         """
-        key = _normalize(operation)
+        key = normalize(operation)
         try:
-            return self.read_states().get(key)
+            state = self.read_states().get(key)
         except JournalError:
             if key not in self._intended:
                 raise
             return replay(self._entries).get(key)
+        if state is None:
+            self.require_not_in_folder(key)
+        return state
+
+    def require_not_in_folder(self, operation: OperationKey) -> None:
+        """Raises JournalError if the folder of this machine knows ``operation``, which the store does not know."""
+        with self._before_sending(operation), self._lock:
+            if self._folder:
+                self._folder.require_unknown(operation)
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
-        key = _normalize(operation)
+        key = normalize(operation)
         return replay(entry for entry in self._entries if entry["instance_id"] == key.instance_id).get(key)
 
     def read_states(self) -> dict[OperationKey, OperationState]:
@@ -198,6 +222,8 @@ class Journal:
         with self._lock:
             if self._tails is None:
                 self.read_entries()
+            if event is OperationEvent.INTENDED and self._folder and self.known_state(operation) is None:
+                self._folder.require_unknown(operation)
             tails = t.cast("dict[str, Tail]", self._tails)
             tail = tails.get(operation.digest, START)
             entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **notes}
@@ -209,7 +235,7 @@ class Journal:
             tails[operation.digest] = Tail(line["step"], line["checksum"])
             self._entries = [*self._entries, line]
             if event is OperationEvent.INTENDED:
-                self._intended.add(_normalize(operation))
+                self._intended.add(normalize(operation))
 
     def append_outcome(
         self, operation: OperationKey, event: OperationEvent, attempt: str | None, **notes: t.Any
@@ -253,6 +279,8 @@ class Journal:
 
         Raises JournalError if it can't be held.
         """
+        if self._folder:
+            self._folder.remember_database()
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
                 try:
@@ -279,7 +307,7 @@ class Journal:
         try:
             yield
         except JournalError as error:
-            if not (self._intended & {_normalize(operation)} if operation else self._intended):
+            if not (self._intended & {normalize(operation)} if operation else self._intended):
                 error.add("Nothing was sent.")
             raise
 
@@ -406,7 +434,7 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     states: dict[OperationKey, OperationState] = {}
     before_intent: dict[OperationKey, OperationState | None] = {}
     for entry in entries:
-        operation = _normalize(identify(entry))
+        operation = normalize(identify(entry))
         event, at = OperationEvent(entry["event"]), entry["at"]
         notes = {name: value for name, value in entry.items() if name not in _FIELDS}
         state = states.get(operation)
@@ -423,7 +451,8 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     return states
 
 
-def _normalize(operation: OperationKey) -> OperationKey:
+def normalize(operation: OperationKey) -> OperationKey:
+    """Returns the operation with the one spelling of its service."""
     return replace(operation, service=normalize_url(str(operation.service)))
 
 
