@@ -21,6 +21,7 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller
 from support.postgres import Postgres
+from support.seeds import choose_seed, repeat_by, repeat_lines
 from support.users import Owners
 
 # How long an example takes says more of the machine than of the code.
@@ -58,14 +59,30 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "command")])
 
 
-def pytest_configure() -> None:
-    """Lets Ctrl-C reach the commands of tests: a shell ignores SIGINT for what it runs in the background."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives all tests by hypothesis one seed, which a failure prints. xdist hands it to the workers.
+
+    Lets Ctrl-C reach the commands of tests: a shell ignores SIGINT for what it runs in the background.
+    """
+    config.option.hypothesis_seed = config.option.hypothesis_seed or str(choose_seed())
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> t.Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds to the failure of a test by hypothesis how it is repeated."""
+    report = yield
+    if report.failed and item.get_closest_marker("hypothesis"):
+        option = item.config.option
+        all_cells = ["--all-cells"] if option.all_cells else []
+        report.user_properties.append(repeat_by(item.nodeid, f"--hypothesis-seed={option.hypothesis_seed}", *all_cells))
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: t.Any) -> None:
-    """Counts that no test alone can tell."""
+    """Prints totals over all tests, and how to repeat each random test that failed."""
     properties = [
         (name, value)
         for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
@@ -82,6 +99,8 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
         for run, _times, seed in kills:
             if seed is not None:
                 terminalreporter.write_line(f"  {run}: --kill-seed={seed}")
+    for command in repeat_lines(terminalreporter.getreports("failed") + terminalreporter.getreports("error")):
+        terminalreporter.write_line(f"To repeat what failed: {command}")
 
 
 @pytest.fixture(scope="session")

@@ -263,7 +263,7 @@ def run(context: ModuleContext) -> Result:
         expected_sent_at=params["expected_sent_at"],
     )
     incident = parse_operation_name("incident", params["incident"])
-    finder = RestoreFinder(context.client, context.journal(), incident, params["force"], context.warn)
+    finder = RestoreFinder(context.client, context.journal(warns=True), incident, params["force"], context.warn)
     return Restore(finder, context.waiter(), params["wait_healthy"]).run(query)
 
 

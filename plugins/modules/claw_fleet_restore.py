@@ -289,7 +289,7 @@ def run(context: ModuleContext) -> Result:
     before, max_age = parse_timestamp("before", params["before"]), parse_duration("max_age", params["max_age"])
     incident = parse_operation_name("incident", params["incident"])
     restore = FleetRestore(
-        RestoreFinder(context.client, context.journal(), incident, params["force"], context.warn),
+        RestoreFinder(context.client, context.journal(warns=True), incident, params["force"], context.warn),
         InstanceReader(context.client),
         parse_serial("serial", params["serial"]),
         params["max_failures"],

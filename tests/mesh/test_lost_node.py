@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -30,6 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     PostgresStore,
 )
 from support.postgres import ADMIN, JOB
+from support.seeds import REPEAT
 
 from .conftest import Site
 from .gateway import Hold
@@ -277,10 +277,10 @@ class Loss:
         return f"{self.how}{returned}, restores take {self.seconds} s: holder freed after {freed}; {found}"
 
 
-@pytest.mark.parametrize("how", ["cut", "kill"])
 def test_the_same_job_on_another_node(
     site: Site, how: str, seed: int, record_property: t.Callable[[str, object], None]
 ) -> None:
+    record_property(REPEAT, f"make mesh ARGS='--seed={seed} -k {how}'")
     loss = Loss(site, how, seed)
     try:
         loss.start()

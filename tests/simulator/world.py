@@ -61,6 +61,7 @@ class World:
         self.progress = Progress(self.instances, clock, self._finished)
         self._unlisted: set[int] = set()  # deleted records that only the detail still shows (contract 11, U7)
         self._orders: dict[tuple[str, str], list[int]] = {}
+        self._shuffler = random.Random(0)
 
     # --- Time -------------------------------------------------------------------------------------------------------
 
@@ -125,7 +126,7 @@ class World:
                 ids.sort(key=lambda number: number * 2654435761 % 2**32)
             self._orders[collection, how] = ids
         if how == "reshuffled":
-            ids = random.sample(ids, len(ids))
+            ids = self._shuffler.sample(ids, len(ids))
         if collection == "instances" and not self.switches.deleting_in_list:
             ids = [number for number in ids if self.instances[number].status != "deleting"]
         return ids

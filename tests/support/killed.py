@@ -38,7 +38,7 @@ SCOPES = {
         "_service/restore_member.py _service/instance_state.py"
     ),
     "between the lines of the journal": (
-        "_state/journal.py:append _state/journal.py:_append "
+        "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "
         "_state/folder_store.py:append _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore_job.py:send _service/purchase.py:_run"

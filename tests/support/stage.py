@@ -17,6 +17,7 @@ from simulator.handle import Simulator
 from .cases import CASES, STATE, SWITCHES, Case, World
 from .killed import Ending, run_killed
 from .postgres import Postgres
+from .seeds import choose_seed, repeat_by
 from .stores import prepare
 
 NAMES = ("backup_restore of the latest", "backup_restore by id", "purchase", "fleet", "fleet_restore")
@@ -103,9 +104,10 @@ class Stage:
 
 def choose_moments(request: pytest.FixtureRequest, run: str, count: int) -> random.Random:
     """Returns what chooses the moments of ``count`` kills. The summary of the tests prints its seed beside ``run``."""
-    given = request.config.getoption("kill_seed")
-    seed = random.SystemRandom().randrange(10**9) if given is None else given
-    request.node.user_properties.append(("kills", [run, count, seed]))
+    option = request.config.getoption
+    seed = choose_seed(option("kill_seed"))
+    repeat = repeat_by(request.node.nodeid, f"--kills={option('kills')}", f"--kill-seed={seed}")
+    request.node.user_properties += [("kills", [run, count, seed]), repeat]
     return random.Random(seed)
 
 

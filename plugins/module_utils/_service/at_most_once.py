@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from .._errors import ClawHostersError, SettingsError
+from .._errors import ClawHostersError, PartialError, SettingsError
 from .._http.client import Client
 from .._http.request import RequestHooks
 from .._progress import InterruptNote, InterruptShield
@@ -43,6 +43,10 @@ class OutcomeUnknownError(ClawHostersError):
         self.cause = cause
 
 
+class UnrecordedError(PartialError):
+    """The request was executed, and the journal lacks it."""
+
+
 @dataclass
 class OperationGuard:
     """Sends the request of one operation, ``key``, at most once.
@@ -56,6 +60,10 @@ class OperationGuard:
     warn: t.Callable[[str], None]
     what: str
     interrupt_note: InterruptNote
+    unrecorded: str | None = None
+    """Why the last outcome is not in the journal; None if it is."""
+    _attempt: str | None = None
+    """The attempt whose outcome this run records."""
     _notes: dict[str, t.Any] = field(default_factory=dict)
     _shield: InterruptShield | None = None
     """Defers Ctrl-C from the record of the intent to that of the outcome."""
@@ -68,8 +76,15 @@ class OperationGuard:
         return state
 
     def known_state(self) -> OperationState | None:
-        """Returns the state without reading the journal again: nobody else writes it while this run has the lock."""
+        """Returns the state without reading the journal again: as long as this run has the lock, nobody else writes it.
+
+        A run that was cut off from the database has lost the lock. ``record_event`` reads what others have written.
+        """
         return self.journal.known_state(self.key)
+
+    def take_up(self, state: OperationState | None) -> None:
+        """Makes the attempt in ``state`` the one whose outcome this run records."""
+        self._attempt = state.attempt if state else None
 
     def lock(self) -> t.ContextManager[bool]:
         """Locks the operation; the context is False if another process holds the lock. Raises JournalError."""
@@ -107,12 +122,17 @@ class OperationGuard:
             raise
 
     def record_event(self, event: OperationEvent, **notes: object) -> None:
-        """Writes the event to the journal. If that fails, warns, so that the outcome is not lost."""
+        """Writes the event to the journal. If that fails, sets ``unrecorded``: then the run is no success.
+
+        Warns of it too, so that the outcome is not lost if the run goes on or fails for another reason.
+        """
         self._set_note(event)
         try:
-            self.journal.append(self.key, event, **notes)
+            self.journal.append_outcome(self.key, event, self._attempt, **notes)
+            self.unrecorded = None
         except JournalError as error:
-            self.warn(f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}")
+            self.unrecorded = f"{_EVENT_TEXTS[event]}, but the journal could not be written. {error}"
+            self.warn(self.unrecorded)
         self._leave_shield()
 
     # RequestHooks
@@ -126,13 +146,14 @@ class OperationGuard:
             self._leave_shield()
             error.add("Nothing was sent.")
             raise
+        self.take_up(self.known_state())
         self._set_note(OperationEvent.INTENDED)
 
     def on_rejected(self) -> None:
         """Records that a 429 rejected the request. If that fails, the request counts as sent, which is safe."""
         self._set_note(OperationEvent.REFUSED)
         with contextlib.suppress(JournalError):
-            self.journal.append(self.key, OperationEvent.REFUSED, reason="rate limit")
+            self.journal.append_outcome(self.key, OperationEvent.REFUSED, self._attempt, reason="rate limit")
         self._leave_shield()
 
     def _enter_shield(self) -> None:

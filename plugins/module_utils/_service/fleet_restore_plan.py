@@ -27,7 +27,7 @@ from .._model.resource import Resource
 from .._model.restore import RestoreQuery, require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, RestoreItem
 from .._model.results import Result
-from .._state.journal import OperationState
+from .._state.journal import JournalError, OperationState
 from .._text import one_line
 from .backups import find_backup, list_backups
 from .fleet_restore import FleetRestore
@@ -71,6 +71,8 @@ class FleetRestorePlanner:
             items[position].refuse(RefusedError(f"{fault}: nothing was sent."))
         new = []
         for entry, item in zip(entries, items, strict=True):
+            if item.error is None and str(item.instance["id"]) not in own_states:
+                self._refuse_if_in_folder(item)
             if item.error is None and (state := self._find_state(item)):
                 item.outcome = state.outcome
                 item.backup = {"id": entry.backup_id or state.notes.get("backup_id")}
@@ -81,6 +83,12 @@ class FleetRestorePlanner:
             backups = None
         self._choose_backups(new, backups)
         return items
+
+    def _refuse_if_in_folder(self, item: RestoreItem) -> None:
+        try:
+            self.finder.require_not_in_folder(item.instance)
+        except JournalError as error:
+            item.refuse(error)
 
     def fill_results(self, items: t.Iterable[RestoreItem], *, check_mode: bool) -> None:
         """Sets the results of items that this run has not begun, from what the journal holds of them.

@@ -21,7 +21,7 @@ from .._http.retry import NEVER
 from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .at_most_once import OperationGuard, OutcomeUnknownError, explain_recorded, explain_unknown
+from .at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, explain_recorded, explain_unknown
 
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -94,7 +94,10 @@ class Purchase:
         except OutcomeUnknownError as unclear:
             raise self._unknown_error(str(unclear), unclear.cause, balance) from None
         guard.record_event(OperationEvent.COMPLETED)
-        return self._build_result(purchase, self._fetch_balance_after(balance), bought=body)
+        result = self._build_result(purchase, self._fetch_balance_after(balance), bought=body)
+        if guard.unrecorded:
+            raise UnrecordedError(guard.unrecorded, result)
+        return result
 
     def _require_same_request(self, state: OperationState, body: dict[str, t.Any]) -> None:
         """Raises RefusedError if the order is known with another package or key: it is another purchase."""

@@ -145,6 +145,7 @@ class Restore:
     def _wait(self, job: RestoreJob) -> Result:
         """Waits for an accepted restore, if there is a waiter, and records how it ended."""
         if self.waiter is None:
+            job.require_recorded()
             return job.build_result(IN_FLIGHT, job.guard.known_state())
         try:
             now = self._wait_until_finished(self.waiter, job)

@@ -33,7 +33,7 @@ from .._state.journal import OperationEvent, OperationState
 from .._state.store import Holder
 from .._times import format_iso
 from .._waiter import format_last_seen
-from .at_most_once import OperationGuard, OutcomeUnknownError, explain_unknown, format_at, parse_at
+from .at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, explain_unknown, format_at, parse_at
 from .backups import backup_path
 from .instances import fetch_instance
 from .restore_history import is_under_way
@@ -83,6 +83,7 @@ class RestoreJob:
         """
         is_expected = self.expected_sent_at in (None, state.sent_at if state else "")
         before, self.instance = self.instance, now
+        self.guard.take_up(state)
         if state is not None and not (self.force and is_expected):
             was_busy = is_busy(before) or is_busy(now)
             return self._resume(state, find_recorded(state), was_busy=was_busy)
@@ -177,10 +178,17 @@ class RestoreJob:
         return name, condition if is_busy(self.instance) else f"{condition} (restore not yet verified)"
 
     def complete(self, now: Resource) -> Result:
-        """Records that the restore is completed. Returns the result."""
+        """Records that the restore is completed. Returns the result. Raises UnrecordedError."""
         self.instance = now
         self.guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
+        self.require_recorded()
         return self.build_result(COMPLETED, self.guard.known_state())
+
+    def require_recorded(self) -> None:
+        """Raises UnrecordedError, with the outcome that the journal holds, if it lacks what this run has seen."""
+        if self.guard.unrecorded:
+            state = self.guard.known_state()
+            raise UnrecordedError(self.guard.unrecorded, self.build_result(state.outcome if state else UNKNOWN, state))
 
     def record_failure(self, failure: FailureStatusError) -> PartialError:
         """Records that the accepted restore ended in a failure. Returns the error."""

@@ -27,6 +27,7 @@ from .._model.restore import require_restorable
 from .._model.restore_item import COMPLETED, IN_FLIGHT, NOT_BEGUN, REFUSED, RestoreItem
 from .._model.results import Result
 from .._state.journal import JournalError, OperationEvent, OperationState
+from .at_most_once import UnrecordedError
 from .fleet_changes import FleetChanges
 from .instances import InstanceGoneError
 from .restore_job import NextStep, RestoreJob, describe_holder
@@ -205,12 +206,14 @@ class RestoreMember:
             return
         self.job.instance = now
         try:
-            is_restored = self._is_restored is not None and self._is_restored(now)
+            if self._is_restored is None or not self._is_restored(now):
+                return
+            self._update_result(self.job.complete(now))
         except FailureStatusError as failure:
             self.fail(self.job.record_failure(failure))
-            return
-        if is_restored:
-            self._update_result(self.job.complete(now))
+        except UnrecordedError as error:
+            self.fail(error)
+        else:
             self._begin_start()
 
     def _begin_start(self) -> None:

@@ -64,6 +64,10 @@ class RestoreFinder:
         states = self.journal.read_states().items()
         return {str(key.instance_id): state for key, state in states if key == self._key(key.instance_id)}
 
+    def require_not_in_folder(self, instance: Resource) -> None:
+        """Raises JournalError if only the folder of this machine knows the restore of ``instance``."""
+        self.journal.require_not_in_folder(self._key(instance["id"]))
+
     def find_target(self, query: RestoreQuery) -> tuple[Resource, Resource | None]:
         """Returns the instance, and the backup if it was given by id."""
         try:

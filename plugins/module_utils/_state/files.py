@@ -26,7 +26,8 @@ MAX_LOCK_POLL_INTERVAL = 0.1
 
 ROOT_UID = 0
 OVERFLOW_UID = 65534
-"""The owner that a user namespace shows for files of users it has no mapping for, such as the host's root."""
+"""An ordinary user. But a user namespace shows it, too, as the owner of files of users that it does not map."""
+UID_MAP = Path("/proc/self/uid_map")
 
 
 class UntrustedError(OSError):
@@ -169,4 +170,15 @@ def _stat_trusted(path: str) -> os.stat_result:
 
 
 def _is_trusted_owner(status: os.stat_result) -> bool:
-    return status.st_uid in (ROOT_UID, OVERFLOW_UID, os.geteuid())
+    if status.st_uid in (ROOT_UID, os.geteuid()):
+        return True
+    return status.st_uid == OVERFLOW_UID and _stands_for_unmapped_users()
+
+
+def _stands_for_unmapped_users() -> bool:
+    """Returns True in a user namespace without a user OVERFLOW_UID: there it stands for such as the host's root."""
+    try:
+        ranges = [[int(number) for number in line.split()] for line in UID_MAP.read_text(encoding="ascii").splitlines()]
+    except OSError:
+        return False
+    return not any(first <= OVERFLOW_UID < first + count for first, _outside, count in ranges)

@@ -21,7 +21,7 @@ import hashlib
 import json
 import threading
 import typing as t
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -37,6 +37,10 @@ JournalEntry = t.Mapping[str, t.Any]
 
 class JournalError(ClawHostersError):
     """The journal can't be read or written."""
+
+
+class JournalConflictError(JournalError):
+    """Another run has written a line of the operation since this run read the journal."""
 
 
 class OperationEvent(enum.Enum):
@@ -57,6 +61,11 @@ _OUTCOMES = {
     OperationEvent.COMPLETED: "completed",
     OperationEvent.FAILED: "failed",
 }
+
+
+_ENDS = (OperationEvent.COMPLETED, OperationEvent.FAILED)
+_SAYS_MORE = {OperationEvent.ACCEPTED: _ENDS, OperationEvent.UNCLEAR: (OperationEvent.ACCEPTED, *_ENDS)}
+"""The events behind which an event is not recorded: they say more."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +109,8 @@ class OperationState:
     at: str
     """Time of the last event."""
     notes: dict[str, t.Any]
+    attempt: str = ""
+    """The checksum of the line by which it was last intended. It tells one attempt from the next."""
 
     @property
     def outcome(self) -> str:
@@ -122,14 +133,29 @@ class Tail:
 START = Tail(0, "")
 
 
+class OtherMemory(t.Protocol):
+    """The folder of this machine, if the store is a database: see :class:`MachineFolder`."""
+
+    def require_unknown(self, operation: OperationKey) -> None:
+        """Raises JournalError if it knows the operation, or can't be read."""
+
+    def remember_database(self) -> None:
+        """Remembers that a database is used."""
+
+
 class Journal:
     """The journal in ``store``. Threads may share it.
+
+    ``folder`` is the other memory of this machine: what it knows, and the store does not, is not sent.
 
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
-    def __init__(self, store: Store, now: t.Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, store: Store, now: t.Callable[[], datetime] | None = None, folder: OtherMemory | None = None
+    ) -> None:
         self._store = store
+        self._folder = folder
         self._now = now
         self._lock = threading.RLock()
         self._entries: list[JournalEntry] = []
@@ -146,19 +172,27 @@ class Journal:
         """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
 
         Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
-        returns what this run knows. Raises JournalError.
+        returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
         """
         try:
-            return self.read_states().get(operation)
+            state = self.read_states().get(operation)
         except JournalError:
             if operation not in self._intended:
                 raise
             return replay(self._entries).get(operation)
+        if state is None:
+            self.require_not_in_folder(operation)
+        return state
+
+    def require_not_in_folder(self, operation: OperationKey) -> None:
+        """Raises JournalError if the folder of this machine knows ``operation``, which the store does not know."""
+        with self._before_sending(operation), self._lock:
+            if self._folder:
+                self._folder.require_unknown(operation)
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
-        own = (entry for entry in self._entries if entry["instance_id"] == operation.instance_id)
-        return replay(own).get(operation)
+        return replay(entry for entry in self._entries if entry["instance_id"] == operation.instance_id).get(operation)
 
     def read_states(self) -> dict[OperationKey, OperationState]:
         """Returns the state of each operation. Raises JournalError."""
@@ -193,6 +227,8 @@ class Journal:
         with self._lock:
             if self._tails is None:
                 self.read_entries()
+            if event is OperationEvent.INTENDED and self._folder and self.known_state(operation) is None:
+                self._folder.require_unknown(operation)
             tails = t.cast("dict[str, Tail]", self._tails)
             tail = tails.get(operation.digest, START)
             entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **notes}
@@ -205,6 +241,29 @@ class Journal:
             self._entries = [*self._entries, line]
             if event is OperationEvent.INTENDED:
                 self._intended.add(operation)
+
+    def append_outcome(
+        self, operation: OperationKey, event: OperationEvent, attempt: str | None, **notes: t.Any
+    ) -> None:
+        """Records how an attempt went, behind what other runs have recorded of it meanwhile.
+
+        Adds nothing if they have recorded as much. Raises JournalConflictError if they have begun another attempt, or
+        recorded that this one was not executed.
+        """
+        with self._lock:
+            if self._tails is None:
+                self.read_entries()
+            while True:  # each time, another run has written a line
+                state = self.known_state(operation)
+                if state is None or state.attempt != attempt:
+                    raise _build_error(ConflictError())
+                if state.event in (event, *_SAYS_MORE.get(event, ())):
+                    return
+                try:
+                    self.append(operation, event, **notes)
+                    return
+                except JournalConflictError:
+                    self.read_entries()
 
     def _append(self, operation: OperationKey, event: OperationEvent, line: JournalEntry) -> None:
         text = json.dumps(line)
@@ -225,6 +284,8 @@ class Journal:
 
         Raises JournalError if it can't be held.
         """
+        if self._folder:
+            self._folder.remember_database()
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
                 try:
@@ -260,7 +321,7 @@ def _build_error(error: StoreError | DamageError) -> JournalError:
     if isinstance(error, DamageError):
         return JournalError(error)
     if isinstance(error, ConflictError):
-        return JournalError(f"{error}. {error.advice}.")
+        return JournalConflictError(f"{error}. {error.advice}.")
     return JournalError(
         f"{error}, so the journal is not used. {error.advice}: restores and purchases are never sent without a journal."
     )
@@ -383,14 +444,14 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = state
-            states[operation] = OperationState(event, at, at, notes)
+            states[operation] = OperationState(event, at, at, notes, entry.get("checksum", ""))
         elif event is OperationEvent.REFUSED:
             # Undoes the attempt; an earlier one still counts.
             states.pop(operation, None)
             if earlier := before_intent.get(operation):
                 states[operation] = earlier
         elif state is not None:
-            states[operation] = OperationState(event, state.sent_at, at, {**state.notes, **notes})
+            states[operation] = replace(state, event=event, at=at, notes={**state.notes, **notes})
     return states
 
 

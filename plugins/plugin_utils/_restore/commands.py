@@ -50,6 +50,7 @@ ADVICE = {
     "not_over": "Run the same command again. It continues to wait and sends nothing:",
     "out_of_sight": "Run the same command again. It continues to wait and sends nothing:",
     "key_lost": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again. It sends nothing:",
+    "unrecorded": "Run the same command again. It restores nothing twice:",
     "not_healthy": "Check the instance in the dashboard, then run the same command again. It restores nothing twice:",
     "health_unseen": "Run the same command again. It restores nothing twice:",
     "key_lost_restored": "Export a valid key as CLAWHOSTERS_API_KEY, then run the same command again:",

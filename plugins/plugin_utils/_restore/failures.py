@@ -19,6 +19,7 @@ from ...module_utils._errors import (
     UnauthorizedError,
     UnprocessableError,
 )
+from ...module_utils._service.at_most_once import UnrecordedError
 from ...module_utils._service.instances import InstanceGoneError
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import format_iso
@@ -98,6 +99,8 @@ def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | Non
     """Returns the kind of the failure of a step."""
     if not isinstance(error, ClawHostersError):
         return "interrupted"
+    if isinstance(error, UnrecordedError):
+        return "unrecorded"
     chain = list(_chain(error))
     kinds = {one.kind for one in chain}
     is_restored = step in ("healthy", "http") or outcome == "completed"

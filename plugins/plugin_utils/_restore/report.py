@@ -74,6 +74,7 @@ _FAILURE_TEXTS = {
     "refused": "The restore was rejected or not sent; nothing was changed.",
     "backup_refused": "The service rejected the restore; nothing was changed.",
     "unknown": "It is unknown whether the restore was carried out.",
+    "unrecorded": "The backup was restored, but this is not in the journal.",
     "failed": "The service accepted the restore, but the instance ended in a failure status.",
     "not_over": "The restore was sent but did not complete within the timeout.",
     "out_of_sight": "The restore was accepted, but its end was not seen: the instance can't be read.",

@@ -126,6 +126,9 @@ class Runbook:
 
         try:
             candidates = reader.find_candidates()
+            for candidate in candidates:
+                if candidate.instance and history.find_own(candidate.instance["id"]) is None:
+                    reader.finder.require_not_in_folder(candidate.instance)
             plans = build()
             answer = self.settings["restore_confirm"]
             is_open = any(plan.sends for plan in plans) and not is_confirmed(answer, plans, in_advance=True)
@@ -240,7 +243,7 @@ class Runbook:
 
     def _finder(self) -> RestoreFinder:
         force = bool(self.settings["restore_force"])
-        return RestoreFinder(self.client, self.context.journal(), self.run.incident, force, self.context.warn)
+        return RestoreFinder(self.client, self.context.journal(warns=True), self.run.incident, force, self.context.warn)
 
     def _finish(self, traceback_text: str = "") -> Result:
         return self.recorder.finish(self.instances, traceback_text)

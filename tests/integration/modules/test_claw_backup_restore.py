@@ -745,14 +745,15 @@ def test_a_journal_that_fails_before_the_post_sends_nothing(simulator: Simulator
     assert worker.run(claw_backup_restore, instance_id=1)["changed"] is True
 
 
-def test_a_journal_that_fails_after_the_post_is_warned_of_and_loses_nothing(
-    simulator: Simulator, worker: Worker
-) -> None:
+@pytest.mark.parametrize("wait", [True, False])
+def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator, worker: Worker, wait: bool) -> None:
     with full_disk(from_the_first=False):
-        result = worker.run(claw_backup_restore, instance_id=1)
-    assert result["changed"] is True
-    assert result["restore"]["outcome"] == "completed"
+        result = worker.run(claw_backup_restore, instance_id=1, wait=wait)
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert "the journal could not be written. No space left" in result["msg"]
+    assert result["restore"]["outcome"] == "unknown", "as the journal has it"
     assert any("the journal could not be written. No space left" in warning for warning in worker.warnings)
+    simulator.set_instance(1, status="running")
     again = worker.run(claw_backup_restore, instance_id=1)
     assert again["restore"]["outcome"] == "unknown"
     assert restores(simulator) == 1

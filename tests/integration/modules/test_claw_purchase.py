@@ -296,12 +296,11 @@ def test_a_journal_that_fails_before_the_post_sends_nothing(simulator: Simulator
     assert worker.run(claw_purchase)["changed"] is True
 
 
-def test_a_journal_that_fails_after_the_post_is_warned_of_and_the_answer_is_not_lost(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_an_outcome_that_can_not_be_recorded_is_no_success(simulator: Simulator, worker: Worker) -> None:
     with full_disk(from_the_first=False):
         result = worker.run(claw_purchase)
-    assert result["changed"] is True
+    assert (result["failed"], result["changed"]) == (True, True)
+    assert "the journal could not be written. No space left" in result["msg"]
     assert "checkout_url" in result["purchase"]
     assert any("the journal could not be written. No space left" in warning for warning in worker.warnings)
     assert "It is unknown whether" in worker.run(claw_purchase)["msg"]

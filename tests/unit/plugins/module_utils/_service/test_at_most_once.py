@@ -137,6 +137,56 @@ def test_what_came_of_it_is_told_where_it_can_not_be_written_down(guard, place, 
     assert "othing was sent" not in warning
 
 
+OUTCOMES = [event for event in OperationEvent if event is not OperationEvent.INTENDED]
+
+
+@pytest.mark.parametrize("other", [OperationEvent.ACCEPTED, OperationEvent.COMPLETED, OperationEvent.FAILED])
+@pytest.mark.parametrize("own", OUTCOMES)
+def test_an_outcome_never_takes_back_what_another_run_recorded(guard, place, warnings, own, other):
+    guard.before_send()
+    place.journal().append(guard.key, other)
+    guard.record_event(own)
+    assert (warnings, guard.unrecorded) == ([], None)
+    state = place.journal().read_state(guard.key)
+    if own is OperationEvent.REFUSED:
+        assert state is None, "it was this run's own request, and it was certainly not executed"
+    else:
+        assert state.event is (other if own in (OperationEvent.UNCLEAR, OperationEvent.ACCEPTED) else own)
+
+
+def test_the_same_outcome_of_two_runs_is_one_line(guard, place):
+    guard.before_send()
+    for event in (OperationEvent.ACCEPTED, OperationEvent.COMPLETED):
+        place.journal().append(guard.key, event)
+    for event in (OperationEvent.ACCEPTED, OperationEvent.COMPLETED):
+        guard.record_event(event)
+    assert len(place.journal().read_entries()) == 3
+
+
+@pytest.mark.parametrize("has_read", [True, False])
+@pytest.mark.parametrize("own", OUTCOMES)
+def test_an_outcome_is_none_of_a_request_that_another_run_sent(guard, place, warnings, own, has_read):
+    """Otherwise a refusal would free the incident for a third request while the second one is under way."""
+    guard.before_send()
+    other = place.journal()
+    for event in (OperationEvent.REFUSED, OperationEvent.INTENDED):
+        other.append(guard.key, event)
+    if has_read:
+        guard.journal.read_states()
+    guard.record_event(own)
+    assert guard.unrecorded in warnings
+    assert "Another run has written to the journal since this run read it." in guard.unrecorded
+    assert place.journal().read_state(guard.key).event is OperationEvent.INTENDED
+
+
+def test_a_429_takes_back_no_request_of_another_run(guard, place):
+    guard.before_send()
+    place.journal().append(guard.key, OperationEvent.INTENDED)
+    guard.journal.read_states()
+    guard.on_rejected()
+    assert place.journal().read_state(guard.key).event is OperationEvent.INTENDED
+
+
 def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
     assert parse_operation_name("incident", " INC-1\n") == "INC-1"
     with pytest.raises(SettingsError, match="incident is empty"):

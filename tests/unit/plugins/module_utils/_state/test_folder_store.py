@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import files
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal as journal_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -156,6 +157,7 @@ def test_a_damaged_journal_is_an_error_and_unchanged(tmp_path, damaged, words):
         Journal(FolderStore(str(tmp_path))).read_state(OTHER)
     assert str(path) in str(caught.value)
     assert "if no restore or purchase is in progress" in str(caught.value)
+    assert "What was sent after the copy was made" in str(caught.value)
     assert str(caught.value).endswith("Nothing was sent.")
     for writer in (journal, Journal(FolderStore(str(tmp_path)))):
         with pytest.raises(JournalError, match=words):
@@ -325,6 +327,36 @@ def test_a_folder_that_others_can_replace_is_refused(tmp_path: Path, owners: Own
     above.chmod(0o755)
     owners.give(above)
     with pytest.raises(JournalError, match=r"Others can replace .*state"):
+        journal.append(OPERATION, OperationEvent.INTENDED)
+
+
+@pytest.mark.parametrize(
+    ("uid_map", "is_trusted"),
+    [
+        (None, False),
+        ("         0          0 4294967295\n", False),
+        ("0 1000 1\n1 100000 65536\n", False),
+        ("0 100000 65534\n65534 1000 1\n", False),
+        ("         0       1000          1\n", True),
+        ("0 1000 1\n1 100000 65533\n", True),
+        ("0 1000 1\n65535 100000 10\n", True),
+    ],
+    ids=["no namespaces", "none", "65537 users", "it alone", "root alone", "up to 65533", "from 65535"],
+)
+def test_uid_65534_is_another_user_unless_a_namespace_has_none(
+    tmp_path: Path, owners: Owners, monkeypatch: pytest.MonkeyPatch, uid_map: str | None, is_trusted: bool
+) -> None:
+    if uid_map is not None:
+        (tmp_path / "uid_map").write_text(uid_map)
+    monkeypatch.setattr(files, "UID_MAP", tmp_path / "uid_map")
+    above = tmp_path / "above"
+    above.mkdir()
+    owners.give(above, to=65534)
+    journal = Journal(FolderStore(str(above / "state")))
+    if is_trusted:
+        journal.append(OPERATION, OperationEvent.INTENDED)
+        return
+    with pytest.raises(JournalError, match=r"Others can replace .*state, since they own or can write to .*above,"):
         journal.append(OPERATION, OperationEvent.INTENDED)
 
 

@@ -20,6 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     UnprocessableError,
     WaitTimeoutError,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import UnrecordedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import InstanceGoneError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import ADVICE, build_advice
@@ -61,6 +62,7 @@ def describe(error, step="restore", one=None):
         (partial("in_flight", WaitTimeoutError("late", GONE)), "restore", "out_of_sight"),
         (partial("in_flight", WaitTimeoutError("late")), "restore", "not_over"),
         (partial("in_flight"), "restore", "not_over"),
+        (UnrecordedError("It is not on record.", {"restore": {"outcome": "in_flight"}}), "restore", "unrecorded"),
         (partial("in_flight", ForbiddenError("GET", 403)), "restore", "out_of_sight"),
         (partial("in_flight", InstanceGoneError("gone")), "restore", "gone"),
         (InstanceGoneError("gone"), "restore", "refused"),
