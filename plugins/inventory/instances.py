@@ -26,7 +26,8 @@ description:
   - All options may be templates, with extra variables (C(-e)) and lookups, such as a lookup of the key. Variables of
     hosts and groups do not exist yet while an inventory is read. A template that can't be evaluated is an error that
     names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and
-    O(keyed_groups) as O(use_extra_vars) says.
+    O(keyed_groups) as O(use_extra_vars) says. Of an entry in O(keyed_groups), C(key) and C(parent_group) are evaluated
+    for each instance.
   - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
     O(api_url) and its id. So two files over one account make one host. See O(on_duplicate) for hosts of other accounts.
   - A host that a static inventory declares is the same host as the instance of that name. Where both set a variable,
@@ -213,7 +214,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import warn_of_misspelt_variables
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import (
+    empty_variables_unset,
+    warn_of_misspelt_variables,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import format_list, one_line, with_suggestion
@@ -249,7 +253,9 @@ SETTINGS = tuple(API.options)
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
 INSTANCE_TEMPLATES = ("filters", "hostnames", "compose", "groups")
-"""Options whose templates are evaluated for each instance. In keyed_groups, key and parent_group are."""
+"""Options whose templates are evaluated for each instance."""
+GROUP_TEMPLATES = ("key", "parent_group")
+"""What is evaluated for each instance in an entry of keyed_groups."""
 ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
 """Variables that ssh gets as an argument."""
 
@@ -286,9 +292,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._valid_names: set[str] = set()
 
     @staticmethod
-    def _sanitize_group_name(name: str) -> str:
+    def _sanitize_group_name(name: object) -> str:
         """Returns a valid group name. A group named ``localhost`` would replace the implicit localhost in plays."""
-        safe = BaseInventoryPlugin._sanitize_group_name(name)
+        safe = BaseInventoryPlugin._sanitize_group_name(str(name))  # A template may evaluate to a number.
         return f"_{safe}" if safe in C.LOCALHOST else safe
 
     def verify_file(self, path: str) -> bool:
@@ -323,7 +329,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
         """Sets the options, after evaluating the templates in the configuration."""
-        super().set_options(task_keys, var_options, {name: self._render(name, direct[name]) for name in direct or ()})
+        rendered = {name: self._render(name, direct[name]) for name in direct or ()}
+        with empty_variables_unset():
+            super().set_options(task_keys, var_options, rendered)
 
     def _render(self, name: str, value: t.Any) -> t.Any:
         """Evaluates the templates in an option, except in those that are evaluated for each instance."""
@@ -341,8 +349,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             ) from None
 
     def _render_keyed_group(self, entry: dict[str, t.Any]) -> dict[str, t.Any]:
-        rendered = {name: self._render("keyed_groups", value) for name, value in entry.items()}
-        return {**rendered, **{name: entry[name] for name in ("key", "parent_group") if name in entry}}
+        return {
+            name: value if name in GROUP_TEMPLATES else self._render("keyed_groups", value)
+            for name, value in entry.items()
+        }
 
     def _require_valid_prefix(self) -> None:
         """Raises SettingsError if no variable name can begin with the prefix, or if it could say how to connect."""
@@ -390,17 +400,28 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:
-        wanted = self._wanted()
-
-        def prepare(items: list[Resource]) -> None:
-            matching = [item for item in items if matches_filter(item, wanted)]
-            self._candidates.update({str(item["id"]): self._prepare(item) for item in matching})
-
+        """Returns the instances in the answer to a query, if they are enough, else those of the whole list."""
         # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
-        on_items = None if self._needs_details() else prepare
-        every = list_instances(client, choose_params(None, wanted), on_items=on_items)
+        on_items = None if self._needs_details() else self._prepare_all
+        every = client.fetch_filtered("/instances", choose_params(None, self._wanted()), on_items=on_items)
+        if every is not None:
+            listed = self._select(client, every, details_key, cache)
+            hosts = sum(self._find_candidate(instance) is not None for instance in listed.instances)
+            if hosts >= max(self.get_option("min_hosts"), 1):
+                return listed
+        return self._select(client, list_instances(client, on_items), details_key, cache)
+
+    def _prepare_all(self, instances: list[Resource]) -> None:
+        """Prepares the hosts of those instances that have a wanted status."""
+        wanted = self._wanted()
+        matching = [instance for instance in instances if matches_filter(instance, wanted)]
+        self._candidates.update({str(instance["id"]): self._prepare(instance) for instance in matching})
+
+    def _select(self, client: Client, every: list[Resource], details_key: str, cache: bool) -> InstanceList:
+        """Returns the instances with a wanted status, with their details if they are needed."""
+        wanted = self._wanted()
         instances = [instance for instance in every if matches_filter(instance, wanted)]
-        if self._needs_details():
+        if self._needs_details() and instances:
             with self._open_detail_cache(details_key, every, may_read=cache) as details:
                 instances = _add_details(client, instances, details)
             instances = [instance for instance in instances if matches_filter(instance, wanted)]

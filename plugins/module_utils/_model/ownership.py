@@ -52,10 +52,12 @@ def owner_params(instance_id: object, instance_name: str | None) -> dict[str, st
     return {} if instance_name is None else {"instance_name": instance_name}
 
 
-def owner_values(item: Resource) -> dict[str, str | None]:
-    """Returns the values of an item for the parameters of ``owner_params``."""
+def may_belong(item: Resource, instance: Resource) -> bool:
+    """Returns True if the item shows the id of the instance, or no id and its name. The name may be unknown."""
     owner = parse_owner(item)
-    return {"instance_id": owner.id, "instance_name": owner.name}
+    if owner.id is not None:
+        return owner.id == str(instance["id"])
+    return owner.name is not None and owner.name == instance.get("name")
 
 
 def require_owners(items: list[Resource], kind: str) -> None:

@@ -27,12 +27,12 @@ from .._model.instance import (
     state_reached,
     summarize,
 )
-from .._model.instance_index import InstanceIndex, choose_params
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter, format_last_seen
 from .change_requests import ChangeResponse, Effect, request_change
-from .instances import InstanceGoneError, fetch_instance, list_instances, refetch_instance
+from .instances import InstanceGoneError, fetch_instance, refetch_instance
+from .list_or_one import Search, search
 
 
 @dataclass
@@ -193,8 +193,9 @@ class InstanceManager:
             # A deleted record may stay readable although it has left the list.
             if timeout.cause:
                 raise
-            named = list_instances(self.client, choose_params(last.get("name"), {}), time_left=0.0)
-            if str(last["id"]) in InstanceIndex(named).by_id:
+            params = {} if last.get("name") is None else {"name": str(last["name"])}
+            same_id = Search(params, lambda items: [item for item in items if str(item["id"]) == str(last["id"])])
+            if search(self.client, "/instances", same_id, time_left=0.0).found:
                 raise
         return last
 

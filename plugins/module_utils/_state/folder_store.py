@@ -22,6 +22,7 @@ import platform
 import time
 import typing as t
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
 from .files import LockHeldError, UntrustedError, allow_open_files, lock_file
@@ -63,6 +64,24 @@ class FolderStore:
     @functools.cached_property
     def _folder(self) -> StateFolder:
         return StateFolder(self._state_dir)
+
+    @property
+    def path(self) -> Path:
+        """The folder. Raises UntrustedError if the option is not a path."""
+        return self._folder.path
+
+    def is_own(self) -> bool:
+        """Returns True if the folder exists, and only this user can have written to it. Raises StoreError."""
+        with self._converted_errors():
+            try:
+                self._folder.list_names()
+            except (UntrustedError, FileNotFoundError, NotADirectoryError, PermissionError):
+                return False
+        return True
+
+    def has_document(self, name: str) -> bool:
+        """Returns True if somebody has locked this document before. Creates nothing."""
+        return self._read(f"{name}.json") is not None
 
     @contextlib.contextmanager
     def locked_document(self, name: str, *, within: float) -> t.Iterator[FileDocument]:

@@ -139,14 +139,29 @@ class Tail:
 START = Tail(0, "")
 
 
+class OtherMemory(t.Protocol):
+    """The folder of this machine, if the store is a database: see :class:`MachineFolder`."""
+
+    def require_unknown(self, operation: OperationKey) -> None:
+        """Raises JournalError if it knows the operation, or can't be read."""
+
+    def remember_database(self) -> None:
+        """Remembers that a database is used."""
+
+
 class Journal:
     """The journal in ``store``. Threads may share it.
+
+    ``folder`` is the other memory of this machine: what it knows, and the store does not, is not sent.
 
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
-    def __init__(self, store: Store, now: t.Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, store: Store, now: t.Callable[[], datetime] | None = None, folder: OtherMemory | None = None
+    ) -> None:
         self._store = store
+        self._folder = folder
         self._now = now
         self._lock = threading.RLock()
         self._entries: list[JournalEntry] = []
@@ -163,19 +178,27 @@ class Journal:
         """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
 
         Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
-        returns what this run knows. Raises JournalError.
+        returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
         """
         try:
-            return self.read_states().get(operation)
+            state = self.read_states().get(operation)
         except JournalError:
             if operation not in self._intended:
                 raise
             return replay(self._entries).get(operation)
+        if state is None:
+            self.require_not_in_folder(operation)
+        return state
+
+    def require_not_in_folder(self, operation: OperationKey) -> None:
+        """Raises JournalError if the folder of this machine knows ``operation``, which the store does not know."""
+        with self._before_sending(operation), self._lock:
+            if self._folder:
+                self._folder.require_unknown(operation)
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
-        own = (entry for entry in self._entries if entry["instance_id"] == operation.instance_id)
-        return replay(own).get(operation)
+        return replay(entry for entry in self._entries if entry["instance_id"] == operation.instance_id).get(operation)
 
     def read_states(self) -> dict[OperationKey, OperationState]:
         """Returns the state of each operation. Raises JournalError."""
@@ -210,6 +233,8 @@ class Journal:
         with self._lock:
             if self._tails is None:
                 self.read_entries()
+            if event is OperationEvent.INTENDED and self._folder and self.known_state(operation) is None:
+                self._folder.require_unknown(operation)
             tails = t.cast("dict[str, Tail]", self._tails)
             tail = tails.get(operation.digest, START)
             entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **notes}
@@ -265,6 +290,8 @@ class Journal:
 
         Raises JournalError if it can't be held.
         """
+        if self._folder:
+            self._folder.remember_database()
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
                 try:

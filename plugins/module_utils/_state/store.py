@@ -10,6 +10,7 @@ Its users don't know which one they have (interface 1b).
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import platform
 import typing as t
@@ -19,6 +20,11 @@ from datetime import UTC, datetime
 from .._errors import ClawHostersError
 from .._text import one_line
 from .._times import format_iso, parse_time
+
+
+def account_digest(api_url: str, api_key: str) -> str:
+    """Returns what tells accounts apart in names that others may see: a digest, which says nothing of the key."""
+    return hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
 
 
 class StoreError(ClawHostersError):
@@ -57,7 +63,9 @@ class DamageError(ClawHostersError):
 
     def __init__(self, damage: str, repair_hint: str, lines: t.Sequence[StoredLine] = ()) -> None:
         super().__init__(
-            f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress."
+            f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. What "
+            "was sent after the copy was made, or is only in what you remove, is then forgotten, and could be sent "
+            "again: look for it in the dashboard first."
         )
         self.lines = list(lines)
 
@@ -74,7 +82,7 @@ class Holder:
 
     def format(self, now: float) -> str:
         """Returns ``alice@node2, process 4711, for 40 s``. ``now`` is Unix time."""
-        parts = [f"{self.user}@{self.host}" if self.user and self.host else "another run"]
+        parts = [f"{self.user}@{self.host}" if self.user and self.host else self.user or "another run"]
         if self.process:
             parts.append(f"process {self.process}")
         if since := parse_time(self.since):

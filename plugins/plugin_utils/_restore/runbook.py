@@ -121,7 +121,7 @@ class Runbook:
         history = incident.read_history(with_holders=True)
         # What another incident sends from now on is not overwritten.
         self.run.planned_at = format_iso(history.read_at)
-        reader = AccountReader(self.client, incident.rules.force)
+        reader = AccountReader(self.client, incident.rules)
         targets = [build_target(target, settings) for target in self.run.targets]
         try:
             planned = incident.plan(targets, reader.read(targets, history), history)
@@ -255,7 +255,7 @@ class Runbook:
     def _incident(self) -> Incident:
         settings = {name: self.settings[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = parse_rules({**settings, "force": bool(self.settings["restore_force"])})
-        incident = Incident(self.client, self.context.journal(), self.run.incident, rules, self.context.warn)
+        incident = Incident(self.client, self.context.journal(warns=True), self.run.incident, rules, self.context.warn)
         if self.run.planned_at:
             incident.began = datetime.fromisoformat(self.run.planned_at)
         return incident

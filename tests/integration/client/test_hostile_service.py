@@ -186,7 +186,10 @@ def test_the_inventory_in_all_its_options(hostile: Simulator, controller: Contro
             "details": True,
             "connect_with": "ip_address",
             "compose": {"composed": "claw_name ~ claw_tier", "nested": "claw_region"},
-            "keyed_groups": [{"key": "claw_tier", "prefix": "tier"}, {"key": "claw_name", "prefix": ""}],
+            "keyed_groups": [
+                {"key": "claw_tier", "prefix": "tier", "parent_group": "{{ claw_region }}"},
+                {"key": "claw_name", "prefix": ""},
+            ],
             "groups": {"some": "claw_tier == claw_name"},
             "hostnames": ["{{ claw_tier }}", "name"],
             "filters": ["claw_name == claw_tier"],

@@ -14,11 +14,11 @@ from ..._http.client import Client
 from ..._model.instance import short_name
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
-from ..._state.journal import Journal
+from ..._state.journal import Journal, JournalError
 from ..._times import parse_duration, parse_timestamp
 from ..at_most_once import OperationGuard
 from .history import RestoreHistory
-from .plan import Account, Plan, Rules, Target, plan_restores
+from .plan import Account, ObstacleKind, Plan, Rules, Target, plan_restores
 
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
@@ -53,8 +53,18 @@ class Incident:
         return RestoreHistory(self.client.settings.api_url, self.name, states, holders, read_at)
 
     def plan(self, targets: t.Sequence[Target], account: Account, history: RestoreHistory) -> list[Plan]:
-        """Returns a plan for each target, in order."""
-        return plan_restores(targets, account, history, self.rules, datetime.now(UTC))
+        """Returns a plan for each target, in order.
+
+        One that the journal does not know, and the folder of this machine beside the database does, has an obstacle.
+        """
+        plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
+        for plan in plans:
+            if plan.sends and plan.earlier is None and plan.instance:
+                try:
+                    self.journal.require_not_in_folder(history.key(plan.instance["id"]))
+                except JournalError as error:
+                    plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
+        return plans
 
     def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance. ``note`` is what Ctrl-C shows of it."""
