@@ -80,7 +80,7 @@ class OperationKey:
 
     def as_dict(self) -> dict[str, str | None]:
         """Returns the fields that identify the operation in a line of the journal."""
-        return vars(normalize(self))
+        return vars(_normalize(self))
 
     @property
     def digest(self) -> str:
@@ -167,7 +167,7 @@ class Journal:
         Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
         returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
         """
-        key = normalize(operation)
+        key = _normalize(operation)
         try:
             state = self.read_states().get(key)
         except JournalError:
@@ -186,7 +186,7 @@ class Journal:
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
-        key = normalize(operation)
+        key = _normalize(operation)
         return replay(entry for entry in self._entries if entry["instance_id"] == key.instance_id).get(key)
 
     def read_states(self) -> dict[OperationKey, OperationState]:
@@ -235,7 +235,7 @@ class Journal:
             tails[operation.digest] = Tail(line["step"], line["checksum"])
             self._entries = [*self._entries, line]
             if event is OperationEvent.INTENDED:
-                self._intended.add(normalize(operation))
+                self._intended.add(_normalize(operation))
 
     def append_outcome(
         self, operation: OperationKey, event: OperationEvent, attempt: str | None, **notes: t.Any
@@ -248,7 +248,7 @@ class Journal:
         with self._lock:
             if self._tails is None:
                 self.read_entries()
-            while True:  # each time, another run has written a line
+            while True:
                 state = self.known_state(operation)
                 if state is None or state.attempt != attempt:
                     raise _build_error(ConflictError())
@@ -258,7 +258,9 @@ class Journal:
                     self.append(operation, event, **notes)
                     return
                 except JournalConflictError:
-                    self.read_entries()
+                    before = self._entries
+                    if self.read_entries() == before:
+                        raise
 
     def _append(self, operation: OperationKey, event: OperationEvent, line: JournalEntry) -> None:
         text = json.dumps(line)
@@ -307,7 +309,7 @@ class Journal:
         try:
             yield
         except JournalError as error:
-            if not (self._intended & {normalize(operation)} if operation else self._intended):
+            if not (self._intended & {_normalize(operation)} if operation else self._intended):
                 error.add("Nothing was sent.")
             raise
 
@@ -434,7 +436,7 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     states: dict[OperationKey, OperationState] = {}
     before_intent: dict[OperationKey, OperationState | None] = {}
     for entry in entries:
-        operation = normalize(identify(entry))
+        operation = _normalize(identify(entry))
         event, at = OperationEvent(entry["event"]), entry["at"]
         notes = {name: value for name, value in entry.items() if name not in _FIELDS}
         state = states.get(operation)
@@ -451,8 +453,7 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     return states
 
 
-def normalize(operation: OperationKey) -> OperationKey:
-    """Returns the operation with the one spelling of its service."""
+def _normalize(operation: OperationKey) -> OperationKey:
     return replace(operation, service=normalize_url(str(operation.service)))
 
 

@@ -14,7 +14,7 @@ import contextlib
 
 from .._text import one_line
 from .folder_store import FolderStore
-from .journal import JournalError, LineParser, OperationKey, normalize, replay
+from .journal import JournalError, LineParser, OperationKey, replay
 from .store import DamageError, StoreError
 
 LOCK_TIMEOUT = 2.0
@@ -45,7 +45,8 @@ class MachineFolder:
                 f"state_database does not know this {operation.kind}, and the journal in {self._path} may, but can't "
                 f"be read. {reason}."
             ) from None
-        if state := replay(entries).get(normalize(operation)):
+        states = {key.digest: state for key, state in replay(entries).items()}
+        if state := states.get(operation.digest):
             raise JournalError(
                 f"The journal in {self._path} knows this {operation.kind}, sent at {state.sent_at}, and state_database "
                 "does not. Import the folder: an administrator of the database runs claw_state_database with "
