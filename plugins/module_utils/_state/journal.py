@@ -259,7 +259,7 @@ class Journal:
         with self._lock:
             if self._tails is None:
                 self.read_entries()
-            while True:  # each time, another run has written a line
+            while True:
                 state = self.known_state(operation)
                 if state is None or state.attempt != attempt:
                     raise _build_error(ConflictError())
@@ -269,7 +269,9 @@ class Journal:
                     self.append(operation, event, **notes)
                     return
                 except JournalConflictError:
-                    self.read_entries()
+                    before = self._entries
+                    if self.read_entries() == before:
+                        raise
 
     def _append(self, operation: OperationKey, event: OperationEvent, line: JournalEntry) -> None:
         text = json.dumps(line)
