@@ -15,6 +15,8 @@ description:
     for rate budget, journal and cursors.
   - Grants a role exactly what jobs need. They can read the journal and add to it, but never change or remove a line.
   - Can import the journal of a folder, so that restores and purchases sent so far are known.
+  - Refuses a schema C(clawhosters), and tables in it, that belong to neither the user of the connection nor a
+    superuser, a view in place of a table, and a table with a trigger of anyone else.
   - Changes everything or nothing. Sends nothing to the service.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -43,7 +45,8 @@ attributes:
   idempotent:
     support: full
 notes:
-  - O(state_database) is required, with a user who may create a schema and grant rights on it.
+  - O(state_database) is required, with a superuser or the owner of the database. Jobs refuse a schema that anyone else
+    made, except their own user.
   - No API key is needed. A given key is neither read nor sent.
 seealso:
   - module: clawhosters.cloud.claw_journal_info

@@ -97,6 +97,8 @@ def test_a_transaction_pooler_is_refused_before_any_lock(
         bought = worker.run(claw_purchase, order="one", package_id=1, balance_below=1000)
         read = worker.run(claw_instance_info, id=1)
         locks = postgres.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")
+        with psycopg.connect(url, autocommit=True) as connection:  # to a session that others use, too
+            assert connection.execute("SHOW search_path").fetchall() == [('"$user", public',)]
     for result in (restored, bought):
         assert "state_database goes through a connection pooler, which does not keep locks" in result["msg"]
         assert "Name the server itself" in result["msg"]

@@ -65,7 +65,7 @@ class Postgres:
         self.start()
         for role in (JOB, ADMIN):
             self.query(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
-        self.query(f"GRANT CREATE ON DATABASE postgres TO {ADMIN}")
+        self.query(f"ALTER DATABASE postgres OWNER TO {ADMIN}")
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -112,7 +112,7 @@ class Postgres:
         with psycopg.connect(
             host=str(self._data), port=self.port, user="postgres", dbname=database, autocommit=True
         ) as connection:
-            cursor = connection.execute(statement, params)
+            cursor = connection.execute(statement, params or None)
             return cursor.fetchall() if cursor.description else []
 
     def url(

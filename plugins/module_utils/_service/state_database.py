@@ -14,7 +14,7 @@ from .._errors import RefusedError, SettingsError
 from .._model.results import Result
 from .._state.folder_store import FolderStore
 from .._state.journal import parse_lines, stored_digest
-from .._state.postgres_schema import GRANTS, UPGRADES, VERSION
+from .._state.postgres_schema import GRANTS, UPGRADES, VERSION, find_tables
 from .._state.postgres_session import Session, StatementError
 from .._state.store import StoreError
 from .._text import one_line
@@ -25,15 +25,15 @@ ROWS_PER_INSERT = 500
 RIGHTS_ADVICE = "Use a user who may create a schema, and who owns it if it exists"
 
 _READ_GRANTS = """
-SELECT relname, privilege_type FROM pg_class, aclexplode(relacl)
-WHERE relnamespace = to_regnamespace('clawhosters') AND relkind = 'r'
-    AND grantee = (SELECT oid FROM pg_roles WHERE rolname = %(role)s)
+SELECT relname, privilege_type FROM pg_catalog.pg_class, pg_catalog.aclexplode(relacl)
+WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'clawhosters') AND relkind = 'r'
+    AND grantee = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %(role)s)
 UNION ALL
-SELECT '', privilege_type FROM pg_namespace, aclexplode(nspacl)
-WHERE nspname = 'clawhosters' AND grantee = (SELECT oid FROM pg_roles WHERE rolname = %(role)s)
+SELECT '', privilege_type FROM pg_catalog.pg_namespace, pg_catalog.aclexplode(nspacl)
+WHERE nspname = 'clawhosters' AND grantee = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = %(role)s)
 """
 _OWNS_SCHEMA = """
-SELECT 1 FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner
+SELECT 1 FROM pg_catalog.pg_namespace JOIN pg_catalog.pg_roles ON pg_roles.oid = nspowner
 WHERE nspname = 'clawhosters' AND rolname = %(role)s
 """
 
@@ -73,7 +73,7 @@ class StateDatabase:
         lines = _read_folder(import_dir) if import_dir else []
         self.session.execute("BEGIN")
         try:
-            self.session.execute("SELECT pg_advisory_xact_lock(%(key)s)", {"key": SCHEMA_LOCK})
+            self.session.execute("SELECT pg_catalog.pg_advisory_xact_lock(%(key)s::bigint)", {"key": SCHEMA_LOCK})
             result = self._ensure(role, lines)
             self.session.execute("ROLLBACK" if self.check_mode else "COMMIT")
         except BaseException:
@@ -82,7 +82,8 @@ class StateDatabase:
         return result
 
     def _ensure(self, role: str | None, lines: list[Row]) -> Result:
-        version = self._read_version()
+        tables = find_tables(self.session, is_job=False)
+        version = self._read_version() if "version" in tables else 0
         if version > VERSION:
             raise RefusedError(
                 f"The schema in state_database has version {version}, but this collection knows only {VERSION}. "
@@ -91,8 +92,11 @@ class StateDatabase:
         grants = self._find_grants(role) if role else []
         rows = self._find_new_rows(lines, version)
         if not self.check_mode:
+            if not tables:
+                # Fails if another user has made it since: then it isn't ours.
+                self.session.execute("CREATE SCHEMA clawhosters AUTHORIZATION SESSION_USER")
             for number in range(version + 1, VERSION + 1):
-                self._upgrade(number)
+                self.session.execute(f"{UPGRADES[number]}; UPDATE clawhosters.version SET version = {number}")
             for statement in grants:
                 self.session.execute(statement)
             self._insert(rows)
@@ -101,21 +105,12 @@ class StateDatabase:
         return {"changed": before != after, "schema": after, "diff": {"before": before, "after": after}}
 
     def _read_version(self) -> int:
-        """Returns the version of the schema, 0 without one."""
-        ((table,),) = self.session.execute("SELECT to_regclass('clawhosters.version')::text")
-        if table is None:
-            return 0
         ((version,),) = self.session.execute("SELECT version FROM clawhosters.version")
         return version
 
-    def _upgrade(self, number: int) -> None:
-        if number == 1:
-            self.session.execute("CREATE SCHEMA IF NOT EXISTS clawhosters")
-        self.session.execute(f"{UPGRADES[number]}; UPDATE clawhosters.version SET version = {number}")
-
     def _find_grants(self, role: str) -> list[str]:
         """Returns the statements that give the role exactly what jobs need; none if it has that."""
-        if not self.session.execute("SELECT 1 FROM pg_roles WHERE rolname = %(role)s", {"role": role}):
+        if not self.session.execute("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = %(role)s", {"role": role}):
             raise RefusedError(f"There is no role {one_line(role)}: create it first. Nothing was changed.")
         if self.session.execute(_OWNS_SCHEMA, {"role": role}):
             return []

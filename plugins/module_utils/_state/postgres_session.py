@@ -21,13 +21,17 @@ from .postgres_connection import HOLDER_TIMEOUT, TIMEOUT, load_psycopg, parse_co
 from .store import StoreError
 
 UNREACHABLE_ADVICE = "Check state_database and the server"
+NO_SCHEMA = "state_database has no schema of this collection"
 SCHEMA_ADVICE = "An administrator must run clawhosters.cloud.claw_state_database"
 
 MAX_IDLE = 10.0
 """Seconds after which a session is not used again: something on the way may have dropped it silently."""
 
 _CONFIGURE = f"""
-SELECT set_config(name, value, false) FROM (VALUES
+BEGIN; SET LOCAL search_path = pg_catalog, pg_temp;
+SELECT pg_catalog.set_config(name, value, false) FROM (VALUES
+    ('search_path', 'pg_catalog, pg_temp'),
+    ('client_min_messages', 'warning'),
     ('synchronous_commit', 'on'),
     ('statement_timeout', '{TIMEOUT}s'),
     ('idle_in_transaction_session_timeout', '{TIMEOUT}s'),
@@ -35,9 +39,13 @@ SELECT set_config(name, value, false) FROM (VALUES
     ('tcp_keepalives_interval', '5'),
     ('tcp_keepalives_count', '3'),
     ('tcp_user_timeout', '{HOLDER_TIMEOUT * 1000}')
-) AS settings (name, value) WHERE pg_backend_pid() = %(backend)s
+) AS settings (name, value) WHERE pg_catalog.pg_backend_pid() = %(backend)s::integer;
+COMMIT
 """
-"""A pooler may give each transaction another session, which strands locks and settings. It shows a number of its own
+"""The first statement of a session. The search path holds no schema in which another user could make a function or an
+operator that one of ours would then run; a user or a database may have a default that does.
+
+A pooler may give each transaction another session, which strands locks and settings. It shows a number of its own
 for the server's process; then nothing is set, and no row comes back."""
 _REFUSALS = {
     "root certificate file": "no sslrootcert is set, so the server's certificate can't be verified",
@@ -240,7 +248,7 @@ def _explain_error(sqlstate: str | None) -> StoreError:
     """Returns the error for the code of the server (PostgreSQL, appendix A)."""
     code = sqlstate or ""
     if code in ("42P01", "3F000", "42703"):
-        return StatementError("state_database has no schema of this collection", SCHEMA_ADVICE, code)
+        return StatementError(NO_SCHEMA, SCHEMA_ADVICE, code)
     if code == "42501":
         return StatementError("state_database does not grant what is needed", SCHEMA_ADVICE, code)
     if code == "57014":

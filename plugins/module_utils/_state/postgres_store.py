@@ -19,18 +19,20 @@ import typing as t
 from dataclasses import asdict, dataclass
 
 from .._times import format_iso
-from .postgres_schema import VERSION
-from .postgres_session import SCHEMA_ADVICE, Rows, Session, UnreachableError
+from .postgres_schema import VERSION, find_tables
+from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError
 from .store import ConflictError, Holder, StoredLine, StoreError, describe_process
 
 LOCK_DOCUMENT = """
 BEGIN; SET LOCAL lock_timeout = %(within)s;
 INSERT INTO clawhosters.budgets AS own (name, content) VALUES (%(name)s, '')
 ON CONFLICT (name) DO UPDATE SET content = own.content
-RETURNING content, extract(epoch FROM clock_timestamp())::float8
+RETURNING content, extract(epoch FROM pg_catalog.clock_timestamp())::double precision
 """
 WRITE_DOCUMENT = "UPDATE clawhosters.budgets SET content = %(content)s WHERE name = %(name)s; COMMIT"
-READ_VERSION = "SELECT version, extract(epoch FROM clock_timestamp())::float8 FROM clawhosters.version"
+READ_VERSION = """
+SELECT version, extract(epoch FROM pg_catalog.clock_timestamp())::double precision FROM clawhosters.version
+"""
 READ_JOURNAL = "SELECT id, operation, step, line FROM clawhosters.journal ORDER BY id"
 APPEND = """
 INSERT INTO clawhosters.journal (operation, step, line) SELECT %(operation)s, %(step)s, %(line)s
@@ -40,29 +42,33 @@ ON CONFLICT (operation, step) DO NOTHING RETURNING id
 READ_STEP = "SELECT line FROM clawhosters.journal WHERE operation = %(operation)s AND step = %(step)s"
 HOLD = """
 INSERT INTO clawhosters.holders AS own (operation, key, backend, username, host, process)
-SELECT %(operation)s, %(key)s, pg_backend_pid(), %(user)s, %(host)s, %(process)s
-WHERE pg_try_advisory_lock(%(key)s)
+SELECT %(operation)s, %(key)s, pg_catalog.pg_backend_pid(), %(user)s, %(host)s, %(process)s
+WHERE pg_catalog.pg_try_advisory_lock(%(key)s::bigint)
 ON CONFLICT (operation) DO UPDATE SET key = excluded.key, backend = excluded.backend, username = excluded.username,
-    host = excluded.host, process = excluded.process, since = clock_timestamp()
+    host = excluded.host, process = excluded.process, since = pg_catalog.clock_timestamp()
 RETURNING operation
 """
 RELEASE = """
-DELETE FROM clawhosters.holders WHERE operation = %(operation)s AND backend = pg_backend_pid();
-SELECT pg_advisory_unlock(%(key)s)
+DELETE FROM clawhosters.holders WHERE operation = %(operation)s AND backend = pg_catalog.pg_backend_pid();
+SELECT pg_catalog.pg_advisory_unlock(%(key)s::bigint)
 """
 _LOCKS = """
-pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1::smallint AND granted
+    AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 """
 HOLDERS = f"""
 SELECT operation, username, host, process, since FROM clawhosters.holders
 JOIN (SELECT pid, classid::bigint << 32 | objid::bigint AS lock FROM {_LOCKS}) AS locks ON pid = backend AND lock = key
 """
 HOLDER = f"""
-SELECT %(operation)s, username, host, process, since FROM (SELECT pid FROM {_LOCKS}
-    AND classid::bigint << 32 | objid::bigint = %(key)s) AS locks
+SELECT %(operation)s, coalesce(username, 'database role ' || usename::pg_catalog.text), host, coalesce(process, pid),
+    since
+FROM (SELECT pid FROM {_LOCKS} AND classid::bigint << 32 | objid::bigint = %(key)s::bigint) AS locks
+LEFT JOIN pg_catalog.pg_stat_activity USING (pid)
 LEFT JOIN clawhosters.holders ON operation = %(operation)s AND backend = pid
 """
+"""A lock can be taken by anyone who may connect. Without a row of ours it is described by its role and its process on
+the server, so that an administrator can end it."""
 READ_CURSOR = "SELECT revision, content FROM clawhosters.cursors WHERE name = %(name)s"
 MAKE_CURSOR = """
 INSERT INTO clawhosters.cursors (name, revision, content) VALUES (%(name)s, 1, %(content)s)
@@ -70,7 +76,7 @@ ON CONFLICT (name) DO NOTHING RETURNING revision
 """
 WRITE_CURSOR = """
 UPDATE clawhosters.cursors SET revision = revision + 1, content = %(content)s
-WHERE name = %(name)s AND revision = %(revision)s RETURNING revision
+WHERE name = %(name)s AND revision = %(revision)s::bigint RETURNING revision
 """
 
 PUT_RUN = """
@@ -261,6 +267,8 @@ class PostgresStore:
         if self._failure and time.monotonic() - self._failure[0] < FAILURE_TTL:
             raise self._failure[1]
         try:
+            if "version" not in find_tables(self._session, is_job=True):
+                raise StoreError(NO_SCHEMA, SCHEMA_ADVICE)
             ((version, now),) = self._session.execute(READ_VERSION)
             self._clock_offset = now - time.time()
             if version != VERSION:

@@ -74,7 +74,7 @@ class Holder:
 
     def format(self, now: float) -> str:
         """Returns ``alice@node2, process 4711, for 40 s``. ``now`` is Unix time."""
-        parts = [f"{self.user}@{self.host}" if self.user and self.host else "another run"]
+        parts = [f"{self.user}@{self.host}" if self.user and self.host else self.user or "another run"]
         if self.process:
             parts.append(f"process {self.process}")
         if since := parse_time(self.since):

@@ -52,8 +52,7 @@ def database(postgres: Postgres) -> t.Iterator[StorePlace]:
 def fresh(postgres: Postgres, request: pytest.FixtureRequest) -> t.Iterator[str]:
     """The name of a database without a schema."""
     name = "fresh"
-    postgres.query(f"CREATE DATABASE {name}")
-    postgres.query(f"GRANT CREATE ON DATABASE {name} TO {ADMIN}")
+    postgres.query(f"CREATE DATABASE {name} OWNER {ADMIN}")
     yield name
     postgres.query(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -281,17 +281,27 @@ def test_jobs_may_not_change_or_remove_what_is_written(place: StorePlace, postgr
 
 
 def test_the_session_waits_for_the_disk_and_notices_a_silent_client(place: StorePlace, postgres: Postgres) -> None:
-    postgres.query(f"ALTER ROLE {JOB} SET synchronous_commit = off")
+    # Without warnings, a commit that no standby has confirmed would look like one.
+    postgres.query(f"ALTER ROLE {JOB} SET synchronous_commit = off; ALTER ROLE {JOB} SET client_min_messages = error")
     try:
         session = Session(postgres.url())
         settings = {
             name: session.execute(f"SHOW {name}")[0][0]
-            for name in ("synchronous_commit", "tcp_user_timeout", "tcp_keepalives_idle", "tcp_keepalives_count")
+            for name in (
+                "search_path",
+                "client_min_messages",
+                "synchronous_commit",
+                "tcp_user_timeout",
+                "tcp_keepalives_idle",
+                "tcp_keepalives_count",
+            )
         }
         session.close()
     finally:
-        postgres.query(f"ALTER ROLE {JOB} RESET synchronous_commit")
+        postgres.query(f"ALTER ROLE {JOB} RESET ALL")
     assert settings == {
+        "search_path": "pg_catalog, pg_temp",
+        "client_min_messages": "warning",
         "synchronous_commit": "on",
         "tcp_user_timeout": "25000",
         "tcp_keepalives_idle": "10",

@@ -1,0 +1,303 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+
+"""What another user of the database has put there is never run: not by an administrator's session, not by a job's."""
+
+from __future__ import annotations
+
+import typing as t
+
+import psycopg
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import lock_key
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_backup_restore,
+    claw_instance_info,
+    claw_purchase,
+    claw_state_database,
+)
+from simulator.handle import Simulator
+from support.controller import Controller, Run
+from support.postgres import ADMIN, JOB, PASSWORD, Postgres
+from support.worker import Worker
+
+DATABASE = "contested"
+MALLORY = "mallory"
+RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
+ORDER = {"order": "topup", "package_id": 2, "balance_below": 1000}
+
+CODE = f"""
+CREATE SCHEMA evil;
+GRANT USAGE ON SCHEMA evil TO PUBLIC;
+CREATE SEQUENCE evil.ran;
+GRANT ALL ON SEQUENCE evil.ran TO PUBLIC;
+CREATE FUNCTION evil.run() RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM nextval('evil.ran');
+    IF (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user) THEN
+        SET ROLE NONE;
+        ALTER ROLE {JOB} SUPERUSER;
+    END IF;
+    RETURN 1;
+END $$;
+"""
+"""A function that makes the job's role a superuser, if a superuser can be led to run it."""
+OPERATOR = """
+CREATE FUNCTION evil.equals(oid, regnamespace) RETURNS boolean LANGUAGE sql AS $$ SELECT evil.run() = 1 $$;
+CREATE OPERATOR public.= (LEFTARG = oid, RIGHTARG = regnamespace, FUNCTION = evil.equals);
+"""
+VIEW = "CREATE SCHEMA clawhosters; CREATE VIEW clawhosters.version AS SELECT evil.run() AS version;"
+TABLE = """
+CREATE SCHEMA clawhosters; CREATE TABLE clawhosters.version (version integer DEFAULT evil.run());
+INSERT INTO clawhosters.version VALUES (1);
+"""
+PATH = f"""
+CREATE FUNCTION evil.set_config(text, text, boolean) RETURNS text LANGUAGE sql AS $$ SELECT evil.run()::text $$;
+CREATE FUNCTION evil.pg_advisory_xact_lock(bigint) RETURNS void LANGUAGE sql AS $$ SELECT evil.run() $$;
+CREATE VIEW evil.pg_roles AS SELECT *, evil.run() FROM pg_catalog.pg_roles;
+ALTER DATABASE {DATABASE} SET search_path = evil, pg_catalog;
+"""
+TRIGGER = """
+CREATE FUNCTION evil.pull() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM evil.run(); RETURN NEW; END $$;
+CREATE TRIGGER pulled BEFORE INSERT ON clawhosters.journal FOR EACH ROW EXECUTE FUNCTION evil.pull();
+"""
+CONDITION = """
+CREATE FUNCTION evil.pull() RETURNS boolean LANGUAGE sql AS $$ SELECT evil.run() = 1 $$;
+CREATE TRIGGER pulled BEFORE UPDATE ON clawhosters.version FOR EACH ROW WHEN (evil.pull())
+    EXECUTE FUNCTION suppress_redundant_updates_trigger();
+"""
+
+
+@pytest.fixture
+def server(postgres: Postgres) -> t.Iterator[Postgres]:
+    """A server with a database of its superuser, in which two other roles may make things."""
+    postgres.query(f"CREATE ROLE {MALLORY} LOGIN PASSWORD '{PASSWORD}'")
+    postgres.query(f"CREATE DATABASE {DATABASE}")
+    postgres.query(f"GRANT CREATE ON DATABASE {DATABASE} TO {JOB}, {MALLORY}")
+    postgres.query("GRANT CREATE ON SCHEMA public TO PUBLIC", database=DATABASE)
+    yield postgres
+    postgres.query(f"DROP DATABASE {DATABASE} WITH (FORCE)")
+    postgres.query(f"DROP ROLE {MALLORY}")
+    postgres.query(f"ALTER ROLE {JOB} NOSUPERUSER")
+
+
+def run_as(server: Postgres, role: str, *statements: str) -> None:
+    """Runs statements as the role."""
+    with psycopg.connect(server.url(role, database=DATABASE), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(t.cast("t.LiteralString", statement))
+
+
+def superuser(server: Postgres) -> str:
+    """Returns the connection string of the superuser."""
+    return f"host={server.folder} port={server.port} user=postgres dbname={DATABASE}"
+
+
+def make_schema(server: Postgres, role: str | None = JOB) -> None:
+    """Makes the schema as the superuser."""
+    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=role)
+    assert result["failed"] is False, result
+
+
+def require_nothing_was_run(server: Postgres) -> None:
+    """Asserts that no code of another role was run, and that no role has got more rights."""
+    assert server.query("SELECT rolname FROM pg_roles WHERE rolsuper") == [("postgres",)]
+    if server.query("SELECT to_regclass('evil.ran')::text", database=DATABASE) != [(None,)]:
+        assert server.query("SELECT is_called FROM evil.ran", database=DATABASE) == [(False,)]
+
+
+def administer(controller: Controller, server: Postgres, *flags: str, **options: object) -> Run:
+    """Runs the module by ``ansible-playbook`` as the superuser."""
+    given = {"state_database": superuser(server), "role": JOB, **options}
+    return controller.task(given, *flags, module="claw_state_database")
+
+
+# The administrator's session
+
+
+def test_an_operator_of_a_job_is_not_run_by_the_administrator(controller: Controller, server: Postgres) -> None:
+    """It fits the types of a comparison better than one of the server's."""
+    run_as(server, JOB, CODE, OPERATOR)
+    for changed in (True, False):
+        run = administer(controller, server)
+        assert run.rc == 0, run.screen
+        assert run.result["changed"] is changed
+        require_nothing_was_run(server)
+
+
+@pytest.mark.parametrize("found", [VIEW, TABLE], ids=["a view", "a table"])
+def test_a_schema_of_a_job_is_refused_by_the_administrator(
+    controller: Controller, server: Postgres, found: str
+) -> None:
+    run_as(server, JOB, CODE, found)
+    for flags in ([], ["--check"]):
+        run = administer(controller, server, *flags)
+        require_nothing_was_run(server)
+        assert run.result["msg"] == (
+            f"the schema clawhosters in state_database belongs to {JOB}, who is neither this connection's user nor a "
+            "superuser. Connect as that role if it can be trusted, or else drop the schema clawhosters, which forgets "
+            "what was sent, and run this again."
+        )
+    server.query("DROP SCHEMA clawhosters CASCADE", database=DATABASE)
+    assert administer(controller, server).result["changed"] is True
+    require_nothing_was_run(server)
+
+
+def test_functions_in_the_path_of_a_database_are_not_run(controller: Controller, server: Postgres) -> None:
+    """The owner of a database decides about the search path of its sessions."""
+    server.query(f"ALTER DATABASE {DATABASE} OWNER TO {JOB}")
+    run_as(server, JOB, CODE, PATH)
+    run = administer(controller, server)
+    assert run.rc == 0, run.screen
+    assert run.result["changed"] is True
+    require_nothing_was_run(server)
+
+
+def test_a_role_that_a_database_sets_makes_no_schema(server: Postgres) -> None:
+    """It would own the schema that the administrator makes."""
+    server.query(f"ALTER DATABASE {DATABASE} OWNER TO {JOB}")
+    run_as(server, JOB, f"ALTER DATABASE {DATABASE} SET role = {JOB}")
+    administrator = Worker(None, {"state_database": superuser(server)})
+    result = administrator.run(claw_state_database, role=JOB)
+    assert "does not grant what is needed" in result["msg"]
+    assert result["msg"].endswith("Nothing was changed.")
+    run_as(server, JOB, CODE, VIEW)
+    result = administrator.run(claw_state_database, role=JOB)
+    assert f"belongs to {JOB}, who is neither" in result["msg"]
+    require_nothing_was_run(server)
+
+
+@pytest.mark.parametrize("code", [TRIGGER, CONDITION], ids=["function", "condition"])
+def test_a_trigger_of_another_role_is_refused(server: Postgres, code: str) -> None:
+    """It stays when the right to make it is revoked."""
+    make_schema(server)
+    server.query(f"GRANT ALL ON ALL TABLES IN SCHEMA clawhosters TO {JOB}", database=DATABASE)
+    run_as(server, JOB, CODE, code)
+    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=JOB)
+    assert "in state_database is no ordinary table, or has a trigger of another role. " in result["msg"]
+    require_nothing_was_run(server)
+    server.query("DROP SCHEMA evil CASCADE", database=DATABASE)
+    server.query(CODE + TRIGGER, database=DATABASE)  # of the administrator
+    make_schema(server)
+
+
+def test_a_view_in_a_trusted_schema_is_refused(server: Postgres) -> None:
+    server.query(CODE + VIEW, database=DATABASE)
+    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database)
+    assert result["msg"] == (
+        "the table clawhosters.version in state_database is no ordinary table, or has a trigger of another role. An "
+        "administrator must drop the view or the trigger, and run this again."
+    )
+    require_nothing_was_run(server)
+
+
+def test_a_table_of_another_role_in_a_trusted_schema_is_refused(simulator: Simulator, server: Postgres) -> None:
+    make_schema(server)
+    server.query(f"ALTER TABLE clawhosters.journal OWNER TO {MALLORY}", database=DATABASE)
+    for connection, module, options in (
+        (superuser(server), claw_state_database, {"role": JOB}),
+        (server.url(database=DATABASE), claw_backup_restore, RESTORE),
+    ):
+        result = Worker(simulator, {"state_database": connection}).run(module, **options)
+        assert f"the table clawhosters.journal in state_database belongs to {MALLORY}, who is" in result["msg"]
+    assert simulator.calls("POST *") == []
+
+
+def test_a_schema_that_another_role_makes_meanwhile_is_not_taken(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute = Session.execute
+
+    def execute_later(session: Session, statements: str, params: t.Any = None) -> t.Any:
+        if statements.startswith("CREATE SCHEMA"):
+            run_as(server, MALLORY, "CREATE SCHEMA clawhosters")
+        return execute(session, statements, params)
+
+    monkeypatch.setattr(Session, "execute", execute_later)
+    result = Worker(None, {"state_database": superuser(server)}).run(claw_state_database, role=JOB)
+    assert result["msg"].endswith("Nothing was changed.")
+    assert server.query("SELECT to_regclass('clawhosters.version')::text", database=DATABASE) == [(None,)]
+
+
+# Sessions of jobs
+
+
+@pytest.mark.parametrize("found", [VIEW, TABLE], ids=["a view", "a table"])
+def test_a_schema_of_another_role_is_refused_by_jobs(simulator: Simulator, server: Postgres, found: str) -> None:
+    simulator.set_state(balance=500)
+    grants = f"GRANT USAGE ON SCHEMA clawhosters TO {JOB}; GRANT SELECT ON clawhosters.version TO {JOB}"
+    run_as(server, MALLORY, CODE, found, grants)
+    worker = Worker(simulator, {"state_database": server.url(database=DATABASE)})
+    for module, options in ((claw_backup_restore, RESTORE), (claw_purchase, ORDER)):
+        message = worker.run(module, **options)["msg"]
+        require_nothing_was_run(server)
+        assert message == (
+            f"the schema clawhosters in state_database belongs to {MALLORY}, who is neither this connection's user nor "
+            "the database's owner nor a superuser, so the journal is not used. An administrator must make that role "
+            "the owner of the database if it can be trusted, or else drop the schema clawhosters, which forgets what "
+            "was sent: restores and purchases are never sent without a journal. Nothing was sent."
+        )
+    assert simulator.calls("POST *") == []
+    worker.warnings.clear()
+    assert worker.run(claw_instance_info, id=1)["failed"] is False
+    (warning,) = worker.warnings
+    assert f"belongs to {MALLORY}, who is" in warning
+    require_nothing_was_run(server)
+
+
+def test_functions_in_the_path_of_a_database_are_not_run_by_jobs(simulator: Simulator, server: Postgres) -> None:
+    make_schema(server)
+    server.query(f"ALTER DATABASE {DATABASE} OWNER TO {MALLORY}")
+    run_as(
+        server,
+        MALLORY,
+        CODE,
+        "CREATE FUNCTION evil.pg_backend_pid() RETURNS integer LANGUAGE sql AS $$ SELECT evil.run() $$",
+        "CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM evil.run(); RETURN pg_catalog.clock_timestamp(); END $$",
+        f"ALTER DATABASE {DATABASE} SET search_path = evil, pg_catalog",
+    )
+    worker = Worker(simulator, {"state_database": server.url(database=DATABASE)})
+    assert worker.run(claw_backup_restore, **RESTORE)["changed"] is True
+    require_nothing_was_run(server)
+
+
+def test_jobs_use_a_schema_of_their_user_or_of_the_databases_owner(simulator: Simulator, server: Postgres) -> None:
+    server.query(f"GRANT CREATE ON DATABASE {DATABASE} TO {ADMIN}")
+    job = Worker(simulator, {"state_database": server.url(database=DATABASE)})
+    assert job.run(claw_state_database)["changed"] is True
+    assert job.run(claw_backup_restore, **RESTORE)["changed"] is True
+    server.query("DROP SCHEMA clawhosters CASCADE", database=DATABASE)
+    administrator = Worker(None, {"state_database": server.url(ADMIN, database=DATABASE)})
+    assert administrator.run(claw_state_database, role=JOB)["changed"] is True
+    assert f"belongs to {ADMIN}, who is neither" in job.run(claw_backup_restore, **RESTORE)["msg"]
+    server.query(f"ALTER DATABASE {DATABASE} OWNER TO {ADMIN}")
+    assert job.run(claw_backup_restore, **RESTORE)["changed"] is True
+    assert administrator.run(claw_state_database, role=JOB)["changed"] is False
+
+
+# Locks that are no run's
+
+
+def test_a_wait_names_the_database_role_that_holds_the_lock(simulator: Simulator, server: Postgres) -> None:
+    """Anyone who may connect can take a lock of any number."""
+    make_schema(server)
+    simulator.set_state(balance=500)
+    worker = Worker(simulator, {"state_database": server.url(database=DATABASE)})
+    restore = OperationKey("restore", simulator.url, "INC-1", "1")
+    order = OperationKey("purchase", simulator.url, "topup")
+    with psycopg.connect(server.url(MALLORY, database=DATABASE), autocommit=True) as connection:
+        for operation in (restore, order):
+            connection.execute("SELECT pg_advisory_lock(%s)", [lock_key(operation.digest)])
+        by = f"held by database role {MALLORY}, process {connection.info.backend_pid}"
+        restored = worker.run(claw_backup_restore, **{**RESTORE, "wait": True, "wait_timeout": 30})
+        bought = worker.run(claw_purchase, **ORDER)
+    assert [line for line in worker.lines if by in line]
+    assert f"{by}, and not free within 30 s" in restored["msg"]
+    assert f"{by}." in bought["msg"]
+    assert simulator.calls("POST *") == []
