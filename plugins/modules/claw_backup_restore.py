@@ -47,7 +47,8 @@ options:
     type: str
   backup:
     description:
-      - The backup to use without O(backup_id). V(latest) is the newest usable one.
+      - The backup to use without O(backup_id). V(latest) is the newest usable one. One dated more than five minutes in
+        the future is passed over, with a warning.
     type: str
     choices: [latest]
     default: latest
@@ -58,7 +59,14 @@ options:
     type: str
   max_age:
     description:
-      - Fail if the backup is older. A number and a unit (C(s), C(m), C(h), C(d) or C(w)), such as V(36h) or V(7d).
+      - Fail if the backup is older, or dated in the future. A number and a unit (C(s), C(m), C(h), C(d) or C(w)), such
+        as V(36h) or V(7d).
+    type: str
+  min_interval:
+    description:
+      - Fail before anything is sent if a restore of this instance was sent for another incident within this time.
+      - The journal knows. A restore that the service refused doesn't count. O(force) does not overrule it. Units as for
+        O(max_age).
     type: str
   wait:
     description:
@@ -81,13 +89,6 @@ options:
       - Also restore an instance that is neither running nor stopped.
     type: bool
     default: false
-  expected_sent_at:
-    description:
-      - RV(restore.sent_at) of an earlier run in check mode, empty if it was null.
-      - Nothing is sent if the journal holds another value by now, not even with O(force). The task then waits for the
-        restore that another run has sent, and fails if there is none.
-      - Sends the restore only if the journal is unchanged since the plan. By default the journal may hold any value.
-    type: str
   priority:
     default: high
 extends_documentation_fragment:
@@ -131,19 +132,11 @@ EXAMPLES = r"""
     instance_name: web-bot
     force: true
 
-- name: Plan a restore
+- name: Restore, unless another incident has restored it within a day
   clawhosters.cloud.claw_backup_restore:
     incident: INC-2044
     instance_id: 7
-  check_mode: true
-  register: plan
-
-- name: Carry out the plan, unless another run has sent a restore since the plan was made
-  clawhosters.cloud.claw_backup_restore:
-    incident: INC-2044
-    instance_id: 7
-    backup_id: "{{ plan.backup.id }}"
-    expected_sent_at: "{{ plan.restore.sent_at or '' }}"
+    min_interval: 24h
 """
 
 RETURN = r"""
@@ -178,6 +171,9 @@ restore:
           seen, V(failed) if the instance ended in an error, V(unknown) if the response was lost or unclear, or
           V(planned) in check mode.
       type: str
+    by:
+      description: Who sent it, as C(user) and C(host); null if it was not sent.
+      type: dict
     failure:
       description:
         - Why the outcome could not be read, else null. V(timeout) if it took longer than O(wait_timeout),
@@ -194,6 +190,7 @@ restore:
     sent_at: "2026-02-01T10:12:00+00:00"
     completed_at: "2026-02-01T10:14:30+00:00"
     outcome: completed
+    by: {user: ansible, host: controller}
     failure: null
     last_seen: null
 diff:

@@ -63,7 +63,14 @@ options:
     type: str
   max_age:
     description:
-      - Refuse older backups. A number and a unit (C(s), C(m), C(h), C(d) or C(w)), such as V(36h) or V(7d).
+      - Refuse backups that are older, or dated in the future. A number and a unit (C(s), C(m), C(h), C(d) or C(w)),
+        such as V(36h) or V(7d).
+    type: str
+  min_interval:
+    description:
+      - Refuse an entry if a restore of its instance was sent for another incident within this time.
+      - The journal knows. A restore that the service refused doesn't count. O(force) does not overrule it. Units as for
+        O(max_age).
     type: str
   serial:
     description:

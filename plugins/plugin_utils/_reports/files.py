@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the pages of the roles, and the record of an incident, readable by their owner only.
+"""Writes the pages of the roles, and their records, readable by their owner only.
 
 They hold operational data. A file or link that another user may have created is never written to: each write creates
 a new file and renames it.
@@ -22,7 +22,6 @@ import jinja2
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._state.files import ROOT_UID, atomic_replace, lock_file, open_folder, open_owned
 from ...module_utils._text import one_line
-from .._restore.record import build_head, format_record, parse_record, put_run
 
 Data = dict[str, t.Any]
 
@@ -118,7 +117,7 @@ def render(template: str, variables: Data) -> str:
 def prepare_folder(path: str) -> None:
     """Creates the folder of the report at ``path`` and checks that it is writable. Raises ReportError."""
     try:
-        with _open_report(path) as (folder, _name):
+        with open_report(path) as (folder, _name):
             folder.create()
             folder.require_own()
             with folder.locked() as opened:
@@ -133,7 +132,7 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
 
     An unchanged page is written, too, since it shows when it was written. Raises ReportError.
     """
-    with _open_report(path) as (folder, name):
+    with open_report(path) as (folder, name):
         text = render(template, variables)
         with folder.locked() as opened:
             try:
@@ -145,41 +144,8 @@ def write_page(path: str, template: str, variables: Data, fingerprint: str, *, c
     return fingerprint.encode() not in earlier
 
 
-def record_run(path: str, template: str, variables: Data, run: Data, shared_runs: t.Iterable[Data] = ()) -> None:
-    """Adds a run to the record of its incident, next to the page at ``path``, and writes the page.
-
-    ``shared_runs`` are those of all machines, if a database keeps them; they are added, too.
-
-    A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
-    ReportError.
-    """
-    with _open_report(path) as (folder, page_name):
-        record_name = str(Path(page_name).with_suffix(".json"))
-        folder.create()
-        folder.require_own()
-        with folder.locked() as opened:
-            runs = _read_runs(opened, record_name, run["incident"])
-            if runs is None:
-                opened.set_aside(record_name, page_name)
-            for one in (*shared_runs, run):
-                runs = put_run(runs or [], one)
-            runs = sorted(runs or [], key=lambda one: str(one.get("began_at")))
-            opened.write(record_name, format_record(run["incident"], runs))
-            page = {**variables, "runs": runs, "latest": run, "head": build_head(runs, run)}
-            opened.write(page_name, render(template, page))
-
-
-def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
-    """Returns the recorded runs; None if the record can't be read."""
-    try:
-        content = folder.read(name)
-    except OSError:
-        return None
-    return [] if content is None else parse_record(content, incident)
-
-
 @contextlib.contextmanager
-def _open_report(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
+def open_report(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
     """Yields the folder and the file name of a report. An OSError in the block is raised as a ReportError."""
     absolute_path = Path(path).absolute()
     try:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -20,9 +21,9 @@ from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._state.journal import JournalError
 from ...module_utils._state.store import StoreError
 from ...module_utils._text import one_line
-from .._reports.files import ReportError, record_run
+from .._reports.files import OpenFolder, ReportError, open_report, render
 from .model import Data, Run
-from .record import parse_record
+from .record import build_head, format_record, parse_record, put_run
 from .report import build_report, format_done
 from .settings import report_path
 
@@ -30,6 +31,9 @@ ROLES = Path(__file__).resolve().parents[3] / "roles"
 TEMPLATE = ROLES / "restore/templates/incident.html.j2"
 STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 """All pages of the collection share it."""
+
+RECORD_INTERVAL = 10.0
+"""Seconds between two records of a run that goes on. The journal has what happens in between."""
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -43,6 +47,8 @@ class Recorder:
     redact: t.Callable[[t.Any], t.Any]
     _problems: list[str] = field(default_factory=list)
     """Problems of which the user was warned."""
+    _recorded_at: float = -math.inf
+    """When the run was recorded last, by the clock of its waits."""
 
     def read_history(self) -> RestoreHistory:
         """Returns what the journal holds. Raises JournalError."""
@@ -83,11 +89,16 @@ class Recorder:
             result["restored"] = format_done(done)
         return {**result, "exception": traceback_text} if traceback_text else result
 
+    def record_progress(self) -> None:
+        """Records a run that goes on, unless that was done a moment ago: each record has all of the incident."""
+        if self.context.client.progress.clock() >= self._recorded_at + RECORD_INTERVAL:
+            self.record(is_finished=False)
+
     def record(self, *, is_finished: bool, instances: t.Iterable[Resource] = ()) -> tuple[Data, str]:
         """Writes the record and the page. Returns the report, and why it could not be written."""
-        now = datetime.now(UTC)
+        now, self._recorded_at = datetime.now(UTC), self.context.client.progress.clock()
         report: Data = self.redact(
-            build_report(self.run, self.try_history(), now, is_finished=is_finished, instances=instances)
+            build_report(self.run, self.try_history, now, is_finished=is_finished, instances=instances)
         )
         if self.run.check:
             return report, ""
@@ -98,7 +109,7 @@ class Recorder:
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
             }
-            record_run(report_path(self.run.settings), str(TEMPLATE), variables, report, self._share(report))
+            self._write(variables, report)
         except ReportError as error:
             problem = str(error)
         except Exception as error:  # A record must never prevent a restore.
@@ -107,6 +118,27 @@ class Recorder:
             self._problems.append(problem)
             self.context.warn(problem)
         return report, problem
+
+    def _write(self, variables: Data, run: Data) -> None:
+        """Adds a run to the record of its incident, next to the page, and writes the page. Raises ReportError.
+
+        A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed.
+        """
+        shared = self._share(run)
+        with open_report(report_path(self.run.settings)) as (folder, page_name):
+            record_name = str(Path(page_name).with_suffix(".json"))
+            folder.create()
+            folder.require_own()
+            with folder.locked() as opened:
+                runs = _read_runs(opened, record_name, run["incident"])
+                if runs is None:
+                    opened.set_aside(record_name, page_name)
+                for one in (*shared, run):
+                    runs = put_run(runs or [], one)
+                runs = sorted(runs or [], key=lambda one: str(one.get("began_at")))
+                opened.write(record_name, format_record(run["incident"], runs))
+                page = {**variables, "runs": runs, "latest": run, "head": build_head(runs, run)}
+                opened.write(page_name, render(str(TEMPLATE), page))
 
     def _share(self, report: Data) -> list[Data]:
         """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
@@ -117,3 +149,12 @@ class Recorder:
             return []
         record = json.dumps({"incident": self.run.incident, "runs": [json.loads(text) for text in texts]})
         return parse_record(record.encode(), self.run.incident) or []
+
+
+def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
+    """Returns the recorded runs; None if the record can't be read."""
+    try:
+        content = folder.read(name)
+    except OSError:
+        return None
+    return [] if content is None else parse_record(content, incident)

@@ -62,7 +62,7 @@ _UNCONFIRMED = (FailureKind.NOT_CONFIRMED.value, FailureKind.NO_TERMINAL.value)
 
 def build_report(
     run: Run,
-    history: RestoreHistory,
+    read_history: t.Callable[[], RestoreHistory],
     now: datetime,
     *,
     is_finished: bool = True,
@@ -70,13 +70,13 @@ def build_report(
 ) -> Data:
     """Returns the run as the record holds it: the steps, and for each instance its result and the next command.
 
-    ``instances`` are those of the account, as far as they were read.
+    ``read_history`` returns what the journal holds. ``instances`` are those of the account, as far as they were read.
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
     verdicts = [_build_verdict(plan, run, failure, now) for plan in run.plans]
     _set_commands(verdicts, run)
     if failure and not verdicts:
-        index = InstanceIndex(instances)
+        index, history = InstanceIndex(instances), read_history()
         verdicts = [_build_unplanned_verdict(failure, target, index, history, now) for target in run.targets]
     _set_common_command(verdicts, run)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]

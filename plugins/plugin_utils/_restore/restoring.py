@@ -30,9 +30,6 @@ from .model import Data, RestorePlan, Run
 from .recorder import Recorder
 from .report import TITLES
 
-_RECORDED = (Stage.SENDING, Stage.DONE, Stage.FAILED)
-"""Stages after which the record is written: before a request, and when an instance is done."""
-
 
 class RunRestorer(RestoreObserver):
     """Restores the plans of ``run`` that are ready, and adds their steps to it."""
@@ -86,7 +83,7 @@ class RunRestorer(RestoreObserver):
         if total > 1:
             for restore in restores:
                 self._plan(restore).batch = number
-        self._recorder.record(is_finished=False)
+        self._recorder.record_progress()
 
     def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
         """Adds the stage. A restore is on record before it is sent."""
@@ -108,8 +105,8 @@ class RunRestorer(RestoreObserver):
             self._add("http", restore, at, message=f"It responded with status {status}.")
         elif stage is Stage.FAILED and restore.error is not None:
             self._add_failure(restore, restore.error, at)
-        if stage in _RECORDED:
             self._recorder.record(is_finished=False)
+        self._recorder.record_progress()
 
     def _add_failure(self, restore: Restore, error: Exception, at: datetime) -> None:
         name, obstacle = self._find_failed_step(restore), restore.plan.obstacle

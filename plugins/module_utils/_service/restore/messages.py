@@ -28,6 +28,7 @@ from .restore import Restore
 RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
 RUN_ALL_AGAIN = "Run the same task again: it waits for what is under way, and goes on with the rest."
 NOTHING_SENT = "Nothing was sent."
+_NOTHING = "nothing was sent."
 _LISTED = 5
 """Backups that a message lists."""
 
@@ -48,7 +49,8 @@ def advise_on_status(instance: Resource) -> str:
 def build_error(plan: Plan, incident: str, rules: Rules) -> RefusedError:
     """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
     obstacle = t.cast("Obstacle", plan.obstacle)
-    return RefusedError(_TEXTS[obstacle.kind](plan, obstacle, incident, rules), obstacle.cause)
+    explain = _EXPLAIN.get(obstacle.kind, _explain_target)
+    return RefusedError(explain(plan, obstacle, incident, rules), obstacle.cause)
 
 
 def format_left_out(backups: t.Sequence[Resource], now: datetime) -> str:
@@ -69,37 +71,69 @@ def format_other(other: EarlierRestore) -> str:
 # Obstacles
 
 
-def _explain_no_instance(plan: Plan, obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    target = plan.target
-    if obstacle.similar:
-        similar = one_line(obstacle.similar, NAME_LIMIT)
-        return f"There is no instance {one_line(target.name, NAME_LIMIT)}; did you mean {similar}? {NOTHING_SENT}"
-    sought = one_line(target.name, NAME_LIMIT) if target.instance_id is None else f"with id {target.instance_id}"
-    return f"There is no instance {sought}: nothing was sent."
+def _explain_target(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules) -> str:
+    """Returns the message if it can't be told which instance is meant, or if that has changed since the plan."""
+    target, instance = plan.target, plan.instance or {}
+    name = one_line(target.name, NAME_LIMIT)
+    match obstacle.kind:
+        case ObstacleKind.NO_INSTANCE if obstacle.similar:
+            similar = one_line(obstacle.similar, NAME_LIMIT)
+            return f"There is no instance {name}; did you mean {similar}? {NOTHING_SENT}"
+        case ObstacleKind.NO_INSTANCE:
+            sought = name if target.instance_id is None else f"with id {target.instance_id}"
+            return f"There is no instance {sought}: {_NOTHING}"
+        case ObstacleKind.AMBIGUOUS:
+            ids = one_line(", ".join(map(str, obstacle.ids)))
+            return f"{len(obstacle.ids)} instances are named {name} (ids {ids}): choose one with its id. {NOTHING_SENT}"
+        case ObstacleKind.OTHER_NAME:
+            return f"The instance with id {target.instance_id} is named {short_name(instance)}, not {name}: {_NOTHING}"
+        case ObstacleKind.DUPLICATE:
+            return f"{label(instance)} is listed already, in entry {obstacle.duplicate_of}: {_NOTHING}"
+        case ObstacleKind.GONE:
+            return f"{label(instance)} does not exist any more: {_NOTHING}"
+        case ObstacleKind.RENAMED:
+            return f"{label(instance)} has another name than when it was planned: {_NOTHING}"
+        case _:
+            return (
+                f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "
+                f"executed, and this run only waited for it. {NOTHING_SENT} Check the plan again."
+            )
 
 
-def _explain_ambiguous(plan: Plan, obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    ids = ", ".join(map(str, obstacle.ids))
-    return (
-        f"{len(obstacle.ids)} instances are named {one_line(plan.target.name, NAME_LIMIT)} (ids {one_line(ids)}): "
-        f"choose one with its id. {NOTHING_SENT}"
-    )
+def _explain_backup(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules) -> str:
+    """Returns the message if no backup can be chosen, or the given one does not fit."""
+    target, backup, instance = plan.target, plan.backup or {}, plan.instance or {}
+    match obstacle.kind:
+        case ObstacleKind.NO_BACKUP if target.backup_id is not None:
+            reason = f" ({obstacle.cause.reason})" if obstacle.cause else ""
+            return f"There is no backup with id {target.backup_id}{reason}: {_NOTHING}"
+        case ObstacleKind.NO_BACKUP:
+            when = f" from before {rules.before.isoformat()}" if rules.before else ""
+            left_out = format_left_out(plan.left_out, datetime.now(UTC))
+            return " ".join(filter(None, (f"{label(instance)} has no usable backup{when}.", left_out, NOTHING_SENT)))
+        case ObstacleKind.UNCLEAR_BACKUP:
+            ids = format_list((str(one.get("id")) for one in obstacle.backups), _LISTED)
+            return (
+                f"The service does not show whether a backup (id {ids}; fields read: {FIELDS}) is of "
+                f"{label(instance)}, and the collection does not guess. See the dashboard, and give the id of the "
+                f"backup. {NOTHING_SENT}"
+            )
+        case ObstacleKind.OTHER_BACKUP:
+            return (
+                f"Backup {backup.get('id')} is of {one_line(parse_owner(backup))}, not of {label(instance)}: {_NOTHING}"
+            )
+        case _:
+            return (
+                f"Backup {target.backup_id} is listed for another entry already ({obstacle.duplicate_of}), and a "
+                f"backup is of one instance: {_NOTHING}"
+            )
 
 
-def _explain_other_name(plan: Plan, _obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    name = one_line((plan.instance or {}).get("name"), NAME_LIMIT)
-    return (
-        f"The instance with id {plan.target.instance_id} is named {name}, not "
-        f"{one_line(plan.target.name, NAME_LIMIT)}: nothing was sent."
-    )
-
-
-def _explain_duplicate(plan: Plan, obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    return f"{label(plan.instance or {})} is listed already, in entry {obstacle.duplicate_of}: nothing was sent."
-
-
-def _explain_failed(plan: Plan, _obstacle: Obstacle, incident: str, _rules: Rules) -> str:
+def _explain_earlier(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules) -> str:
+    """Returns the message if an earlier restore for the incident failed, or its outcome is unknown."""
     instance, state = plan.instance or {}, t.cast("OperationState", plan.earlier)
+    if obstacle.kind is ObstacleKind.UNKNOWN:
+        return explain_unknown(f"Incident {incident}: {explain_state('a restore', state)}", instance)
     advice = advise_on_status(instance) or "Nothing was sent again; force: true would send it."
     return (
         f"Incident {incident}: the restore of {label(instance)}, sent at {state.sent_at}, failed. "
@@ -107,137 +141,76 @@ def _explain_failed(plan: Plan, _obstacle: Obstacle, incident: str, _rules: Rule
     )
 
 
-def _explain_unknown_outcome(plan: Plan, _obstacle: Obstacle, incident: str, _rules: Rules) -> str:
-    earlier = explain_state("a restore", t.cast("OperationState", plan.earlier))
-    return explain_unknown(f"Incident {incident}: {earlier}", plan.instance or {})
-
-
 def explain_unknown(reason: str, instance: Resource) -> str:
     """Returns the message for a restore that was sent, and may have been executed. ``reason`` is a sentence."""
-    again = "nothing is sent again for this incident"
     advice = advise_on_status(instance)
-    advice = f"{advice} {again[:1].upper()}{again[1:]}." if advice else f"Check it; {again} without force: true."
-    return (
-        f"{reason} It is unknown whether the restore of {label(instance)} was executed: its status is "
-        f"{instance.get('status')} now. {advice}"
-    )
+    known = f"{reason} It is unknown whether the restore of {label(instance)} was executed: its status is "
+    if advice:
+        return f"{known}{instance.get('status')} now. {advice} Nothing is sent again for this incident."
+    again = "Check it; nothing is sent again for this incident without force: true."
+    return f"{known}{instance.get('status')} now. {again}"
 
 
-def _explain_no_backup(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules) -> str:
-    if plan.target.backup_id is not None:
-        reason = f" ({obstacle.cause.reason})" if obstacle.cause else ""
-        return f"There is no backup with id {plan.target.backup_id}{reason}: nothing was sent."
-    when = f" from before {rules.before.isoformat()}" if rules.before else ""
-    left_out = format_left_out(plan.left_out, datetime.now(UTC))
-    found = f"{label(plan.instance or {})} has no usable backup{when}."
-    return " ".join(filter(None, (found, left_out, NOTHING_SENT)))
-
-
-def _explain_unclear_backup(plan: Plan, obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    ids = format_list((str(backup.get("id")) for backup in obstacle.backups), _LISTED)
-    return (
-        f"The service does not show whether a backup (id {ids}; fields read: {FIELDS}) is of "
-        f"{label(plan.instance or {})}, and the collection does not guess. See the dashboard, and give the id of the "
-        f"backup. {NOTHING_SENT}"
-    )
-
-
-def _explain_other_backup(plan: Plan, _obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    backup = plan.backup or {}
-    return (
-        f"Backup {backup.get('id')} is of {one_line(parse_owner(backup))}, not of {label(plan.instance or {})}: "
-        "nothing was sent."
-    )
-
-
-def _explain_backup_twice(plan: Plan, obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    return (
-        f"Backup {plan.target.backup_id} is listed for another entry already ({obstacle.duplicate_of}), and a backup "
-        "is of one instance: nothing was sent."
-    )
-
-
-def _explain_wrong_status(plan: Plan, obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
+def _explain_rule(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules) -> str:
+    """Returns the message if a rule forbids the restore now, or another incident was faster."""
     instance = plan.instance or {}
-    advice = advise_on_status(instance) or "force: true tries it."
-    if get_status(instance) == "pending_configuration":
-        advice = "Give it an LLM key in the dashboard first."
-    reason = f" {format_other(obstacle.other)[:1].upper()}{format_other(obstacle.other)[1:]}." if obstacle.other else ""
-    return (
-        f"The status of {label(instance)} is {instance.get('status')}, and only a running or stopped instance can be "
-        f"restored: nothing was sent.{reason} {advice}"
-    )
+    other = format_other(obstacle.other) if obstacle.other else ""
+    match obstacle.kind:
+        case ObstacleKind.TOO_OLD:
+            return _explain_age(plan, rules)
+        case ObstacleKind.TOO_SOON:
+            interval = format_duration(rules.min_interval) if rules.min_interval else ""
+            return f"{label(instance)}: {other}, which is less than min_interval ({interval}) ago: {_NOTHING}"
+        case ObstacleKind.OVERTAKEN:
+            return (
+                f"{label(instance)}: since this task began, {other}. {NOTHING_SENT} Check the instance, and run this "
+                "again if it must be restored all the same."
+            )
+        case _:
+            advice = advise_on_status(instance) or "force: true tries it."
+            if get_status(instance) == "pending_configuration":
+                advice = "Give it an LLM key in the dashboard first."
+            reason = f" {other[:1].upper()}{other[1:]}." if other else ""
+            return (
+                f"The status of {label(instance)} is {instance.get('status')}, and only a running or stopped instance "
+                f"can be restored: {_NOTHING}{reason} {advice}"
+            )
 
 
-def _explain_too_old(plan: Plan, _obstacle: Obstacle, _incident: str, rules: Rules) -> str:
+def _explain_age(plan: Plan, rules: Rules) -> str:
     backup = plan.backup or {}
-    taken = taken_at(backup)
+    taken, of = taken_at(backup), f"Backup {backup.get('id')} of {label(plan.instance or {})}"
     if taken is None:
-        return f"The age of backup {backup.get('id')} is unknown, and max_age is set: nothing was sent."
-    age, of = datetime.now(UTC) - taken, label(plan.instance or {})
+        return f"The age of backup {backup.get('id')} is unknown, and max_age is set: {_NOTHING}"
+    age = datetime.now(UTC) - taken
     if age < -CLOCK_TOLERANCE:
         return (
-            f"Backup {backup.get('id')} of {of} is dated {taken.isoformat()}, which is {format_duration(-age)} in the "
-            "future by the local clock. Its age is unknown, and max_age is set: nothing was sent. Correct the clock, "
-            "or omit max_age."
+            f"{of} is dated {taken.isoformat()}, which is {format_duration(-age)} in the future by the local clock. "
+            f"Its age is unknown, and max_age is set: {_NOTHING} Correct the clock, or omit max_age."
         )
     limit = format_duration(rules.max_age) if rules.max_age else ""
     return (
-        f"Backup {backup.get('id')} of {of} was taken at {taken.isoformat()}, {format_duration(age)} ago, which is "
-        f"more than max_age ({limit}): nothing was sent."
+        f"{of} was taken at {taken.isoformat()}, {format_duration(age)} ago, which is more than max_age ({limit}): "
+        f"{_NOTHING}"
     )
 
 
-def _explain_too_soon(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules) -> str:
-    interval = format_duration(rules.min_interval) if rules.min_interval else ""
-    return (
-        f"{label(plan.instance or {})}: {format_other(t.cast('EarlierRestore', obstacle.other))}, which is less than "
-        f"min_interval ({interval}) ago: nothing was sent."
-    )
-
-
-def _explain_gone(plan: Plan, _obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    return f"{label(plan.instance or {})} does not exist any more: nothing was sent."
-
-
-def _explain_renamed(plan: Plan, _obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    return f"{label(plan.instance or {})} has another name than when it was planned: nothing was sent."
-
-
-def _explain_not_sent(plan: Plan, _obstacle: Obstacle, incident: str, _rules: Rules) -> str:
-    return (
-        f"Incident {incident}: another run was to send the restore of {label(plan.instance or {})}, but it was not "
-        "executed, and this run only waited for it. Nothing was sent. Check the plan again."
-    )
-
-
-def _explain_overtaken(plan: Plan, obstacle: Obstacle, _incident: str, _rules: Rules) -> str:
-    return (
-        f"{label(plan.instance or {})}: since this task began, "
-        f"{format_other(t.cast('EarlierRestore', obstacle.other))}. Nothing was sent, so that it is not overwritten. "
-        "Check the instance, and run this again if it must be restored all the same."
-    )
-
-
-_TEXTS: dict[ObstacleKind, t.Callable[[Plan, Obstacle, str, Rules], str]] = {
-    ObstacleKind.NO_INSTANCE: _explain_no_instance,
-    ObstacleKind.AMBIGUOUS: _explain_ambiguous,
-    ObstacleKind.OTHER_NAME: _explain_other_name,
-    ObstacleKind.DUPLICATE: _explain_duplicate,
-    ObstacleKind.FAILED: _explain_failed,
-    ObstacleKind.UNKNOWN: _explain_unknown_outcome,
-    ObstacleKind.NO_BACKUP: _explain_no_backup,
-    ObstacleKind.UNCLEAR_BACKUP: _explain_unclear_backup,
-    ObstacleKind.OTHER_BACKUP: _explain_other_backup,
-    ObstacleKind.BACKUP_TWICE: _explain_backup_twice,
-    ObstacleKind.WRONG_STATUS: _explain_wrong_status,
-    ObstacleKind.TOO_OLD: _explain_too_old,
-    ObstacleKind.TOO_SOON: _explain_too_soon,
-    ObstacleKind.GONE: _explain_gone,
-    ObstacleKind.RENAMED: _explain_renamed,
-    ObstacleKind.NOT_SENT: _explain_not_sent,
-    ObstacleKind.OVERTAKEN: _explain_overtaken,
+_EXPLAIN: dict[ObstacleKind, t.Callable[[Plan, Obstacle, str, Rules], str]] = {
+    **dict.fromkeys((ObstacleKind.FAILED, ObstacleKind.UNKNOWN), _explain_earlier),
+    **dict.fromkeys(
+        (
+            ObstacleKind.NO_BACKUP,
+            ObstacleKind.UNCLEAR_BACKUP,
+            ObstacleKind.OTHER_BACKUP,
+            ObstacleKind.BACKUP_TWICE,
+        ),
+        _explain_backup,
+    ),
+    **dict.fromkeys(
+        (ObstacleKind.WRONG_STATUS, ObstacleKind.TOO_OLD, ObstacleKind.TOO_SOON, ObstacleKind.OVERTAKEN), _explain_rule
+    ),
 }
+"""How each kind is explained; the others are about the instance that is meant."""
 
 
 # Waits

@@ -22,7 +22,7 @@ from ..._model.instance import FailureStatusError, StateReached, describe_instan
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
-from ..._state.store import Holder
+from ..._state.store import Holder, describe_process
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..fleet_changes import FleetChanges
@@ -188,12 +188,13 @@ class RestoreRunner:
 
         Raises PartialError if it is unknown whether it was executed. After any other error it was not.
         """
-        backup = self.restore.plan.backup or {}
+        backup, sender = self.restore.plan.backup or {}, describe_process(self._guard.key.subject)
         taken = taken_at(backup)
         notes = {
             "backup_id": backup["id"],
             "taken_at": taken.isoformat() if taken else None,
             "instance_name": self.restore.instance.get("name"),
+            "by": {"user": sender.user, "host": sender.host},
         }
         try:
             self._guard.send(
