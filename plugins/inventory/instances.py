@@ -213,7 +213,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource, normalize
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
-from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import warn_of_misspelt_variables
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import (
+    empty_variables_unset,
+    warn_of_misspelt_variables,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import format_list, one_line, with_suggestion
@@ -323,7 +326,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
         """Sets the options, after evaluating the templates in the configuration."""
-        super().set_options(task_keys, var_options, {name: self._render(name, direct[name]) for name in direct or ()})
+        rendered = {name: self._render(name, direct[name]) for name in direct or ()}
+        with empty_variables_unset():
+            super().set_options(task_keys, var_options, rendered)
 
     def _render(self, name: str, value: t.Any) -> t.Any:
         """Evaluates the templates in an option, except in those that are evaluated for each instance."""

@@ -72,6 +72,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
 
     Raises SettingsError for an invalid value. No message contains a key.
     """
+    _require_database_text(params.get("state_database"))
     return Settings(
         api_url=validate_url(params.get("api_url") or DEFAULT_API_URL),
         api_key=find_key(params, warn) if needs_key else None,
@@ -199,6 +200,15 @@ def _validate_ca_path(path: str | None) -> str | None:
             reason = one_line(getattr(error, "reason", None) or getattr(error, "strerror", None) or error)
             raise SettingsError(f"ca_path {path} is not a CA bundle in PEM format ({reason}).") from None
     return path
+
+
+def _require_database_text(text: object) -> None:
+    """Raises SettingsError for a blank text, as an unresolved secret leaves it: the folder is another memory."""
+    if text is not None and not str(text).strip():
+        raise SettingsError(
+            "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank, as a variable or secret that was not resolved "
+            "leaves it. Name the database, or omit the option to use state_dir. Nothing was sent."
+        )
 
 
 def _parse_seconds(params: t.Mapping[str, t.Any], name: str) -> float:

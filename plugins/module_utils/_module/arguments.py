@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import os
 import typing as t
 from dataclasses import dataclass, field, replace
 
-from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
 from .._model.results import Options, Redacted
@@ -55,8 +56,15 @@ class ArgumentSpec:
         return self.redact_options(params) if self.redact_options else Redacted(params, set())
 
 
+def _find_variable(name: str) -> str:
+    """Returns the environment variable. An empty one is not set, unlike for Ansible's own ``env_fallback``."""
+    if value := os.environ.get(name):
+        return value
+    raise AnsibleFallbackNotFound
+
+
 def _from_environment(name: str, **option: t.Any) -> dict[str, t.Any]:
-    return {**option, "fallback": (env_fallback, [name])}
+    return {**option, "fallback": (_find_variable, [name])}
 
 
 API = ArgumentSpec(

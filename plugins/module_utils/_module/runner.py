@@ -91,8 +91,9 @@ class ModuleRunner:
         """
         stats = RequestStats()
         settings = None
-        if database := self.params.get("state_database"):
-            self.secrets |= find_secrets(str(database))
+        database = str(self.params.get("state_database") or "")
+        if database.strip():
+            self.secrets |= find_secrets(database)
         try:
             require_library()
             warn_of_misspelt_variables(os.environ, self.warn)

@@ -92,12 +92,15 @@ class Arguments:
 
 
 def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> Arguments:
-    """Validates the arguments of a rulebook like the options of a module. Empty ones count as not given.
+    """Validates the arguments of a rulebook like the options of a module.
 
+    Empty ones count as not given. A database that is empty does not: the folder would be another memory.
     Raises SettingsError, and ClawHostersError if ``requests`` is missing.
     """
     validator = ArgumentSpecValidator(SPEC.options, **SPEC.constraints())
-    given = {name: value for name, value in given.items() if value not in (None, "")}
+    given = {
+        name: value for name, value in given.items() if value is not None and (value != "" or name == "state_database")
+    }
     validation = validator.validate(given)
     if validation.error_messages:
         unsupported = isinstance(validation.errors[0], UnsupportedError)
@@ -139,7 +142,7 @@ def _open_cursor(arguments: Arguments, log: logging.Logger, stack: contextlib.Ex
     """Returns where the state is kept, None if it is not. A connection is closed with ``stack``."""
     if arguments.state_file:
         return StateFile(arguments.state_file, arguments.settings)
-    if not (arguments.store_options["state_database"] or "").strip():
+    if not arguments.store_options["state_database"]:
         return None
     if not arguments.name:
         log.warning("state_database keeps no state of this source without name. Each start begins with a first poll.")

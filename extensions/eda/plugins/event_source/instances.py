@@ -82,6 +82,8 @@ options:
       - Prefer E(CLAWHOSTERS_STATE_DATABASE), since C(ansible-rulebook -vv) prints the arguments of sources.
       - Over a network, the certificate and the name of the server are verified. C(sslmode) may relax this to
         C(verify-ca) or C(require), no further.
+      - A blank text, as a variable or secret that was not resolved leaves it, ends the source. An empty environment
+        variable is one that isn't set.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
     type: str
   server_filters:

@@ -157,6 +157,7 @@ def test_a_damaged_journal_is_an_error_and_unchanged(tmp_path, damaged, words):
         Journal(FolderStore(str(tmp_path))).read_state(OTHER)
     assert str(path) in str(caught.value)
     assert "if no restore or purchase is in progress" in str(caught.value)
+    assert "What was sent after the copy was made" in str(caught.value)
     assert str(caught.value).endswith("Nothing was sent.")
     for writer in (journal, Journal(FolderStore(str(tmp_path)))):
         with pytest.raises(JournalError, match=words):

@@ -1,0 +1,108 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An empty environment variable is not set, and a blank state_database is refused by everything that takes it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import parse_arguments
+from simulator.handle import Simulator
+from support import KEY
+from support.controller import Controller
+
+EMPTY = {f"CLAWHOSTERS_{name.upper()}": "" for name in API.options}
+CONNECTION = ("CLAWHOSTERS_API_URL", "CLAWHOSTERS_API_KEY")
+RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
+BLANK = (
+    "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank, as a variable or secret that was not resolved leaves it."
+)
+
+
+def read(**options: t.Any) -> dict[str, t.Any]:
+    return {"hosts": "localhost", "gather_facts": False, **options}
+
+
+def tasks(**options: t.Any) -> list[dict[str, t.Any]]:
+    modules = {
+        "claw_instance_info": {},
+        "claw_health_info": {},
+        "claw_journal_info": {},
+        "claw_backup_restore": RESTORE,
+    }
+    return [
+        {f"clawhosters.cloud.{module}": {**own, **options}, "ignore_errors": True} for module, own in modules.items()
+    ]
+
+
+def test_empty_variables_leave_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = ArgumentSpecValidator(API.options).validate({}).validated_parameters
+    for name, value in EMPTY.items():
+        monkeypatch.setenv(name, value)
+    validation = ArgumentSpecValidator(API.options).validate({})
+    assert validation.error_messages == []
+    assert validation.validated_parameters == defaults
+
+
+def test_empty_variables_stop_neither_task_nor_inventory_nor_source(
+    simulator: Simulator, controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = {name: value for name, value in EMPTY.items() if name not in CONNECTION}
+    controller.environment.update(rest)
+    for environment in ({}, rest):
+        task = {"clawhosters.cloud.claw_instance_info": {"id": 1}}
+        run = controller.playbook([read(tasks=[task], environment=environment)])
+        assert run.rc == 0, run.screen
+    assert (controller.home / ".ansible/clawhosters").is_dir()
+    listed = controller.inventory({})
+    assert listed.rc == 0, listed.screen
+    assert "web-bot" in listed.stdout
+    for name, value in rest.items():
+        monkeypatch.setenv(name, value)
+    arguments = parse_arguments({"api_url": simulator.url, "api_key": KEY}, pytest.fail)
+    assert (arguments.settings.timeout, arguments.store_options["state_database"]) == (30.0, None)
+
+
+def test_a_misspelt_variable_beside_an_empty_one_is_told(controller: Controller) -> None:
+    controller.environment.update(CLAWHOSTERS_PAGE_SIZE="", CLAWHOSTERS_PAGESIZE="100")
+    run = controller.task({"id": 1}, module="claw_instance_info")
+    assert run.says("CLAWHOSTERS_PAGESIZE is not used. Did you mean CLAWHOSTERS_PAGE_SIZE?")
+
+
+@pytest.mark.parametrize(
+    ("variable", "option"),
+    [(" ", None), (" \t\n", None), (None, " "), (None, ""), (None, "{{ lookup('env', 'NOT_SET') }}")],
+    ids=["variable, a space", "variable, more", "option, a space", "option, empty", "option, unresolved"],
+)
+def test_a_blank_database_fails_every_task_and_the_inventory(
+    simulator: Simulator, controller: Controller, variable: str | None, option: str | None
+) -> None:
+    if variable is not None:
+        controller.environment["CLAWHOSTERS_STATE_DATABASE"] = variable
+    options = {} if option is None else {"state_database": option}
+    run = controller.playbook([read(tasks=tasks(**options))], "-vvv")
+    assert [result["msg"].startswith(BLANK) and result["msg"].endswith("Nothing was sent.") for result in run.all] == [
+        True
+    ] * 4, run.screen
+    listed = controller.inventory(options)
+    assert listed.rc != 0
+    assert listed.says(BLANK)
+    assert simulator.calls() == []
+    assert not (controller.home / ".ansible/clawhosters").exists()
+
+
+def test_a_blank_database_ends_the_event_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"api_key": KEY, "state_file": "/tmp/none.json"}
+    for value in (" ", ""):
+        with pytest.raises(SettingsError, match="is blank"):
+            parse_arguments({**given, "state_database": value}, pytest.fail)
+    monkeypatch.setenv("CLAWHOSTERS_STATE_DATABASE", "\t")
+    with pytest.raises(SettingsError, match="is blank"):
+        parse_arguments(given, pytest.fail)
