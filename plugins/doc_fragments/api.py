@@ -88,8 +88,8 @@ options:
       - What it leaves out comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
       - Over a network, the certificate and the name of the server are verified. C(sslmode) may relax this to
         C(verify-ca) or C(require), no further.
-      - A blank text, as a variable or secret that was not resolved leaves it, is an error. An empty environment variable
-        is one that isn't set.
+      - A blank text, as a variable or secret that was not resolved leaves it, is an error. An empty environment
+        variable is one that isn't set.
       - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
       - Needs C(psycopg) 3.1 or newer.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.

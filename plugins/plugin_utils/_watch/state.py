@@ -168,7 +168,7 @@ class DatabaseCursor:
         digest = hashlib.sha256(f"cursor {self._name}".encode()).hexdigest()
         with contextlib.ExitStack() as stack:
             try:
-                holder = stack.enter_context(self._store.hold(digest))
+                holder = stack.enter_context(self._store.hold(digest, self._name))
             except StoreError as error:
                 raise self._build_error(error) from None
             if holder:

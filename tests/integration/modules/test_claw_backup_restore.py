@@ -432,7 +432,7 @@ def test_a_journal_that_cannot_be_written_fails_before_the_post(
 def test_a_journal_that_cannot_be_read_fails_before_the_post(
     simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
-    place.damage()
+    place.damage(OperationKey("restore", simulator.url, "INC-1", "1").subject)
     result = worker.run(claw_backup_restore, instance_id=1)
     assert "so earlier requests are unknown" in result["msg"]
     assert result["msg"].endswith("Nothing was sent.")
