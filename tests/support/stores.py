@@ -42,6 +42,11 @@ class StorePlace:
         return Journal(self.open())
 
 
+def read_journal(state_dir: Path) -> str:
+    """Returns the lines of the journal in a folder, as they are now; nothing if there is none."""
+    return "".join(path.read_text(encoding="utf-8") for path in state_dir.glob("journal/*.jsonl"))
+
+
 def folder_place(path: Path) -> StorePlace:
     """Returns the store of a folder."""
 

@@ -32,7 +32,7 @@ from support import KEY
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.sleeper import KilledError
-from support.stores import StorePlace
+from support.stores import StorePlace, read_journal
 from support.worker import Worker
 
 RESTORE = "POST /backups/*/restore"
@@ -548,8 +548,7 @@ def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
 def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=6)
     running = process(controller)
-    journal = controller.folder / "state/journal-2.jsonl"
-    until(lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"))
+    until(lambda: "accepted" in read_journal(controller.folder / "state"))
     kill(running)
     result = result_of(process(controller))
     assert result["changed"] is False
