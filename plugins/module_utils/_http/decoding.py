@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
 import time
-import typing as t
 import zlib
 
 from .._text import one_line
@@ -37,16 +38,15 @@ def decode_body(response: requests.Response, timeout: float) -> str:
     read = getattr(response.raw, "read1", response.raw.read)
     content = bytearray()
     try:
-        decode = build_decoder(response.headers.get("Content-Encoding", ""))
+        is_compressed = is_gzip(response.headers.get("Content-Encoding", ""))
         while chunk := read(CHUNK_SIZE, decode_content=False):
-            for part in decode(chunk):
-                content += part
-                if len(content) > MAX_BODY_BYTES:
-                    raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
+            content += chunk
+            _require_small(content)
             if time.monotonic() > end:
                 raise requests.exceptions.ReadTimeout
-        if decode.is_truncated:
-            raise requests.exceptions.ContentDecodingError("its end is missing")
+        if is_compressed:
+            content = bytearray(decompress(content))
+            _require_small(content)
     except BaseException:
         response.close()
         raise
@@ -56,50 +56,28 @@ def decode_body(response: requests.Response, timeout: float) -> str:
     return text
 
 
-class _IdentityDecoder:
-    """Decodes a body without compression."""
-
-    is_truncated = False
-
-    def __call__(self, chunk: bytes) -> t.Iterator[bytes]:
-        yield chunk
+def _require_small(content: bytearray) -> None:
+    if len(content) > MAX_BODY_BYTES:
+        raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
 
 
-class _GzipDecoder:
-    """Decompresses gzip in parts of limited size: urllib3 could make 64 MiB of a single chunk."""
-
-    def __init__(self) -> None:
-        self._stream: t.Any = None
-        self._has_member = False
-
-    @property
-    def is_truncated(self) -> bool:
-        return self._stream is not None
-
-    def __call__(self, chunk: bytes) -> t.Iterator[bytes]:
-        """Yields the content of ``chunk``, at most CHUNK_SIZE bytes at a time. Raises ContentDecodingError."""
-        while chunk:
-            stream = self._stream = self._stream or zlib.decompressobj(16 + zlib.MAX_WBITS)
-            try:
-                part = stream.decompress(chunk, CHUNK_SIZE)
-            except zlib.error:
-                if self._has_member:
-                    # Padding after the last gzip member, which every gzip reader ignores.
-                    self._stream = None
-                    return
-                raise requests.exceptions.ContentDecodingError("invalid gzip") from None
-            chunk = stream.unconsumed_tail
-            if stream.eof:
-                # A gzip body may have several members.
-                chunk, self._stream, self._has_member = stream.unused_data, None, True
-            yield part
-
-
-def build_decoder(encoding: str) -> _IdentityDecoder | _GzipDecoder:
-    """Returns the decoder for a Content-Encoding. Raises ContentDecodingError for any but a single gzip."""
+def is_gzip(encoding: str) -> bool:
+    """Returns True for gzip, False for no encoding. Raises ContentDecodingError for any other Content-Encoding."""
     codings = [name for part in encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    if not codings:
-        return _IdentityDecoder()
-    if codings in (["gzip"], ["x-gzip"]):
-        return _GzipDecoder()
+    if codings in ([], ["gzip"], ["x-gzip"]):
+        return bool(codings)
     raise requests.exceptions.ContentDecodingError(f"Content-Encoding {one_line(encoding)}")
+
+
+def decompress(body: bytes | bytearray) -> bytes:
+    """Decompresses gzip, up to one byte more than a body may have. Raises ContentDecodingError.
+
+    urllib3 could make 64 MiB of a single chunk.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
+            return stream.read(MAX_BODY_BYTES + 1)
+    except EOFError:
+        raise requests.exceptions.ContentDecodingError("its end is missing") from None
+    except (OSError, zlib.error):
+        raise requests.exceptions.ContentDecodingError("invalid gzip") from None
