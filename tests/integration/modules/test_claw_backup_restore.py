@@ -629,8 +629,8 @@ def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     run = controller.task(options, module="claw_backup_restore")
     assert run.result["restore"]["outcome"] == "completed"
     assert (controller.folder / "state").stat().st_mode & 0o777 == 0o700
-    for path in (controller.folder / "state").iterdir():
-        assert path.stat().st_mode & 0o777 == 0o600
+    for path in (controller.folder / "state").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
         assert KEY not in path.read_text(encoding="utf-8")
 
 

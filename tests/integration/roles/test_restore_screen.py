@@ -239,7 +239,7 @@ def test_ctrl_c_while_restores_are_answered_waits_until_they_are_on_record(
         "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded." in screen.text
     )
     assert "Incident INC-1: this run has sent 2 of 3 restores, and 0 completed;" in screen.text
-    text = journal.read_text(encoding="utf-8")
+    text = read_journal(state_dir)
     assert (text.count("intended"), text.count("accepted")) == (2, 2)
     assert simulator.effects() == {"restores": 2}
 

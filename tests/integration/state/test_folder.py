@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_instance,
@@ -28,6 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
 )
 from simulator.handle import Simulator
 from support.controller import Controller, Run
+from support.stores import ANY_SUBJECT, folder_place
 from support.users import Owners, as_ordinary_user, is_root
 from support.worker import Worker
 
@@ -95,6 +97,46 @@ def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
             assert result["msg"].endswith("Nothing was sent.")
     assert posts(simulator) == sent
     assert {path: path.read_bytes() for path in left} == left
+
+
+@pytest.mark.parametrize(
+    "options", [{"instance_id": 1}, {"instance_name": "web-bot"}, {"backup_id": 12}], ids=["id", "name", "backup"]
+)
+def test_a_restore_reads_its_own_instance_alone_and_three_times_at_most(
+    simulator: Simulator, worker: Worker, state: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, t.Any]
+) -> None:
+    """Twice for its plan, at most, and once under the lock of the instance."""
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
+    keys = [OperationKey("restore", simulator.url, f"INC-{number}", str(number)) for number in (1, 2, 3)]
+    for key in keys:
+        Journal(FolderStore(str(state))).append(key, OperationEvent.REFUSED)
+    folder_place(state).damage()  # of another instance
+    (state / f"journal-marks/{ANY_SUBJECT}").write_bytes(b"")
+    read: list[set[str]] = []
+    lines = FolderStore.lines
+
+    def counted(store: FolderStore, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
+        assert subjects is not None
+        read.append(set(subjects))
+        return lines(store, subjects)
+
+    monkeypatch.setattr(FolderStore, "lines", counted)
+    result = worker.run(claw_backup_restore, incident="INC-1", wait=False, **options)
+    assert result["changed"] is True, result
+    assert set.union(*read) == {keys[0].subject}
+    assert len(read) <= 3
+
+
+def test_a_backup_finds_what_its_incident_sent_before_another_one(simulator: Simulator, worker: Worker) -> None:
+    """Another incident was the last to restore it: its line is the last of that instance."""
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
+    assert worker.run(claw_backup_restore, incident="INC-1", instance_name="web-bot", wait=False)["changed"] is True
+    simulator.set_instance(1, status="running")
+    assert worker.run(claw_backup_restore, incident="INC-2", instance_id=1, wait=False)["changed"] is True
+    simulator.set_instance(1, status="running")
+    result = worker.run(claw_backup_restore, incident="INC-1", backup_id=12, wait=False)
+    assert result["changed"] is False
+    assert len(posts(simulator)) == 2
 
 
 def forged(simulator: Simulator, state: Path) -> None:

@@ -386,6 +386,8 @@ def test_times_are_those_of_the_database(
     here = time.time
     monkeypatch.setattr(time, "time", lambda: here() - 3600)
     journal = place.journal()
+    # Before anything else, too: what another run sends from now on is not overwritten.
+    assert abs(journal.now().timestamp() - here()) < 600
     journal.append(OPERATION, OperationEvent.INTENDED)
     assert abs(journal.now().timestamp() - here()) < 600
     difference = "SELECT extract(epoch FROM written_at - (line::json->>'at')::timestamptz) FROM clawhosters.journal"
