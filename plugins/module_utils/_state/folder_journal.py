@@ -89,16 +89,17 @@ class FolderJournal:
     def read(self, subject: str) -> list[JournalLine]:
         """Returns the lines of a subject. Raises DamageError, with those that are left."""
         with contextlib.ExitStack() as stack:
-            mark = _open_if_there(stack, self._marks, subject)
-            # Read before the file is opened: a file without a mark can't have been created in between.
-            marked = Mark() if mark is None else _read_mark(mark)
+            # Another run may create both meanwhile, the mark before the file.
             file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
-            if file is not None:
-                lock_file(file, LOCK_TIMEOUT)
-                return self._subject(subject, file, mark).read()
-            if marked.lines:
-                raise self._missing_error(subject)
-            return []
+            mark = _open_if_there(stack, self._marks, subject)
+            if file is None and mark is not None and _read_mark(mark).lines:
+                file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
+                if file is None:
+                    raise self._missing_error(subject)
+            if file is None:
+                return []
+            lock_file(file, LOCK_TIMEOUT)
+            return self._subject(subject, file, mark).read()
 
     def append(self, line: JournalLine) -> None:
         """Adds a line durably. Raises ConflictError, DamageError."""
