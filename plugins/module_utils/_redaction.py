@@ -17,7 +17,7 @@ import re
 import sys
 import typing as t
 
-from ._text import MASK
+from ._text import MASK, replace_controls
 
 MIN_SECRET_LENGTH = len(MASK)
 """Characters. Replacing shorter secrets everywhere would make ordinary text unreadable."""
@@ -63,7 +63,8 @@ class Redactor:
     """
 
     def __init__(self, secrets: t.Iterable[str], min_length: int = MIN_SECRET_LENGTH) -> None:
-        kept = {secret for secret in secrets if len(secret) >= min_length}
+        # Responses have their control characters replaced.
+        kept = {form for one in secrets if len(one) >= min_length for form in (one, replace_controls(one))}
         # Text that looks like an escape is decoded in a secret too.
         plain = kept | {_ESCAPE.sub(_decode, secret) for secret in kept}
         joined = {_BREAK.sub("", secret) for secret in plain}
@@ -133,15 +134,6 @@ def redact_links(text: str) -> str:
     A link ends at white space, since it may contain any other character.
     """
     return _LINK.sub(MASK, text)
-
-
-def redact_text(value: t.Any, redact: t.Callable[[str], str]) -> t.Any:
-    """Returns parsed JSON with ``redact`` applied to each string in it, including names of fields."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {redact(name): redact_text(content, redact) for name, content in value.items()}
-    return [redact_text(entry, redact) for entry in value] if isinstance(value, list) else value
 
 
 def _find_all(forms: t.Iterable[str], text: str) -> t.Iterator[Span]:

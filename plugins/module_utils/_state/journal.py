@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError
+from .._text import map_texts, replace_controls
 from .._times import format_iso
 from .store import ConflictError, DamageError, Holder, Store, StoredLine, StoreError
 
@@ -374,7 +375,8 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     for entry in entries:
         operation = _normalize(identify(entry))
         event, at = OperationEvent(entry["event"]), entry["at"]
-        notes = {name: value for name, value in entry.items() if name not in _FIELDS}
+        # Earlier versions recorded names as the service sent them.
+        notes = map_texts({name: value for name, value in entry.items() if name not in _FIELDS}, replace_controls)
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = state

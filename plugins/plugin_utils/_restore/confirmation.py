@@ -22,6 +22,9 @@ _TYPABLE_LIMIT = 255
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 """Invisible characters that Unicode classifies as letters or symbols."""
 
+_UNTYPABLE = f"{_BLANK_LETTERS}\N{REPLACEMENT CHARACTER}"
+"""The last one stands for any control character."""
+
 _HEADER = ["INSTANCE", "STATUS, HEALTH", "BACKUP", "CHANGES LOST SINCE"]
 
 _CONFUSABLES = str.maketrans("I1|O", "lll0")
@@ -74,7 +77,7 @@ def _is_plain(name: str) -> bool:
 
 
 def _is_typable(name: str) -> bool:
-    is_visible = name.isprintable() and not any(letter in name for letter in _BLANK_LETTERS)
+    is_visible = name.isprintable() and not any(letter in name for letter in _UNTYPABLE)
     return is_visible and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
 
 
