@@ -33,7 +33,7 @@ def redact(value: t.Any, names: t.Collection[str] = (), words: tuple[str, ...] =
 
 
 def find_secrets(value: t.Any, names: t.Collection[str] = (), words: tuple[str, ...] = SECRET_WORDS) -> set[str]:
-    """Returns the strings that ``redact`` would remove, as given and as responses show them, to redact them elsewhere."""
+    """Returns the strings that ``redact`` would remove, also as responses show them, to redact them elsewhere."""
     return {
         form
         for text in map(str, _iter_redacted(value, redact(value, names, words)))

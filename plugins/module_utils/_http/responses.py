@@ -178,8 +178,8 @@ def is_about_payment(response: Response) -> bool:
 def redact_payment(response: Response, texts: t.Iterable[str] = ()) -> Response:
     """Returns ``response`` with links, secret fields and the ``texts`` redacted.
 
-    For displayed responses about a payment: a checkout link works for everybody who has it. A response with more secrets
-    than can be searched is redacted as a whole.
+    For displayed responses about a payment: a checkout link works for everybody who has it. A response with too many
+    secrets to search for is redacted as a whole.
     """
     parsed, is_json = parse_json(response.text)
     secrets = {*texts, *find_secrets(parsed, words=PAYMENT_WORDS)}

@@ -69,7 +69,7 @@ def require_owners(items: list[Resource], kind: str) -> None:
 
 
 def require_names(**options: str | None) -> None:
-    """Raises SettingsError for a name that is empty, or has control characters: it could match nothing, or everything."""
+    """Raises SettingsError for a name that is empty, or has control characters: it matches everything, or nothing."""
     for option, name in options.items():
         if name == "":
             raise SettingsError(f"{option} is empty; leave it out, or give a name.")
