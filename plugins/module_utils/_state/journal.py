@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError
 from .._service_url import normalize_url
-from .._text import normalize_name
+from .._text import map_texts, normalize_name, replace_controls
 from .._times import format_iso
 from .store import ConflictError, DamageError, Holder, Store, StoredLine, StoreError
 
@@ -448,7 +448,8 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     for entry in entries:
         operation = identify(entry)
         event, at = OperationEvent(entry["event"]), entry["at"]
-        notes = {name: value for name, value in entry.items() if name not in _FIELDS}
+        # Earlier versions recorded names as the service sent them.
+        notes = map_texts({name: value for name, value in entry.items() if name not in _FIELDS}, replace_controls)
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = state
