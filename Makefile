@@ -21,6 +21,7 @@ COPY := build/ansible_collections/clawhosters/cloud
 
 # CORE=2.18 uses this ansible-core instead of the newest for the Python, in a separate environment.
 # CORE=lowest uses the lowest supported versions of ansible-core, requests and urllib3.
+# CORE=next uses the newest pre-release of ansible-core, or release if that is newer.
 CORE ?=
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 VENV := $(if $(CORE),build/matrix/$(CORE)-$(VERSION),.venv)
@@ -246,12 +247,13 @@ lock: $(DEV_READY) ## Pin the requirements (ARGS=--upgrade for the newest versio
 		$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --python-version 3.11 "requirements/$$name.in" \
 			--output-file "requirements/$$name.txt" || exit; \
 	done
-	@for core in lowest 2.18 2.19 2.20 2.21; do \
+	@for core in lowest 2.18 2.19 2.20 2.21 next; do \
 		python=3.11; \
 		case $$core in \
 			lowest) pins='ansible-core==2.18.0 requests==2.28.1 urllib3==1.26.12 charset-normalizer<3 resolvelib<1.1 psycopg==3.1.8 psycopg-binary==3.1.8' ;; \
 			2.18) pins='ansible-core==2.18.* resolvelib<1.1' ;; \
 			2.19) pins='ansible-core==2.19.*' ;; \
+			next) pins='ansible-core>=2.22.0b1'; python=3.13 ;; \
 			*) pins="ansible-core==$$core.*"; python=3.12 ;; \
 		esac; \
 		printf '%s\n' $$pins | $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) $(ARGS) --no-deps --python-version $$python - \

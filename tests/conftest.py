@@ -52,9 +52,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     So no worker is left with a slow test at the end.
     """
     for item in items:
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if "controller" in getattr(item, "fixturenames", ()):
             item.add_marker("command")
-        elif item.path.stem.removeprefix("test_") in SLICE.get(item.path.relative_to(TESTS).parts[0], ()):
+        elif item.path.stem.removeprefix("test_") in SLICE.get(folder, ()):
             item.add_marker("slice")
     items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "command")])
 

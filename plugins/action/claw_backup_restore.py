@@ -14,3 +14,4 @@ class ActionModule(ControllerAction):
     """Runs claw_backup_restore."""
 
     MODULE = claw_backup_restore
+    ALLOWS_ASYNC = False

@@ -14,3 +14,4 @@ class ActionModule(FleetAction):
     """Runs claw_fleet_restore."""
 
     MODULE = claw_fleet_restore
+    ALLOWS_ASYNC = False

@@ -14,6 +14,5 @@ class ActionModule(ControllerAction):
     """Runs claw_purchase."""
 
     MODULE = claw_purchase
-
-    # An asynchronous job would leave the payment link in its results file.
-    _supports_async = False
+    # The job would leave the payment link in a file, too.
+    ALLOWS_ASYNC = False

@@ -90,6 +90,8 @@ options:
         C(verify-ca) or C(require), no further.
       - A blank text, as a variable or secret that was not resolved leaves it, is an error. An empty environment
         variable is one that isn't set.
+      - Restores and purchases that the journal in O(state_dir) knows and the database does not are refused. The folder
+        also remembers that a database is used, so that tasks without it warn.
       - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
       - Needs C(psycopg) 3.1 or newer.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
@@ -98,9 +100,10 @@ options:
     description:
       - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
         instance costs a few requests in an account of any size, if the service supports it; undocumented.
-      - What the service ignores costs nothing. A filter that it rejects with 400, 404 or 422 is sent once in a task,
-        and the list is read again without it.
-      - Every response is checked, and the whole list is read before anything is reported as missing.
+      - What is found costs nothing more, also if the service ignores the query. A query that it rejects with 400, 404
+        or 422 is sent once in a task, and the list is read again without it.
+      - Nothing is missing before the whole list was read without the query, once. What a response does show is used. So
+        a service that returns only some of what matches, such as one of two instances of a name, is not noticed.
       - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
     type: bool
     default: false

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes of all modules, of modules that change something (CHANGES), and of those that only read (READS)."""
+    """Attributes of all modules, of modules that change something (CHANGES), of those that only read (READS), and of
+    those that refuse ``async`` (NO_ASYNC, which must come first: of two fragments, the first wins)."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -25,8 +26,14 @@ attributes:
   controller:
     description: Runs in the controller's process, for any connection of the host. The API key stays there.
     support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: partial
     details:
-      - With C(async) it runs as a regular module, on the host of the task and with its Python.
+      - Only if the connection is C(local), for example with C(delegate_to=localhost). Any other host would get the API
+        key, so the task fails before anything is copied or sent.
+      - It runs as a regular module then, in a process of its own, with the Python of C(ansible_python_interpreter) and
+        as the user of C(become). Ansible writes the options of the task to a temporary file of that user.
 """
 
     CHANGES = r"""
@@ -53,4 +60,13 @@ attributes:
       - This module changes nothing.
   idempotent:
     support: full
+"""
+
+    NO_ASYNC = r"""
+options: {}
+attributes:
+  async:
+    support: none
+    details:
+      - Fails before anything is copied or sent, with any connection. The job could outlive the run unnoticed.
 """

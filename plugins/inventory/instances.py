@@ -26,7 +26,8 @@ description:
   - All options may be templates, with extra variables (C(-e)) and lookups, such as a lookup of the key. Variables of
     hosts and groups do not exist yet while an inventory is read. A template that can't be evaluated is an error that
     names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and
-    O(keyed_groups) as O(use_extra_vars) says.
+    O(keyed_groups) as O(use_extra_vars) says. Of an entry in O(keyed_groups), C(key) and C(parent_group) are evaluated
+    for each instance.
   - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
     O(api_url) and its id. So two files over one account make one host. See O(on_duplicate) for hosts of other accounts.
   - A host that a static inventory declares is the same host as the instance of that name. Where both set a variable,
@@ -251,8 +252,12 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import (
 SETTINGS = tuple(API.options)
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
+CACHE_FORMAT = 2
+"""Format 1 had control characters."""
 INSTANCE_TEMPLATES = ("filters", "hostnames", "compose", "groups")
-"""Options whose templates are evaluated for each instance. In keyed_groups, key and parent_group are."""
+"""Options whose templates are evaluated for each instance."""
+GROUP_TEMPLATES = ("key", "parent_group")
+"""What is evaluated for each instance in an entry of keyed_groups."""
 ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
 """Variables that ssh gets as an argument."""
 
@@ -289,9 +294,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._valid_names: set[str] = set()
 
     @staticmethod
-    def _sanitize_group_name(name: str) -> str:
+    def _sanitize_group_name(name: object) -> str:
         """Returns a valid group name. A group named ``localhost`` would replace the implicit localhost in plays."""
-        safe = BaseInventoryPlugin._sanitize_group_name(name)
+        safe = BaseInventoryPlugin._sanitize_group_name(str(name))  # A template may evaluate to a number.
         return f"_{safe}" if safe in C.LOCALHOST else safe
 
     def verify_file(self, path: str) -> bool:
@@ -346,8 +351,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             ) from None
 
     def _render_keyed_group(self, entry: dict[str, t.Any]) -> dict[str, t.Any]:
-        rendered = {name: self._render("keyed_groups", value) for name, value in entry.items()}
-        return {**rendered, **{name: entry[name] for name in ("key", "parent_group") if name in entry}}
+        return {
+            name: value if name in GROUP_TEMPLATES else self._render("keyed_groups", value)
+            for name, value in entry.items()
+        }
 
     def _require_valid_prefix(self) -> None:
         """Raises SettingsError if no variable name can begin with the prefix, or if it could say how to connect."""
@@ -391,21 +398,32 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _fingerprint(self, settings: Settings, *selection: object) -> str:
         """Returns a part of a cache key that differs between accounts and selections."""
-        parts = (settings.api_url, settings.api_key, *selection)
+        parts = (CACHE_FORMAT, settings.api_url, settings.api_key, *selection)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:
-        wanted = self._wanted()
-
-        def prepare(items: list[Resource]) -> None:
-            matching = [item for item in items if matches_filter(item, wanted)]
-            self._candidates.update({str(item["id"]): self._prepare(item) for item in matching})
-
+        """Returns the instances in the answer to a query, if they are enough, else those of the whole list."""
         # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
-        on_items = None if self._needs_details() else prepare
-        every = list_instances(client, choose_params(None, wanted), on_items=on_items)
+        on_items = None if self._needs_details() else self._prepare_all
+        every = client.fetch_filtered("/instances", choose_params(None, self._wanted()), on_items=on_items)
+        if every is not None:
+            listed = self._select(client, every, details_key, cache)
+            hosts = sum(self._find_candidate(instance) is not None for instance in listed.instances)
+            if hosts >= max(self.get_option("min_hosts"), 1):
+                return listed
+        return self._select(client, list_instances(client, on_items), details_key, cache)
+
+    def _prepare_all(self, instances: list[Resource]) -> None:
+        """Prepares the hosts of those instances that have a wanted status."""
+        wanted = self._wanted()
+        matching = [instance for instance in instances if matches_filter(instance, wanted)]
+        self._candidates.update({str(instance["id"]): self._prepare(instance) for instance in matching})
+
+    def _select(self, client: Client, every: list[Resource], details_key: str, cache: bool) -> InstanceList:
+        """Returns the instances with a wanted status, with their details if they are needed."""
+        wanted = self._wanted()
         instances = [instance for instance in every if matches_filter(instance, wanted)]
-        if self._needs_details():
+        if self._needs_details() and instances:
             with self._open_detail_cache(details_key, every, may_read=cache) as details:
                 instances = _add_details(client, instances, details)
             instances = [instance for instance in instances if matches_filter(instance, wanted)]

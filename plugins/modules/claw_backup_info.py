@@ -123,6 +123,7 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import format_left_out, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
@@ -145,7 +146,12 @@ def run(context: ModuleContext) -> Result:
     """Reads the matching backups."""
     params = context.params
     before = parse_timestamp("before", params["before"])
-    backups = fetch_backups(context.client, params["id"], params["instance_id"], params["instance_name"])
+
+    def is_wanted(backup: Resource) -> bool:
+        return bool(select([backup], before, usable=params["usable"], newest=False).chosen)
+
+    instance_id, instance_name = params["instance_id"], params["instance_name"]
+    backups = fetch_backups(context.client, params["id"], instance_id, instance_name, is_wanted)
     chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
     if left_out:
         with_owner = params["instance_id"] is None and params["instance_name"] is None

@@ -93,6 +93,7 @@ options:
     default: high
 extends_documentation_fragment:
   - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.changes
 attributes:
@@ -254,7 +255,7 @@ def run(context: ModuleContext) -> Result:
     """Chooses the backup, and restores it unless the journal holds the incident."""
     params = context.params
     name = parse_operation_name("incident", params["incident"])
-    incident = Incident(context.client, context.journal(), name, parse_rules(params), context.warn)
+    incident = Incident(context.client, context.journal(warns=True), name, parse_rules(params), context.warn)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
     options = RestoreOptions(RestoreTimeouts(context.wait_timeout()), params["wait_healthy"], starts=False)
     return restore_one(incident, target, options, waits=params["wait"])

@@ -106,6 +106,7 @@ options:
     default: high
 extends_documentation_fragment:
   - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.changes
 attributes:
@@ -297,7 +298,7 @@ def run(context: ModuleContext) -> Result:
     ]
     name = parse_operation_name("incident", params["incident"])
     batches = RestoreBatches(
-        Incident(context.client, context.journal(), name, parse_rules(params), context.warn),
+        Incident(context.client, context.journal(warns=True), name, parse_rules(params), context.warn),
         InstanceReader(context.client),
         RestoreOptions(RestoreTimeouts(context.wait_timeout()), params["wait_healthy"], next_step=RUN_ALL_AGAIN),
         parse_serial("serial", params["serial"]),

@@ -19,7 +19,6 @@ description:
   - Does not retry, not even after a rate limit. After a rejection (400, 401, 402, 403, 404, 405, 410, 415, 422
     or 429) the same order can be run again. After a lost response, a redirect or any other error it may have been
     executed. Then it is not sent again, and the task fails.
-  - Can't be run with C(async), which would leave the response in a file.
   - It is not documented whether the service charges at once or returns a payment link. The result may hold such a link,
     so it is not shown on the screen, at any verbosity.
   - In messages about a rejection, all links, the values of O(request), and fields with names such as C(checkout_token)
@@ -52,6 +51,7 @@ options:
     default: {}
 extends_documentation_fragment:
   - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.changes
 attributes:
@@ -138,7 +138,7 @@ def run(context: ModuleContext) -> Result:
     """Buys the package if the balance is low and the journal does not hold the order."""
     params = context.params
     order = parse_operation_name("order", params["order"])
-    purchase = Purchase(context.client, context.journal(), order, context.warn)
+    purchase = Purchase(context.client, context.journal(warns=True), order, context.warn)
     result = purchase.run(build_request_body(params["package_id"], params["request"]), params["balance_below"])
     # The response may hold a payment link, which must not appear on screens and in logs.
     sent = result["changed"] and not context.client.check_mode

@@ -53,6 +53,7 @@ options:
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.wait
+  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes
 attributes:
   check_mode:

@@ -35,6 +35,7 @@ options:
     default: low
 extends_documentation_fragment:
   - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes
 attributes:
   check_mode:

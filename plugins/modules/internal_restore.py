@@ -44,6 +44,7 @@ options:
     default: high
 extends_documentation_fragment:
   - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.no_async
   - clawhosters.cloud.attributes
 attributes:
   check_mode:

@@ -37,6 +37,8 @@ class ControllerAction(ActionBase):
     """Base of all action plugins. A subclass sets MODULE, a module with SPEC and ``run()``."""
 
     MODULE: ModuleType
+    ALLOWS_ASYNC = True
+    """False for restores and purchases, which must not outlive the run that sends them."""
 
     _supports_async = True
     _requires_connection = False
@@ -44,16 +46,31 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result that the module would return."""
         result = super().run(tmp, task_vars)
-        if self._task.async_val:
+        if self._task.async_val and self._may_run_async():
             # An asynchronous task needs a separate process, which outlives the task.
             self._hide_source(self._find_secret_args())
-            wrap_async = not self._connection.has_native_async
             args = without_unused_key_file(self._task.args, self._task.args)
-            return {**result, **self._execute_module(module_args=args, task_vars=task_vars, wrap_async=wrap_async)}
+            return {**result, **self._execute_module(module_args=args, task_vars=task_vars, wrap_async=True)}
         environment: dict[str, t.Any] = {}
         self._compute_environment_string(environment)
         with _environment(environment):
             return {**result, **self._run_in_process()}
+
+    def _may_run_async(self) -> bool:
+        # Another connection would copy the module, with the API key in it, to a host. A connection plugin of the user's
+        # can be called local, too; only the name with which it was loaded tells it from that of ansible-core.
+        return self.ALLOWS_ASYNC and self._connection.ansible_name == "ansible.builtin.local"
+
+    def _format_async_refusal(self) -> str:
+        if self.ALLOWS_ASYNC:
+            return (
+                f"{self._task.action} can run with async only if the connection is local, since the API key would be "
+                "copied to any other host. Add delegate_to: localhost to the task, or remove async. Nothing was sent."
+            )
+        return (
+            f"{self._task.action} can't run with async, not even with delegate_to: localhost: the job could outlive "
+            "the run unnoticed. Remove async from the task. Nothing was sent."
+        )
 
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task."""
@@ -105,7 +122,9 @@ class ControllerAction(ActionBase):
     def _find_invalid(
         self, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
     ) -> dict[str, t.Any] | None:
-        """Returns the result for invalid options; None if they are valid."""
+        """Returns the result for a task that can't run; None if its options are valid."""
+        if self._task.async_val:
+            return build_failure(ClawHostersError(self._format_async_refusal()))
         try:
             if spec.require_valid:
                 spec.require_valid(_to_plain_json(args))
@@ -142,7 +161,7 @@ class ControllerAction(ActionBase):
 class InternalAction(ControllerAction):
     """Base of the steps of the roles. MODULE is in plugin_utils, so that they run only in the controller's process."""
 
-    _supports_async = False
+    ALLOWS_ASYNC = False
 
 
 def _redact_values(result: dict[str, t.Any], secrets: t.Iterable[str]) -> dict[str, t.Any]:

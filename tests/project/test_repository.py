@@ -29,7 +29,8 @@ PAGES = [
     ROOT / "galaxy.yml",
     *ROOT.glob("meta/*"),
 ]
-OTHERS = {"clawhosters.com", "127.0.0.1", "docs.ansible.com", "forum.ansible.com", "semver.org", "github.com"}
+OTHERS = {"clawhosters.com", "127.0.0.1", "semver.org", "github.com"}
+OTHERS |= {"docs.ansible.com", "forum.ansible.com", "galaxy.ansible.com"}
 """Hosts of other projects. HOST and … are placeholders."""
 
 

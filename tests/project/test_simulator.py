@@ -339,7 +339,16 @@ EFFECTS = [
     Effect("filters", "honoured", filtered, (25, 25, 25), (0, 5, 0)),
     Effect("filters", "substring", filtered, (25, 25, 25), (3, 25, 0)),
     Effect("filters", "case_insensitive", filtered, (25, 25, 25), (0, 5, 25)),
+    Effect("filters", "prefix", filtered, (25, 25, 25), (3, 25, 0)),
     Effect("filters", "empty", filtered, (25, 25, 25), (0, 0, 0)),
+    Effect(
+        "filters",
+        "inverted",
+        lambda api: [one["instance_id"] for one in api.get("/backups?instance_id=1").json()["data"]].count(1),
+        1,
+        0,
+    ),
+    Effect("filters", "unrelated", filtered, (25, 25, 25), (1, 1, 1)),
     Effect("filters_refused", 422, status_of("GET", "/instances?name=web-bot"), 200, 422),
     Effect("filters_refused", 400, status_of("GET", "/addons?addon_type=llm"), 200, 400),
     Effect(

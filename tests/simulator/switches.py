@@ -109,10 +109,20 @@ class Switches(BaseModel):
     per_page_default: PositiveInt = switch(25, "U8: default page size")
     per_page_max: PositiveInt = switch(100, "U8: maximum page size; a larger `per_page` is reduced to it")
     per_page_refused: Literal[400, 422] | None = switch(None, "U8: the response to any `per_page`")
-    filters: Literal["ignored", "honoured", "substring", "case_insensitive", "empty"] = switch(
+    filters: Literal[
+        "ignored",
+        "honoured",
+        "prefix",
+        "substring",
+        "case_insensitive",
+        "empty",
+        "inverted",
+        "unrelated",
+    ] = switch(
         "ignored",
         "U31: filters in the query of instances, backups and add-ons: ignored; only equal values match; values that "
-        "contain the text; values in another case too; nothing matches",
+        "begin with the text; values that contain the text; values in another case too; nothing matches; only what "
+        "does not match is listed; one item that does not match is listed",
     )
     filters_refused: Literal[400, 422] | None = switch(None, "U31: the response to any filter")
     filters_counted: bool = switch(True, "U31: `pagination` counts the filtered list, else the whole one")

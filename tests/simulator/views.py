@@ -105,15 +105,19 @@ def numbers_of(collection: str, exchange: Exchange) -> list[int]:
         shown = {"name": found.name, "status": world.shown_status(found)} if collection == "instances" else found
         return all(_matches(str(shown.get(name)), text, how) for name, text in wanted.items())
 
-    return list(filter(matches, numbers))
+    matching = [number for number in numbers if matches(number)]
+    others = [number for number in numbers if number not in matching]
+    return {"inverted": others, "unrelated": others[:1]}.get(how, matching)
 
 
 def _matches(value: str, text: str, how: str) -> bool:
+    if how == "prefix":
+        return value.startswith(text)
     if how == "substring":
         return text in value
     if how == "case_insensitive":
         return text.casefold() == value.casefold()
-    return how == "honoured" and text == value
+    return how != "empty" and text == value
 
 
 def page_of(items: Sequence[T], collection: str, exchange: Exchange) -> tuple[Sequence[T], dict[str, int] | None]:

@@ -23,7 +23,6 @@ from .._errors import (
     ApiError,
     CheckModeError,
     ClawHostersError,
-    IncompleteListError,
     RateLimitedError,
     ResponseError,
     ServerError,
@@ -33,7 +32,7 @@ from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
 from .._state.store import Store
-from .list_reader import FirstPageHandler, ItemsHandler, ListFilter, read_list
+from .list_reader import FirstPageHandler, ItemsHandler, is_sendable, read_list
 from .pagination import ListChangedError, Page, PageContent
 from .request import Request, RequestHooks
 from .responses import (
@@ -118,34 +117,49 @@ class Client:
         self,
         path: str,
         *,
-        list_filter: ListFilter | None = None,
         time_left: float | None = None,
         on_items: ItemsHandler | None = None,
         on_first_page: FirstPageHandler | None = None,
     ) -> list[Resource]:
         """Returns every item of the list at ``path``, sorted by id. ``time_left``: see :meth:`fetch`.
 
-        With ``list_filter`` and the setting ``server_filters``, the list may lack items that don't match. It may also
-        hold some, so the caller still has to select. ``on_items``: see :func:`read_list`; it also gets the items of a
-        filtered list that is not used. ``on_first_page``: see there too; it is not called for a filtered list.
-
-        Raises ListAbandonedError if ``on_first_page`` returns False, IncompleteListError instead of returning a part of
-        the list, and ResponseError for one that is too long.
+        ``on_items``, ``on_first_page``: see :func:`read_list`. Raises ListAbandonedError if ``on_first_page`` returns
+        False, IncompleteListError instead of returning a part of the list, and ResponseError for one that is too long.
         """
-        end_of_wait, items = self._end_of_wait(time_left), None
-        if list_filter and self._may_filter(path, list_filter):
-            items = self._read_filtered(path, list_filter, end_of_wait, on_items)
-        if items is None:
-            fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, end_of_wait)
-            items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
+        fetch_page = functools.partial(self._fetch_page, path, parse_resource_list, self._end_of_wait(time_left))
+        items = read_list(f"GET {path}", fetch_page, on_items=on_items, on_first_page=on_first_page)
         return sorted(items, key=id_sort_key)
 
-    def fetch_filtered(self, path: str, list_filter: ListFilter) -> list[Resource] | None:
-        """Returns what the service answers to the filter; None if the whole list must be read instead.
+    def fetch_filtered(
+        self,
+        path: str,
+        params: t.Mapping[str, str],
+        *,
+        time_left: float | None = None,
+        on_items: ItemsHandler | None = None,
+    ) -> list[Resource] | None:
+        """Like :meth:`fetch_all`, with a query that may shorten the list.
 
-        Unlike :meth:`fetch_all` it does not read that, so that several filters can share one.
+        How the service matches is undocumented (U31): it may leave out what matches, and return what doesn't. So
+        nothing that is not returned is missing before :meth:`fetch_all` has shown it.
+
+        Returns None if nothing was sent, since ``server_filters`` is off, or there is no query that can be sent. Also
+        if the service rejects the query, or its response can't be used: then it is not sent again for this path.
         """
-        return self._read_filtered(path, list_filter, None, None) if self._may_filter(path, list_filter) else None
+        if not self.settings.server_filters or path in self._unfiltered or not is_sendable(params):
+            return None
+        fetch_page = functools.partial(
+            self._fetch_page, path, parse_resource_list, self._end_of_wait(time_left), params=params
+        )
+        try:
+            items = read_list(f"GET {path}", fetch_page, on_items=on_items, max_attempts=1)
+        except (ApiError, ResponseError) as error:
+            # A list that is incomplete may have the counts of the whole list.
+            if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:
+                raise
+            self._unfiltered.add(path)
+            return None
+        return sorted(items, key=id_sort_key)
 
     def fetch_list(self, path: str, max_pages: int = 0) -> list[Resource]:
         """Like ``fetch_all``, for objects without ids: in the order of the service, up to ``max_pages`` if not 0."""
@@ -196,26 +210,6 @@ class Client:
 
     def _end_of_wait(self, time_left: float | None) -> float | None:
         return None if time_left is None else self.progress.clock() + time_left
-
-    def _may_filter(self, path: str, list_filter: ListFilter) -> bool:
-        return self.settings.server_filters and path not in self._unfiltered and list_filter.is_sendable
-
-    def _read_filtered(
-        self, path: str, list_filter: ListFilter, end_of_wait: float | None, on_items: ItemsHandler | None
-    ) -> list[Resource] | None:
-        """Returns the filtered list, or None if the whole list must be read instead."""
-        fetch_page = functools.partial(
-            self._fetch_page, path, parse_resource_list, end_of_wait, params=list_filter.params
-        )
-        try:
-            items = read_list(f"GET {path}", fetch_page, on_items=on_items, max_attempts=1)
-        except (ApiError, IncompleteListError) as error:
-            # A list that is incomplete may have the counts of the whole list.
-            if isinstance(error, ApiError) and error.status not in REFUSED_FILTER:
-                raise
-            self._unfiltered.add(path)
-            return None
-        return items if list_filter.is_answered_by(items) else None
 
     def _fetch_page(
         self,

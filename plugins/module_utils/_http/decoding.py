@@ -9,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import re
 import time
 import zlib
 
-from .._text import one_line
+from .._text import one_line, replace_controls
 
 # transport.require_library reports a missing library before anything is sent.
 with contextlib.suppress(ImportError):
@@ -21,6 +22,11 @@ with contextlib.suppress(ImportError):
 CHUNK_SIZE = 1 << 16
 MAX_BODY_BYTES = 1 << 23
 """Bytes of a decompressed body. A page of 100 instances has 50 thousand; without pagination, 15 000 instances fit."""
+_ESCAPED_CONTROL = re.compile(
+    r"\\(?:(?P<backslash>\\)|[bf]|(?:r|u000[dD])(?!\\(?:n|u000[aA]))"
+    r"|u(?:00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])|061[cC]|20(?:0[efEF]|2[a-eA-E]|6[6-9])))"
+)
+"""The same characters as ``replace_controls`` replaces, as JSON escapes them. A backslash is matched to skip it."""
 MAX_OBJECTS = 200_000
 """Objects and lists in a body. In memory, an empty one takes thirty times its two characters."""
 
@@ -59,6 +65,16 @@ def decode_body(response: requests.Response, timeout: float) -> str:
 def _require_small(content: bytearray) -> None:
     if len(content) > MAX_BODY_BYTES:
         raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
+
+
+def replace_json_controls(body: str) -> str:
+    """Returns the text of a body with U+FFFD for each control character, also where JSON escapes it."""
+    if not body.isprintable():
+        # JSON may have these between its values.
+        body = replace_controls(body.replace("\r\n", "\n").replace("\r", "\n"))
+    if "\\" not in body:
+        return body
+    return _ESCAPED_CONTROL.sub(lambda match: match[0] if match["backslash"] else "\N{REPLACEMENT CHARACTER}", body)
 
 
 def is_gzip(encoding: str) -> bool:

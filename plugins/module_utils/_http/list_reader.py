@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
 
 from .._concurrency import map_ordered
 from .._errors import IncompleteListError, ResponseError
@@ -28,50 +27,9 @@ class ListAbandonedError(Exception):
     """The handler of the first page has decided not to read the others."""
 
 
-@dataclass(frozen=True)
-class ListFilter:
-    """Query parameters that may shorten a list: the service may ignore them, or match in a way of its own (U31).
-
-    ``find_values`` returns the values of an item by parameter, None for one that the item does not show.
-    """
-
-    params: t.Mapping[str, str]
-    find_values: t.Callable[[Resource], t.Mapping[str, str | None]]
-
-    @property
-    def is_sendable(self) -> bool:
-        """True if there is a query, and it fits into any URL."""
-        return bool(self.params) and all(
-            value.isprintable() and len(value) <= MAX_VALUE_LENGTH for value in self.params.values()
-        )
-
-    def matches(self, item: Resource) -> bool:
-        """Returns True if the item shows no other value than the wanted ones."""
-        values = self.find_values(item)
-        return all(values[name] in (None, wanted) for name, wanted in self.params.items())
-
-    def is_answered_by(self, items: t.Iterable[Resource]) -> bool:
-        """Returns True if the items may be used: one matches, or the service ignored each parameter.
-
-        Otherwise only the whole list shows that nothing matches.
-        """
-        items = list(items)
-        return any(map(self.matches, items)) or self.is_ignored_by(items)
-
-    def is_ignored_by(self, items: t.Iterable[Resource]) -> bool:
-        """Returns True if the service ignored each parameter, so that the items are the whole list.
-
-        An ignored parameter shows in an item whose value does not even contain the wanted one.
-        """
-        ignored: set[str] = set()
-        for item in items:
-            values = self.find_values(item)
-            ignored.update(
-                name
-                for name, wanted in self.params.items()
-                if (value := values[name]) is not None and wanted.casefold() not in value.casefold()
-            )
-        return ignored == set(self.params)
+def is_sendable(params: t.Mapping[str, str]) -> bool:
+    """Returns True if there is a query, and it fits into any URL."""
+    return bool(params) and all(value.isprintable() and len(value) <= MAX_VALUE_LENGTH for value in params.values())
 
 
 def read_list(

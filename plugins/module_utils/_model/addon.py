@@ -17,7 +17,7 @@ from .._errors import ApiError, RefusedError, ResponseError
 from .._secret_fields import redact
 from .._text import MASK, format_details, format_list, with_suggestion
 from .compare import Config
-from .ownership import has_owner, owner_params, owner_values, parse_owner, require_names
+from .ownership import has_owner, owner_params, parse_owner, require_names
 from .resource import Resource, normalize
 
 _LISTED = 10
@@ -72,11 +72,6 @@ class AddonQuery:
                 "not guess. See the dashboard, and give the id of the add-on."
             )
         return normalize(addon["addon_type"]) == normalize(self.addon_type)
-
-
-def shown_params(addon: Resource) -> dict[str, str | None]:
-    """Returns the values of an add-on for the parameters of :attr:`AddonQuery.params`."""
-    return {**owner_values(addon), "addon_type": normalize(addon.get("addon_type")) or None}
 
 
 def label(addon: Resource) -> str:

@@ -102,12 +102,6 @@ def choose_params(name: str | None, wanted: FieldFilter) -> dict[str, str]:
     return {"status": statuses.pop()} if len(statuses) == 1 else {}
 
 
-def shown_params(instance: Resource) -> dict[str, str | None]:
-    """Returns the values of an instance for the parameters of ``choose_params``."""
-    name = instance.get("name")
-    return {"name": None if name is None else str(name), "status": normalize(instance.get("status")) or None}
-
-
 def build_filter_warnings(wanted: FieldFilter, seen: t.Mapping[str, t.Collection[str]]) -> list[str]:
     """Returns a warning for each field of ``wanted`` with a value that is neither documented nor ``seen``.
 

@@ -25,9 +25,10 @@ from .._model.results import Result
 from .._progress import Progress
 from .._redaction import Redactor
 from .._state.journal import Journal, JournalError
+from .._state.machine_folder import MachineFolder
 from .._state.open_store import open_store
 from .._state.postgres_connection import find_secrets
-from .._state.store import Store
+from .._state.store import Store, account_digest
 from .._text import MESSAGE_LIMIT, one_line
 from .._waiter import Waiter
 from .arguments import ArgumentSpec
@@ -43,8 +44,18 @@ class ModuleContext:
     store: Store
     warn: t.Callable[[str], None]
 
-    def journal(self) -> Journal:
-        """Returns the journal of restores and purchases."""
+    def journal(self, *, warns: bool = False) -> Journal:
+        """Returns the journal of restores and purchases.
+
+        ``warns`` is for tasks that send them: of a database that this machine has used, and that is not set now.
+        """
+        settings = self.client.settings
+        state_dir = str(self.params.get("state_dir") or "")
+        folder = MachineFolder(state_dir, account_digest(settings.api_url, settings.api_key or ""))
+        if self.params.get("state_database"):
+            return Journal(self.store, folder=folder)
+        if warns and (warning := folder.find_warning()):
+            self.warn(warning)
         return Journal(self.store)
 
     def waiter(self) -> Waiter | None:

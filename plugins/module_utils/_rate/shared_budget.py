@@ -12,7 +12,6 @@ without it the worst case is a 429.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import json
 import math
@@ -24,7 +23,7 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field
 
-from .._state.store import KnownOutageError, Store, StoreError
+from .._state.store import KnownOutageError, Store, StoreError, account_digest
 from .._text import MESSAGE_LIMIT, one_line
 from .limiter import POLL_INTERVAL, RateLimiter, RequestOutcome
 from .queue import Priority
@@ -72,8 +71,7 @@ class SharedRateBudget:
         priority: Priority = Priority.NORMAL,
         warn: t.Callable[[str], None] = lambda _text: None,
     ) -> None:
-        digest = hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
-        self._name = f"budget-{digest}"
+        self._name = f"budget-{account_digest(api_url, api_key)}"
         self._store = store
         self._clock = clock
         self._priority = priority

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ansible.module_utils.common.dict_transformations import dict_merge
 
@@ -21,7 +22,6 @@ from .._errors import (
     TransportError,
 )
 from .._http.client import Client
-from .._http.list_reader import ListFilter
 from .._http.responses import require_id, resource_path
 from .._model.addon import (
     AddonQuery,
@@ -31,7 +31,6 @@ from .._model.addon import (
     needs_wrapping,
     require_one,
     require_shown,
-    shown_params,
     summarize,
 )
 from .._model.compare import Config, convert_like, find_differences, format_unchanged, is_same
@@ -39,7 +38,9 @@ from .._model.ownership import filter_by_instance
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._secret_fields import redact
+from .._text import map_texts, replace_controls
 from .instances import list_owners
+from .list_or_one import Search, SearchResult, search
 
 # Finding
 
@@ -56,47 +57,60 @@ def fetch_addon(client: Client, addon_id: object) -> Resource:
 
 def fetch_addons(client: Client, query: AddonQuery) -> list[Resource]:
     """Returns the matching add-ons, sorted by id. Costs one request with an id, otherwise one per page."""
+    matcher = _AddonMatcher(client, query)
     if query.id is None:
-        return _filter(client, _list_addons(client, query), query)
+        return matcher.search().found
     try:
-        return _filter(client, [fetch_addon(client, query.id)], query)
+        return matcher.select([fetch_addon(client, query.id)])
     except NotFoundError:
         return []
 
 
 def find_addon(client: Client, query: AddonQuery) -> Resource:
     """Returns the one matching add-on, with all its fields. Raises RefusedError for none and for several."""
+    matcher = _AddonMatcher(client, query)
     if query.id is not None:
         addon = fetch_addon(client, query.id)
-        if not _filter(client, [addon], query):
+        if not matcher.select([addon]):
             raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
         return addon
-    addons = _list_addons(client, query)
-    found = require_one(_filter(client, addons, query), addons, query)
+    found = require_one(*matcher.search(), query)
     # The list may show fewer fields than the add-on's own page, as with instances (contract 0.2).
     return fetch_addon(client, found["id"])
 
 
-def _list_addons(client: Client, query: AddonQuery) -> list[Resource]:
-    """Returns all add-ons, sorted by id. Those that don't match may be left out (``server_filters``)."""
-    return client.fetch_all("/addons", list_filter=ListFilter(query.params, shown_params))
+@dataclass
+class _AddonMatcher:
+    """Selects the add-ons that match ``query``. What they don't show themselves is read at most once."""
 
+    client: Client
+    query: AddonQuery
 
-def _filter(client: Client, addons: list[Resource], query: AddonQuery) -> list[Resource]:
-    """Returns the matching add-ons. If they lack a needed type or instance, costs a request for the usage."""
-    known = {str(addon["id"]): addon for addon in addons}
-    if incomplete := [addon for addon in addons if query.lacks_fields(addon)]:
-        usage = client.fetch_object("/billing/usage").get("addons")
-        known.update({str(addon["id"]): addon for addon in merge_usage(incomplete, usage)})
-    owned = filter_by_instance(
-        [addon for addon in known.values() if query.matches_type(addon)],
-        query.instance_id,
-        query.instance_name,
-        "add-on",
-        lambda: list_owners(client, query.instance_id, query.instance_name),
-    )
-    ids = {str(addon["id"]) for addon in owned}
-    return [addon for addon in addons if str(addon["id"]) in ids]
+    def search(self) -> SearchResult:
+        return search(self.client, "/addons", Search(self.query.params, self.select))
+
+    def select(self, addons: list[Resource]) -> list[Resource]:
+        """Returns the matching add-ons. If they lack a needed type or instance, costs a request for the usage."""
+        known = {str(addon["id"]): addon for addon in addons}
+        if incomplete := [addon for addon in addons if self.query.lacks_fields(addon)]:
+            known.update({str(addon["id"]): addon for addon in merge_usage(incomplete, self._usage)})
+        owned = filter_by_instance(
+            [addon for addon in known.values() if self.query.matches_type(addon)],
+            self.query.instance_id,
+            self.query.instance_name,
+            "add-on",
+            lambda: self._owners,
+        )
+        ids = {str(addon["id"]) for addon in owned}
+        return [addon for addon in addons if str(addon["id"]) in ids]
+
+    @functools.cached_property
+    def _usage(self) -> object:
+        return self.client.fetch_object("/billing/usage").get("addons")
+
+    @functools.cached_property
+    def _owners(self) -> list[Resource]:
+        return list_owners(self.client, self.query.instance_id, self.query.instance_name)
 
 
 # Changing
@@ -115,7 +129,7 @@ def ensure_config(client: Client, addon: Resource, given: Config, write_only: t.
     if not changes:
         return ResourceChange(False, redact(addon, write_only), redact(before), redact(before))
     if client.check_mode:
-        after = summarize(dict_merge(addon, config), config, write_only)
+        after = summarize(dict_merge(addon, map_texts(config, replace_controls)), config, write_only)
         return ResourceChange(True, redact(addon, write_only), *build_diff(before, after, changes))
     now = _change(client, addon, changes, write_only)
     after = summarize(now, config, write_only)

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+import functools
+import typing as t
+
 from .._errors import NotFoundError
 from .._http.client import Client
-from .._http.list_reader import ListFilter
 from .._http.responses import require_id, resource_path
-from .._model.ownership import filter_by_instance, owner_params, owner_values, require_names
+from .._model.ownership import filter_by_instance, owner_params, require_names
 from .._model.resource import Resource
 from .instances import list_owners
+from .list_or_one import Search, search
 
 
 def backup_path(backup_id: object) -> str:
@@ -33,23 +36,33 @@ def find_backup(client: Client, backup_id: object) -> Resource | None:
         return None
 
 
-def list_backups(client: Client, instance_id: object = None, instance_name: str | None = None) -> list[Resource]:
-    """Returns all backups, sorted by id. With an instance, those of others may be left out (``server_filters``)."""
-    list_filter = ListFilter(owner_params(instance_id, instance_name), owner_values)
-    return client.fetch_all("/backups", list_filter=list_filter)
+def list_backups(client: Client) -> list[Resource]:
+    """Returns all backups, sorted by id."""
+    return client.fetch_all("/backups")
 
 
 def fetch_backups(
-    client: Client, backup_id: int | None, instance_id: object, instance_name: str | None
+    client: Client,
+    backup_id: int | None,
+    instance_id: object,
+    instance_name: str | None,
+    is_wanted: t.Callable[[Resource], bool] = lambda _backup: True,
 ) -> list[Resource]:
-    """Returns the backups of an instance, or all. Costs one request with an id, otherwise one per page."""
+    """Returns the backups of an instance, or all. Costs one request with an id, otherwise one per page.
+
+    With ``server_filters``, some may be missing if one of the others ``is_wanted``.
+    """
     require_names(instance_name=instance_name)
-    if backup_id is None:
-        backups = list_backups(client, instance_id, instance_name)
-    else:
+    if backup_id is not None:
         found = find_backup(client, backup_id)
-        backups = [] if found is None else [found]
-    return select_backups(client, backups, instance_id, instance_name)
+        return select_backups(client, [] if found is None else [found], instance_id, instance_name)
+    owners = functools.cache(lambda: list_owners(client, instance_id, instance_name))
+    own = Search(
+        owner_params(instance_id, instance_name),
+        lambda backups: filter_by_instance(backups, instance_id, instance_name, "backup", owners),
+        is_wanted,
+    )
+    return search(client, "/backups", own).found
 
 
 def select_backups(

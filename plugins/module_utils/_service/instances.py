@@ -11,7 +11,7 @@ import typing as t
 from .._concurrency import map_ordered
 from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
-from .._http.list_reader import ItemsHandler, ListFilter
+from .._http.list_reader import ItemsHandler
 from .._http.responses import require_id, resource_path
 from .._model.instance import label
 from .._model.instance_index import (
@@ -21,10 +21,10 @@ from .._model.instance_index import (
     choose_params,
     collect_values,
     matches_filter,
-    shown_params,
 )
 from .._model.ownership import require_names
 from .._model.resource import Resource
+from .list_or_one import Search, search
 
 
 def instance_path(instance_id: object) -> str:
@@ -59,23 +59,21 @@ def refetch_instance(client: Client, instance: Resource, time_left: float | None
         ) from None
 
 
-def list_instances(
-    client: Client,
-    params: t.Mapping[str, str] | None = None,
-    time_left: float | None = None,
-    on_items: ItemsHandler | None = None,
-) -> list[Resource]:
-    """Returns all instances, sorted by id. With ``params``, a query, others may be left out (``server_filters``).
+def list_instances(client: Client, on_items: ItemsHandler | None = None) -> list[Resource]:
+    """Returns all instances, sorted by id. ``on_items``: see :meth:`Client.fetch_all`."""
+    return client.fetch_all("/instances", on_items=on_items)
 
-    ``on_items``: see :meth:`Client.fetch_all`.
-    """
-    list_filter = ListFilter(params or {}, shown_params)
-    return client.fetch_all("/instances", list_filter=list_filter, time_left=time_left, on_items=on_items)
+
+def search_name(name: str) -> Search:
+    """Returns the search for the instances of exactly this name."""
+    return Search({"name": name}, lambda instances: InstanceIndex(instances).by_name.get(name, []))
 
 
 def list_owners(client: Client, instance_id: object, instance_name: str | None) -> list[Resource]:
     """Returns the instances that decide whose an item is: with a name alone, all of that name are enough."""
-    return list_instances(client, {"name": instance_name} if instance_id is None and instance_name else None)
+    if instance_id is not None or not instance_name:
+        return list_instances(client)
+    return search(client, "/instances", search_name(instance_name)).items
 
 
 class Found(t.NamedTuple):
@@ -103,7 +101,7 @@ def find_instance_or_similar(client: Client, instance_id: int | None, name: str 
         except NotFoundError as missing:
             return Found(None, missing=missing)
         return Found(InstanceIndex([instance]).resolve(instance_id, name))
-    index = InstanceIndex(list_instances(client, choose_params(name, {})))
+    index = InstanceIndex(search(client, "/instances", search_name(str(name))).items)
     listed = index.resolve(None, name)
     if listed is None:
         return Found(None, index.find_similar_name(name))
@@ -125,16 +123,19 @@ def fetch_instances(
     Raises SettingsError for an empty name.
     """
     require_names(name=name)
+
+    def select(instances: list[Resource]) -> list[Resource]:
+        named = (instance for instance in instances if name in (None, instance.get("name")))
+        return [instance for instance in named if matches_filter(instance, wanted)]
+
     if instance_id is None:
-        instances = list_instances(client, choose_params(name, wanted))
+        instances = search(client, "/instances", Search(choose_params(name, wanted), select)).items
     else:
         found = fetch_instance(client, instance_id)
         instances = [] if found is None else [found]
     for warning in build_filter_warnings(wanted, collect_values(instances, wanted)):
         warn(warning)
-    matching = [
-        instance for instance in instances if name in (None, instance.get("name")) and matches_filter(instance, wanted)
-    ]
+    matching = select(instances)
     if not details or instance_id is not None:
         return matching
     return [instance for instance in fetch_details(client, matching) if matches_filter(instance, wanted)]

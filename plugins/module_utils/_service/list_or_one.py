@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads some of the resources of a list: from the list or one by one, whichever takes fewer requests."""
+"""Reads some of the resources of a list: from the list, from a part of it, or one by one.
+
+Whichever takes fewer requests.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import typing as t
 from .._concurrency import map_ordered
 from .._errors import ResponseError
 from .._http.client import Client
-from .._http.list_reader import ListAbandonedError, ListFilter
+from .._http.list_reader import ListAbandonedError
 from .._model.resource import Resource
 
 
@@ -64,11 +67,44 @@ def read_by_ids(
     return Reading(items, False, pages)
 
 
-def read_filtered(client: Client, path: str, filters: t.Sequence[ListFilter]) -> Reading:
-    """Returns the resources that match one of the filters, and perhaps others.
+class Search(t.NamedTuple):
+    """What is sought in a list: ``select`` returns it from the items that were read.
 
-    Without the setting ``server_filters`` that is the whole list. With it, each filter takes one request or more. What
-    the service answers to a filter that it ignores is the whole list. That is read once if a filter finds nothing.
+    ``params``: a query that may shorten the list. ``is_wanted`` of what is found shows that it is enough.
+    """
+
+    params: t.Mapping[str, str]
+    select: t.Callable[[list[Resource]], list[Resource]]
+    is_wanted: t.Callable[[Resource], bool] = lambda _item: True
+
+    def is_answered_by(self, items: list[Resource]) -> bool:
+        """Returns True if what is sought is among the items."""
+        return any(map(self.is_wanted, self.select(items)))
+
+
+class SearchResult(t.NamedTuple):
+    """What was found, and all items that were read for it: the whole list, unless enough was found without."""
+
+    found: list[Resource]
+    items: list[Resource]
+
+
+def search(client: Client, path: str, wanted: Search, time_left: float | None = None) -> SearchResult:
+    """Seeks in what the service answers to the query, with ``server_filters``, and else in the whole list.
+
+    What is not found in the answer is sought in the whole list: only that shows that it is missing.
+    """
+    items = client.fetch_filtered(path, wanted.params, time_left=time_left)
+    if items is None or not wanted.is_answered_by(items):
+        items = client.fetch_all(path, time_left=time_left)
+    return SearchResult(wanted.select(items), items)
+
+
+def search_each(client: Client, path: str, searches: t.Sequence[Search]) -> Reading:
+    """Like ``search``, for several at once: returns the items among which each search can find what it seeks.
+
+    With ``server_filters``, each query takes one request or more. The whole list is read once if a search finds
+    nothing, or if that takes fewer requests.
     """
     if not client.settings.server_filters:
         return read_list_counted(client, path)
@@ -77,21 +113,21 @@ def read_filtered(client: Client, path: str, filters: t.Sequence[ListFilter]) ->
     def is_worth_reading(_items: list[Resource], count: int) -> bool:
         nonlocal pages
         pages = count
-        return count - 1 <= len(filters)
+        return count - 1 <= len(searches)
 
-    if len(filters) > 1:
+    def ask(wanted: Search) -> list[Resource] | None:
+        answer = client.fetch_filtered(path, wanted.params)
+        return answer if answer is not None and wanted.is_answered_by(answer) else None
+
+    if len(searches) > 1:
         with contextlib.suppress(ListAbandonedError):
             return Reading(client.fetch_all(path, on_first_page=is_worth_reading), True, pages)
+    first = ask(searches[0])
+    # A service that ignores queries has answered all of them.
+    others = [wanted for wanted in searches[1:] if first is not None and not wanted.is_answered_by(first)]
     found: dict[str, Resource] = {}
-    # The first answer shows whether the service filters at all.
-    answers = itertools.chain(
-        (client.fetch_filtered(path, one) for one in filters[:1]),
-        map_ordered(lambda one: client.fetch_filtered(path, one), filters[1:]),
-    )
-    for one, answer in zip(filters, answers, strict=True):
+    for answer in itertools.chain([first], map_ordered(ask, others)):
         if answer is None:
             return read_list_counted(client, path)
-        if one.is_ignored_by(answer):
-            return Reading(answer, True, pages)
         found.update((str(item["id"]), item) for item in answer)
     return Reading(list(found.values()), False, pages)

@@ -16,6 +16,7 @@ import platform
 import time
 import typing as t
 from dataclasses import dataclass
+from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
 from .files import LockHeldError, UntrustedError, allow_open_files, lock_file
@@ -51,6 +52,26 @@ class FolderStore:
     @functools.cached_property
     def _folder(self) -> StateFolder:
         return StateFolder(self._state_dir)
+
+    @property
+    def path(self) -> Path:
+        """The folder. Raises UntrustedError if the option is not a path."""
+        return self._folder.path
+
+    def is_own(self) -> bool:
+        """Returns True if the folder exists, and only this user can have written to it. Raises StoreError."""
+        with self._converted_errors():
+            try:
+                with self._folder.open():
+                    return True
+            except (UntrustedError, FileNotFoundError, NotADirectoryError, PermissionError):
+                return False
+
+    def has_document(self, name: str) -> bool:
+        """Returns True if somebody has locked this document before. Creates nothing."""
+        with self._converted_errors(), contextlib.suppress(FileNotFoundError), self._folder.open() as folder:
+            return folder.has(f"{name}.json")
+        return False
 
     @contextlib.contextmanager
     def locked_document(self, name: str, *, within: float) -> t.Iterator[FileDocument]:

@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 
 from .._errors import ClawHostersError
 from .._service_url import normalize_url
-from .._text import normalize_name
+from .._text import map_texts, normalize_name, replace_controls
 from .._times import format_iso
 from .store import ConflictError, DamageError, Holder, JournalLine, Store, StoreError
 
@@ -128,14 +128,29 @@ class OperationState:
         return self.at if self.event is OperationEvent.COMPLETED else None
 
 
+class OtherMemory(t.Protocol):
+    """The folder of this machine, if the store is a database: see :class:`MachineFolder`."""
+
+    def require_unknown(self, operation: OperationKey) -> None:
+        """Raises JournalError if it knows the operation, or can't be read."""
+
+    def remember_database(self) -> None:
+        """Remembers that a database is used."""
+
+
 class Journal:
     """The journal in ``store``. Threads may share it.
+
+    ``folder`` is the other memory of this machine: what it knows, and the store does not, is not sent.
 
     Until it has recorded an intent, errors of its reading methods end with "Nothing was sent."
     """
 
-    def __init__(self, store: Store, now: t.Callable[[], datetime] | None = None) -> None:
+    def __init__(
+        self, store: Store, now: t.Callable[[], datetime] | None = None, folder: OtherMemory | None = None
+    ) -> None:
         self._store = store
+        self._folder = folder
         self._now = now
         self._lock = threading.RLock()
         self._entries: dict[str, list[JournalEntry]] = {}
@@ -151,14 +166,23 @@ class Journal:
         """Returns the state of ``operation``, None without an entry. Refused attempts don't count.
 
         Writes nothing, so check mode may call it. If the journal can't be read after this run has sent the request,
-        returns what this run knows. Raises JournalError.
+        returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
         """
         try:
-            return self.read_states([operation.subject]).get(operation)
+            state = self.read_states([operation.subject]).get(operation)
         except JournalError:
             if operation not in self._intended:
                 raise
             return self.known_state(operation)
+        if state is None:
+            self.require_not_in_folder(operation)
+        return state
+
+    def require_not_in_folder(self, operation: OperationKey) -> None:
+        """Raises JournalError if the folder of this machine knows ``operation``, which the store does not know."""
+        with self._before_sending(operation), self._lock:
+            if self._folder:
+                self._folder.require_unknown(operation)
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
@@ -210,6 +234,8 @@ class Journal:
         """
         with self._lock:
             entries = self._read_once(operation.subject)
+            if event is OperationEvent.INTENDED and self._folder and self.known_state(operation) is None:
+                self._folder.require_unknown(operation)
             entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **notes}
             line = build_line(entry, entries)
             try:
@@ -236,7 +262,7 @@ class Journal:
         """
         with self._lock:
             self._read_once(operation.subject)
-            while True:  # each time, another run has written a line
+            while True:
                 state = self.known_state(operation)
                 if state is None or state.attempt != attempt:
                     raise _build_error(ConflictError())
@@ -246,7 +272,9 @@ class Journal:
                     self.append(operation, event, **notes)
                     return
                 except JournalConflictError:
-                    self.read_entries([operation.subject])
+                    before = self._entries[operation.subject]
+                    if self.read_entries([operation.subject]) == before:
+                        raise
 
     def _append(self, entry: JournalEntry, earlier: list[JournalEntry]) -> None:
         line = build_journal_line(entry)
@@ -266,6 +294,8 @@ class Journal:
 
         Raises JournalError if it can't be held.
         """
+        if self._folder:
+            self._folder.remember_database()
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
                 try:
@@ -369,7 +399,8 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     for entry in entries:
         operation = identify(entry)
         event, at = OperationEvent(entry["event"]), entry["at"]
-        notes = {name: value for name, value in entry.items() if name not in _FIELDS}
+        # Earlier versions recorded names as the service sent them.
+        notes = map_texts({name: value for name, value in entry.items() if name not in _FIELDS}, replace_controls)
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = state

@@ -10,6 +10,7 @@ Its users don't know which one they have (interface 1b).
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import platform
 import typing as t
@@ -22,6 +23,11 @@ from .._times import format_iso, parse_time
 
 NAME_LIMIT = 100
 """Characters of an incident or order that a holder shows."""
+
+
+def account_digest(api_url: str, api_key: str) -> str:
+    """Returns what tells accounts apart in names that others may see: a digest, which says nothing of the key."""
+    return hashlib.sha256(f"{api_url}\n{api_key}".encode()).hexdigest()[:24]
 
 
 class StoreError(ClawHostersError):

@@ -16,7 +16,7 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
-from ...module_utils._service.backups import fetch_backups
+from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
 from ...module_utils._state.journal import JournalError
 from ...module_utils._times import parse_duration
@@ -88,7 +88,7 @@ def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
 
 def _fetch_newest_backups(context: ModuleContext) -> list[Resource]:
     """Returns the newest usable backup of each instance."""
-    chosen, left_out = select(fetch_backups(context.client, None, None, None), None, usable=True, newest=True)
+    chosen, left_out = select(list_backups(context.client), None, usable=True, newest=True)
     if left_out:
         context.warn(format_left_out(left_out, usable=True, with_owner=True))
     return chosen

@@ -6,9 +6,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import ipaddress
 import re
+import socket
 import time
 import typing as t
+from urllib.parse import urlsplit
 
 from ...module_utils._errors import ClawHostersError
 from ...module_utils._http.transport import BearerAuth, PlainSession, require_library
@@ -17,9 +22,12 @@ from ...module_utils._text import one_line
 
 try:
     from requests import RequestException
+    from requests.adapters import HTTPAdapter
+    from urllib3.exceptions import HTTPError
 except ImportError:
     if not t.TYPE_CHECKING:
-        RequestException = OSError
+        HTTPAdapter = object
+        RequestException = HTTPError = OSError
 
 ATTEMPTS = 3
 DELAY = 2.0
@@ -28,6 +36,8 @@ TOTAL_TIMEOUT = 60.0
 """Seconds of one attempt. The timeout of each read does not limit a response that comes byte by byte."""
 
 _PLAIN_HOST = re.compile(r"https?://[A-Za-z0-9.-]+")
+_IPV4_AT_THE_END = tuple(map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0/96", "64:ff9b::/96")))
+"""IPv6 networks whose addresses end in an IPv4 address: compatible, mapped, and translated by NAT64."""
 
 
 class AddressError(ClawHostersError):
@@ -67,12 +77,18 @@ def check_address(
 
 
 def _fetch_status(url: str, ca_path: str | None) -> int:
-    """Sends one GET and returns the status. Follows no redirect, reads no body and no ``~/.netrc``."""
+    """Sends one GET and returns the status. Follows no redirect, reads no body and no ``~/.netrc``.
+
+    Raises AddressError if the host is on this machine or its link.
+    """
+    with contextlib.suppress(OSError):
+        # For a proxy, which resolves the name itself, and may know names that are unknown here.
+        _resolve(urlsplit(url).hostname)
     watchdog = RequestWatchdog(TOTAL_TIMEOUT, lambda _seconds: None)
     try:
         with watchdog, PlainSession() as session:
             for scheme in ("https://", "http://"):
-                session.mount(scheme, WatchedAdapter())
+                session.mount(scheme, _Adapter())
             with session.get(
                 url,
                 timeout=READ_TIMEOUT,
@@ -87,3 +103,66 @@ def _fetch_status(url: str, ca_path: str | None) -> int:
         if watchdog.has_timed_out:
             raise TimeoutError
     return status
+
+
+def _resolve(host: str | None) -> list[str]:
+    """Returns the addresses of a host. Raises AddressError if one of them is on this machine or its link."""
+    addresses = [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+    for address in filter(_is_local, addresses):
+        raise AddressError(
+            f"The host name leads to {address}, a loopback, link-local or unspecified address, so no request was sent."
+        )
+    return addresses
+
+
+def _is_local(text: str) -> bool:
+    """Returns True for a loopback, link-local or unspecified address, and for one that such an IPv4 address is in."""
+    address = ipaddress.ip_address(text)
+    found = [address]
+    if isinstance(address, ipaddress.IPv6Address):
+        # Not all versions of Python look into an IPv6 address for an IPv4 address.
+        found += [embedded for embedded in (address.sixtofour, *(address.teredo or ())) if embedded]
+        if any(address in network for network in _IPV4_AT_THE_END):
+            found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return any(one.is_loopback or one.is_link_local or one.is_unspecified for one in found)
+
+
+class _ResolvingAdapter(HTTPAdapter):
+    """Connects to the addresses that were checked: the name could lead elsewhere when it is resolved again.
+
+    Not to a proxy, which may be on this machine.
+    """
+
+    def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
+        """Replaces the pools of the base class."""
+        super().init_poolmanager(*args, **kwargs)
+        pools = self.poolmanager.pool_classes_by_scheme
+        self.poolmanager.pool_classes_by_scheme = {scheme: _resolving_pool(pool) for scheme, pool in pools.items()}
+
+
+class _Adapter(WatchedAdapter, _ResolvingAdapter):
+    """In this order, a watched connection gives each address of the host a share of the time."""
+
+
+@functools.cache
+def _resolving_pool(pool: t.Any) -> t.Any:
+    class Connection(pool.ConnectionCls):
+        host: str
+
+        def _new_conn(self) -> t.Any:
+            host = self.host
+            *others, last = _resolve(host)
+            try:
+                for self.host in others:
+                    with contextlib.suppress(HTTPError):
+                        return super()._new_conn()
+                self.host = last
+                return super()._new_conn()
+            finally:
+                # The certificate is verified for the name.
+                self.host = host
+
+    class ResolvingPool(pool):
+        ConnectionCls = Connection
+
+    return ResolvingPool

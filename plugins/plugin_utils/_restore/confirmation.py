@@ -19,6 +19,9 @@ from .model import RestorePlan
 _TYPABLE_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""
 
+_CONTROL = "\N{REPLACEMENT CHARACTER}"
+"""Stands for each control character of a name."""
+
 _HEADER = ["INSTANCE", "STATUS, HEALTH", "BACKUP", "CHANGES LOST SINCE"]
 
 _CONFUSABLES = str.maketrans("I1|O", "lll0")
@@ -79,7 +82,8 @@ def _is_plain(name: str) -> bool:
 
 
 def _is_typable(name: str) -> bool:
-    return find_invisible(name) is None and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
+    is_visible = find_invisible(name) is None and _CONTROL not in name
+    return is_visible and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
 
 
 @functools.lru_cache(maxsize=4096)
@@ -103,29 +107,31 @@ def _are_confusable(one: str, other: str) -> bool:
 def is_confirmed(answer: str, plans: list[RestorePlan], *, in_advance: bool = False) -> bool:
     """Returns True if ``answer`` names each plan that ``sends``, in order. It may name the other plans, too.
 
-    White space around a name is ignored: no two instances that are confirmed by name differ in that alone. An answer
-    that was given ``in_advance`` of the plan may always name an instance by the id that the user gave.
+    White space around a name and the composition of its letters are ignored: no two instances that are confirmed by
+    name differ in that alone. An answer that was given ``in_advance`` of the plan may always name an instance by the id
+    that the user gave.
     """
     parts = [answer] if len(plans) == 1 else answer.split(",")
-    given = [part.strip() for part in parts]
+    given = [unicodedata.normalize("NFC", part.strip()) for part in parts]
     if not all(given):
         return False
     # The possible numbers of parts that the plans so far account for.
     used = {0}
     for plan in plans:
-        accepted = _accepted_answers(plan)
-        if in_advance and plan.given_id is not None:
-            accepted.add(str(plan.given_id))
+        accepted = _accepted_answers(plan, in_advance=in_advance)
         after = {count + 1 for count in used if count < len(given) and given[count] in accepted}
         used = after if plan.sends else used | after
     return len(given) in used
 
 
-def _accepted_answers(plan: RestorePlan) -> set[str]:
+def _accepted_answers(plan: RestorePlan, *, in_advance: bool) -> set[str]:
     """Returns the answers that name a plan. A plan that sends nothing may be named by its name or its id."""
-    if plan.sends or not plan.instance:
-        return {plan.answer}
-    return {plan.answer, plan.name.strip(), str(plan.instance["id"])}
+    answers = {plan.answer}
+    if in_advance and plan.given_id is not None:
+        answers.add(str(plan.given_id))
+    if plan.instance and not plan.sends:
+        answers |= {plan.name.strip(), str(plan.instance["id"])}
+    return {unicodedata.normalize("NFC", answer) for answer in answers}
 
 
 def expected_answer(plans: list[RestorePlan]) -> str:

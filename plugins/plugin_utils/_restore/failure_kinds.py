@@ -58,6 +58,7 @@ class FailureKind(enum.Enum):
     NOT_NOW = "not_now"
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"
+    OTHER_MEMORY = "other_memory"
     # What has changed since the plan
     VANISHED = "vanished"
     RENAMED = "renamed"
@@ -129,6 +130,7 @@ FAILURES: dict[FailureKind, Failure] = {
     _K.NOT_NOW: Failure(NOTHING_SENT, "To restore the instance in this status anyway:"),
     _K.TOO_OLD: Failure(NOTHING_SENT, "To accept a backup of this age:"),
     _K.TOO_SOON: Failure(NOTHING_SENT, f"{_DASHBOARD}. If it must be restored again, set another interval:"),
+    _K.OTHER_MEMORY: Failure(NOTHING_SENT, f"When the folder is imported, {_AGAIN}:"),
     _K.VANISHED: Failure(NOTHING_SENT, _DELETED, checks=True, is_status_known=False),
     _K.RENAMED: Failure(NOTHING_SENT, "Check the plan with its new name:", checks=True),
     _K.NOT_SENT: Failure("This run only waited for a restore sent by another run; it sent none itself.", _CHECK_PLAN),

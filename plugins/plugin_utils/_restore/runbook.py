@@ -122,7 +122,7 @@ class Runbook:
         history = incident.read_history(targets, with_holders=True)
         # What another incident sends from now on is not overwritten.
         self.run.planned_at = format_iso(history.read_at)
-        reader = AccountReader(self.client, incident.rules.force)
+        reader = AccountReader(self.client, incident.rules)
         try:
             planned = incident.plan(targets, reader.read(targets, history), history)
             now = datetime.now(UTC)
@@ -256,7 +256,7 @@ class Runbook:
     def _incident(self) -> Incident:
         settings = {name: self.settings[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = parse_rules({**settings, "force": bool(self.settings["restore_force"])})
-        incident = Incident(self.client, self.context.journal(), self.run.incident, rules, self.context.warn)
+        incident = Incident(self.client, self.context.journal(warns=True), self.run.incident, rules, self.context.warn)
         if self.run.planned_at:
             incident.began = datetime.fromisoformat(self.run.planned_at)
         return incident

@@ -15,13 +15,12 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import list_backups
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_addon,
     claw_addon_info,
     claw_backup_info,
     claw_backup_restore,
+    claw_fleet_restore,
     claw_instance,
     claw_instance_info,
 )
@@ -55,9 +54,16 @@ STATE = {
 SERVICES: dict[str, dict[str, t.Any]] = {
     "ignored": {},
     "honoured": {"filters": "honoured"},
+    "prefix": {"filters": "prefix"},
     "substring": {"filters": "substring"},
     "case_insensitive": {"filters": "case_insensitive"},
     "empty": {"filters": "empty"},
+    "inverted": {"filters": "inverted"},
+    "inverted, no pages": {"filters": "inverted", "pagination": "none"},
+    "inverted, owners by name": {"filters": "inverted", "drop_fields": ["backup.instance_id", "addon.instance_id"]},
+    "inverted, owners by id": {"filters": "inverted", "drop_fields": ["backup.instance_name", "addon.instance_name"]},
+    "unrelated": {"filters": "unrelated"},
+    "unrelated, owners by name": {"filters": "unrelated", "drop_fields": ["backup.instance_id", "addon.instance_id"]},
     "refused with 400": {"filters_refused": 400},
     "refused with 422": {"filters_refused": 422},
     "counts of the whole list": {"filters": "honoured", "filters_counted": False},
@@ -82,6 +88,7 @@ TASKS: list[tuple[ModuleType, dict[str, t.Any]]] = [
     *((claw_backup_info, {"instance_name": name}) for name in ("web-bot", "twin", "bot", "bare", "nobody")),
     (claw_backup_info, {"instance_id": 1, "instance_name": "web-bot", "newest": True}),
     (claw_backup_info, {"instance_id": 1, "instance_name": "bot-4"}),
+    (claw_backup_info, {"instance_id": 1, "before": "2001-01-01"}),
     *((claw_backup_restore, {"incident": "A", "instance_id": number}) for number in (1, 13, 11, 999)),
     *((claw_backup_restore, {"incident": "A", "instance_name": name}) for name in ("web-bot", "twin", "web", "bare")),
     *(
@@ -89,6 +96,15 @@ TASKS: list[tuple[ModuleType, dict[str, t.Any]]] = [
         for name in ("web-bot", "bare")
     ),
     (claw_backup_restore, {"incident": "A", "backup_id": 1101}),
+    (claw_backup_restore, {"incident": "A", "instance_id": 1, "before": "2001-01-01"}),
+    *(
+        (claw_fleet_restore, {"incident": "A", "instances": [{"name": name} for name in names]})
+        for names in (["web-bot"], ["web-bot", "Web-Bot", "bot-30"], ["bot-4", "twin", "nobody", "web"], ["bare"])
+    ),
+    *(
+        (claw_fleet_restore, {"incident": "A", "instances": [{"id": number} for number in numbers]})
+        for numbers in ([1], [1, 10, 30], [1, 13, 999])
+    ),
     *((claw_addon_info, {"addon_type": addon_type}) for addon_type in ("Backup", "llm", "moon")),
     *((claw_addon_info, {"instance_name": name}) for name in ("web-bot", "twin", "bot", "nobody")),
     *((claw_addon_info, {"instance_id": number, "addon_type": "llm"}) for number in (1, 6, 13)),
@@ -122,9 +138,14 @@ def test_results_are_the_same_whatever_the_service_does(simulator: Simulator, se
         usual, without = run(simulator, module, options, **others)
         filtered, with_filters = run(simulator, module, options, server_filters=True, **others)
         assert filtered == usual, (module.__name__, options)
-        if service == "ignored":
-            # Without filters, backups are listed beside the instances, also if the name turns out to be wrong.
+        if service == "ignored" and is_found(usual):
             assert len(with_filters) <= len(without), (module.__name__, options)
+
+
+def is_found(result: dict[str, t.Any]) -> bool:
+    """Returns True if the task has found what it was asked for."""
+    values = (result.get(name) for name in ("instance", "instances", "backup", "backups", "addon", "addons"))
+    return not result["failed"] and any(values)
 
 
 COSTS: list[tuple[ModuleType, dict[str, t.Any], list[str]]] = [
@@ -167,6 +188,30 @@ def describe(entry: dict[str, t.Any]) -> str:
     return entry["path"] + (f"?{query}" if query else "")
 
 
+PAGES = {"/instances": 2, "/addons": 2, "/backups": 3}
+MISSING: list[tuple[ModuleType, dict[str, t.Any], str]] = [
+    (claw_instance, {"name": "nobody", "state": "absent"}, "/instances?name=nobody"),
+    (claw_instance_info, {"name": "nobody"}, "/instances?name=nobody"),
+    (claw_instance_info, {"name": "web-bot", "statuses": ["error"]}, "/instances?name=web-bot"),
+    (claw_instance_info, {"statuses": ["paused"]}, "/instances?status=paused"),
+    (claw_backup_info, {"instance_id": 13}, "/backups?instance_id=13"),
+    (claw_backup_info, {"instance_id": 1, "before": "2001-01-01"}, "/backups?instance_id=1"),
+    (claw_addon_info, {"instance_id": 13, "addon_type": "llm"}, "/addons?addon_type=llm&instance_id=13"),
+]
+"""Tasks that find nothing, and the filter that they send."""
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("service", ["honoured", "empty", "unrelated"])
+def test_what_is_missing_costs_one_reading_of_the_whole_list(simulator: Simulator, service: str) -> None:
+    simulator.reset(state=STATE, switches={"rate_limit": 0, **SERVICES[service]})
+    for module, options, query in MISSING:
+        run(simulator, module, options, server_filters=True)
+        path = query.partition("?")[0]
+        pages = [path, *(f"{path}?page={number}" for number in range(2, PAGES[path] + 1))]
+        assert sorted(describe(entry) for entry in simulator.log()) == sorted([query, *pages]), (service, options)
+
+
 @pytest.fixture
 def client(simulator: Simulator) -> Client:
     simulator.reset(state=STATE, switches={"rate_limit": 0})
@@ -185,9 +230,9 @@ def test_a_filter_that_fails_is_sent_once_for_each_list(
     simulator.switch(**switches)
     client.settings = dataclasses.replace(client.settings, page_size=40)
     for _time in range(2):
-        assert len(list_instances(client, {"status": "error"})) == 30
-        assert len(list_backups(client, 1)) == 58
-    sent = [describe(entry) for entry in simulator.log() if set(entry["query"]) & {"status", "instance_id"}]
+        assert client.fetch_filtered("/instances", {"status": "error"}) is None
+        assert client.fetch_filtered("/backups", {"instance_id": "1"}) is None
+    sent = [describe(entry) for entry in simulator.log()]
     assert [query for query in sent if "&page=" not in query] == [
         "/instances?per_page=40&status=error",
         "/backups?instance_id=1&per_page=40",
@@ -197,31 +242,46 @@ def test_a_filter_that_fails_is_sent_once_for_each_list(
 
 
 @pytest.mark.slice
-def test_an_instance_that_the_service_does_not_know_leads_to_the_whole_list(
-    simulator: Simulator, client: Client
+@pytest.mark.parametrize(
+    ("kind", "options"), [("not_found", {}), ("wrong_type", {"body": {"data": {"id": 1}}}), ("wrong_type", {})]
+)
+def test_an_answer_to_a_filter_that_is_no_list_is_not_used(
+    simulator: Simulator, client: Client, kind: str, options: dict[str, t.Any]
 ) -> None:
-    simulator.fault("not_found", path="/backups")
-    assert len(list_backups(client, 999)) == 58
+    simulator.fault(kind, path="/backups", **options)
+    assert client.fetch_filtered("/backups", {"instance_id": "999"}) is None
+    assert len(client.fetch_all("/backups")) == 58
 
 
 @pytest.mark.slice
 @pytest.mark.parametrize("name", ["a\nb", "\ud800", "x" * 256])
 def test_a_name_that_fits_no_url_is_not_sent(simulator: Simulator, client: Client, name: str) -> None:
-    assert len(list_instances(client, {"name": name})) == 30
-    assert not any("name" in entry["query"] for entry in simulator.log())
+    assert client.fetch_filtered("/instances", {"name": name}) is None
+    assert simulator.log() == []
 
 
 @pytest.mark.slice
 def test_a_filtered_list_may_have_several_pages(simulator: Simulator, client: Client) -> None:
     simulator.switch(filters="honoured", per_page_default=10)
-    names = {instance["name"] for instance in list_instances(client, {"status": "running"})}
-    assert names == {instance["name"] for instance in FLEET if instance.get("status", "running") == "running"}
+    running = client.fetch_filtered("/instances", {"status": "running"})
+    assert running is not None
+    assert {instance["name"] for instance in running} == {
+        instance["name"] for instance in FLEET if instance.get("status", "running") == "running"
+    }
     assert len(simulator.calls()) == 3
     # One leaves the list between two pages: the list is not used.
-    simulator.clear_log()
     simulator.fault("vanish_between_pages", id=20)
-    assert len(list_instances(client, {"status": "running"})) == 29
-    assert "status" not in simulator.log()[-1]["query"]
+    assert client.fetch_filtered("/instances", {"status": "running"}) is None
+
+
+@pytest.mark.slice
+@pytest.mark.parametrize("filters", ["honoured", "empty", "inverted", "unrelated"])
+def test_a_record_that_stays_in_the_list_is_not_called_deleted(simulator: Simulator, filters: str) -> None:
+    simulator.reset(state=STATE, switches={"rate_limit": 0, "delete_lingers": "everywhere", "filters": filters})
+    worker = Worker(simulator, {"retry_timeout": 0, "server_filters": True})
+    result = worker.run(claw_instance, id=1, state="absent", wait_timeout=20)
+    assert result["failed"] is True
+    assert "not gone within 20 s" in result["msg"]
 
 
 # Both lists at the same time
@@ -261,8 +321,23 @@ def test_the_inventory_asks_for_its_status(simulator: Simulator, controller: Con
     assert filtered.stdout == usual.stdout
     assert [entry["query"] for entry in simulator.log()] == [{"status": "running", "per_page": "100"}]
     # The hosts are the same if the filtered list can't be used, after hosts of its first pages were prepared.
-    for service in ("counts of the whole list", "empty", "refused with 400"):
-        simulator.switch(**SERVICES[service])
+    for service in ("counts of the whole list", "empty", "inverted", "unrelated", "prefix", "refused with 400"):
+        simulator.switch(**{"filters_counted": True, **SERVICES[service]})
         simulator.clear_log()
         assert controller.inventory({"server_filters": True, "page_size": 10}).stdout == usual.stdout, service
         assert {"status": "running", "per_page": "10"} in [entry["query"] for entry in simulator.log()], service
+
+
+@pytest.mark.parametrize("config", [{"min_hosts": 5}, {"filters": ["claw_name != 'bot-4'"]}], ids=["few", "excluded"])
+@pytest.mark.parametrize("details", [False, True])
+def test_the_inventory_reads_the_whole_list_before_it_has_too_few_hosts(
+    simulator: Simulator, controller: Controller, config: dict[str, t.Any], details: bool
+) -> None:
+    simulator.reset(state=STATE, switches={"rate_limit": 0})
+    usual = controller.inventory({**config, "details": details})
+    assert usual.rc == 0, usual.screen
+    # A part of what was asked for.
+    simulator.fault("wrong_type", path="/instances", body={"data": [{**FLEET[3], "status": "running"}]})
+    filtered = controller.inventory({**config, "details": details, "server_filters": True})
+    assert filtered.rc == 0, filtered.screen
+    assert filtered.stdout == usual.stdout

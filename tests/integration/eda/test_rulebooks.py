@@ -302,13 +302,41 @@ def test_a_name_is_never_run_as_a_template(simulator: Simulator, controller: Con
     assert (controller.home / "clawhosters-restore/INC-1.html").exists()
 
 
-@pytest.mark.parametrize("twin", [None, "web-bot"])
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("b\u00fcro-bot", {"restore_unhealthy_names": "all"}),
+        ("web-bot", {"restore_unhealthy_names": "all"}),
+        ("web-bot", {"restore_unhealthy_ids": [9]}),
+        ("web-bot", {"restore_unhealthy_ids": "7, 9"}),
+        ("web-bot", {"restore_unhealthy_ids": 9, "restore_unhealthy_names": ["shop-bot"]}),
+    ],
+    ids=["unusual", "not unique", "list of ids", "text of ids", "one id"],
+)
 def test_a_name_that_is_unusual_or_not_unique_is_restored_too(
-    simulator: Simulator, controller: Controller, twin: str | None
+    simulator: Simulator, controller: Controller, name: str, allowed: dict[str, object]
 ) -> None:
-    """The playbook gives the answer in advance, with all names of the account."""
-    simulator.set_instance(9, health_status="unhealthy", name=twin or "b\u00fcro-bot")
-    restore(controller, 9, restore_unhealthy_names="all")
+    """The playbook confirms by the id. It needs no other names."""
+    simulator.set_instance(9, health_status="unhealthy", name=name)
+    restore(controller, 9, **allowed)
+    assert restored(simulator) == {9: 90}
+    assert len(simulator.calls("GET /instances")) <= 2  # the unhealthy ones, and what the wait reads
+
+
+@pytest.mark.slow
+def test_a_listed_name_allows_only_an_instance_that_alone_bears_it(
+    simulator: Simulator, controller: Controller
+) -> None:
+    simulator.set_instance(9, health_status="unhealthy", name="web-bot")
+    simulator.set_instance(7, status="stopped")
+    for ids in ([], [7]):
+        run = restore(controller, 9, restore_unhealthy_names=["web-bot", "shop-bot"], restore_unhealthy_ids=ids)
+        said = "2 instances bear its name, so restore_unhealthy_names allows none of them."
+        assert run.says(f"{said} Add its id to restore_unhealthy_ids."), run.screen
+        assert "restore_instance_ids=9" in run.stdout
+    assert simulator.calls("POST *") == []
+    simulator.set_instance(7, name="old-bot")
+    restore(controller, 9, restore_unhealthy_names=["web-bot", "shop-bot"])
     assert restored(simulator) == {9: 90}
 
 

@@ -598,6 +598,26 @@ def test_all_options_that_ansible_knows_of_an_inventory_are_taken(small: Simulat
     assert hosts(run, "pro") == ["alpha", "delta"]
 
 
+@pytest.mark.parametrize(
+    ("parent", "parents"),
+    [
+        ("{{ claw_status }}_{{ customer }}", {"running_acme": ["tier_budget", "tier_pro"]}),
+        ("{{ claw_id }}", {"_": ["tier_budget", "tier_pro"]}),
+        ("{{ claw_name if claw_tier == 'budget' else none }}", {"bravo": ["tier_budget"]}),
+    ],
+)
+def test_parent_group_is_evaluated_for_each_instance(
+    small: Simulator, controller: Controller, parent: str, parents: dict[str, list[str]]
+) -> None:
+    groups = {"strict": True, "use_extra_vars": True, "keyed_groups": [{"key": "claw_tier", "prefix": "tier"}]}
+    groups["keyed_groups"][0]["parent_group"] = parent
+    run = controller.inventory(groups, "-e", "customer=acme")
+    assert run.rc == 0, run.screen
+    found = {name: sorted(group["children"]) for name, group in listed(run).items() if "children" in group}
+    del found["all"]
+    assert found == parents
+
+
 def test_a_status_that_nobody_knows_is_a_warning_from_the_cache_too(small: Simulator, controller: Controller) -> None:
     config = {
         **CACHE,

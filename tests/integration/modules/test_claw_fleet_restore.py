@@ -634,14 +634,13 @@ def test_a_journal_that_can_not_be_used_sends_nothing(simulator: Simulator, work
 @pytest.mark.slow
 def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(state=world(4), switches={"transition_reads": 1})
-    controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
     options = {"incident": "INC-1", "instances": bots(1, 2), "state_dir": str(controller.folder / "state")}
     module = "clawhosters.cloud.claw_fleet_restore"
     tasks = [
         {module: options, "check_mode": True, "register": "plan"},
         {module: options},
-        {module: {**options, "serial": "1, 50%"}, "async": 60, "poll": 1},
-        {module: {**options, "instances": bots(1, 3, 4)}, "async": 60, "poll": 1},
+        {module: {**options, "serial": "1, 50%"}},
+        {module: {**options, "instances": bots(1, 3, 4)}},
         {module: {**options, "instances": [{"nam": "bot-1"}]}, "ignore_errors": True},
         {module: {**options, "serial": ["0%"]}, "ignore_errors": True},
     ]

@@ -290,17 +290,8 @@ def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incid
     assert "-e restore_instance_ids=6" in commands(again)[0]
 
 
-def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controller: Controller) -> None:
-    addresses = {
-        1: "https://evil.example:8443",
-        2: "http://evil.example/?x=1",
-        3: "ftp://evil.example",
-        4: "http://web-bot.clawhosters.com@evil.example",
-        6: "evil.example?x",
-        7: "http://evil.example\\x",
-        8: "http://evil.example:80#x",
-        9: "http://good.example/",
-    }
+def check_addresses(simulator: Simulator, controller: Controller, addresses: dict[int, str]) -> tuple[Run, list[str]]:
+    """Runs the role for instances with these addresses, which are restored already. Returns what was requested, too."""
     simulator.reset(
         state={
             "instances": [{"id": number, "name": f"bot-{number}"} for number in addresses],
@@ -325,9 +316,41 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
             restore_http_check=True,
             restore_serial="100%",
         )
+    return run, asked
+
+
+def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controller: Controller) -> None:
+    addresses = {
+        1: "https://evil.example:8443",
+        2: "http://evil.example/?x=1",
+        3: "ftp://evil.example",
+        4: "http://web-bot.clawhosters.com@evil.example",
+        6: "evil.example?x",
+        7: "http://evil.example\\x",
+        8: "http://evil.example:80#x",
+        9: "http://good.example/",
+    }
+    run, asked = check_addresses(simulator, controller, addresses)
     assert asked == ["http://good.example/"]
     assert "The address is not a plain host name, so no request was sent." in last_words(run)
     assert "-e restore_instance_ids=1,2,3,4,6,7,8 " in commands(run)[0]
+
+
+def test_an_address_on_the_controller_is_not_asked(simulator: Simulator, controller: Controller) -> None:
+    addresses = {
+        1: "http://127.0.0.1",
+        2: "http://localhost",
+        3: "http://2130706433",
+        4: "http://0x7f.1",
+        5: "http://0.0.0.0",
+        6: "http://169.254.169.254",
+        7: "http://good.example",
+    }
+    run, asked = check_addresses(simulator, controller, addresses)
+    assert asked == ["http://good.example/"]
+    for found in ("127.0.0.1", "0.0.0.0", "169.254.169.254"):
+        assert f"The host name leads to {found}, a loopback, link-local or unspecified address" in last_words(run)
+    assert "-e restore_instance_ids=1,2,3,4,5,6 " in commands(run)[0]
 
 
 def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -> str:

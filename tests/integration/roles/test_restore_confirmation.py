@@ -157,9 +157,10 @@ def test_a_name_that_two_instances_bear_confirms_neither(
 def test_at_a_terminal_the_id_is_asked_for_if_not_all_names_were_read(
     simulator: Simulator, controller: Controller
 ) -> None:
-    screen = run_at_terminal(controller, command(1), "type exactly: 1 (the id where", ["web-bot", "1"])
+    screen = run_at_terminal(controller, command(1), "type exactly: ", ["web-bot", "1"])
     assert screen.rc == 0, screen.text
     assert "Not all names of the account were read. Confirm with its id instead: 1." in screen.text
+    assert "type exactly: 1 (the id where a name is not enough; see the plan)" in screen.text
     assert "You typed: web-bot. It must be: 1." in screen.text
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
 

@@ -6,12 +6,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import re
 import socket
+import ssl
 import threading
 import typing as t
 from pathlib import Path
 
 import pytest
+import urllib3.util.connection
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import address
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import (
@@ -19,7 +24,12 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address
     check_address,
     parse_address,
 )
+from support.certificates import make_certificates
+from support.proxy import recording_proxy
 
+HOST = "web-bot.example"
+PUBLIC = "203.0.113.7"
+LOCAL = r"leads to \S+, a loopback, link-local or unspecified address, so no request was sent\.$"
 Answer = t.Callable[[socket.socket], None]
 
 
@@ -36,8 +46,41 @@ def drip(connection: socket.socket) -> None:
             return
 
 
+class Network:
+    """Resolves names, and leads each connection to this machine, whatever its address."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.names: dict[str, t.Iterator[list[str]]] = {HOST: itertools.repeat([PUBLIC])}
+        """For each name its addresses, each time that it is resolved."""
+        self.dead: set[str] = set()
+        """Addresses that refuse connections."""
+        self.connected: list[str] = []
+        """Addresses to which a connection was attempted."""
+        self._getaddrinfo = socket.getaddrinfo
+        self._connect = urllib3.util.connection.create_connection
+        monkeypatch.setattr(socket, "getaddrinfo", self._resolve)
+        monkeypatch.setattr(urllib3.util.connection, "create_connection", self._lead)
+
+    def _resolve(self, host: t.Any, port: t.Any, *args: t.Any, **kwargs: t.Any) -> t.Any:
+        if host in self.names:
+            found = [self._getaddrinfo(address, port, *args, **kwargs) for address in next(self.names[host])]
+            return list(itertools.chain.from_iterable(found))
+        return self._getaddrinfo(host, port, *args, **kwargs)
+
+    def _lead(self, target: tuple[str, int], *args: t.Any, **kwargs: t.Any) -> socket.socket:
+        self.connected.append(target[0])
+        if target[0] in self.dead:
+            raise ConnectionRefusedError
+        return self._connect(("127.0.0.1", target[1]), *args, **kwargs)
+
+
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Callable[..., tuple[str, list[str]]]]:
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    return Network(monkeypatch)
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch, network: Network) -> t.Iterator[t.Callable[..., tuple[str, list[str]]]]:
     """Starts a server with one answer per connection. Returns its URL and the requests."""
     monkeypatch.setattr(address, "DELAY", 0)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -56,7 +99,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Callable[..., tuple[s
                     continue
 
         threading.Thread(target=run, daemon=True).start()
-        return f"http://127.0.0.1:{listener.getsockname()[1]}", requests
+        return f"http://{HOST}:{listener.getsockname()[1]}", requests
 
     yield start
     listener.close()
@@ -121,3 +164,97 @@ def test_only_a_plain_host_is_an_address(shown: object, url: str | None) -> None
     else:
         with pytest.raises(AddressError, match="no request was sent"):
             parse_address(shown)
+
+
+LOCAL_ADDRESSES = [
+    ["127.0.0.1"],
+    ["127.8.8.8"],
+    ["169.254.169.254"],
+    ["0.0.0.0"],
+    ["::1"],
+    ["::"],
+    ["fe80::1"],
+    ["::ffff:127.0.0.1"],
+    ["::127.0.0.1"],
+    ["2002:7f00:1::1"],
+    ["2001:0:cb00:7107::80ff:fffe"],
+    ["64:ff9b::a9fe:a9fe"],
+    [PUBLIC, "127.0.0.1"],
+]
+
+
+@pytest.mark.parametrize("addresses", LOCAL_ADDRESSES, ids=" ".join)
+def test_a_name_that_leads_to_this_machine_is_not_asked(serve: t.Any, network: Network, addresses: list[str]) -> None:
+    url, requests = serve(say("HTTP/1.1 200 OK\r\n\r\n"))
+    network.names[HOST] = itertools.repeat(addresses)
+    with pytest.raises(AddressError, match=LOCAL):
+        check_address(url, [200])
+    assert network.connected == requests == []
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "017700000001", "0", "0.0.0.0", "localhost"]
+)
+def test_no_spelling_of_this_machine_is_asked(serve: t.Any, network: Network, host: str) -> None:
+    url, requests = serve(say("HTTP/1.1 200 OK\r\n\r\n"))
+    with pytest.raises(AddressError, match=LOCAL):
+        check_address(url.replace(HOST, host), [200])
+    assert network.connected == requests == []
+
+
+@pytest.mark.parametrize("honest", range(6))
+def test_a_name_that_leads_elsewhere_when_asked_again_gains_nothing(
+    serve: t.Any, network: Network, honest: int
+) -> None:
+    """The first addresses are public, as many as ``honest`` says."""
+    url, _requests = serve(say("HTTP/1.1 200 OK\r\n\r\n"))
+    network.names[HOST] = itertools.chain([[PUBLIC]] * honest, itertools.repeat(["127.0.0.1"]))
+    with contextlib.suppress(AddressError):
+        check_address(url, [200])
+    assert set(network.connected) <= {PUBLIC}
+
+
+def test_private_addresses_are_asked_one_after_another(serve: t.Any, network: Network) -> None:
+    url, requests = serve(say("HTTP/1.1 200 OK\r\n\r\n"))
+    addresses = ["10.0.0.1", "fd00::1", "2001:db8::7f00:1", "192.0.2.1"]
+    network.names[HOST] = itertools.repeat(addresses)
+    network.dead = set(addresses[:2])
+    assert check_address(url, [200]) == 200
+    assert network.connected == addresses[:3]
+    assert re.search(rf"^Host: {HOST}:\d+\r$", requests[0], re.MULTILINE)
+
+
+def test_the_certificate_is_verified_for_the_name(tmp_path: Path, serve: t.Any) -> None:
+    ca, certificate, key = make_certificates(tmp_path, HOST)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    names: list[str | None] = []
+    context.sni_callback = lambda _socket, name, _context: names.append(name)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            with context.wrap_socket(listener.accept()[0], server_side=True) as connection:
+                connection.recv(10_000)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert check_address(f"https://{HOST}:{listener.getsockname()[1]}", [200], str(ca)) == 200
+        thread.join()
+    assert names == [HOST]
+
+
+def test_a_proxy_may_be_on_this_machine_but_what_it_is_asked_for_may_not(
+    monkeypatch: pytest.MonkeyPatch, network: Network
+) -> None:
+    network.names["inside.example"] = itertools.repeat(["127.0.0.1"])
+    with recording_proxy() as (environment, asked):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        for host in ("inside.example", "127.1", "localhost"):
+            with pytest.raises(AddressError, match=LOCAL):
+                check_address(f"http://{host}/", [200])
+        # This machine does not know the second name.
+        for host in (HOST, "unknown.invalid"):
+            assert check_address(f"http://{host}/", [200]) == 200
+    assert asked == [f"http://{HOST}/", "http://unknown.invalid/"]

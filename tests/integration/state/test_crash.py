@@ -72,7 +72,7 @@ def test_killed_between_any_two_lines_of_the_journal(
     assert lines > 20
     kills = setting(request, "kills")
     moments = list(range(1, lines + 1)) if kills >= 50 else random.Random(0).sample(range(1, lines + 1), kills)
-    record_property("kills", [f"{case}, each line, {store}", len(moments), 0])
+    record_property("kills", [f"{case}, each line, {store}", len(moments), None])
     outcomes = set()
     for at in moments:
         stage = Stage(simulator, tmp_path, collections, case, at, database)

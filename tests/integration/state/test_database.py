@@ -280,7 +280,9 @@ def test_a_play_uses_the_database_and_shows_nothing_of_it(
     secrets = [PASSWORD, "wr0ng-Passw0rd", JOB, str(postgres.port)]
     assert not [secret for secret in secrets if secret in run.screen.replace(simulator.url, "")]
     assert left_in_files(job, [PASSWORD, "wr0ng-Passw0rd", JOB]) == []
-    assert not (job.home / ".ansible/clawhosters").exists()
+    (left,) = (job.home / ".ansible/clawhosters").iterdir()
+    assert left.name.startswith("database-"), "it remembers that there is a database, and no more"
+    assert left.read_bytes() == b""
     assert not postgres.query(f"SELECT 1 FROM pg_stat_activity WHERE usename = '{JOB}' AND state <> 'idle'")
 
 

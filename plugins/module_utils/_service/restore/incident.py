@@ -14,11 +14,11 @@ from ..._http.client import Client
 from ..._model.instance import short_name
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
-from ..._state.journal import Journal
+from ..._state.journal import Journal, JournalError
 from ..._times import parse_duration, parse_timestamp
 from ..at_most_once import OperationGuard
 from .history import RestoreHistory
-from .plan import Account, Plan, Rules, Target, plan_restores
+from .plan import Account, ObstacleKind, Plan, Rules, Target, plan_restores
 
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
@@ -62,12 +62,20 @@ class Incident:
     def plan(self, targets: t.Sequence[Target], account: Account, history: RestoreHistory) -> list[Plan]:
         """Returns a plan for each target, in order.
 
-        Adds to ``history`` the instances that are known by now, of targets without id. Raises JournalError.
+        Adds to ``history`` the instances that are known by now, of targets without id. One that the journal does not
+        know, and the folder of this machine beside the database does, has an obstacle. Raises JournalError.
         """
         named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
         ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
         self._read_more(history, set(), ids - {None})
-        return plan_restores(targets, account, history, self.rules, datetime.now(UTC))
+        plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
+        for plan in plans:
+            if plan.sends and plan.earlier is None and plan.instance:
+                try:
+                    self.journal.require_not_in_folder(history.key(plan.instance["id"]))
+                except JournalError as error:
+                    plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
+        return plans
 
     def _read_more(self, history: RestoreHistory, subjects: set[str], instance_ids: t.Iterable[object]) -> None:
         subjects = (subjects | {history.key(one).subject for one in instance_ids}) - history.subjects

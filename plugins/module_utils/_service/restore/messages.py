@@ -89,6 +89,8 @@ def _explain_target(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules
             return f"The instance with id {target.instance_id} is named {short_name(instance)}, not {name}: {_NOTHING}"
         case ObstacleKind.DUPLICATE:
             return f"{label(instance)} is listed already, in entry {obstacle.duplicate_of}: {_NOTHING}"
+        case ObstacleKind.OTHER_MEMORY:
+            return str(obstacle.cause)
         case ObstacleKind.GONE:
             return f"{label(instance)} does not exist any more: {_NOTHING}"
         case ObstacleKind.RENAMED:

@@ -52,6 +52,7 @@ class ObstacleKind(enum.Enum):
     WRONG_STATUS = "not_now"
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"  # another incident restored it within min_interval
+    OTHER_MEMORY = "other_memory"  # the folder of this machine knows it, and the database does not
     # Found under the lock, since the plan was made:
     GONE = "vanished"  # the instance was deleted
     RENAMED = "renamed"
@@ -75,7 +76,7 @@ class Obstacle:
     duplicate_of: int = 0
     """DUPLICATE, BACKUP_TWICE: the number of the first such target, from 1."""
     cause: ClawHostersError | None = None
-    """NO_INSTANCE, NO_BACKUP: the answer of the service to a request by id."""
+    """NO_INSTANCE, NO_BACKUP: the answer of the service to a request by id. OTHER_MEMORY: what the folder knows."""
 
     @property
     def is_final(self) -> bool:

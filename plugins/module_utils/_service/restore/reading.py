@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from ..._concurrency import run_parallel
 from ..._errors import ClawHostersError, NotFoundError
 from ..._http.client import Client
-from ..._http.list_reader import ListFilter
-from ..._model.instance_index import InstanceIndex, shown_params
-from ..._model.ownership import owner_params, owner_values, parse_owner
+from ..._model.backup import is_before, is_usable
+from ..._model.instance_index import InstanceIndex
+from ..._model.ownership import may_belong, owner_params, parse_owner
 from ..._model.resource import Resource
 from ..backups import fetch_backup, list_backups
-from ..instances import fetch_existing_instance, list_instances
-from ..list_or_one import Reading, read_by_ids, read_filtered
+from ..instances import fetch_existing_instance, list_instances, search_name
+from ..list_or_one import Reading, Search, read_by_ids, search_each
 from .history import RestoreHistory
-from .plan import Account, Target
+from .plan import Account, Rules, Target
 
 
 @dataclass
@@ -29,7 +29,7 @@ class AccountReader:
     """Reads what the plan of targets needs. The fields are set as far as the reading came."""
 
     client: Client
-    force: bool
+    rules: Rules
     instances: list[Resource] = field(default_factory=list)
     is_whole: bool = False
     """True if ``instances`` are all of the account."""
@@ -43,15 +43,15 @@ class AccountReader:
 
         A target that the journal holds for the incident is not sent again, and needs no backup.
         """
-        new = [target for target in targets if self.force or history.find_own(target.instance_id, target.name) is None]
+        force = self.rules.force
+        new = [one for one in targets if force or history.find_own(one.instance_id, one.name) is None]
         self._read_for(new, targets)
-        index = InstanceIndex(self.instances)
         for target in targets:
             # The journal has another instance by the name of a target: they were renamed since.
-            named = index.by_name.get(str(target.name), []) if target.instance_id is None else []
-            if target not in new and len(named) == 1 and history.find_own(named[0]["id"]) is None:
+            found = [] if target in new else self._find_open([target])
+            if found and history.find_own(found[0]["id"]) is None:
                 new.append(target)
-                self._read_backups(new, [named[0]["id"]])
+                self._read_backups(new, found)
         self._read_owners(targets)
         return Account(InstanceIndex(self.instances), self.backups, self._missing)
 
@@ -60,15 +60,22 @@ class AccountReader:
         if any(target.instance_id is None and target.backup_id is None for target in new) and self._is_filtered:
             # With server_filters, the backups are asked for by the id of their instance.
             self._read_instances(targets)
-            index = InstanceIndex(self.instances)
-            found = [index.by_name.get(str(target.name), []) for target in new if target.instance_id is None]
-            ids = [target.instance_id for target in new if target.instance_id is not None]
-            self._read_backups(new, [*ids, *(named[0]["id"] for named in found if len(named) == 1)])
+            self._read_backups(new, self._find_open(new))
         elif new:
-            ids = [target.instance_id for target in new if target.instance_id is not None]
-            run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(new, ids))
+            instances = self._find_open(new)
+            run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(new, instances))
         else:
             self._read_instances(targets)
+
+    def _find_open(self, targets: t.Sequence[Target]) -> list[Resource]:
+        """Returns the instances of the targets that name no backup: with their id alone, or as they were read."""
+        index, found = InstanceIndex(self.instances), []
+        for target in targets:
+            if target.backup_id is None and target.instance_id is not None:
+                found.append({"id": target.instance_id})
+            elif target.backup_id is None and (named := index.unique_by_name(target.name)):
+                found.append(named)
+        return found
 
     @property
     def _is_filtered(self) -> bool:
@@ -96,28 +103,37 @@ class AccountReader:
         fetch = self._remembering_missing("/instances", functools.partial(fetch_existing_instance, self.client))
         reading = Reading([], False, None)
         if names:
-            filters = [ListFilter({"name": name}, shown_params) for name in names]
-            reading = read_filtered(self.client, "/instances", filters)
+            reading = search_each(self.client, "/instances", [search_name(name) for name in names])
         if ids and not reading.is_whole_list:
             rest = read_by_ids(self.client, "/instances", ids, fetch)
             items = {str(item["id"]): item for item in (*rest.items, *reading.items)}
             reading = Reading(list(items.values()), rest.is_whole_list, rest.pages or reading.pages)
         self.instances, self.is_whole, self.list_pages = reading
 
-    def _read_backups(self, new: t.Sequence[Target], instance_ids: t.Sequence[object]) -> None:
+    def _read_backups(self, new: t.Sequence[Target], instances: t.Sequence[Resource]) -> None:
         """Reads the backups of new targets, and perhaps others: those that are named, or all of their instances."""
         given = [target.backup_id for target in new if target.backup_id is not None]
         backups: list[Resource] = []
         if len(given) < len(new) and not self._is_filtered:
             backups = list_backups(self.client)
-        elif len(given) < len(new) and instance_ids:
-            filters = [ListFilter(owner_params(one, None), owner_values) for one in instance_ids]
-            backups = read_filtered(self.client, "/backups", filters).items
+        elif len(given) < len(new) and instances:
+            backups = search_each(self.client, "/backups", list(map(self._search_backups, instances))).items
         known = {str(backup["id"]) for backup in backups}
         if rest := [one for one in given if str(one) not in known]:
             fetch = self._remembering_missing("/backups", functools.partial(fetch_backup, self.client))
             backups = [*backups, *read_by_ids(self.client, "/backups", rest, fetch).items]
         self.backups = backups
+
+    def _search_backups(self, instance: Resource) -> Search:
+        """Returns the search for the backups of an instance, of which no more than the id need be known.
+
+        Some may be missing in the answer to a query, if one of the others can be restored.
+        """
+        return Search(
+            owner_params(instance["id"], None),
+            lambda backups: [backup for backup in backups if may_belong(backup, instance)],
+            lambda backup: is_usable(backup) and is_before(backup, self.rules.before),
+        )
 
     def _remembering_missing(
         self, path: str, fetch: t.Callable[[object], Resource]

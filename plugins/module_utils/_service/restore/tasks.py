@@ -42,7 +42,7 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
     with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
         history = incident.read_history([target], with_holders=client.check_mode)
         try:
-            reader = AccountReader(client, incident.rules.force)
+            reader = AccountReader(client, incident.rules)
             target = _find_owner(incident, target, history)
             (plan,) = incident.plan([target], reader.read([target], history), history)
         except (RefusedError, SettingsError):
@@ -73,7 +73,7 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
     with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
         targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
         history = incident.read_history(targets, with_holders=client.check_mode)
-        reader = AccountReader(client, incident.rules.force)
+        reader = AccountReader(client, incident.rules)
         plans = incident.plan(targets, reader.read(targets, history), history)
         batches.reader.list_requests = reader.list_pages
     restores = [begin(plan) for plan in plans]

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import (
     has_owner,
+    may_belong,
     parse_owner,
     require_names,
     require_owners,
@@ -58,3 +59,19 @@ def test_an_empty_name_is_no_name():
     require_names(instance_name=None, addon_type="llm")
     with pytest.raises(SettingsError, match="addon_type is empty"):
         require_names(instance_name="x", addon_type="")
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ({"instance_id": "7", "instance_name": "other"}, True),
+        ({"instance_id": 8, "instance_name": "web"}, False),
+        ({"instance_name": "web"}, True),
+        ({"instance_name": "other"}, False),
+        ({}, False),
+    ],
+)
+def test_what_may_belong_to_an_instance_shows_its_id_or_only_its_name(item, expected):
+    assert may_belong(item, {"id": 7, "name": "web"}) is expected
+    # The name may be unknown.
+    assert may_belong(item, {"id": 7}) is (expected and "instance_id" in item)

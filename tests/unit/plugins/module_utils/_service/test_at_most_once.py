@@ -193,14 +193,6 @@ def test_the_name_of_an_incident_is_what_is_left_between_blanks() -> None:
         parse_operation_name("incident", " \t")
 
 
-REFUSALS = (400, 401, 402, 403, 404, 405, 410, 415, 422, 429)
-
-
-@pytest.mark.parametrize("status", [*range(100, 200), *range(300, 600)])
-def test_only_the_listed_statuses_show_that_nothing_was_executed(status):
-    assert error_class(status)("POST /x", status).may_have_been_executed is (status not in REFUSALS)
-
-
 def test_the_name_of_an_incident_has_one_composition() -> None:
     assert parse_operation_name("incident", "INC-e\u0301") == parse_operation_name("incident", "INC-\xe9") == "INC-\xe9"
 
@@ -220,6 +212,14 @@ def test_a_character_that_can_not_be_seen_is_refused_by_name(name: str, words: s
         parse_operation_name("order", name)
     assert words in str(refusal.value)
     assert str(refusal.value).isprintable()
+
+
+REFUSALS = (400, 401, 402, 403, 404, 405, 410, 415, 422, 429)
+
+
+@pytest.mark.parametrize("status", [*range(100, 200), *range(300, 600)])
+def test_only_the_listed_statuses_show_that_nothing_was_executed(status):
+    assert error_class(status)("POST /x", status).may_have_been_executed is (status not in REFUSALS)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.filter.restore_answer import restore_answer
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     build_confirmation,
     expected_answer,
@@ -161,12 +162,25 @@ def test_white_space_and_invisible_characters_do_not_distinguish_names(name, dat
         assert answer(name, name[:cut] + invisible + name[cut:]) == "1"
 
 
+def test_the_filter_returns_the_answer_for_plays_of_others():
+    web, twin, shop = {"id": 1, "name": "web-bot"}, {"id": 2, "name": "web-bot"}, {"id": 3, "name": "shop-bot"}
+    assert [restore_answer(one, [web, twin, shop]) for one in (web, twin, shop)] == ["1", "2", "shop-bot"]
+
+
 def test_only_the_name_confirms():
     (plan,) = build_named_plans("web-bot")
     assert is_confirmed("web-bot", [plan])
     assert is_confirmed(" web-bot\n", [plan])
     for wrong in ("", "1", "Web-bot", "web-bot,", ",web-bot", "web-bot,web-bot", "web", "w\u0435b-bot"):
         assert not is_confirmed(wrong, [plan])
+
+
+def test_a_name_is_typed_in_either_composition():
+    (plan,) = build_named_plans("bu\u0308ro-bot")
+    assert is_confirmed("b\xfcro-bot", [plan])
+    assert is_confirmed("bu\u0308ro-bot", [plan])
+    # Of two instances whose names differ in that alone, none is confirmed by name.
+    assert expected_answer(build_named_plans("bu\u0308ro-bot", "b\xfcro-bot")) == "1,2"
 
 
 def test_a_name_with_a_comma_confirms_only_a_single_restore():

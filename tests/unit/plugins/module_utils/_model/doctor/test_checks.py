@@ -117,6 +117,7 @@ ALPHA, BETA = ({"id": number, "instance_id": number, "created_at": "2026-02-01T1
             ("different", "instance_id shortens the list, but the list still has others"),
         ),
         (Reply(data=[]), ("different", "instance_id empties the list")),
+        (Reply(data=[BETA]), ("different", "instance_id returns the backups of other instances")),
         (Reply(problem="422", status=422), ("ok", "instance_id is refused with 422")),
         (Reply(problem="500", status=500), ("unknown", "not seen")),
     ],
