@@ -93,6 +93,8 @@ class _Batch:
             self._begin(self._runners)
             self._release_ended()
             if not self._waits:
+                for runner in self._runners:
+                    runner.require_recorded()
                 return
             self._wait()
             running = [runner for runner in self._runners if runner.stage is Stage.RUNNING]
