@@ -17,6 +17,7 @@ from ._errors import (
     RateLimitedError,
     ServerError,
     TransportError,
+    UnauthorizedError,
     WaitTimeoutError,
 )
 from ._progress import Progress
@@ -63,6 +64,27 @@ class _Poll(t.NamedTuple):
 def format_last_seen(condition: str, at: datetime | None) -> str:
     """Returns ``last seen deploying at 16:26:03 UTC``, without the time if it is not known."""
     return f"last seen {condition}{f' at {format_time_of_day(at)}' if at else ''}"
+
+
+def explain_ended_wait(error: ClawHostersError, condition: str, goal: str, timeout: float, next_step: str = "") -> str:
+    """Returns why a wait ended with ``error``: ``It is deploying, and not started within 300 s (wait_timeout).``
+
+    ``condition`` was seen last. ``next_step``: the sentence that says how to go on.
+    """
+    seen = f"It was {format_last_seen(condition, error.last_seen.at if error.last_seen else None)}."
+    if isinstance(error, UnauthorizedError):
+        reason = f"The API key is no longer accepted: {error} {seen}"
+        next_step = f"With a valid key, {next_step[:1].lower()}{next_step[1:]}" if next_step else ""
+    elif not isinstance(error, WaitTimeoutError):
+        reason = f"{error} {seen}"
+    elif error.cause:
+        reason = (
+            f"{seen} The service has not answered since ({error.cause.reason}), and the wait ended after {timeout:g} s "
+            "(wait_timeout)."
+        )
+    else:
+        reason = f"It is {condition}, and not {goal} within {timeout:g} s (wait_timeout)."
+    return f"{reason} {next_step}".rstrip()
 
 
 def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, str]:

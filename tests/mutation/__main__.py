@@ -58,6 +58,11 @@ TESTS = {
     "_model/restore": ["tests/integration/modules/test_claw_backup_restore.py"],
     "_service/instances": ["tests/integration/modules/test_claw_instance_info.py"],
     "_service/fleet": ["tests/integration/modules/test_claw_fleet.py"],
+    "_service/fleet_changes": [
+        "tests/integration/modules/test_claw_instance.py",
+        "tests/integration/modules/test_claw_fleet.py",
+        "tests/integration/modules/test_power_changes.py",
+    ],
     "_service/at_most_once": [f"{UNIT}/_service/test_at_most_once.py"],
     "_service/purchase": ["tests/integration/modules/test_claw_purchase.py"],
     "_service/instance_state": [

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plan of ``claw_fleet``: what each declared instance takes to reach its state. Pure."""
+"""Jobs: what instances take to reach their states; and the plan of ``claw_fleet``. Pure."""
 
 from __future__ import annotations
 
@@ -33,8 +33,12 @@ class Job:
 
     wanted: str
     found: Resource | None = None
+    before: Resource = field(default_factory=dict)
+    """The instance when its change was decided: a busy one had settled by then."""
+    instance: Resource = field(default_factory=dict)
+    """The instance as last seen."""
     current: Resource | None = None
-    """The instance as last seen; None once it is deleted."""
+    """The same, or as it is expected to be if nobody waits for it; None once it is deleted."""
     phase: Phase = Phase.DONE
     action: Action = Action.NONE
     error: str | None = None
@@ -48,14 +52,13 @@ class Job:
     """The error response that made it fail, if there was one."""
     reached_predicate: StateReached | None = field(default=None, repr=False)
 
-    @property
-    def instance(self) -> Resource:
-        """The instance as last seen, of a job that is not done."""
-        return t.cast("Resource", self.current)
+    def see(self, instance: Resource) -> None:
+        """Keeps the instance as it was just read."""
+        self.instance = self.current = instance
 
     def fail(self, reason: object, cause: ClawHostersError | None = None) -> None:
         """Ends the job as failed. The message includes an earlier rejection or lost response."""
-        self.cause = cause if isinstance(cause, ApiError) else self.rejection
+        self.cause = (cause.response if cause else None) or self.rejection
         before = f" An earlier request was rejected: {self.rejection}" if self.rejection else ""
         lost = f" {RESPONSE_LOST}" if self.is_outcome_unknown else ""
         self.error, self.phase = one_line(f"{reason}{before}{lost}", MESSAGE_LIMIT), Phase.DONE
@@ -66,7 +69,9 @@ class Job:
 
     def decide(self, instance: Resource) -> None:
         """Sets the next step from the current state of ``instance``."""
-        self.current = instance
+        self.see(instance)
+        if self.requests == 0:
+            self.before = instance
         decision = decide(instance, self.wanted)
         self.action = decision.action
         if decision.action is Action.REJECT:
@@ -89,17 +94,17 @@ class Job:
         after = predict(self.instance, self.wanted, self.action)
         return {**self.instance, "status": after["status"]} if after else None
 
-    def status_after(self) -> object:
-        """Returns the status for the diff: the one that an accepted change leads to, or the one found.
+    def summarize_after(self) -> dict[str, t.Any]:
+        """Returns the ``after`` of the diff of a change: where it leads, or has visibly led instead."""
+        is_done = self.phase is Phase.DONE
+        is_elsewhere = is_done and self.current is not None and get_status(self.current) in FAILURE_STATUSES
+        return predict(self.instance, self.wanted, Action.NONE if is_elsewhere else self.action)
 
-        If the change has visibly led elsewhere, returns the status as last seen.
-        """
-        found = t.cast("Resource", self.found)
+    def status_after(self) -> object:
+        """Returns the status for the diff: the one that an accepted change leads to, or the one found."""
         if not self.changed:
-            return found.get("status")
-        if self.phase is Phase.DONE and self.current and get_status(self.current) in FAILURE_STATUSES:
-            return self.current.get("status")
-        after = predict(found, self.wanted, self.action)
+            return t.cast("Resource", self.found).get("status")
+        after = self.summarize_after()
         return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")
 
 

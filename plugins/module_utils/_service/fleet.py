@@ -12,16 +12,17 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
-from .._errors import ClawHostersError, PartialError
+from .._errors import PartialError
 from .._http.client import Client
 from .._model.fleet_entries import Entry
 from .._model.fleet_plan import Job, Phase, plan
 from .._model.fleet_results import Limits, build_result, find_excess, format_failures, hold_back_excess
+from .._model.instance import Action, label
 from .._model.instance_index import InstanceIndex
 from .._model.resource import Resource
 from .._model.results import Result
-from .._waiter import Waiter, describe_remaining
-from .fleet_changes import FleetChanges
+from .._waiter import Waiter
+from .fleet_changes import FleetChanges, Reader
 
 
 @dataclass
@@ -33,81 +34,47 @@ class Fleet:
     wait_healthy: bool
     warn: t.Callable[[str], None]
 
-    def __post_init__(self) -> None:
-        self.changes = FleetChanges(self.client, self.wait_healthy, self.warn)
-
     def ensure(self, entries: list[Entry], limits: Limits) -> Result:
         """Brings every entry to its state, and returns the result of the task.
 
         Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
         PartialError if the plan exceeds the limits, and what the client raises for the list, before the first change.
         """
+        check_mode, waiter = self.client.check_mode, self.waiter
+        changes = FleetChanges(self.client, self.wait_healthy, self.warn)
         jobs = plan(entries, self.client.fetch_all("/instances"))
-        if self.waiter is not None:
-            self.waiter.requests_per_poll = self.client.stats.requests
+        if waiter is not None:
+            waiter.requests_per_poll = self.client.stats.requests
         for entry, job in zip(entries, jobs, strict=True):
             if job.warning:
                 self.warn(f"{entry.label}: {job.warning} Nothing is deleted for this entry.")
-            self.changes.warn_if_paused(job)
-        self.changes.check_flags(jobs)
-        if excess := find_excess(jobs, limits):
-            is_refused = not self.client.check_mode
-            if not is_refused:  # the plan, which check mode shows all the same
-                self.changes.request_changes(jobs)
-            result = build_result(entries, jobs, done=False, refused=is_refused)
+        changes.check_flags(jobs)
+        excess = find_excess(jobs, limits)
+        if check_mode or not excess:
+            self._warn_of_deletions(jobs)
+        if excess:
+            if check_mode:  # the plan is shown all the same
+                changes.request_changes(jobs)
+            changes.warn_of_pauses(jobs)
+            result = build_result(entries, jobs, done=False, refused=not check_mode)
             raise PartialError(f"{excess} Nothing was sent.", result)
-        self.changes.request_changes(jobs)
-        if self.waiter is None:
-            self._finish_without_waiting(jobs)
-        else:
-            self._wait(self.waiter, jobs, limits)
-        result = build_result(entries, jobs, done=not self.client.check_mode)
+
+        def check_decisions(decided: list[Job], seconds: float) -> None:
+            changes.check_flags(decided, seconds)
+            hold_back_excess(jobs, limits)
+
+        changes.carry_out(jobs, Reader(self._read_list), waiter, check_decisions)
+        result = build_result(entries, jobs, done=not check_mode)
         if failures := format_failures(entries, jobs):
             raise PartialError(failures, result, next((job.cause for job in jobs if job.error and job.cause), None))
         return result
 
-    # Waiting
+    def _read_list(self, seconds: float) -> dict[str, Resource]:
+        return InstanceIndex(self.client.fetch_all("/instances", time_left=seconds)).by_id
 
-    def _finish_without_waiting(self, jobs: list[Job]) -> None:
+    def _warn_of_deletions(self, jobs: list[Job]) -> None:
+        """Warns before the first request: the warnings of a task are shown when it ends."""
+        warn = self.warn if self.client.check_mode else self.client.progress.report
         for job in jobs:
-            if job.phase is Phase.SETTLING:
-                job.fail(
-                    f"It is {job.instance.get('status')}, and the next step depends on how that ends: use wait: true."
-                )
-            elif job.phase is Phase.CHANGING:
-                job.finish(job.predict())
-
-    def _wait(self, waiter: Waiter, jobs: list[Job], limits: Limits) -> None:
-        for job in jobs:
-            self.changes.wait_for_unchanged(job)
-        watched = [job for job in jobs if job.phase is not Phase.DONE]
-        if not watched:
-            return
-
-        def is_done(listing: list[Resource]) -> bool:
-            by_id = InstanceIndex(listing).by_id
-            open_jobs = [job for job in watched if job.phase is not Phase.DONE]
-            for job in open_jobs:
-                self.changes.update(job, by_id.get(str(job.instance["id"])))
-            self.changes.check_flags(open_jobs, max(waiter.seconds_left, 0.0))
-            hold_back_excess(jobs, limits)
-            self.changes.request_changes(watched)
-            return all(job.phase is Phase.DONE for job in watched)
-
-        try:
-            with self.client.progress.if_interrupted(
-                "The changes that were accepted go on. Run the same command again to wait for the rest."
-            ):
-                waiter.until(
-                    t.cast("list[Resource]", []),
-                    lambda seconds: self.client.fetch_all("/instances", time_left=seconds),
-                    is_done,
-                    lambda _listing: describe_remaining(
-                        self.changes.describe(job) for job in watched if job.phase is not Phase.DONE
-                    ),
-                    "all as declared",
-                )
-        except ClawHostersError as error:
-            for job in watched:
-                if job.phase is not Phase.DONE:
-                    job.fail(self.changes.explain_unfinished(job, error, waiter.timeout), error.cause or error)
+            if job.phase is Phase.READY and job.action is Action.DELETE:
+                warn(f"Deleting {label(job.instance)} may delete its backups too.")

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Requests the changes of many instances concurrently, and follows each until it is done.
+"""Requests the changes of one or many instances concurrently, and follows each until it is done.
 
-``claw_fleet`` brings instances to any state, ``claw_fleet_restore`` starts those that a restore left stopped.
+``claw_instance`` and ``claw_fleet`` bring instances to any state, a restore starts those that it left stopped.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._concurrency import map_ordered
-from .._errors import ApiError, ClawHostersError, WaitTimeoutError
+from .._errors import ClawHostersError, WaitTimeoutError
 from .._http.client import Client
 from .._model.fleet_plan import Job, Phase
 from .._model.instance import (
@@ -28,41 +28,64 @@ from .._model.instance import (
     state_reached,
 )
 from .._model.resource import Resource
-from .._waiter import format_last_seen
+from .._waiter import Waiter, describe_remaining, explain_ended_wait
 from .change_requests import Effect, request_change
 from .instances import fetch_instance
 
 
+class Reader(t.NamedTuple):
+    """Reads instances while their changes are waited for.
+
+    ``read`` gets the seconds left, and returns the instances that exist, by id. ``is_deleted`` returns True for a
+    deleted instance that can be read all the same.
+    """
+
+    read: t.Callable[[float], dict[str, Resource]]
+    is_deleted: t.Callable[[Resource], bool] = lambda _instance: False
+
+
 @dataclass
 class FleetChanges:
-    """Changes the instances of jobs. The caller polls. In check mode, predicts the changes."""
+    """Changes the instances of jobs. In check mode, predicts the changes."""
 
     client: Client
     wait_healthy: bool
     warn: t.Callable[[str], None]
 
+    def carry_out(
+        self,
+        jobs: list[Job],
+        reader: Reader,
+        waiter: Waiter | None,
+        check_decisions: t.Callable[[list[Job], float], None] = lambda jobs, seconds: None,
+    ) -> None:
+        """Requests all changes, and waits until each job is done or has failed. Does not wait without a ``waiter``.
+
+        Before further changes are requested, ``check_decisions`` gets the jobs that a poll has updated, and the seconds
+        left.
+        """
+        self.request_changes(jobs)
+        if waiter is not None:
+            self._wait(jobs, reader, waiter, check_decisions)
+        for job in jobs:
+            if job.phase is Phase.SETTLING:
+                job.fail(
+                    f"It is {job.instance.get('status')}, and the next step depends on how that ends: run this again "
+                    "later, or with wait: true."
+                )
+            elif job.phase is Phase.CHANGING:
+                job.finish(job.predict())
+        self.warn_of_pauses(jobs)
+
     def request_changes(self, jobs: list[Job]) -> None:
         """Requests all changes that are ready, concurrently."""
         ready = [job for job in jobs if job.phase is Phase.READY]
-        for job in ready:
-            if job.action is Action.DELETE and job.requests == 0:
-                self._warn_of_deletion(job)
         if self.client.check_mode:
             for job in ready:
                 job.changed = True
                 job.finish(job.predict())
         elif ready:
             list(map_ordered(self._request_change, ready))
-            for job in ready:
-                self.warn_if_paused(job)
-
-    def _warn_of_deletion(self, job: Job) -> None:
-        """Warns before the request: the warnings of a task are shown when it ends."""
-        warning = f"Deleting {label(job.instance)} may delete its backups too."
-        if self.client.check_mode:
-            self.warn(warning)
-        else:
-            self.client.progress.report(warning)
 
     def _request_change(self, job: Job) -> None:
         """Requests one change. A job sends at most two requests.
@@ -75,7 +98,8 @@ class FleetChanges:
             while True:
                 job.requests += 1
                 change = request_change(self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2)
-                job.current = change.instance
+                if change.instance is not None:
+                    job.see(change.instance)
                 if change.effect is Effect.RESEND:
                     job.is_outcome_unknown = change.is_outcome_unknown
                 elif change.effect is not Effect.REDECIDE or is_busy(job.instance):
@@ -99,38 +123,74 @@ class FleetChanges:
             job.finish(change.instance)
             self.wait_for_unchanged(job)
 
+    # Waiting
+
     def _start_waiting(self, job: Job, before: Resource) -> None:
         job.phase = Phase.CHANGING
         if job.wanted != "absent":
             job.reached_predicate = state_reached(job.wanted, get_status(before), wait_healthy=self.wait_healthy)
 
+    def _wait(
+        self, jobs: list[Job], reader: Reader, waiter: Waiter, check_decisions: t.Callable[[list[Job], float], None]
+    ) -> None:
+        for job in jobs:
+            self.wait_for_unchanged(job)
+        watched = _find_open(jobs)
+        if not watched:
+            return
+
+        def is_done(seen: dict[str, Resource]) -> bool:
+            updated = _find_open(watched)
+            for job in updated:
+                self.update(job, seen.get(str(job.instance["id"])))
+            check_decisions(updated, max(waiter.seconds_left, 0.0))
+            self.request_changes(updated)
+            note.text = _explain_interruption(watched)
+            return not _find_open(watched)
+
+        def describe(_seen: dict[str, Resource]) -> tuple[str, str]:
+            if len(watched) == 1:
+                return self.describe(watched[0])
+            return describe_remaining(map(self.describe, _find_open(watched)))
+
+        try:
+            with self.client.progress.if_interrupted(_explain_interruption(watched)) as note:
+                waiter.until(t.cast("dict[str, Resource]", {}), reader.read, is_done, describe, "as declared")
+        except ClawHostersError as error:
+            is_timeout = isinstance(error, WaitTimeoutError) and error.cause is None
+            for job in _find_open(watched):
+                may_be_gone = is_timeout and job.wanted == "absent" and job.phase is Phase.CHANGING
+                if may_be_gone and reader.is_deleted(job.instance):
+                    job.finish(None)
+                else:
+                    next_step = f"Run this again{_choose_state(job)} to continue waiting."
+                    job.fail(self.explain_unfinished(job, error, waiter.timeout, next_step), error)
+
     def update(self, job: Job, now: Resource | None) -> None:
-        """Updates a job from the instance in the list, and ends it if it is done."""
-        if now is None and job.wanted == "absent":
-            job.finish(None)
-        elif now is None:
-            job.fail("It was deleted during this task.")
+        """Updates a job from the instance as a poll shows it, and ends it if it is done."""
+        if now is None:
+            if job.wanted == "absent":
+                job.finish(None)
+            else:
+                job.fail(f"{_format_accepted(job)}It was deleted during this task.")
         elif job.phase is Phase.SETTLING:
-            job.current = now
+            job.see(now)
             if not is_busy(now):
                 job.decide(now)
-                self.warn_if_paused(job)
                 self.wait_for_unchanged(job)
         else:
-            job.current = now
+            job.see(now)
             try:
                 if job.reached_predicate is not None and job.reached_predicate(now):
                     job.finish(now)
-                    self.warn_if_paused(job)
             except FailureStatusError as error:
-                job.fail(error)
+                job.fail(f"{_format_accepted(job)}{error}")
 
     def check_flags(self, jobs: t.Iterable[Job], time_left: float | None = None) -> None:
         """Decides rejected jobs again with the detail: only the detail shows the flags."""
         rejected = [job for job in jobs if job.action is Action.REJECT and get_status(job.instance) != "deleting"]
         list(map_ordered(lambda job: self._check_flags(job, time_left), rejected))
         for job in rejected:
-            self.warn_if_paused(job)
             self.wait_for_unchanged(job)
 
     def _check_flags(self, job: Job, time_left: float | None) -> None:
@@ -138,18 +198,11 @@ class FleetChanges:
             detail = fetch_instance(self.client, job.instance["id"], time_left=time_left)
         except ClawHostersError as error:
             job.error = f"{job.error} Its flags, which may allow it, can't be read: {error}"
-            job.cause = error if isinstance(error, ApiError) else job.cause
+            job.cause = error.response or job.cause
             return
         if detail is not None:
             job.error = job.cause = None
             job.decide(detail)
-
-    def warn_if_paused(self, job: Job) -> None:
-        """Warns of an instance that was to be stopped, and is as good as stopped because it is paused."""
-        if job.phase is not Phase.DONE or job.error is not None:
-            return
-        if warning := build_paused_warning(job.current, job.wanted, changed=job.changed):
-            self.warn(warning)
 
     def wait_for_unchanged(self, job: Job) -> None:
         """Makes a job that needs no change wait for health or deletion."""
@@ -161,19 +214,50 @@ class FleetChanges:
         if job.wanted == "absent" or is_unhealthy:
             self._start_waiting(job, job.current)
 
+    # Messages
+
+    def warn_of_pauses(self, jobs: list[Job]) -> None:
+        """Warns of instances that were to be stopped, and are as good as stopped because they are paused."""
+        for job in jobs:
+            is_reached = job.phase is Phase.DONE and job.error is None
+            if is_reached and (warning := build_paused_warning(job.instance, job.wanted, changed=job.changed)):
+                self.warn(warning)
+
     def describe(self, job: Job) -> tuple[str, str]:
         """Returns name and condition of the instance."""
-        return describe_instance(job.instance, with_health=self.wait_healthy and job.wanted != "stopped")
+        return describe_instance(job.instance, with_health=self._waits_for_health(job))
 
-    def explain_unfinished(self, job: Job, error: ClawHostersError, timeout: float) -> str:
-        """Returns what is known of a job whose wait ended with ``error``."""
-        accepted = f"The {job.action.value} was accepted. " if job.changed else ""
+    def _waits_for_health(self, job: Job) -> bool:
+        return self.wait_healthy and job.wanted in ("started", "restarted")
+
+    def explain_unfinished(self, job: Job, error: ClawHostersError, timeout: float, next_step: str = "") -> str:
+        """Returns what is known of a job whose wait ended with ``error``. ``next_step`` says how to go on."""
         _name, condition = self.describe(job)
-        if isinstance(error, WaitTimeoutError) and error.cause is None:
-            waits_for_health = self.wait_healthy and job.wanted in ("started", "restarted")
-            is_unhealthy = get_status(job.instance) == "running" and not is_healthy(job.instance)
-            goal = "healthy" if waits_for_health and is_unhealthy else job.wanted
-            return f"{accepted}It is {condition}, and not {goal} within {timeout:g} s (wait_timeout)."
-        reason, at = error.cause or error, error.last_seen.at if error.last_seen else None
-        seen = format_last_seen(condition, at)
-        return f"{accepted}It is unknown whether it is {job.wanted}: {reason} It was {seen}."
+        goal = "gone" if job.wanted == "absent" else job.wanted
+        if self._waits_for_health(job) and get_status(job.instance) == "running" and not is_healthy(job.instance):
+            goal = "healthy"
+        return _format_accepted(job) + explain_ended_wait(error, condition, goal, timeout, next_step)
+
+
+def _find_open(jobs: list[Job]) -> list[Job]:
+    return [job for job in jobs if job.phase is not Phase.DONE]
+
+
+def _format_accepted(job: Job) -> str:
+    return f"The {job.action.value} was accepted. " if job.changed else ""
+
+
+def _choose_state(job: Job) -> str:
+    """Returns how to run a task again: the same task would restart the instance a second time."""
+    return ", with state: started," if job.wanted == "restarted" and job.changed else ""
+
+
+def _explain_interruption(watched: list[Job]) -> str:
+    """Returns what Ctrl-C shows during the wait."""
+    if len(watched) > 1:
+        return "The changes that were accepted go on. Run the same command again to wait for the rest."
+    (job,) = watched
+    if not job.changed:
+        return ""
+    accepted = f"The {job.action.value} of {label(job.instance)} was accepted and goes on."
+    return f"{accepted} Run this again{_choose_state(job)} to wait for it."

@@ -170,7 +170,9 @@ def test_without_waiting_the_changes_are_sent_and_nothing_else(simulator: Simula
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait=False)
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
     assert result["instances"][0]["after"] == "running"
-    assert "use wait: true" in result["instances"][1]["msg"]
+    assert result["instances"][1]["msg"] == (
+        "It is deploying, and the next step depends on how that ends: run this again later, or with wait: true."
+    )
     assert simulator.calls() == ["GET /instances", "POST /instances/1/start"]
 
 
@@ -236,7 +238,7 @@ def test_one_that_gets_into_trouble_meanwhile_fails_alone(simulator: Simulator, 
     simulator.set_instance(1, health_status="unhealthy", settles_to="error", settles_after_reads=3)
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_healthy=True)
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
-    assert result["instances"][0]["msg"].startswith("bot-1 (id 1) was to be started, but is error now.")
+    assert result["instances"][0]["msg"] == "It was to be started, but its status is error now. See the dashboard."
 
 
 @pytest.mark.parametrize("then", ["running", "error"])
@@ -339,7 +341,7 @@ def test_a_deletion_that_others_were_quicker_with_is_waited_for(simulator: Simul
     simulator.set_instance(1, settles_to="deleting", settles_after_reads=1)
     result = worker.run(claw_fleet, instances=[{"id": 1}], state="absent", wait_timeout=60)
     assert result["failed"] is True
-    assert "It is deleting, and not absent within 60 s" in result["instances"][0]["msg"]
+    assert "It is deleting, and not gone within 60 s" in result["instances"][0]["msg"]
 
 
 @pytest.mark.parametrize("wait", [True, False])
@@ -472,7 +474,9 @@ def test_the_diff_shows_a_change_that_was_accepted_although_its_end_was_not_seen
 def test_what_is_waited_for_is_told_as_it_was_seen_last(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("provisioning", settles_to="moving", settles_after_reads=2))
     result = worker.run(claw_fleet, instances=[{"id": 1}], wait_timeout=20)
-    assert result["instances"][0]["msg"] == "It is moving, and not started within 20 s (wait_timeout)."
+    assert result["instances"][0]["msg"] == (
+        "It is moving, and not started within 20 s (wait_timeout). Run this again to continue waiting."
+    )
     assert result["instances"][0]["after"] == "moving"
 
 
@@ -499,8 +503,9 @@ def test_a_dead_service_is_told_while_waiting_and_for_each_entry(simulator: Simu
     for entry in result["instances"][:2]:
         assert entry["changed"] is True
         assert re.fullmatch(
-            "The start was accepted. It is unknown whether it is started: GET /instances: the connection to .* broke "
-            "before the response was complete. It was last seen stopped at [0-9:]{8} UTC.",
+            r"The start was accepted\. It was last seen stopped at [0-9:]{8} UTC\. The service has not answered since "
+            r"\(the connection broke\), and the wait ended after 15 s \(wait_timeout\)\. Run this again to continue "
+            r"waiting\.",
             entry["msg"],
         )
     assert result["instances"][2]["failed"] is False
@@ -509,5 +514,7 @@ def test_a_dead_service_is_told_while_waiting_and_for_each_entry(simulator: Simu
 def test_unhealthy_entries_do_not_read_as_done(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("running", health_status="unhealthy"))
     result = worker.run(claw_fleet, instances=[{"id": 1}], wait_healthy=True, wait_timeout=15)
-    assert worker.lines == ["1 to go: bot-1: running, unhealthy, 10 s of at most 15 s"]
-    assert result["instances"][0]["msg"] == "It is running, unhealthy, and not healthy within 15 s (wait_timeout)."
+    assert worker.lines == ["bot-1: running, unhealthy, 10 s of at most 15 s"]
+    assert result["instances"][0]["msg"] == (
+        "It is running, unhealthy, and not healthy within 15 s (wait_timeout). Run this again to continue waiting."
+    )

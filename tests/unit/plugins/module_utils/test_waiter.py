@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    ClawHostersError,
+    ForbiddenError,
+    LastSeen,
     ServerError,
     TransportError,
     UnauthorizedError,
@@ -19,7 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_time_of_day
-from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._waiter import Waiter, explain_ended_wait
 from support.sleeper import Sleeper
 
 
@@ -202,3 +206,31 @@ def test_after_a_change_polls_are_frequent_again_within_their_share(requests: in
     last_before = next(index for index, time in enumerate(times) if time > 100) - 1
     assert gaps[last_before] == pytest.approx(max(15, seconds))
     assert gaps[last_before + 1] == pytest.approx(seconds)
+
+
+SEEN = "It was last seen deploying at 2026-03-01 08:00:00 UTC."
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "advice"),
+    [
+        (WaitTimeoutError("-"), "It is deploying, and not started within 30 s (wait_timeout).", "Run this again."),
+        (
+            WaitTimeoutError("-", ServerError("-", 503)),
+            f"{SEEN} The service has not answered since (503), and the wait ended after 30 s (wait_timeout).",
+            "Run this again.",
+        ),
+        (
+            UnauthorizedError("-", 401),
+            f"The API key is no longer accepted: {UnauthorizedError('-', 401)} {SEEN}",
+            "With a valid key, run this again.",
+        ),
+        (ForbiddenError("-", 403), f"{ForbiddenError('-', 403)} {SEEN}", "Run this again."),
+    ],
+)
+def test_an_ended_wait_is_explained_with_what_was_seen_and_what_to_do(
+    error: ClawHostersError, reason: str, advice: str
+):
+    error.last_seen = LastSeen({}, "the condition of all", datetime(2026, 3, 1, 8, tzinfo=UTC))
+    assert explain_ended_wait(error, "deploying", "started", 30) == reason
+    assert explain_ended_wait(error, "deploying", "started", 30, "Run this again.") == f"{reason} {advice}"

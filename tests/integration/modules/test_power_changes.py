@@ -1,0 +1,90 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One engine: claw_instance changes an instance, and explains a failure, as claw_fleet does for a fleet of one."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance
+from simulator.handle import Simulator
+from support.worker import Worker
+
+STATES = ("started", "stopped", "restarted", "absent")
+STATUSES = ("running", "stopped", "error", "deploying")
+FAULTS: dict[str, dict[str, t.Any] | None] = {
+    "none": None,
+    "lost response": {"kind": "reset_after"},
+    "lost request": {"kind": "reset_before", "times": None},
+    "refused": {"kind": "status", "status": 422, "message": "Not now"},
+    "forbidden": {"kind": "forbidden"},
+    "revoked key": {"kind": "unauthorized", "method": "GET", "skip": 1, "times": None},
+    "no answer": {"kind": "json_503", "method": "GET", "skip": 1, "times": None},
+}
+CASES = [
+    (status, fault)
+    for status in STATUSES
+    for fault in FAULTS
+    # The list shows no flags, so a fleet reads the detail of what the table rejects.
+    if fault not in ("revoked key", "no answer") or status != "error"
+]
+NEVER_DONE = {"transition_reads": 1000, "transition_shows": "busy"}
+
+
+def run(simulator: Simulator, module: t.Any, status: str, state: str, fault: str) -> dict[str, t.Any]:
+    """Runs a task in a fresh world. Returns what it did, and its message without what differs between the modules."""
+    instance = {"id": 1, "name": "web-bot", "status": status, "billing_mode": "daily"}
+    simulator.reset(state={"instances": [instance]}, switches=NEVER_DONE)
+    if options := FAULTS[fault]:
+        method = "DELETE" if state == "absent" else "POST"
+        simulator.fault(**{"method": method, **options})
+    given = {"id": 1} if module is claw_instance else {"instances": [{"id": 1}]}
+    worker = Worker(simulator, {"retry_timeout": 0})
+    result = worker.run(module, state=state, wait_timeout=30, **given)
+    message = result.get("msg", "")
+    for prefix in ("web-bot (id 1): ", "1 of 1 entries failed: entry 1, id 1: "):
+        message = message.removeprefix(prefix)
+    return {
+        "writes": [call for call in simulator.calls() if not call.startswith("GET")],
+        "changed": result["changed"],
+        "failed": result["failed"],
+        "error": result.get("error", {}).get("status"),
+        "message": re.sub(r"\d\d:\d\d:\d\d|GET /instances(/1)? ", "", message),
+        "waits": [line for line in worker.lines if "backups" not in line],
+    }
+
+
+@pytest.mark.parametrize(("status", "fault"), CASES)
+def test_one_instance_is_changed_and_explained_as_a_fleet_of_one(simulator: Simulator, status: str, fault: str) -> None:
+    for state in STATES:
+        alone, in_fleet = (run(simulator, module, status, state, fault) for module in (claw_instance, claw_fleet))
+        assert alone == in_fleet, state
+
+
+@pytest.mark.parametrize(("found", "action"), [("running", "restart"), ("stopped", "start")])
+def test_the_same_task_again_is_not_advised_where_it_would_restart(
+    simulator: Simulator, found: str, action: str
+) -> None:
+    for module in (claw_instance, claw_fleet):
+        message = run(simulator, module, found, "restarted", "none")["message"]
+        assert message == (
+            f"The {action} was accepted. It is deploying, and not restarted within 30 s (wait_timeout). Run this "
+            "again, with state: started, to continue waiting."
+        )
+
+
+def test_a_failure_after_an_accepted_change_says_that_it_was_accepted(simulator: Simulator) -> None:
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot", "status": "stopped"}]})
+    for given, module in (({"id": 1}, claw_instance), ({"instances": [{"id": 1}]}, claw_fleet)):
+        simulator.switch(**NEVER_DONE)
+        simulator.set_instance(1, status="stopped")
+        worker = Worker(simulator)
+        worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="error")
+        result = worker.run(module, **given)
+        assert result["changed"] is True
+        assert "The start was accepted. It was to be started, but its status is error now." in result["msg"]
