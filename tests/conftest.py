@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 IN_PROCESS = ("claw_addon", "claw_backup_info", "rate_budget", "client", "claw_instance_info")
 IN_PROCESS += ("claw_fleet", "claw_instance", "claw_purchase", "claw_backup_restore", "folder")
-QUICK = ("core_matrix", "guides", "layers", "metadata", "release", "repository", "time_table")
+QUICK = ("core_matrix", "guides", "imports", "layers", "metadata", "parts", "release", "repository", "time_table")
 SLICE = {"integration": IN_PROCESS, "project": QUICK}
 """Files (test_NAME.py) whose tests are in the slice of `make check`, except those that start commands."""
 
@@ -52,9 +52,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     So no worker is left with a slow test at the end.
     """
     for item in items:
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if "controller" in getattr(item, "fixturenames", ()):
             item.add_marker("command")
-        elif item.path.stem.removeprefix("test_") in SLICE.get(item.path.relative_to(TESTS).parts[0], ()):
+        elif item.path.stem.removeprefix("test_") in SLICE.get(folder, ()):
             item.add_marker("slice")
     items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "command")])
 

@@ -2,28 +2,42 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Redacts known secrets and links in text, in any encoding. Pure."""
+"""Redacts known secrets and links in text, in any encoding. Pure.
+
+Texts and secrets may be anything that a service sends, so the time depends on their length alone: a secret is searched
+as it is in decoded text, since a pattern for all of its spellings could match in countless ways.
+"""
 
 from __future__ import annotations
 
 import base64
+import bisect
 import functools
 import re
+import sys
 import typing as t
 
-from ._text import MASK
+from ._text import MASK, replace_controls
 
 MIN_SECRET_LENGTH = len(MASK)
 """Characters. Replacing shorter secrets everywhere would make ordinary text unreadable."""
 
-_PREFIX_LENGTH = 3
-"""Characters of a secret that are searched first: the pattern for all of it takes 15 ms to compile."""
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "sol": "/", "plus": "+", "equals": "="}
+# A longer run of backslashes is read in pairs: otherwise each of them would be a start from which all of it is read.
+_ESCAPE = re.compile(
+    r"\\(?:\\{0,7}(?:u(?P<unit>[0-9a-fA-F]{4})(?:(?<=[dD][89abAB]..)\\{1,8}u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2}))?"
+    r"|x(?P<byte>[0-9a-fA-F]{2})|(?P<line>[rn]))|(?P<plain>[^%&]))"
+    r"|%(?:25)*(?:[c-fC-F][0-9a-fA-F](?:%(?:25)*[89abAB][0-9a-fA-F]){1,3}|[0-9a-fA-F]{2})"
+    r"|&(?:amp;)*(?:#0*(?P<decimal>[0-9]{1,7})|#[xX]0*(?P<hex>[0-9a-fA-F]{1,6})"
+    rf"|(?P<name>{'|'.join(_ENTITIES)}));?"
+)
+"""A character as JSON, Python, URLs or HTML escape it, also when the escape is escaped itself."""
 
-_ESCAPES = "\\%&<"
+_SPECIAL = "\\%&<"
 """Without any of these characters, printable ASCII has neither escapes nor breaks."""
 
-# A break within a secret: a line break, literal or escaped, or any character outside of printable ASCII.
-_BREAK = r"(?:[ \t]{0,80}(?:[^\x20-\x7e]{1,8}|\\{1,8}[rn]|<w?br ?/?>)[ \t]{0,80})?"
+_BREAK = re.compile(r"(?<! ) *(?:(?:[^\x20-\x7e\w]|\\|<w?br ?/?>) *)+")
+"""What may stand within a secret: line breaks, control characters and other signs, with the blanks around them."""
 
 _SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
 _COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"
@@ -37,6 +51,9 @@ _LINK = re.compile(
     r")"
 )
 
+Span: t.TypeAlias = "tuple[int, int]"
+"""Start and end in a text."""
+
 
 class Redactor:
     """Redacts ``secrets`` in text, in the encodings in which servers and proxies echo them.
@@ -46,42 +63,69 @@ class Redactor:
     """
 
     def __init__(self, secrets: t.Iterable[str], min_length: int = MIN_SECRET_LENGTH) -> None:
-        # The longest first: a secret may be a part of another one.
-        self._secrets = sorted({secret for secret in secrets if len(secret) >= min_length}, key=len, reverse=True)
+        # Responses have their control characters replaced.
+        kept = {form for one in secrets if len(one) >= min_length for form in (one, replace_controls(one))}
+        # Text that looks like an escape is decoded in a secret too.
+        plain = kept | {_ESCAPE.sub(_decode, secret) for secret in kept}
+        joined = {_BREAK.sub("", secret) for secret in plain}
+        self._plain, self._joined = ({form for form in forms if len(form) >= min_length} for forms in (plain, joined))
+        self._hex = {secret.encode(errors="surrogatepass").hex() for secret in kept}
+        self._base64 = {part for secret in kept for part in _base64_parts(secret)}
 
     def __call__(self, text: str) -> str:
         """Returns ``text`` with the secrets replaced by the mask."""
-        if not self._secrets or not self._may_contain(text):
-            return text
-        return self._whole.sub(MASK, text)
+        parts, end = [], 0
+        for start, stop in sorted(self._find(text)):
+            if start >= end:
+                parts += [text[end:start], MASK]
+            end = max(end, stop)
+        return "".join([*parts, text[end:]]) if parts else text
 
-    def _may_contain(self, text: str) -> bool:
-        """Returns False if no secret is in ``text``, ten times as fast for ordinary text as the whole pattern."""
-        if text.isascii() and text.isprintable() and not any(character in text for character in _ESCAPES):
-            # No secret is escaped or broken here.
-            return any(secret in text for secret in self._secrets) or self._encoded.search(text) is not None
-        return self._prefixes.search(text) is not None
+    def _find(self, text: str) -> t.Iterator[Span]:
+        """Yields where the secrets are in ``text``. Some may overlap."""
+        if not self._plain:
+            return
+        yield from _find_all(self._plain, text)
+        # Only this letter would change its length.
+        yield from _find_all(self._hex, text.replace("\u0130", "I").lower())
+        yield from _find_all(self._base64, text.replace("-", "+").replace("_", "/"))
+        if text.isascii() and text.isprintable() and not any(character in text for character in _SPECIAL):
+            return
+        decoded = _View(text, _ESCAPE, _decode)
+        yield from map(decoded.locate, _find_all(self._plain, decoded.text))
+        joined = _View(decoded.text, _BREAK, lambda _match: "")
+        yield from map(decoded.locate, map(joined.locate, _find_all(self._joined, joined.text)))
+
+
+class _View:
+    """``text`` is a source in which each match of ``pattern`` is replaced."""
+
+    def __init__(self, source: str, pattern: re.Pattern[str], replace: t.Callable[[re.Match[str]], str]) -> None:
+        self._source, self._pattern, self._replace = source, pattern, replace
+        self.text = pattern.sub(replace, source)
+
+    def locate(self, span: Span) -> Span:
+        """Returns the part of the source that a part of ``text`` comes from."""
+        return self._locate_character(span[0])[0], self._locate_character(span[1] - 1)[1]
+
+    def _locate_character(self, position: int) -> Span:
+        starts, origins = self._parts
+        number = bisect.bisect(starts, position) - 1
+        if number % 2:
+            return origins[number]
+        start = origins[number][0] + position - starts[number]
+        return start, start + 1
 
     @functools.cached_property
-    def _encoded(self) -> re.Pattern[str]:
-        return re.compile("|".join(form for secret in self._secrets for form in _encoded_patterns(secret)))
-
-    @functools.cached_property
-    def _prefixes(self) -> re.Pattern[str]:
-        return self._pattern(_PREFIX_LENGTH)
-
-    @functools.cached_property
-    def _whole(self) -> re.Pattern[str]:
-        return self._pattern(None)
-
-    def _pattern(self, length: int | None) -> re.Pattern[str]:
-        return re.compile(
-            "|".join(
-                form
-                for secret in self._secrets
-                for form in (_BREAK.join(map(_character_pattern, secret[:length])), *_encoded_patterns(secret))
-            )
-        )
+    def _parts(self) -> tuple[list[int], list[Span]]:
+        """Where each part begins in ``text``, and where it is in the source. Every other one, from the second, is
+        replaced."""
+        starts, origins, length, end = [], [], 0, 0
+        for match in self._pattern.finditer(self._source):
+            starts += [length, length + match.start() - end]
+            origins += [(end, match.start()), match.span()]
+            length, end = starts[-1] + len(self._replace(match)), match.end()
+        return [*starts, length], [*origins, (end, len(self._source))]
 
 
 def redact_links(text: str) -> str:
@@ -92,58 +136,34 @@ def redact_links(text: str) -> str:
     return _LINK.sub(MASK, text)
 
 
-def redact_text(value: t.Any, redact: t.Callable[[str], str]) -> t.Any:
-    """Returns parsed JSON with ``redact`` applied to each string in it, including names of fields."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, dict):
-        return {redact(name): redact_text(content, redact) for name, content in value.items()}
-    return [redact_text(entry, redact) for entry in value] if isinstance(value, list) else value
+def _find_all(forms: t.Iterable[str], text: str) -> t.Iterator[Span]:
+    for form in forms:
+        start = text.find(form)
+        while start >= 0:
+            yield start, start + len(form)
+            start = text.find(form, start + len(form))
 
 
-@functools.cache
-def _character_pattern(character: str) -> str:
-    """Returns a pattern for one character in each encoding."""
-    plain = re.escape(character)
-    encoded = character.encode("utf-16-be", errors="surrogatepass")
-    units = zip(encoded[::2], encoded[1::2], strict=True)
-    escaped = "".join(rf"\\{{1,8}}u{_hex(bytes(unit))}" for unit in units)
-    percent = "".join(f"%(?:25){{0,4}}{_hex(bytes([byte]))}" for byte in character.encode(errors="surrogatepass"))
-    code = ord(character)
-    # Each alternative begins with a fixed character, which makes the search fast. The long ones come first: the plain
-    # form of a backslash would match the first character of its escape, and leave the rest.
-    forms = [
-        escaped,
-        percent,
-        rf"&(?:amp;){{0,4}}#0{{0,6}}{code};?",
-        rf"&(?:amp;){{0,4}}#[xX]0{{0,6}}{_hex_text(f'{code:x}')};?",
-    ]
-    if code < 0x100:
-        forms.append(rf"\\{{1,8}}x{_hex(bytes([code]))}")
-    if name := _ENTITIES.get(character):
-        forms.append(f"&(?:amp;){{0,4}}{name};?")
-    forms += [rf"\\{{1,8}}{plain}", plain]
-    return f"(?:{'|'.join(forms)})"
+def _decode(match: re.Match[str]) -> str:
+    """Returns the character that an escape stands for."""
+    escape = match[0]
+    if escape[0] == "%":
+        return bytes(int(part[-2:], 16) for part in escape[1:].split("%")).decode(errors="replace")
+    if escape[0] == "\\":
+        if match["unit"]:
+            return bytes.fromhex(match["unit"] + (match["low"] or "")).decode("utf-16-be", errors="surrogatepass")
+        return chr(int(match["byte"], 16)) if match["byte"] else match["plain"] or "\n"
+    if match["name"]:
+        return _ENTITIES[match["name"]]
+    code = int(match["decimal"] or match["hex"], 10 if match["decimal"] else 16)
+    return chr(code) if code <= sys.maxunicode else escape
 
 
-_ENTITIES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos", "/": "sol", "+": "plus", "=": "equals"}
-
-
-def _encoded_patterns(secret: str) -> t.Iterator[str]:
-    """Yields patterns for the secret in hex and, at each of the three offsets in a group, in base64."""
+def _base64_parts(secret: str) -> t.Iterator[str]:
+    """Yields what base64 has of the secret in any text, at each of the three offsets in a group."""
     content = secret.encode(errors="surrogatepass")
-    yield _hex(content)
     for shift in range(3):
         encoded = base64.b64encode(bytes(shift) + content).decode().rstrip("=")
         # The characters at both ends also depend on the text around the secret.
         start, end = (0, 2, 3)[shift], len(encoded) - (1 if (shift + len(content)) % 3 else 0)
-        inner = re.escape(encoded[start:end])
-        yield inner.replace(r"\+", "+").replace("+", "[+-]").replace("/", "[/_]")
-
-
-def _hex(content: bytes) -> str:
-    return _hex_text(content.hex())
-
-
-def _hex_text(digits: str) -> str:
-    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)
+        yield encoded[start:end]

@@ -9,38 +9,36 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._text import MASK
+from ._text import MASK, replace_controls
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-SECRET_WORD = re.compile(r".*(key|token|secret|passw(or)?d|passphrase|credential)", re.IGNORECASE)
-"""A field is secret if its name contains such a word."""
-PAYMENT_WORD = re.compile(
-    SECRET_WORD.pattern.removesuffix(")") + "|ur[il]|link|href|checkout|session|redirect)", re.IGNORECASE
-)
+SECRET_WORDS = ("key", "token", "secret", "passwd", "password", "passphrase", "credential")
+"""A field is secret if a word of its name ends with one of these."""
+PAYMENT_WORDS = (*SECRET_WORDS, "url", "uri", "link", "href", "checkout", "session", "redirect")
 """The same for payments: the link or the id of a checkout is enough to see or pay it."""
 _MIN_SECRET_LENGTH = 4
 """Characters. Shorter secrets are redacted in their fields only: elsewhere they would make text unreadable."""
 
 
-def redact(value: t.Any, names: t.Collection[str] = (), pattern: re.Pattern[str] = SECRET_WORD) -> t.Any:
-    """Returns ``value`` with the fields redacted, at any depth, whose names contain a match of ``pattern``.
+def redact(value: t.Any, names: t.Collection[str] = (), words: tuple[str, ...] = SECRET_WORDS) -> t.Any:
+    """Returns ``value`` with the fields redacted, at any depth, whose names contain one of ``words``.
 
     Fields of the top level with one of ``names`` are redacted as a whole.
     """
     if isinstance(value, dict):
         return {
-            name: MASK if name in names else _redact_field(str(name), content, pattern)
-            for name, content in value.items()
+            name: MASK if name in names else _redact_field(str(name), content, words) for name, content in value.items()
         }
-    return [redact(entry, pattern=pattern) for entry in value] if isinstance(value, list) else value
+    return [redact(entry, words=words) for entry in value] if isinstance(value, list) else value
 
 
-def find_secrets(value: t.Any, names: t.Collection[str] = (), pattern: re.Pattern[str] = SECRET_WORD) -> set[str]:
-    """Returns the strings that ``redact`` would remove, to redact them elsewhere."""
+def find_secrets(value: t.Any, names: t.Collection[str] = (), words: tuple[str, ...] = SECRET_WORDS) -> set[str]:
+    """Returns the strings that ``redact`` would remove, also as responses show them, to redact them elsewhere."""
     return {
-        text
-        for text in map(str, _iter_redacted(value, redact(value, names, pattern)))
+        form
+        for text in map(str, _iter_redacted(value, redact(value, names, words)))
         if len(text) >= _MIN_SECRET_LENGTH
+        for form in (text, replace_controls(text))
     }
 
 
@@ -53,16 +51,16 @@ def find_texts(value: t.Any) -> t.Iterator[str]:
             yield from find_texts(content)
 
 
-def _redact_field(name: str, content: t.Any, pattern: re.Pattern[str]) -> t.Any:
-    words = _WORDS.findall(name)
-    if not any(_is_secret(one, pattern) for one in words):
-        return redact(content, pattern=pattern)
+def _redact_field(name: str, content: t.Any, words: tuple[str, ...]) -> t.Any:
+    parts = _WORDS.findall(name)
+    if not any(_is_secret(one, words) for one in parts):
+        return redact(content, words=words)
     # A number in `password` is a secret; in `token_limit` or `tokens` it is a count.
-    return _redact_all(content, numbers=_is_secret(words[-1], pattern) and words[-1].lower() != "tokens")
+    return _redact_all(content, numbers=_is_secret(parts[-1], words) and parts[-1].lower() != "tokens")
 
 
-def _is_secret(name: str, pattern: re.Pattern[str]) -> bool:
-    return pattern.fullmatch(name.rstrip("sS")) is not None
+def _is_secret(word: str, words: tuple[str, ...]) -> bool:
+    return word.lower().rstrip("s").endswith(words)
 
 
 def _redact_all(content: t.Any, *, numbers: bool) -> t.Any:

@@ -25,11 +25,28 @@ MESSAGE_LIMIT = 4000
 _BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Characters that leave nothing on the screen although Unicode counts them as letters, marks or symbols."""
 
+_CONTROL = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
+"""Characters that a terminal obeys: C0 but tab and line break, DEL, C1, and those that turn the direction of text."""
+
 _SIMILAR_NAME = 0.8
 """Ratio of difflib from which a name counts as a misspelling: 0.75 would take ``demo-bot`` for ``docs-bot``."""
 
 _SIMILAR_FIELD = 0.6
 """The same for fields and options, which are few and chosen to differ."""
+
+
+def replace_controls(text: str) -> str:
+    """Returns ``text`` with U+FFFD for each control character."""
+    return text if text.isprintable() else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def map_texts(value: t.Any, change: t.Callable[[str], str]) -> t.Any:
+    """Returns parsed JSON with ``change`` applied to each string in it, including names of fields."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(name): map_texts(content, change) for name, content in value.items()}
+    return [map_texts(entry, change) for entry in value] if isinstance(value, list) else value
 
 
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:

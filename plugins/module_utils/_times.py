@@ -51,7 +51,7 @@ def parse_duration(option: str, text: str | None) -> timedelta | None:
     """Returns a duration such as ``36h`` or ``7d``, or None without one. Raises SettingsError for an invalid one."""
     if text is None:
         return None
-    match = re.fullmatch(r"\s*(\d{1,6})\s*([smhdw])\s*", text)
+    match = re.fullmatch(r"(\d{1,6})\s*([smhdw])", text.strip())
     if match is None:
         raise SettingsError(
             f"{option} is '{one_line(text)}', but must be a number and a unit: s, m, h, d or w, such as 36h or 7d."

@@ -22,8 +22,9 @@ ID_LIMIT = 40
 
 _MAX_LISTED = 10
 """Names that a warning lists."""
-_ENVIRONMENT_VARIABLE = re.compile(r"\$(?=\$*[\w{])")
-"""The dollar of an environment variable. Ansible expands those in paths, and their values may hold slashes."""
+_DOLLARS = re.compile(r"(\$+)([\w{])?")
+"""Dollars before such a character are an environment variable, which Ansible expands in paths. Its value may hold
+slashes."""
 
 
 class DuplicateNamesError(Exception):
@@ -45,12 +46,14 @@ def safe_name(text: str, limit: int = NAME_LIMIT) -> str:
 
     Ansible builds paths from names (host_vars, group_vars, fact caches), and passes them to ssh as arguments.
     """
-    name = text
-    if "/" in text or not text.isprintable():
-        name = "".join("_" if character == "/" or not character.isprintable() else character for character in text)
+    # U+FFFD is what a control character of the service has become.
+    name = text[:limit].replace("/", "_").replace("\N{REPLACEMENT CHARACTER}", "_")
+    if not name.isprintable():
+        name = "".join(character if character.isprintable() else "_" for character in name)
     if name.startswith(("-", ".")):
         name = f"_{name[1:]}"
-    return _ENVIRONMENT_VARIABLE.sub("_", name).encode()[:limit].decode(errors="ignore")
+    name = _DOLLARS.sub(lambda match: "_" * len(match[1]) + match[2] if match[2] else match[0], name)
+    return name.encode()[:limit].decode(errors="ignore")
 
 
 def make_unique(

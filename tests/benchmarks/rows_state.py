@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks.contestants import OURS, PEERS, Contestant, hosts, play
 from benchmarks.measure import BenchError, Workplace, log_progress, median_by, rotate
+from benchmarks.rows_journal import measure_journal
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 from support.postgres import ADMIN, JOB, Postgres
@@ -74,7 +75,11 @@ def measure(workplace: Workplace, runs: int, before: str = "") -> Section:
                     log_progress(f"state, run {run + 1} of {runs}: {name}, {store}: {seconds:.2f} s")
         for peer in PEERS:
             peers[peer.name] = _seconds(workplace, workplace.write("peer.yml", play([_looped(peer)])), account, peer)
-    return _section(times, peers, runs, before)
+        journal_rows, journal_note = measure_journal(workplace, server, runs)
+    section = _section(times, peers, runs, before)
+    section.rows += journal_rows
+    section.notes.append(journal_note)
+    return section
 
 
 def _looped(contestant: Contestant) -> dict[str, object]:

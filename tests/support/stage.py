@@ -27,7 +27,7 @@ ONCE = [case for case in SUBJECTS if case.is_once]
 RESTORE, PURCHASE = (
     next(case for case in ONCE if case.module == name) for name in ("claw_backup_restore", "claw_purchase")
 )
-JOURNAL = "SELECT operation, step, line FROM clawhosters.journal ORDER BY id"
+JOURNAL = "SELECT subject, step, line FROM clawhosters.journal ORDER BY id"
 
 
 class Stage:

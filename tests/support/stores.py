@@ -21,6 +21,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store imp
 
 from .postgres import ADMIN, JOB, Postgres
 
+ANY_SUBJECT = "7" * 64
+
 
 @dataclass(frozen=True)
 class StorePlace:
@@ -32,12 +34,17 @@ class StorePlace:
     """Opens it like another process."""
     spoil: t.Callable[[], None]
     """Makes it unusable."""
-    damage: t.Callable[[], None]
-    """Puts a journal there that is damaged."""
+    damage: t.Callable[..., None]
+    """Puts a damaged line there, of the subject that is given, or of any."""
 
     def journal(self) -> Journal:
         """Returns its journal, as of another process."""
         return Journal(self.open())
+
+
+def read_journal(state_dir: Path) -> str:
+    """Returns the lines of the journal in a folder, as they are now; nothing if there is none."""
+    return "".join(path.read_text(encoding="utf-8") for path in state_dir.glob("journal/*.jsonl"))
 
 
 def folder_place(path: Path) -> StorePlace:
@@ -47,9 +54,9 @@ def folder_place(path: Path) -> StorePlace:
         path.mkdir(exist_ok=True)
         path.chmod(0o777)
 
-    def damage() -> None:
-        path.mkdir(exist_ok=True)
-        (path / "journal-2.jsonl").write_text("{broken\n", encoding="utf-8")
+    def damage(subject: str = ANY_SUBJECT) -> None:
+        (path / "journal").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (path / f"journal/{subject}.jsonl").write_text("{broken\n", encoding="utf-8")
 
     return StorePlace({"state_dir": str(path)}, lambda: FolderStore(str(path)), spoil, damage)
 
@@ -72,8 +79,9 @@ def database_place(server: Postgres) -> t.Iterator[StorePlace]:
     def spoil() -> None:
         server.query(f"REVOKE ALL ON ALL TABLES IN SCHEMA clawhosters FROM {JOB}")
 
-    def damage() -> None:
-        server.query("INSERT INTO clawhosters.journal (operation, step, line) VALUES ('7', 1, '{broken')")
+    def damage(subject: str = ANY_SUBJECT) -> None:
+        row = f"('{subject}', 1, '', '{{broken')"
+        server.query(f"INSERT INTO clawhosters.journal (subject, step, name, line) VALUES {row}")
 
     with contextlib.ExitStack() as opened:
 

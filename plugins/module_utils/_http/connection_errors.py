@@ -21,7 +21,9 @@ with contextlib.suppress(ImportError):
     import requests
     from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-_UNTRUSTED = re.compile(r"certificate verify failed: (.*?)\.?( \(_ssl\.c:\d+\))?['\")]*$", re.DOTALL)
+_UNTRUSTED = "certificate verify failed: "
+_CLOSING = "'\")"
+"""Ends of nested errors in the text of an error."""
 MIN_PROXY_SECRET_LENGTH = 4
 """Characters. A shorter proxy password is not redacted."""
 
@@ -82,9 +84,11 @@ def _build_tls_error(request: str, connection: Connection, error: Exception) -> 
     host = connection.host
     if not isinstance(error, requests.exceptions.SSLError):
         return None
-    if untrusted := _UNTRUSTED.search(str(error)):
+    _before, is_untrusted, reason = str(error).partition(_UNTRUSTED)
+    if is_untrusted:
+        reason = one_line(reason.partition(" (_ssl.c:")[0].rstrip(_CLOSING).rstrip("."))
         return TlsError(
-            f"{request} was not sent: no trusted connection to {host} ({one_line(untrusted[1])}). "
+            f"{request} was not sent: no trusted connection to {host} ({reason}). "
             "If it has a private certificate, give its CA with ca_path."
         )
     if "WRONG_VERSION_NUMBER" in str(error):
@@ -149,5 +153,5 @@ def _innermost_message(error: Exception, proxy: str | None) -> str:
     password = login.partition(":")[2]
     secrets = {login, unquote(login), password, unquote(password)}
     text = Redactor(secrets, MIN_PROXY_SECRET_LENGTH)(str(error))
-    words = re.split(r"[('\"]", re.sub(r"['\")]+$", "", text))[-1]
+    words = re.split(r"[('\"]", text.rstrip(_CLOSING))[-1]
     return one_line(words.rpartition(": ")[2])

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
+import re
 import time
-import typing as t
 import zlib
 
-from .._text import one_line
+from .._text import one_line, replace_controls
 
 # transport.require_library reports a missing library before anything is sent.
 with contextlib.suppress(ImportError):
@@ -20,6 +22,11 @@ with contextlib.suppress(ImportError):
 CHUNK_SIZE = 1 << 16
 MAX_BODY_BYTES = 1 << 23
 """Bytes of a decompressed body. A page of 100 instances has 50 thousand; without pagination, 15 000 instances fit."""
+_ESCAPED_CONTROL = re.compile(
+    r"\\(?:(?P<backslash>\\)|[bf]|(?:r|u000[dD])(?!\\(?:n|u000[aA]))"
+    r"|u(?:00(?:0[0-8bcefBCEF]|1[0-9a-fA-F]|7[fF]|[89][0-9a-fA-F])|061[cC]|20(?:0[efEF]|2[a-eA-E]|6[6-9])))"
+)
+"""The same characters as ``replace_controls`` replaces, as JSON escapes them. A backslash is matched to skip it."""
 MAX_OBJECTS = 200_000
 """Objects and lists in a body. In memory, an empty one takes thirty times its two characters."""
 
@@ -37,16 +44,15 @@ def decode_body(response: requests.Response, timeout: float) -> str:
     read = getattr(response.raw, "read1", response.raw.read)
     content = bytearray()
     try:
-        decode = build_decoder(response.headers.get("Content-Encoding", ""))
+        is_compressed = is_gzip(response.headers.get("Content-Encoding", ""))
         while chunk := read(CHUNK_SIZE, decode_content=False):
-            for part in decode(chunk):
-                content += part
-                if len(content) > MAX_BODY_BYTES:
-                    raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
+            content += chunk
+            _require_small(content)
             if time.monotonic() > end:
                 raise requests.exceptions.ReadTimeout
-        if decode.is_truncated:
-            raise requests.exceptions.ContentDecodingError("its end is missing")
+        if is_compressed:
+            content = bytearray(decompress(content))
+            _require_small(content)
     except BaseException:
         response.close()
         raise
@@ -56,50 +62,38 @@ def decode_body(response: requests.Response, timeout: float) -> str:
     return text
 
 
-class _IdentityDecoder:
-    """Decodes a body without compression."""
-
-    is_truncated = False
-
-    def __call__(self, chunk: bytes) -> t.Iterator[bytes]:
-        yield chunk
+def _require_small(content: bytearray) -> None:
+    if len(content) > MAX_BODY_BYTES:
+        raise requests.exceptions.ContentDecodingError(f"more than {MAX_BODY_BYTES >> 20} MiB")
 
 
-class _GzipDecoder:
-    """Decompresses gzip in parts of limited size: urllib3 could make 64 MiB of a single chunk."""
-
-    def __init__(self) -> None:
-        self._stream: t.Any = None
-        self._has_member = False
-
-    @property
-    def is_truncated(self) -> bool:
-        return self._stream is not None
-
-    def __call__(self, chunk: bytes) -> t.Iterator[bytes]:
-        """Yields the content of ``chunk``, at most CHUNK_SIZE bytes at a time. Raises ContentDecodingError."""
-        while chunk:
-            stream = self._stream = self._stream or zlib.decompressobj(16 + zlib.MAX_WBITS)
-            try:
-                part = stream.decompress(chunk, CHUNK_SIZE)
-            except zlib.error:
-                if self._has_member:
-                    # Padding after the last gzip member, which every gzip reader ignores.
-                    self._stream = None
-                    return
-                raise requests.exceptions.ContentDecodingError("invalid gzip") from None
-            chunk = stream.unconsumed_tail
-            if stream.eof:
-                # A gzip body may have several members.
-                chunk, self._stream, self._has_member = stream.unused_data, None, True
-            yield part
+def replace_json_controls(body: str) -> str:
+    """Returns the text of a body with U+FFFD for each control character, also where JSON escapes it."""
+    if not body.isprintable():
+        # JSON may have these between its values.
+        body = replace_controls(body.replace("\r\n", "\n").replace("\r", "\n"))
+    if "\\" not in body:
+        return body
+    return _ESCAPED_CONTROL.sub(lambda match: match[0] if match["backslash"] else "\N{REPLACEMENT CHARACTER}", body)
 
 
-def build_decoder(encoding: str) -> _IdentityDecoder | _GzipDecoder:
-    """Returns the decoder for a Content-Encoding. Raises ContentDecodingError for any but a single gzip."""
+def is_gzip(encoding: str) -> bool:
+    """Returns True for gzip, False for no encoding. Raises ContentDecodingError for any other Content-Encoding."""
     codings = [name for part in encoding.split(",") if (name := part.strip().lower()) not in ("", "identity")]
-    if not codings:
-        return _IdentityDecoder()
-    if codings in (["gzip"], ["x-gzip"]):
-        return _GzipDecoder()
+    if codings in ([], ["gzip"], ["x-gzip"]):
+        return bool(codings)
     raise requests.exceptions.ContentDecodingError(f"Content-Encoding {one_line(encoding)}")
+
+
+def decompress(body: bytes | bytearray) -> bytes:
+    """Decompresses gzip, up to one byte more than a body may have. Raises ContentDecodingError.
+
+    urllib3 could make 64 MiB of a single chunk.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(body)) as stream:
+            return stream.read(MAX_BODY_BYTES + 1)
+    except EOFError:
+        raise requests.exceptions.ContentDecodingError("its end is missing") from None
+    except (OSError, zlib.error):
+        raise requests.exceptions.ContentDecodingError("invalid gzip") from None

@@ -23,9 +23,9 @@ from .._errors import ClawHostersError, RedirectedError
 from .._rate.limiter import RequestOutcome
 from .._rate.shared_budget import Slot
 from .._redaction import Redactor
-from .._text import one_line
+from .._text import one_line, replace_controls
 from .connection_errors import Connection, build_transport_error
-from .decoding import decode_body
+from .decoding import decode_body, replace_json_controls
 from .request import Request
 from .settings import Settings
 from .watchdog import RequestWatchdog, WatchedAdapter
@@ -59,7 +59,11 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Response:
-    """A complete HTTP response. Names of ``headers`` are case-insensitive. The key is redacted everywhere."""
+    """A complete HTTP response. Names of ``headers`` are case-insensitive.
+
+    The key is redacted everywhere, and control characters are replaced: whatever shows or stores a text of the service
+    has it from here.
+    """
 
     status: int
     headers: t.Mapping[str, str]
@@ -124,7 +128,8 @@ def send_request(
         with acquire_slot() as slot:
             response, text = _send_once(settings, request, url, slot, report)
         if not response.is_redirect:
-            return Response(response.status_code, redact_headers(response.headers, redact), redact(text))
+            headers = redact_headers(response.headers, lambda value: redact(replace_controls(value)))
+            return Response(response.status_code, headers, redact(replace_json_controls(text)))
         location = response.headers["Location"]
         target = _resolve_within_host(url, location)
         if request.method != "GET" or target is None:

@@ -19,7 +19,7 @@ POLL_SHARE = 0.25
 """Part of each window of the rate limit that the polls of a batch may use. The rest is left to other runs."""
 
 _NOTHING_SENT = "Nothing was sent."
-_SIZE = re.compile(r"\s*([0-9]{1,9})\s*(%?)\s*")
+_SIZE = re.compile(r"([0-9]{1,9})\s*(%?)")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,9 @@ def split_batches(items: t.Sequence[Item], sizes: t.Sequence[BatchSize]) -> list
 
 def _parse_size(option: str, value: object) -> BatchSize:
     # True is an int, and 1.5 would be rounded in silence.
-    match = _SIZE.fullmatch(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+    match = (
+        _SIZE.fullmatch(str(value).strip()) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+    )
     if match is None or int(match[1]) == 0:
         raise SettingsError(
             f"{option} has the batch size '{one_line(value)}', but it must be a number from 1, or a percentage such as "

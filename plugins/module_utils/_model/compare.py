@@ -11,7 +11,7 @@ import re
 import typing as t
 
 from .._secret_fields import redact
-from .._text import one_line
+from .._text import one_line, replace_controls
 from .resource import Resource
 
 Config = dict[str, t.Any]
@@ -23,11 +23,16 @@ _ABSENT = object()
 
 
 def is_same(given: t.Any, shown: t.Any) -> bool:
-    """Deep comparison. Returns True if ``shown`` has everything that was ``given``; true is not 1."""
+    """Deep comparison. Returns True if ``shown`` has everything that was ``given``; true is not 1.
+
+    Control characters are compared as responses show them, or a text with one would seem to differ forever.
+    """
     if isinstance(given, dict) and isinstance(shown, dict):
         return all(is_same(value, shown.get(name, _ABSENT)) for name, value in given.items())
     if isinstance(given, list) and isinstance(shown, list):
         return len(given) == len(shown) and all(map(is_same, given, shown))
+    if isinstance(given, str) and isinstance(shown, str):
+        return replace_controls(given) == replace_controls(shown)
     return isinstance(given, bool) == isinstance(shown, bool) and bool(given == shown)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import RefusedError, ResponseError, SettingsError
-from .._text import format_list
+from .._text import format_list, replace_controls
 from .resource import Resource
 
 FIELDS = "instance_id, instance.id, instance_name, instance.name"
@@ -71,10 +71,15 @@ def require_owners(items: list[Resource], kind: str) -> None:
 
 
 def require_names(**options: str | None) -> None:
-    """Raises SettingsError for an option that is an empty text: it could match nothing, or everything."""
+    """Raises SettingsError for a name that is empty, or has control characters: it matches everything, or nothing."""
     for option, name in options.items():
         if name == "":
             raise SettingsError(f"{option} is empty; leave it out, or give a name.")
+        if name is not None and replace_controls(name) != name:
+            raise SettingsError(
+                f"{option} has control characters. They are shown as U+FFFD, so no name with them can be recognized: "
+                "give the id."
+            )
 
 
 def filter_by_instance(

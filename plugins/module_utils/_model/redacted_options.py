@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from .._secret_fields import PAYMENT_WORD, find_secrets, redact
+from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
 from .._text import MASK
 from .results import Options, Redacted
 
@@ -26,4 +26,4 @@ def redact_purchase_options(params: Options) -> Redacted:
     if not request:
         return Redacted(params, set())
     redacted = dict.fromkeys(request, MASK) if isinstance(request, dict) else MASK
-    return Redacted({**params, "request": redacted}, find_secrets(request, pattern=PAYMENT_WORD))
+    return Redacted({**params, "request": redacted}, find_secrets(request, words=PAYMENT_WORDS))

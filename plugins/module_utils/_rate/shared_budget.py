@@ -23,7 +23,7 @@ import typing as t
 from collections import deque
 from dataclasses import dataclass, field
 
-from .._state.store import Store, StoreError, account_digest
+from .._state.store import KnownOutageError, Store, StoreError, account_digest
 from .._text import MESSAGE_LIMIT, one_line
 from .limiter import POLL_INTERVAL, RateLimiter, RequestOutcome
 from .queue import Priority
@@ -178,7 +178,7 @@ class SharedRateBudget:
             return results
         except StoreError as error:
             self._is_shared = False
-            if str(error):
+            if not isinstance(error, KnownOutageError):
                 reason = one_line(error, MESSAGE_LIMIT)
                 self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")
             return unknown

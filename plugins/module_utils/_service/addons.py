@@ -38,6 +38,7 @@ from .._model.ownership import filter_by_instance
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._secret_fields import redact
+from .._text import map_texts, replace_controls
 from .instances import list_owners
 from .list_or_one import Search, SearchResult, search
 
@@ -128,7 +129,7 @@ def ensure_config(client: Client, addon: Resource, given: Config, write_only: t.
     if not changes:
         return ResourceChange(False, redact(addon, write_only), redact(before), redact(before))
     if client.check_mode:
-        after = summarize(dict_merge(addon, config), config, write_only)
+        after = summarize(dict_merge(addon, map_texts(config, replace_controls)), config, write_only)
         return ResourceChange(True, redact(addon, write_only), *build_diff(before, after, changes))
     now = _change(client, addon, changes, write_only)
     after = summarize(now, config, write_only)

@@ -309,9 +309,9 @@ def _find_state_problem(state_dir: str, *, may_create: bool) -> str:
         folder = StateFolder(state_dir)
         if not may_create and not folder.path.exists():
             return ""
-        folder.create()
-        if not os.access(folder.path, os.W_OK | os.X_OK):
-            return "can't be written"
+        with folder.open(creates=True):
+            if not os.access(folder.path, os.W_OK | os.X_OK):
+                return "can't be written"
     except UntrustedError:
         return "another user owns it, or can write to it or replace it"
     except OSError as error:

@@ -7,11 +7,10 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict
 
 from .._model.resource import parse_id
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .._state.store import Holder
+from .._state.store import Holder, format_name
 from .._text import normalize_name
 
 
@@ -20,7 +19,6 @@ def list_operations(
 ) -> list[dict[str, t.Any]]:
     """Returns the operations, newest first; with a name or an instance only those. Raises JournalError."""
     given = {"restore": incident, "purchase": order}
-    # Normalized as in the journal: an earlier version may have recorded characters that are refused today.
     names = {kind: normalize_name(name) for kind, name in given.items() if name is not None}
 
     def is_wanted(key: OperationKey) -> bool:
@@ -36,6 +34,8 @@ def list_operations(
 
 def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -> dict[str, t.Any]:
     outcome = state.outcome
+    if holder and holder.name and holder.name != format_name(key.name):
+        holder = None  # it works on the same instance for another incident
     if holder and state.event is OperationEvent.INTENDED:
         outcome = "in_flight"  # its run is about to send it, or waits for the response
     return {
@@ -44,7 +44,7 @@ def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -
         "outcome": outcome,
         "sent_at": state.sent_at,
         "completed_at": state.completed_at,
-        "holder": holder and {name: value for name, value in asdict(holder).items() if name != "operation"},
+        "holder": holder and {name: getattr(holder, name) for name in ("user", "host", "process", "since")},
         "backup_id": state.notes.get("backup_id"),
         "package_id": state.notes.get("package_id"),
     }

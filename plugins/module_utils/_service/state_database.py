@@ -13,10 +13,18 @@ from dataclasses import dataclass
 from .._errors import RefusedError, SettingsError
 from .._model.results import Result
 from .._state.folder_store import FolderStore
-from .._state.journal import parse_lines, stored_digest
+from .._state.journal import (
+    JournalEntry,
+    OperationKey,
+    build_journal_line,
+    build_line,
+    identify,
+    parse_lines,
+)
 from .._state.postgres_schema import GRANTS, UPGRADES, VERSION, find_tables
 from .._state.postgres_session import Session, StatementError
-from .._state.store import StoreError
+from .._state.postgres_store import READ_SUBJECTS, PostgresStore, parse_rows
+from .._state.store import JournalLine, StoreError
 from .._text import one_line
 
 SCHEMA_LOCK = 4_812_790_157_293_410
@@ -37,8 +45,8 @@ SELECT 1 FROM pg_catalog.pg_namespace JOIN pg_catalog.pg_roles ON pg_roles.oid =
 WHERE nspname = 'clawhosters' AND rolname = %(role)s
 """
 
-Row: t.TypeAlias = "tuple[str, int, str]"
-"""Operation, step and line of the journal."""
+Entries: t.TypeAlias = "dict[str, list[JournalEntry]]"
+"""The entries of each subject."""
 
 
 @contextlib.contextmanager
@@ -70,18 +78,18 @@ class StateDatabase:
 
         Raises RefusedError, StoreError, and DamageError for a damaged journal in the folder.
         """
-        lines = _read_folder(import_dir) if import_dir else []
+        entries = _read_folder(import_dir) if import_dir else {}
         self.session.execute("BEGIN")
         try:
             self.session.execute("SELECT pg_catalog.pg_advisory_xact_lock(%(key)s::bigint)", {"key": SCHEMA_LOCK})
-            result = self._ensure(role, lines)
+            result = self._ensure(role, entries)
             self.session.execute("ROLLBACK" if self.check_mode else "COMMIT")
         except BaseException:
             self.session.close()
             raise
         return result
 
-    def _ensure(self, role: str | None, lines: list[Row]) -> Result:
+    def _ensure(self, role: str | None, entries: Entries) -> Result:
         tables = find_tables(self.session, is_job=False)
         version = self._read_version() if "version" in tables else 0
         if version > VERSION:
@@ -89,19 +97,28 @@ class StateDatabase:
                 f"The schema in state_database has version {version}, but this collection knows only {VERSION}. "
                 "Use a newer version of the collection. Nothing was changed."
             )
+        if 0 < version < min(UPGRADES):
+            raise RefusedError(
+                f"The schema in state_database has version {version}, which was never published, and can't be "
+                "upgraded. Finish what is under way, look up what was sent with the version of the collection that "
+                "made it, then drop the schema clawhosters, which forgets that, and run this again. Nothing was "
+                "changed."
+            )
         grants = self._find_grants(role) if role else []
-        rows = self._find_new_rows(lines, version)
+        lines = self._find_new_lines(entries, version)
         if not self.check_mode:
             if not tables:
                 # Fails if another user has made it since: then it isn't ours.
                 self.session.execute("CREATE SCHEMA clawhosters AUTHORIZATION SESSION_USER")
-            for number in range(version + 1, VERSION + 1):
-                self.session.execute(f"{UPGRADES[number]}; UPDATE clawhosters.version SET version = {number}")
+            for number in UPGRADES:
+                if number > version:
+                    self.session.execute(f"{UPGRADES[number]}; UPDATE clawhosters.version SET version = {number}")
             for statement in grants:
                 self.session.execute(statement)
-            self._insert(rows)
-        before = {"version": version, "granted": None if grants else role, "imported": len(lines) - len(rows)}
-        after = {"version": VERSION, "granted": role, "imported": len(lines)}
+            self._insert(lines)
+        count = sum(map(len, entries.values()))
+        before = {"version": version, "granted": None if grants else role, "imported": count - len(lines)}
+        after = {"version": VERSION, "granted": role, "imported": count}
         return {"changed": before != after, "schema": after, "diff": {"before": before, "after": after}}
 
     def _read_version(self) -> int:
@@ -125,41 +142,58 @@ class StateDatabase:
             *(f"GRANT {', '.join(rights)} ON clawhosters.{table} TO {name}" for table, rights in GRANTS.items()),
         ]
 
-    def _find_new_rows(self, lines: list[Row], version: int) -> list[Row]:
-        """Returns the lines that the database does not have. Raises RefusedError if it has others in their place."""
-        if not lines or not version:
-            return lines
-        rows = self.session.execute("SELECT operation, step, line FROM clawhosters.journal")
-        present = {(operation, step): line for operation, step, line in rows}
-        new = [row for row in lines if row[:2] not in present]
-        known = {operation for operation, _step in present}
-        differs = any(present.get(row[:2], row[2]) != row[2] for row in lines) or any(row[0] in known for row in new)
-        if differs:
-            raise RefusedError(
-                "The folder of import_dir and state_database both hold steps of one restore or purchase, and they "
-                "differ. Nothing was changed."
+    def _find_new_lines(self, entries: Entries, version: int) -> list[JournalLine]:
+        """Returns the lines that the database lacks, as steps after those that it has of their subject.
+
+        Raises RefusedError if it has other steps of the same operation, and DamageError.
+        """
+        known: Entries = {}
+        if entries and version:
+            rows = self.session.execute(READ_SUBJECTS, {"subjects": [*entries]})
+            known = parse_lines(parse_rows(rows), PostgresStore.repair_hint)
+        lines = []
+        for subject, found in entries.items():
+            present = known.get(subject, [])
+            before, wanted = _group(present), _group(found)
+            for operation, steps in wanted.items():
+                if before.get(operation, [])[: len(steps)] not in ([], steps):
+                    raise RefusedError(
+                        "The folder of import_dir and state_database both hold steps of one restore or purchase, and "
+                        "they differ. Nothing was changed."
+                    )
+            for entry in found:
+                if identify(entry) not in before:
+                    present = [*present, build_line(entry, present)]
+                    lines.append(build_journal_line(present[-1]))
+        return lines
+
+    def _insert(self, lines: list[JournalLine]) -> None:
+        for start in range(0, len(lines), ROWS_PER_INSERT):
+            part = lines[start : start + ROWS_PER_INSERT]
+            columns = ("subject", "step", "name", "text")
+            values = ", ".join(
+                f"({', '.join(f'%({column}{number})s' for column in columns)})" for number in range(len(part))
             )
-        return new
-
-    def _insert(self, rows: list[Row]) -> None:
-        for start in range(0, len(rows), ROWS_PER_INSERT):
-            end = start + ROWS_PER_INSERT
-            part = rows[start:end]
-            values = ", ".join(f"(%(o{number})s, %(s{number})s, %(l{number})s)" for number in range(len(part)))
-            params: dict[str, object] = {}
-            for number, (operation, step, line) in enumerate(part):
-                params |= {f"o{number}": operation, f"s{number}": step, f"l{number}": line}
-            self.session.execute(f"INSERT INTO clawhosters.journal (operation, step, line) VALUES {values}", params)
+            params = {f"{column}{number}": vars(line)[column] for number, line in enumerate(part) for column in columns}
+            self.session.execute(f"INSERT INTO clawhosters.journal (subject, step, name, line) VALUES {values}", params)
 
 
-def _read_folder(path: str) -> list[Row]:
+def _read_folder(path: str) -> Entries:
     """Returns the journal of a folder. Raises RefusedError if there is none, DamageError if it is damaged."""
     store = FolderStore(path)
     try:
         lines = store.lines()
     except StoreError as error:
-        raise RefusedError(f"import_dir: {error}. Nothing was changed.") from None
+        raise RefusedError(f"import_dir: {error}. {error.advice}. Nothing was changed.") from None
     if not lines:
         raise RefusedError(f"There is no journal in import_dir {one_line(path)}. Nothing was changed.")
-    entries, _tails = parse_lines(lines, store.repair_hint)
-    return [(stored_digest(entry), entry["step"], line.text) for entry, line in zip(entries, lines, strict=True)]
+    return parse_lines(lines, store.repair_hint)
+
+
+def _group(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, list[JournalEntry]]:
+    """Returns the steps of each operation, without what depends on those before: it differs between two journals."""
+    groups: dict[OperationKey, list[JournalEntry]] = {}
+    for entry in entries:
+        steps = groups.setdefault(identify(entry), [])
+        steps.append({name: value for name, value in entry.items() if name not in ("step", "checksum")})
+    return groups

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The folder ``state_dir``: processes of one user share the rate budget and the journal in it (interface 1b)."""
+"""The folder ``state_dir``: processes of one user share the rate budget and the journal in it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,54 @@ import contextlib
 import os
 import stat
 import typing as t
+from dataclasses import dataclass
 from pathlib import Path
 
-from .files import (
-    ROOT_UID,
-    UntrustedError,
-    atomic_replace,
-    lock_file,
-    open_folder,
-    open_owned,
-    require_not_replaceable,
-    require_owned,
-)
+from .files import ROOT_UID, UntrustedError, open_folder, open_owned, require_not_replaceable, require_owned
+
+
+@dataclass(frozen=True)
+class OpenFolder:
+    """A folder that only this user can change, by its descriptor. All methods raise OSError, or UntrustedError."""
+
+    descriptor: int
+    path: Path
+    _group: int | None
+
+    @contextlib.contextmanager
+    def open(self, name: str, flags: int) -> t.Iterator[int]:
+        """Yields a descriptor of a file in the folder. Refuses links, pipes, and files that others can write."""
+        file = open_owned(self.descriptor, name, flags, self.path, group=self._group)
+        try:
+            yield file
+        finally:
+            os.close(file)
+
+    @contextlib.contextmanager
+    def open_folder(self, name: str, *, creates: bool) -> t.Iterator[OpenFolder]:
+        """Yields a folder in the folder, which is created if that is asked for."""
+        if creates:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(name, 0o700, dir_fd=self.descriptor)
+                os.fsync(self.descriptor)
+        with self.open(name, os.O_RDONLY | os.O_DIRECTORY) as descriptor:
+            yield OpenFolder(descriptor, self.path / name, self._group)
+
+    def has(self, name: str) -> bool:
+        """Returns True if the folder has an entry of this name."""
+        try:
+            os.lstat(name, dir_fd=self.descriptor)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def list_names(self) -> list[str]:
+        """Returns the names of all files in the folder."""
+        return os.listdir(self.descriptor)
 
 
 class StateFolder:
-    """Opens files in ``state_dir`` that only this user can change. All methods raise OSError, or UntrustedError.
+    """Opens ``state_dir``.
 
     In a volume (a folder that root owns and a group may write, as mounted into a container) the files are in a
     subfolder of the user's own.
@@ -40,57 +72,25 @@ class StateFolder:
             path /= f"clawhosters-{os.geteuid()}"
         self.path = path
 
-    def create(self) -> None:
-        """Creates the folder if it is missing. Raises UntrustedError if others own it or may write to it."""
-        for path in reversed((self.path, *self.path.parents)):
-            if not path.exists():
-                path.mkdir(mode=0o700 if path == self.path else 0o755, exist_ok=True)
-        with self._open_folder() as folder:
-            if self._group is not None:
-                # Volumes pass setgid on, and some container platforms make their content writable for the group.
-                os.fchmod(folder, 0o700)
-
     @contextlib.contextmanager
-    def open(self, name: str, flags: int) -> t.Iterator[int]:
-        """Yields a descriptor of a file in the folder. Refuses links, pipes, and files that others can write."""
-        with self._open_folder() as folder:
-            file = open_owned(folder, name, flags, self.path, group=self._group)
-        try:
-            yield file
-        finally:
-            os.close(file)
+    def open(self, *, creates: bool = False) -> t.Iterator[OpenFolder]:
+        """Yields the folder, which is created if that is asked for.
 
-    @contextlib.contextmanager
-    def locked(self, name: str, *, timeout: float | None = None) -> t.Iterator[int]:
-        """Yields a descriptor of a locked file, which is created if missing. A lock ends with its process.
-
-        Raises LockHeldError after ``timeout`` seconds.
+        Raises OSError, and UntrustedError if others own it, or may write to it or replace it.
         """
-        with self.open(name, os.O_RDWR | os.O_CREAT) as file:
-            lock_file(file, timeout)
-            yield file
-
-    def replace(self, name: str, data: bytes) -> None:
-        """Replaces the content of a file atomically, and syncs it to the disk."""
-        with self._open_folder() as folder:
-            atomic_replace(folder, name, data)
-
-    def list_names(self) -> list[str]:
-        """Returns the names of all files in the folder."""
-        with self._open_folder() as folder:
-            return os.listdir(folder)
-
-    @property
-    def _group(self) -> int | None:
-        return _find_volume_group(self.path.parent)
-
-    @contextlib.contextmanager
-    def _open_folder(self) -> t.Iterator[int]:
+        if creates and not self.path.exists():
+            for path in reversed((self.path, *self.path.parents)):
+                if not path.exists():
+                    path.mkdir(mode=0o700 if path == self.path else 0o755, exist_ok=True)
         for path in dict.fromkeys((self._unresolved, self.path)):
             require_not_replaceable(path)
-        with open_folder(self.path) as folder:
-            require_owned(os.fstat(folder), self.path, group=self._group)
-            yield folder
+        group = _find_volume_group(self.path.parent)
+        with open_folder(self.path) as descriptor:
+            require_owned(os.fstat(descriptor), self.path, group=group)
+            if creates and group is not None:
+                # Volumes pass setgid on, and some container platforms make their content writable for the group.
+                os.fchmod(descriptor, 0o700)
+            yield OpenFolder(descriptor, self.path, group)
 
 
 def _find_volume_group(path: Path) -> int | None:

@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The at-most-once journal: restores and purchases are recorded before they are sent (interface 3).
+"""The at-most-once journal: restores and purchases are recorded before they are sent.
 
-An operation is a sequence of steps, numbered from 1. A store keeps each step as a line of JSON and accepts each number
-once: of two runs that read the same journal, one alone writes the next step. Each line has a checksum over itself and
-the step before it, so that a line that was changed, or is missing between others, is noticed.
+A subject is what runs exclude each other by: an instance, whatever the incident, or an order. All that is done to it is
+a sequence of steps, numbered from 1. A store keeps each step as a line of JSON and accepts each number once: of two
+runs that read the same journal, one alone writes the next step. Each line has a checksum over itself and the step
+before it, so that a line that was changed, or is missing between others, is noticed.
 
-A run also holds the operation that it works on. The hold ends with its process, so an unfinished operation that nobody
-holds has an unknown outcome.
+A run also holds the subject that it works on. The lock is released when its process ends, so an unfinished operation
+whose subject nobody holds has an unknown outcome.
 """
 
 from __future__ import annotations
@@ -23,13 +24,12 @@ import threading
 import typing as t
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError
 from .._service_url import normalize_url
-from .._text import normalize_name
+from .._text import map_texts, normalize_name, replace_controls
 from .._times import format_iso
-from .store import ConflictError, DamageError, Holder, Store, StoredLine, StoreError
+from .store import ConflictError, DamageError, Holder, JournalLine, Store, StoreError
 
 JournalEntry = t.Mapping[str, t.Any]
 """One parsed line."""
@@ -73,7 +73,7 @@ class OperationKey:
     """Identifies what is done at most once: a restore of an instance for an incident, or a purchase for an order.
 
     ``service`` is its URL. The account is not part of the key: a replaced API key must not permit a second request.
-    All spellings of a URL or a name make the same key, so that journals of earlier versions are found by it.
+    All spellings of a URL or a name make the same key.
     """
 
     kind: str
@@ -90,15 +90,15 @@ class OperationKey:
         return vars(self)
 
     @property
-    def digest(self) -> str:
-        """Identifies the operation in a store: a hash, since ``name`` may be any text."""
-        return _digest(self.kind, self.service, self.name, self.instance_id)
-
-    @property
     def subject(self) -> str:
-        """Identifies what runs exclude each other by: the instance, whatever the incident, or else the order."""
+        """Identifies the instance, whatever the incident, or else the order. A hash, since a name may be any text."""
         name = self.name if self.instance_id is None else ""
         return _digest(self.kind, self.service, name, self.instance_id)
+
+    @property
+    def name_digest(self) -> str:
+        """Identifies the incident, whatever the instance, or the order."""
+        return _digest(self.kind, self.service, self.name, None)
 
 
 _KEY_FIELDS = tuple(field.name for field in fields(OperationKey))
@@ -120,23 +120,12 @@ class OperationState:
 
     @property
     def outcome(self) -> str:
-        """The ``outcome`` of results: ``unknown``, ``in_flight``, ``completed`` or ``failed`` (interface 3)."""
+        """The ``outcome`` of results: ``unknown``, ``in_flight``, ``completed`` or ``failed``."""
         return _OUTCOMES[self.event]
 
     @property
     def completed_at(self) -> str | None:
         return self.at if self.event is OperationEvent.COMPLETED else None
-
-
-@dataclass(frozen=True)
-class Tail:
-    """The last step of an operation."""
-
-    step: int
-    checksum: str
-
-
-START = Tail(0, "")
 
 
 class OtherMemory(t.Protocol):
@@ -164,10 +153,9 @@ class Journal:
         self._folder = folder
         self._now = now
         self._lock = threading.RLock()
-        self._entries: list[JournalEntry] = []
-        """What was read last, and the entries of this run."""
-        self._tails: dict[str, Tail] | None = None
-        self._parser = LineParser()
+        self._entries: dict[str, list[JournalEntry]] = {}
+        """Of each subject, what was read last, and the entries of this run."""
+        self._has_read_all = False
         self._intended: set[OperationKey] = set()
 
     def now(self) -> datetime:
@@ -181,11 +169,11 @@ class Journal:
         returns what this run knows. Raises JournalError, also for one that the folder knows and the store does not.
         """
         try:
-            state = self.read_states().get(operation)
+            state = self.read_states([operation.subject]).get(operation)
         except JournalError:
             if operation not in self._intended:
                 raise
-            return replay(self._entries).get(operation)
+            return self.known_state(operation)
         if state is None:
             self.require_not_in_folder(operation)
         return state
@@ -198,22 +186,36 @@ class Journal:
 
     def known_state(self, operation: OperationKey) -> OperationState | None:
         """Returns the state of ``operation`` as this journal has read or written it last."""
-        return replay(entry for entry in self._entries if entry["instance_id"] == operation.instance_id).get(operation)
+        return replay(self._entries.get(operation.subject, ())).get(operation)
 
-    def read_states(self) -> dict[OperationKey, OperationState]:
-        """Returns the state of each operation. Raises JournalError."""
+    def read_states(self, subjects: t.Collection[str] | None = None) -> dict[OperationKey, OperationState]:
+        """Returns the state of each operation of these subjects, or of all. Raises JournalError."""
         with self._before_sending():
-            return replay(self.read_entries())
+            return replay(self.read_entries(subjects))
 
-    def read_entries(self) -> list[JournalEntry]:
-        """Returns all entries, oldest first; none if there is no journal. Raises JournalError if it is damaged."""
+    def read_entries(self, subjects: t.Collection[str] | None = None) -> list[JournalEntry]:
+        """Returns the entries of these subjects, or all. Those of a subject are in their order.
+
+        Raises JournalError if they can't be read, or are damaged.
+        """
         with self._lock:
             try:
-                entries, tails = self._parser.parse(self._store.lines(), self._store.repair_hint)
+                found = parse_lines(self._store.lines(subjects), self._store.repair_hint)
             except (StoreError, DamageError) as error:
                 raise _build_error(error) from None
-            self._entries, self._tails = entries, tails
-            return entries
+            if subjects is None:
+                self._entries, self._has_read_all = found, True
+            else:
+                self._entries |= {subject: found.get(subject, []) for subject in subjects}
+            return [entry for entries in found.values() for entry in entries]
+
+    def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
+        """Returns the subjects of an incident or order, and perhaps others. Raises JournalError."""
+        with self._before_sending():
+            try:
+                return self._store.find_subjects(OperationKey(kind, service, name).name_digest)
+            except (StoreError, DamageError) as error:
+                raise _build_error(error) from None
 
     def read_text(self) -> str:
         """Returns the lines of the journal, damaged or not; empty if there is none. Raises JournalError."""
@@ -231,22 +233,24 @@ class Journal:
         The step follows those that this journal has read. If another run has written one since then, it fails.
         """
         with self._lock:
-            if self._tails is None:
-                self.read_entries()
+            entries = self._read_once(operation.subject)
             if event is OperationEvent.INTENDED and self._folder and self.known_state(operation) is None:
                 self._folder.require_unknown(operation)
-            tails = t.cast("dict[str, Tail]", self._tails)
-            tail = tails.get(operation.digest, START)
             entry = {"at": format_iso(self.now()), **operation.as_dict(), "event": event.value, **notes}
-            line = build_line(entry, tail.step + 1, tail.checksum)
+            line = build_line(entry, entries)
             try:
-                self._append(operation, event, line)
+                self._append(line, entries)
             except (StoreError, DamageError) as error:
                 raise _build_error(error) from None
-            tails[operation.digest] = Tail(line["step"], line["checksum"])
-            self._entries = [*self._entries, line]
+            self._entries[operation.subject] = [*entries, line]
             if event is OperationEvent.INTENDED:
                 self._intended.add(operation)
+
+    def _read_once(self, subject: str) -> list[JournalEntry]:
+        """Returns the entries of a subject as they were read last."""
+        if subject not in self._entries and not self._has_read_all:
+            self.read_entries([subject])
+        return self._entries.get(subject, [])
 
     def append_outcome(
         self, operation: OperationKey, event: OperationEvent, attempt: str | None, **notes: t.Any
@@ -257,8 +261,7 @@ class Journal:
         recorded that this one was not executed.
         """
         with self._lock:
-            if self._tails is None:
-                self.read_entries()
+            self._read_once(operation.subject)
             while True:
                 state = self.known_state(operation)
                 if state is None or state.attempt != attempt:
@@ -269,22 +272,21 @@ class Journal:
                     self.append(operation, event, **notes)
                     return
                 except JournalConflictError:
-                    before = self._entries
-                    if self.read_entries() == before:
+                    before = self._entries[operation.subject]
+                    if self.read_entries([operation.subject]) == before:
                         raise
 
-    def _append(self, operation: OperationKey, event: OperationEvent, line: JournalEntry) -> None:
-        text = json.dumps(line)
+    def _append(self, entry: JournalEntry, earlier: list[JournalEntry]) -> None:
+        line = build_journal_line(entry)
         try:
-            self._store.append(operation.digest, line["step"], text)
+            self._store.append(line)
         except ConflictError:
             raise
         except StoreError:
             # A request that was not recorded is not sent. Its outcome is worth a second attempt.
-            if event is OperationEvent.INTENDED:
+            if entry["event"] == OperationEvent.INTENDED.value:
                 raise
-            earlier = [json.dumps(entry) for entry in self._entries if stored_digest(entry) == operation.digest]
-            self._store.append(operation.digest, line["step"], text, earlier=earlier)
+            self._store.append(line, earlier=[build_journal_line(one) for one in earlier])
 
     @contextlib.contextmanager
     def lock(self, operation: OperationKey) -> t.Iterator[bool]:
@@ -297,7 +299,7 @@ class Journal:
         with contextlib.ExitStack() as stack:
             with self._before_sending(operation):
                 try:
-                    holder = stack.enter_context(self._store.hold(operation.subject))
+                    holder = stack.enter_context(self._store.hold(operation.subject, operation.name))
                 except StoreError as error:
                     raise _build_error(error) from None
             yield holder is None
@@ -350,95 +352,44 @@ def parse_entry(text: str | bytes) -> JournalEntry:
     return entry
 
 
-def build_line(entry: JournalEntry, step: int, previous: str) -> dict[str, t.Any]:
-    """Returns ``entry`` as a step of its operation. ``previous`` is the checksum of the step before, empty at first."""
-    line = {**entry, "step": step}
-    return {**line, "checksum": _hash([previous, line])}
+def build_line(entry: JournalEntry, earlier: t.Sequence[JournalEntry]) -> dict[str, t.Any]:
+    """Returns ``entry``, which may be a step elsewhere, as the step of its subject after ``earlier``."""
+    content = {name: value for name, value in entry.items() if name not in ("step", "checksum")}
+    line = {**content, "step": len(earlier) + 1}
+    return {**line, "checksum": _hash([earlier[-1]["checksum"] if earlier else "", line])}
 
 
-class LineParser:
-    """Parses the lines of a journal again and again, each line only once: a journal grows, and is never cleared."""
-
-    def __init__(self) -> None:
-        self._lines: list[StoredLine] = []
-        self._entries: list[JournalEntry] = []
-        self._tails: dict[str, Tail] = {}
-
-    def parse(self, lines: list[StoredLine], repair_hint: str) -> tuple[list[JournalEntry], dict[str, Tail]]:
-        """Returns the entries, and the last step of each operation. Raises DamageError if a line is damaged or missing.
-
-        What was parsed before must still be there, unchanged. Otherwise all is parsed again.
-        """
-        count = len(self._lines)
-        if lines[:count] != self._lines:
-            count, self._entries, self._tails = 0, [], {}
-        try:
-            entries, tails = _parse_lines(lines[count:], repair_hint, self._tails)
-        except DamageError:
-            self._lines = lines[:count]
-            raise
-        self._lines, self._entries, self._tails = lines, [*self._entries, *entries], tails
-        return self._entries, dict(tails)
+def build_journal_line(entry: JournalEntry) -> JournalLine:
+    """Returns a step as a store keeps it."""
+    operation = identify(entry)
+    return JournalLine(operation.subject, entry["step"], json.dumps(entry), operation.name_digest)
 
 
-def parse_lines(lines: list[StoredLine], repair_hint: str) -> tuple[list[JournalEntry], dict[str, Tail]]:
-    """Parses the lines once, as :class:`LineParser` does."""
-    return LineParser().parse(lines, repair_hint)
-
-
-def _parse_lines(
-    lines: t.Iterable[StoredLine], repair_hint: str, before: t.Mapping[str, Tail]
-) -> tuple[list[JournalEntry], dict[str, Tail]]:
-    """Parses lines after those that ended with the steps ``before``."""
-    entries: list[JournalEntry] = []
-    tails = dict(before)
+def parse_lines(lines: t.Iterable[JournalLine], repair_hint: str) -> dict[str, list[JournalEntry]]:
+    """Returns the entries of each subject. Raises DamageError if a line is damaged or missing."""
+    found: dict[str, list[JournalEntry]] = {}
     for line in lines:
+        entries = found.setdefault(line.subject, [])
         try:
             entry = parse_entry(line.text)
-            digest = stored_digest(entry)
-            tail = tails.get(digest, START)
-            content = {name: value for name, value in entry.items() if name not in ("step", "checksum")}
-            is_misplaced = line.key not in (None, (digest, entry["step"]))
-            if is_misplaced or entry != build_line(content, tail.step + 1, tail.checksum):
+            is_misplaced = (line.subject, line.step) != (identify(entry).subject, entry["step"])
+            if is_misplaced or entry != build_line(entry, entries):
                 raise ValueError("wrong step or checksum")
         except (ValueError, KeyError, TypeError):
             # Skipping it could send a request a second time.
             raise DamageError(f"{line.place} can't be read or was changed", repair_hint) from None
-        tails[digest] = Tail(entry["step"], entry["checksum"])
         entries.append(entry)
-    return entries, tails
-
-
-def add_checksums(lines: list[StoredLine], repair_hint: str) -> list[StoredLine]:
-    """Returns lines of an earlier version with steps and checksums. Raises DamageError if a line can't be read."""
-    tails: dict[str, Tail] = {}
-    result: list[StoredLine] = []
-    for line in lines:
-        try:
-            entry = parse_entry(line.text)
-        except (ValueError, KeyError, TypeError):
-            raise DamageError(f"{line.place} can't be read", repair_hint, lines) from None
-        digest = stored_digest(entry)
-        tail = tails.get(digest, START)
-        step = build_line(entry, tail.step + 1, tail.checksum)
-        tails[digest] = Tail(step["step"], step["checksum"])
-        result.append(StoredLine(line.place, json.dumps(step)))
-    return result
+    return found
 
 
 def identify(entry: JournalEntry) -> OperationKey:
     """Returns the operation of an entry."""
-    return OperationKey(**{name: entry[name] for name in _KEY_FIELDS})
+    return _build_key(*(entry[name] for name in _KEY_FIELDS))
 
 
-def stored_digest(entry: JournalEntry) -> str:
-    """Returns the digest under which a store has the line: of the spelling that was written.
-
-    Earlier versions wrote other spellings of URLs and names. Steps and checksums follow each other in each of them.
-    """
-    scheme, netloc, path, _query, _fragment = urlsplit(str(entry["service"]))
-    host = netloc.lower().removesuffix({"https": ":443", "http": ":80"}.get(scheme, ""))
-    return _digest(entry["kind"], f"{scheme}://{host}{path.rstrip('/')}", entry["name"], entry["instance_id"])
+@functools.lru_cache(maxsize=4096)
+def _build_key(kind: str, service: str, name: str, instance_id: str | None) -> OperationKey:
+    return OperationKey(kind, service, name, instance_id)
 
 
 def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationState]:
@@ -448,7 +399,8 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
     for entry in entries:
         operation = identify(entry)
         event, at = OperationEvent(entry["event"]), entry["at"]
-        notes = {name: value for name, value in entry.items() if name not in _FIELDS}
+        # Earlier versions recorded names as the service sent them.
+        notes = map_texts({name: value for name, value in entry.items() if name not in _FIELDS}, replace_controls)
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = state

@@ -14,7 +14,7 @@ import contextlib
 
 from .._text import one_line
 from .folder_store import FolderStore
-from .journal import JournalError, LineParser, OperationKey, replay
+from .journal import JournalError, OperationKey, parse_lines, replay
 from .store import DamageError, StoreError
 
 LOCK_TIMEOUT = 2.0
@@ -30,7 +30,6 @@ class MachineFolder:
     def __init__(self, state_dir: str, account: str) -> None:
         self._store = FolderStore(state_dir)
         self._document = f"database-{account}"
-        self._parser = LineParser()
         self._is_remembered = False
 
     def require_unknown(self, operation: OperationKey) -> None:
@@ -38,7 +37,8 @@ class MachineFolder:
         try:
             if not self._store.is_own():
                 return
-            entries, _tails = self._parser.parse(self._store.lines(), self._store.repair_hint)
+            lines = self._store.lines([operation.subject])
+            entries = parse_lines(lines, self._store.repair_hint).get(operation.subject, [])
         except (StoreError, DamageError) as error:
             reason = str(error).removesuffix(".")
             raise JournalError(

@@ -10,21 +10,24 @@ from .._text import one_line
 from .postgres_session import Session
 from .store import StoreError
 
-VERSION = 1
+VERSION = 2
+"""The first one that was published."""
 
 UPGRADES = {
-    1: """
+    2: """
 CREATE TABLE clawhosters.version (version integer NOT NULL);
 INSERT INTO clawhosters.version VALUES (0);
 
 CREATE TABLE clawhosters.journal (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    operation pg_catalog.text NOT NULL,
+    subject pg_catalog.text NOT NULL,
     step integer NOT NULL CHECK (step > 0),
+    name pg_catalog.text NOT NULL,
     line pg_catalog.text NOT NULL,
     written_at timestamp with time zone NOT NULL DEFAULT pg_catalog.clock_timestamp(),
-    UNIQUE (operation, step)
+    UNIQUE (subject, step)
 );
+CREATE INDEX ON clawhosters.journal (name);
 
 -- A crash of the server empties these two: a rate limit is measured anew, and a hold ends with its session.
 CREATE UNLOGGED TABLE clawhosters.budgets (
@@ -32,9 +35,10 @@ CREATE UNLOGGED TABLE clawhosters.budgets (
     content pg_catalog.text NOT NULL
 );
 CREATE UNLOGGED TABLE clawhosters.holders (
-    operation pg_catalog.text PRIMARY KEY,
+    subject pg_catalog.text PRIMARY KEY,
     key bigint NOT NULL,
     backend integer NOT NULL,
+    name pg_catalog.text NOT NULL,
     username pg_catalog.text NOT NULL,
     host pg_catalog.text NOT NULL,
     process integer NOT NULL,
@@ -57,7 +61,7 @@ CREATE TABLE clawhosters.runs (
 );
 """,
 }
-"""The statements that lead to each version from the one before."""
+"""The statements that lead to each version from the published one before."""
 
 GRANTS = {
     "version": ("SELECT",),

@@ -4,7 +4,7 @@
 
 """The store of many machines: a PostgreSQL database. Its schema is made by ``claw_state_database``.
 
-A unique key over operation and step decides which of several runs writes a step. Advisory locks only make the others
+A unique key over subject and step decides which of several runs writes a step. Advisory locks only make the others
 wait: they end with their session, even if a machine is gone.
 """
 
@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from .._times import format_iso
 from .postgres_schema import VERSION, find_tables
 from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError
-from .store import ConflictError, Holder, StoredLine, StoreError, describe_process
+from .store import ConflictError, Holder, JournalLine, KnownOutageError, StoreError, describe_process
 
 LOCK_DOCUMENT = """
 BEGIN; SET LOCAL lock_timeout = %(within)s;
@@ -33,23 +33,27 @@ WRITE_DOCUMENT = "UPDATE clawhosters.budgets SET content = %(content)s WHERE nam
 READ_VERSION = """
 SELECT version, extract(epoch FROM pg_catalog.clock_timestamp())::double precision FROM clawhosters.version
 """
-READ_JOURNAL = "SELECT id, operation, step, line FROM clawhosters.journal ORDER BY id"
-APPEND = """
-INSERT INTO clawhosters.journal (operation, step, line) SELECT %(operation)s, %(step)s, %(line)s
-WHERE %(step)s = 1 OR EXISTS (SELECT FROM clawhosters.journal WHERE operation = %(operation)s AND step = %(step)s - 1)
-ON CONFLICT (operation, step) DO NOTHING RETURNING id
+READ_JOURNAL = "SELECT id, subject, step, line FROM clawhosters.journal ORDER BY id"
+READ_SUBJECTS = """
+SELECT id, subject, step, line FROM clawhosters.journal WHERE subject = ANY(%(subjects)s::pg_catalog.text[]) ORDER BY id
 """
-READ_STEP = "SELECT line FROM clawhosters.journal WHERE operation = %(operation)s AND step = %(step)s"
+FIND_SUBJECTS = "SELECT DISTINCT subject FROM clawhosters.journal WHERE name = %(name)s"
+APPEND = """
+INSERT INTO clawhosters.journal (subject, step, name, line) SELECT %(subject)s, %(step)s, %(name)s, %(text)s
+WHERE %(step)s = 1 OR EXISTS (SELECT FROM clawhosters.journal WHERE subject = %(subject)s AND step = %(step)s - 1)
+ON CONFLICT (subject, step) DO NOTHING RETURNING id
+"""
 HOLD = """
-INSERT INTO clawhosters.holders AS own (operation, key, backend, username, host, process)
-SELECT %(operation)s, %(key)s, pg_catalog.pg_backend_pid(), %(user)s, %(host)s, %(process)s
+INSERT INTO clawhosters.holders AS own (subject, key, backend, name, username, host, process)
+SELECT %(subject)s, %(key)s, pg_catalog.pg_backend_pid(), %(name)s, %(user)s, %(host)s, %(process)s
 WHERE pg_catalog.pg_try_advisory_lock(%(key)s::bigint)
-ON CONFLICT (operation) DO UPDATE SET key = excluded.key, backend = excluded.backend, username = excluded.username,
-    host = excluded.host, process = excluded.process, since = pg_catalog.clock_timestamp()
-RETURNING operation
+ON CONFLICT (subject) DO UPDATE SET key = excluded.key, backend = excluded.backend, name = excluded.name,
+    username = excluded.username, host = excluded.host, process = excluded.process,
+    since = pg_catalog.clock_timestamp()
+RETURNING subject
 """
 RELEASE = """
-DELETE FROM clawhosters.holders WHERE operation = %(operation)s AND backend = pg_catalog.pg_backend_pid();
+DELETE FROM clawhosters.holders WHERE subject = %(subject)s AND backend = pg_catalog.pg_backend_pid();
 SELECT pg_catalog.pg_advisory_unlock(%(key)s::bigint)
 """
 _LOCKS = """
@@ -57,15 +61,15 @@ pg_catalog.pg_locks WHERE locktype = 'advisory' AND objsubid = 1::smallint AND g
     AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 """
 HOLDERS = f"""
-SELECT operation, username, host, process, since FROM clawhosters.holders
+SELECT subject, username, host, process, since, name FROM clawhosters.holders
 JOIN (SELECT pid, classid::bigint << 32 | objid::bigint AS lock FROM {_LOCKS}) AS locks ON pid = backend AND lock = key
 """
 HOLDER = f"""
-SELECT %(operation)s, coalesce(username, 'database role ' || usename::pg_catalog.text), host, coalesce(process, pid),
-    since
+SELECT %(subject)s, coalesce(username, 'database role ' || usename::pg_catalog.text), host, coalesce(process, pid),
+    since, name
 FROM (SELECT pid FROM {_LOCKS} AND classid::bigint << 32 | objid::bigint = %(key)s::bigint) AS locks
 LEFT JOIN pg_catalog.pg_stat_activity USING (pid)
-LEFT JOIN clawhosters.holders ON operation = %(operation)s AND backend = pid
+LEFT JOIN clawhosters.holders ON subject = %(subject)s AND backend = pid
 """
 """A lock can be taken by anyone who may connect. Without a row of ours it is described by its role and its process on
 the server, so that an administrator can end it."""
@@ -119,7 +123,7 @@ class Outage:
 class PostgresStore:
     """Keeps documents and the journal in the database that ``connection`` names."""
 
-    repair_hint = "Restore the table from a backup, or delete the rows of that operation"
+    repair_hint = "Restore the table from a backup, or delete all rows of that subject"
     min_delay = 0.1
 
     def __init__(self, connection: str, outage: Outage) -> None:
@@ -127,7 +131,7 @@ class PostgresStore:
         self._outage = outage
         self._token = secrets.token_hex(4)
         self._holds: dict[str, int] = {}
-        """The operations that are held, and the server's process that holds each."""
+        """The subjects that are held, and the server's process that holds each."""
         self._has_stray_lock = False
         """True if a lock could not be released: it ends with the session."""
         self._failure: tuple[float, StoreError] | None = None
@@ -138,7 +142,7 @@ class PostgresStore:
     def locked_document(self, name: str, *, within: float) -> t.Iterator[RowDocument]:
         """Locks a row, after waiting for ``within`` seconds at most."""
         if not self._session.is_open and self._outage.is_known():
-            raise StoreError("", "")  # a warning was given
+            raise KnownOutageError
         with self._session.lock:
             try:
                 limit = f"{within * 1000:.0f}ms"
@@ -155,61 +159,66 @@ class PostgresStore:
                 self._outage.record()
                 raise
 
-    def lines(self) -> list[StoredLine]:
-        """Returns all rows of the journal, oldest first."""
-        return [
-            StoredLine(f"Row {number} of the journal in state_database", text, (operation, step))
-            for number, operation, step, text in self._execute(READ_JOURNAL)
-        ]
+    def lines(self, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
+        """Returns the rows of these subjects, or of all, oldest first."""
+        statement = READ_JOURNAL if subjects is None else READ_SUBJECTS
+        return parse_rows(self._execute(statement, {"subjects": [*(subjects or ())]}))
 
-    def append(self, operation: str, step: int, text: str, *, earlier: t.Sequence[str] | None = None) -> None:
+    def find_subjects(self, name: str) -> set[str]:
+        """Returns the subjects that have a row with this ``name``."""
+        return {subject for (subject,) in self._execute(FIND_SUBJECTS, {"name": name})}
+
+    def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
         """Adds a row, and returns when the server has committed it."""
         if earlier is None:
-            if not self._still_holds(operation):
+            if not self._still_holds(line.subject):
                 raise UnreachableError("the connection was lost")
-            if not self._append(operation, step, text):
+            wanted, present = [line], 0
+        else:
+            # Some rows may exist, even the last one: if it was committed, and the response was lost.
+            wanted = [*earlier, line]
+            rows = [row.text for row in self.lines([line.subject])]
+            present = len(rows)
+            if rows != [one.text for one in wanted[:present]]:
                 raise ConflictError
-            return
-        # Some rows may exist, even the last one: if it was committed, and the response was lost.
-        for number, line in enumerate([*earlier, text], start=1):
-            exists = not self._append(operation, number, line)
-            if exists and self._execute(READ_STEP, {"operation": operation, "step": number}) != [(line,)]:
+        for one in wanted[present:]:
+            # There is none if the step exists already, or if the one before it is missing.
+            if not self._execute(APPEND, vars(one), is_durable=True):
                 raise ConflictError
-
-    def _append(self, operation: str, step: int, text: str) -> bool:
-        """Adds a row. Returns False if the step exists already, or the one before it is missing."""
-        return bool(self._execute(APPEND, {"operation": operation, "step": step, "line": text}, is_durable=True))
 
     @contextlib.contextmanager
-    def hold(self, operation: str) -> t.Iterator[Holder | None]:
+    def hold(self, subject: str, name: str) -> t.Iterator[Holder | None]:
         """Takes an advisory lock, which ends with the session."""
-        key = lock_key(operation)
+        key = lock_key(subject)
         try:
-            rows = self._execute(HOLD, {**asdict(describe_process(operation)), "key": key})
+            rows = self._execute(HOLD, {**asdict(describe_process(subject, name)), "key": key})
         except StoreError:
             self._session.close()  # and with it a lock that may have been taken
             raise
         if not rows:
-            yield self.holders(operation).get(operation, Holder(operation))
+            yield self.holders(subject).get(subject, Holder(subject))
             return
-        self._holds[operation] = self._session.backend
+        self._holds[subject] = self._session.backend
         try:
             yield None
         finally:
-            if self._still_holds(operation):
+            if self._still_holds(subject):
                 try:
-                    self._session.execute(RELEASE, {"operation": operation, "key": key})
+                    self._session.execute(RELEASE, {"subject": subject, "key": key})
                 except StoreError:
                     self._has_stray_lock = True
-            del self._holds[operation]
+            del self._holds[subject]
 
-    def holders(self, operation: str | None = None) -> dict[str, Holder]:
-        """Returns who holds which operation now, or this one."""
-        if operation is None:
+    def holders(self, subject: str | None = None) -> dict[str, Holder]:
+        """Returns who holds which subject now, or this one."""
+        if subject is None:
             rows = self._execute(HOLDERS)
         else:
-            rows = self._execute(HOLDER, {"operation": operation, "key": lock_key(operation)})
-        return {row[0]: Holder(row[0], row[1], row[2], row[3], row[4] and format_iso(row[4])) for row in rows}
+            rows = self._execute(HOLDER, {"subject": subject, "key": lock_key(subject)})
+        return {
+            found: Holder(found, user, host, process, since and format_iso(since), name)
+            for found, user, host, process, since, name in rows
+        }
 
     def read_cursor(self, name: str) -> tuple[int, str]:
         """Returns the revision and the content of a cursor; 0 and nothing without one."""
@@ -228,7 +237,10 @@ class PostgresStore:
         return [row[0] for row in rows]
 
     def now(self) -> float:
-        """Returns Unix time by the database's clock, as of the last connection."""
+        """Returns Unix time by the database's clock, as of the last connection; by this machine's if there is none."""
+        with contextlib.suppress(StoreError), self._session.lock:
+            if not self._session.is_open:
+                self._connect()
         return time.time() + self._clock_offset
 
     def process_id(self) -> str:
@@ -248,9 +260,9 @@ class PostgresStore:
         """Ends the session."""
         self._session.close()
 
-    def _still_holds(self, operation: str) -> bool:
-        """Returns False if the session that held the operation is lost."""
-        backend = self._holds.get(operation)
+    def _still_holds(self, subject: str) -> bool:
+        """Returns False if the session that held the subject is lost."""
+        backend = self._holds.get(subject)
         return backend is None or (self._session.is_open and self._session.backend == backend)
 
     def _execute(
@@ -300,6 +312,14 @@ class RowDocument:
         self.new_content = text
 
 
-def lock_key(operation: str) -> int:
+def parse_rows(rows: Rows) -> list[JournalLine]:
+    """Returns the lines in rows of READ_JOURNAL or READ_SUBJECTS."""
+    return [
+        JournalLine(subject, step, text, place=f"Row {number} of the journal in state_database")
+        for number, subject, step, text in rows
+    ]
+
+
+def lock_key(subject: str) -> int:
     """Returns the number of the advisory lock: 63 bits of the digest. All machines must agree on it."""
-    return int(operation[:16], 16) >> 1
+    return int(subject[:16], 16) >> 1

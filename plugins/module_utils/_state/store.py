@@ -21,6 +21,9 @@ from .._errors import ClawHostersError
 from .._text import one_line
 from .._times import format_iso, parse_time
 
+NAME_LIMIT = 100
+"""Characters of an incident or order that a holder shows."""
+
 
 def account_digest(api_url: str, api_key: str) -> str:
     """Returns what tells accounts apart in names that others may see: a digest, which says nothing of the key."""
@@ -35,8 +38,15 @@ class StoreError(ClawHostersError):
         self.advice = advice
 
 
+class KnownOutageError(StoreError):
+    """The store could not be reached a while ago, and the user was warned."""
+
+    def __init__(self) -> None:
+        super().__init__("state_database could not be reached", "Check state_database and the server")
+
+
 class ConflictError(StoreError):
-    """Another process has written this step of the operation."""
+    """Another process has written this step of the subject."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -46,13 +56,16 @@ class ConflictError(StoreError):
 
 
 @dataclass(frozen=True)
-class StoredLine:
-    """A line of the journal, and where it is: ``Line 3 of the journal /home/…``."""
+class JournalLine:
+    """A step of a subject: of all that is done to one instance, or for one order. Steps are counted from 1."""
 
-    place: str
+    subject: str
+    step: int
     text: str
-    key: tuple[str, int] | None = None
-    """The operation and step under which the store keeps it, if it does."""
+    name: str = ""
+    """Identifies the incident or order, by which subjects are found. Empty in a line that a store has read."""
+    place: str = ""
+    """Where a store has read it: ``Line 3 of the journal /home/…``."""
 
 
 class DamageError(ClawHostersError):
@@ -61,7 +74,7 @@ class DamageError(ClawHostersError):
     ``lines`` are those that are left, damaged or not.
     """
 
-    def __init__(self, damage: str, repair_hint: str, lines: t.Sequence[StoredLine] = ()) -> None:
+    def __init__(self, damage: str, repair_hint: str, lines: t.Sequence[JournalLine] = ()) -> None:
         super().__init__(
             f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. What "
             "was sent after the copy was made, or is only in what you remove, is then forgotten, and could be sent "
@@ -72,13 +85,15 @@ class DamageError(ClawHostersError):
 
 @dataclass(frozen=True)
 class Holder:
-    """The process that holds an operation. Any field but ``operation`` may be unknown."""
+    """The process that works on a subject. Any field but ``subject`` may be unknown."""
 
-    operation: str
+    subject: str
     user: str | None = None
     host: str | None = None
     process: int | None = None
     since: str | None = None
+    name: str | None = None
+    """The incident or order that it works on, as :func:`format_name` shows it."""
 
     def format(self, now: float) -> str:
         """Returns ``alice@node2, process 4711, for 40 s``. ``now`` is Unix time."""
@@ -90,14 +105,19 @@ class Holder:
         return one_line(", ".join(parts))
 
 
-def describe_process(operation: str) -> Holder:
-    """Returns this process as the holder of ``operation``."""
+def format_name(name: str) -> str:
+    """Returns the name of an incident or order for a holder: short, and without characters that a store rejects."""
+    return one_line(name, NAME_LIMIT)
+
+
+def describe_process(subject: str, name: str = "") -> Holder:
+    """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         # A container may run as a user without a name.
         user = str(os.geteuid())
-    return Holder(operation, user, platform.node(), os.getpid(), format_iso(datetime.now(UTC)))
+    return Holder(subject, user, platform.node(), os.getpid(), format_iso(datetime.now(UTC)), format_name(name))
 
 
 class Document(t.Protocol):
@@ -124,31 +144,31 @@ class Store(t.Protocol):
     def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
         """Locks a document, after waiting for ``within`` seconds at most."""
 
-    def lines(self) -> list[StoredLine]:
-        """Returns all lines of the journal, oldest first; none if there is no journal. Raises DamageError."""
+    def lines(self, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
+        """Returns the lines of these subjects, or of all, those of each in their order. Raises DamageError."""
+
+    def find_subjects(self, name: str) -> set[str]:
+        """Returns the subjects that have a line with this ``name``, and perhaps others."""
 
     def now(self) -> float:
         """Returns Unix time by the store's clock, on which all its users agree."""
 
-    def append(self, operation: str, step: int, text: str, *, earlier: t.Sequence[str] | None = None) -> None:
-        """Adds a line, which is durable when this returns. ``operation`` is a digest, ``step`` counts from 1.
+    def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
+        """Adds a line, which is durable when this returns.
 
-        Raises ConflictError if the operation has this step. A store that has lost its connection, and with it the hold
-        of an operation, connects again only with ``earlier``: the lines of all steps before this one, since a failover
-        may have lost them.
+        Raises ConflictError if the subject has this step, or lacks the one before it. A store that has lost its
+        connection, and with it the hold of a subject, connects again only with ``earlier``: the lines of all steps
+        before this one, since a failover may have lost them.
         """
 
-    def hold(self, operation: str) -> t.ContextManager[Holder | None]:
-        """Holds an operation until the block or this process ends. Yields None, or else who holds it."""
+    def hold(self, subject: str, name: str) -> t.ContextManager[Holder | None]:
+        """Holds a subject until the block or this process ends. Yields None, or else who holds it.
 
-    def holders(self, operation: str | None = None) -> dict[str, Holder]:
-        """Returns who holds which operation now, or this one, by digest."""
-
-    def put_run(self, incident: str, run: str, content: str) -> list[str]:
-        """Keeps a run of the restore runbook for all machines, and returns all of its incident, oldest first.
-
-        The store of one machine keeps none: there the record is a file.
+        ``name`` is the incident or order, for display.
         """
+
+    def holders(self, subject: str | None = None) -> dict[str, Holder]:
+        """Returns who holds which subject now, or this one, by subject."""
 
     def process_id(self) -> str:
         """Returns a name of this process that no other user of the store has."""
@@ -158,3 +178,11 @@ class Store(t.Protocol):
 
     def close(self) -> None:
         """Ends the connection. The store can be used again."""
+
+
+@t.runtime_checkable
+class RunStore(t.Protocol):
+    """A store that keeps the runs of the restore runbook. On one machine the record is a file."""
+
+    def put_run(self, incident: str, run: str, content: str) -> list[str]:
+        """Adds a run, or replaces it, and returns all of its incident, oldest first."""

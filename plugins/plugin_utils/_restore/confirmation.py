@@ -19,6 +19,9 @@ from .model import RestorePlan
 _TYPABLE_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""
 
+_CONTROL = "\N{REPLACEMENT CHARACTER}"
+"""Stands for each control character of a name."""
+
 _HEADER = ["INSTANCE", "STATUS, HEALTH", "BACKUP", "CHANGES LOST SINCE"]
 
 _CONFUSABLES = str.maketrans("I1|O", "lll0")
@@ -79,7 +82,8 @@ def _is_plain(name: str) -> bool:
 
 
 def _is_typable(name: str) -> bool:
-    return find_invisible(name) is None and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
+    is_visible = find_invisible(name) is None and _CONTROL not in name
+    return is_visible and bool(_skeleton(name)) and len(name) <= _TYPABLE_LIMIT
 
 
 @functools.lru_cache(maxsize=4096)

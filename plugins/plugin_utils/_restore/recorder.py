@@ -19,7 +19,7 @@ from ...module_utils._model.results import Result
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._state.journal import JournalError
-from ...module_utils._state.store import StoreError
+from ...module_utils._state.store import RunStore, StoreError
 from ...module_utils._text import one_line
 from .._reports.files import OpenFolder, ReportError, open_report, render
 from .model import Data, Run
@@ -51,10 +51,11 @@ class Recorder:
     """When the run was recorded last, by the clock of its waits."""
 
     def read_history(self) -> RestoreHistory:
-        """Returns what the journal holds. Raises JournalError."""
+        """Returns what the journal holds of the incident's instances. Raises JournalError."""
         journal = self.context.journal()
         url = self.context.client.settings.api_url
-        return RestoreHistory(url, self.run.incident, journal.read_states(), read_at=journal.now())
+        states = journal.read_states(journal.find_subjects("restore", url, self.run.incident))
+        return RestoreHistory(url, self.run.incident, states, read_at=journal.now())
 
     def try_history(self) -> RestoreHistory:
         """Returns what the journal holds; nothing if it can't be read."""
@@ -142,8 +143,11 @@ class Recorder:
 
     def _share(self, report: Data) -> list[Data]:
         """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
+        store = self.context.store
+        if not isinstance(store, RunStore):
+            return []
         try:
-            texts = self.context.store.put_run(self.run.incident, self.run.id, json.dumps(report))
+            texts = store.put_run(self.run.incident, self.run.id, json.dumps(report))
         except StoreError as error:
             self.context.warn(f"{error}, so the record of this run is only in its own file. {error.advice}.")
             return []

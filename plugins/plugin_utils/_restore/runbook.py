@@ -118,11 +118,11 @@ class Runbook:
 
     def _build_plans(self) -> list[RestorePlan]:
         incident, settings = self._incident(), self.settings
-        history = incident.read_history(with_holders=True)
+        targets = [build_target(target, settings) for target in self.run.targets]
+        history = incident.read_history(targets, with_holders=True)
         # What another incident sends from now on is not overwritten.
         self.run.planned_at = format_iso(history.read_at)
         reader = AccountReader(self.client, incident.rules)
-        targets = [build_target(target, settings) for target in self.run.targets]
         try:
             planned = incident.plan(targets, reader.read(targets, history), history)
             now = datetime.now(UTC)
@@ -214,11 +214,12 @@ class Runbook:
         """Returns the ids of the instances whose restore the service refused in this run."""
         if not self.run.planned_at:
             return set()
+        journal, url = self.context.journal(), self.client.settings.api_url
         try:
-            entries = self.context.journal().read_entries()
+            entries = journal.read_entries(journal.find_subjects("restore", url, self.run.incident))
         except JournalError:
             return set()
-        return find_refused(entries, self.client.settings.api_url, self.run.incident, self.run.planned_at)
+        return find_refused(entries, url, self.run.incident, self.run.planned_at)
 
     # Helpers
 

@@ -19,7 +19,7 @@ _VARIABLES = (
     (re.compile(r"\bmax_age\b"), "restore_max_age"),
     (re.compile(r"\bbackup_id\b"), "restore_backup"),
     (re.compile(r"\binstance_id\b"), "restore_instance_ids"),
-    (re.compile(r" ?(Run the same task again|Run this again|Nothing was restored; you can run)[^.]*\."), ""),
+    (re.compile(r" ?(Run the same task again|Run this again|Nothing was restored; you can run)[^.]*(?:\.|\Z)"), ""),
 )
 """Replacements for option names and advice in the messages of modules: the role has variables instead."""
 

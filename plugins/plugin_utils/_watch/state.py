@@ -30,7 +30,7 @@ from ...module_utils._state.files import (
 from ...module_utils._state.folder_store import PROBE_TIMEOUT
 from ...module_utils._state.postgres_store import PostgresStore
 from ...module_utils._state.store import ConflictError, StoreError
-from ...module_utils._text import MESSAGE_LIMIT, one_line
+from ...module_utils._text import MESSAGE_LIMIT, map_texts, one_line, replace_controls
 from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
 
 # The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format: files of earlier versions have
@@ -168,7 +168,7 @@ class DatabaseCursor:
         digest = hashlib.sha256(f"cursor {self._name}".encode()).hexdigest()
         with contextlib.ExitStack() as stack:
             try:
-                holder = stack.enter_context(self._store.hold(digest))
+                holder = stack.enter_context(self._store.hold(digest, self._name))
             except StoreError as error:
                 raise self._build_error(error) from None
             if holder:
@@ -223,7 +223,8 @@ def format_state(state: WatchState, owner: str) -> str:
 def parse_state(content: str | bytes, owner: str, label: str, kind: str, start_over: str) -> WatchState:
     """Parses the result of ``format_state``. Raises StateError; ``start_over`` says how to begin with a new state."""
     try:
-        data = json.loads(content)
+        # Earlier versions stored control characters.
+        data = map_texts(json.loads(content), replace_controls)
         if data["format"] != FORMAT_VERSION:
             raise ValueError(f"format {data['format']}")
         found = data["owner"]

@@ -9,16 +9,21 @@ file is written but where it should be.
 from __future__ import annotations
 
 import json
-import re
 import typing as t
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import parse_data_or_body
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from simulator.handle import Simulator
 from support.controller import Controller, Run
+from support.controls import CONTROLS, as_shown, find_controls
+from support.raw_service import Raw, raw_service
 from support.worker import result_of
 
 TOUCH = "lookup('ansible.builtin.pipe', 'touch pwned')"
@@ -33,15 +38,12 @@ PAYLOADS = [
     "\x1b[31mred\x1b]0;owned\x07\x1b[2J\x9b1m",
     "line\r\nsecond line\x00\x08\x7f\u2028third\u0085",
     "w\u0435b-bot",  # a Cyrillic letter
-    "\u202egnirts\u200b\u2066x",
+    "\u202egnirts\u200b\u2066x\u061c\u200e\u200f\u202a\u2069",
     "../../../../owned",
     "-oProxyCommand=touch${IFS}pwned",
     "web-bot; touch pwned #$(touch pwned)`touch pwned`",
     "%s{0}%(x)s",
 ]
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f]")
-UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Ansible itself prints results as JSON that escapes only the former; our own words hold none of the latter either."""
 
 
 def hostile_world() -> dict[str, t.Any]:
@@ -97,7 +99,7 @@ def assert_is_calm(run: Run) -> None:
     """No traceback, and nothing that a terminal would obey."""
     assert "Traceback" not in run.screen
     assert "Bug in the collection" not in run.screen
-    assert not CONTROLS.findall(run.screen)
+    assert find_controls(run.screen) == set()
 
 
 class Tags(HTMLParser):
@@ -127,7 +129,8 @@ def assert_page_is_whole(page: str) -> None:
     assert not [name for name, _value in tags.attributes if name.startswith("on") or name in ("src", "href")]
     assert {tag: depth for tag, depth in tags.depth.items() if depth and tag not in ("meta", "link", "br", "hr")} == {}
     assert tags.tags.count("h1") == 1
-    assert not UNSEEN.findall(page)
+    assert find_controls(page) == set()
+    assert not {"\u2028", "\u2029"} & set(page)
 
 
 READ_ALL: list[dict[str, t.Any]] = [
@@ -176,7 +179,7 @@ def test_modules_and_what_playbooks_do_with_their_results(
     assert_is_calm(run)
     (shown,) = [entry["result"]["msg"] for entry in run.results if str(entry["result"].get("msg", "")).startswith("[{")]
     names = {instance["name"] for instance in json.loads(shown)[0]["instances"]}
-    assert names == set(PAYLOADS)
+    assert names == set(map(as_shown, PAYLOADS))
 
 
 def test_the_inventory_in_all_its_options(hostile: Simulator, controller: Controller, folder: Path) -> None:
@@ -210,7 +213,7 @@ def test_the_inventory_in_all_its_options(hostile: Simulator, controller: Contro
     play = {"hosts": "clawhosters", "gather_facts": False, "connection": "local", "tasks": tasks}
     run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"), "-vv")
     assert run.rc == 0, run.screen[-3000:]
-    assert "Traceback" not in run.screen
+    assert_is_calm(run)
 
 
 def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller, folder: Path) -> None:
@@ -253,7 +256,9 @@ def test_what_the_service_says_of_an_error_is_a_line(simulator: Simulator, paylo
     assert result["failed"] is True
     assert result["msg"].isprintable()
     assert len(result["msg"]) < 1500
-    assert result["error"]["message"] == payload
+    shown = as_shown(payload)
+    assert result["error"]["message"] == result["error"]["code"] == shown
+    assert result["error"]["details"] == {shown: [shown, {shown: shown}]}
     for status in ("deploying", payload):
         simulator.set_instance(1, status=status, ip_address=payload, tier=payload)
         late = result_of(claw_instance, simulator, id=1, state="stopped", wait=False)
@@ -275,3 +280,84 @@ def test_ten_thousand_fields_and_a_name_of_a_megabyte(simulator: Simulator, cont
     run = controller.task({"id": 1, "state": "started", "name": "other"})
     assert run.rc != 0
     assert len(run.result["msg"]) < 500
+
+
+EVERY_CONTROL = "".join(sorted(CONTROLS))
+COMMANDS = {
+    "ad hoc": ["ansible", "localhost", "-m", "clawhosters.cloud.claw_instance_info", "-vvv"],
+    "inventory as JSON": ["ansible-inventory", "-i", "test.clawhosters.yml", "--list"],
+    "inventory as graph": ["ansible-inventory", "-i", "test.clawhosters.yml", "--graph", "--vars"],
+    "debug": ["ansible-playbook", "playbook.yml"],
+    "failure": ["ansible", "localhost", "-m", "clawhosters.cloud.claw_instance", "-a", "id=1 state=stopped"],
+    "plan": [
+        "ansible-playbook",
+        "clawhosters.cloud.restore",
+        "--check",
+        "-e",
+        "restore_instance_ids=1 restore_incident=x",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_command_prints_a_control_character(simulator: Simulator, controller: Controller, name: str) -> None:
+    text = f"web{EVERY_CONTROL}bot"
+    instance = {"id": 1, "name": text, "tier": text, text: text}
+    backup = {"instance_id": 1, "created_at": "5h ago", "backup_type": text}
+    simulator.reset(state={"instances": [instance], "backups": [backup]})
+    simulator.fault("status", method="POST", status=409, code=text, message=text, details={text: text})
+    controller.environment |= {"CLAWHOSTERS_RETRY_TIMEOUT": "0"}
+    controller.write("test.clawhosters.yml", {"plugin": "clawhosters.cloud.instances"})
+    show = [
+        {"ansible.builtin.debug": {"msg": "{{ found.instances[0].name }}"}},
+        {"ansible.builtin.debug": {"var": "found"}},
+    ]
+    tasks = [{"clawhosters.cloud.claw_instance_info": {"details": True}, "register": "found"}, *show]
+    controller.write("playbook.yml", [{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    run = controller.run(*COMMANDS[name])
+    assert (run.rc == 0) is (name != "failure"), run.screen
+    assert find_controls(run.screen) == set()
+    assert "\ufffd" in run.screen
+
+
+def test_a_name_with_a_control_character_is_addressed_by_its_id(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state={"instances": [{"id": 1, "name": "web\x9bbot"}, {"id": 2, "name": "web\x1bbot"}]})
+    for state in ("stopped", "absent"):
+        result = result_of(claw_instance, simulator, name="web\x9bbot", state=state)
+        assert result["failed"] is True
+        assert "name has control characters" in result["msg"]
+        assert "give the id" in result["msg"]
+        assert "ids 1, 2" in result_of(claw_instance, simulator, name="web\ufffdbot", state=state)["msg"]
+    assert simulator.effects() == {}
+    assert result_of(claw_instance, simulator, id=2, name="web\ufffdbot", state="stopped")["instance"]["id"] == 2
+
+
+def test_headers_and_bodies_that_are_no_json_have_no_control_character() -> None:
+    header = "a\x80b\x9b31mc\x1b"
+    answers = {
+        "/json": (422, json.dumps({"error": {"message": EVERY_CONTROL, "details": {EVERY_CONTROL: [EVERY_CONTROL]}}})),
+        "/raw": (422, json.dumps({"error": {"message": "\x9b\u202e"}}, ensure_ascii=False)),
+        "/text": (422, f"no {EVERY_CONTROL}"),
+        "/bought": (200, f"bought\r\nby \x1b[1m{EVERY_CONTROL}"),
+    }
+
+    def answer(_method: str, path: str) -> Raw:
+        status, body = answers[path]
+        return status, {"X-Request-Id": header, "Content-Type": "text/plain"}, body.encode()
+
+    with raw_service(answer) as options:
+        client = Client(parse_settings(options, pytest.fail))
+        errors = {}
+        for path in ("/json", "/raw", "/text"):
+            with pytest.raises(ApiError) as failure:
+                client.fetch(path)
+            errors[path] = failure.value.as_dict()
+            assert errors[path]["request_id"] == "a\ufffdb\ufffd31mc\ufffd"
+            assert find_controls(str(failure.value)) == set()
+        bought = client.request("POST", "/bought", parse=parse_data_or_body)
+    shown = "\ufffd" * len(EVERY_CONTROL)
+    assert errors["/json"]["message"] == shown
+    assert errors["/json"]["details"] == {shown: [shown]}
+    assert errors["/raw"]["message"] == "\ufffd\ufffd"
+    assert find_controls(errors["/text"]["message"]) == find_controls(bought) == set()
+    assert bought.startswith("bought\nby \ufffd[1m")

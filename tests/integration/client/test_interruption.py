@@ -13,6 +13,7 @@ import pytest
 
 from simulator.handle import Simulator
 from support.controller import BIN, Controller
+from support.stores import read_journal
 from support.terminal import run_at_terminal
 
 RESTORE = {"incident": "INC-1", "instance_name": "web-bot"}
@@ -40,10 +41,8 @@ def interrupt(controller: Controller, module: str, options: dict[str, t.Any], is
 
 @pytest.mark.slow
 def test_ctrl_c_while_a_restore_is_waited_for(simulator: Simulator, controller: Controller) -> None:
-    journal = controller.folder / "state/journal-2.jsonl"
-    screen = interrupt(
-        controller, "claw_backup_restore", RESTORE, lambda: journal.exists() and "accepted" in journal.read_text()
-    )
+    state_dir = controller.folder / "state"
+    screen = interrupt(controller, "claw_backup_restore", RESTORE, lambda: "accepted" in read_journal(state_dir))
     assert re.search(
         r"\nThe restore of web-bot was accepted at \S+ UTC and goes on\. Run the same command again to wait for it\.\n",
         screen,

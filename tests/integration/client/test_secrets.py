@@ -25,6 +25,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watcher, parse_arguments
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
@@ -371,7 +372,8 @@ def test_no_key_is_left(simulator: Simulator, controller: Controller, mood: str)
         assert run.rc == 0 or mood != "well", run.screen
     written = {path.name for path in controller.left() if path.is_file()}
     if mood == "well":
-        assert {"journal-2.jsonl", "clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
+        assert any(path.parent.name == "journal-marks" for path in controller.left())
+        assert {"clawhosters-fleet-report.html", "INC-2.json", "INC-2.html", "log"} <= written
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -405,8 +407,10 @@ def test_what_is_kept_is_the_owners_alone(simulator: Simulator, controller: Cont
 def test_a_link_that_somebody_planted_for_the_journal_is_refused(simulator: Simulator, controller: Controller) -> None:
     target = controller.write("target", "untouched")
     state = controller.folder / "state"
-    state.mkdir(mode=0o700)
-    (state / "journal-2.jsonl").symlink_to(target)
+    (state / "journal").mkdir(mode=0o700, parents=True)
+    state.chmod(0o700)
+    subject = OperationKey("restore", simulator.url, "INC-1", "2").subject
+    (state / f"journal/{subject}.jsonl").symlink_to(target)
     options = {"incident": "INC-1", "instance_id": 2, "state_dir": str(state)}
     run = controller.task(options, module="claw_backup_restore")
     assert "can't be used" in run.result["msg"]

@@ -32,7 +32,7 @@ from support import KEY
 from support.controller import Controller
 from support.full_disk import full_disk
 from support.sleeper import KilledError
-from support.stores import StorePlace
+from support.stores import StorePlace, read_journal
 from support.worker import Worker
 
 RESTORE = "POST /backups/*/restore"
@@ -436,7 +436,7 @@ def test_a_journal_that_cannot_be_written_fails_before_the_post(
 def test_a_journal_that_cannot_be_read_fails_before_the_post(
     simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
-    place.damage()
+    place.damage(OperationKey("restore", simulator.url, "INC-1", "1").subject)
     result = worker.run(claw_backup_restore, instance_id=1)
     assert "so earlier requests are unknown" in result["msg"]
     assert result["msg"].endswith("Nothing was sent.")
@@ -552,8 +552,7 @@ def test_killed_between_the_effect_and_the_answer_the_next_run_attaches(
 def test_killed_while_waiting_the_next_run_goes_on_waiting(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=6)
     running = process(controller)
-    journal = controller.folder / "state/journal-2.jsonl"
-    until(lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"))
+    until(lambda: "accepted" in read_journal(controller.folder / "state"))
     kill(running)
     result = result_of(process(controller))
     assert result["changed"] is False
@@ -637,8 +636,8 @@ def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     run = controller.task(options, module="claw_backup_restore")
     assert run.result["restore"]["outcome"] == "completed"
     assert (controller.folder / "state").stat().st_mode & 0o777 == 0o700
-    for path in (controller.folder / "state").iterdir():
-        assert path.stat().st_mode & 0o777 == 0o600
+    for path in (controller.folder / "state").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
         assert KEY not in path.read_text(encoding="utf-8")
 
 

@@ -22,6 +22,7 @@ from simulator.handle import Simulator
 from simulator.switches import Switches
 from support import KEY
 from support.controller import Controller
+from support.stores import ANY_SUBJECT, folder_place
 from support.worker import result_of
 
 Finding = dict[str, str]
@@ -295,7 +296,7 @@ def test_the_clock_the_proxies_and_the_state(
 ) -> None:
     simulator.set_clock(600)
     monkeypatch.setenv("https_proxy", "http://alice:s3cret-word@proxy.corp.example:3128")
-    (tmp_path / "journal.jsonl").write_text("{not a line\n", encoding="utf-8")
+    folder_place(tmp_path).damage()
     tmp_path.chmod(0o700)
     result = examine(simulator, state_dir=str(tmp_path))
     found = by_check(result)
@@ -305,7 +306,7 @@ def test_the_clock_the_proxies_and_the_state(
     assert found["state"]["status"] == "ok"
     assert not re.search(r"alice|s3cret|corp|/tmp", json.dumps([result["findings"], result["shapes"]]))
     (warning,) = result["warnings"]
-    assert warning.startswith(f"Line 1 of the journal {tmp_path}/journal.jsonl can't be read")
+    assert warning.startswith(f"The journal {tmp_path}/journal/{ANY_SUBJECT}.jsonl has no mark in journal-marks")
     tmp_path.chmod(0o777)
     found = by_check(examine(simulator, state_dir=str(tmp_path)))
     assert found["state"]["found"] == "another user owns it, or can write to it or replace it"

@@ -6,13 +6,20 @@
 
 from __future__ import annotations
 
-import json
+import functools
 import re
 import stat
 import typing as t
+from datetime import datetime
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width
 from simulator.handle import Simulator
 from support import KEY
@@ -102,18 +109,20 @@ def test_overdue_backups_and_restores_are_shown_and_what_can_not_be_read_is_said
         }
     )
     state = controller.folder / "state"
-    state.mkdir()
-    line = {"kind": "restore", "service": "s", "name": "INC-<7>", "instance_id": "1", "instance_name": "web-bot"}
     events = [
-        {**line, "event": "intended", "at": "2026-02-01T10:00:00+00:00", "backup_id": 11},
-        {**line, "event": "accepted", "at": "2026-02-01T10:00:01+00:00"},
-        {**line, "event": "completed", "at": "2026-02-01T10:02:30+00:00"},
-        {**line, "name": "INC-8", "event": "intended", "at": "2026-02-02T10:00:00+00:00"},
-        {**line, "name": "INC-9", "event": "intended", "at": "2026-02-02T10:00:00+00:00"},
-        {**line, "name": "INC-9", "event": "refused", "at": "2026-02-02T10:00:00+00:00"},
+        ("INC-<7>", "INTENDED", "2026-02-01T10:00:00+00:00"),
+        ("INC-<7>", "ACCEPTED", "2026-02-01T10:00:01+00:00"),
+        ("INC-<7>", "COMPLETED", "2026-02-01T10:02:30+00:00"),
+        ("INC-8", "INTENDED", "2026-02-02T10:00:00+00:00"),
+        ("INC-9", "INTENDED", "2026-02-02T10:00:00+00:00"),
+        ("INC-9", "REFUSED", "2026-02-02T10:00:00+00:00"),
     ]
-    journal = "\n".join(json.dumps(event) for event in events) + '\n{"torn": '
-    (state / "journal.jsonl").write_text(journal, encoding="utf-8")
+    for name, event, at in events:
+        journal = Journal(FolderStore(str(state)), functools.partial(datetime.fromisoformat, at))
+        key = OperationKey("restore", "https://s", name, "1")
+        journal.append(key, OperationEvent[event], instance_name="web-bot", backup_id=11)
+    (file,) = state.glob("journal/*.jsonl")
+    file.write_bytes(file.read_bytes() + b'{"torn": \n')
     simulator.switch(forbidden=["GET /billing/*"])
     run = write(controller, fleet_report_state_dir=str(state), fleet_report_path="page.html")
     assert run.rc == 0, run.screen

@@ -31,6 +31,7 @@ from support.controller import REPOSITORY, Controller, Run, extra_variables
 from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
+from support.stores import read_journal
 from support.terminal import run_at_terminal
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -383,8 +384,7 @@ def test_white_space_around_a_name_does_not_matter(simulator: Simulator, control
 
 def count_accepted(controller: Controller) -> int:
     """Returns the number of restores that the journal holds as accepted."""
-    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
-    return journal.read_text(encoding="utf-8").count('"accepted"')
+    return read_journal(controller.home / ".ansible/clawhosters").count('"accepted"')
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
+from support.stores import read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -127,8 +128,8 @@ def test_a_restore_of_one_is_a_few_tasks_and_leaves_its_outcome_to_the_controlle
     assert "web-bot" not in json.dumps(outcome)
     simulator.fault("unauthorized", path="/account")
     assert custom_stats(restore(controller, "web-bot")) == outcome
-    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
-    journal.write_bytes(journal.read_bytes() + b"damage")
+    (journal,) = (controller.home / ".ansible/clawhosters/journal").iterdir()
+    journal.write_bytes(journal.read_bytes() + b"damage\n")
     (unread,) = custom_stats(restore(controller, "web-bot"))["instances"]
     assert (unread["outcome"], unread["sent_at"]) == ("unknown", None)
     page = (folder / "INC-1.html").read_text(encoding="utf-8")
@@ -207,12 +208,12 @@ def test_without_the_right_answer_nothing_is_sent(
 @pytest.mark.slow
 def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=10_000)
-    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
+    state_dir = controller.home / ".ansible/clawhosters"
     screen = run_at_terminal(
         controller,
         command("web-bot", restore_confirm="web-bot"),
         "nothing is asked",
-        interrupt=lambda: journal.exists() and "accepted" in journal.read_text(encoding="utf-8"),
+        interrupt=lambda: "accepted" in read_journal(state_dir),
     )
     said = "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the service has accepted goes on."
     assert f"{said} Run this to wait for what is under way" in screen.text
@@ -226,19 +227,19 @@ def test_ctrl_c_while_restores_are_answered_waits_until_they_are_on_record(
 ) -> None:
     simulator.switch(transition_reads=10_000)
     simulator.fault("slow", method="POST", seconds=4, times=None)
-    journal = controller.home / ".ansible/clawhosters/journal-2.jsonl"
+    state_dir = controller.home / ".ansible/clawhosters"
     names = ("web-bot", "sick-bot", "news-bot")
     screen = run_at_terminal(
         controller,
         command(*names, restore_confirm=",".join(names), restore_serial=[2, 1]),
         "nothing is asked",
-        interrupt=lambda: journal.exists() and journal.read_text(encoding="utf-8").count("intended") == 2,
+        interrupt=lambda: read_journal(state_dir).count("intended") == 2,
     )
     assert (
         "Interrupted. Waiting for the response to what was sent last, so that its outcome is recorded." in screen.text
     )
     assert "Incident INC-1: this run has sent 2 of 3 restores, and 0 completed;" in screen.text
-    text = journal.read_text(encoding="utf-8")
+    text = read_journal(state_dir)
     assert (text.count("intended"), text.count("accepted")) == (2, 2)
     assert simulator.effects() == {"restores": 2}
 
@@ -354,5 +355,5 @@ def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulat
         *("ansible-playbook", str(path), "-e", "restore_instances=web-bot restore_incident=I restore_confirm=web-bot")
     )
     assert run.rc == 0, run.screen
-    assert (controller.folder / "journal/journal-2.jsonl").exists()
+    assert read_journal(controller.folder / "journal")
     assert KEY not in run.screen

@@ -35,7 +35,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller
 from support.postgres import ADMIN, JOB, PASSWORD, Postgres
-from support.stores import StorePlace, database_place
+from support.stores import StorePlace, database_place, folder_place
 from support.worker import Worker
 
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
@@ -80,7 +80,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
         == plan.result["diff"]
         == {
             "before": {"version": 0, "granted": None, "imported": 0},
-            "after": {"version": 1, "granted": JOB, "imported": 2},
+            "after": {"version": 2, "granted": JOB, "imported": 2},
         }
     )
     again = controller.run(*command)
@@ -99,7 +99,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
 
 def test_rights_that_are_missing_or_too_many_are_mended(postgres: Postgres, fresh: str) -> None:
     worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
-    assert worker.run(claw_state_database)["schema"] == {"version": 1, "granted": None, "imported": 0}
+    assert worker.run(claw_state_database)["schema"] == {"version": 2, "granted": None, "imported": 0}
     assert worker.run(claw_state_database, role=JOB)["changed"] is True
     for change in (
         "GRANT DELETE ON clawhosters.journal TO",
@@ -120,13 +120,16 @@ def test_rights_that_are_missing_or_too_many_are_mended(postgres: Postgres, fres
 def test_what_can_not_be_made_changes_nothing(postgres: Postgres, fresh: str, tmp_path: Path, check: bool) -> None:
     url = postgres.url(ADMIN, database=fresh)
     damaged = tmp_path / "damaged"
-    damaged.mkdir()
-    (damaged / "journal-2.jsonl").write_text("", encoding="utf-8")
+    folder_place(damaged).damage()
+    unpublished = tmp_path / "unpublished"
+    unpublished.mkdir()
+    (unpublished / "journal-2.jsonl").write_text("", encoding="utf-8")
     for options, words in (
         ({"state_database": None}, "state_database is not set."),
         ({"state_database": url, "role": "nobody-here"}, "There is no role nobody-here: create it first."),
         ({"state_database": url, "import_dir": str(tmp_path / "none")}, "There is no journal in import_dir"),
-        ({"state_database": url, "import_dir": str(damaged)}, "is empty, so earlier requests are unknown."),
+        ({"state_database": url, "import_dir": str(damaged)}, "has no mark in journal-marks, so earlier requests are"),
+        ({"state_database": url, "import_dir": str(unpublished)}, "is a journal of a version that was never published"),
         ({"state_database": f"{url}?sslmode=nonsense"}, "state_database can't be"),
         ({"state_database": postgres.url(ADMIN, "wr0ng-Passw0rd")}, "the server rejects the user or the password"),
     ):
@@ -150,7 +153,57 @@ def test_a_journal_that_differs_is_not_imported(postgres: Postgres, fresh: str, 
     assert postgres.query("SELECT count(*) FROM clawhosters.journal", database=fresh) == [(1,)]
 
 
+def test_folders_of_several_machines_are_imported_one_after_another(
+    postgres: Postgres, fresh: str, tmp_path: Path
+) -> None:
+    """Both have restored one instance, for an incident of their own."""
+    worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
+    keys = [OperationKey("restore", "https://a", f"INC-{number}", "7") for number in (1, 2)]
+    for key in keys:
+        journal = Journal(FolderStore(str(tmp_path / key.name)))
+        for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
+            journal.append(key, event, backup_id=key.name)
+        journal.append(OperationKey("purchase", "https://a", f"order of {key.name}"), OperationEvent.INTENDED)
+    for _time in range(2):
+        changes = [worker.run(claw_state_database, import_dir=str(tmp_path / key.name)) for key in keys]
+        assert [change["schema"]["imported"] for change in changes] == [3, 3]
+        assert [change["changed"] for change in changes] == [not _time] * 2
+    store = PostgresStore(postgres.url(ADMIN, database=fresh), Outage())
+    states = Journal(store).read_states([keys[0].subject])
+    # What was sent since stays, and a folder that knows less is imported already.
+    Journal(store).append(keys[0], OperationEvent.INTENDED)
+    store.close()
+    assert {key: (state.event, state.notes) for key, state in states.items()} == {
+        key: (OperationEvent.COMPLETED, {"backup_id": key.name}) for key in keys
+    }
+    assert worker.run(claw_state_database, import_dir=str(tmp_path / "INC-1"))["changed"] is False
+
+
+def test_a_schema_of_an_unpublished_version_is_refused(postgres: Postgres, fresh: str) -> None:
+    worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh), "role": JOB})
+    assert worker.run(claw_state_database)["changed"] is True
+    postgres.query("UPDATE clawhosters.version SET version = 1", database=fresh)
+    result = worker.run(claw_state_database)
+    assert "The schema in state_database has version 1, which was never published" in result["msg"]
+    assert result["msg"].endswith("Nothing was changed.")
+    assert postgres.query("SELECT version FROM clawhosters.version", database=fresh) == [(1,)]
+    postgres.query("DROP SCHEMA clawhosters CASCADE", database=fresh)
+    assert worker.run(claw_state_database)["schema"]["version"] == 2
+
+
 # claw_journal_info
+
+
+def test_a_holder_is_shown_only_with_the_incident_that_it_works_on(simulator: Simulator, place: StorePlace) -> None:
+    worker = Worker(simulator, place.options)
+    keys = [OperationKey("restore", simulator.url, name, "1") for name in ("INC-1", f"INC-2 {'x' * 300}")]
+    for key in keys:
+        place.journal().append(key, OperationEvent.INTENDED, backup_id=7)
+    other = place.journal()
+    with other.lock(keys[1]):
+        operations = worker.run(claw_journal_info, instance_id=1)["operations"]
+    found = {one["name"]: (one["outcome"], one["holder"] is not None) for one in operations}
+    assert found == {keys[0].name: ("unknown", False), keys[1].name: ("in_flight", True)}
 
 
 def test_the_journal_is_listed_with_who_holds_what(simulator: Simulator, place: StorePlace) -> None:

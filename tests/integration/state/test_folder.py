@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_instance,
@@ -28,6 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
 )
 from simulator.handle import Simulator
 from support.controller import Controller, Run
+from support.stores import ANY_SUBJECT, folder_place
 from support.users import Owners, as_ordinary_user, is_root
 from support.worker import Worker
 
@@ -58,7 +60,7 @@ def write_report(controller: Controller, **variables: str) -> Run:
 
 
 def kept(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -69,31 +71,72 @@ def kept(folder: Path) -> dict[str, bytes]:
         lambda content: b'{"at": "2026-02-01T10:0',
         lambda content: content.splitlines(keepends=True)[0],
     ],
-    ids=["emptied", "cut to half", "half a line", "cut to a line"],
+    ids=["emptied", "cut to half", "half a line", "an older copy"],
 )
 def test_what_was_done_is_not_sent_again_when_the_journal_is_damaged(
     simulator: Simulator, worker: Worker, state: Path, damage: t.Callable[[bytes], bytes]
 ) -> None:
-    # So that the one that is cut to its first line holds none of the others.
+    # So that an older copy of the file holds nothing of what is sent now.
     Journal(FolderStore(str(state))).append(
         OperationKey("restore", simulator.url, "INC-0", "1"), OperationEvent.INTENDED
     )
     for module, options in SPENDERS.items():
         assert worker.run(module, **options)["changed"] is True
     sent = posts(simulator)
-    path = state / "journal-2.jsonl"
-    left = damage(path.read_bytes())
-    path.write_bytes(left)
+    left = {path: damage(path.read_bytes()) for path in state.glob("journal/*.jsonl")}
+    assert len(left) == 2
+    for path, content in left.items():
+        path.write_bytes(content)
     for module, options in SPENDERS.items():
         for check in (True, False):
             result = worker.run(module, check=check, **options)
             assert result["failed"] is True
-            assert str(path) in result["msg"]
+            assert any(str(path) in result["msg"] for path in left)
             assert "if no restore or purchase is in progress" in result["msg"]
             assert "What was sent after the copy was made" in result["msg"]
             assert result["msg"].endswith("Nothing was sent.")
     assert posts(simulator) == sent
-    assert path.read_bytes() == left
+    assert {path: path.read_bytes() for path in left} == left
+
+
+@pytest.mark.parametrize(
+    "options", [{"instance_id": 1}, {"instance_name": "web-bot"}, {"backup_id": 12}], ids=["id", "name", "backup"]
+)
+def test_a_restore_reads_its_own_instance_alone_and_three_times_at_most(
+    simulator: Simulator, worker: Worker, state: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, t.Any]
+) -> None:
+    """Twice for its plan, at most, and once under the lock of the instance."""
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
+    keys = [OperationKey("restore", simulator.url, f"INC-{number}", str(number)) for number in (1, 2, 3)]
+    for key in keys:
+        Journal(FolderStore(str(state))).append(key, OperationEvent.REFUSED)
+    folder_place(state).damage()  # of another instance
+    (state / f"journal-marks/{ANY_SUBJECT}").write_bytes(b"")
+    read: list[set[str]] = []
+    lines = FolderStore.lines
+
+    def counted(store: FolderStore, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
+        assert subjects is not None
+        read.append(set(subjects))
+        return lines(store, subjects)
+
+    monkeypatch.setattr(FolderStore, "lines", counted)
+    result = worker.run(claw_backup_restore, incident="INC-1", wait=False, **options)
+    assert result["changed"] is True, result
+    assert set.union(*read) == {keys[0].subject}
+    assert len(read) <= 3
+
+
+def test_a_backup_finds_what_its_incident_sent_before_another_one(simulator: Simulator, worker: Worker) -> None:
+    """Another incident was the last to restore it: its line is the last of that instance."""
+    simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
+    assert worker.run(claw_backup_restore, incident="INC-1", instance_name="web-bot", wait=False)["changed"] is True
+    simulator.set_instance(1, status="running")
+    assert worker.run(claw_backup_restore, incident="INC-2", instance_id=1, wait=False)["changed"] is True
+    simulator.set_instance(1, status="running")
+    result = worker.run(claw_backup_restore, incident="INC-1", backup_id=12, wait=False)
+    assert result["changed"] is False
+    assert len(posts(simulator)) == 2
 
 
 def forged(simulator: Simulator, state: Path) -> None:
@@ -107,7 +150,7 @@ def test_a_folder_of_another_user_is_no_memory_and_stops_nothing_else(
     simulator: Simulator, worker: Worker, state: Path, owners: Owners
 ) -> None:
     forged(simulator, state)
-    owners.give(state, *state.iterdir())
+    owners.give(state, *state.rglob("*"))
     before = kept(state)
     for module, options in SPENDERS.items():
         result = worker.run(module, **options)
@@ -125,8 +168,9 @@ def test_a_file_of_another_user_is_none_either(
     simulator: Simulator, worker: Worker, state: Path, owners: Owners
 ) -> None:
     forged(simulator, state)
-    owners.give(state / "journal-2.jsonl")
-    assert "journal-2.jsonl belongs to another user" in worker.run(claw_backup_restore, **RESTORE)["msg"]
+    (journal,) = state.glob("journal/*.jsonl")
+    owners.give(journal)
+    assert f"{journal.name} belongs to another user" in worker.run(claw_backup_restore, **RESTORE)["msg"]
     worker.run(claw_instance, id=1, state="restarted", wait=False)
     (budget,) = state.glob("budget-*")
     owners.give(budget)
@@ -144,7 +188,7 @@ def test_real_commands_refuse_the_folder_of_another_user(simulator: Simulator, c
     if is_root:
         state = controller.folder / "state"
         forged(simulator, state)
-        for path in (*state.iterdir(), state):
+        for path in (*state.rglob("*"), state):
             os.chown(path, 65533, 65533)
     tasks = [
         {"clawhosters.cloud.claw_backup_restore": RESTORE, "ignore_errors": True},
@@ -188,7 +232,7 @@ def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owner
                 assert worker.run(module, **options)["changed"] is False
             (own,) = volume.iterdir()
             assert stat.S_IMODE(own.stat().st_mode) == 0o700
-            assert {"journal-2.jsonl", "journal.lock"} < set(kept(own))
+            assert len([*own.glob("journal/*.jsonl")]) == len([*own.glob("journal-marks/*")]) == 2
             assert worker.warnings == []
 
         as_ordinary_user(work, groups=[volume.stat().st_gid])
@@ -197,14 +241,14 @@ def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owner
 
 def test_the_fleet_report_tells_of_a_damaged_journal(simulator: Simulator, controller: Controller) -> None:
     state = controller.folder / "state"
-    state.mkdir()
-    (state / "journal-2.jsonl").write_bytes(b"")
+    forged(simulator, state)
+    (journal,) = state.glob("journal/*.jsonl")
+    journal.write_bytes(b"")
     page = controller.folder / "page.html"
     run = write_report(controller, fleet_report_path=str(page), fleet_report_state_dir=str(state))
     assert run.rc == 0, run.screen
     text = page.read_text(encoding="utf-8")
-    assert "journal-2.jsonl is empty, so earlier requests are unknown." in text
+    assert f"{journal.name} has 0 lines, but 2 were written, so earlier requests are unknown." in text
     assert "holds none" not in text
-    assert "journal-2.jsonl is empty" in " ".join(run.screen.split())
-    # The budget is beside it.
-    assert [name for name in kept(state) if "journal" in name] == ["journal-2.jsonl"]
+    assert "has 0 lines, but 2 were written" in " ".join(run.screen.split())
+    assert journal.read_bytes() == b""

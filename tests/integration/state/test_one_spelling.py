@@ -13,17 +13,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.modules import (
-    claw_backup_restore,
-    claw_fleet_restore,
     claw_instance_info,
     claw_journal_info,
     claw_purchase,
 )
 from simulator.handle import Simulator
 from support.controller import Controller, Run
-from support.earlier import append_as_earlier
 from support.stores import StorePlace
 from support.worker import Worker
 
@@ -173,39 +169,3 @@ def test_two_compositions_of_a_name_are_one_order(simulator: Simulator, worker: 
     assert simulator.calls(POSTS) == ["POST /billing/buy_claws"]
     (operation,) = worker.run(claw_journal_info, order=DECOMPOSED)["operations"]
     assert (operation["kind"], operation["name"]) == ("purchase", COMPOSED)
-
-
-# Journals of earlier versions
-
-
-@pytest.mark.slice
-@pytest.mark.parametrize("name", [DECOMPOSED, f"{COMPOSED}\u200b"])
-@pytest.mark.parametrize("spelling", ["http://127.0.0.1:0{port}/api/v1", "http://127.0.0.1.:{port}/api/./%761"])
-@pytest.mark.parametrize(
-    ("event", "outcome"),
-    [(OperationEvent.COMPLETED, "completed"), (OperationEvent.ACCEPTED, "completed"), (OperationEvent.UNCLEAR, None)],
-)
-def test_a_restore_that_an_earlier_version_recorded_is_not_sent_again(
-    simulator: Simulator,
-    worker: Worker,
-    place: StorePlace,
-    name: str,
-    spelling: str,
-    event: OperationEvent,
-    outcome: str | None,
-) -> None:
-    service = spelling.format(port=urlsplit(simulator.url).port)
-    append_as_earlier(place.open(), service, name, OperationEvent.INTENDED, event, instance_id="1", backup_id=12)
-    result = worker.run(claw_backup_restore, instance_id=1, incident=COMPOSED)
-    fleet = worker.run(claw_fleet_restore, instances=[{"id": 1}], incident=COMPOSED)
-    assert (result["failed"], fleet["failed"]) == (outcome is None, outcome is None)
-    assert result["restore"]["outcome"] == fleet["instances"][0]["outcome"] == (outcome or "unknown")
-    assert simulator.calls(POSTS) == []
-    # It is found by the name that it had then, too.
-    for filtered in (name, COMPOSED):
-        (operation,) = worker.run(claw_journal_info, incident=filtered)["operations"]
-        assert (operation["name"], operation["service"]) == (COMPOSED, simulator.url)
-    # What is sent on purpose is recorded under the one spelling.
-    assert worker.run(claw_backup_restore, instance_id=1, incident=COMPOSED, force=True)["changed"] is True
-    assert worker.run(claw_backup_restore, instance_id=1, incident=COMPOSED)["changed"] is False
-    assert simulator.calls(POSTS) == ["POST /backups/12/restore"]

@@ -24,6 +24,7 @@ from ..fleet_changes import FleetChanges
 from ..instance_reader import InstanceReader
 from .history import RestoreHistory
 from .incident import Incident
+from .plan import Target
 from .restore import COMPLETED, REFUSED, Restore, RestoreObserver, Stage
 from .runner import BatchContext, RestoreOptions, RestoreRunner
 
@@ -105,7 +106,7 @@ class _Batch:
         if not ready:
             return
         try:
-            history = self._incident.read_history()
+            history = self._incident.read_history(Target(runner.restore.instance["id"], None) for runner in ready)
             seen = self._look(ready, history)
         except ClawHostersError as error:
             error.add("This run sent nothing for it.")

@@ -46,15 +46,17 @@ class EarlierRestore(t.NamedTuple):
 
 @dataclass(frozen=True)
 class RestoreHistory:
-    """The restores that the journal holds for ``service``. Without ``states`` nothing is known."""
+    """The restores of instances that the journal holds for ``service``. Without ``states`` nothing is known."""
 
     service: str
     incident: str
-    states: t.Mapping[OperationKey, OperationState] = field(default_factory=dict)
+    states: dict[OperationKey, OperationState] = field(default_factory=dict)
     holders: t.Mapping[str, Holder] = field(default_factory=dict)
     """Who works on what now, by the digest of the subject."""
     read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When the journal was read, by its clock."""
+    """When the journal was first read, by its clock."""
+    subjects: set[str] = field(default_factory=set)
+    """What was read of it."""
 
     def key(self, instance_id: object) -> OperationKey:
         """Returns the key of the restore of an instance for this incident."""

@@ -43,20 +43,31 @@ class Incident:
     began: datetime | None = None
     """When the task, or the plan of the role, first read the journal, by its clock."""
 
-    def read_history(self, *, with_holders: bool = False) -> RestoreHistory:
-        """Returns what the journal holds. Raises JournalError."""
-        read_at = self.journal.now()
+    def read_history(self, targets: t.Iterable[Target], *, with_holders: bool = False) -> RestoreHistory:
+        """Returns what the journal holds of the targets: of their instances, or of the incident, for one without id.
+
+        Raises JournalError.
+        """
+        ids = {target.instance_id for target in targets}
+        subjects: set[str] = set()
+        if None in ids:
+            subjects = self.journal.find_subjects("restore", self.client.settings.api_url, self.name)
         # Before the states: what ends in between is then known.
         holders = self.journal.read_holders() if with_holders else {}
-        states = self.journal.read_states()
-        self.began = self.began or read_at
-        return RestoreHistory(self.client.settings.api_url, self.name, states, holders, read_at)
+        history = RestoreHistory(self.client.settings.api_url, self.name, {}, holders, self.journal.now())
+        self._read_more(history, subjects, ids - {None})
+        self.began = self.began or history.read_at
+        return history
 
     def plan(self, targets: t.Sequence[Target], account: Account, history: RestoreHistory) -> list[Plan]:
         """Returns a plan for each target, in order.
 
-        One that the journal does not know, and the folder of this machine beside the database does, has an obstacle.
+        Adds to ``history`` the instances that are known by now, of targets without id. One that the journal does not
+        know, and the folder of this machine beside the database does, has an obstacle. Raises JournalError.
         """
+        named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
+        ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
+        self._read_more(history, set(), ids - {None})
         plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
         for plan in plans:
             if plan.sends and plan.earlier is None and plan.instance:
@@ -65,6 +76,12 @@ class Incident:
                 except JournalError as error:
                     plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
         return plans
+
+    def _read_more(self, history: RestoreHistory, subjects: set[str], instance_ids: t.Iterable[object]) -> None:
+        subjects = (subjects | {history.key(one).subject for one in instance_ids}) - history.subjects
+        if subjects:
+            history.states.update(self.journal.read_states(subjects))
+            history.subjects.update(subjects)
 
     def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance. ``note`` is what Ctrl-C shows of it."""

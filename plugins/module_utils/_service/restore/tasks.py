@@ -40,7 +40,7 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
     """
     client, is_named = incident.client, (target.instance_id, target.name) != (None, None)
     with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
-        history = incident.read_history(with_holders=client.check_mode)
+        history = incident.read_history([target], with_holders=client.check_mode)
         try:
             reader = AccountReader(client, incident.rules)
             target = _find_owner(incident, target, history, reader)
@@ -74,8 +74,8 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
     """
     incident, client = batches.incident, batches.incident.client
     with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
-        history = incident.read_history(with_holders=client.check_mode)
         targets = [Target(entry.instance_id, entry.name, entry.backup_id) for entry in entries]
+        history = incident.read_history(targets, with_holders=client.check_mode)
         reader = AccountReader(client, incident.rules)
         plans = incident.plan(targets, reader.read(targets, history), history)
         batches.reader.list_requests = reader.list_pages

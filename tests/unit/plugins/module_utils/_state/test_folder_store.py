@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tests of the store in a folder: its files, damage, take-over, and owners."""
+"""Tests of the store in a folder: its files and marks, damage, crashes, and owners."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import resource
 import stat
 import tempfile
@@ -16,12 +17,16 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state import files
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import files, folder_journal
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder as folder_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state import journal as journal_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
+    JournalConflictError,
     JournalEntry,
     JournalError,
     OperationEvent,
@@ -29,47 +34,54 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     build_line,
     parse_entry,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
 from support.users import STRANGER, Owners, as_ordinary_user
 
 URL = "https://clawhosters.com/api/v1"
 OPERATION = OperationKey("restore", URL, "INC-1", "7")
-LOCK = f"{OPERATION.digest[:24]}.lock"
 OTHER = OperationKey("restore", URL, "INC-2", "7")
+ELSEWHERE = OperationKey("restore", URL, "INC-1", "8")
+FILE = f"journal/{OPERATION.subject}.jsonl"
+MARK = f"journal-marks/{OPERATION.subject}"
 LINE = {**OPERATION.as_dict(), "at": "2026-02-01T10:00:00.000+00:00", "event": "intended"}
 
 
-def test_a_journal_of_an_earlier_version_is_taken_over_once(tmp_path):
-    other_spelling = {**LINE, "service": URL.upper().replace("API/V1", "api/v1")}
-    old = tmp_path / "journal.jsonl"
-    old.write_text("".join(f"{json.dumps({**line, 'backup_id': 31})}\n" for line in (other_spelling, LINE)))
-    before = old.read_bytes()
-    journal = Journal(FolderStore(str(tmp_path)))
-    assert journal.read_state(OPERATION).notes == {"backup_id": 31}
-    assert list(tmp_path.iterdir()) == [old], "reading changes nothing"
-    journal.append(OPERATION, OperationEvent.COMPLETED)
-    assert old.read_bytes() == before
-    old.write_text("no longer read")
-    state = Journal(FolderStore(str(tmp_path))).read_state(OPERATION)
-    assert state.event is OperationEvent.COMPLETED
-    assert state.notes == {"backup_id": 31}
+def open_journal(folder: Path) -> Journal:
+    """Returns the journal of a folder, as of another process."""
+    return Journal(FolderStore(str(folder)))
 
 
-@pytest.mark.parametrize("damaged", ["", "\n", json.dumps(LINE)[:20], f"{json.dumps(LINE)}\n\0\0\n"])
-def test_a_damaged_journal_of_an_earlier_version_is_not_taken_over(tmp_path, damaged):
-    (tmp_path / "journal.jsonl").write_text(damaged)
-    for use in (lambda journal: journal.read_states(), lambda journal: journal.append(OTHER, OperationEvent.INTENDED)):
-        with pytest.raises(JournalError, match=r"journal\.jsonl (is empty|can't be read)"):
-            use(Journal(FolderStore(str(tmp_path))))
-    assert not (tmp_path / "journal-2.jsonl").exists()
+def append_four(folder: Path) -> Journal:
+    """Appends two steps of each of two incidents of one instance."""
+    journal = open_journal(folder)
+    for operation in (OPERATION, OTHER):
+        journal.append(operation, OperationEvent.INTENDED)
+        journal.append(operation, OperationEvent.COMPLETED)
+    return journal
 
 
-def test_a_journal_of_an_earlier_version_that_was_cut_is_damaged(tmp_path):
-    (tmp_path / "journal.jsonl").write_text(f"{json.dumps(LINE)}\n" * 2)
-    (tmp_path / "journal.lock").write_text("3\n")
-    with pytest.raises(JournalError, match="has 2 entries, but 3 were written"):
-        Journal(FolderStore(str(tmp_path))).read_states()
-    (tmp_path / "journal.lock").write_text("1\n")
-    assert set(Journal(FolderStore(str(tmp_path))).read_states()) == {OPERATION}
+def kept(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", ["journal.jsonl", "journal-2.jsonl"])
+def test_a_journal_of_an_unpublished_version_is_refused_by_name(tmp_path, name):
+    (tmp_path / name).write_text(f"{json.dumps(LINE)}\n")
+    before = kept(tmp_path)
+    words = rf"{tmp_path}/{re.escape(name)} is a journal of a version that was never published, .* move the file away"
+    journal = open_journal(tmp_path)
+    for use in (
+        journal.read_states,
+        lambda: journal.read_state(OPERATION),
+        lambda: journal.append(OTHER, OperationEvent.INTENDED),
+        lambda: journal.lock(OPERATION).__enter__(),
+        lambda: journal.find_holder(OPERATION),
+    ):
+        with pytest.raises(JournalError, match=words):
+            use()
+    assert kept(tmp_path) == before
+    (tmp_path / name).unlink()
+    journal.append(OTHER, OperationEvent.INTENDED)
 
 
 @pytest.mark.parametrize(
@@ -82,149 +94,321 @@ def test_a_journal_of_an_earlier_version_that_was_cut_is_damaged(tmp_path):
         {**LINE, "at": "2026-02-01T10:00:00"},
         {**LINE, "event": "thought of"},
         {name: value for name, value in LINE.items() if name != "event"},
+        {**LINE, "instance_id": "8"},
         [],
         "text",
         None,
     ],
 )
 def test_an_invalid_entry_is_an_error(tmp_path, line):
-    text = json.dumps(build_line(line, 1, "") if isinstance(line, dict) else line)
-    (tmp_path / "journal-2.jsonl").write_text(f'{{"format": 2, "lines": 1}}\n{text}\n')
-    with pytest.raises(JournalError, match=r"Line 2 of the journal .* can't be read"):
-        Journal(FolderStore(str(tmp_path))).read_state(OPERATION)
+    text = json.dumps(build_line(line, []) if isinstance(line, dict) else line)
+    FolderStore(str(tmp_path)).append(JournalLine(OPERATION.subject, 1, text))
+    with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read"):
+        open_journal(tmp_path).read_state(OPERATION)
 
 
-def test_an_entry_and_its_file_are_synced_before_append_returns(
+def test_a_line_its_mark_and_their_folders_are_synced_before_append_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced = {}
+    synced: dict[int, int] = {}
     monkeypatch.setattr(os, "fsync", lambda file: synced.update({os.fstat(file).st_ino: os.fstat(file).st_size}))
-    Journal(FolderStore(str(tmp_path))).append(OPERATION, OperationEvent.INTENDED)
-    file = (tmp_path / "journal-2.jsonl").stat()
-    assert synced[file.st_ino] == file.st_size
-    assert tmp_path.stat().st_ino in synced
+    journal = open_journal(tmp_path)
+    for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
+        journal.append(OPERATION, event)
+        for name in (FILE, MARK):
+            file = (tmp_path / name).stat()
+            assert synced[file.st_ino] == file.st_size
+    for name in (".", "journal", "journal-marks"):
+        assert (tmp_path / name).stat().st_ino in synced
 
 
 def test_partial_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda file, data: write(file, data[:7]))
-    journal = Journal(FolderStore(str(tmp_path)))
-    journal.append(OPERATION, OperationEvent.INTENDED)
-    journal.append(OPERATION, OperationEvent.COMPLETED)
-    record = journal.read_state(OPERATION)
-    assert record is not None
-    assert record.event is OperationEvent.COMPLETED
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, offset: write(file, data[:7], offset))
+    append_four(tmp_path)
+    assert {state.event for state in open_journal(tmp_path).read_states().values()} == {OperationEvent.COMPLETED}
 
 
-def test_an_unreadable_journal_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "journal-2.jsonl").mkdir()
+def test_an_append_opens_and_checks_the_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = append_four(tmp_path)
+    checked: list[Path] = []
+    check = folder_module.require_not_replaceable
+    monkeypatch.setattr(folder_module, "require_not_replaceable", lambda path: (checked.append(path), check(path)))
+    for use in (
+        lambda: journal.append(OPERATION, OperationEvent.INTENDED),
+        lambda: journal.read_state(OPERATION),
+        lambda: journal.find_holder(OPERATION),
+        lambda: journal.lock(OPERATION).__enter__(),
+    ):
+        checked.clear()
+        use()
+        assert checked == [tmp_path]
+
+
+@pytest.mark.parametrize("name", [FILE, MARK])
+def test_an_unreadable_journal_is_an_error(tmp_path: Path, name: str) -> None:
+    append_four(tmp_path)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
     with pytest.raises(JournalError, match=r"can't be used \(Is a directory\)"):
-        Journal(FolderStore(str(tmp_path))).read_state(OPERATION)
+        open_journal(tmp_path).read_state(OPERATION)
 
 
 DAMAGES = {
-    "emptied": (lambda lines: b"", "is empty"),
-    "a line break": (lambda lines: b"\n", "does not begin with its header"),
-    "zeros": (lambda lines: b"\0" * 500, "does not begin with its header"),
-    "half a line": (lambda lines: lines[1][: len(lines[1]) // 2], "does not begin with its header"),
-    "a line of it": (lambda lines: lines[1], "does not begin with its header"),
-    "without its header": (lambda lines: b"".join(lines[1:]), "does not begin with its header"),
-    "its header alone": (lambda lines: lines[0], "has 0 entries, but 4 were written"),
-    "cut in a line": (lambda lines: b"".join(lines)[: -len(lines[-1]) // 2], "Line 5 "),
-    "cut between two lines": (lambda lines: b"".join(lines[:3]), "has 2 entries, but 4 were written"),
-    "a line less": (lambda lines: b"".join([*lines[:2], *lines[3:]]), "has 3 entries, but 4 were written"),
-    "a line twice": (lambda lines: b"".join([*lines[:2], lines[1], *lines[3:]]), "Line 3 "),
-    "two lines swapped": (lambda lines: b"".join([lines[0], lines[2], lines[1], *lines[3:]]), "Line 2 "),
-    "text in a line altered": (lambda lines: b"".join(lines).replace(b"INC-2", b"INC-9"), "Line 4 "),
-    "an event altered": (lambda lines: b"".join(lines).replace(b"completed", b"failed", 1), "Line 3 "),
-    "zeros at its end": (lambda lines: b"".join(lines[:4]) + b"\0" * len(lines[4]), "Line 5 "),
-    "garbage after its end": (lambda lines: b"".join(lines) + b"garbage", "has 5 entries, but 4 were written"),
-    "no URL in it": (lambda lines: b"".join(lines).replace(b"https://", b"https://["), "Line 2 "),
-    "another format": (lambda lines: b"".join(lines).replace(b'"format": 2', b'"format": 3'), "its header"),
+    "emptied": (lambda lines: b"", "has 0 lines, but 4 were written"),
+    "a line break": (lambda lines: b"\n", "has 1 lines, but 4"),
+    "zeros": (lambda lines: b"\0" * 500, "has 0 lines, but 4"),
+    "half a line": (lambda lines: lines[0][: len(lines[1]) // 2], "has 0 lines, but 4"),
+    "a line of it": (lambda lines: lines[0], "has 1 lines, but 4"),
+    "without its first line": (lambda lines: b"".join(lines[1:]), "has 3 lines, but 4"),
+    "cut in a line": (lambda lines: b"".join(lines)[: -len(lines[-1]) // 2], "has 3 lines, but 4"),
+    "cut in the line break": (lambda lines: b"".join(lines)[:-1], "has 3 lines, but 4"),
+    "cut between two lines": (lambda lines: b"".join(lines[:3]), "has 3 lines, but 4"),
+    "a line less": (lambda lines: b"".join([*lines[:2], *lines[3:]]), "has 3 lines, but 4"),
+    "a line twice": (lambda lines: b"".join([*lines[:2], lines[1], *lines[3:]]), "does not match its mark|Line 3 "),
+    "its last line twice": (lambda lines: b"".join([*lines, lines[3]]), "Line 5 "),
+    "two lines swapped": (lambda lines: b"".join([lines[1], lines[0], *lines[2:]]), "Line 1 "),
+    "two incidents swapped": (lambda lines: b"".join([*lines[2:], *lines[:2]]), "does not match its mark"),
+    "text in a line altered": (lambda lines: b"".join(lines).replace(b"INC-2", b"INC-9"), "Line 3 "),
+    "an event altered": (lambda lines: b"".join(lines).replace(b"completed", b"failed", 1), "does not match its mark"),
+    "zeros at its end": (lambda lines: b"".join(lines[:3]) + b"\0" * len(lines[3]), "has 3 lines, but 4"),
+    "garbage after its end": (lambda lines: b"".join(lines) + b"garbage\n", "Line 5 "),
+    "two lines after its end": (lambda lines: b"".join(lines) + b"a\nb\n", "does not match its mark"),
+    "no URL in it": (lambda lines: b"".join(lines).replace(b"https://", b"http[://"), "Line 1 "),
 }
 
 
+def assert_damaged(folder: Path, *operations: OperationKey, match: str) -> None:
+    """Checks that these operations can be neither read nor continued, and that nothing changes."""
+    before = kept(folder)
+    for operation in operations:
+        for journal in (open_journal(folder), Journal(FolderStore(str(folder), may_create=False))):
+            with pytest.raises(JournalError, match=match) as caught:
+                journal.read_state(operation)
+            assert str(folder / f"journal/{operation.subject}.jsonl") in str(caught.value)
+            assert "if no restore or purchase is in progress" in str(caught.value)
+            assert "could be sent again: look for it in the dashboard first" in str(caught.value)
+            assert str(caught.value).endswith("Nothing was sent.")
+        with pytest.raises(JournalError, match=match):
+            open_journal(folder).append(operation, OperationEvent.INTENDED)
+        with pytest.raises(JournalError, match=match):
+            open_journal(folder).read_states()
+    assert kept(folder) == before
+
+
 @pytest.mark.parametrize(("damaged", "words"), DAMAGES.values(), ids=list(DAMAGES))
-def test_a_damaged_journal_is_an_error_and_unchanged(tmp_path, damaged, words):
-    journal = Journal(FolderStore(str(tmp_path)))
-    for operation in (OPERATION, OTHER):
-        journal.append(operation, OperationEvent.INTENDED)
-        journal.append(operation, OperationEvent.COMPLETED)
-    path = tmp_path / "journal-2.jsonl"
-    left = damaged(path.read_bytes().splitlines(keepends=True))
-    path.write_bytes(left)
-    with pytest.raises(JournalError, match=words) as caught:
-        Journal(FolderStore(str(tmp_path))).read_state(OTHER)
-    assert str(path) in str(caught.value)
-    assert "if no restore or purchase is in progress" in str(caught.value)
-    assert "What was sent after the copy was made" in str(caught.value)
-    assert str(caught.value).endswith("Nothing was sent.")
-    for writer in (journal, Journal(FolderStore(str(tmp_path)))):
-        with pytest.raises(JournalError, match=words):
-            writer.append(OTHER, OperationEvent.INTENDED)
-    assert path.read_bytes() == left
+def test_a_damaged_file_is_an_error_and_unchanged(tmp_path, damaged, words):
+    append_four(tmp_path)
+    open_journal(tmp_path).append(ELSEWHERE, OperationEvent.INTENDED)
+    path = tmp_path / FILE
+    path.write_bytes(damaged(path.read_bytes().splitlines(keepends=True)))
+    assert_damaged(tmp_path, OPERATION, OTHER, match=words)
+    # Another instance goes on.
+    open_journal(tmp_path).append(ELSEWHERE, OperationEvent.COMPLETED)
+    assert open_journal(tmp_path).read_state(ELSEWHERE).event is OperationEvent.COMPLETED
 
 
-def test_each_line_is_parsed_once_however_often_the_journal_is_read_and_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parsed: list[str] = []
-
-    def parse(text: str) -> JournalEntry:
-        parsed.append(text)
-        return parse_entry(text)
-
-    monkeypatch.setattr(journal_module, "parse_entry", parse)
-    journal = Journal(FolderStore(str(tmp_path)))
-    for number in range(30):
-        journal.append(OperationKey("restore", URL, "INC-1", str(number)), OperationEvent.INTENDED)
-        assert len(journal.read_states()) == number + 1
-    # Once by the store, which writes it, and once by the journal.
-    assert len(parsed) <= 2 * 30
+@pytest.mark.parametrize("lines", [0, 1, 2, 3])
+def test_an_older_copy_of_the_file_is_damage(tmp_path: Path, lines: int) -> None:
+    journal = open_journal(tmp_path)
+    copies = [b""]
+    for event in (OperationEvent.INTENDED, OperationEvent.REFUSED, OperationEvent.INTENDED, OperationEvent.ACCEPTED):
+        journal.append(OPERATION, event)
+        copies.append((tmp_path / FILE).read_bytes())
+    (tmp_path / FILE).write_bytes(copies[lines])
+    assert_damaged(tmp_path, OPERATION, match=f"has {lines} lines, but 4 were written")
+    with pytest.raises(JournalError, match="were written"):
+        journal.append(OPERATION, OperationEvent.COMPLETED)
 
 
-def test_a_journal_that_was_moved_away_starts_over(tmp_path):
-    journal = Journal(FolderStore(str(tmp_path)))
-    for _time in range(3):
-        journal.append(OPERATION, OperationEvent.INTENDED)
-    (tmp_path / "journal-2.jsonl").unlink()
-    journal = Journal(FolderStore(str(tmp_path)))
+@pytest.mark.parametrize("lines", [0, 1, 2])
+def test_an_older_copy_of_the_mark_is_damage(tmp_path: Path, lines: int) -> None:
+    journal = open_journal(tmp_path)
+    copies = [b""]
+    for event in (OperationEvent.INTENDED, OperationEvent.REFUSED, OperationEvent.INTENDED, OperationEvent.ACCEPTED):
+        journal.append(OPERATION, event)
+        copies.append((tmp_path / MARK).read_bytes())
+    (tmp_path / MARK).write_bytes(copies[lines])
+    assert_damaged(tmp_path, OPERATION, match="does not match its mark in journal-marks")
+
+
+@pytest.mark.parametrize("name", [FILE, MARK, "journal", "journal-marks"])
+def test_a_file_or_a_mark_that_is_missing_is_damage(tmp_path: Path, name: str) -> None:
+    open_journal(tmp_path).append(OPERATION, OperationEvent.INTENDED)
+    (tmp_path / name).rename(tmp_path / "away")
+    words = "has no mark in journal-marks" if "marks" in name else "is missing, but it was written"
+    with pytest.raises(JournalError, match=words):
+        open_journal(tmp_path).read_state(OPERATION)
+    with pytest.raises(JournalError, match=words):
+        open_journal(tmp_path).append(OPERATION, OperationEvent.INTENDED)
+    with pytest.raises(JournalError, match=words):
+        open_journal(tmp_path).read_states()
+
+
+@pytest.mark.parametrize("folder", ["journal", "journal-marks"])
+def test_files_or_marks_of_two_instances_exchanged_are_damage(tmp_path: Path, folder: str) -> None:
+    append_four(tmp_path)
+    for event in (OperationEvent.INTENDED, OperationEvent.REFUSED) * 2:
+        open_journal(tmp_path).append(ELSEWHERE, event)
+    first, second = sorted((tmp_path / folder).iterdir())
+    first.rename(tmp_path / "first")
+    second.rename(first)
+    (tmp_path / "first").rename(second)
+    assert_damaged(tmp_path, OPERATION, ELSEWHERE, match="does not match its mark")
+
+
+def test_files_and_marks_of_two_instances_exchanged_are_damage(tmp_path: Path) -> None:
+    append_four(tmp_path)
+    open_journal(tmp_path).append(ELSEWHERE, OperationEvent.INTENDED)
+    for folder in ("journal", "journal-marks"):
+        first, second = sorted((tmp_path / folder).iterdir())
+        first.rename(tmp_path / "first")
+        second.rename(first)
+        (tmp_path / "first").rename(second)
+    for operation in (OPERATION, ELSEWHERE):
+        with pytest.raises(JournalError, match=r"Line 1 of the journal .* can't be read or was changed"):
+            open_journal(tmp_path).read_state(operation)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b"{'", b'{"lines": 4}' + b" " * 300, b"\xff" * 256])
+def test_a_damaged_mark_is_an_error(tmp_path: Path, content: bytes) -> None:
+    append_four(tmp_path)
+    (tmp_path / MARK).write_bytes(content)
+    assert_damaged(tmp_path, OPERATION, match="does not match its mark")
+
+
+def test_a_subject_whose_file_and_mark_were_moved_away_starts_over(tmp_path):
+    append_four(tmp_path)
+    for name in (FILE, MARK):
+        (tmp_path / name).unlink()
+    journal = open_journal(tmp_path)
     assert journal.read_states() == {}
     journal.append(OTHER, OperationEvent.INTENDED)
     assert set(journal.read_states()) == {OTHER}
 
 
-@pytest.mark.parametrize("lines", [0, 1])
+@pytest.mark.parametrize("lines", [0, 1, 4])
 def test_a_full_disk_leaves_the_journal_unchanged(tmp_path, lines):
-    journal = Journal(FolderStore(str(tmp_path)))
+    journal = open_journal(tmp_path)
     for _line in range(lines):
         journal.append(OPERATION, OperationEvent.INTENDED)
-    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    room = len(before.get("journal-2.jsonl", b"")) + 20
+    before = kept(tmp_path)
+    room = len(before.get(FILE, b"")) + 20
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
     try:
         with pytest.raises(JournalError, match=r"can't be used \(File too large\)"):
-            journal.append(OTHER, OperationEvent.INTENDED)
+            journal.append(OPERATION, OperationEvent.INTENDED)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"journal.lock": b"", **before}
-    # A draft that a crash left is replaced.
-    (tmp_path / ".journal-2.jsonl.draft").write_text('{"at')
+    assert kept(tmp_path).get(FILE, b"") == before.get(FILE, b"")
+    assert len(open_journal(tmp_path).read_entries()) == lines
     journal.append(OTHER, OperationEvent.INTENDED)
-    assert OTHER in journal.read_states()
-    assert not (tmp_path / ".journal-2.jsonl.draft").exists()
+    assert OTHER in open_journal(tmp_path).read_states()
 
 
-def test_a_missing_newline_at_the_end_is_no_damage(tmp_path):
-    journal = Journal(FolderStore(str(tmp_path)))
-    journal.append(OPERATION, OperationEvent.INTENDED)
-    path = tmp_path / "journal-2.jsonl"
-    path.write_bytes(path.read_bytes().rstrip(b"\n"))
-    assert journal.read_state(OPERATION).event is OperationEvent.INTENDED
-    journal.append(OPERATION, OperationEvent.UNCLEAR)
-    assert journal.read_state(OPERATION).event is OperationEvent.UNCLEAR
-    assert path.read_bytes().count(b"\n") == 3
+class Crash(BaseException):
+    """Ends a process of a test."""
+
+
+class CrashAfter:
+    """Lets so many bytes be written, and then ends the process in the middle of a write. A cut is a write, too."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, count: int) -> None:
+        self.left = count
+        self._write = os.pwrite
+        patch.setattr(os, "pwrite", self.write)
+        patch.setattr(os, "ftruncate", self._count(os.ftruncate))
+        patch.setattr(os, "fsync", self._count(lambda _file: None))
+
+    def write(self, file: int, data: bytes, offset: int) -> int:
+        if len(data) <= self.left:
+            self.left -= len(data)
+            return self._write(file, data, offset)
+        self._write(file, data[: self.left], offset)
+        raise Crash
+
+    def _count(self, function: t.Callable[..., None]) -> t.Callable[..., None]:
+        def counted(*args: int) -> None:
+            if not self.left:
+                raise Crash
+            self.left -= 1
+            function(*args)
+
+        return counted
+
+
+KEYS = [OPERATION, OTHER, ELSEWHERE, OperationKey("purchase", URL, "INC-1")]
+ACTIONS = st.tuples(st.integers(0, 2), st.sampled_from(KEYS), st.integers(0, 1500) | st.none())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ACTIONS, min_size=1, max_size=12))
+def test_what_returned_is_read_back_whatever_crashes(actions: list[tuple[int, OperationKey, int | None]]) -> None:
+    """Several processes append; some crash at any byte. Only the last line of a crash may be there or not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        journals = [open_journal(folder) for _number in range(3)]
+        written: dict[str, list[int]] = {}
+        for number, (process, key, crash_after) in enumerate(actions):
+            known = written.setdefault(key.subject, [])
+            with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Crash):
+                if crash_after is not None:
+                    CrashAfter(patch, crash_after)
+                try:
+                    journals[process].append(key, OperationEvent.INTENDED, number=number)
+                except JournalConflictError:
+                    journals[process].read_entries([key.subject])
+                    journals[process].append(key, OperationEvent.INTENDED, number=number)
+                known.append(number)
+                continue
+            journals[process] = open_journal(folder)
+            # It may have been written in full.
+            read = [entry["number"] for entry in open_journal(folder).read_entries([key.subject])]
+            assert read in (known, [*known, number])
+            written[key.subject] = read
+            candidates = open_journal(folder).find_subjects(key.kind, key.service, key.name)
+            assert number not in read or key.subject in candidates
+        for subject, numbers in written.items():
+            assert [entry["number"] for entry in open_journal(folder).read_entries([subject])] == numbers
+
+
+def test_a_thousand_restores_of_ten_instances_leave_twenty_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _file: None)
+    journal = open_journal(tmp_path)
+    for number in range(1000):
+        operation = OperationKey("restore", URL, f"INC-{number}", str(number % 10))
+        with journal.lock(operation):
+            journal.append(operation, OperationEvent.INTENDED)
+    assert len(kept(tmp_path)) == 20
+
+
+def test_an_append_reads_no_more_than_the_end_of_what_lies_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _file: None)
+    journal = open_journal(tmp_path)
+    for _number in range(300):
+        journal.append(OPERATION, OperationEvent.INTENDED)
+    parsed: list[str] = []
+    read: list[bytes] = []
+
+    def parse(text: str) -> JournalEntry:
+        parsed.append(text)
+        return parse_entry(text)
+
+    def read_from(file: int, offset: int) -> bytes:
+        read.append(_read(file, offset))
+        return read[-1]
+
+    _read = folder_journal._read
+    monkeypatch.setattr(journal_module, "parse_entry", parse)
+    monkeypatch.setattr(folder_journal, "_read", read_from)
+    journal.append(OPERATION, OperationEvent.COMPLETED)
+    assert parsed == []
+    assert sum(map(len, read)) < 1000
 
 
 def test_files_and_folder_are_private(tmp_path):
@@ -233,9 +417,9 @@ def test_files_and_folder_are_private(tmp_path):
     with journal.lock(OPERATION):
         pass
     assert stat.S_IMODE((tmp_path / "deep/state").stat().st_mode) == 0o700
-    paths = list((tmp_path / "deep/state").iterdir())
-    assert len(paths) == 3
-    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
+    paths = list((tmp_path / "deep/state").rglob("*"))
+    assert len(paths) == 4
+    assert {path.is_dir(): stat.S_IMODE(path.stat().st_mode) for path in paths} == {True: 0o700, False: 0o600}
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
@@ -250,12 +434,13 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path, mode):
     assert list(state.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["journal-2.jsonl", "journal.lock", LOCK])
+@pytest.mark.parametrize("name", [FILE, MARK])
 def test_symbolic_links_are_not_followed(tmp_path, name):
     target = tmp_path / "target"
     target.write_text("untouched")
     state = tmp_path / "state"
-    state.mkdir(mode=0o700)
+    (state / name).parent.mkdir(mode=0o700, parents=True)
+    state.chmod(0o700)
     (state / name).symlink_to(target)
     journal = Journal(FolderStore(str(state)))
     with pytest.raises(JournalError, match="can't be used"), journal.lock(OPERATION):
@@ -281,7 +466,7 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, owners: Owners) -> 
     assert sorted(path.name for path in state.iterdir()) == before
 
 
-@pytest.mark.parametrize("name", ["journal-2.jsonl", "journal.lock", LOCK])
+@pytest.mark.parametrize("name", [FILE, MARK, "journal", "journal-marks"])
 def test_a_file_of_another_user_or_that_others_can_write_to_is_refused(
     tmp_path: Path, owners: Owners, name: str
 ) -> None:
@@ -297,13 +482,14 @@ def test_a_file_of_another_user_or_that_others_can_write_to_is_refused(
     owners.give(path)
     refused(rf"{name} belongs to another user \(uid {STRANGER}\)")
     owners.give(path, to=os.geteuid())
-    for mode in (0o620, 0o602):
+    for mode in (0o720, 0o702):
         path.chmod(mode)
         refused(f"Others can write to .*{name}")
-    path.chmod(0o600)
-    (tmp_path / "second").hardlink_to(path)
-    refused(r"has another hard link")
-    (tmp_path / "second").unlink()
+    path.chmod(0o700)
+    if not path.is_dir():
+        (tmp_path / "second").hardlink_to(path)
+        refused(r"has another hard link")
+        (tmp_path / "second").unlink()
     with journal.lock(OPERATION):
         journal.append(OTHER, OperationEvent.INTENDED)
 
@@ -398,9 +584,9 @@ def test_in_a_volume_the_state_is_in_a_subfolder_of_the_user(volume: Path) -> No
         assert own.name == f"clawhosters-{os.geteuid()}"
         assert own.stat().st_mode & 0o7777 == 0o700
         # A container platform makes everything in a volume writable for its group at each mount.
-        for path in (own, *own.iterdir()):
+        for path in (own, *own.rglob("*")):
             os.chown(path, -1, volume.stat().st_gid)
-            path.chmod(0o2770 if path == own else 0o660)
+            path.chmod(0o2770 if path.is_dir() else 0o660)
         assert set(Journal(FolderStore(str(volume))).read_states()) == {OPERATION}
         assert own.stat().st_mode & 0o7777 == 0o2770, "check mode changes nothing"
         Journal(FolderStore(str(volume))).append(OTHER, OperationEvent.INTENDED)
@@ -420,7 +606,7 @@ def test_more_operations_are_held_than_files_may_be_open(tmp_path: Path) -> None
         resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
         with contextlib.ExitStack() as holds:
             for number in range(300):
-                assert holds.enter_context(store.hold(f"{number:024}")) is None
+                assert holds.enter_context(store.hold(f"{number:064}", "INC-1")) is None
             assert len(store.holders()) == 300
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

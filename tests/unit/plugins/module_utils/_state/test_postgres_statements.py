@@ -27,11 +27,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_session import Session
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_state_database
 from support.postgres import ADMIN, JOB, Postgres
 from support.worker import Worker
 
-OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7").digest
+OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
+SUBJECT = OPERATION.subject
 MODULES = (postgres_schema, postgres_session, postgres_store, state_database)
 DATABASE = "statements"
 
@@ -66,7 +68,7 @@ def server(postgres: Postgres) -> t.Iterator[Postgres]:
 
 def use_everything(server: Postgres, folder: Path) -> None:
     """Makes the schema, and uses each method of the store."""
-    key = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-2", "7")
+    key = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-2", "8")
     Journal(FolderStore(str(folder))).append(key, OperationEvent.INTENDED)
     administrator = Worker(None, {"state_database": server.url(ADMIN, database=DATABASE), "role": JOB})
     for options in ({}, {"import_dir": str(folder)}, {"import_dir": str(folder)}):
@@ -76,12 +78,15 @@ def use_everything(server: Postgres, folder: Path) -> None:
         with store.locked_document("budget", within=1) as document:
             if text:
                 document.write(text)
-    store.append(OPERATION, 1, "one")
-    store.append(OPERATION, 2, "two", earlier=["one"])
+    lines = [JournalLine(SUBJECT, number, str(number), OPERATION.name_digest) for number in (1, 2)]
+    store.append(lines[0])
+    store.append(lines[1], earlier=lines[:1])
     assert len(store.lines()) == 3
-    with store.hold(OPERATION), other.hold(OPERATION) as holder:
-        assert holder
-        assert list(store.holders()) == [OPERATION]
+    assert len(store.lines([SUBJECT])) == 2
+    assert store.find_subjects(OPERATION.name_digest) == {SUBJECT}
+    with store.hold(SUBJECT, "INC-1"), other.hold(SUBJECT, "INC-2") as holder:
+        assert holder.name == "INC-1"
+        assert list(store.holders()) == [SUBJECT]
     store.write_cursor("nightly", 0, "first")
     store.write_cursor("nightly", 1, "second")
     assert store.read_cursor("nightly") == (2, "second")

@@ -45,7 +45,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_
     PostgresStore,
     lock_key,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import ConflictError, StoreError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import (
+    ConflictError,
+    JournalLine,
+    KnownOutageError,
+    StoreError,
+)
 from support.postgres import JOB, PASSWORD, Postgres
 from support.proxy import TcpProxy
 from support.stores import StorePlace, database_place
@@ -72,7 +77,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_machines_agree_on_the_lock_of_an_operation() -> None:
     assert lock_key("f" * 64) == 2**63 - 1
-    assert lock_key(OPERATION.digest) == 7223668365955561833
+    assert lock_key(OPERATION.subject) == 4430384319979445397
 
 
 @pytest.mark.usefixtures("plain_environment")
@@ -252,8 +257,8 @@ def test_the_server_of_a_network_is_verified_for_real(
 
 def test_a_schema_that_is_missing_or_another_version_is_said(place: StorePlace, postgres: Postgres) -> None:
     for change, back, words in (
-        ("UPDATE clawhosters.version SET version = 99", "UPDATE clawhosters.version SET version = 1", "is newer than"),
-        ("UPDATE clawhosters.version SET version = 0", "UPDATE clawhosters.version SET version = 1", "is older than"),
+        ("UPDATE clawhosters.version SET version = 99", "UPDATE clawhosters.version SET version = 2", "is newer than"),
+        ("UPDATE clawhosters.version SET version = 1", "UPDATE clawhosters.version SET version = 2", "is older than"),
         ("ALTER SCHEMA clawhosters RENAME TO away", "ALTER SCHEMA away RENAME TO clawhosters", "has no schema"),
         (f"REVOKE ALL ON clawhosters.version FROM {JOB}", "SELECT 1", "does not grant what is needed"),
     ):
@@ -312,7 +317,7 @@ def test_the_session_waits_for_the_disk_and_notices_a_silent_client(place: Store
 DAMAGES = {
     "UPDATE clawhosters.journal SET line = replace(line, 'completed', 'failed') WHERE step = 2": "can't be read or was",
     "UPDATE clawhosters.journal SET line = '' WHERE step = 1": "can't be read or was",
-    "UPDATE clawhosters.journal SET operation = 'x'": "can't be read or was",
+    "UPDATE clawhosters.journal SET subject = 'x'": "can't be read or was",
     "UPDATE clawhosters.journal SET step = 7 WHERE step = 2": "can't be read or was",
     "DELETE FROM clawhosters.journal WHERE step = 1": "can't be read or was",
 }
@@ -325,7 +330,7 @@ def test_damaged_rows_are_an_error_that_names_one(place: StorePlace, postgres: P
     journal.append(OPERATION, OperationEvent.COMPLETED)
     postgres.query(statement)
     with pytest.raises(JournalError, match=r"Row \d+ of the journal in state_database can't be read") as caught:
-        place.journal().read_state(OTHER)
+        place.journal().read_states()
     assert str(caught.value).endswith("Nothing was sent.")
 
 
@@ -370,7 +375,7 @@ def test_a_failover_leaves_no_gap_in_the_journal(place: StorePlace, postgres: Po
     state = place.journal().read_state(OPERATION)
     assert (state.event, state.notes) == (OperationEvent.INTENDED, {"backup_id": 2})
     with pytest.raises(ConflictError):
-        place.open().append(OTHER.digest, 2, "a step without the one before it")
+        place.open().append(JournalLine(OTHER.subject, 7, "a step without the one before it"))
     place.journal().read_entries()
 
 
@@ -381,6 +386,8 @@ def test_times_are_those_of_the_database(
     here = time.time
     monkeypatch.setattr(time, "time", lambda: here() - 3600)
     journal = place.journal()
+    # Before anything else, too: what another run sends from now on is not overwritten.
+    assert abs(journal.now().timestamp() - here()) < 600
     journal.append(OPERATION, OperationEvent.INTENDED)
     assert abs(journal.now().timestamp() - here()) < 600
     difference = "SELECT extract(epoch FROM written_at - (line::json->>'at')::timestamptz) FROM clawhosters.journal"
@@ -401,15 +408,15 @@ def test_what_this_run_sent_is_known_without_the_database(place: StorePlace, pos
 
 def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StorePlace, postgres: Postgres) -> None:
     store = place.open()
-    with store.hold(OPERATION.digest):
+    with store.hold(OPERATION.subject, "INC-1"):
         if child := os.fork():
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         else:
             with store.locked_document("budget", within=1) as document:
                 document.write("text")
             os._exit(0)
-        assert OPERATION.digest in place.open().holders()
-        store.append(OPERATION.digest, 1, "line")
+        assert OPERATION.subject in place.open().holders()
+        store.append(JournalLine(OPERATION.subject, 1, "line"))
 
 
 def test_an_answer_that_does_not_come_is_given_up(
@@ -494,7 +501,7 @@ def test_an_outage_is_looked_for_once_by_all_processes_of_a_play(tmp_path: Path)
         first.locked_document("budget", within=1),
     ):
         pass
-    with pytest.raises(StoreError, match=r"^$"), second.locked_document("budget", within=1):
+    with pytest.raises(KnownOutageError), second.locked_document("budget", within=1):
         pass
     # A journal is always looked for.
     with pytest.raises(UnreachableError, match="no server listens at this address"):
@@ -589,7 +596,7 @@ def test_a_lock_that_could_not_be_released_ends_with_the_item(
     place: StorePlace, postgres: Postgres, use_kept_store: t.Callable[[], int]
 ) -> None:
     try:
-        with open_store(place.options, keeps_session=True) as store, store.hold(OPERATION.digest):
+        with open_store(place.options, keeps_session=True) as store, store.hold(OPERATION.subject, "INC-1"):
             postgres.query(f"REVOKE DELETE ON clawhosters.holders FROM {JOB}")
     finally:
         postgres.query(f"GRANT DELETE ON clawhosters.holders TO {JOB}")
