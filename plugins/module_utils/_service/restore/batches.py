@@ -57,7 +57,8 @@ class RestoreBatches:
         progress = self.incident.client.progress
         with progress.if_interrupted("") as note:
             observer = self.observer
-            if len(restores) > 1:
+            if self.options.starts:
+                # Of a single restore that is only followed, its guard keeps the note.
                 observer = _InterruptObserver(self, restores, note)
                 note = InterruptNote("")
             failures = 0
