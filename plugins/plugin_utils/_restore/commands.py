@@ -78,6 +78,10 @@ def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> A
         return Advice("Check for a newer backup:", {"restore_before": ""}, check=True)
     if kind is _K.AMBIGUOUS:
         return Advice(kind.failure.advice, {"restore_instance_ids": plan.ids[:1]}, check=True)
+    if kind is _K.RENAMED:
+        return Advice(kind.failure.advice, {"restore_instance_ids": [instance.get("id")]}, check=True)
+    if kind is _K.TOO_SOON:
+        return Advice(kind.failure.advice, {"restore_min_interval": ""})
     if kind is _K.UNCLEAR_BACKUP:
         return Advice(kind.failure.advice, {"restore_before": ""}, check=True)
     return None

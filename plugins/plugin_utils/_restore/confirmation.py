@@ -15,6 +15,7 @@ from ...module_utils._text import find_invisible, one_line
 from .._formatting import fit
 from .._table import GAP, format_row, measure_columns
 from .model import RestorePlan
+from .wording import end_sentence
 
 _TYPABLE_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""
@@ -157,7 +158,7 @@ def format_prompt(plans: list[RestorePlan], rows: list[list[str]], summary: str 
 def _select_notes(plan: RestorePlan) -> list[str]:
     """Returns why the instance can't be restored, or what to know before it is overwritten."""
     if plan.kind:
-        return [f"{plan.message.rstrip('.')}."]
+        return [end_sentence(plan.message)]
     return plan.notes if plan.sends else []
 
 

@@ -23,7 +23,13 @@ from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
 from .model import Data, RestorePlan
-from .wording import format_moment, format_sent_and_completed, translate_options
+from .wording import (
+    end_sentence,
+    format_moment,
+    format_sent_and_completed,
+    omit_nothing_sent,
+    translate_options,
+)
 
 RECENT = timedelta(days=1)
 """Age up to which the plan shows a restore for another incident."""
@@ -92,7 +98,7 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
         sent_at=earlier.sent_at if earlier else None,
         completed_at=earlier.completed_at if earlier else None,
         kind=kind,
-        message=format_obstacle(plan, rules, now) if kind else "",
+        message=format_obstacle(plan, history.incident, rules, now) if kind else "",
         ids=list(plan.obstacle.ids) if plan.obstacle else [],
         older_backup=_summarize_older(plan.older),
         notes=[] if kind else _build_notes(plan, history, now),
@@ -114,8 +120,8 @@ def _summarize_older(older: Resource | None) -> Data | None:
     return {"id": older["id"], "taken_at": taken.isoformat()} if older and taken else None
 
 
-def format_obstacle(plan: Plan, rules: Rules, now: datetime) -> str:
-    """Returns the obstacle of a plan in the words of the role."""
+def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> str:
+    """Returns the obstacle of a plan in the words of the role, which says beside it that nothing was sent."""
     obstacle, instance = t.cast("Obstacle", plan.obstacle), plan.instance or {}
     kind, status = obstacle.kind, format_value(instance.get("status"), 40)
     if kind is ObstacleKind.NO_INSTANCE:
@@ -144,7 +150,7 @@ def format_obstacle(plan: Plan, rules: Rules, now: datetime) -> str:
         return f"Since the plan was made, {messages.format_other(obstacle.other)}"
     if plan.earlier and kind in (ObstacleKind.FAILED, ObstacleKind.UNKNOWN):
         return _format_earlier(plan, now)
-    return translate_options(str(messages.build_error(plan, "", rules)))
+    return omit_nothing_sent(translate_options(str(messages.build_error(plan, incident, rules))))
 
 
 def _format_earlier(plan: Plan, now: datetime) -> str:
@@ -210,7 +216,7 @@ def _format_other(other: EarlierRestore, now: datetime, instance: Resource) -> s
 def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
     """Returns the plan as the user sees it before confirming."""
     if plan.kind:
-        return [f"{plan.label}: CAN'T BE RESTORED.", f"    {plan.message.rstrip('.')}."]
+        return [f"{plan.label}: CAN'T BE RESTORED.", f"    {end_sentence(plan.message)}"]
     backup = plan.backup or {}
     notes = [f"    {note}" for note in plan.notes]
     if plan.outcome == "completed":

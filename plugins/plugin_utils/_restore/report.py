@@ -20,7 +20,7 @@ from .commands import Advice, build_advice, format_command, select_targets
 from .failure_kinds import NOTHING_SENT, FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .plan import plan_lines
-from .wording import format_moment, format_sent_and_completed
+from .wording import end_sentence, format_moment, format_sent_and_completed
 
 TITLES = {
     "service": "Check the service",
@@ -338,7 +338,7 @@ def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
         text = f"{text}."
     elif kind.failure.is_of_run and kind is not FailureKind.UNFINISHED:
         text = f"{text}; nothing was sent." if unsent == NOTHING_SENT else f"{text}. {unsent}"
-    sentences = [text, f"{message.rstrip('.')}." if message else ""]
+    sentences = [text, end_sentence(message) if message else ""]
     known = format_value(status, 40) if status else ""
     if known and f"ts status is {known}" not in message:
         when = f"Its status was {known} at the time of the plan" if kind is FailureKind.UNFINISHED else ""

@@ -27,6 +27,7 @@ from .commands import format_command, select_targets
 from .failure_kinds import FailureKind
 from .failures import describe_failure
 from .model import Data, RestorePlan, Run
+from .plan import format_obstacle
 from .recorder import Recorder
 from .report import TITLES
 
@@ -112,6 +113,8 @@ class RunRestorer(RestoreObserver):
         name, obstacle = self._find_failed_step(restore), restore.plan.obstacle
         found = FailureKind(obstacle.kind.value) if obstacle else None
         failure = describe_failure(error, name, self._plan(restore), restore.outcome, found)
+        if obstacle and obstacle.is_final:
+            failure["message"] = format_obstacle(restore.plan, self._incident.name, self._incident.rules, at)
         self._add(name, restore, at, ok=False, changed=restore.changed, **failure)
 
     def verify(self, restore: Restore) -> None:

@@ -31,6 +31,16 @@ def translate_options(message: str) -> str:
     return message.strip()
 
 
+def end_sentence(text: str) -> str:
+    """Returns a message with one full stop or question mark at its end."""
+    return text if text.endswith("?") else f"{text.rstrip('.')}."
+
+
+def omit_nothing_sent(message: str) -> str:
+    """Returns a message without the words that nothing was sent, for where that is said already."""
+    return message.replace(": nothing was sent.", ".").replace(" Nothing was sent.", "")
+
+
 def format_moment(text: t.Any, now: datetime) -> str:
     """Returns ``16:26 UTC``, with the date if it is not today's."""
     moment = parse_time(text)

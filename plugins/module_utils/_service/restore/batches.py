@@ -55,11 +55,11 @@ class RestoreBatches:
         """
         batches = split_batches(restores, self.serial)
         progress = self.incident.client.progress
-        with progress.if_interrupted("") as note:
-            observer = self.observer
+        with progress.if_interrupted("") as shown:
+            observer, note = self.observer, shown
             if self.options.starts:
                 # Of a single restore that is only followed, its guard keeps the note.
-                observer = _InterruptObserver(self, restores, note)
+                observer = _InterruptObserver(self, restores, shown)
                 note = InterruptNote("")
             failures = 0
             for number, batch in enumerate(batches, start=1):

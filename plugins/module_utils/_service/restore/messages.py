@@ -94,7 +94,7 @@ def _explain_target(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules
         case ObstacleKind.GONE:
             return f"{label(instance)} does not exist any more: {_NOTHING}"
         case ObstacleKind.RENAMED:
-            return f"{label(instance)} has another name than when it was planned: {_NOTHING}"
+            return f"{label(instance)} is now named {one_line(obstacle.new_name, NAME_LIMIT)}: {_NOTHING}"
         case _:
             return (
                 f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "

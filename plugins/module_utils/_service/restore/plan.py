@@ -69,6 +69,8 @@ class Obstacle:
     """AMBIGUOUS: the instances of that name."""
     similar: str | None = None
     """NO_INSTANCE: the name that was probably meant."""
+    new_name: object = None
+    """RENAMED: the name that the instance has now."""
     backups: tuple[Resource, ...] = ()
     """UNCLEAR_BACKUP: those whose instance can't be told."""
     other: EarlierRestore | None = None
@@ -367,7 +369,8 @@ def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, 
     if not is_sent:
         plan.stop(ObstacleKind.NOT_SENT)
     elif instance.get("name") != before.get("name"):
-        plan.stop(ObstacleKind.RENAMED)
+        plan.stop(ObstacleKind.RENAMED, new_name=instance.get("name"))
+        return
     elif others:
         plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
     elif not _is_restorable(instance, rules):
