@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("clawhosters.cloud")
     group.addoption("--all-cells", action="store_true", help="judge all cells of the fault matrix, not a share of them")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
+    group.addoption("--write-obstacles", action="store_true", help="write modules/obstacles.md anew, without -n")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
 
 

@@ -764,7 +764,7 @@ def test_only_what_was_planned_is_sent(simulator: Simulator, engine: Engine) -> 
     renamed = planned(2)
     renamed[0].instance["name"] = "other"
     engine.batches.run(renamed)
-    assert str(renamed[0].error) == "bot-2 (id 2) has another name than when it was planned: nothing was sent."
+    assert str(renamed[0].error) == "other (id 2) is now named bot-2: nothing was sent."
     assert posts(simulator) == []
 
 

@@ -221,7 +221,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_noth
     assert "a restore of backup 1 is under way since " in screen
     assert "; this run waits for it." in screen
     assert "This run only waited for a restore sent by another run; it sent none itself." in screen
-    assert "was not executed, and this run only waited for it. Nothing was sent." in screen
+    assert "was not executed, and this run only waited for it." in screen
     assert "Run the same command again to see the current plan and confirm it:" in screen
     assert [one["kind"] for one in record(controller)[-1]["instances"]] == ["not_sent"]
 
@@ -250,7 +250,7 @@ def meanwhile(
     ("change", "words"),
     [
         ({"status": "paused"}, "The status of web-bot (id 1) is paused"),
-        ({"name": "shop-bot2"}, "shop-bot2 (id 1) has another name than when it was planned: nothing was sent."),
+        ({"name": "shop-bot2"}, "web-bot (id 1) is now named shop-bot2: nothing was sent."),
     ],
 )
 def test_the_instance_is_read_again_after_another_run_was_waited_for(
@@ -286,7 +286,7 @@ def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_rena
     )
     run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
     assert "This incident already has a restore, sent at 20" in run.stdout
-    assert "has another name than when it was planned: nothing was sent." in run.stdout
+    assert "web-bot (id 1) is now named other-bot." in run.stdout
     assert simulator.calls(POSTS) == []
 
 

@@ -70,7 +70,9 @@ def judge(simulator: Simulator, endings: dict[str, Ending]) -> str:
     ending = endings[second]
     if second not in sent:
         message = ending.result.get("msg", "")
-        is_told = f"ncident {first} sent a restore of it" in message or ": held by " in message
+        # Where the first stands still, it may keep the lock of the journal itself.
+        reasons = (f"ncident {first} sent a restore of it", ": held by ", "the journal is not used")
+        is_told = any(reason in message for reason in reasons)
         return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
     sent_at = endings[first].result["restore"]["sent_at"]
     is_known = datetime.fromisoformat(sent_at) < datetime.fromisoformat(ending.began)

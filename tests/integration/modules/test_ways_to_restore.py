@@ -1,0 +1,356 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One situation, one answer: the module, the fleet module and the role send the same backup, or meet the same obstacle.
+
+``obstacles.md`` beside this file has what each of them says of each kind of obstacle, and what to do then.
+"""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind as Kind
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import RestoreRunner
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    JournalError,
+    OperationEvent,
+    OperationKey,
+)
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
+from simulator.handle import Simulator
+from support.runbook import Runbook
+from support.worker import Worker
+
+INTENDED, ACCEPTED, REFUSED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.REFUSED
+COMPLETED, FAILED, UNCLEAR = OperationEvent.COMPLETED, OperationEvent.FAILED, OperationEvent.UNCLEAR
+TABLE = Path(__file__).with_name("obstacles.md")
+CALLERS = ("module", "fleet", "role")
+
+
+class Place(t.NamedTuple):
+    """Where a situation is prepared."""
+
+    simulator: Simulator
+    journal: Journal
+
+    def write(self, incident: str, *events: OperationEvent) -> None:
+        """Writes events of a restore of instance 1 to the journal."""
+        for event in events:
+            self.journal.append(OperationKey("restore", self.simulator.url, incident, "1"), event, backup_id=11)
+
+
+Change = t.Callable[[Place], object]
+
+
+@dataclass
+class Situation:
+    """A state of the account and the journal, a target, and what comes of it.
+
+    ``expected``: a kind of obstacle, or the backups that are sent. ``before`` prepares it; ``since`` happens between
+    the plan and the request. ``callers`` are those that can be told such a target.
+    """
+
+    name: str
+    expected: Kind | list[int]
+    target: dict[str, t.Any] = field(default_factory=lambda: {"name": "web-bot"})
+    rules: dict[str, t.Any] = field(default_factory=dict)
+    before: Change = lambda _place: None
+    since: Change | None = None
+    callers: tuple[str, ...] = CALLERS
+    twice: dict[str, t.Any] | None = None
+    """A second target, which has the obstacle."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def status(value: str, **others: t.Any) -> Change:
+    return lambda place: place.simulator.set_instance(1, status=value, **others)
+
+
+def journal(incident: str, *events: OperationEvent, then: Change = lambda _place: None) -> Change:
+    return lambda place: (place.write(incident, *events), then(place))
+
+
+def backup(age: int, **fields: t.Any) -> Change:
+    """Backup 19 is so many minutes old. Unless the fields say so, it shows no instance."""
+    shown = {"instance_id": None, "instance_name": None, **fields}
+    return lambda place: place.simulator.set_backup(19, created_at=at(age), **shown)
+
+
+def at(age: int) -> str:
+    """Returns a time so many minutes ago, as an option takes it."""
+    return (datetime.now(UTC) - timedelta(minutes=age)).isoformat()
+
+
+def switch(then: Change = lambda _place: None, **switches: t.Any) -> Change:
+    return lambda place: (then(place), place.simulator.switch(**switches))
+
+
+MODULES = ("module", "fleet")
+FLEET = ("fleet",)
+HOUR = 60
+NOBODYS = switch(drop_fields=["backup.instance_id", "backup.instance_name"])
+"""No backup shows its instance."""
+BY_NAME = switch(backup(HOUR, instance_id=1, instance_name="web-bot"), drop_fields=["backup.instance_id"])
+DEPLOYING = status("deploying", settles_to="running", settles_after_reads=3)
+WAITS = journal("INC-1", INTENDED, then=DEPLOYING)
+
+SITUATIONS = [
+    # What is sent
+    Situation("newest usable", [12]),
+    Situation("given by id", [12], {"id": 1}),
+    Situation("stopped", [12], before=status("stopped")),
+    Situation("before a time", [11], rules={"before": at(30 * HOUR)}),
+    Situation("an older backup by its id", [11], {"name": "web-bot", "backup_id": 11}),
+    Situation("young enough", [12], rules={"max_age": "27h"}),
+    Situation("shown by a name that is unique", [19], before=BY_NAME),
+    Situation("failed one of nobody", [12], before=backup(HOUR, status="failed")),
+    Situation("older one of nobody", [12], before=backup(99 * HOUR)),
+    Situation("dated in the future", [12], before=backup(-HOUR, instance_id=1)),
+    Situation("dated a little in the future", [19], before=backup(-4, instance_id=1)),
+    Situation("of nobody, by its id", [19], {"name": "web-bot", "backup_id": 19}, before=NOBODYS),
+    Situation("restored by this incident", [], before=journal("INC-1", INTENDED, ACCEPTED, COMPLETED)),
+    Situation("sent by this incident", [], before=WAITS),
+    Situation("refused for this incident", [12], before=journal("INC-1", INTENDED, REFUSED)),
+    Situation("restored by another incident", [12], before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED)),
+    Situation(
+        "refused for another incident",
+        [12],
+        rules={"min_interval": "1h"},
+        before=journal("INC-2", INTENDED, REFUSED),
+    ),
+    Situation(
+        "failed before, with force", [12], rules={"force": True}, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)
+    ),
+    Situation(
+        "in error, with force", [12], rules={"force": True}, before=switch(status("error"), restore_allowed=["error"])
+    ),
+    # Obstacles
+    Situation("no instance of the name", Kind.NO_INSTANCE, {"name": "nobody"}),
+    Situation("a misspelt name", Kind.NO_INSTANCE, {"name": "web-bto"}),
+    Situation("no instance of the id", Kind.NO_INSTANCE, {"id": 99}),
+    Situation("two of the name", Kind.AMBIGUOUS, {"name": "twin"}),
+    Situation("id and name of two", Kind.OTHER_NAME, {"id": 1, "name": "twin"}, callers=MODULES),
+    Situation("listed twice", Kind.DUPLICATE, callers=FLEET, twice={"id": 1}),
+    Situation("failed before", Kind.FAILED, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)),
+    Situation("outcome unknown", Kind.UNKNOWN, before=journal("INC-1", INTENDED, UNCLEAR)),
+    Situation("no backup", Kind.NO_BACKUP, {"name": "bare-bot"}),
+    Situation("no backup before the time", Kind.NO_BACKUP, rules={"before": "2001-01-01T00:00:00Z"}),
+    Situation("no backup of the id", Kind.NO_BACKUP, {"name": "web-bot", "backup_id": 999}),
+    Situation("newer one of nobody", Kind.UNCLEAR_BACKUP, before=backup(HOUR)),
+    Situation(
+        "shown by a name of two",
+        Kind.UNCLEAR_BACKUP,
+        {"id": 7},
+        before=backup(HOUR, instance_name="twin"),
+    ),
+    Situation("of another instance", Kind.OTHER_BACKUP, {"name": "web-bot", "backup_id": 21}),
+    Situation(
+        "one backup for two",
+        Kind.BACKUP_TWICE,
+        {"name": "web-bot", "backup_id": 19},
+        before=NOBODYS,
+        callers=FLEET,
+        twice={"name": "bare-bot", "backup_id": 19},
+    ),
+    Situation("busy", Kind.WRONG_STATUS, before=status("deploying")),
+    Situation(
+        "busy for another incident", Kind.WRONG_STATUS, before=journal("INC-2", INTENDED, then=status("deploying"))
+    ),
+    Situation("in error", Kind.WRONG_STATUS, before=status("error")),
+    Situation("paused", Kind.WRONG_STATUS, before=status("paused")),
+    Situation("without a key", Kind.WRONG_STATUS, before=status("pending_configuration")),
+    Situation("too old", Kind.TOO_OLD, rules={"max_age": "24h", "force": True}),
+    Situation(
+        "of the future, by its id",
+        Kind.TOO_OLD,
+        {"name": "web-bot", "backup_id": 19},
+        rules={"max_age": "24h"},
+        before=backup(-HOUR, instance_id=1),
+    ),
+    Situation(
+        "too soon",
+        Kind.TOO_SOON,
+        rules={"min_interval": "1h", "force": True},
+        before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED),
+    ),
+    Situation("known to the folder alone", Kind.OTHER_MEMORY),
+    # What has changed since the plan
+    Situation("deleted meanwhile", Kind.GONE, since=lambda place: place.simulator.remove_instance(1)),
+    Situation("renamed meanwhile", Kind.RENAMED, since=lambda place: place.simulator.set_instance(1, name="other")),
+    Situation(
+        "waited for, and not sent", Kind.NOT_SENT, before=WAITS, since=journal("INC-1", REFUSED, then=status("running"))
+    ),
+    Situation("overtaken", Kind.OVERTAKEN, since=journal("INC-2", INTENDED)),
+    Situation("overtaken, with force", Kind.OVERTAKEN, rules={"force": True}, since=journal("INC-2", INTENDED)),
+]
+
+
+class Answer(t.NamedTuple):
+    """What a caller says: a message, and what to do then. The message is empty without a failure."""
+
+    message: str
+    next_step: str
+    kind: str | None
+    """The kind of the failure; None where the result has none."""
+
+
+class Ways:
+    """The three ways to restore, in one account with one journal."""
+
+    def __init__(self, simulator: Simulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.simulator, self.folder, self.monkeypatch = simulator, folder, monkeypatch
+        simulator.reset(
+            state={
+                "instances": [
+                    {"id": 1, "name": "web-bot"},
+                    {"id": 5, "name": "bare-bot"},
+                    {"id": 7, "name": "twin"},
+                    {"id": 8, "name": "twin"},
+                ],
+                "backups": [
+                    {"id": 11, "instance_id": 1, "created_at": "50h ago"},
+                    {"id": 12, "instance_id": 1, "created_at": "26h ago"},
+                    {"id": 13, "instance_id": 1, "created_at": "2h ago", "status": "failed"},
+                    {"id": 19, "instance_id": 1, "created_at": "99h ago"},
+                    {"id": 21, "instance_id": 8, "created_at": "3h ago"},
+                ],
+            },
+            switches={"transition_reads": 1},
+        )
+        self.place = Place(simulator, Journal(FolderStore(str(folder / "state"))))
+        self.worker = Worker(simulator, {"state_dir": str(folder / "state")})
+
+    def run(self, situation: Situation, caller: str) -> Answer:
+        """Prepares the situation, and restores in one of the ways."""
+        situation.before(self.place)
+        if situation.expected is Kind.OTHER_MEMORY:
+            self.monkeypatch.setattr(Journal, "require_not_in_folder", forget)
+        if situation.since:
+            self._between_plan_and_request(situation.since)
+        return {"module": self._run_module, "fleet": self._run_fleet, "role": self._run_role}[caller](situation)
+
+    def _between_plan_and_request(self, change: Change) -> None:
+        changes, acquire = [change], RestoreRunner.acquire
+
+        def first_change(runner: RestoreRunner, locks: t.Any) -> bool:
+            while changes:
+                changes.pop()(self.place)
+            return acquire(runner, locks)
+
+        self.monkeypatch.setattr(RestoreRunner, "acquire", first_change)
+
+    def _run_module(self, situation: Situation) -> Answer:
+        target = {
+            {"id": "instance_id", "name": "instance_name"}.get(key, key): one for key, one in situation.target.items()
+        }
+        result = self.worker.run(claw_backup_restore, incident="INC-1", **target, **situation.rules)
+        return Answer(result.get("msg", "") if result["failed"] else "", "", None)
+
+    def _run_fleet(self, situation: Situation) -> Answer:
+        targets = [situation.target, *([situation.twice] if situation.twice else [])]
+        result = self.worker.run(claw_fleet_restore, incident="INC-1", instances=targets, **situation.rules)
+        return Answer(result["instances"][-1]["msg"], "", None)
+
+    def _run_role(self, situation: Situation) -> Answer:
+        target, runbook = situation.target, Runbook(self.worker, self.folder / "report")
+        key = "restore_instance_ids" if "id" in target else "restore_instances"
+        name = str(target.get("id", target.get("name")))
+        options = {f"restore_{rule}": value for rule, value in situation.rules.items()}
+        if "backup_id" in target:
+            options["restore_backup"] = str(target["backup_id"])
+        result = runbook.run(**{key: name, "restore_confirm": name, **options})
+        (instance,) = runbook.record()["instances"]
+        if not result.get("failed"):
+            return Answer("", "", instance["kind"])
+        (said, *step) = result["failures"]
+        return Answer(said.split(": ", 1)[1], " ".join(step), instance["kind"])
+
+
+def forget(_journal: Journal, _key: OperationKey) -> None:
+    raise JournalError("The folder STATE_DIR knows this operation, and the database does not. Nothing was sent.")
+
+
+@pytest.fixture
+def ways(simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ways:
+    return Ways(simulator, tmp_path, monkeypatch)
+
+
+def normalize(text: str) -> str:
+    """Returns a message without what differs from run to run."""
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00| UTC|Z)", "TIME", text)
+    text = re.sub(r"\b\d\d:\d\d UTC", "TIME", text)
+    text = re.sub(r" by [^ ]+@[^ .]+", " by USER@HOST", text)
+    text = re.sub(r" -e restore_report_dir=[^ ]+", "", text)
+    return re.sub(r"\b(\d+ (s|min|h|d) ?)+(ago|in the future)", r"AGE \3", text)
+
+
+CELLS = [(situation, caller) for situation in SITUATIONS for caller in situation.callers]
+OBSTACLES = [situation for situation in SITUATIONS if isinstance(situation.expected, Kind)]
+HEAD = """# What each way to restore says of an obstacle
+
+Written by `make unit ARGS='tests/integration/modules/test_ways_to_restore.py --write-obstacles'`.
+"""
+
+
+def read_table() -> dict[tuple[str, str], str]:
+    """Returns the messages of the table, by situation and caller."""
+    cells, situation = {}, ""
+    for line in TABLE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("### "):
+            situation = line.removeprefix("### ")
+        elif line.startswith("- "):
+            caller, _colon, said = line.removeprefix("- ").partition(": ")
+            cells[situation, caller] = said
+    return cells
+
+
+@pytest.fixture(scope="module")
+def table(request: pytest.FixtureRequest) -> t.Iterator[dict[tuple[str, str], str]]:
+    """The table, which is written anew if that is asked for."""
+    if not request.config.getoption("write_obstacles"):
+        yield read_table()
+        return
+    cells: dict[tuple[str, str], str] = {}
+    yield cells
+    lines = [HEAD]
+    for kind in Kind:
+        lines.append(f"## {kind.value}\n")
+        for situation in OBSTACLES:
+            if situation.expected is kind:
+                said = [f"- {caller}: {cells[situation.name, caller]}" for caller in situation.callers]
+                lines += [f"### {situation}\n", *said, ""]
+    TABLE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize(("situation", "caller"), CELLS, ids=str)
+def test_every_way_to_restore_does_the_same(
+    ways: Ways, table: dict[tuple[str, str], str], situation: Situation, caller: str, request: pytest.FixtureRequest
+) -> None:
+    answer = ways.run(situation, caller)
+    sent = [int(call.split("/")[2]) for call in ways.simulator.calls("POST *")]
+    if isinstance(situation.expected, list):
+        assert (answer.message, sent) == ("", situation.expected)
+        return
+    assert sent == []
+    assert answer.kind in (None, situation.expected.value)
+    said = normalize(f"{answer.message} NEXT: {answer.next_step}" if answer.next_step else answer.message)
+    if request.config.getoption("write_obstacles"):
+        table[situation.name, caller] = said
+    assert table[situation.name, caller] == said
+
+
+def test_the_table_has_every_kind_of_obstacle() -> None:
+    assert {situation.expected for situation in OBSTACLES} == set(Kind)
+    assert set(read_table()) == {(situation.name, caller) for situation in OBSTACLES for caller in situation.callers}
