@@ -105,20 +105,39 @@ def test_the_front_pages_link_to_every_guide(front_page: str) -> None:
         )
 
 
-def format_template(node: ast.AST) -> str:
-    """Returns a string of the source, with … for each replacement field."""
+def format_template(node: ast.AST, texts: dict[str, ast.AST]) -> str:
+    """Returns a string of the source, with … for each replacement field but the names in ``texts``."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
-        return "".join(format_template(part) if isinstance(part, ast.Constant) else "…" for part in node.values)
-    raise TypeError(node)
+        return "".join(format_template(part, texts) for part in node.values)
+    name = node.value.id if isinstance(node, ast.FormattedValue) and isinstance(node.value, ast.Name) else ""
+    return format_template(texts[name], {}) if name in texts else "…"
+
+
+def find_texts(tree: ast.AST) -> dict[str, ast.AST]:
+    """Returns the names that a file gives to strings, such as the end that many messages share."""
+    texts = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            target, value = node.targets[0], node.value
+            several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            for name, text in zip(target.elts, value.elts, strict=True) if several else [(target, value)]:
+                if isinstance(name, ast.Name) and is_text(text):
+                    texts[name.id] = text
+    return texts
+
+
+def is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
 
 
 def find_source_strings() -> t.Iterator[str]:
     for path in [*ROOT.glob("plugins/**/*.py"), *ROOT.glob("extensions/**/*.py")]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
-                yield " ".join(format_template(node).split())
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = find_texts(tree)
+        for node in filter(is_text, ast.walk(tree)):
+            yield " ".join(format_template(node, texts).split())
     for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")]:
         yield " ".join(path.read_text(encoding="utf-8").split())
 

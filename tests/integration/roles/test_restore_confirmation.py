@@ -235,9 +235,11 @@ def meanwhile(
     sleep = worker.sleeper.sleep
 
     def once(seconds: float) -> None:
-        monkeypatch.setattr(worker.sleeper, "sleep", sleep)
-        change()
-        other.close()
+        # Not one of the moments for which requests side by side wait for each other.
+        if seconds >= 1:
+            monkeypatch.setattr(worker.sleeper, "sleep", sleep)
+            change()
+            other.close()
         sleep(seconds)
 
     monkeypatch.setattr(worker.sleeper, "sleep", once)
@@ -248,7 +250,7 @@ def meanwhile(
     ("change", "words"),
     [
         ({"status": "paused"}, "The status of web-bot (id 1) is paused"),
-        ({"name": "shop-bot2"}, "The instance with id 1 is named shop-bot2, not web-bot; nothing was done."),
+        ({"name": "shop-bot2"}, "shop-bot2 (id 1) has another name than when it was planned: nothing was sent."),
     ],
 )
 def test_the_instance_is_read_again_after_another_run_was_waited_for(
@@ -263,40 +265,10 @@ def test_the_instance_is_read_again_after_another_run_was_waited_for(
 def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
     with journal.lock(key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
-    assert re.search(r": held by \S+@\S+, process \d+, for \d+ s, and not free within 30 s", result["msg"])
-    assert "This run sent nothing. Run the same task again: it continues waiting." in result["msg"]
+    assert re.search(r": held by \S+@\S+, process \d+, for \d+ s, and not restored within 30 s", result["msg"])
+    assert "This run sent nothing for it. Run the same task again: it continues waiting" in result["msg"]
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
-
-
-def test_force_repeats_only_the_attempt_that_was_known(worker: Worker, journal: Journal) -> None:
-    first = worker.run(claw_backup_restore)
-    plan = worker.run(claw_backup_restore, check=True, force=True)
-    assert plan["restore"]["outcome"] == "planned"
-    assert plan["restore"]["sent_at"] == first["restore"]["sent_at"]
-    # Another run has sent it again since then.
-    second = worker.run(claw_backup_restore, force=True, expected_sent_at=plan["restore"]["sent_at"])
-    assert second["changed"] is True
-    late = worker.run(claw_backup_restore, force=True, expected_sent_at=plan["restore"]["sent_at"])
-    assert late["changed"] is False
-    assert late["restore"] == second["restore"]
-    never = worker.run(claw_backup_restore, force=True, expected_sent_at="")
-    assert (never["changed"], never["restore"]) == (False, second["restore"])
-    assert worker.simulator.effects()["restores"] == 2
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_nothing_is_sent_where_the_attempt_that_was_known_is_gone(
-    worker: Worker, journal: Journal, force: bool
-) -> None:
-    journal.append(key(worker.simulator), OperationEvent.INTENDED, backup_id=1)
-    journal.append(key(worker.simulator), OperationEvent.REFUSED)
-    result = worker.run(claw_backup_restore, force=force, expected_sent_at="2026-02-01T10:00:00+00:00")
-    assert result["failed"] is True
-    assert "this run only waited for it. Nothing was sent." in result["msg"]
-    assert worker.simulator.calls(POSTS) == []
-    # What was planned when the journal held nothing is sent, as long as it holds nothing.
-    assert worker.run(claw_backup_restore, force=force, expected_sent_at="")["changed"] is True
 
 
 def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_renamed_is_left_alone(
@@ -314,7 +286,7 @@ def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_rena
     )
     run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
     assert "This incident already has a restore, sent at 20" in run.stdout
-    assert "web-bot (id 1) is now named other-bot: nothing was sent." in run.stdout
+    assert "has another name than when it was planned: nothing was sent." in run.stdout
     assert simulator.calls(POSTS) == []
 
 

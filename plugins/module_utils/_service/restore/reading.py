@@ -36,6 +36,7 @@ class AccountReader:
     list_pages: int | None = None
     """Pages of the list of instances, if they were counted."""
     backups: list[Resource] = field(default_factory=list)
+    """Those that were read. What is set before is not read again."""
     _missing: dict[str, ClawHostersError] = field(default_factory=dict, repr=False)
 
     def read(self, targets: t.Sequence[Target], history: RestoreHistory) -> Account:
@@ -118,11 +119,11 @@ class AccountReader:
             backups = list_backups(self.client)
         elif len(given) < len(new) and instances:
             backups = search_each(self.client, "/backups", list(map(self._search_backups, instances))).items
-        known = {str(backup["id"]) for backup in backups}
+        known = {str(backup["id"]): backup for backup in (*self.backups, *backups)}
         if rest := [one for one in given if str(one) not in known]:
             fetch = self._remembering_missing("/backups", functools.partial(fetch_backup, self.client))
-            backups = [*backups, *read_by_ids(self.client, "/backups", rest, fetch).items]
-        self.backups = backups
+            known |= {str(backup["id"]): backup for backup in read_by_ids(self.client, "/backups", rest, fetch).items}
+        self.backups = list(known.values())
 
     def _search_backups(self, instance: Resource) -> Search:
         """Returns the search for the backups of an instance, of which no more than the id need be known.

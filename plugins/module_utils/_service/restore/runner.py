@@ -31,7 +31,7 @@ from . import messages
 from .history import RestoreHistory
 from .incident import Incident
 from .plan import Step, check_again
-from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, Restore, RestoreObserver, Stage
+from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, Restore, RestoreObserver, Stage
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
 """Statuses in which a restore ends. How it shows in the status meanwhile is unknown; it may not show at all."""
@@ -140,7 +140,8 @@ class RestoreRunner:
             if is_free:
                 self._lock = locks.enter_context(attempt.pop_all())
             else:
-                self.restore.stage = Stage.LOCKED
+                # The other run may change the instance.
+                self.restore.stage, self.restore.is_fresh = Stage.LOCKED, False
             return is_free
 
     def release(self) -> None:
@@ -238,7 +239,8 @@ class RestoreRunner:
     def require_recorded(self) -> None:
         """Fails a restore that was sent, and that the journal does not hold as such: no later run would wait for it."""
         if self._guard.unrecorded:
-            self.fail(UnrecordedError(self._guard.unrecorded, {}))
+            state = self._guard.known_state()
+            self.fail(UnrecordedError(self._guard.unrecorded, {}), state.outcome if state else UNKNOWN)
 
     # Waiting
 

@@ -43,7 +43,7 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
         history = incident.read_history([target], with_holders=client.check_mode)
         try:
             reader = AccountReader(client, incident.rules)
-            target = _find_owner(incident, target, history)
+            target = _find_owner(incident, target, history, reader)
             (plan,) = incident.plan([target], reader.read([target], history), history)
         except (RefusedError, SettingsError):
             raise
@@ -132,7 +132,7 @@ def _warn(incident: Incident, plan: Plan) -> None:
 # One restore
 
 
-def _find_owner(incident: Incident, target: Target, history: RestoreHistory) -> Target:
+def _find_owner(incident: Incident, target: Target, history: RestoreHistory, reader: AccountReader) -> Target:
     """Returns the target with an instance: the one that its backup shows, if the user gave the backup alone."""
     if target.instance_id is not None or target.name is not None:
         return target
@@ -140,6 +140,7 @@ def _find_owner(incident: Incident, target: Target, history: RestoreHistory) -> 
         # Its backup may have expired since.
         return Target(t.cast("int", recorded), None, target.backup_id)
     backup = fetch_backup(incident.client, target.backup_id)
+    reader.backups = [backup]
     owner = parse_owner(backup)
     if not has_owner(backup):
         raise RefusedError(f"Backup {backup['id']} does not show its instance: give the instance with instance_id too.")
