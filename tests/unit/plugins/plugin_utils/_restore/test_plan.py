@@ -154,11 +154,11 @@ def test_no_advice_is_to_force_a_restore_that_can_not_help(kind, status, words):
 def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
     past = history(*events)
     (key,) = past.states
-    holder = Holder(key.digest, "alice", "node2", 4711, "2026-02-03T09:59:20+00:00")
-    held = plan(replace(past, holders={key.digest: holder}))
+    holder = Holder(key.subject, "alice", "node2", 4711, "2026-02-03T09:59:20+00:00")
+    held = plan(replace(past, holders={key.subject: holder}))
     assert (held.outcome, held.kind, held.sends) == ("in_flight", "", False)
     assert held.notes == ["Another run works on it: alice@node2, process 4711, for 40 s."]
-    others = {replace(key, instance_id="2").digest: holder, replace(key, name="INC-2").digest: holder}
+    others = {replace(key, instance_id="2").subject: holder, replace(key, kind="purchase").subject: holder}
     assert plan(replace(past, holders=others)).outcome == "unknown"
 
 
