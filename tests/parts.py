@@ -2,15 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs targets of the Makefile side by side: ``python tests/parts.py "unit integration" "lint docs sanity"``.
+"""Runs targets of the Makefile, two at a time: ``python tests/parts.py integration unit lint``.
 
-Each argument is a lane, whose targets run one after another up to the first that fails. The first lane is shown as it
-runs; what the others print is shown whole once it has ended, in the order of the arguments. At the end each target has
-a line with its outcome and its seconds. The exit code is 0 if all targets passed.
+They begin in the given order: name the longest first, so that none is left to run alone at the end. The first target is
+shown as it runs. What the others print is shown whole, in the order of the arguments. At the end each target has a line
+with its outcome and its seconds. The exit code is 0 if all targets passed; one that fails does not stop the others.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import signal
 import subprocess
@@ -20,64 +21,74 @@ import threading
 import time
 import typing as t
 
+AT_A_TIME = 2
 
-class Lane:
-    """Targets that run one after another, and their output where it is not shown at once."""
 
-    def __init__(self, targets: list[str], output: t.IO[str] | None) -> None:
-        self.outcomes: dict[str, tuple[str, float]] = dict.fromkeys(targets, ("not run", 0.0))
-        self.output = output
-        self._thread = threading.Thread(target=self._run)
-        self._is_stopped = False
+class Part:
+    """A target, and what it prints where that is not shown at once."""
+
+    def __init__(self, target: str, output: t.IO[str] | None) -> None:
+        self.target = target
+        self.outcome = "not run"
+        self.seconds = 0.0
+        self._output = output
         self._process: subprocess.Popen[t.Any] | None = None
-        self._thread.start()
+        self._has_ended = threading.Event()
 
-    def _run(self) -> None:
-        for target in self.outcomes:
-            if self._is_stopped:
-                return
-            begun = time.monotonic()
-            self._process = subprocess.Popen(
-                ["make", target], stdout=self.output, stderr=subprocess.STDOUT if self.output else None
-            )
-            code = self._process.wait()
-            self.outcomes[target] = ("FAILED" if code else "passed", time.monotonic() - begun)
-            if code:
-                return
+    def run(self) -> None:
+        """Runs the target."""
+        begun = time.monotonic()
+        self._process = subprocess.Popen(
+            ["make", self.target], stdout=self._output, stderr=subprocess.STDOUT if self._output else None
+        )
+        self.outcome = "FAILED" if self._process.wait() else "passed"
+        self.seconds = time.monotonic() - begun
+        self._has_ended.set()
 
-    def stop(self) -> None:
-        """Ends the target that runs now, and begins no other."""
-        self._is_stopped = True
+    def interrupt(self) -> None:
+        """Ends the target if it runs now."""
         if self._process:
             self._process.send_signal(signal.SIGINT)
 
-    def finish(self) -> None:
-        """Waits for the lane, and shows what it printed."""
-        self._thread.join()
-        if self.output:
-            self.output.seek(0)
-            print(self.output.read(), end="", flush=True)
+    def show(self) -> None:
+        """Waits for the end of the target, and shows what it printed."""
+        self._has_ended.wait()
+        if self._output:
+            self._output.seek(0)
+            print(self._output.read(), end="", flush=True)
 
 
-def main(lanes: list[str]) -> int:
+def _work(waiting: collections.deque[Part]) -> None:
+    with contextlib.suppress(IndexError):
+        while True:
+            waiting.popleft().run()
+
+
+def main(targets: list[str]) -> int:
     """Returns the exit code."""
     begun = time.monotonic()
     with contextlib.ExitStack() as stack:
-        outputs = [stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) for _lane in lanes[1:]]
-        running = [Lane(targets.split(), output) for targets, output in zip(lanes, [None, *outputs], strict=True)]
+        outputs = [stack.enter_context(tempfile.TemporaryFile("w+", errors="replace")) for _target in targets[1:]]
+        parts = [Part(target, output) for target, output in zip(targets, [None, *outputs], strict=True)]
+        waiting = collections.deque(parts)
+        workers = [threading.Thread(target=_work, args=(waiting,)) for _number in range(AT_A_TIME)]
+        for worker in workers:
+            worker.start()
         try:
-            for lane in running:
-                lane.finish()
+            for part in parts:
+                part.show()
         except KeyboardInterrupt:
-            for lane in running:
-                lane.stop()
+            waiting.clear()
+            for part in parts:
+                part.interrupt()
+            for worker in workers:
+                worker.join()
             return 130
-    outcomes = {target: outcome for lane in running for target, outcome in lane.outcomes.items()}
     print()
-    for target, (outcome, seconds) in outcomes.items():
-        print(f"{target:<14} {outcome:<8} {seconds:6.1f} s")
+    for part in parts:
+        print(f"{part.target:<14} {part.outcome:<8} {part.seconds:6.1f} s")
     print(f"{'all':<14} {'':<8} {time.monotonic() - begun:6.1f} s")
-    return int(any(outcome != "passed" for outcome, _seconds in outcomes.values()))
+    return int(any(part.outcome != "passed" for part in parts))
 
 
 if __name__ == "__main__":

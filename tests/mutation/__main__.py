@@ -55,7 +55,6 @@ TESTS = {
     "_model/addon": [f"{UNIT}/_model/test_addon.py", "tests/integration/modules/test_claw_addon.py"],
     "_model/backup": [f"{UNIT}/_model/test_backup.py"],
     "_model/fleet_plan": [f"{UNIT}/_model/test_fleet_plan.py", "tests/integration/modules/test_claw_fleet.py"],
-    "_model/restore": ["tests/integration/modules/test_claw_backup_restore.py"],
     "_service/instances": ["tests/integration/modules/test_claw_instance_info.py"],
     "_service/fleet": ["tests/integration/modules/test_claw_fleet.py"],
     "_service/fleet_changes": [
@@ -73,8 +72,11 @@ TESTS = {
         "tests/integration/modules/test_claw_instance.py",
         "tests/integration/modules/test_claw_fleet.py",
     ],
-    "_service/restore": ["tests/integration/modules/test_claw_backup_restore.py"],
-    "_service/restore_target": ["tests/integration/modules/test_claw_backup_restore.py"],
+    "_service/restore/plan": [f"{UNIT}/_service/restore/test_plan.py"],
+    "_service/restore/history": [f"{UNIT}/_service/restore/test_history.py"],
+    "_service/restore/results": [f"{UNIT}/_service/restore/test_results.py"],
+    "_service/restore/runner": ["tests/integration/modules/test_claw_backup_restore.py"],
+    "_service/restore/tasks": ["tests/integration/modules/test_claw_backup_restore.py"],
     "_waiter": [f"{UNIT}/test_waiter.py"],
     "_times": [f"{UNIT}/test_times.py"],
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,14 @@ def test_no_heading_of_the_makefile_ends_its_shell_quotes():
     headings = re.findall(r"\$\(call heading,(.*)\)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings
     assert [heading for heading in headings if "'" in heading] == []
+
+
+def test_help_shows_six_targets_first():
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = [line.split()[0] for line in shown[1:]]
+    assert names[:7] == ["demo", "setup", "check", "test", "docs", "bench", "----"]
+    assert {"unit", "lint", "release"} <= {*names[7:]}
+    assert len(names) == len({*names})
 
 
 def test_the_code_knows_its_version():

@@ -1,13 +1,14 @@
 """Run `ansible-test sanity` on the collection in the working directory, for the Python that runs this.
 
-Arguments are the names of tests; without any, all are run.
+Arguments go to ansible-test, such as `--skip-test pylint`; without any, all tests are run.
 
 Two things are added to the plain command:
 
 - A run that checked less than it should is a failure. ansible-test only warns when it found no files, or when a program
   such as shellcheck is missing.
-- It needs nothing but a package index, and less time. ansible-test downloads get-pip.py from a host of its own, for a
-  dozen environments; GET_PIP, which installs the same pip from the index, stands where ansible-test keeps the download.
+- It needs nothing but a package index, and less time. ansible-test makes a dozen environments, with pip from a
+  get-pip.py that it downloads from a host of its own; GET_PIP, which lets uv do the work of pip, stands where it keeps
+  the download.
 """
 
 from __future__ import annotations
@@ -19,21 +20,40 @@ import sys
 
 import ansible_test
 
-GET_PIP = '''\
-"""Stands in for get-pip.py: installs pip, of the version that ansible-test wants, from the package index.
+GET_PIP = """\
+\"""Stands in for get-pip.py: makes `python -m pip` in the environment that runs this pass its work on to uv.
 
-ansible-test runs it in an empty virtual environment with pip's options, pip==VERSION, --no-setuptools and --no-wheel.
-"""
+ansible-test runs it in an empty virtual environment with pip's options, pip==VERSION, --no-setuptools and --no-wheel,
+then `pip install` with files of requirements, then `pip uninstall` of pip. Without uv, and for whatever uv refuses,
+this is pip itself, from Python's ensurepip.
+\"""
+import pathlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 
-packages = [arg for arg in sys.argv[1:] if not arg.startswith("-")]
-uv = ["uv", "pip", "install", "--quiet", "--system-certs", "--python", sys.executable]
-if not shutil.which("uv") or subprocess.call([*uv, *packages]):
+PIP = pathlib.Path(sysconfig.get_path("purelib"), "pip")
+
+
+def run(command, *arguments):
+    uv = ["uv", "pip", command, "--quiet", "--system-certs", "--python", sys.executable]
+    given = [argument for argument in arguments if argument != "--disable-pip-version-check"]
+    if command == "install" and shutil.which("uv") and subprocess.call([*uv, *given]) == 0:
+        return 0
+    shutil.rmtree(PIP)
+    if command == "uninstall":
+        return 0
     subprocess.check_call([sys.executable, "-m", "ensurepip", "--upgrade", "--default-pip"], stdout=subprocess.DEVNULL)
-    sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", *packages]))
-'''
+    return subprocess.call([sys.executable, "-m", "pip", command, *arguments])
+
+
+if __spec__ and __spec__.parent == "pip":
+    sys.exit(run(*sys.argv[1:]))
+PIP.mkdir()
+(PIP / "__init__.py").touch()
+shutil.copy(__file__, PIP / "__main__.py")
+"""
 
 NOT_CHECKED = re.compile(
     r"^.*(?:All targets skipped|Required program .* not found|Skipping sanity test).*$", re.MULTILINE
@@ -51,11 +71,10 @@ def place_get_pip() -> None:
             path.write_text(GET_PIP, encoding="utf-8")
 
 
-def sanity(names: list[str]) -> tuple[int, str]:
-    """Run these tests of ansible-test, or all, showing its output as it comes; return its exit code and that output."""
+def sanity(arguments: list[str]) -> tuple[int, str]:
+    """Run ansible-test with these arguments, showing its output as it comes; return its exit code and that output."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    command = ["ansible-test", "sanity", "--venv", "--python", version, "--color", "no"]
-    command += [argument for name in names for argument in ("--test", name)]
+    command = ["ansible-test", "sanity", "--venv", "--python", version, "--color", "no", *arguments]
     lines: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         for line in process.stdout or ():

@@ -9,16 +9,21 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_history import RestoreHistory
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import parse_rules
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Account, plan_restores
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan, Run
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
-    build_plans,
-    match_backups,
+    build_plan,
+    build_target,
     parse_targets,
 )
 
@@ -30,7 +35,7 @@ BACKUPS = [
     {"id": 11, "instance_id": 1, "created_at": "2026-02-01T10:00:00Z"},
     {"id": 21, "instance_id": 2, "created_at": "2026-02-03T09:00:00Z"},
 ]
-SETTINGS = {"restore_incident": "INC-1"}
+SETTINGS = {**DEFAULTS, "restore_incident": "INC-1"}
 TRICKY_NAMES = [
     "{{ lookup('pipe','touch pwned') }}",
     "{% raw %}x{% endraw %}{{ }}",
@@ -65,6 +70,28 @@ def history(
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
 
 
+def role_plans(
+    targets: list[dict[str, t.Any]],
+    instances: list[dict[str, t.Any]],
+    backups: list[dict[str, t.Any]],
+    past: RestoreHistory | None = None,
+    **settings: t.Any,
+) -> list[RestorePlan]:
+    """Returns the plans of the role for these targets after ``past``, with the answers that confirm them."""
+    given = {**SETTINGS, **settings}
+    names = ("before", "max_age", "min_interval")
+    rules = parse_rules({**{name: given[f"restore_{name}"] or None for name in names}, "force": given["restore_force"]})
+    past = past or history()
+    account = Account(InstanceIndex(instances), backups)
+    planned = plan_restores([build_target(target, given) for target in targets], account, past, rules, NOW)
+    plans = [build_plan(one, past, rules, NOW) for one in planned]
+    for one in plans:
+        one.answer = one.name
+        if one.instance:
+            one.answer, one.id_reason = build_confirmation(one.instance, instances, is_only_one=len(plans) == 1)
+    return plans
+
+
 def plan(
     past: RestoreHistory | None = None,
     instance: dict[str, t.Any] | None = None,
@@ -72,10 +99,8 @@ def plan(
     **settings: t.Any,
 ) -> RestorePlan:
     """Returns the plan to restore web-bot after ``past``."""
-    instances = [instance or WEB, *INSTANCES[1:]]
     backups = BACKUPS if backups is None else backups
-    candidates = match_backups(parse_targets("web-bot", None), instances, backups)
-    return build_plans(candidates, past or history(), {**SETTINGS, **settings}, instances, NOW)[0]
+    return role_plans(parse_targets("web-bot", None), [instance or WEB, *INSTANCES[1:]], backups, past, **settings)[0]
 
 
 def run(*plans: RestorePlan, check: bool = False, **settings: t.Any) -> Run:

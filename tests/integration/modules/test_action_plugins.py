@@ -188,7 +188,11 @@ def test_a_wait_tells_what_for_on_standard_error(simulator: Simulator, controlle
     dead = r"runs: no answer for 1\d s \(the connection broke\);\s+last seen deploying"
     assert re.search(rf"{dead}, 20 s of at most 21 s", run.stderr)
     assert "s of at most" not in run.stdout
-    assert re.fullmatch(rf"{dead} at \S+ UTC, and not settled within 21 s \(wait_timeout\)\.", run.result["msg"])
+    assert re.fullmatch(
+        r"runs \(id 1\): It was last seen deploying at \S+ UTC\. The service has not answered since \(the connection "
+        r"broke\), and the wait ended after 21 s \(wait_timeout\)\. Run this again to continue waiting\.",
+        run.result["msg"],
+    )
     simulator.clear_faults()
     task = {INSTANCE: {"id": 1, "wait_timeout": 11}}
     quiet = controller.playbook(play(task), "-i", far_away, CLAWHOSTERS_PROGRESS="0")

@@ -193,11 +193,15 @@ def test_killed_while_a_rate_limit_is_waited_out_nothing_was_sent_and_the_next_r
     simulator: Simulator, worker: Worker
 ) -> None:
     simulator.fault("rate_limited", method="POST")
-    worker.sleeper.kills = True
+
+    def kill() -> None:
+        if not simulator.faults():
+            raise KilledError
+
+    worker.sleeper.before_sleep = kill
     with pytest.raises(KilledError):
         worker.run(claw_backup_restore, instance_id=1)
-    assert not simulator.faults()
-    worker.sleeper.kills = False
+    worker.sleeper.before_sleep = lambda: None
     assert worker.run(claw_backup_restore, instance_id=1)["restore"]["outcome"] == "completed"
     assert restores(simulator) == 1
 
@@ -210,7 +214,7 @@ def test_a_lost_answer_without_a_sign_of_a_restore_is_called_unknown_and_never_s
     for _run in range(2):
         result = worker.run(claw_backup_restore, instance_id=1)
         assert result["failed"] is True
-        assert "was executed: the instance is running now" in result["msg"]
+        assert "was executed: its status is running now" in result["msg"]
         assert "force: true" in result["msg"]
         assert result["restore"]["outcome"] == "unknown"
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
@@ -237,7 +241,7 @@ def test_a_lost_answer_with_an_instance_that_was_busy_before_is_called_unknown(
     simulator.fault("reset_before", method="POST")
     result = worker.run(claw_backup_restore, instance_id=1, force=True)
     assert result["failed"] is True
-    assert "was executed: the instance is deploying now" in result["msg"]
+    assert "was executed: its status is deploying now" in result["msg"]
     assert result["restore"]["outcome"] == "unknown"
     assert restores(simulator) == 0
 
@@ -324,7 +328,7 @@ def test_a_dead_service_is_told_while_waiting_at_its_end_and_by_the_next_run(
         "waiting, and sends nothing.",
         result["msg"],
     )
-    assert worker.sleeper.total == pytest.approx(60)
+    assert worker.sleeper.total == pytest.approx(60, abs=1)
     restore = result["restore"]
     assert (restore["outcome"], restore["failure"]) == ("in_flight", "unreachable")
     assert restore["last_seen"]["status"] == result["instance"]["status"] == "deploying"
@@ -377,7 +381,7 @@ def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(simulato
     simulator.set_instance(1, health_after="unhealthy")
     result = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
     assert worker.lines == [f"web-bot: running, unhealthy, {seconds} s of at most 25 s" for seconds in (10, 20)]
-    assert result["msg"].startswith("It was restored. web-bot: running, unhealthy, and not healthy within 25 s")
+    assert result["msg"].startswith("It was restored. It is running, unhealthy, and not healthy within 25 s")
     assert (result["restore"]["outcome"], result["changed"]) == ("completed", True)
     assert (result["restore"]["failure"], result["restore"]["last_seen"]["health_status"]) == ("timeout", "unhealthy")
     again = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True, wait_timeout=25)
@@ -609,7 +613,10 @@ def test_what_another_run_sent_before_it_died_is_gone_on_with(
     [
         ({"instance_id": 9}, "There is no instance with id 9: nothing was sent."),
         ({"instance_name": "nobody"}, "There is no instance nobody: nothing was sent."),
-        ({"backup_id": 12}, "Backup 12 is of instance 1, which does not exist any more"),
+        (
+            {"backup_id": 12},
+            "Backup 12 is of an instance that is gone. There is no instance with id 1: nothing was sent.",
+        ),
     ],
 )
 def test_an_instance_that_there_is_not_is_named_as_it_was_asked_for(
@@ -649,16 +656,19 @@ def test_an_instance_that_will_not_come_back_by_itself_is_not_waited_for(
     assert restores(simulator) == 1
 
 
-@pytest.mark.parametrize(("ahead", "is_refused"), [("1h", True), ("6m", True), ("4m", False)])
-def test_a_backup_from_the_future_has_no_age(
-    simulator: Simulator, worker: Worker, ahead: str, is_refused: bool
+@pytest.mark.parametrize(("ahead", "chosen"), [("1h", 11), ("6m", 11), ("4m", 12)])
+def test_a_backup_of_the_future_is_passed_over_and_has_no_age(
+    simulator: Simulator, worker: Worker, ahead: str, chosen: int
 ) -> None:
     moment = datetime.now(UTC) + (parse_duration("ahead", ahead) or timedelta())
     simulator.set_backup(12, created_at=moment.isoformat())
-    result = worker.run(claw_backup_restore, check=True, instance_id=1, max_age="36h")
-    assert result["failed"] is is_refused
-    assert ("Its age is unknown" in result.get("msg", "")) is is_refused
-    assert worker.run(claw_backup_restore, check=True, instance_id=1)["failed"] is False
+    assert worker.run(claw_backup_restore, check=True, instance_id=1)["backup"]["id"] == chosen
+    assert any("id 12 (it is dated in the future, " in warning for warning in worker.warnings) is (chosen == 11)
+    # The age of the one that is restored is judged.
+    limited = worker.run(claw_backup_restore, check=True, instance_id=1, max_age="36h")
+    assert ("Backup 11 of web-bot (id 1) was taken at" in limited.get("msg", "")) is limited["failed"] is (chosen == 11)
+    given = worker.run(claw_backup_restore, check=True, backup_id=12, max_age="36h")
+    assert ("in the future by the local clock. Its age is unknown" in given.get("msg", "")) is (chosen == 11)
 
 
 def test_a_web_page_instead_of_an_answer_is_no_success(simulator: Simulator, worker: Worker) -> None:

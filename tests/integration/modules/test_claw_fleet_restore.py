@@ -18,21 +18,26 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import C
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore_item import RestoreItem
 from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import Progress
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.fleet_restore import FleetRestore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_member import RestoreTimeouts
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_observer import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Plan, Rules, Step, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
+    Restore,
     RestoreObserver,
-    RestoreStep,
+    Stage,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_target import RestoreFinder
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import (
+    RestoreOptions,
+    RestoreTimeouts,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
     OperationEvent,
     OperationKey,
+    OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
@@ -224,7 +229,7 @@ def test_polls_use_a_quarter_of_the_rate_limit(simulator: Simulator, local_worke
 
 
 WRONG = [
-    ({"name": "nobody"}, "There is no such instance"),
+    ({"name": "nobody"}, "There is no instance nobody: nothing was sent."),
     ({"name": "bto-3"}, "did you mean bot-3?"),
     ({"id": 3, "name": "bot-4"}, "is named bot-3, not bot-4"),
     ({"name": "twin"}, "2 instances are named twin (ids 7, 8)"),
@@ -447,7 +452,7 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[2], wait_timeout=40)
     assert outcomes(result) == ["in_flight", "in_flight", "not_begun"]
     assert "bot-1: deploying, and not restored within 40 s (wait_timeout). The restore was accepted" in result["msg"]
-    assert "Run the same task again: it waits for this restore" in result["instances"][0]["msg"]
+    assert "Run the same task again: it waits for what is under way" in result["instances"][0]["msg"]
     assert local_worker.sleeper.total == pytest.approx(40, abs=2)
     for number in (1, 2):
         simulator.set_instance(number, status="running", _transition=None)
@@ -661,35 +666,35 @@ def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
 
 
 class Recorder(RestoreObserver):
-    """Notes each step, and what the service had received by then."""
+    """Notes each stage, and what the service had received by then."""
 
     def __init__(self, simulator: Simulator, sleeper: Sleeper) -> None:
         self.simulator = simulator
         self.sleeper = sleeper
         self.batch_began = 0.0
-        self.steps: list[tuple[str, str]] = []
+        self.stages: list[tuple[str, str]] = []
         self.received: dict[str, list[int]] = {}
         self.refused: str | None = None
 
-    def on_batch(self, number: int, total: int, items: t.Sequence[RestoreItem]) -> None:
+    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
         self.batch_began = self.sleeper.now
-        self.steps.append((f"batch {number} of {total}", ", ".join(item.instance["name"] for item in items)))
+        self.stages.append((f"batch {number} of {total}", ", ".join(one.instance["name"] for one in restores)))
 
-    def on_step(self, item: RestoreItem, step: RestoreStep, at: datetime) -> None:
+    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
         assert at.tzinfo is UTC
-        if step is RestoreStep.SENDING:
-            self.received[item.instance["name"]] = posts(self.simulator)
-        self.steps.append((step.value, item.instance["name"]))
+        if stage is Stage.SENDING:
+            self.received[restore.instance["name"]] = posts(self.simulator)
+        self.stages.append((stage.value, restore.instance["name"]))
 
-    def verify(self, item: RestoreItem) -> None:
-        if item.instance["name"] == self.refused:
+    def verify(self, restore: Restore) -> None:
+        if restore.instance["name"] == self.refused:
             raise ClawHostersError("Its address does not respond.")
 
 
 class Engine(t.NamedTuple):
     """The objects that a caller of the engine has."""
 
-    restore: FleetRestore
+    batches: RestoreBatches
     observer: Recorder
     sleeper: Sleeper
     progress: Progress
@@ -702,61 +707,81 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     sleeper = Sleeper()
     progress = Progress(clock=lambda: sleeper.now, sleep=sleeper.sleep)
     client = Client(parse_settings({"api_key": KEY, "api_url": simulator.url}, pytest.fail), progress=progress)
-    finder = RestoreFinder(client, Journal(FolderStore(str(tmp_path / "state"))), "INC-1", False, lambda _text: None)
+    journal = Journal(FolderStore(str(tmp_path / "state")))
+    incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None)
     observer = Recorder(simulator, sleeper)
+    options = RestoreOptions(RestoreTimeouts(60, 30), next_step="Run it again.")
     serial = parse_serial("serial", [1, 2])
-    restore = FleetRestore(
-        finder, InstanceReader(client), serial, 0, RestoreTimeouts(60, 30), observer=observer, next_step="Run it again."
-    )
-    return Engine(restore, observer, sleeper, progress)
+    batches = RestoreBatches(incident, InstanceReader(client), options, serial, observer=observer)
+    return Engine(batches, observer, sleeper, progress)
 
 
-def items(*numbers: int, **fields: t.Any) -> list[RestoreItem]:
+def planned(*numbers: int, **fields: t.Any) -> list[Restore]:
+    """Returns restores that nothing prevents."""
     return [
-        RestoreItem({"id": number, "name": f"bot-{number}"}, {"id": 100 * number + 2}, **fields) for number in numbers
+        Restore(Plan(Target(number, None), {"id": number, "name": f"bot-{number}"}, {"id": 100 * number + 2}, **fields))
+        for number in numbers
     ]
 
 
-def test_the_observer_gets_each_step_and_each_request_before_it_is_sent(simulator: Simulator, engine: Engine) -> None:
+def test_the_observer_gets_each_stage_and_each_request_before_it_is_sent(simulator: Simulator, engine: Engine) -> None:
     simulator.switch(restore_ends="stopped")
-    wanted = items(1, 2, 3)
-    engine.restore.run(wanted)
-    assert all(item.is_done and item.error is None and item.restore["sent_at"] for item in wanted)
-    steps = ["sending", "accepted", "restored", "starting", "running", "done"]
-    assert [step for step, name in engine.observer.steps if name == "bot-1"][1:] == steps
-    assert [step for step, name in engine.observer.steps if name == "bot-3"] == steps
-    assert [step for step, _names in engine.observer.steps if step.startswith("batch")] == [
+    wanted = planned(1, 2, 3)
+    engine.batches.run(wanted)
+    assert all(one.stage is Stage.DONE and one.error is None and one.summarize()["sent_at"] for one in wanted)
+    stages = ["sending", "accepted", "restored", "starting", "running", "done"]
+    assert [stage for stage, name in engine.observer.stages if name == "bot-1"][1:] == stages
+    assert [stage for stage, name in engine.observer.stages if name == "bot-3"] == stages
+    assert [stage for stage, _names in engine.observer.stages if stage.startswith("batch")] == [
         "batch 1 of 2",
         "batch 2 of 2",
     ]
     assert engine.observer.received["bot-1"] == []
     assert 202 not in engine.observer.received["bot-2"]
     assert 302 not in engine.observer.received["bot-3"]
-    engine.observer.steps.clear()
-    engine.restore.run(items(1))
-    assert [step for step, _name in engine.observer.steps] == ["batch 1 of 1", "restored", "running", "done"]
+    engine.observer.stages.clear()
+    engine.batches.run(planned(1))
+    assert [stage for stage, _name in engine.observer.stages] == ["batch 1 of 1", "restored", "running", "done"]
 
 
 def test_what_can_not_be_verified_has_failed_and_stops_the_rest(engine: Engine) -> None:
     engine.observer.refused = "bot-1"
-    wanted = items(1, 2)
-    engine.restore.run(wanted)
+    wanted = planned(1, 2)
+    engine.batches.run(wanted)
     assert str(wanted[0].error) == "Its address does not respond."
-    assert (wanted[0].outcome, wanted[0].changed, wanted[0].is_done) == ("completed", True, False)
+    assert (wanted[0].outcome, wanted[0].changed, wanted[0].stage) == ("completed", True, Stage.FAILED)
     assert (wanted[1].outcome, wanted[1].error) == ("not_begun", None)
-    assert engine.observer.steps[-1] == ("failed", "bot-1")
+    assert engine.observer.stages[-1] == ("failed", "bot-1")
 
 
-def test_only_what_was_confirmed_is_sent(simulator: Simulator, engine: Engine) -> None:
-    wanted = items(1, expected_sent_at="2026-02-01T10:00:00+00:00")
-    engine.restore.run(wanted)
-    assert "was not executed, and this run only waited for it" in str(wanted[0].error)
-    assert wanted[0].outcome == "refused"
-    renamed = items(2)
+def test_only_what_was_planned_is_sent(simulator: Simulator, engine: Engine) -> None:
+    """The run that was to restore bot-1 has not; bot-2 was renamed."""
+    at = "2026-02-01T10:00:00+00:00"
+    waits = planned(1, step=Step.WAIT, earlier=OperationState(OperationEvent.ACCEPTED, at, at, {}))
+    engine.batches.run(waits)
+    assert "was not executed, and this run only waited for it" in str(waits[0].error)
+    assert waits[0].outcome == "refused"
+    renamed = planned(2)
     renamed[0].instance["name"] = "other"
-    engine.restore.run(renamed)
-    assert "is now named bot-2: nothing was sent" in str(renamed[0].error)
+    engine.batches.run(renamed)
+    assert str(renamed[0].error) == "bot-2 (id 2) has another name than when it was planned: nothing was sent."
     assert posts(simulator) == []
+
+
+def test_what_another_run_of_the_incident_sent_since_the_plan_is_not_sent_again(
+    simulator: Simulator, engine: Engine
+) -> None:
+    """With force too: what was confirmed is the restore after the one that the plan knew."""
+    first = planned(1)
+    engine.batches.run(first)
+    engine.batches.incident.rules = Rules(force=True)
+    (late,) = planned(1)
+    engine.batches.run([late])
+    assert (late.outcome, late.is_sent, late.error) == ("completed", False, None)
+    (again,) = planned(1, earlier=first[0].state)
+    engine.batches.run([again])
+    assert (again.outcome, again.is_sent) == ("completed", True)
+    assert posts(simulator) == [102, 102]
 
 
 def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator, engine: Engine) -> None:
@@ -767,11 +792,11 @@ def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator
             simulator.set_instance(3, status="deploying")
 
     engine.sleeper.before_sleep = keep_busy
-    wanted = items(1, 2, 3)
-    engine.restore.run(wanted)
+    wanted = planned(1, 2, 3)
+    engine.batches.run(wanted)
     assert "It is running, unhealthy, and not healthy within 30 s" in str(wanted[1].error)
     assert "bot-3: deploying, and not restored within 60 s" in str(wanted[2].error)
-    assert [item.outcome for item in wanted] == ["completed", "completed", "in_flight"]
+    assert [one.outcome for one in wanted] == ["completed", "completed", "in_flight"]
     # Neither time is added to the other.
     assert engine.sleeper.now - engine.observer.batch_began < 80
 
@@ -779,14 +804,14 @@ def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator
 def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, engine: Engine) -> None:
     notes: list[str] = []
     engine.sleeper.before_sleep = lambda: notes.extend(engine.progress.interrupt_notes)
-    engine.restore.run(items(1, 2, 3))
-    assert set(notes) == {
+    engine.batches.run(planned(1, 2, 3))
+    assert {
         f"Incident INC-1: this run has sent {sent} of 3 restores, and {completed} completed; what the service has "
         "accepted goes on. Run it again."
         for sent, completed in ((1, 0), (3, 1))
-    } | {note for note in notes if "sent 1 of 3 restores, and 1 completed" in note}
+    } <= set(notes)
     fresh: list[str] = []
-    simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
+    simulator.fault("rate_limited", path="/instances*", retry_after="seconds", seconds=3)
     engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_notes)
-    engine.restore.run(items(4))
+    engine.batches.run(planned(4, 5))
     assert fresh[0] == "This run has sent nothing for incident INC-1. Run it again."

@@ -56,17 +56,16 @@ class RestoreBatches:
         batches = split_batches(restores, self.serial)
         progress = self.incident.client.progress
         with progress.if_interrupted("") as note:
-            observer = self.observer
+            observer, own_note = self.observer, note
             if len(restores) > 1:
-                observer = _InterruptObserver(self, restores, note)
-                note = InterruptNote("")
+                observer, own_note = _InterruptObserver(self, restores, note), InterruptNote("")
             failures = 0
             for number, batch in enumerate(batches, start=1):
                 if len(batches) > 1:
                     names = format_list((short_name(restore.instance) for restore in batch), NAMED)
                     progress.report(f"Batch {number} of {len(batches)}: {names}")
                 observer.on_batch(number, len(batches), batch)
-                _Batch(self, observer, note).run(batch)
+                _Batch(self, observer, own_note).run(batch)
                 failures += sum(restore.error is not None for restore in batch)
                 if failures > self.max_failures:
                     return
@@ -93,6 +92,8 @@ class _Batch:
             self._begin(self._runners)
             self._release_ended()
             if not self._waits:
+                for runner in self._runners:
+                    runner.require_recorded()
                 return
             self._wait()
             running = [runner for runner in self._runners if runner.stage is Stage.RUNNING]

@@ -235,6 +235,11 @@ class RestoreRunner:
         )
         self._enter(Stage.ACCEPTED)
 
+    def require_recorded(self) -> None:
+        """Fails a restore that was sent, and that the journal does not hold as such: no later run would wait for it."""
+        if self._guard.unrecorded:
+            self.fail(UnrecordedError(self._guard.unrecorded, {}))
+
     # Waiting
 
     def limit_wait(self) -> None:
@@ -267,9 +272,8 @@ class RestoreRunner:
         if is_restored:
             self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
             self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
-            if self._guard.unrecorded:
-                self.fail(UnrecordedError(self._guard.unrecorded, {}))
-            else:
+            self.require_recorded()
+            if self.restore.error is None:
                 self._begin_start()
 
     def _begin_start(self) -> None:

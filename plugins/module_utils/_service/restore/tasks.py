@@ -25,7 +25,7 @@ from . import messages
 from .batches import RestoreBatches
 from .history import RestoreHistory
 from .incident import Incident
-from .plan import Plan, Step, Target
+from .plan import ObstacleKind, Plan, Step, Target
 from .reading import AccountReader
 from .restore import COMPLETED, IN_FLIGHT, PLANNED, REFUSED, Restore, Stage
 from .results import build_fleet_result, build_result, format_failures, format_refusals
@@ -38,7 +38,7 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
     Raises RefusedError if nothing was sent, and PartialError, whose result holds what is known, if something was or may
     have been sent, by this run or an earlier one.
     """
-    client = incident.client
+    client, is_named = incident.client, (target.instance_id, target.name) != (None, None)
     with client.progress.if_interrupted(f"Nothing was sent for incident {incident.name}."):
         history = incident.read_history([target], with_holders=client.check_mode)
         try:
@@ -50,7 +50,10 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
         except ClawHostersError as error:
             raise _with_earlier_run(error, incident, target, options, history) from None
     if plan.obstacle and plan.obstacle.is_final:
-        raise messages.build_error(plan, incident.name, incident.rules)
+        refusal = messages.build_error(plan, incident.name, incident.rules)
+        if is_named or plan.obstacle.kind is not ObstacleKind.NO_INSTANCE:
+            raise refusal
+        raise RefusedError(f"Backup {target.backup_id} is of an instance that is gone. {refusal}", refusal.cause)
     restore = begin(plan)
     restore.is_fresh = target.instance_id is not None
     _warn(incident, plan)

@@ -210,8 +210,8 @@ def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
         assert (holder.user, holder.host, holder.process) == (getpass.getuser(), platform.node(), os.getpid())
         assert holder.name == "INC-1"
         assert abs(datetime.fromisoformat(holder.since).timestamp() - time.time()) < 60
-        with other.lock(OPERATION) as is_free:
-            assert not is_free
+        with other.lock(OPERATION) as is_free_again:
+            assert not is_free_again
     assert journal.find_holder(OPERATION) is None
 
     def die() -> None:

@@ -16,13 +16,10 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     build_advice,
     format_command,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
-    build_plans,
-    match_backups,
-    parse_targets,
-)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
-from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, run
+from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans, run
 
 ROLE = Path(__file__).resolve().parents[5] / "roles/restore"
 
@@ -37,7 +34,7 @@ def test_the_defaults_match_the_role():
 
 def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
     def command(status):
-        return build_report(run(plan(instance={**WEB, "status": status})), history(), NOW)["instances"][0]["command"]
+        return build_report(run(plan(instance={**WEB, "status": status})), history, NOW)["instances"][0]["command"]
 
     assert command("error").endswith("-e restore_force=true")
     assert (
@@ -47,7 +44,7 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
 
 
 def test_a_backup_that_is_refused_or_ends_in_an_error_is_followed_by_the_one_before_it():
-    for kind, force in (("backup_refused", False), ("failed", True)):
+    for kind, force in ((FailureKind.BACKUP_REFUSED, False), (FailureKind.FAILED, True)):
         advice = build_advice(kind, plan(), SETTINGS)
         assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
         assert advice.changes["restore_backup"] == 11
@@ -57,7 +54,7 @@ def test_a_backup_that_is_refused_or_ends_in_an_error_is_followed_by_the_one_bef
         command = format_command({"restore_instances": ["web-bot"]}, {**SETTINGS, **limits}, advice)
         assert "restore_max_age" not in command
         assert "restore_before" not in command
-    assert "restore_backup" not in build_advice("backup_refused", plan(backups=BACKUPS[:1]), SETTINGS).changes
+    assert "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), SETTINGS).changes
 
 
 def test_no_command_holds_the_confirmation():
@@ -76,7 +73,6 @@ def test_no_command_holds_the_confirmation():
 )
 def test_the_next_command_names_an_instance_as_the_user_did_if_that_needs_no_quoting(names, ids, named_as):
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
-    targets = parse_targets(names, ids)
-    plans = build_plans(match_backups(targets, instances, []), history(), SETTINGS, instances, NOW)
-    (verdict,) = build_report(run(*plans), history(), NOW)["instances"]
+    plans = role_plans(parse_targets(names, ids), instances, [])
+    (verdict,) = build_report(run(*plans), history, NOW)["instances"]
     assert f" -e {named_as} " in verdict["command"]

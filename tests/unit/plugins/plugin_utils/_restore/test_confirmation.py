@@ -20,14 +20,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
     format_prompt,
     is_confirmed,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
-    build_plans,
-    match_backups,
-    parse_targets,
-    plan_lines,
-    plan_row,
-)
-from support.restores import BACKUPS, NOW, SETTINGS, WEB, history
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets, plan_lines, plan_row
+from support.restores import BACKUPS, NOW, WEB, role_plans
 
 
 def answer(name, *others, ids=None):
@@ -42,8 +36,7 @@ def build_named_plans(*names, unsent=()):
     instances = [{"id": number, "name": name, "status": "running"} for number, name in enumerate(names, 1)]
     backups = [{**BACKUPS[0], "id": 10 + one["id"], "instance_id": one["id"]} for one in instances]
     backups = [one for one in backups if one["instance_id"] not in unsent]
-    candidates = match_backups(parse_targets(None, [one["id"] for one in instances]), instances, backups)
-    return build_plans(candidates, history(), SETTINGS, instances, NOW)
+    return role_plans(parse_targets(None, [one["id"] for one in instances]), instances, backups)
 
 
 @pytest.mark.parametrize("name", ["web-bot", "web bot", "<b>{{ x }}</b>", "B\xfcro", "a,b", "true", "1"])
@@ -215,7 +208,7 @@ def test_a_wrong_name_does_not_confirm_even_if_nothing_is_sent():
     plans = build_named_plans("bare-bot", unsent=[1])
     assert is_confirmed("bare-bot", plans)
     assert not is_confirmed("web-bot", plans)
-    nobody = build_plans(match_backups(parse_targets("nobody", None), [WEB], []), history(), SETTINGS, [WEB], NOW)
+    nobody = role_plans(parse_targets("nobody", None), [WEB], [])
     assert is_confirmed("nobody", nobody)
     assert not is_confirmed("None", nobody)
 

@@ -23,12 +23,13 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import UnrecordedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import InstanceGoneError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import ADVICE, build_advice
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
-    describe_failure,
-    translate_options,
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
+    build_advice,
+    format_command,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import _FAILURE_TEXTS, _RUN_FAILURES
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import describe_failure
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.wording import translate_options
 from support.restores import SETTINGS, history, plan
 
 GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)
@@ -47,7 +48,7 @@ def seen(error):
 
 def describe(error, step="restore", one=None):
     outcome = error.result["restore"]["outcome"] if isinstance(error, PartialError) else None
-    return describe_failure(error, step, one or plan(), outcome)
+    return describe_failure(error, step, one or plan(), outcome, None)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +82,26 @@ def describe(error, step="restore", one=None):
         (ZeroDivisionError(), "restore", "interrupted"),
     ],
 )
-def test_each_failure_has_a_kind_with_a_text_and_an_advice(error, step, kind):
+def test_each_failure_has_a_kind(error, step, kind):
     assert describe(error, step)["kind"] == kind
-    assert kind in _FAILURE_TEXTS or kind in _RUN_FAILURES
-    assert build_advice(kind, plan(), SETTINGS).text.endswith(":")
-    assert kind in ADVICE or kind in ("backup_refused", "failed", "unknown")
+
+
+@pytest.mark.parametrize("kind", FailureKind)
+def test_each_kind_has_a_text_an_advice_and_a_command(kind):
+    one = plan()
+    one.ids = [1, 2]
+    advice = build_advice(kind, one, SETTINGS)
+    assert kind.failure.text
+    assert advice.text.endswith(":")
+    command = format_command({"restore_instances": ["web-bot"]}, SETTINGS, advice)
+    assert command.startswith("ansible-playbook clawhosters.cloud.restore -e restore_in")
+    assert "restore_instance" in command
+    assert command.endswith(" --check") is advice.check
+
+
+def test_what_is_found_under_the_lock_is_the_failure():
+    found = describe_failure(RefusedError("No."), "restore", plan(), "refused", FailureKind.OVERTAKEN)
+    assert (found["kind"], found["message"]) == ("overtaken", "No.")
 
 
 def test_a_run_that_was_to_wait_has_sent_nothing():

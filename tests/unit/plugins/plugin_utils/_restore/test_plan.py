@@ -14,14 +14,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import R
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
-    build_plans,
-    format_moment,
-    match_backups,
-    parse_targets,
-    plan_lines,
-)
-from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets, plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.wording import format_moment
+from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
 COMPLETED, FAILED = OperationEvent.COMPLETED, OperationEvent.FAILED
@@ -46,25 +42,6 @@ def test_invalid_targets_are_rejected(names, ids):
         parse_targets(names, ids)
 
 
-def test_the_newest_backup_is_selected_and_an_ambiguous_name_is_an_obstacle():
-    assert match_backups(parse_targets("web-bot", None), [WEB], BACKUPS)[0].backup["id"] == 12
-    twins = match_backups(parse_targets("web-bot", None), [WEB, {**WEB, "id": 3}], BACKUPS)[0]
-    assert twins.kind == "ambiguous"
-    nameless = [{"id": 9, "instance_name": "web-bot", "created_at": "2026-02-02T10:00:00Z"}]
-    assert match_backups(parse_targets(None, [1]), [WEB, {**WEB, "id": 3}], nameless)[0].kind == "unclear_backup"
-    assert match_backups(parse_targets(None, [1]), [WEB], nameless)[0].backup["id"] == 9
-
-
-def test_a_backup_that_shows_no_instance_may_be_the_newest():
-    def choose(created_at, **fields):
-        unowned = {"id": 99, "created_at": created_at, "status": "completed", **fields}
-        return match_backups(parse_targets(None, [1]), [WEB], [*BACKUPS, unowned])[0]
-
-    assert choose("2026-02-03T09:00:00Z").kind == "unclear_backup"
-    assert choose("2026-02-03T09:00:00Z", status="failed").backup["id"] == 12
-    assert choose("2026-01-01T09:00:00Z").backup["id"] == 12
-
-
 def test_a_plan_shows_the_data_loss():
     assert plan().sends is True
     first, loss = plan_lines(plan(), NOW)
@@ -80,15 +57,35 @@ def test_the_age_limit_applies_only_to_restores_that_would_be_sent():
 
 
 def test_a_backup_of_the_future_has_no_known_age():
-    """The local clock is slow, or the backup's date is wrong. The modules allow for five minutes, too."""
+    """The local clock is slow, or the backup's date is wrong. Five minutes are allowed for."""
     for created_at, kind in (("2026-02-03T10:04:00Z", ""), ("2026-02-03T10:06:00Z", "too_old")):
         backups = [{**BACKUPS[0], "id": 13, "created_at": created_at}]
-        assert plan(backups=backups, restore_max_age="23h").kind == kind
-    future = plan(backups=backups)
+        assert plan(backups=backups, restore_backup="13", restore_max_age="23h").kind == kind
+    future = plan(backups=backups, restore_backup="13")
     assert plan_lines(future, NOW)[0] == "web-bot (id 1), running: restore backup 13, dated in the future."
     assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines(future, NOW)[1]
-    limited = plan(backups=backups, restore_max_age="23h")
+    limited = plan(backups=backups, restore_backup="13", restore_max_age="23h")
     assert "by the local clock, its date 2026-02-03 10:06 UTC is in the future" in limited.message
+
+
+def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
+    future = {**BACKUPS[0], "id": 13, "created_at": "2026-02-03T10:06:00Z"}
+    passed = plan(backups=[future, *BACKUPS])
+    assert passed.backup["id"] == 12
+    left_out = "1 backup left out: id 13 (it is dated in the future, 2026-02-03 10:06 UTC)."
+    assert passed.notes == [f"{left_out} The newest usable is 12."]
+    # The age of the one that is restored is judged.
+    assert plan(backups=[future, *BACKUPS], restore_max_age="23h").message.startswith("Backup 12 was taken 1 d 0 h ago")
+    assert plan(backups=[future]).message == f"It has no usable backup. {left_out}"
+
+
+def test_the_interval_to_a_restore_for_another_incident_is_an_obstacle():
+    past = history(INTENDED, COMPLETED, incident="INC-T")
+    assert plan(past, restore_min_interval="119m").sends is True
+    soon = plan(past, restore_min_interval="3h", restore_force=True)
+    assert (soon.kind, soon.sends) == ("too_soon", False)
+    assert soon.message == "Restored 1 h 55 min ago for INC-T, and restore_min_interval is 3 h 0 min"
+    assert plan(history(INTENDED, FAILED), restore_min_interval="3h").kind == "failed"
 
 
 def test_only_unusable_backups_of_the_instance_itself_are_shown():
@@ -135,7 +132,7 @@ def test_a_busy_instance_is_waited_for_if_its_restore_was_sent_just_now(ago, out
     assert plan(history(INTENDED, ago=ago)).outcome == "unknown"
 
 
-@pytest.mark.parametrize("kind", ["unknown", "failed", "not_now"])
+@pytest.mark.parametrize("kind", [FailureKind.UNKNOWN, FailureKind.FAILED, FailureKind.NOT_NOW])
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -158,16 +155,14 @@ def test_a_restore_that_another_run_works_on_is_not_unknown_yet(events):
     held = plan(replace(past, holders={key.subject: holder}))
     assert (held.outcome, held.kind, held.sends) == ("in_flight", "", False)
     assert held.notes == ["Another run works on it: alice@node2, process 4711, for 40 s."]
-    others = {replace(key, instance_id="2").subject: holder, replace(key, kind="purchase").subject: holder}
+    others = {replace(key, instance_id="2").subject: holder}
     assert plan(replace(past, holders=others)).outcome == "unknown"
 
 
 def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
     past = history(INTENDED, COMPLETED, backup_id=9, taken_at="2026-01-30T10:00:00+00:00")
     assert plan(past).backup == {"id": 9, "taken_at": "2026-01-30T10:00:00+00:00"}
-    (candidate,) = match_backups(parse_targets("web-bot", None), [WEB], BACKUPS)
-    candidate.is_given = True
-    (given,) = build_plans([candidate], past, SETTINGS, [WEB], NOW)
+    (given,) = role_plans(parse_targets("web-bot", None), [WEB], BACKUPS, past, restore_backup="12")
     assert given.notes == ["Backup 12 needs another restore_incident: this one has used backup 9."]
     assert plan(past).notes == []
 
@@ -189,9 +184,9 @@ def test_a_plan_knows_restores_for_other_incidents(events, note):
 
 
 def test_another_incident_that_keeps_the_instance_busy_is_an_obstacle_without_advice_to_force():
-    busy = plan(history(INTENDED, ACCEPTED, incident="INC-T"), {**WEB, "status": "deploying"})
-    assert (busy.kind, busy.message) == ("not_now", "A restore for INC-T is under way since 08:00 UTC")
-    advice = build_advice(busy.kind, busy, SETTINGS)
+    busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
+    assert (busy.kind, busy.message) == ("not_now", "A restore for INC-T is under way since 09:45 UTC")
+    advice = build_advice(FailureKind(busy.kind), busy, SETTINGS)
     assert "restore_force" not in advice.changes
     assert advice.text.startswith("Something works on it: look at it in the dashboard first.")
 

@@ -33,21 +33,21 @@ def build_restored_report(changed):
     for one, new in zip(plans, changed, strict=True):
         finished.add_step("restore", "", NOW, instance=one.label, ok=True, message="", changed=new, **SENT)
         finished.add_step("healthy", "", NOW, instance=one.label, ok=True, message="")
-    return build_report(finished, history(), NOW)
+    return build_report(finished, history, NOW)
 
 
 def stop(kind, past=None, *plans):
     """Returns the result for web-bot of a run that failed as a whole."""
     stopped = run(*plans)
     stopped.add_step("service", "", NOW, ok=False, message="A fault.", kind=kind)
-    (verdict,) = build_report(stopped, past or history(), NOW)["instances"]
+    (verdict,) = build_report(stopped, lambda: past or history(), NOW)["instances"]
     return verdict
 
 
 def test_check_mode_counts_the_restores_that_would_be_sent():
-    planned = build_report(run(plan(), check=True), history(), NOW)
+    planned = build_report(run(plan(), check=True), history, NOW)
     assert planned["headline"] == "1 of 1 instance would be restored"
-    again = build_report(run(plan(history(INTENDED, COMPLETED)), check=True), history(), NOW)
+    again = build_report(run(plan(history(INTENDED, COMPLETED)), check=True), history, NOW)
     assert again["headline"] == "0 of 1 instance would be restored"
 
 
@@ -58,7 +58,7 @@ def test_a_step_begins_when_the_previous_step_ended():
     second = one.add_step("key", "", NOW, ok=False, message="No way", request_id="r-1", kind="bad_key")
     assert first.seconds == 2
     assert second.began_at == first.ended_at
-    recorded = build_report(one, history(), NOW)["steps"][1]
+    recorded = build_report(one, history, NOW)["steps"][1]
     assert (recorded["ok"], recorded["message"], recorded["request_id"]) == (False, "No way", "r-1")
     assert "kind" not in recorded
     assert Run.from_dict(json.loads(json.dumps(one.to_dict()))) == one
@@ -69,7 +69,7 @@ def test_a_run_without_the_check_of_the_address_is_interrupted():
     for name in ("restore", "healthy"):
         broken.add_step(name, "", NOW, instance=plan().label, ok=True, message="", changed=True)
     broken.add_step("run", "", NOW, ok=False, message="A fault", kind="interrupted")
-    result = build_report(broken, history(), NOW)
+    result = build_report(broken, history, NOW)
     assert result["outcome"] == "failed"
     assert [one["kind"] for one in result["instances"]] == ["interrupted"]
 
@@ -107,7 +107,7 @@ def test_each_failure_has_a_command_that_covers_no_other():
     stopped = run(*wanted)
     stopped.targets = [{"name": "web-bot", "id": None}, {"name": "bare-bot", "id": None}]
     stopped.add_step("confirm", "", NOW, ok=False, message="", kind="not_confirmed")
-    commands = [one["command"] for one in build_report(stopped, history(), NOW)["instances"]]
+    commands = [one["command"] for one in build_report(stopped, history, NOW)["instances"]]
     assert "restore_instances=web-bot -e" in commands[0]
     assert commands[1].endswith("--check")
 
@@ -186,7 +186,7 @@ def test_a_run_replaces_only_its_own_earlier_version():
     ],
 )
 def test_an_unfinished_run_claims_only_what_it_observed(past, known):
-    so_far = build_report(run(plan(history(*past))), history(), NOW, is_finished=False)
+    so_far = build_report(run(plan(history(*past))), history, NOW, is_finished=False)
     assert so_far["outcome"] == "unfinished"
     assert so_far["headline"].startswith("0 of 1 instance restored and healthy so far")
     (verdict,) = so_far["instances"]

@@ -14,21 +14,23 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_restore_results import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Plan, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.results import (
     GO_ON,
-    build_result,
+    build_fleet_result,
     format_failures,
     format_refusals,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.restore_item import RestoreItem
 
 OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
 BACKUP = {"id": 12, "created_at": "2026-02-01T03:00:00Z"}
 
 
-def item(number: int = 1, error: str | None = None, **results: t.Any) -> RestoreItem:
+def item(number: int = 1, error: str | None = None, **results: t.Any) -> Restore:
     instance = {"id": number, "name": f"bot-{number}", "status": "running"}
-    return RestoreItem(instance, BACKUP, error=ClawHostersError(error) if error else None, **results)
+    plan = Plan(Target(number, None), instance, BACKUP)
+    return Restore(plan, error=ClawHostersError(error) if error else None, **results)
 
 
 def entries(count: int) -> list[RestoreEntry]:
@@ -41,15 +43,15 @@ def entries(count: int) -> list[RestoreEntry]:
         (item(), "not_begun"),
         (item(outcome="in_flight"), "not_begun"),
         (item(outcome="completed"), "ok"),
-        (item(outcome="completed", is_done=True), "ok"),
-        (item(outcome="completed", changed=True, is_done=True), "changed"),
-        (item(changed=True, is_done=True), "changed"),
-        (item(outcome="completed", changed=True, error="It did not start."), "failed"),
+        (item(outcome="completed", stage=Stage.DONE), "ok"),
+        (item(outcome="completed", is_sent=True, stage=Stage.DONE), "changed"),
+        (item(is_sent=True, stage=Stage.DONE), "changed"),
+        (item(outcome="completed", is_sent=True, error="It did not start."), "failed"),
         (item(outcome="refused", error="No."), "failed"),
     ],
 )
-def test_each_entry_counts_where_it_belongs(given_item: RestoreItem, kind: str) -> None:
-    summary = build_result([given_item])["summary"]
+def test_each_entry_counts_where_it_belongs(given_item: Restore, kind: str) -> None:
+    summary = build_fleet_result([given_item])["summary"]
     assert summary == {name: int(name == kind) for name in ("ok", "changed", "failed", "not_begun")}
 
 
@@ -60,14 +62,15 @@ def test_each_entry_counts_where_it_belongs(given_item: RestoreItem, kind: str) 
             st.integers(1, 99),
             st.none() | st.just("It failed."),
             outcome=st.sampled_from(OUTCOMES),
-            changed=st.booleans(),
-            is_done=st.booleans(),
+            is_sent=st.booleans(),
+            is_started=st.booleans(),
+            stage=st.sampled_from(Stage),
         ),
         max_size=20,
     )
 )
-def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: list[RestoreItem]) -> None:
-    result = build_result(items)
+def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: list[Restore]) -> None:
+    result = build_fleet_result(items)
     assert sum(result["summary"].values()) == len(items) == len(result["instances"])
     assert result["changed"] is any(entry["changed"] for entry in result["instances"])
     assert result["summary"]["failed"] == sum(entry["failed"] for entry in result["instances"])
@@ -76,8 +79,8 @@ def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: l
 
 
 def test_the_diff_shows_the_backup_of_what_was_changed() -> None:
-    nobody = RestoreItem({"id": None, "name": "nobody"}, None)
-    assert build_result([item(1, changed=True, is_restored=True), item(2), item(3, changed=True), nobody])["diff"] == {
+    nobody = Restore(Plan(Target(None, "nobody")))
+    assert build_fleet_result([item(1, is_sent=True), item(2), item(3, is_started=True), nobody])["diff"] == {
         "before": {
             "bot-1 (id 1)": {"restored_from": None},
             "bot-2 (id 2)": {"restored_from": None},
@@ -93,10 +96,10 @@ def test_the_diff_shows_the_backup_of_what_was_changed() -> None:
 
 def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> None:
     items = [
-        item(1, changed=True, is_restored=True, is_done=True, outcome="completed"),
+        item(1, is_sent=True, stage=Stage.DONE, outcome="completed"),
         *[item(number, error=f"Fault {number}.", outcome="refused") for number in range(2, 7)],
         item(7),
-        item(8, changed=True, is_done=True, outcome="completed"),
+        item(8, is_started=True, stage=Stage.DONE, outcome="completed"),
     ]
     assert format_failures(entries(8), items, 2) == (
         "5 of 8 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "

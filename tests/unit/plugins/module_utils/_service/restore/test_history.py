@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore_history import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
     RestoreHistory,
     find_refused,
     is_under_way,
