@@ -37,7 +37,7 @@ _SPECIAL = "\\%&<"
 """Without any of these characters, printable ASCII has neither escapes nor breaks."""
 
 _BREAK = re.compile(r"(?<! ) *(?:(?:[^\x20-\x7e\w]|\\|<w?br ?/?>) *)+")
-"""What may stand within a secret: line breaks, control characters and other signs, with the blanks around them."""
+"""Signs that may stand within a secret: line breaks, control characters and others, with the blanks around them."""
 
 _SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
 _COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""What another user of the database has put there is never run: not by an administrator's session, not by a job's."""
+"""Nothing of another user of the database is ever run: not by an administrator's session, not by a job's."""
 
 from __future__ import annotations
 
