@@ -58,3 +58,10 @@ def test_an_empty_name_is_no_name():
     require_names(instance_name=None, addon_type="llm")
     with pytest.raises(SettingsError, match="addon_type is empty"):
         require_names(instance_name="x", addon_type="")
+
+
+@pytest.mark.parametrize("name", ["a\x1bb", "a\x9b", "\u202ea", "a\rb"])
+def test_a_name_with_a_control_character_can_not_be_searched(name):
+    with pytest.raises(SettingsError, match="instance_name has control characters"):
+        require_names(instance_name=name)
+    require_names(instance_name="a\tb\r\n\ufffd")
