@@ -47,12 +47,8 @@ class AccountReader:
         force = self.rules.force
         new = [one for one in targets if force or history.find_own(one.instance_id, one.name) is None]
         self._read_for(new, targets)
-        for target in targets:
-            # The journal has another instance by the name of a target: they were renamed since.
-            found = [] if target in new else self._find_open([target])
-            if found and history.find_own(found[0]["id"]) is None:
-                new.append(target)
-                self._read_backups(new, found)
+        if renamed := [one for one in targets if one not in new and self._is_renamed(one, history)]:
+            self._read_backups(renamed, self._find_open(renamed))
         self._read_owners(targets)
         return Account(InstanceIndex(self.instances), self.backups, self._missing)
 
@@ -67,6 +63,11 @@ class AccountReader:
             run_parallel(lambda: self._read_instances(targets), lambda: self._read_backups(new, instances))
         else:
             self._read_instances(targets)
+
+    def _is_renamed(self, target: Target, history: RestoreHistory) -> bool:
+        """Returns True if the journal has another instance by the name of the target: they were renamed since."""
+        named = InstanceIndex(self.instances).unique_by_name(target.name) if target.instance_id is None else None
+        return named is not None and history.find_own(named["id"]) is None
 
     def _find_open(self, targets: t.Sequence[Target]) -> list[Resource]:
         """Returns the instances of the targets that name no backup: with their id alone, or as they were read."""
