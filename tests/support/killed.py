@@ -62,11 +62,15 @@ def kill_tree(process: int) -> None:
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a process: killed, or with a result after this number of counted lines."""
+    """The end of a process: killed, or with a result after this number of counted lines.
+
+    ``began``: when it first asked for the time of the journal; empty if it did not.
+    """
 
     was_killed: bool
     result: dict[str, t.Any]
     lines: int
+    began: str = ""
 
 
 def run_killed(
@@ -122,6 +126,7 @@ class Countdown:
 
     def __init__(self, at: int, scope: str, *, waits: bool = False) -> None:
         self.lines = 0
+        self.began = ""
         self._numbers = itertools.count(1)  # threads must not get the same one
         self._at = at
         self._waits = waits
@@ -132,8 +137,15 @@ class Countdown:
         _root, _code, name = code.co_filename.partition(CODE)
         if not name:
             return None
+        if not self.began and (name, code.co_name) == ("_state/journal.py", "now"):
+            return self._keep_time
         counts = not self._places or name in self._places or f"{name}:{code.co_name}" in self._places
         return self._count if counts else None
+
+    def _keep_time(self, _frame: FrameType, event: str, value: t.Any) -> t.Any:
+        if event == "return" and value is not None:
+            self.began = self.began or value.isoformat()
+        return self._keep_time
 
     def _count(self, _frame: FrameType, event: str, _arg: object) -> t.Any:
         if event == "line":
@@ -161,7 +173,7 @@ def main() -> None:
     sys.settrace(countdown)
     result = worker.run(module, **options)
     sys.settrace(None)
-    print(json.dumps({"result": result, "lines": countdown.lines}))
+    print(json.dumps({"result": result, "lines": countdown.lines, "began": countdown.began}))
 
 
 if __name__ == "__main__":

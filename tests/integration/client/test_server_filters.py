@@ -166,7 +166,7 @@ COSTS: list[tuple[ModuleType, dict[str, t.Any], list[str]]] = [
     (
         claw_backup_restore,
         {"incident": "A", "instance_name": "web-bot"},
-        ["/instances?name=web-bot", "/instances/1", "/backups?instance_id=1"],
+        ["/instances?name=web-bot", "/backups?instance_id=1"],
     ),
 ]
 """Tasks and their GETs in an account of any size, if the service honours filters."""

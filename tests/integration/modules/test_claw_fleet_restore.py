@@ -811,7 +811,7 @@ def test_ctrl_c_says_how_much_was_sent_and_how_to_go_on(simulator: Simulator, en
         for sent, completed in ((1, 0), (3, 1))
     } <= set(notes)
     fresh: list[str] = []
-    simulator.fault("rate_limited", path="/instances*", retry_after="seconds", seconds=3)
+    simulator.fault("rate_limited", path="/instances/4", retry_after="seconds", seconds=3)
     engine.sleeper.before_sleep = lambda: fresh.extend(engine.progress.interrupt_notes)
-    engine.batches.run(planned(4, 5))
+    engine.batches.run(planned(4))
     assert fresh[0] == "This run has sent nothing for incident INC-1. Run it again."

@@ -57,7 +57,8 @@ class RestoreBatches:
         progress = self.incident.client.progress
         with progress.if_interrupted("") as note:
             observer, own_note = self.observer, note
-            if len(restores) > 1:
+            if self.options.starts:
+                # Of a single restore that is only followed, its guard keeps the note.
                 observer, own_note = _InterruptObserver(self, restores, note), InterruptNote("")
             failures = 0
             for number, batch in enumerate(batches, start=1):

@@ -1,0 +1,98 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Two incidents restore one instance at the same moment, in two processes: neither overwrites what it does not know of.
+
+`make integration` interleaves them a few times, `make crash` 200 times in each store.
+"""
+
+from __future__ import annotations
+
+import threading
+import typing as t
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support.killed import Ending
+from support.stage import RESTORE, Stage, choose_moments
+
+SCOPE = "around what is sent"
+RUNS = {"INC-1": 31, "INC-2": 32}
+"""The backup that each of the two restores."""
+
+
+def options_of(incident: str) -> dict[str, t.Any]:
+    return {"incident": incident, "instance_id": 113, "backup_id": RUNS[incident]}
+
+
+def interleave(stage: Stage, at: int, other_at: int) -> dict[str, Ending]:
+    """Runs the first until it is at a line, then the second, all of it or to a line too, and then the rest of both."""
+    endings: dict[str, Ending] = {}
+    stands, is_over = threading.Event(), threading.Event()
+
+    def run(incident: str, at: int, meanwhile: t.Callable[[], None]) -> None:
+        endings[incident] = stage.run(at, SCOPE, meanwhile, **options_of(incident))
+
+    def wait() -> None:
+        stands.set()
+        is_over.wait()
+
+    def run_other() -> None:
+        run("INC-2", other_at, wait)
+        stands.set()
+
+    other = threading.Thread(target=run_other)
+
+    def begin_other() -> None:
+        other.start()
+        stands.wait()
+
+    run("INC-1", at, begin_other)
+    is_over.set()
+    if other.ident is None:
+        # The first has not come to its line.
+        other.start()
+    other.join()
+    return endings
+
+
+def judge(simulator: Simulator, endings: dict[str, Ending]) -> str:
+    """Returns what is wrong: two requests of which the second did not know of the first, or a silent refusal."""
+    incidents = {f"POST /backups/{backup}/restore": incident for incident, backup in RUNS.items()}
+    sent = [incidents[call] for call in simulator.calls("POST *")]
+    if len(sent) != len(set(sent)) or not sent:
+        return f"sent {sent}"
+    first, second = sent[0], next(incident for incident in RUNS if incident != sent[0])
+    ending = endings[second]
+    if second not in sent:
+        message = ending.result.get("msg", "")
+        is_told = f"ncident {first} sent a restore of it" in message or ": held by " in message
+        return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
+    sent_at = endings[first].result["restore"]["sent_at"]
+    is_known = datetime.fromisoformat(sent_at) < datetime.fromisoformat(ending.began)
+    return "" if is_known else f"{second} began at {ending.began}, and overwrote what {first} had sent at {sent_at}"
+
+
+@pytest.mark.parametrize("store", ["folder", "database"])
+def test_two_incidents_never_overwrite_what_they_do_not_know_of(
+    simulator: Simulator, tmp_path: Path, collections: Path, store: str, request: pytest.FixtureRequest
+) -> None:
+    database = request.getfixturevalue("postgres") if store == "database" else None
+    kills = request.config.getoption("kills")
+    count = 4 * kills if kills >= 50 else 2 * kills
+    chance = choose_moments(request, f"two incidents, {store}", count)
+    lines = Stage(simulator, tmp_path, collections, RESTORE, 0, database).run(scope=SCOPE, **options_of("INC-1")).lines
+    outcomes = set()
+    for number in range(1, count + 1):
+        stage = Stage(simulator, tmp_path, collections, RESTORE, number, database)
+        # In every third case the second does all it can while the first stands still.
+        at, other_at = chance.randint(1, lines), 0 if number % 3 == 0 else chance.randint(1, lines)
+        endings = interleave(stage, at, other_at)
+        wrong = judge(simulator, endings)
+        assert not wrong, f"interleaved at lines {at} and {other_at} of {lines}: {wrong}"
+        outcomes.add(len(simulator.calls("POST *")))
+    assert kills < 50 or outcomes == {1, 2}

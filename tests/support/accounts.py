@@ -1,0 +1,175 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Random accounts, journals and rules for the planner of restores, and a client that reads such an account."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import NotFoundError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._http.list_reader import ListAbandonedError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Rules, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    OperationEvent,
+    OperationKey,
+    OperationState,
+)
+
+NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
+SERVICE = "https://clawhosters.com/api/v1"
+NAMES = ("web-bot", "Web-bot")
+"""Names that several instances may bear; the others have one of their own."""
+HOURS = (-1, -3, -24, -48, -1, 0, 1, 24, None)
+IDS = st.integers(1, 5)
+ages = st.sampled_from([timedelta(hours=hours) for hours in (1, 2, 12, 30, 100)])
+
+
+@dataclass
+class World:
+    """What a restore is planned from."""
+
+    instances: list[Resource]
+    backups: list[Resource]
+    history: RestoreHistory
+    rules: Rules
+
+
+class AccountClient:
+    """Reads an account: lists of two a page, single resources, and exact filters if ``server_filters``."""
+
+    PAGE = 2
+
+    def __init__(self, world: World, *, server_filters: bool = False) -> None:
+        self._lists = {"/instances": world.instances, "/backups": world.backups}
+        self.settings = SimpleNamespace(server_filters=server_filters, api_url=SERVICE)
+        self.requests: Counter[str] = Counter()
+
+    def fetch(self, path: str, **_options: t.Any) -> Resource:
+        self.requests[path] += 1
+        name, number = path.rsplit("/", 1)
+        for item in self._lists[name]:
+            if str(item["id"]) == number:
+                return item
+        raise NotFoundError(f"GET {path}", 404)
+
+    def fetch_all(
+        self, path: str, on_first_page: t.Callable[[list[Resource], int], bool] | None = None, **_options: t.Any
+    ) -> list[Resource]:
+        self.requests[path] += 1
+        items = self._lists[path]
+        if on_first_page and not on_first_page(items[: self.PAGE], -(-len(items) // self.PAGE) or 1):
+            raise ListAbandonedError
+        return items
+
+    def fetch_filtered(self, path: str, params: t.Mapping[str, str], **_options: t.Any) -> list[Resource] | None:
+        if not self.settings.server_filters:
+            return None
+        self.requests[path] += 1
+        return [item for item in self._lists[path] if all(str(item.get(key)) == value for key, value in params.items())]
+
+
+def _own(backup: dict[str, t.Any], number: int, shown: str, instances: list[Resource]) -> Resource:
+    """Returns the backup as the service shows its instance, which may not exist any more."""
+    name = next((one["name"] for one in instances if one["id"] == number), "gone-bot")
+    fields = {"id": {"instance_id": number}, "name": {"instance_name": name}, "nothing": {}}
+    fields["both"] = {"instance": {"id": number, "name": name}}
+    return {**backup, **fields[shown]}
+
+
+@st.composite
+def backups_of(draw: st.DrawFn, instances: list[Resource]) -> list[Resource]:
+    """Backups of these instances, with any time and status, that show their instance by id, by name, or not."""
+    drawn = draw(
+        st.lists(
+            st.fixed_dictionaries(
+                {
+                    "created_at": st.sampled_from(HOURS).map(
+                        lambda hours: None if hours is None else (NOW + timedelta(hours=hours)).isoformat()
+                    ),
+                    "status": st.sampled_from([None, "completed", "completed", "failed"]),
+                }
+            ),
+            min_size=2,
+            max_size=9,
+        )
+    )
+    return [
+        _own(
+            {"id": 10 + number, **fields},
+            draw(st.sampled_from([*(one["id"] for one in instances), 9])),
+            draw(st.sampled_from(["id", "id", "id", "both", "both", "both", "name", "name", "nothing"])),
+            instances,
+        )
+        for number, fields in enumerate(drawn)
+    ]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> RestoreHistory:
+    """Restores of this incident and of others, in any state."""
+    states = {}
+    for _number in range(draw(st.integers(0, 3))):
+        key = OperationKey("restore", SERVICE, draw(st.sampled_from(["INC-2", "INC-3", "INC-1"])), str(draw(IDS)))
+        sent_at = (NOW - timedelta(minutes=draw(st.sampled_from([-1, 5, 30, 300])))).isoformat()
+        event = draw(st.sampled_from([one for one in OperationEvent if one is not OperationEvent.REFUSED]))
+        notes = {"backup_id": draw(st.integers(10, 18)), "instance_name": draw(st.sampled_from([*NAMES, "bot-1"]))}
+        states[key] = OperationState(event, sent_at, sent_at, notes)
+    return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
+
+
+rules = st.builds(
+    Rules,
+    before=st.none() | st.none() | st.sampled_from([NOW - timedelta(hours=hours) for hours in (-2, 0, 2, 30)]),
+    max_age=st.none() | st.none() | ages,
+    min_interval=st.none() | st.none() | ages,
+    force=st.booleans(),
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    """Accounts of up to five instances, some of which have one name."""
+    statuses = st.sampled_from(["running", "running", "running", "stopped", "deploying", "error", "paused"])
+    instances = [
+        {
+            "id": number,
+            "name": draw(st.sampled_from([f"bot-{number}", f"bot-{number}", *NAMES])),
+            "status": draw(statuses),
+        }
+        for number in sorted(draw(st.sets(IDS, min_size=1)))
+    ]
+    return World(instances, draw(backups_of(instances)), draw(histories()), draw(rules))
+
+
+@st.composite
+def targets_in(draw: st.DrawFn, world: World) -> Target:
+    """A target, by id or by name: mostly one of the account, and without a backup."""
+    backup_id = draw(st.sampled_from([*[None] * 12, *range(10, 19)]))
+    one = draw(st.sampled_from(world.instances))
+    if draw(st.booleans()):
+        return Target(draw(st.sampled_from([one["id"]] * 5 + [5])), None, backup_id)
+    return Target(None, draw(st.sampled_from([one["name"]] * 5 + ["web-bot"])), backup_id)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[World, Target]:
+    """An account and one target."""
+    world = draw(worlds())
+    return world, draw(targets_in(world))
+
+
+@st.composite
+def fleets(draw: st.DrawFn) -> tuple[World, list[Target]]:
+    """An account and several targets."""
+    world = draw(worlds())
+    return world, draw(st.lists(targets_in(world), min_size=1, max_size=4))
