@@ -257,7 +257,7 @@ CACHE_FORMAT = 2
 INSTANCE_TEMPLATES = ("filters", "hostnames", "compose", "groups")
 """Options whose templates are evaluated for each instance."""
 GROUP_TEMPLATES = ("key", "parent_group")
-"""What is evaluated for each instance in an entry of keyed_groups."""
+"""Keys of an entry of keyed_groups that are evaluated for each instance."""
 ADDRESS_VARIABLES = ("ansible_host", "ansible_ssh_host")
 """Variables that ssh gets as an argument."""
 

@@ -5,13 +5,14 @@
 """Redacts known secrets and links in text, in any encoding. Pure.
 
 Texts and secrets may be anything that a service sends, so the time depends on their length alone: a secret is searched
-as it is in decoded text, since a pattern for all of its spellings could match in countless ways.
+in decoded text, since a pattern for all of its spellings could match in countless ways.
 """
 
 from __future__ import annotations
 
 import base64
 import bisect
+import contextlib
 import functools
 import re
 import sys
@@ -23,21 +24,20 @@ MIN_SECRET_LENGTH = len(MASK)
 """Characters. Replacing shorter secrets everywhere would make ordinary text unreadable."""
 
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "sol": "/", "plus": "+", "equals": "="}
-# A longer run of backslashes is read in pairs: otherwise each of them would be a start from which all of it is read.
+# More backslashes are read one by one: each of them could be the start of an escape, from which all are read.
 _ESCAPE = re.compile(
     r"\\(?:\\{0,7}(?:u(?P<unit>[0-9a-fA-F]{4})(?:(?<=[dD][89abAB]..)\\{1,8}u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2}))?"
-    r"|x(?P<byte>[0-9a-fA-F]{2})|(?P<line>[rn]))|(?P<plain>[^%&]))"
-    r"|%(?:25)*(?:[c-fC-F][0-9a-fA-F](?:%(?:25)*[89abAB][0-9a-fA-F]){1,3}|[0-9a-fA-F]{2})"
-    r"|&(?:amp;)*(?:#0*(?P<decimal>[0-9]{1,7})|#[xX]0*(?P<hex>[0-9a-fA-F]{1,6})"
+    r"|x(?P<byte>[0-9a-fA-F]{2})|(?P<line>[rn]))|(?P<plain>[^%&])?)"
+    r"|%(?:[c-fC-F][0-9a-fA-F](?:%[89abAB][0-9a-fA-F]){1,3}|[0-9a-fA-F]{2})"
+    r"|&(?:#0*(?P<decimal>[0-9]{1,7})|#[xX]0*(?P<hex>[0-9a-fA-F]{1,6})"
     rf"|(?P<name>{'|'.join(_ENTITIES)}));?"
 )
-"""A character as JSON, Python, URLs or HTML escape it, also when the escape is escaped itself."""
+"""A character as JSON, Python, URLs and HTML escape it."""
+_MAX_ESCAPED = 6
+"""How often text may be escaped: JSON in JSON is escaped twice."""
 
-_SPECIAL = "\\%&<"
-"""Without any of these characters, printable ASCII has neither escapes nor breaks."""
-
-_BREAK = re.compile(r"(?<! ) *(?:(?:[^\x20-\x7e\w]|\\|<w?br ?/?>) *)+")
-"""What may stand within a secret: line breaks, control characters and other signs, with the blanks around them."""
+_BREAK = re.compile(r"(?<! ) *(?:(?:[^\x20-\x7e\w]|<w?br ?/?>) *)+")
+"""Signs that may stand within a secret: line breaks, control characters and others, with the blanks around them."""
 
 _SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
 _COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"
@@ -59,23 +59,23 @@ class Redactor:
     """Redacts ``secrets`` in text, in the encodings in which servers and proxies echo them.
 
     These are: plain, JSON-escaped, percent-encoded, HTML-escaped, hex, base64 (also as part of a longer text, such as
-    ``Bearer KEY``), and broken over lines. Secrets with fewer than ``min_length`` characters are ignored.
+    ``Bearer KEY``), and broken over lines. Secrets with fewer than ``min_length`` characters are ignored. Of one that
+    ends with line breaks or backslashes, these may remain.
     """
 
     def __init__(self, secrets: t.Iterable[str], min_length: int = MIN_SECRET_LENGTH) -> None:
         # Responses have their control characters replaced.
         kept = {form for one in secrets if len(one) >= min_length for form in (one, replace_controls(one))}
-        # Text that looks like an escape is decoded in a secret too.
-        plain = kept | {_ESCAPE.sub(_decode, secret) for secret in kept}
-        joined = {_BREAK.sub("", secret) for secret in plain}
-        self._plain, self._joined = ({form for form in forms if len(form) >= min_length} for forms in (plain, joined))
+        # Text that looks like an escape is decoded in a secret as everywhere.
+        decoded = {steps[-1].text for secret in kept if (steps := _decode_all(secret))}
+        self._plain = kept | {form for form in decoded if len(form) >= min_length}
         self._hex = {secret.encode(errors="surrogatepass").hex() for secret in kept}
         self._base64 = {part for secret in kept for part in _base64_parts(secret)}
 
     def __call__(self, text: str) -> str:
         """Returns ``text`` with the secrets replaced by the mask."""
         parts, end = [], 0
-        for start, stop in sorted(self._find(text)):
+        for start, stop in sorted(self._find(text)) if self._plain else ():
             if start >= end:
                 parts += [text[end:start], MASK]
             end = max(end, stop)
@@ -83,18 +83,17 @@ class Redactor:
 
     def _find(self, text: str) -> t.Iterator[Span]:
         """Yields where the secrets are in ``text``. Some may overlap."""
-        if not self._plain:
-            return
+        yield from self._find_plain(text)
+        steps = _decode_all(text)
+        for count, last in enumerate(steps, 1):
+            for span in self._find_plain(last.text):
+                yield functools.reduce(lambda part, step: step.locate(part), reversed(steps[:count]), span)
+
+    def _find_plain(self, text: str) -> t.Iterator[Span]:
         yield from _find_all(self._plain, text)
         # Only this letter would change its length.
         yield from _find_all(self._hex, text.replace("\u0130", "I").lower())
         yield from _find_all(self._base64, text.replace("-", "+").replace("_", "/"))
-        if text.isascii() and text.isprintable() and not any(character in text for character in _SPECIAL):
-            return
-        decoded = _View(text, _ESCAPE, _decode)
-        yield from map(decoded.locate, _find_all(self._plain, decoded.text))
-        joined = _View(decoded.text, _BREAK, lambda _match: "")
-        yield from map(decoded.locate, map(joined.locate, _find_all(self._joined, joined.text)))
 
 
 class _View:
@@ -144,15 +143,36 @@ def _find_all(forms: t.Iterable[str], text: str) -> t.Iterator[Span]:
             start = text.find(form, start + len(form))
 
 
+def _decode_all(text: str) -> list[_View]:
+    """Returns the steps by which ``text`` loses its breaks and escapes."""
+    steps: list[_View] = []
+    while len(steps) < 2 * _MAX_ESCAPED:
+        # Most texts have neither. To search for their characters is fast.
+        if not (text.isascii() and text.isprintable()) or "<" in text:
+            steps.append(_View(text, _BREAK, lambda _match: ""))
+            text = steps[-1].text
+        if not any(character in text for character in "\\%&"):
+            break
+        steps.append(_View(text, _ESCAPE, _decode))
+        if steps[-1].text == text:
+            break
+        text = steps[-1].text
+    return steps
+
+
 def _decode(match: re.Match[str]) -> str:
     """Returns the character that an escape stands for."""
     escape = match[0]
     if escape[0] == "%":
-        return bytes(int(part[-2:], 16) for part in escape[1:].split("%")).decode(errors="replace")
+        with contextlib.suppress(UnicodeDecodeError):
+            return bytes.fromhex(escape.replace("%", "")).decode()
+        return escape
     if escape[0] == "\\":
         if match["unit"]:
             return bytes.fromhex(match["unit"] + (match["low"] or "")).decode("utf-16-be", errors="surrogatepass")
-        return chr(int(match["byte"], 16)) if match["byte"] else match["plain"] or "\n"
+        if match["byte"]:
+            return chr(int(match["byte"], 16))
+        return "\n" if match["line"] else (match["plain"] or "").strip("\\")
     if match["name"]:
         return _ENTITIES[match["name"]]
     code = int(match["decimal"] or match["hex"], 10 if match["decimal"] else 16)

@@ -17,7 +17,7 @@ MASK = "********"
 """Replaces a secret."""
 
 SERVICE_TEXT_LIMIT = 200
-"""Characters of a text of the service in a message (contract U11)."""
+"""Characters of a text of the service in a message."""
 
 MESSAGE_LIMIT = 4000
 """Characters of a whole message."""
@@ -81,7 +81,7 @@ def normalize_name(name: str) -> str:
 
 
 def format_details(details: object) -> str:
-    """Returns the ``details`` of a validation error, of any shape, on one line (contract U12)."""
+    """Returns the ``details`` of a validation error, of any shape, on one line."""
     if isinstance(details, dict):
         parts = [f"{field}: {format_details(reason)}" for field, reason in details.items()]
         return one_line("; ".join(parts))

@@ -20,6 +20,7 @@ description:
     unless that is busy and the request was sent within the last 15 minutes.
   - The incident stays free after the statuses 400, 401, 402, 403, 404, 405, 410, 415, 422 and 429. After a redirect or
     any other error the restore may have been executed.
+  - Fails although the instance is restored if that can't be recorded in the journal. The next run reads the outcome.
   - With C(--check) it shows which backup would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)

@@ -18,7 +18,8 @@ description:
     for another purchase or another account.
   - Does not retry, not even after a rate limit. After a rejection (400, 401, 402, 403, 404, 405, 410, 415, 422
     or 429) the same order can be run again. After a lost response, a redirect or any other error it may have been
-    executed. Then it is not sent again, and the task fails.
+    executed. Then it is not sent again, and the task fails. So it does if the purchase was made, but could not be
+    recorded.
   - It is not documented whether the service charges at once or returns a payment link. The result may hold such a link,
     so it is not shown on the screen, at any verbosity.
   - In messages about a rejection, all links, the values of O(request), and fields with names such as C(checkout_token)

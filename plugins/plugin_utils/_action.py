@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs modules in the controller's process (interface 1a), so that no API key is sent to a host."""
+"""Runs modules in the controller's process, so that no API key is sent to a host."""
 
 from __future__ import annotations
 

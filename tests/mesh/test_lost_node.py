@@ -90,8 +90,8 @@ class UncommittedLine:
         self._database = site.database
         self._connection = psycopg.connect(site.database.url(ADMIN))
         key = OperationKey("restore", site.gateway.url, restore.incident, str(restore.instance_id))
-        statement = "INSERT INTO clawhosters.journal (operation, step, line) VALUES (%s, 1, '')"
-        self._connection.execute(statement, [key.digest])
+        statement = "INSERT INTO clawhosters.journal (subject, step, name, line) VALUES (%s, 1, '', '')"
+        self._connection.execute(statement, [key.subject])
 
     def find_waiting(self) -> list[tuple[int]]:
         """Returns the server's processes that wait for it."""

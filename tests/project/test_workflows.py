@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the workflows install is pinned, and no secret is an argument. actionlint and zizmor check everything else."""
+"""All that the workflows install is pinned, and no secret is an argument. actionlint and zizmor check the rest."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ FUNCTIONS: dict[str, Function] = {
     "format_extra_variable": lambda text: format_extra_variable("name", text),
     "translate_options": translate_options,
 }
-"""What text of the service passes through besides patterns."""
+"""Functions besides patterns through which text of the service passes."""
 SEEDS = (
     KEY, *SECRETS, "".join(f"\\u{ord(one):04x}" for one in KEY), "".join(f"%25{ord(one):02x}" for one in KEY),
     "&amp;#x6f;", "https://pay.example/x", '{"a":', '"\\ud83d', "\u0130", "a.", "2026-01-01T00:00:00Z",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The HTTP client of the collection: authentication, retries, rate limit, pagination, errors (contract 1).
+"""The HTTP client of the collection: authentication, retries, rate limit, pagination, errors.
 
 It knows nothing of modules or of instances.
 """
@@ -140,7 +140,7 @@ class Client:
     ) -> list[Resource] | None:
         """Like :meth:`fetch_all`, with a query that may shorten the list.
 
-        How the service matches is undocumented (U31): it may leave out what matches, and return what doesn't. So
+        How the service matches is undocumented: it may leave out what matches, and return what doesn't. So
         nothing that is not returned is missing before :meth:`fetch_all` has shown it.
 
         Returns None if nothing was sent, since ``server_filters`` is off, or there is no query that can be sent. Also
@@ -182,7 +182,7 @@ class Client:
 
         Raises TransportError, TlsError, ResponseError.
         """
-        # The rate limit is per key (contract 1), so that a request without one needs no slot.
+        # The rate limit is per key, so that a request without one needs no slot.
         request = Request("GET", path, retry=NEVER, timeout=self.settings.timeout)
         return send_request(self.settings.without_key(), request, lambda: self._counted(Slot(), is_retry=False))
 
@@ -231,7 +231,7 @@ class Client:
         except ApiError as error:
             if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
                 raise
-        # The service does not accept `per_page` (U8): use its default for this list and all later ones.
+        # The service does not accept `per_page`: use its default for this list and all later ones.
         self.settings = self.settings.without_page_size()
         if number > 1:
             raise ListChangedError(f"page {number} was rejected with per_page")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads all pages of a list, several at a time, and starts over if the list changes (contract 4.4)."""
+"""Reads all pages of a list, several at a time, and starts over if the list changes."""
 
 from __future__ import annotations
 

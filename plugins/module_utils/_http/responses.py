@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parses responses: JSON, objects, lists and errors (contract 1)."""
+"""Parses responses: JSON, objects, lists and errors."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def parse_data_object(request: str, response: Response) -> Resource | None:
 
 
 def parse_data_or_body(request: str, response: Response) -> object:
-    """Returns ``data``, or else the body or its text, for responses of unknown shape (contract 5.5)."""
+    """Returns ``data``, or else the body or its text, for responses of unknown shape."""
     body = parse_body(request, response)
     if isinstance(body, dict) and "data" in body:
         return body["data"]
@@ -92,7 +92,7 @@ def parse_envelope(request: str, response: Response) -> dict[str, t.Any]:
 
 
 def parse_object(request: str, response: Response) -> Resource:
-    """Returns the object in ``{"data": {...}}``, which may have any fields (U15)."""
+    """Returns the object in ``{"data": {...}}``, which may have any fields."""
     data = parse_envelope(request, response)["data"]
     if not isinstance(data, dict):
         raise ResponseError(f"{request}: expected an object in `data`, got {describe_type(data)}. {NOT_THE_API}")
@@ -100,7 +100,7 @@ def parse_object(request: str, response: Response) -> Resource:
 
 
 def parse_resource(request: str, response: Response) -> Resource:
-    """Returns the object in ``{"data": {...}}``, which has an id (U23)."""
+    """Returns the object in ``{"data": {...}}``, which has an id."""
     data = parse_envelope(request, response)["data"]
     if not isinstance(data, dict) or data.get("id") is None:
         found = "one without an id" if isinstance(data, dict) else describe_type(data)
@@ -123,7 +123,7 @@ def require_id(item: Resource, resource_id: object, kind: str) -> Resource:
 
 
 def parse_resource_list(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
-    """Returns the objects in ``{"data": [...]}`` and the pagination object, or None (contract 1, "Envelopes")."""
+    """Returns the objects in ``{"data": [...]}`` and the pagination object, or None."""
     data, pagination = parse_object_list(request, response)
     if any(item.get("id") is None for item in data):
         raise ResponseError(
@@ -133,7 +133,7 @@ def parse_resource_list(request: str, response: Response) -> tuple[list[Resource
 
 
 def parse_object_list(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
-    """Like ``parse_resource_list``, for objects without ids (U16)."""
+    """Like ``parse_resource_list``, for objects without ids."""
     body = parse_envelope(request, response)
     data = body["data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
@@ -171,7 +171,7 @@ def is_web_page(response: Response) -> bool:
 
 
 def is_about_payment(response: Response) -> bool:
-    """Returns True if it may contain a payment link, like the rejection of a start without balance (contract U5)."""
+    """Returns True if it may contain a payment link, like the rejection of a start without balance."""
     return response.status == 402 or _PAYMENT.search(response.text) is not None
 
 
@@ -234,7 +234,7 @@ def _is_shallow(value: object, depth: int = MAX_DEPTH) -> bool:
 
 
 def excerpt(text: object) -> str:
-    """Returns the start of a body that is not JSON, without HTML tags (U11)."""
+    """Returns the start of a body that is not JSON, without HTML tags."""
     return one_line(re.sub(r"<[^<>]*>", " ", str(text)[:4000])) or "nothing"
 
 

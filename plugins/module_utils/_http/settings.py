@@ -89,7 +89,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
 def without_unused_key_file(params: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Returns ``params`` without ``api_key_file`` if ``given``, the options without the environment, decide otherwise.
 
-    A key in ``given`` takes precedence (interface 1). An empty one does not mean the file of the environment, which may
+    A key in ``given`` takes precedence. An empty one does not mean the file of the environment, which may
     hold the key of another account. ``params`` alone do not show what is from the environment.
     """
     if given.get("api_key") is None:
@@ -122,8 +122,8 @@ def validate_url(url: str) -> str:
 def find_key(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> str:
     """Returns the API key from ``api_key`` or ``api_key_file``.
 
-    Raises SettingsError if there is none, or if it is not valid in a header. Warns of a missing prefix (contract 1:
-    other prefixes may exist) and of a file that other users can read.
+    Raises SettingsError if there is none, or if it is not valid in a header. Warns of a missing prefix, since
+    other prefixes may exist, and of a file that other users can read.
     """
     key = str(params.get("api_key") or "").strip()
     source = "api_key"

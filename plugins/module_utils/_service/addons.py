@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Finds add-ons, and changes their attributes (contract 6)."""
+"""Finds add-ons, and changes their attributes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def find_addon(client: Client, query: AddonQuery) -> Resource:
             raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
         return addon
     found = require_one(*matcher.search(), query)
-    # The list may show fewer fields than the add-on's own page, as with instances (contract 0.2).
+    # The list may show fewer fields than the add-on's own page, as with instances.
     return fetch_addon(client, found["id"])
 
 
@@ -172,7 +172,7 @@ def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
     except ApiError as rejection:
         if not needs_wrapping(rejection, changes):
             raise
-        # A rejected request did nothing, and this one says what it misses (U19, `{"addon": {...}}`).
+        # A rejected request did nothing, and this one says what it misses: the attributes inside of `addon`.
         try:
             client.request("PATCH", path, body={"addon": changes})
         except ApiError as second:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends a request at most once: the journal records it before it is sent, and its outcome after it (interface 3)."""
+"""Sends a request at most once: the journal records it before it is sent, and its outcome after it."""
 
 from __future__ import annotations
 

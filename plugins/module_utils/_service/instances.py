@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fetches instances (contract 4)."""
+"""Fetches instances."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def fetch_instances(
 def fetch_details(client: Client, instances: list[Resource]) -> list[Resource]:
     """Returns the instances with their detail fields, without those deleted since they were listed.
 
-    Fields that the detail lacks keep the value of the list (contract U23).
+    Fields that the detail lacks keep the value of the list.
     """
     return [{**listed, **detail} for listed, detail in stream_details(client, instances) if detail is not None]
 

@@ -21,7 +21,7 @@ from .._model.resource import Resource
 
 
 class Reading(t.NamedTuple):
-    """What was read. ``pages``: the number of pages of the list; None if it is not known."""
+    """Items that were read. ``pages``: the number of pages of the list; None if it is not known."""
 
     items: list[Resource]
     is_whole_list: bool
@@ -68,7 +68,7 @@ def read_by_ids(
 
 
 class Search(t.NamedTuple):
-    """What is sought in a list: ``select`` returns it from the items that were read.
+    """A search in a list: ``select`` returns what is sought from the items that were read.
 
     ``params``: a query that may shorten the list. ``is_wanted`` of what is found shows that it is enough.
     """
@@ -83,7 +83,7 @@ class Search(t.NamedTuple):
 
 
 class SearchResult(t.NamedTuple):
-    """What was found, and all items that were read for it: the whole list, unless enough was found without."""
+    """The items that were found, and all that were read for it: the whole list, unless enough was found without."""
 
     found: list[Resource]
     items: list[Resource]

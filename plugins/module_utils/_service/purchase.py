@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Buys Claws at most once for an order, and only while the balance is low (interface 3, ``claw_purchase``).
+"""Buys Claws at most once for an order, and only while the balance is low.
 
-This spends real money: one POST, which is never retried (contract 5.5).
+This spends real money: one POST, which is never retried.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Opens the store that the options name (interface 1b)."""
+"""Opens the store that the options name."""
 
 from __future__ import annotations
 

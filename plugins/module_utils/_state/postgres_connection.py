@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Reads the option ``state_database``, a connection string of libpq, and decides about TLS (interface 1b).
+"""Reads the option ``state_database``, a connection string of libpq, and decides about TLS.
 
 No message holds a part of the string.
 """

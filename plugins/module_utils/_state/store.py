@@ -4,7 +4,7 @@
 
 """The store behind the rate budget, the journal and the cursors: files of one machine, or a database of many.
 
-Its users don't know which one they have (interface 1b).
+Its users don't know which one they have.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Store(t.Protocol):
     """Documents, the lines of the journal, and locks. All methods raise StoreError."""
 
     repair_hint: str
-    """What to do about a damaged journal, as the beginning of a sentence that goes on with "if"."""
+    """Advice about a damaged journal, as the beginning of a sentence that goes on with "if"."""
     min_delay: float
     """Seconds between two looks at a document, at least: a look may cost a network."""
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds what a run of the role ``restore`` hands to later jobs (interface 5, ``set_stats``). Pure."""
+"""Builds what a run of the role ``restore`` hands to later jobs. Pure."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ _MARKS = {
     "healthy": "healthy",
     "http": "address checked",
 }
-"""What the timeline of an instance says at the end of each step."""
+"""Word of the timeline of an instance at the end of each step."""
 
 LISTED = 5
 """Instances that a line names."""

@@ -305,7 +305,7 @@ def test_no_command_prints_a_control_character(simulator: Simulator, controller:
     instance = {"id": 1, "name": text, "tier": text, text: text}
     backup = {"instance_id": 1, "created_at": "5h ago", "backup_type": text}
     simulator.reset(state={"instances": [instance], "backups": [backup]})
-    simulator.fault("status", method="POST", status=409, code=text, message=text, details={text: text})
+    simulator.fault("status", method="POST", times=None, status=409, code=text, message=text, details={text: text})
     controller.environment |= {"CLAWHOSTERS_RETRY_TIMEOUT": "0"}
     controller.write("test.clawhosters.yml", {"plugin": "clawhosters.cloud.instances"})
     show = [

@@ -119,6 +119,17 @@ def test_a_text_from_a_template_is_the_number_that_it_stands_for(simulator: Simu
     assert simulator.log()[-2]["body"] == {"usage_limit": 6000}
 
 
+def test_a_control_character_in_config_is_sent_as_it_is_and_only_once(simulator: Simulator) -> None:
+    simulator.switch(addon_writable=["tier", "settings"])
+    simulator.set_addon(WEB_LLM, settings={"prompt": "short"})
+    options = {"config": {"tier": "a\x9bb", "settings": {"prompt": "\u200fabc\r\n\x1b"}}}
+    check, real, again = (set_addon(simulator, check=mode, **options) for mode in (True, False, False))
+    assert (check["changed"], real["changed"], again["changed"]) == (True, True, False), (check, real, again)
+    assert check["diff"] == real["diff"]
+    assert real["diff"]["after"]["settings"] == again["addon"]["settings"] == {"prompt": "\ufffdabc\r\n\ufffd"}
+    assert tier(simulator) == "a\x9bb"
+
+
 # What fails
 
 
@@ -378,6 +389,19 @@ def test_secrets_do_not_show_when_the_module_runs_as_one(
     assert (run.rc == 0) is not trouble, run.screen
     assert SECRET not in run.screen + str(run.results)
     assert simulator.effects() == ({} if trouble else {"patches": 1})
+
+
+def test_a_secret_with_a_control_character_is_masked_where_it_is_echoed(
+    simulator: Simulator, controller: Controller
+) -> None:
+    secret = "sk-very\x9bsecret"
+    simulator.set_addon(WEB_LLM, settings={"api_key": "sk-old-7654321"})
+    simulator.fault("status", method="PATCH", status=422, message=f"bad {secret}", details={"settings": secret})
+    run = controller.task(
+        {"id": WEB_LLM, "config": {"settings": {"api_key": secret}}}, "-vvvv", "--diff", module="claw_addon"
+    )
+    assert "bad ********" in run.result["msg"]
+    assert "sk-very" not in run.screen + str(run.results)
 
 
 def test_secrets_show_in_no_list(simulator: Simulator) -> None:

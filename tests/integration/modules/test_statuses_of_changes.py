@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the status of a response says about a change: some statuses refuse it, all others may follow its effect."""
+"""Some statuses of a response refuse a change; all others may follow its effect."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 
-"""What another user of the database has put there is never run: not by an administrator's session, not by a job's."""
+"""Nothing of another user of the database is ever run: not by an administrator's session, not by a job's."""
 
 from __future__ import annotations
 
@@ -293,7 +293,7 @@ def test_a_wait_names_the_database_role_that_holds_the_lock(simulator: Simulator
     order = OperationKey("purchase", simulator.url, "topup")
     with psycopg.connect(server.url(MALLORY, database=DATABASE), autocommit=True) as connection:
         for operation in (restore, order):
-            connection.execute("SELECT pg_advisory_lock(%s)", [lock_key(operation.digest)])
+            connection.execute("SELECT pg_advisory_lock(%s)", [lock_key(operation.subject)])
         by = f"held by database role {MALLORY}, process {connection.info.backend_pid}"
         restored = worker.run(claw_backup_restore, **{**RESTORE, "wait": True, "wait_timeout": 30})
         bought = worker.run(claw_purchase, **ORDER)

@@ -167,14 +167,17 @@ def test_a_journal_of_the_folder_that_can_not_be_read_may_know_it(
     simulator: Simulator, together: Worker, state: Path, owners: Owners, module: t.Any, spoil: str
 ) -> None:
     know(simulator, state, incident="INC-0")
-    path = state / "journal-2.jsonl"
-    if spoil == "emptied":
-        path.write_bytes(b"")
-    elif spoil == "of another user":
-        owners.give(path)
-    else:
-        path.rename(state / "elsewhere")
-        path.mkdir() if spoil == "a folder" else path.symlink_to(state / "elsewhere")
+    order = OperationKey("purchase", simulator.url, str(SPENDERS[claw_purchase]["order"]))
+    Journal(FolderStore(str(state))).append(order, OperationEvent.INTENDED)
+    for number, path in enumerate([*state.glob("journal/*.jsonl")]):
+        elsewhere = state / f"elsewhere-{number}"
+        if spoil == "emptied":
+            path.write_bytes(b"")
+        elif spoil == "of another user":
+            owners.give(path)
+        else:
+            path.rename(elsewhere)
+            path.mkdir() if spoil == "a folder" else path.symlink_to(elsewhere)
     for check in (True, False):
         result = together.run(module, check=check, **SPENDERS[module])
         assert result["failed"] is True
@@ -199,14 +202,18 @@ def test_with_a_database_a_folder_that_is_no_memory_stops_nothing(
         if folder == "of all":
             state.chmod(0o777)
         else:
-            owners.give(state, *state.iterdir())
-    before = {path: path.read_bytes() for path in state.iterdir()} if state.is_dir() else None
+            owners.give(state, *state.rglob("*"))
+    before = kept(state) if state.is_dir() else None
     for module in (claw_backup_restore, claw_purchase):
         assert together.run(module, **SPENDERS[module])["changed"] is True
         assert together.run(module, **SPENDERS[module])["failed"] is False
     assert together.warnings == []
     assert len(posts(simulator)) == 2
-    assert before is None or {path: path.read_bytes() for path in state.iterdir()} == before
+    assert before is None or kept(state) == before
+
+
+def kept(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 # What the database knows
@@ -221,7 +228,7 @@ def test_without_the_database_that_was_used_a_restore_or_purchase_warns(
     together.run(claw_backup_restore, **OTHERS[claw_backup_restore])
     assert [warning for warning in together.warnings if "database" in warning] == []
     names = [path.name for path in state.iterdir()]
-    texts = "".join([*names, *(path.read_text(encoding="utf-8") for path in state.iterdir())])
+    texts = "".join([*names, *(content.decode() for content in kept(state).values())])
     assert [secret for secret in (KEY, PASSWORD, "postgresql") if secret in texts] == []
     for check in (True, False):
         assert alone.run(module, check=check, **SPENDERS[module])["changed"] is True

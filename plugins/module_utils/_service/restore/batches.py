@@ -55,19 +55,18 @@ class RestoreBatches:
         """
         batches = split_batches(restores, self.serial)
         progress = self.incident.client.progress
-        with progress.if_interrupted("") as shown:
-            observer, note = self.observer, shown
+        with progress.if_interrupted("") as note:
+            observer, own_note = self.observer, note
             if self.options.starts:
                 # Of a single restore that is only followed, its guard keeps the note.
-                observer = _InterruptObserver(self, restores, shown)
-                note = InterruptNote("")
+                observer, own_note = _InterruptObserver(self, restores, note), InterruptNote("")
             failures = 0
             for number, batch in enumerate(batches, start=1):
                 if len(batches) > 1:
                     names = format_list((short_name(restore.instance) for restore in batch), NAMED)
                     progress.report(f"Batch {number} of {len(batches)}: {names}")
                 observer.on_batch(number, len(batches), batch)
-                _Batch(self, observer, note).run(batch)
+                _Batch(self, observer, own_note).run(batch)
                 failures += sum(restore.error is not None for restore in batch)
                 if failures > self.max_failures:
                     return

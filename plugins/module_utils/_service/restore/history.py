@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the journal says about the restores of instances, for one incident and for others. Pure."""
+"""The restores of instances in the journal, for one incident and for others. Pure."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RestoreHistory:
     read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When the journal was first read, by its clock."""
     subjects: set[str] = field(default_factory=set)
-    """What was read of it."""
+    """Digests of the subjects that were read."""
 
     def key(self, instance_id: object) -> OperationKey:
         """Returns the key of the restore of an instance for this incident."""

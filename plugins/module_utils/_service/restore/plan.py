@@ -29,7 +29,7 @@ RESTORABLE = ("running", "stopped")
 
 
 class Step(enum.Enum):
-    """What is left to do for a target without an obstacle."""
+    """The next step for a target without an obstacle."""
 
     SEND = "send"
     WAIT = "wait"  # an earlier run of the incident has sent it
@@ -88,7 +88,7 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Target:
-    """What the user wants restored: an instance, from one backup or from the newest usable one."""
+    """One instance that the user wants restored: by id or name, from one backup or from the newest usable one."""
 
     instance_id: int | None
     name: str | None
@@ -107,7 +107,7 @@ class Rules:
 
 @dataclass
 class Account:
-    """What was read of the account."""
+    """The part of the account that was read."""
 
     index: InstanceIndex
     backups: t.Sequence[Resource] = ()
@@ -117,7 +117,7 @@ class Account:
 
 @dataclass
 class Plan:
-    """What will be done for one target."""
+    """The restore of one target, or the obstacle to it."""
 
     target: Target
     instance: Resource | None = None

@@ -58,12 +58,12 @@ class Restore:
     error: ClawHostersError | None = None
     """Why it failed. It may have failed although the outcome is ``completed``: an instance that does not start."""
     state: OperationState | None = None
-    """What the journal held last."""
+    """The last state in the journal."""
     failure: str | None = None
     """Why the end of a wait could not be read: ``timeout``, ``unreachable``, ``unauthorized``, ``forbidden`` or
     ``other``."""
     last_seen: LastSeen | None = None
-    """What a wait saw last, if it ended early."""
+    """The last answer of a wait that ended early."""
     is_fresh: bool = False
     """True if the instance was read by itself, a moment before: it is not read again before the request."""
 

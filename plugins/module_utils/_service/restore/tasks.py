@@ -50,10 +50,10 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
         except ClawHostersError as error:
             raise _with_earlier_run(error, incident, target, options, history) from None
     if plan.obstacle and plan.obstacle.is_final:
-        error = messages.build_error(plan, incident.name, incident.rules)
+        refusal = messages.build_error(plan, incident.name, incident.rules)
         if is_named or plan.obstacle.kind is not ObstacleKind.NO_INSTANCE:
-            raise error
-        raise RefusedError(f"Backup {target.backup_id} is of an instance that is gone. {error}", error.cause)
+            raise refusal
+        raise RefusedError(f"Backup {target.backup_id} is of an instance that is gone. {refusal}", refusal.cause)
     restore = begin(plan)
     restore.is_fresh = target.instance_id is not None
     _warn(incident, plan)

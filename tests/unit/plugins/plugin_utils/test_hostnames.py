@@ -65,6 +65,7 @@ def test_names_are_unique_and_begin_with_the_wanted_name(wanted):
         ("--x", "_-x"),
         ("/abs", "_abs"),
         ("a\x00b\x1b[2J\u202e\ud800\n", "a_b_[2J___"),
+        ("a\ufffdb\ufffd", "a_b_"),
         ("$HOME", "_HOME"),
         ("a$$HOME", "a__HOME"),
         ("a${HOME}", "a_{HOME}"),
@@ -87,6 +88,11 @@ def test_a_safe_name_is_neither_a_path_nor_an_option(text):
     assert "/" not in name
     assert name == "" or name.isprintable()
     assert len(name.encode()) <= 200
+
+
+@pytest.mark.parametrize("text", ["$" * 8_000_000, "/" * 8_000_000, "\x9b" * 8_000_000])
+def test_the_length_of_a_name_costs_no_time(text):
+    assert len(safe_name(text)) == 200
 
 
 def test_ten_thousand_changes_are_one_short_warning_per_kind():

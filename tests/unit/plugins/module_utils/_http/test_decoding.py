@@ -2,11 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Decompression of response bodies."""
+"""Decompression of response bodies, and the control characters in them."""
 
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 
 import pytest
@@ -18,7 +19,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.decoding i
     MAX_BODY_BYTES,
     decompress,
     is_gzip,
+    replace_json_controls,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import map_texts
+from support.controls import CONTROLS, as_shown, find_controls
 
 
 @given(st.lists(st.binary(max_size=300), max_size=4), st.integers(0, 20))
@@ -63,3 +67,29 @@ WHOLE = gzip.compress(b"x" * 100)
 def test_what_is_no_gzip_is_refused(body):
     with pytest.raises(requests.exceptions.ContentDecodingError, match="invalid gzip"):
         decompress(body)
+
+
+TEXTS = st.text(st.sampled_from([*sorted(CONTROLS), *'ab \t\n"\\/u09', "\u00e9", "\U0001f511"]))
+VALUES = st.recursive(
+    TEXTS | st.integers(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3)
+)
+
+
+@given(value=VALUES, is_ascii=st.booleans(), indent=st.sampled_from([None, "\t", "\n", "\r\n", "\r"]))
+def test_control_characters_of_json_are_replaced_however_they_are_written(value, is_ascii, indent):
+    body = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
+    assert json.loads(replace_json_controls(body)) == map_texts(value, as_shown)
+
+
+def test_each_escape_of_a_control_character_is_replaced():
+    for character in CONTROLS - {"\r"}:
+        for spelling in (f"\\u{ord(character):04x}", f"\\u{ord(character):04X}", json.dumps(character)[1:-1]):
+            assert json.loads(replace_json_controls(f'["a{spelling}b"]')) == ["a\ufffdb"]
+            # A backslash before it makes it plain text.
+            assert json.loads(replace_json_controls(f'["\\\\{spelling[1:]}"]')) == [f"\\{spelling[1:]}"]
+    assert json.loads(replace_json_controls(r'["\r \u000d\r\n\u000D\u000a"]')) == ["\ufffd \ufffd\r\n\r\n"]
+
+
+@given(st.text())
+def test_a_body_that_is_no_json_has_no_control_character_either(body):
+    assert find_controls(replace_json_controls(body)) == set()

@@ -55,6 +55,9 @@ def test_what_was_taken_is_the_same_and_needs_no_second_sending(shown, given_val
         ({}, {"a": 1}, True),
         ({}, [], False),
         ("eco", "ECO", False),
+        ("a\x9bb", "a\ufffdb", True),
+        ("a\x9bb", "a\ufffd", False),
+        (["\u200f\r\n"], ["\ufffd\r\n"], True),
     ],
 )
 def test_what_is_the_same(given_value, shown, same):

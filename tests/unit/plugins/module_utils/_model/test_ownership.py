@@ -75,3 +75,10 @@ def test_what_may_belong_to_an_instance_shows_its_id_or_only_its_name(item, expe
     assert may_belong(item, {"id": 7, "name": "web"}) is expected
     # The name may be unknown.
     assert may_belong(item, {"id": 7}) is (expected and "instance_id" in item)
+
+
+@pytest.mark.parametrize("name", ["a\x1bb", "a\x9b", "\u202ea", "a\rb"])
+def test_a_name_with_a_control_character_can_not_be_searched(name):
+    with pytest.raises(SettingsError, match="instance_name has control characters"):
+        require_names(instance_name=name)
+    require_names(instance_name="a\tb\r\n\ufffd")

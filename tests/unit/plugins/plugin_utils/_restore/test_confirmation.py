@@ -57,6 +57,7 @@ def test_a_unique_name_confirms(name):
         "a\nb",
         "\x1b[2J",
         "a\u202eb",
+        "a\ufffdb",
         "web\xa0bot",
         "web\u3164bot",
         "x" * 256,

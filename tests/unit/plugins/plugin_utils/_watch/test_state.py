@@ -57,6 +57,11 @@ def test_a_written_state_is_read_back_and_private(file, path):
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["watch.json", "watch.json.lock"]
 
 
+def test_control_characters_in_the_file_of_an_earlier_version_are_replaced(file):
+    file.write(WatchState({"1": WatchedInstance({"id": 1, "name": "a\x9bb"})}, [{"event": "\u202e"}]))
+    assert file.read() == WatchState({"1": WatchedInstance({"id": 1, "name": "a\ufffdb"})}, [{"event": "\ufffd"}])
+
+
 def test_a_write_makes_the_file_private_again(file, path):
     file.write(STATE)
     path.chmod(0o644)
