@@ -18,6 +18,7 @@ description:
   - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way; with
     O(wait_healthy) it waits for the health in both cases. If the outcome is unknown, it reads the instance, and fails
     unless the restore is visibly under way.
+  - Fails although the instance is restored if that can't be recorded in the journal. The next run reads the outcome.
   - With C(--check) it shows which backup would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)

@@ -23,7 +23,7 @@ description:
     a backup that is missing, too old or of another instance, and an instance that is neither running nor stopped.
   - If run again, the task goes on with what is not done. An entry whose earlier restore failed, or has an unknown
     outcome, counts as failed. Like any failure it stops no entry of its batch, but further batches
-    (O(max_failures)).
+    (O(max_failures)). So does an entry that was restored, but could not be recorded in the journal.
   - With C(--check) it shows which backups would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)

@@ -17,7 +17,7 @@ description:
   - An order that is known with another O(package_id) or another API key fails, and nothing is sent. Use another order
     for another purchase or another account.
   - Does not retry, not even after a rate limit. After a rejection the same order can be run again. After a lost
-    response it is not sent again, and the task fails.
+    response it is not sent again, and the task fails. So it does if the purchase was made, but could not be recorded.
   - Can't be run with C(async), which would leave the response in a file.
   - It is not documented whether the service charges at once or returns a payment link. The result may hold such a link,
     so it is not shown on the screen, at any verbosity.
