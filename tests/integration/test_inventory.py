@@ -14,6 +14,7 @@ import pytest
 
 from simulator.handle import Simulator
 from support.controller import Controller, Run
+from support.controls import as_shown
 
 PAYLOADS = [
     "{{ lookup('ansible.builtin.pipe', 'touch pwned') }}",
@@ -24,7 +25,7 @@ PAYLOADS = [
     "!unsafe x: [1, 2",
     "9 ** 9 ** 9 ** 9",
     "#jinja2:variable_start_string:'<<',variable_end_string:'>>',x:'<<claw_id>>'!",
-    "na\u0131ve \u202egnirts",
+    "na\u0131ve ~ \u202egnirts",
 ]
 
 
@@ -293,7 +294,7 @@ def test_a_payload_in_any_field_never_runs_and_prints_as_plain_text(
     run = controller.inventory()
     (host,) = set(hosts(run)) - {"alpha", "bravo"}
     # What could be a template is marked, so that who reads this output does not run it either.
-    shown = {"__ansible_unsafe": payload}
+    shown = {"__ansible_unsafe": as_shown(payload)}
     assert variables(run, host)["claw_name"] == shown
     assert variables(run, host)["claw_tier"] == shown
     play = {
