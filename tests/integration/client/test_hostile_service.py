@@ -247,7 +247,7 @@ def test_what_the_service_says_of_an_error_is_a_line(simulator: Simulator, paylo
     simulator.fault(
         "status",
         method="POST",
-        status=409,
+        status=422,
         code=payload,
         message=payload,
         details={payload: [payload, {payload: payload}]},
