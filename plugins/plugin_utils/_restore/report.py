@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 from datetime import datetime
 
 from ...module_utils._model.instance_index import InstanceIndex
@@ -176,13 +177,19 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
         if restored := next((step for step in own if step.step == "restore"), None):
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
-    seen = next((step.found for step in reversed(own) if step.found), None)
-    status = None if not FailureKind(kind).failure.is_status_known else seen or (plan.instance or {}).get("status")
+    is_known = FailureKind(kind).failure.is_status_known
+    status = (_see_last(plan, run).instance or {}).get("status") if is_known else None
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
     unsent = _format_unsent(plan.outcome, plan.sent_at, plan.completed_at, now)
     verdict.state = _format_failure(kind, unsent, message, status)
     return verdict
+
+
+def _see_last(plan: RestorePlan, run: Run) -> RestorePlan:
+    """Returns the plan with the status in which the run saw the instance last."""
+    seen = next((step.found for step in reversed(run.steps) if step.instance == plan.label and step.found), None)
+    return replace(plan, instance={**plan.instance, "status": seen}) if plan.instance and seen else plan
 
 
 def _build_timeline(own: list[Step]) -> list[Data]:
@@ -198,7 +205,7 @@ def _set_commands(verdicts: list[Verdict], run: Run) -> None:
     groups: dict[str, tuple[Advice, list[tuple[RestorePlan, Verdict]]]] = {}
     for plan, verdict in zip(run.plans, verdicts, strict=True):
         if verdict.outcome != "ok":
-            advice = build_advice(FailureKind(verdict.kind), plan, run.settings)
+            advice = build_advice(FailureKind(verdict.kind), _see_last(plan, run), run.settings)
             groups.setdefault(repr(advice), (advice, []))[1].append((plan, verdict))
     for advice, members in groups.values():
         command = format_command(select_targets([plan for plan, _verdict in members]), run.settings, advice)

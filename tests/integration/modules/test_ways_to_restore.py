@@ -134,6 +134,12 @@ SITUATIONS = [
         "failed before, with force", [12], rules={"force": True}, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)
     ),
     Situation(
+        "restored before, with force",
+        [12],
+        rules={"force": True},
+        before=journal("INC-1", INTENDED, ACCEPTED, COMPLETED),
+    ),
+    Situation(
         "in error, with force", [12], rules={"force": True}, before=switch(status("error"), restore_allowed=["error"])
     ),
     # Obstacles
@@ -143,6 +149,9 @@ SITUATIONS = [
     Situation("two of the name", Kind.AMBIGUOUS, {"name": "twin"}),
     Situation("id and name of two", Kind.OTHER_NAME, {"id": 1, "name": "twin"}, callers=MODULES),
     Situation("listed twice", Kind.DUPLICATE, callers=FLEET, twice={"id": 1}),
+    Situation(
+        "listed by id and name", Kind.DUPLICATE, {"id": 1}, callers=FLEET, twice={"name": "web-bot", "backup_id": 11}
+    ),
     Situation("failed before", Kind.FAILED, before=journal("INC-1", INTENDED, ACCEPTED, FAILED)),
     Situation("outcome unknown", Kind.UNKNOWN, before=journal("INC-1", INTENDED, UNCLEAR)),
     Situation("no backup", Kind.NO_BACKUP, {"name": "bare-bot"}),
@@ -188,6 +197,7 @@ SITUATIONS = [
     Situation("known to the folder alone", Kind.OTHER_MEMORY),
     # What has changed since the plan
     Situation("deleted meanwhile", Kind.GONE, since=lambda place: place.simulator.remove_instance(1)),
+    Situation("busy meanwhile", Kind.WRONG_STATUS, since=status("deploying")),
     Situation("renamed meanwhile", Kind.RENAMED, since=lambda place: place.simulator.set_instance(1, name="other")),
     Situation(
         "waited for, and not sent", Kind.NOT_SENT, before=WAITS, since=journal("INC-1", REFUSED, then=status("running"))

@@ -1,0 +1,80 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of the messages of obstacles, by the modules and by the role. modules/obstacles.md shows them all."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import timedelta
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import EarlierRestore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    ObstacleKind,
+    Plan,
+    Rules,
+    Target,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import format_obstacle
+from support.accounts import NOW
+
+STATE = OperationState(OperationEvent.UNCLEAR, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12})
+RULES = Rules(NOW, timedelta(hours=1), timedelta(hours=1))
+BACKUP = {"id": 12, "created_at": "2026-02-01T10:00:00Z"}
+
+
+def stopped(kind: ObstacleKind, status: str = "running", target: Target | None = None) -> Plan:
+    """Returns a plan with an obstacle, and all facts that it may have."""
+    plan = Plan(
+        target or Target(1, "web-bot", 12), {"id": 1, "name": "web-bot", "status": status}, BACKUP, earlier=STATE
+    )
+    is_memory = kind is ObstacleKind.OTHER_MEMORY
+    cause = ClawHostersError("The folder knows it. Nothing was sent.") if is_memory else None
+    facts = {"ids": (1, 2), "backups": (BACKUP,), "new_name": "other", "cause": cause}
+    plan.stop(kind, other=EarlierRestore("INC-2", STATE), duplicate_of=1, **facts)
+    return plan
+
+
+def count_nothing(message: str) -> int:
+    return message.lower().count("nothing was sent")
+
+
+@pytest.mark.parametrize("status", ["running", "deploying", "error", "paused", "deleting", "pending_configuration"])
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        *((kind, Target(1, "web-bot", 12)) for kind in ObstacleKind),
+        (ObstacleKind.NO_BACKUP, Target(None, "web-bot")),
+        (ObstacleKind.NO_INSTANCE, Target(None, "web-bot")),
+        (ObstacleKind.NO_INSTANCE, Target(1, None)),
+    ],
+)
+def test_each_obstacle_has_one_clear_message_for_modules_and_role(
+    kind: ObstacleKind, target: Target, status: str
+) -> None:
+    plan = stopped(kind, status, target)
+    module, role = str(build_error(plan, "INC-1", RULES)), format_obstacle(plan, "INC-1", RULES, NOW)
+    for message in (module, role):
+        assert "None" not in message
+        assert "The instance is" not in message
+        assert ".." not in message
+        assert "?." not in message
+    assert count_nothing(module) <= 1
+    if kind.value not in ("failed", "unknown"):
+        assert count_nothing(module) == 1
+        # The role says it itself.
+        assert count_nothing(f"{FailureKind(kind.value).failure.text} {role}") <= 1
+    if status in ("deploying", "paused", "deleting") and kind.value in ("failed", "unknown", "not_now"):
+        assert "force: true" not in module
+
+
+def test_each_obstacle_is_a_failure_of_the_role() -> None:
+    kinds: set[t.Any] = {kind.value for kind in FailureKind}
+    assert {kind.value for kind in ObstacleKind} <= kinds
