@@ -129,6 +129,7 @@ class OperationGuard:
 
         Warns of it too, so that the outcome is not lost if the run goes on or fails for another reason.
         """
+        self._is_intended = False
         self._set_note(event)
         try:
             self.journal.append_outcome(self.key, event, self._attempt, **notes)
