@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -23,8 +24,8 @@ PARTS = [sys.executable, str(REPOSITORY / "tests/parts.py")]
 def folder(tmp_path: Path) -> Path:
     """A folder with a Makefile, in which `left` and `right` end only if they run at the same time."""
     rules = [
-        "left:\n\t@echo left begins; echo met > fifo; echo left ends",
-        "right:\n\t@echo right begins; timeout 100 cat fifo",
+        "left:\n\t@echo left begins; timeout --foreground 100 sh -c 'echo met > fifo'; echo left ends",
+        "right:\n\t@echo right begins; exec timeout --foreground 100 cat fifo",
         "wrong:\n\t@exit 3",
         "last:\n\t@echo last",
         "endless:\n\t@echo endless begins >&2; exec sleep 100",
@@ -59,11 +60,18 @@ def test_a_part_that_fails_is_a_failure_and_stops_no_other(folder: Path) -> None
 
 def test_an_interruption_ends_what_runs_and_begins_no_more(folder: Path) -> None:
     with subprocess.Popen(
-        [*PARTS, "endless", "endless", "last"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PARTS, "endless", "right", "last"],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as running:
         assert running.stderr
         assert running.stderr.readline() == "endless begins\n"
-        running.send_signal(signal.SIGINT)
+        fifo = (folder / "fifo").open("w", encoding="utf-8")  # waits for a reader
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
         shown, _errors = running.communicate(timeout=90)
+        fifo.close()
     assert running.returncode == 130
     assert "last" not in shown
