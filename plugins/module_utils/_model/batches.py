@@ -58,9 +58,8 @@ def split_batches(items: t.Sequence[Item], sizes: t.Sequence[BatchSize]) -> list
 
 def _parse_size(option: str, value: object) -> BatchSize:
     # True is an int, and 1.5 would be rounded in silence.
-    match = (
-        _SIZE.fullmatch(str(value).strip()) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
-    )
+    text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    match = _SIZE.fullmatch(text)
     if match is None or int(match[1]) == 0:
         raise SettingsError(
             f"{option} has the batch size '{one_line(value)}', but it must be a number from 1, or a percentage such as "

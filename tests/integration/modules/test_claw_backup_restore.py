@@ -609,7 +609,7 @@ def test_in_a_playbook(simulator: Simulator, controller: Controller) -> None:
     assert (controller.folder / "state").stat().st_mode & 0o777 == 0o700
     for path in (controller.folder / "state").rglob("*"):
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600)
-        assert KEY not in path.read_text(encoding="utf-8")
+        assert path.is_dir() or KEY not in path.read_text(encoding="utf-8", errors="replace")
 
 
 # What went wrong beside the service

@@ -343,9 +343,10 @@ class RestoreRunner:
             return
         name, condition = self.describe()
         own = copy.copy(error)
-        if isinstance(error, WaitTimeoutError) and not is_own:
+        if isinstance(error, WaitTimeoutError) and not (is_own and self.stage is Stage.ACCEPTED):
             answer = f"no answer ({error.cause.reason}); last seen " if error.cause else ""
-            goal = f"not restored within {options.timeouts.restored:g} s (wait_timeout)."
+            goal = "free" if self.stage is Stage.LOCKED else "restored"
+            goal = f"not {goal} within {options.timeouts.restored:g} s (wait_timeout)."
             own = WaitTimeoutError(f"{name}: {answer}{condition}, and {goal}", error.cause)
         own.last_seen = self.restore.last_seen
         if self.stage is Stage.ACCEPTED:
