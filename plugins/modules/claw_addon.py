@@ -41,7 +41,8 @@ options:
         be changed is not documented.
       - The task fails for an attribute that the service does not show, and suggests the most similar one, unless
         O(write_only) names it.
-      - Dictionaries are compared by the given keys only; lists are compared as a whole.
+      - Dictionaries are compared by the given keys only; lists are compared as a whole. Control characters in texts are
+        sent, but compared as results show them, as U+FFFD. So a change from one to another is not noticed.
     type: dict
     required: true
   write_only:

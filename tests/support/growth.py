@@ -11,6 +11,7 @@ It does so in another process, which can be ended: ``python -m support.growth`` 
 from __future__ import annotations
 
 import gc
+import json
 import math
 import os
 import re
@@ -64,6 +65,9 @@ FUNCTIONS: dict[str, Function] = {
     "Redactor of escapes and breaks": Redactor(SECRETS),
     "redact_links": redact_links,
     "redact_payment": lambda text: responses.redact_payment(Response(402, {}, text)),
+    "redact_payment with a secret of the service": lambda text: responses.redact_payment(
+        Response(402, {}, json.dumps({"token": text[:99], "url": text, "message": text}))
+    ),
     "parse_json": responses.parse_json,
     "excerpt": responses.excerpt,
     "replace_json_controls": decoding.replace_json_controls,

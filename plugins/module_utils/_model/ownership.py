@@ -71,14 +71,17 @@ def require_owners(items: list[Resource], kind: str) -> None:
 
 
 def require_names(**options: str | None) -> None:
-    """Raises SettingsError for a name that is empty, or has control characters: it matches everything, or nothing."""
+    """Raises SettingsError for a name that is empty or has control characters.
+
+    The one could match nothing or everything, the other matches nothing.
+    """
     for option, name in options.items():
         if name == "":
             raise SettingsError(f"{option} is empty; leave it out, or give a name.")
         if name is not None and replace_controls(name) != name:
             raise SettingsError(
-                f"{option} has control characters. They are shown as U+FFFD, so no name with them can be recognized: "
-                "give the id."
+                f"{option} has control characters. In names of the service they are replaced, so it can match none: "
+                "use the id instead."
             )
 
 

@@ -64,6 +64,8 @@ class OperationGuard:
     """Why the last outcome is not in the journal; None if it is."""
     _attempt: str | None = None
     """The attempt whose outcome this run records."""
+    _is_intended: bool = False
+    """True while an intent of this run awaits its outcome: a refusal would undo the attempt of an earlier run."""
     _notes: dict[str, t.Any] = field(default_factory=dict)
     _shield: InterruptShield | None = None
     """Defers Ctrl-C from the record of the intent to that of the outcome."""
@@ -112,7 +114,8 @@ class OperationGuard:
             raise
         except ClawHostersError as error:
             if client.stats.requests == sent_before or not error.may_have_been_executed:
-                self.record_event(OperationEvent.REFUSED, reason=str(error))
+                if self._is_intended:
+                    self.record_event(OperationEvent.REFUSED, reason=str(error))
                 error.add(retry_hint)
                 raise
             self.record_event(OperationEvent.UNCLEAR, reason=str(error))
@@ -146,11 +149,13 @@ class OperationGuard:
             self._leave_shield()
             error.add("Nothing was sent.")
             raise
+        self._is_intended = True
         self.take_up(self.known_state())
         self._set_note(OperationEvent.INTENDED)
 
     def on_rejected(self) -> None:
         """Records that a 429 rejected the request. If that fails, the request counts as sent, which is safe."""
+        self._is_intended = False
         self._set_note(OperationEvent.REFUSED)
         with contextlib.suppress(JournalError):
             self.journal.append_outcome(self.key, OperationEvent.REFUSED, self._attempt, reason="rate limit")

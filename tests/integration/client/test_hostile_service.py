@@ -247,7 +247,7 @@ def test_what_the_service_says_of_an_error_is_a_line(simulator: Simulator, paylo
     simulator.fault(
         "status",
         method="POST",
-        status=409,
+        status=422,
         code=payload,
         message=payload,
         details={payload: [payload, {payload: payload}]},
@@ -326,7 +326,7 @@ def test_a_name_with_a_control_character_is_addressed_by_its_id(simulator: Simul
         result = result_of(claw_instance, simulator, name="web\x9bbot", state=state)
         assert result["failed"] is True
         assert "name has control characters" in result["msg"]
-        assert "give the id" in result["msg"]
+        assert "use the id instead" in result["msg"]
         assert "ids 1, 2" in result_of(claw_instance, simulator, name="web\ufffdbot", state=state)["msg"]
     assert simulator.effects() == {}
     assert result_of(claw_instance, simulator, id=2, name="web\ufffdbot", state="stopped")["instance"]["id"] == 2

@@ -59,6 +59,17 @@ async def nothing_is_told(running: Source) -> None:
     assert running.queue.empty()
 
 
+def test_an_event_has_no_control_character(simulator: Simulator) -> None:
+    async def scenario() -> None:
+        async with source(simulator) as running:
+            simulator.set_instance(2, name="a\x1b[2J\x9b\u202eb", status="error\x9d")
+            told = (await running.whole_event())["clawhosters"]
+            assert told["instance"]["name"] == "a\ufffd[2J\ufffd\ufffdb"
+            assert told["instance"]["status"] == "error\ufffd"
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.slice
 def test_each_transition_is_told_once_and_in_order_of_ids(simulator: Simulator) -> None:
     async def scenario() -> None:

@@ -251,8 +251,8 @@ def test_the_watching_rulebook_prints_what_changes(
         simulator.set_instance(9, status="error\x1b[2J", health_status="\x9bunhealthy")
         simulator.remove_instance(8)
         running.until(lambda: "shop-bot (id 8) disappeared" in running.screen)
-        running.until(lambda: "was healthy, is  unhealthy" in running.screen)
-        assert "news [2J bot (id 9) was running, is error [2J" in running.screen
+        running.until(lambda: "was healthy, is \ufffdunhealthy" in running.screen)
+        assert "news\ufffd[2J\ufffdbot (id 9) was running, is error\ufffd[2J" in running.screen
         assert not set("\x1b\x9b\u202e") & set(running.screen)
         assert "web-bot (id 7) was running, is error" in running.screen
         assert "web-bot (id 7) was healthy, is unhealthy" in running.screen

@@ -14,6 +14,7 @@ import pytest
 
 from simulator.handle import Simulator
 from support.controller import Controller, Run
+from support.controls import as_shown
 
 PAYLOADS = [
     "{{ lookup('ansible.builtin.pipe', 'touch pwned') }}",
@@ -24,7 +25,7 @@ PAYLOADS = [
     "!unsafe x: [1, 2",
     "9 ** 9 ** 9 ** 9",
     "#jinja2:variable_start_string:'<<',variable_end_string:'>>',x:'<<claw_id>>'!",
-    "na\u0131ve \u202egnirts",
+    "na\u0131ve ~ \u202egnirts",
 ]
 
 

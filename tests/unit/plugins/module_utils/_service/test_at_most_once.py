@@ -104,6 +104,33 @@ def test_what_failed_before_it_went_out_leaves_nothing_behind(guard):
     assert guard.state() is None
 
 
+def test_a_failure_before_the_request_leaves_an_unknown_outcome_unknown(guard, warnings):
+    with pytest.raises(OutcomeUnknownError):
+        send(guard, Sender(TransportError("lost", sent=True)))
+    guard.take_up(guard.state())
+    with pytest.raises(TransportError):
+        send(guard, Sender(TransportError("no slot in time", sent=False), goes_out=False))
+    assert guard.state().event is OperationEvent.UNCLEAR
+    assert not warnings
+
+
+def test_a_429_that_stays_is_recorded_once(guard, warnings):
+    error = error_class(429)("POST /x", 429)
+
+    def request(hooks):
+        hooks.before_send()
+        hooks.on_rejected()
+        raise error
+
+    sender = Sender()
+    sender.stats.requests = 1
+    with pytest.raises(ApiError):
+        guard.send(sender, request, {"backup_id": 31}, FREE)
+    assert guard.state() is None
+    assert not warnings
+    assert guard.unrecorded is None
+
+
 def test_what_waits_after_a_429_counts_as_not_sent(guard):
     guard.before_send()
     guard.on_rejected()
