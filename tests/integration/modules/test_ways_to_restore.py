@@ -311,42 +311,40 @@ OBSTACLES = [situation for situation in SITUATIONS if isinstance(situation.expec
 HEAD = """# What each way to restore says of an obstacle
 
 Written by `make unit ARGS='tests/integration/modules/test_ways_to_restore.py --write-obstacles'`.
+
+| kind | situation | way | message | next step of the role |
+|---|---|---|---|---|
 """
+Cells = dict[tuple[str, str], tuple[str, str]]
+"""Message and next step, by situation and caller."""
 
 
-def read_table() -> dict[tuple[str, str], str]:
-    """Returns the messages of the table, by situation and caller."""
-    cells, situation = {}, ""
-    for line in TABLE.read_text(encoding="utf-8").splitlines():
-        if line.startswith("### "):
-            situation = line.removeprefix("### ")
-        elif line.startswith("- "):
-            caller, _colon, said = line.removeprefix("- ").partition(": ")
-            cells[situation, caller] = said
-    return cells
+def read_table() -> Cells:
+    rows = [line.strip("| ").split(" | ") for line in TABLE.read_text(encoding="utf-8").splitlines() if " | " in line]
+    return {(situation, way): (message, (*step, "")[0]) for _kind, situation, way, message, *step in rows[1:]}
 
 
 @pytest.fixture(scope="module")
-def table(request: pytest.FixtureRequest) -> t.Iterator[dict[tuple[str, str], str]]:
+def table(request: pytest.FixtureRequest) -> t.Iterator[Cells]:
     """The table, which is written anew if that is asked for."""
     if not request.config.getoption("write_obstacles"):
         yield read_table()
         return
-    cells: dict[tuple[str, str], str] = {}
+    cells: Cells = {}
     yield cells
-    lines = [HEAD]
-    for kind in Kind:
-        lines.append(f"## {kind.value}\n")
-        for situation in OBSTACLES:
-            if situation.expected is kind:
-                said = [f"- {caller}: {cells[situation.name, caller]}" for caller in situation.callers]
-                lines += [f"### {situation}\n", *said, ""]
-    TABLE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+    rows = [
+        " | ".join((f"| {kind.value}", situation.name, way, *filter(None, cells[situation.name, way]))) + " |\n"
+        for kind in Kind
+        for situation in OBSTACLES
+        if situation.expected is kind
+        for way in situation.callers
+    ]
+    TABLE.write_text(HEAD + "".join(rows), encoding="utf-8")
 
 
 @pytest.mark.parametrize(("situation", "caller"), CELLS, ids=str)
 def test_every_way_to_restore_does_the_same(
-    ways: Ways, table: dict[tuple[str, str], str], situation: Situation, caller: str, request: pytest.FixtureRequest
+    ways: Ways, table: Cells, situation: Situation, caller: str, request: pytest.FixtureRequest
 ) -> None:
     answer = ways.run(situation, caller)
     sent = [int(call.split("/")[2]) for call in ways.simulator.calls("POST *")]
@@ -355,7 +353,7 @@ def test_every_way_to_restore_does_the_same(
         return
     assert sent == []
     assert answer.kind in (None, situation.expected.value)
-    said = normalize(f"{answer.message} NEXT: {answer.next_step}" if answer.next_step else answer.message)
+    said = normalize(answer.message), normalize(answer.next_step)
     if request.config.getoption("write_obstacles"):
         table[situation.name, caller] = said
     assert table[situation.name, caller] == said
