@@ -110,7 +110,7 @@ class Recorder:
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
             }
-            self._write(variables, report)
+            record_run(report_path(self.run.settings), str(TEMPLATE), variables, report, self._share(report))
         except ReportError as error:
             problem = str(error)
         except Exception as error:  # A record must never prevent a restore.
@@ -119,27 +119,6 @@ class Recorder:
             self._problems.append(problem)
             self.context.warn(problem)
         return report, problem
-
-    def _write(self, variables: Data, run: Data) -> None:
-        """Adds a run to the record of its incident, next to the page, and writes the page. Raises ReportError.
-
-        A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed.
-        """
-        shared = self._share(run)
-        with open_report(report_path(self.run.settings)) as (folder, page_name):
-            record_name = str(Path(page_name).with_suffix(".json"))
-            folder.create()
-            folder.require_own()
-            with folder.locked() as opened:
-                runs = _read_runs(opened, record_name, run["incident"])
-                if runs is None:
-                    opened.set_aside(record_name, page_name)
-                for one in (*shared, run):
-                    runs = put_run(runs or [], one)
-                runs = sorted(runs or [], key=lambda one: str(one.get("began_at")))
-                opened.write(record_name, format_record(run["incident"], runs))
-                page = {**variables, "runs": runs, "latest": run, "head": build_head(runs, run)}
-                opened.write(page_name, render(str(TEMPLATE), page))
 
     def _share(self, report: Data) -> list[Data]:
         """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
@@ -153,6 +132,30 @@ class Recorder:
             return []
         record = json.dumps({"incident": self.run.incident, "runs": [json.loads(text) for text in texts]})
         return parse_record(record.encode(), self.run.incident) or []
+
+
+def record_run(path: str, template: str, variables: Data, run: Data, shared_runs: t.Iterable[Data] = ()) -> None:
+    """Adds a run to the record of its incident, next to the page at ``path``, and writes the page.
+
+    ``shared_runs`` are those of all machines, if a database keeps them; they are added, too.
+
+    A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
+    ReportError.
+    """
+    with open_report(path) as (folder, page_name):
+        record_name = str(Path(page_name).with_suffix(".json"))
+        folder.create()
+        folder.require_own()
+        with folder.locked() as opened:
+            runs = _read_runs(opened, record_name, run["incident"])
+            if runs is None:
+                opened.set_aside(record_name, page_name)
+            for one in (*shared_runs, run):
+                runs = put_run(runs or [], one)
+            runs = sorted(runs or [], key=lambda one: str(one.get("began_at")))
+            opened.write(record_name, format_record(run["incident"], runs))
+            page = {**variables, "runs": runs, "latest": run, "head": build_head(runs, run)}
+            opened.write(page_name, render(template, page))
 
 
 def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:

@@ -18,9 +18,9 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import (
     ReportError,
     prepare_folder,
-    record_run,
     write_page,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.recorder import record_run
 
 RUN = {"id": "a", "incident": "INC-1", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": []}
 
