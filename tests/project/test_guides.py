@@ -20,7 +20,9 @@ from project import guides
 from simulator.models import Instance, ListedInstance
 
 ROOT = guides.ROOT
-PAGES = [path for path in sorted(ROOT.rglob("*.md")) if not {"build", ".venv", "collections"} & set(path.parts)]
+# Tools write pages of their own into hidden folders, at any moment.
+WRITTEN = sorted([*ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md"), *ROOT.glob("[a-z]*/**/*.md")])
+PAGES = [path for path in WRITTEN if not {"build", "collections", "dist"} & set(path.parts)]
 IDS = [str(path.relative_to(ROOT)) for path in PAGES]
 
 

@@ -30,5 +30,5 @@ def repeat_by(node: str, *options: str) -> tuple[str, str]:
 
 def repeat_lines(reports: t.Iterable[pytest.TestReport]) -> list[str]:
     """Returns the commands of these reports, each once."""
-    properties = [entry for report in reports for entry in report.user_properties]
+    properties = [entry for report in reports for entry in getattr(report, "user_properties", ())]
     return list(dict.fromkeys(str(value) for name, value in properties if name == REPEAT))
