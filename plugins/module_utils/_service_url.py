@@ -13,8 +13,8 @@ import socket
 from urllib.parse import SplitResult, unquote, urlsplit
 
 _NETLOC = re.compile(r"(\[.*\]|[^:]*)(?::([0-9]*))?")
-_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)")
-"""A host that the resolver takes for an IPv4 address, such as ``127.1`` or ``0x7f.1``."""
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+"""The last part of a host that the resolver takes for an IPv4 address, such as ``127.1`` or ``0x7f.1``."""
 _DEFAULT_PORTS = {"https": "443", "http": "80"}
 
 
@@ -85,7 +85,7 @@ def _find_host_problem(host: str) -> str:
     try:
         if ":" in host:
             _normalize_ipv6(host)
-        elif _NUMBER.fullmatch(host):
+        elif _NUMBER.fullmatch(host.rpartition(".")[2]):
             ipaddress.IPv4Address(host)
     except (OSError, ValueError):
         return "its host is neither a name nor a plain IP address"
