@@ -1,0 +1,107 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""claw_billing_info over HTTP: its parts, and how far the history is read."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_billing_info
+from simulator.handle import Simulator
+from support.worker import result_of
+
+TRANSACTIONS = [{"amount": -number, "created_at": f"2026-02-01T00:{number:02}:00Z"} for number in range(1, 56)]
+PAGE = "GET /billing/transactions"
+
+
+@pytest.fixture
+def history(simulator: Simulator) -> None:
+    """An account with 55 transactions: three pages."""
+    simulator.set_state(transactions=TRANSACTIONS)
+
+
+def test_the_summary_alone_is_one_request(simulator: Simulator) -> None:
+    result = result_of(claw_billing_info, simulator)
+    assert list(result["billing"]) == ["summary"]
+    assert result["billing"]["summary"]["claws_balance"] == simulator.state()["balance"]
+    assert simulator.calls() == ["GET /billing/summary"]
+
+
+@pytest.mark.usefixtures("history")
+def test_each_part_is_one_request(simulator: Simulator) -> None:
+    parts = ["packages", "usage", "transactions", "summary", "usage"]
+    result = result_of(claw_billing_info, simulator, include=parts, check=True)
+    assert list(result["billing"]) == parts[:4]
+    assert simulator.calls() == [f"GET /billing/{part}" for part in parts[:4]]
+    assert [len(result["billing"][part]) for part in ("packages", "transactions")] == [3, 25]
+    assert result["billing"]["usage"]["daily_total"] > 0
+    assert result_of(claw_billing_info, simulator, include=[])["billing"] == {}
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize(
+    ("max_pages", "count", "requests"), [(1, 25, 1), (2, 50, 2), (3, 55, 3), (9, 55, 3), (0, 55, 3)]
+)
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_the_history_goes_as_far_as_it_is_asked_for(
+    simulator: Simulator, max_pages: int, count: int, requests: int, has_ids: bool
+) -> None:
+    simulator.switch(drop_fields=[] if has_ids else ["transaction.id"])
+    result = result_of(claw_billing_info, simulator, include=["transactions"], max_pages=max_pages)
+    amounts = [entry["amount"] for entry in result["billing"]["transactions"]]
+    assert amounts == [-number for number in range(55, 55 - count, -1)]
+    assert simulator.calls() == [PAGE] * requests
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"id_as_string": True},
+        {"pagination": "none"},
+        {"pagination": "page_only"},
+        {"transactions_order": "oldest_first"},
+        {"transaction_sign": "unsigned"},
+        {"rename_fields": {"transaction.amount": "claws"}},
+        {"timestamps": "fraction"},
+    ],
+)
+def test_the_whole_history_in_every_shape(simulator: Simulator, switches: dict[str, t.Any]) -> None:
+    simulator.switch(**switches)
+    result = result_of(claw_billing_info, simulator, include=["transactions"], max_pages=0)
+    assert len(result["billing"]["transactions"]) == 55
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("has_ids", [True, False])
+def test_a_history_of_which_pages_do_not_move_is_no_short_history(simulator: Simulator, has_ids: bool) -> None:
+    simulator.switch(pagination="ignored", drop_fields=[] if has_ids else ["transaction.id"])
+    result = result_of(claw_billing_info, simulator, include=["transactions"], max_pages=0)
+    assert "could not be read completely" in result["msg"]
+    assert result_of(claw_billing_info, simulator, include=["transactions"])["failed"] is False
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {"usage_addon_daily_claws": False},
+        {"drop_fields": ["summary.days_remaining", "package.id"]},
+        {"days_remaining_at_no_cost": None},
+        {"id_as_string": True},
+        {"rename_fields": {"package.claws": "amount.claws"}},
+    ],
+)
+def test_the_other_parts_come_as_they_are(simulator: Simulator, switches: dict[str, t.Any]) -> None:
+    simulator.switch(**switches)
+    result = result_of(claw_billing_info, simulator, include=["summary", "usage", "packages"])
+    assert result["failed"] is False
+    assert len(result["billing"]["packages"]) == 3
+
+
+def test_a_number_of_pages_that_makes_no_sense_is_refused_before_anything_is_sent(simulator: Simulator) -> None:
+    assert "max_pages is -1" in result_of(claw_billing_info, simulator, max_pages=-1)["msg"]
+    assert simulator.calls() == []
