@@ -109,9 +109,7 @@ def test_every_file_in_a_command_of_the_guides_is_in_the_archive(installed: Path
     assert [name for name in files if not (here / name).exists()] == []
 
 
-def test_a_fleet_that_is_not_declared_well_is_refused_before_anything_is_sent(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_an_invalid_fleet_is_refused_before_anything_is_sent(simulator: Simulator, controller: Controller) -> None:
     wrong = {
         "{}": "Declare the fleet in fleet_instances, a list of names and states",
         '{"fleet_instance": []}': "Did you mean fleet_instances?",

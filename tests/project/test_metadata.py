@@ -208,7 +208,7 @@ def test_every_module_documents_its_priority(name):
     assert own.get("priority") == ({"default": default} if default != "normal" else None)
 
 
-def test_the_event_source_documents_its_arguments_and_they_are_those_of_modules_and_its_own():
+def test_the_event_source_documents_exactly_its_arguments():
     documented = yaml.safe_load(event_source.DOCUMENTATION)["options"]
     for_modules = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
     assert list(documented) == list(EVENT_SOURCE_SPEC.options)

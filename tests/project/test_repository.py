@@ -115,7 +115,7 @@ def test_a_report_of_an_issue_asks_for_the_file_of_the_doctor(name: str) -> None
     assert "clawhosters.cloud.doctor" in doctor["attributes"]["description"]
 
 
-def test_the_versions_that_the_readme_names_are_those_of_the_support_page_and_the_weekly_run() -> None:
+def test_readme_support_page_and_weekly_run_name_the_same_versions() -> None:
     page = (ROOT / "docs/support.md").read_text(encoding="utf-8")
     pairs = {
         (core, python)

@@ -1111,7 +1111,7 @@ def test_a_credited_purchase_stands_in_the_transactions(api: Api) -> None:
     assert newest["balance_after"] == api.data("/billing/summary")["claws_balance"]
 
 
-def test_patching_an_addon_changes_only_what_differs_and_may_change_the_price(api: Api) -> None:
+def test_patching_an_addon_changes_only_differences_and_maybe_the_price(api: Api) -> None:
     before = api.data("/addons/1")
     assert api.call("PATCH", "/addons/1", json={"tier": before["tier"]}).status_code == 200
     assert api.simulator.effects() == {}
@@ -1401,7 +1401,7 @@ def get(url: str, key: str = REHEARSAL_KEY, **options: Any) -> requests.Response
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_first_line_is_the_url_and_a_signal_ends_it_cleanly_whatever_hangs(number: signal.Signals) -> None:
+def test_the_first_line_is_the_url_and_a_signal_always_ends_it(number: signal.Signals) -> None:
     with process("--instances", "3") as child:
         assert child.stdout
         url = child.stdout.readline().strip()

@@ -349,7 +349,7 @@ def test_a_collection_comes_in_pages_of_25(simulator: Simulator, path: str) -> N
     assert len(found) == len(set(found)) == first["pagination"]["total_count"]
 
 
-def test_a_page_past_the_end_and_an_account_without_instances_are_empty_lists(simulator: Simulator) -> None:
+def test_a_page_past_the_end_and_an_empty_account_are_empty_lists(simulator: Simulator) -> None:
     assert data(simulator, "GET", "/instances?page=9") == []
     simulator.reset(instances=0)
     assert data(simulator, "GET", "/instances") == []

@@ -58,7 +58,7 @@ def test_a_command_is_what_it_is_when_it_is_started(here: Controller, command: t
         assert DIFFERING.sub("?", run.stderr) == DIFFERING.sub("?", fresh.stderr)
 
 
-def test_a_script_s_command_reads_its_standard_input_and_its_own_configuration(here: Controller) -> None:
+def test_a_command_of_a_script_reads_its_own_input_and_configuration(here: Controller) -> None:
     path = f"{warm.stand_ins()}:{here.environment['PATH']}"
     script = """
         ansible-playbook /dev/stdin < good.yml

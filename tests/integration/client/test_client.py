@@ -406,9 +406,7 @@ def test_who_waits_for_an_answer_is_told_so(simulator: Simulator, monkeypatch: p
     assert lines[0].endswith(": waiting for GET /instances/1, 0 s of at most 30 s")
 
 
-def test_a_change_that_must_not_be_sent_twice_takes_no_connection_that_may_be_closed(
-    simulator: Simulator, client: Client
-) -> None:
+def test_a_change_sent_only_once_uses_no_stale_connection(simulator: Simulator, client: Client) -> None:
     client.fetch("/instances/1")
     client.request("POST", "/instances/1/restart", hooks=RecordingHooks())
     client.request("POST", "/instances/2/restart")
@@ -471,7 +469,7 @@ def test_a_429_that_tells_no_time_is_waited_out_ever_longer(
     assert seconds - 0.01 <= sleeper.total <= 1.25 * seconds
 
 
-def test_the_first_try_has_all_of_the_timeout_and_those_after_it_end_with_the_limit(simulator: Simulator) -> None:
+def test_the_first_try_has_the_whole_timeout_and_later_ones_the_rest(simulator: Simulator) -> None:
     settings = parse_settings(
         {"api_key": KEY, "api_url": simulator.url, "timeout": 10, "retry_timeout": 0}, pytest.fail
     )

@@ -158,9 +158,7 @@ def test_inventory_and_roles_have_their_own(simulator: Simulator, controller: Co
         assert find_priority(state_dir) == expected
 
 
-def test_every_step_of_the_restore_runbook_has_the_priority_that_it_was_given(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_every_step_of_the_restore_runbook_has_its_priority(simulator: Simulator, controller: Controller) -> None:
     """Also those that check mode leaves out: the confirmation, and the restore itself."""
     simulator.reset(state=WORLD, switches={"transition_reads": 1})
     state_dir = controller.folder / "state"

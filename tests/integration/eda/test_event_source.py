@@ -352,9 +352,7 @@ def test_a_health_that_has_to_stay_goes_on_staying_over_a_restart(simulator: Sim
     asyncio.run(scenario())
 
 
-def test_events_are_written_down_before_they_are_told_and_none_is_lost_by_a_crash(
-    simulator: Simulator, tmp_path: Path
-) -> None:
+def test_events_are_stored_before_they_are_emitted_and_survive_a_crash(simulator: Simulator, tmp_path: Path) -> None:
     """A crash leaves the state file as it is at that moment, so a copy of it is what is left by a crash."""
     state_file, left, later = (tmp_path / f"{name}.json" for name in ("watch", "left", "later"))
 
@@ -479,7 +477,7 @@ except KeyboardInterrupt:
 """
 
 
-def test_a_process_that_knows_nothing_of_collections_runs_it_and_ends_while_a_look_hangs(
+def test_a_process_without_collections_runs_it_and_ends_during_a_poll(
     simulator: Simulator, collections: Path, tmp_path: Path
 ) -> None:
     # As where the community's collections are installed: an ordinary package of that name.

@@ -134,7 +134,7 @@ def looks(running: Rulebook, simulator: Simulator) -> None:
 
 
 @pytest.mark.slow
-def test_an_instance_that_stays_unhealthy_is_restored_once_and_a_restart_repeats_nothing(
+def test_a_lastingly_unhealthy_instance_is_restored_once_across_restarts(
     simulator: Simulator, controller: Controller, java_home: str | None
 ) -> None:
     inventory = controller.write(

@@ -171,7 +171,7 @@ def test_ad_hoc_a_remote_host_receives_nothing(simulator: Simulator, controller:
 
 
 @pytest.mark.parametrize("module", NEVER)
-def test_restores_purchases_and_steps_of_roles_refuse_async_on_the_controller(
+def test_restores_purchases_and_role_steps_refuse_async_on_the_controller(
     simulator: Simulator, controller: Controller, module: str
 ) -> None:
     options = {"claw_backup_restore": RESTORE, "claw_purchase": {"order": "o", "package_id": 1, "balance_below": 9}}

@@ -133,7 +133,7 @@ def test_a_control_character_in_config_is_sent_as_it_is_and_only_once(simulator:
 # What fails
 
 
-def test_an_attribute_that_is_not_shown_fails_with_the_nearest_and_sends_nothing(simulator: Simulator) -> None:
+def test_an_unknown_attribute_fails_with_the_nearest_and_sends_nothing(simulator: Simulator) -> None:
     result = set_addon(simulator, config={"teir": "eco", "flavour": "mint"})
     assert result["failed"] is True
     assert "llm add-on 1 of web-bot (id 7)" in result["msg"]

@@ -91,9 +91,7 @@ def test_the_newest_usable_backup_is_taken_and_what_is_left_out_is_said(worker: 
     assert any(warning.startswith("web-bot (id 1): 1 backup left out: id 13 (its") for warning in worker.warnings)
 
 
-def test_another_backup_for_the_same_incident_is_not_restored_and_that_is_said(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_another_backup_for_the_same_incident_is_refused_by_name(simulator: Simulator, worker: Worker) -> None:
     worker.run(claw_backup_restore, backup_id=11)
     result = worker.run(claw_backup_restore, backup_id=12)
     assert result["changed"] is False
@@ -159,9 +157,7 @@ def test_a_refusal_leaves_the_incident_free(
     assert restores(simulator) == 1
 
 
-def test_a_rate_limit_is_waited_out_and_one_that_stays_leaves_the_incident_free(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_a_rate_limit_is_waited_out_and_a_lasting_one_frees_the_incident(simulator: Simulator, worker: Worker) -> None:
     simulator.fault("rate_limited", method="POST", times=None)
     result = worker.run(claw_backup_restore, instance_id=1)
     assert result["error"]["status"] == 429
@@ -172,9 +168,7 @@ def test_a_rate_limit_is_waited_out_and_one_that_stays_leaves_the_incident_free(
     assert restores(simulator) == 1
 
 
-def test_killed_while_a_rate_limit_is_waited_out_nothing_was_sent_and_the_next_run_restores(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_killed_in_a_rate_limit_sends_nothing_and_the_next_run_restores(simulator: Simulator, worker: Worker) -> None:
     simulator.fault("rate_limited", method="POST")
 
     def kill() -> None:
@@ -190,7 +184,7 @@ def test_killed_while_a_rate_limit_is_waited_out_nothing_was_sent_and_the_next_r
 
 
 @pytest.mark.parametrize("fault", ["reset_before", "json_500", "html_502"])
-def test_a_lost_answer_without_a_sign_of_a_restore_is_called_unknown_and_never_sent_again(
+def test_a_lost_response_without_a_sign_of_a_restore_is_not_sent_again(
     simulator: Simulator, worker: Worker, fault: str
 ) -> None:
     simulator.fault(fault, method="POST")
@@ -216,9 +210,7 @@ def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
     assert restores(simulator) == 1
 
 
-def test_a_lost_answer_with_an_instance_that_was_busy_before_is_called_unknown(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_a_lost_response_for_an_instance_that_was_busy_is_unknown(simulator: Simulator, worker: Worker) -> None:
     """With force a busy instance is restored. That it is still busy then is no sign that this restore has begun."""
     simulator.set_instance(1, status="deploying")
     simulator.fault("reset_before", method="POST")
@@ -375,9 +367,7 @@ def test_a_restored_instance_that_stays_unhealthy_does_not_read_as_done(simulato
 
 
 @pytest.mark.parametrize("ends", ["stopped", "pending_configuration"])
-def test_the_health_of_a_restored_instance_that_does_not_run_is_not_waited_for(
-    simulator: Simulator, worker: Worker, ends: str
-) -> None:
+def test_no_wait_for_the_health_of_a_restored_stopped_instance(simulator: Simulator, worker: Worker, ends: str) -> None:
     simulator.switch(restore_ends=ends)
     result = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)
     assert (result["failed"], result["restore"]["outcome"]) == (False, "completed")
@@ -701,7 +691,7 @@ def test_nothing_is_done_with_another_one_than_was_asked_for(
     assert simulator.calls("POST *") == []
 
 
-def test_a_backup_that_has_expired_since_is_no_reason_to_fail_or_to_send_again(
+def test_an_expired_backup_of_a_finished_restore_neither_fails_nor_resends(
     simulator: Simulator, worker: Worker
 ) -> None:
     first = worker.run(claw_backup_restore, backup_id=12, instance_id=1)

@@ -102,6 +102,6 @@ def test_the_other_parts_come_as_they_are(simulator: Simulator, switches: dict[s
     assert len(result["billing"]["packages"]) == 3
 
 
-def test_a_number_of_pages_that_makes_no_sense_is_refused_before_anything_is_sent(simulator: Simulator) -> None:
+def test_an_impossible_number_of_pages_is_refused_before_anything_is_sent(simulator: Simulator) -> None:
     assert "max_pages is -1" in result_of(claw_billing_info, simulator, max_pages=-1)["msg"]
     assert simulator.calls() == []

@@ -205,7 +205,7 @@ def test_a_refusal_after_a_lost_answer_tells_of_both(simulator: Simulator, worke
     assert simulator.calls("POST *") == ["POST /instances/1/stop"] * 2
 
 
-def test_a_flag_that_only_the_detail_shows_is_asked_for_where_the_table_says_no(
+def test_a_flag_that_only_the_detail_shows_is_read_where_the_table_refuses(
     simulator: Simulator, worker: Worker
 ) -> None:
     simulator.reset(state=fleet("error", "running"))
@@ -345,7 +345,7 @@ def test_a_deletion_that_others_were_quicker_with_is_waited_for(simulator: Simul
 
 
 @pytest.mark.parametrize("wait", [True, False])
-def test_a_deletion_refused_while_busy_is_sent_once_more_though_it_has_settled_since(
+def test_a_deletion_refused_while_busy_is_sent_again_after_it_settled(
     simulator: Simulator, worker: Worker, wait: bool
 ) -> None:
     simulator.reset(state=fleet("deploying"))
@@ -462,9 +462,7 @@ def test_a_stop_that_meets_a_pause_is_no_change_and_warns(simulator: Simulator, 
     )
 
 
-def test_the_diff_shows_a_change_that_was_accepted_although_its_end_was_not_seen(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_the_diff_shows_an_accepted_change_whose_end_was_not_seen(simulator: Simulator, worker: Worker) -> None:
     simulator.reset(state=fleet("running"), switches={"transition_seconds": 600})
     result = worker.run(claw_fleet, instances=[{"id": 1}], state="absent", wait_timeout=5)
     assert (result["failed"], result["changed"]) == (True, True)

@@ -144,7 +144,7 @@ def test_each_batch_begins_when_the_one_before_runs(simulator: Simulator, local_
 # What it costs
 
 
-def test_forty_of_sixty_cost_two_listings_one_more_reading_the_restores_and_the_polls(
+def test_restoring_forty_of_sixty_costs_three_listings_and_the_polls(
     simulator: Simulator, local_worker: Worker
 ) -> None:
     simulator.reset(state=world(60), switches={"transition_reads": 2})
@@ -338,9 +338,7 @@ def test_more_failures_than_allowed_stop_further_batches(
     assert simulator.effects() == {"restores": 6}
 
 
-def test_an_unknown_outcome_is_not_sent_again_and_stops_nothing_of_its_own_batch(
-    simulator: Simulator, worker: Worker
-) -> None:
+def test_an_unknown_outcome_is_not_resent_and_stops_none_of_its_batch(simulator: Simulator, worker: Worker) -> None:
     simulator.fault("reset_before", path="/backups/202/restore")
     result = worker.run(claw_fleet_restore, instances=bots(1, 2, 3, 4), serial=[3, 1])
     assert outcomes(result) == ["completed", "unknown", "completed", "not_begun"]
@@ -367,7 +365,7 @@ def test_a_lost_answer_with_a_busy_instance_is_a_restore_under_way(
     assert any("so the restore has begun" in warning for warning in local_worker.warnings)
 
 
-def test_rate_limits_are_waited_out_and_one_that_stays_leaves_the_incident_free(
+def test_rate_limits_are_waited_out_and_a_lasting_one_frees_the_incident(
     simulator: Simulator, local_worker: Worker
 ) -> None:
     simulator.fault("rate_limited", method="POST", times=5)
@@ -482,7 +480,7 @@ def test_both_modules_share_the_journal(simulator: Simulator, worker: Worker) ->
 
 
 @pytest.mark.parametrize("ends", ["nothing", "restored"])
-def test_an_instance_that_another_run_works_on_is_waited_for_while_the_others_go_on(
+def test_an_instance_of_another_run_is_waited_for_while_others_go_on(
     simulator: Simulator, worker: Worker, place: StorePlace, ends: str
 ) -> None:
     key = OperationKey("restore", simulator.url, "INC-1", "2")
@@ -538,7 +536,7 @@ def test_what_is_done_is_unlocked_while_the_batch_waits_for_another_run(
     assert posts(simulator) == [202, 102]
 
 
-def test_an_entry_read_after_others_were_sent_says_that_nothing_was_sent_for_it_alone(
+def test_an_entry_read_late_says_that_nothing_was_sent_for_it(
     simulator: Simulator, worker: Worker, place: StorePlace
 ) -> None:
     with contextlib.ExitStack() as other:
@@ -729,9 +727,7 @@ def test_only_what_was_planned_is_sent(simulator: Simulator, engine: Engine) -> 
     assert posts(simulator) == []
 
 
-def test_what_another_run_of_the_incident_sent_since_the_plan_is_not_sent_again(
-    simulator: Simulator, engine: Engine
-) -> None:
+def test_a_request_of_another_run_since_the_plan_is_not_sent_again(simulator: Simulator, engine: Engine) -> None:
     """With force too: what was confirmed is the restore after the one that the plan knew."""
     first = planned(1)
     engine.batches.run(first)

@@ -76,7 +76,7 @@ def test_a_slow_transition_is_waited_for_whatever_it_shows_meanwhile(
 
 @pytest.mark.parametrize(("wanted", "found", "action", "end"), POWER)
 @pytest.mark.parametrize("fault", ["reset_after", "close_after", "truncated", "hang_after"])
-def test_an_answer_lost_after_the_effect_is_read_back_and_nothing_is_sent_twice(
+def test_after_a_lost_response_the_effect_is_read_and_nothing_is_resent(
     simulator: Simulator, ensure: Ensure, wanted: str, found: str, action: str, end: str, fault: str
 ) -> None:
     simulator.set_instance(1, status=found)
@@ -112,9 +112,7 @@ def test_a_second_fault_is_reported_with_the_state_that_was_found(
     assert len(posts(simulator)) == 2
 
 
-def test_a_start_that_takes_effect_after_its_fault_was_reported_counts_as_a_change(
-    simulator: Simulator, ensure: Ensure
-) -> None:
+def test_a_start_that_takes_effect_after_its_error_counts_as_a_change(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.switch(transition_reads=1, transition_shows="old")
     simulator.fault("reset_after", method="POST")
@@ -191,9 +189,7 @@ def test_a_record_that_lingers_in_the_list_is_a_timeout(simulator: Simulator, en
     assert timeout.value.result["instance"]["status"] == "deleting"
 
 
-def test_a_change_that_was_accepted_is_not_forgotten_when_it_can_not_be_read_any_more(
-    simulator: Simulator, ensure: Ensure
-) -> None:
+def test_an_accepted_change_is_reported_when_it_can_no_longer_be_read(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="stopped", name="web-bot")
     simulator.fault("json_500", method="GET", skip=1, times=None)
     with pytest.raises(PartialError, match="500") as fault:
@@ -203,9 +199,7 @@ def test_a_change_that_was_accepted_is_not_forgotten_when_it_can_not_be_read_any
     assert fault.value.result["error"]["status"] == 500
 
 
-def test_why_a_change_was_refused_is_told_although_the_state_can_not_be_read_back(
-    simulator: Simulator, ensure: Ensure
-) -> None:
+def test_the_reason_of_a_refusal_is_told_although_reading_back_fails(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.set_state(balance=0)
     simulator.fault("json_500", method="GET", skip=1, times=None)
@@ -290,9 +284,7 @@ def test_a_refusal_that_finds_a_busy_status_is_decided_once_more(simulator: Simu
     assert simulator.effects() == {"stops": 1}
 
 
-def test_a_deletion_refused_while_busy_is_sent_once_more_though_it_has_settled_since(
-    simulator: Simulator, ensure: Ensure
-) -> None:
+def test_a_deletion_refused_while_busy_is_sent_again_after_it_settled(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1)
     simulator.fault("status", status=422, code="unprocessable_entity", message="busy", method="DELETE", times=1)
     change = ensure("absent")
@@ -357,7 +349,7 @@ DOWN = (
         ("json_503", "restarted", DOWN, 503),
     ],
 )
-def test_what_ends_a_wait_after_an_accepted_change_is_told_with_what_was_seen_last(
+def test_the_end_of_a_wait_after_an_accepted_change_tells_the_last_state(
     simulator: Simulator, fault: str, state: str, words: str, kind: int | None
 ) -> None:
     simulator.reset(
@@ -414,9 +406,7 @@ def test_a_refusal_is_not_forgotten_when_what_comes_after_it_fails_too(
     assert posts(simulator) == ["POST /instances/1/start"]
 
 
-def test_a_first_request_without_an_answer_is_not_forgotten_when_the_second_is_refused(
-    simulator: Simulator, ensure: Ensure
-) -> None:
+def test_a_lost_first_response_is_reported_when_the_second_is_refused(simulator: Simulator, ensure: Ensure) -> None:
     simulator.set_instance(1, status="stopped")
     simulator.fault("reset_before", method="POST")
     simulator.fault("forbidden", method="POST")

@@ -274,7 +274,7 @@ def test_a_web_page_instead_of_an_answer_is_no_purchase(simulator: Simulator, wo
     assert simulator.calls("POST *") == [BUY]
 
 
-def test_killed_while_it_waits_for_its_turn_nothing_was_sent_and_the_next_run_buys(
+def test_killed_while_waiting_its_turn_sends_nothing_and_the_next_run_buys(
     simulator: Simulator, worker: Worker
 ) -> None:
     simulator.switch(rate_limit=1)

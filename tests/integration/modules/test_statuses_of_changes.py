@@ -91,7 +91,7 @@ def test_a_restore_is_not_sent_again_after_a_status_that_may_follow_it(
 
 @pytest.mark.slice
 @pytest.mark.parametrize("status", [409, 425, 499, 307])
-def test_the_runbook_does_not_send_again_after_a_status_that_may_follow_a_restore(
+def test_the_runbook_does_not_resend_after_a_status_that_may_mean_restored(
     simulator: Simulator, runbook: Runbook, status: int
 ) -> None:
     answer(simulator, status, "POST", after_effect=True)

@@ -110,7 +110,7 @@ def test_a_balance_of_less_than_a_day_is_told_in_hours(simulator: Simulator, con
     assert "0 days" not in run.screen
 
 
-def test_bad_variables_and_a_purchase_without_an_order_are_refused_before_anything_is_sent(
+def test_bad_variables_and_a_missing_order_are_refused_before_any_request(
     simulator: Simulator, controller: Controller
 ) -> None:
     assert guard(controller, balance_guard_min_days="soon").rc != 0

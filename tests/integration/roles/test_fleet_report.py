@@ -96,9 +96,7 @@ def test_the_page_of_a_fleet(simulator: Simulator, controller: Controller) -> No
     assert all(call.startswith("GET ") for call in simulator.calls())
 
 
-def test_overdue_backups_and_restores_are_shown_and_what_can_not_be_read_is_said(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_overdue_backups_restores_and_unreadable_parts_are_shown(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(
         state={
             "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "old-bot"}, {"id": 3, "name": "bare-bot"}],

@@ -129,7 +129,7 @@ def test_bad_variables_are_refused_before_anything_is_sent(simulator: Simulator,
 
 
 @pytest.mark.slow
-def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run_goes_on(
+def test_each_failure_of_several_has_its_next_command_and_can_go_on(
     simulator: Simulator, controller: Controller
 ) -> None:
     simulator.fault("reset_before", method="POST", path="/backups/31/restore")
@@ -179,7 +179,7 @@ def test_several_are_restored_each_failure_has_its_next_command_and_the_next_run
     assert "Run 2" in page
 
 
-def test_what_stops_the_runbook_as_a_whole_leaves_evidence_and_one_command_for_all(
+def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     simulator: Simulator, controller: Controller
 ) -> None:
     command = (
@@ -254,7 +254,7 @@ def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
 
 
 @pytest.mark.slow
-def test_a_stopped_one_is_started_its_address_asked_and_a_hostile_name_and_incident_are_text(
+def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     simulator: Simulator, controller: Controller
 ) -> None:
     hostile = "<script>alert(6)</script>"

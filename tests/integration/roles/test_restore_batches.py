@@ -130,9 +130,7 @@ def test_a_canary_that_fails_stops_the_rest_and_two_commands_go_on(simulator: Si
 
 
 @pytest.mark.slice
-def test_failures_up_to_the_limit_do_not_stop_it_and_one_command_retries_only_them(
-    simulator: Simulator, runbook: Runbook
-) -> None:
+def test_failures_within_the_limit_go_on_and_one_command_retries_them(simulator: Simulator, runbook: Runbook) -> None:
     for number in (102, 104):
         simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=403, message="Not now")
     failed = restore(runbook, restore_max_failures="2")

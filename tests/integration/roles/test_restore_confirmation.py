@@ -190,7 +190,7 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
 # What another run changes
 
 
-def test_a_plan_to_wait_sends_nothing_when_the_other_run_s_restore_comes_to_nothing(
+def test_a_plan_to_wait_sends_nothing_when_the_other_restore_fails(
     simulator: Simulator, controller: Controller, journal: Journal
 ) -> None:
     simulator.set_instance(1, status="deploying", settles_to="running", settles_after_reads=1000)
@@ -271,7 +271,7 @@ def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Work
     assert worker.simulator.calls(POSTS) == []
 
 
-def test_a_forced_plan_tells_of_the_attempt_before_and_an_instance_that_was_renamed_is_left_alone(
+def test_a_forced_plan_names_the_last_attempt_and_leaves_a_renamed_instance(
     simulator: Simulator, controller: Controller, journal: Journal
 ) -> None:
     journal.append(key(simulator), OperationEvent.INTENDED, backup_id=1)
@@ -306,7 +306,7 @@ def test_what_is_wrong_with_earlier_evidence_stops_no_restore(simulator: Simulat
 
 
 @pytest.mark.slow
-def test_evidence_that_can_not_be_written_any_more_stops_no_restore_and_is_told(
+def test_evidence_that_can_no_longer_be_written_warns_and_stops_nothing(
     simulator: Simulator, controller: Controller
 ) -> None:
     (controller.folder / "clawhosters-restore/INC-1.html").mkdir(parents=True)
@@ -320,7 +320,7 @@ def test_evidence_that_can_not_be_written_any_more_stops_no_restore_and_is_told(
     assert said in alone.stdout
 
 
-def test_a_folder_that_can_not_hold_evidence_fails_in_one_line_before_anything_is_sent(
+def test_an_unusable_evidence_folder_fails_before_anything_is_sent(
     simulator: Simulator, controller: Controller
 ) -> None:
     controller.write("a-file", "")

@@ -58,7 +58,7 @@ def before_post(simulator: Simulator) -> list[str]:
 
 @pytest.mark.slice
 @pytest.mark.parametrize("size", SIZES)
-def test_with_honoured_filters_a_restore_costs_five_requests_whatever_the_size(
+def test_with_honoured_filters_a_restore_costs_five_requests_at_any_size(
     simulator: Simulator, runbook: Runbook, size: int
 ) -> None:
     fill(simulator, size, filters="honoured")
@@ -262,9 +262,7 @@ def test_a_backup_that_shows_its_instance_by_name_only_needs_all_names(simulator
     assert runbook.run(restore_instance_ids=[7], check=True)["failed"] is False
 
 
-def test_without_the_instance_of_backups_none_is_chosen_and_nothing_ends_in_a_rebuild(
-    simulator: Simulator, runbook: Runbook
-) -> None:
+def test_without_owners_no_backup_is_chosen_and_nothing_is_rebuilt(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 5, drop_fields=["backup.instance_id", "backup.instance_name"])
     result = runbook.run(restore_instance_ids=[3], check=True)
     assert "The service does not show the instance of" in str(result["failures"])

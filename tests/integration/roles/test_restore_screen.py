@@ -101,9 +101,7 @@ def tasks(run: Run) -> list[str]:
     return re.findall(r"^TASK \[(?:clawhosters.cloud.restore : )?(.*?)\] \*", run.stdout, re.MULTILINE)
 
 
-def test_a_restore_of_one_is_a_few_tasks_and_leaves_its_outcome_to_the_controller(
-    simulator: Simulator, controller: Controller
-) -> None:
+def test_a_restore_of_one_is_a_few_tasks_and_sets_its_outcome(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, "web-bot")
     assert run.rc == 0, run.screen
     assert tasks(run)[1:] == [
@@ -320,7 +318,7 @@ def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
     assert simulator.calls(POSTS)[-1] == "POST /backups/12/restore"
 
 
-def test_one_that_was_stopped_after_its_restore_is_started_and_the_plan_says_so(
+def test_an_instance_stopped_after_its_restore_is_started_as_planned(
     simulator: Simulator, controller: Controller, journal: t.Callable[..., None]
 ) -> None:
     journal("INC-1", 3, OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED)

@@ -127,7 +127,7 @@ def test_what_both_know_is_what_the_database_says(simulator: Simulator, together
     assert together.run(claw_backup_restore, **SPENDERS[claw_backup_restore], force=True)["changed"] is True
 
 
-def test_one_of_a_fleet_that_the_folder_knows_is_found_before_the_first_restore(
+def test_an_instance_known_to_the_folder_is_found_before_any_restore(
     simulator: Simulator, together: Worker, state: Path
 ) -> None:
     know(simulator, state)

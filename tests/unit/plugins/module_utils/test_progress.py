@@ -66,7 +66,7 @@ def test_an_interruption_shows_what_is_known_at_that_moment(progress):
     assert progress.interrupt_notes == []
 
 
-def test_an_interrupt_waits_for_the_last_request_under_way_and_no_other_begins():
+def test_an_interrupt_waits_for_the_request_under_way_and_starts_none():
     shield, interrupts = InterruptShield(), []
     assert shield.defer(lambda: interrupts.append("early")) is False
     shield.enter()

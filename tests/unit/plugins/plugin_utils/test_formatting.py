@@ -93,7 +93,7 @@ def test_ordinary_commands_need_no_double_quotes():
 
 
 @pytest.mark.parametrize("word", ["no", "True", "123", "0x10", "1e3", ".5", "null", "~", "2026-99-99", "=", "<<", ""])
-def test_a_word_that_means_something_to_yaml_stays_text_beside_one_that_needs_quotes(word):
+def test_a_word_with_a_meaning_in_yaml_stays_text_beside_a_quoted_one(word):
     _flag, text = shlex.split(format_extra_variable("name", [word, "my bot"]))
     assert loaded(text) == [word, "my bot"]
 

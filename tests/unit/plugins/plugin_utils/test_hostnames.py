@@ -117,7 +117,7 @@ def test_appended_ids_are_safe():
     assert names == {"../x": "web-_._x", "$HOME": "web-_HOME"}
 
 
-def test_a_host_of_another_source_keeps_its_name_if_it_is_of_the_same_instance():
+def test_a_host_of_another_source_for_the_same_instance_keeps_its_name():
     claims = {
         "web": Claim("1", "web", "a"),
         "bot-2": Claim("2", "bot", "a"),

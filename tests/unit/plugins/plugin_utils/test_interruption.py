@@ -36,7 +36,7 @@ with interrupt_notes_shown(Interrupted()):
 """
 
 
-def test_a_worker_that_is_ended_while_it_handles_ctrl_c_still_shows_its_notes():
+def test_a_worker_killed_while_it_handles_ctrl_c_still_shows_its_notes():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (-signal.SIGTERM, "The restore goes on.\n")

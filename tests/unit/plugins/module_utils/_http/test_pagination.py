@@ -192,7 +192,7 @@ def test_an_entry_without_an_id_that_comes_again_on_another_page_is_a_shift():
         collect(without_ids([4, 5], [5, 6]))
 
 
-def test_an_entry_without_an_id_is_the_same_in_whatever_order_its_fields_come():
+def test_an_entry_without_an_id_is_the_same_in_any_order_of_fields():
     pagination = {"total_pages": 2, "total_count": 2}
     with pytest.raises(ListChangedError, match="appears twice"):
         collect([([{"amount": 5, "day": 1}], pagination), ([{"day": 1, "amount": 5}], pagination)])
@@ -212,7 +212,7 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
 
 
 @pytest.mark.parametrize("pagination", [None, {}, {"total_count": 9}])
-def test_who_does_not_tell_how_many_pages_there_are_is_asked_for_one_at_a_time(pagination):
+def test_pages_without_a_total_are_requested_one_at_a_time(pagination):
     collector = Paginator()
     collector.add([{"id": 1}], pagination)
     assert list(collector.remaining_pages()) == []
@@ -274,7 +274,7 @@ json_values = st.recursive(
     | st.dictionaries(st.sampled_from(["current_page", "total_pages", "total_count", "per_page", "x"]), json_values),
     page=st.lists(st.fixed_dictionaries({"id": json_values}, optional={"name": json_values}), max_size=5),
 )
-def test_a_service_that_says_the_same_for_ever_comes_to_an_end_whatever_it_says(pagination, page):
+def test_a_service_that_always_sends_the_same_response_is_given_up(pagination, page):
     collector = Paginator()
     try:
         for _turn in range(5):

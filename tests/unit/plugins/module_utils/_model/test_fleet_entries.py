@@ -55,7 +55,7 @@ def test_all_faults_are_told_at_once():
 @pytest.mark.parametrize(
     "entries", [None, [], "name=a", [1, "name=a"], [{"id": "1", "name": "a"}, {"name": "a", "state": None}, {"id": 2}]]
 )
-def test_other_entries_are_left_to_the_validation_and_to_the_list_of_instances(entries):
+def test_other_entries_are_left_to_validation_and_the_instance_list(entries):
     require_valid_entries(entries)
 
 
@@ -69,7 +69,7 @@ def test_any_entry_is_explained_on_one_line(entries):
     assert all(line.isprintable() for line in report)
 
 
-def test_entries_of_restores_have_keys_of_their_own_and_may_repeat_until_they_are_found():
+def test_entries_of_restores_have_own_keys_and_may_repeat_until_found():
     with pytest.raises(FaultyListError) as caught:
         require_valid_entries(
             [{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}], RESTORE_KEYS, allows_duplicates=True

@@ -71,7 +71,7 @@ def test_a_flag_that_is_true_allows_what_the_table_does_not(status, state, power
     assert decide(instance(status, **{f"can_{power}": True}), state).action is Action(power)
 
 
-def test_paused_is_left_alone_when_stopped_is_wanted_and_started_where_the_flag_says_so():
+def test_paused_counts_as_stopped_and_is_started_where_the_flag_allows():
     assert decide(instance("paused", can_stop=True), "stopped").action is Action.NONE
     assert decide(instance("paused", can_start=True), "started").action is Action.START
 

@@ -36,7 +36,7 @@ def warnings(*names: str) -> list[str]:
         ("CLAWHOSTERS_RETRYTIMEOUT", "CLAWHOSTERS_RETRY_TIMEOUT"),
     ],
 )
-def test_a_misspelt_variable_is_named_with_the_right_one_and_without_its_value(name: str, meant: str) -> None:
+def test_a_misspelt_variable_is_named_with_the_right_one_not_its_value(name: str, meant: str) -> None:
     assert warnings(name, "HOME") == [f"The environment variable {name} is not used. Did you mean {meant}?"]
 
 

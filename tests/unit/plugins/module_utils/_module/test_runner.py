@@ -51,7 +51,7 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> t.Callable[[dict[s
     return give
 
 
-def test_a_secret_that_only_the_module_can_tell_is_neither_printed_nor_logged(log, given, capsys):
+def test_a_secret_known_only_to_the_module_is_neither_printed_nor_logged(log, given, capsys):
     config = {"provider_key": SECRET, "pin": "77", "tier": "eco"}
     given({"id": 1, "config": config, "write_only": ["pin"]})
     with pytest.raises(SystemExit):

@@ -125,7 +125,7 @@ def test_errors_that_say_nothing_of_the_rate_are_not_asked_for_one_by_one(answer
     assert now < 4 * answer_after
 
 
-def test_requests_that_hang_let_ever_more_go_ahead_though_the_first_are_given_up() -> None:
+def test_hanging_requests_that_are_given_up_let_others_go_ahead() -> None:
     limiter = RateLimiter()
     asked = 0
     for tenth in range(200):
@@ -221,7 +221,7 @@ def test_only_a_refusal_in_the_old_window_says_that_its_end_was_rounded() -> Non
 
 
 @pytest.mark.parametrize(("is_success", "lasts"), [(True, 60.0), (False, 2.0)])
-def test_a_service_that_says_nothing_is_let_be_for_a_while_and_then_asked_again(is_success: bool, lasts: float) -> None:
+def test_a_silent_service_is_asked_again_after_a_pause(is_success: bool, lasts: float) -> None:
     limiter = RateLimiter()
     limiter.acquire("first", 0.0, 30.0)
     limiter.on_response("first", 0.0, None, is_success=is_success)

@@ -222,7 +222,7 @@ def test_a_low_request_that_waited_for_the_window_gets_one_of_it() -> None:
     assert limiter.acquire("high-2", 0.2, 30.0, HIGH) == 0
 
 
-def test_a_low_request_is_not_left_out_by_windows_that_slide_or_have_room_for_one() -> None:
+def test_a_low_request_is_not_starved_by_sliding_or_narrow_windows() -> None:
     limiter = limiter_with(0)
     waits_since, now = 0.2, 0.2
     sent = False
@@ -279,7 +279,7 @@ def test_the_first_request_of_a_priority_is_due_once_a_window(
     assert find_place({name: queue[name] for name in due}, "high", HIGH, due).ahead == len(due)
 
 
-def test_normal_is_not_left_out_by_as_many_high_requests_as_there_is_room_for() -> None:
+def test_normal_requests_are_not_starved_by_high_ones() -> None:
     observer = Observer()
     simulation = observer.simulation(20)
     for number in range(40):

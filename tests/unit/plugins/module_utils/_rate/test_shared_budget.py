@@ -131,7 +131,7 @@ def test_one_that_waits_no_more_holds_no_place(sleeper, tmp_path, process, is_de
 
 
 @pytest.mark.parametrize("skew", [-3600.0, 3600.0])
-def test_machines_with_other_clocks_share_a_budget_by_the_clock_of_the_database(postgres, monkeypatch, skew):
+def test_machines_with_wrong_clocks_share_a_budget_by_the_database_clock(postgres, monkeypatch, skew):
     real, sleeper = time.time, Sleeper()
     with database_place(postgres) as place:
         here = SharedRateBudget(place.open(), URL, "oc_live_0123456789", lambda: sleeper.now)
@@ -204,7 +204,7 @@ class SlowStore(FolderStore):
         return super().locked_document(name, within=within)
 
 
-def test_threads_that_wait_for_the_document_share_one_access_and_still_the_limit(sleeper, tmp_path):
+def test_threads_waiting_for_the_document_share_one_access_and_the_limit(sleeper, tmp_path):
     store = SlowStore(str(tmp_path))
     budget = SharedRateBudget(store, URL, "oc_live_0123456789", lambda: sleeper.now)
     report(budget, sleeper, status=200, headers={**ONE_LEFT, "X-RateLimit-Remaining": "4"})
@@ -241,7 +241,7 @@ def queue_changes(budget, pool, changes):
     return calls
 
 
-def test_changes_that_share_an_access_are_made_in_order_and_each_thread_gets_its_own_result(budget):
+def test_changes_sharing_an_access_run_in_order_with_their_own_results(budget):
     order = []
     changes = [lambda _limiter, _now, name=name: order.append(name) or name.upper() for name in "abc"]
     with ThreadPoolExecutor() as pool:
@@ -251,7 +251,7 @@ def test_changes_that_share_an_access_are_made_in_order_and_each_thread_gets_its
     assert order == ["a", "b", "c"]
 
 
-def test_a_thread_that_is_interrupted_in_an_access_leaves_the_changes_of_the_others(budget):
+def test_a_thread_interrupted_in_an_access_keeps_the_changes_of_others(budget):
     calls = []
 
     def change(_limiter, _now):

@@ -43,7 +43,7 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
     )
 
 
-def test_a_backup_that_is_refused_or_ends_in_an_error_is_followed_by_the_one_before_it():
+def test_after_a_refused_or_failed_backup_the_one_before_it_is_restored():
     for kind, force in ((FailureKind.BACKUP_REFUSED, False), (FailureKind.FAILED, True)):
         advice = build_advice(kind, plan(), SETTINGS)
         assert advice.text.endswith("the one before it: backup 11 of 2026-02-01 10:00 UTC:")
@@ -71,7 +71,7 @@ def test_no_command_holds_the_confirmation():
         (None, [77], "restore_instance_ids=77"),
     ],
 )
-def test_the_next_command_names_an_instance_as_the_user_did_if_that_needs_no_quoting(names, ids, named_as):
+def test_the_next_command_names_an_instance_as_the_user_did_if_unquoted(names, ids, named_as):
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
     plans = role_plans(parse_targets(names, ids), instances, [])
     (verdict,) = build_report(run(*plans), history, NOW)["instances"]

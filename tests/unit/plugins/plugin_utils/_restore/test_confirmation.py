@@ -214,7 +214,7 @@ def test_a_wrong_name_does_not_confirm_even_if_nothing_is_sent():
     assert not is_confirmed("None", nobody)
 
 
-def test_the_prompt_repeats_the_plan_in_a_line_for_each_and_asks_only_for_what_will_be_overwritten():
+def test_the_prompt_repeats_the_plan_and_asks_only_for_what_is_overwritten():
     plans = build_named_plans("web-bot", "bare-bot", "shop-bot", unsent=[2])
     lines = format_prompt(plans, [plan_row(plan, NOW) for plan in plans]).splitlines()
     assert lines == [

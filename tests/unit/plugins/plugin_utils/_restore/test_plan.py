@@ -183,7 +183,7 @@ def test_a_plan_knows_restores_for_other_incidents(events, note):
     assert plan(history(*events, incident="inc-1", instance_id=2)).notes == []
 
 
-def test_another_incident_that_keeps_the_instance_busy_is_an_obstacle_without_advice_to_force():
+def test_another_incident_on_a_busy_instance_does_not_advise_force():
     busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
     assert (busy.kind, busy.message) == ("not_now", "A restore for INC-T is under way since 09:45 UTC")
     advice = build_advice(FailureKind(busy.kind), busy, SETTINGS)

@@ -34,7 +34,7 @@ def settings(*serial, allowed=0):
     return {"restore_serial": list(serial), "restore_max_failures": allowed}
 
 
-def test_what_can_not_be_restored_is_in_no_batch_and_what_is_restored_takes_no_time():
+def test_unrestorable_entries_are_in_no_batch_and_finished_ones_take_no_time():
     plans = [*named("a", "b"), *named("c", of=NONE), *named("d", "e", of=DONE)]
     batches = find_batches(plans, settings("50%"))
     assert [[one.name for one in batch] for batch in batches] == [["a", "b"], ["d", "e"]]

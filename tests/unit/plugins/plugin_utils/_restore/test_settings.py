@@ -70,7 +70,7 @@ def test_statuses_may_be_a_list_a_number_or_text(given, statuses):
         ({"restore_instance_ids": [1]}, "Set either restore_instances or restore_instance_ids."),
     ],
 )
-def test_a_variable_that_can_not_be_used_is_refused_before_anything_is_written(tmp_path, given, message):
+def test_an_unusable_variable_is_refused_before_anything_is_written(tmp_path, given, message):
     folder = {"restore_report_dir": str(tmp_path / "new")}
     with pytest.raises(ClawHostersError) as error:
         begin_run({**GIVEN, **folder, **given}, "", check=False)

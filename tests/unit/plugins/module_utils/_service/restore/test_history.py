@@ -99,7 +99,7 @@ MINUTES = timedelta(minutes=1)
         *((event, age * MINUTES, True, False) for event in (UNCLEAR, INTENDED) for age in (-5.1, 15.1, 24 * 60)),
     ],
 )
-def test_an_unknown_restore_is_under_way_if_it_is_recent_and_its_instance_busy(event, age, was_busy, expected):
+def test_an_unknown_recent_restore_of_a_busy_instance_is_under_way(event, age, was_busy, expected):
     # Any offset: the journal may have been written elsewhere.
     sent_at = (NOW - age).astimezone(timezone(timedelta(hours=2))).isoformat()
     assert is_under_way(OperationState(event, sent_at, sent_at, {}), NOW, was_busy=was_busy) is expected
