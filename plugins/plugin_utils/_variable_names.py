@@ -24,7 +24,7 @@ def find_misspelt(given: t.Iterable[object], owners: t.Mapping[str, str]) -> dic
     for name in sorted(names - owners.keys()):
         near = [known for known in owners if is_misspelling(name, known) and not _is_loop_variable(name, known, names)]
         if near:
-            found[name] = difflib.get_close_matches(name, near, n=1, cutoff=0)[0]
+            found[name] = difflib.get_close_matches(name.lower(), near, n=1, cutoff=0)[0]
     return found
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._typos import is_misspelling
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import find_misspelt, format_misspelt
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -51,9 +52,15 @@ def typos(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @given(typos())
+@example(("restore_unhealthy_id", "restore_unhealthy_idx"))
 def test_every_single_typo_is_found_with_the_known_name(typo: tuple[str, str]) -> None:
     known, name = typo
-    assert find_misspelt([name], OWNERS) == ({} if name in OWNERS else {name: known})
+    found = find_misspelt([name], OWNERS)
+    if name in OWNERS:
+        assert not found
+    else:
+        # One letter too many in one known name can be a wrong letter in another.
+        assert found[name] == known or is_misspelling(found[name], known)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +81,8 @@ def test_every_single_typo_is_found_with_the_known_name(typo: tuple[str, str]) -
         ("fleet_max_change", "fleet_max_changes"),
         ("fleet_maxchange", "fleet_max_changes"),
         ("balance_guard_min_day", "balance_guard_min_days"),
+        ("RESTORE_UNHEALTHY_IDS", "restore_unhealthy_ids"),
+        ("RestoreUnhealthyId", "restore_unhealthy_id"),
     ],
 )
 def test_common_typos(name: str, meant: str) -> None:
