@@ -157,7 +157,7 @@ FAULTS = [
         ("not be read completely", "There is no", "exist", "404", "no usable", "deleted during", "no such instance"),
         is_gone=True,
     ),
-    Fault("comes", "insert_between_pages", ("not be read completely",)),
+    Fault("comes", "insert_between_pages", ("not be read completely", "the list changes while it is read")),
 ]
 
 

@@ -112,7 +112,7 @@ def find_attacks(pattern: re.Pattern[str]) -> list[Attack]:
     parts.walk(parser.parse(pattern.pattern, pattern.flags), "")
     starts = {("", unit) for _before, unit in parts.found} | parts.found
     starts |= {("", before) for before, _unit in parts.found}
-    starts |= {("", one + other) for one, other in itertools.pairwise(sorted({unit for _, unit in parts.found}))}
+    starts |= {("", one + other) for one, other in itertools.pairwise(sorted({unit for _before, unit in parts.found}))}
     starts |= {("", unit) for unit in spread(parts.letters)}
     return [Attack(start, unit, end) for start, unit in sorted(starts) if unit for end in TRAILERS]
 

@@ -172,7 +172,7 @@ class FleetChanges:
             if job.wanted == "absent":
                 job.finish(None)
             else:
-                job.fail(f"{_format_accepted(job)}It was deleted during this task.")
+                job.fail(f"{_format_accepted(job)}It was deleted during this task and does not exist any more.")
         elif job.phase is Phase.SETTLING:
             job.see(now)
             if not is_busy(now):

@@ -116,20 +116,22 @@ class FolderStore:
     def hold(self, subject: str, name: str) -> t.Iterator[Holder | None]:
         """Locks the mark of the subject. The lock ends with the process."""
         with contextlib.ExitStack() as stack:
-            self._held += 1
-            stack.callback(self._release)
-            allow_open_files(self._held + OTHER_FILES)
-            with self._open_journal(creates=True) as journal:
-                mark = stack.enter_context(journal.open_mark(subject))
-                try:
-                    lock_file(mark, PROBE_TIMEOUT)
-                except LockHeldError:
-                    holder: Holder | None = parse_holder(subject, mark)
-                else:
-                    holder = None
-                    stack.callback(write_holder, mark, None)
-                    write_holder(mark, describe_process(subject, name))
-            yield holder
+            yield self._lock_mark(subject, name, stack)
+
+    def _lock_mark(self, subject: str, name: str, stack: contextlib.ExitStack) -> Holder | None:
+        """Locks the mark until the stack is closed. Returns who holds it, if another process does."""
+        self._held += 1
+        stack.callback(self._release)
+        allow_open_files(self._held + OTHER_FILES)
+        with self._open_journal(creates=True) as journal:
+            mark = stack.enter_context(journal.open_mark(subject))
+            try:
+                lock_file(mark, PROBE_TIMEOUT)
+            except LockHeldError:
+                return parse_holder(subject, mark)
+            stack.callback(write_holder, mark, None)
+            write_holder(mark, describe_process(subject, name))
+        return None
 
     def _release(self) -> None:
         self._held -= 1

@@ -122,7 +122,7 @@ def _summarize_older(older: Resource | None) -> Data | None:
 
 def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> str:
     """Returns the obstacle of a plan in the words of the role, which says beside it that nothing was sent."""
-    obstacle, instance = t.cast("Obstacle", plan.obstacle), plan.instance or {}
+    obstacle, instance = t.cast(Obstacle, plan.obstacle), plan.instance or {}
     kind, status = obstacle.kind, format_value(instance.get("status"), 40)
     if kind is ObstacleKind.NO_INSTANCE:
         similar = f"; did you mean {format_value(obstacle.similar, 80)}?" if obstacle.similar else ""
@@ -155,7 +155,7 @@ def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> s
 
 def _format_earlier(plan: Plan, now: datetime) -> str:
     """Returns how an earlier run of the incident ended."""
-    state, status = t.cast("OperationState", plan.earlier), format_value((plan.instance or {}).get("status"), 40)
+    state, status = t.cast(OperationState, plan.earlier), format_value((plan.instance or {}).get("status"), 40)
     sent = format_moment(state.sent_at, now)
     if state.event is OperationEvent.FAILED:
         return f"The restore sent at {sent} failed. Its status is {status} now"

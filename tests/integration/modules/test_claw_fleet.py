@@ -389,7 +389,7 @@ def test_one_that_somebody_deletes_meanwhile_fails_with_that(simulator: Simulato
     simulator.reset(state=fleet("stopped"), switches={"transition_reads": 10})
     simulator.set_instance(1, status="deploying", settles_to="gone", settles_after_reads=3)
     result = worker.run(claw_fleet, instances=[{"id": 1}])
-    assert "It was deleted during this task." in result["instances"][0]["msg"]
+    assert "It was deleted during this task and does not exist any more." in result["instances"][0]["msg"]
 
 
 def test_what_the_second_request_did_is_not_called_lost_by_what_comes_after(

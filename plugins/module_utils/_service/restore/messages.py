@@ -133,7 +133,7 @@ def _explain_backup(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules
 
 def _explain_earlier(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules) -> str:
     """Returns the message if an earlier restore for the incident failed, or its outcome is unknown."""
-    instance, state = plan.instance or {}, t.cast("OperationState", plan.earlier)
+    instance, state = plan.instance or {}, t.cast(OperationState, plan.earlier)
     if obstacle.kind is ObstacleKind.UNKNOWN:
         return explain_unknown(f"Incident {incident}: {explain_state('a restore', state)}", instance)
     advice = advise_on_status(instance) or "Nothing was sent again; force: true would send it."

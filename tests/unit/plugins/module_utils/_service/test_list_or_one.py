@@ -58,7 +58,7 @@ def test_nothing_is_missing_unless_the_whole_list_lacks_it(
     items: list[dict[str, t.Any]], answered: set[int], name: str
 ) -> None:
     service = AnyService(items, lambda item: item["id"] in answered)
-    found = search(t.cast("Client", service), "/x", by_name(name)).found
+    found = search(t.cast(Client, service), "/x", by_name(name)).found
     assert bool(found) is any(item["name"] == name for item in items)
     is_answered = any(item["name"] == name and item["id"] in answered for item in items)
     assert service.calls == ([name] if is_answered else [name, "all"])
@@ -69,7 +69,7 @@ def test_several_searches_share_one_reading_of_the_whole_list(
     items: list[dict[str, t.Any]], answered: set[int], names: list[str]
 ) -> None:
     service = AnyService(items, lambda item: item["id"] in answered)
-    reading = search_each(t.cast("Client", service), "/x", list(map(by_name, names)))
+    reading = search_each(t.cast(Client, service), "/x", list(map(by_name, names)))
     for name in names:
         assert any(item["name"] == name for item in reading.items) is any(item["name"] == name for item in items)
     assert service.calls.count("all") <= 1
@@ -79,5 +79,5 @@ def test_several_searches_share_one_reading_of_the_whole_list(
 def test_an_item_that_is_not_wanted_is_no_answer() -> None:
     service = AnyService([{"id": 1, "name": "web"}, {"id": 2, "name": "web"}], lambda item: item["id"] == 1)
     newer = by_name("web")._replace(is_wanted=lambda item: item["id"] > 1)
-    assert len(search(t.cast("Client", service), "/x", newer).found) == 2
+    assert len(search(t.cast(Client, service), "/x", newer).found) == 2
     assert service.calls == ["web", "all"]

@@ -213,10 +213,13 @@ def sent(incident: str = "INC-1", seconds: int = 0, event: OperationEvent = Oper
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW + timedelta(minutes=1))
 
 
-def look(
-    history: RestoreHistory, *, instance: dict[str, t.Any] | None = WEB, force: bool = False, **plan: t.Any
-) -> Plan:
+def look(history: RestoreHistory, **plan: t.Any) -> Plan:
     """Returns the plan to restore the newest backup of web-bot, decided once more."""
+    return look_at(WEB, history, **plan)
+
+
+def look_at(instance: dict[str, t.Any] | None, history: RestoreHistory, *, force: bool = False, **plan: t.Any) -> Plan:
+    """Returns the same plan, decided once more for ``instance``."""
     planned = Plan(Target(1, None), WEB, NEW, **plan)
     check_again(planned, instance, history, Rules(force=force), NOW)
     return planned
@@ -246,7 +249,7 @@ def test_what_this_incident_sent_since_the_plan_is_not_sent_again(event: Operati
 
 def test_force_repeats_only_the_attempt_that_was_planned() -> None:
     known = sent(event=OperationEvent.FAILED)
-    (state,) = known.states.values()
+    state = next(iter(known.states.values()))
     assert look(known, force=True, earlier=state).sends
     later = sent(seconds=20, event=OperationEvent.COMPLETED)
     assert look(later, force=True, earlier=state).step is Step.NONE
@@ -255,7 +258,7 @@ def test_force_repeats_only_the_attempt_that_was_planned() -> None:
 @pytest.mark.parametrize("force", [False, True])
 def test_nothing_is_sent_where_the_attempt_that_was_planned_is_gone(force: bool) -> None:
     """The other run that was waited for has sent nothing, or was refused."""
-    (state,) = sent().states.values()
+    state = next(iter(sent().states.values()))
     waited = look(NOTHING, force=force, step=Step.WAIT, earlier=state)
     assert decision(waited)[0] is ObstacleKind.NOT_SENT
     # With force, what was confirmed is a restore after all.
@@ -275,4 +278,4 @@ def test_nothing_is_sent_where_the_attempt_that_was_planned_is_gone(force: bool)
 def test_an_instance_that_has_changed_since_the_plan_is_left_alone(
     instance: dict[str, t.Any] | None, kind: ObstacleKind | None
 ) -> None:
-    assert decision(look(NOTHING, instance=instance))[0] is kind
+    assert decision(look_at(instance, NOTHING))[0] is kind
