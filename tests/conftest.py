@@ -25,7 +25,9 @@ from support.seeds import choose_seed, repeat_by, repeat_lines
 from support.users import Owners
 
 # How long an example takes says more of the machine than of the code.
-hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("any machine")
 
 

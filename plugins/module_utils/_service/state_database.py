@@ -169,7 +169,8 @@ class StateDatabase:
 
     def _insert(self, lines: list[JournalLine]) -> None:
         for start in range(0, len(lines), ROWS_PER_INSERT):
-            part = lines[start : start + ROWS_PER_INSERT]
+            end = start + ROWS_PER_INSERT
+            part = lines[start:end]
             columns = ("subject", "step", "name", "text")
             values = ", ".join(
                 f"({', '.join(f'%({column}{number})s' for column in columns)})" for number in range(len(part))

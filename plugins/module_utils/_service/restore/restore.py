@@ -92,8 +92,9 @@ class Restore:
             "outcome": self.outcome,
             "by": state.notes.get("by") if state else None,
             "failure": self.failure,
-            "last_seen": seen
-            and {
+            "last_seen": None
+            if seen is None
+            else {
                 "status": seen.resource.get("status"),
                 "health_status": seen.resource.get("health_status"),
                 "at": format_iso(seen.at),
