@@ -96,20 +96,23 @@ def make_unique(
         names[instance_id] = _append_id(safe[instance_id], instance_id, claims)
     duplicate_ids = _rename_duplicates(names, safe, claims, may_rename)
 
-    changed = [
-        f"{one_line(name, 80)} (id {one_line(instance_id, 20)}) to {one_line(names[instance_id], 80)}"
-        for instance_id, name in wanted
-        if safe[instance_id] != name
-    ]
-    if changed:
-        warn(
-            "Host names that Ansible would take for a path or an option, or that are too long, are changed: "
-            f"{format_list(changed, _MAX_LISTED)}."
-        )
+    _warn_of_unsafe(
+        [(name, instance_id, names[instance_id]) for instance_id, name in wanted if safe[instance_id] != name], warn
+    )
     _warn_of_ids("have another meaning in Ansible", [names[instance_id] for instance_id in reserved_ids], warn)
     _warn_of_ids("another inventory source uses", [names[instance_id] for instance_id in claimed_ids], warn)
     _warn_of_ids("several instances share", [names[instance_id] for instance_id in duplicate_ids], warn)
     return names
+
+
+def _warn_of_unsafe(changes: list[tuple[str, str, str]], warn: t.Callable[[str], None]) -> None:
+    """Warns of names that were made safe. ``changes`` holds the wanted name, the id and the name of each host."""
+    if changes:
+        changed = [f"{one_line(old, 80)} (id {one_line(id_, 20)}) to {one_line(new, 80)}" for old, id_, new in changes]
+        warn(
+            "Host names that Ansible would take for a path or an option, or that are too long, are changed: "
+            f"{format_list(changed, _MAX_LISTED)}."
+        )
 
 
 def _rename_duplicates(

@@ -36,7 +36,7 @@ ages = st.sampled_from([timedelta(hours=hours) for hours in (1, 2, 12, 30, 100)]
 
 @dataclass
 class World:
-    """What a restore is planned from."""
+    """The facts that a restore is planned from."""
 
     instances: list[Resource]
     backups: list[Resource]

@@ -132,12 +132,7 @@ class ModuleRunner:
                 settings.name_key_file(error)
             result = build_failure(error)
         except Exception as error:
-            redact = Redactor(map(str, self.secrets))
-            result = {
-                "failed": True,
-                "msg": redact(f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"),
-                "exception": redact(traceback.format_exc()),
-            }
+            result = build_bug(error, Redactor(map(str, self.secrets)))
         result["api"] = stats.as_dict()
         return result
 
@@ -151,6 +146,15 @@ def build_failure(error: ClawHostersError) -> Result:
     if error.response:
         result["error"] = error.response.as_dict()
     return result
+
+
+def build_bug(error: Exception, redact: t.Callable[[str], str]) -> Result:
+    """Returns the result of a task that an unexpected exception stopped. Call it while ``error`` is handled."""
+    return {
+        "failed": True,
+        "msg": redact(f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}"),
+        "exception": redact(traceback.format_exc()),
+    }
 
 
 def run_module(spec: ArgumentSpec, run: RunFunction) -> None:

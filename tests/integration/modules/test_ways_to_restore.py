@@ -208,7 +208,7 @@ SITUATIONS = [
 
 
 class Answer(t.NamedTuple):
-    """What a caller says: a message, and what to do then. The message is empty without a failure."""
+    """A message and the next step, as a caller sees them. The message is empty without a failure."""
 
     message: str
     next_step: str
