@@ -36,6 +36,8 @@ ACTIONLINT := build/actionlint
 # Commands use the tools of the environment, the collection, and a separate home folder.
 HOME_DIR := build/home
 RUN := HOME="$(CURDIR)/$(HOME_DIR)" PATH="$(CURDIR)/$(VENV)/bin:$$PATH" ANSIBLE_COLLECTIONS_PATH="$(CURDIR)/build/live"
+# Parts share the copy that was made before them: two could not make it at once.
+PARTS_RUN := $(RUN) COPIED=yes python tests/parts.py
 
 # ---- For users
 
@@ -72,7 +74,7 @@ simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Run
 .PHONY: test
 test: live copy $(DEV_READY) ## Run every check, as CI does on each change
 	@tree=$$(git --git-dir=$(COPY)/.git write-tree) && \
-		$(RUN) python tests/parts.py integration unit lint lowest-quick docs sanity-quick && echo "$$tree" > build/tested
+		$(PARTS_RUN) integration unit lint lowest-quick docs sanity-quick && echo "$$tree" > build/tested
 	@printf '\nEverything passed.\n'
 
 .PHONY: check
@@ -83,7 +85,7 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 PARTS := fault-matrix mesh crash sanity-rest lowest fuzz build database targets workflows
 .PHONY: test-all
 test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about half an hour)
-	@$(RUN) python tests/parts.py $(PARTS)
+	@$(PARTS_RUN) $(PARTS)
 
 # What a contributor's own `ansible-test integration` runs, on the oldest and the newest ansible-core.
 TARGETS := 2.18:python3.11 2.21:python3.13
@@ -112,7 +114,7 @@ test-matrix: ## Run the tests on each pair of ansible-core and Python (about an 
 SHORT ?=
 .PHONY: row
 row: live copy $(DEV_READY)
-	@$(RUN) python tests/parts.py integration sanity unit
+	@$(PARTS_RUN) integration sanity unit
 
 heading = @printf '\n==> %s\n' '$(1)'
 
@@ -344,10 +346,12 @@ live:
 # A separate repository: ansible-test lists files with git, which finds none in a folder that this repository ignores.
 .PHONY: copy
 copy:
+ifndef COPIED
 	@[ -d $(COPY)/.git ] || git init --quiet --initial-branch=copy $(COPY)
 	@git --git-dir=$(COPY)/.git --work-tree=. add --all
 	@git -C $(COPY) checkout-index --all --force --quiet
 	@git -C $(COPY) clean -ffdq
+endif
 
 # uv installs in seconds, pip in a minute. Falls back to pip without uv.
 PIP := -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
