@@ -2,19 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs a task in a separate process (``python -m support.killed``), and kills it at a line of the collection's code, or
-lets it wait there while something happens.
+"""Runs a task in a separate process, and kills it at a line of the collection's code, or lets it wait there while
+something happens.
 
-A line, unlike a time, does not depend on the speed of the machine. SIGKILL allows no clean-up; the system frees locks.
+The process is a fork of ``python -m support.killed``, which has imported the modules: starting Python takes longer than
+a task. A line, unlike a time, does not depend on the speed of the machine. SIGKILL allows no clean-up; the system frees
+locks.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import importlib
 import itertools
 import json
 import os
 import signal
-import subprocess
+import socket
 import sys
 import threading
 import typing as t
@@ -22,6 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, SimpleNamespace
 
+from . import warm
 from .controller import REPOSITORY
 
 CODE = "/plugins/module_utils/"
@@ -89,36 +95,40 @@ def run_killed(
     With ``meanwhile``, it is not killed there, but waits until that has returned.
     """
     wanted = {"module": module, "options": options, "at": at, "scope": scope, "waits": meanwhile is not None}
-    with subprocess.Popen(
-        [sys.executable, "-m", "support.killed", json.dumps(wanted)],
-        cwd=folder,
-        env={
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(collections)]),
-            **(environment or {}),
-        },
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin
-        assert process.stdout
-        watchdog = threading.Timer(TIMEOUT, process.kill)
+    own = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join([str(REPOSITORY / "tests"), str(collections)]),
+        **(environment or {}),
+    }
+    command = warm.Command([json.dumps(wanted)], str(folder), {**own, "HOME": str(folder)})
+    warm_process = _warm_process(tuple(own.items()))
+    ours, theirs = socket.socketpair()
+    with ours, theirs, warm_process.started(command, [theirs.fileno()] * 2 + [2]) as (process, report):
+        theirs.close()
+        watchdog = threading.Timer(TIMEOUT, os.kill, (process, signal.SIGKILL))
         watchdog.start()
         try:
-            line = process.stdout.readline()
-            if meanwhile and line == WAITING:
-                meanwhile()
-                process.stdin.write("\n")
-                process.stdin.flush()
-                line = process.stdout.readline()
+            with ours.makefile("rw", encoding="utf-8") as output:
+                line = output.readline()
+                if meanwhile and line == WAITING:
+                    meanwhile()
+                    output.write("\n")
+                    output.flush()
+                    line = output.readline()
+        except BaseException:
+            os.kill(process, signal.SIGKILL)
+            raise
         finally:
             watchdog.cancel()
-            process.kill()
-    if process.returncode == -signal.SIGKILL and not line:
+        code = int(report.readline())
+    if code == -signal.SIGKILL and not line:
         return Ending(True, {}, at)
     return Ending(False, **json.loads(line))
+
+
+@functools.cache
+def _warm_process(environment: tuple[tuple[str, str], ...]) -> warm.WarmProcess:
+    return warm.WarmProcess(dict(environment), ("-m", "support.killed"))
 
 
 class Countdown:
@@ -160,11 +170,16 @@ class Countdown:
 
 
 def main() -> None:
-    """Runs the task in this process."""
-    from .cases import Case, module_of
+    """Imports what tasks need, and runs each in a fork."""
+    from .cases import CASES, Case, module_of
     from .worker import Worker
 
-    wanted = json.loads(sys.argv[1])
+    for case in CASES:
+        if case.module != "inventory":
+            module_of(case)
+    with contextlib.suppress(ImportError):
+        importlib.import_module("psycopg")
+    wanted = json.loads(warm.become_command().argv[0])
     options = wanted["options"]
     module = module_of(Case("", wanted["module"]))
     worker = Worker(t.cast("t.Any", SimpleNamespace(url=options.pop("api_url"))))
@@ -173,7 +188,9 @@ def main() -> None:
     sys.settrace(countdown)
     result = worker.run(module, **options)
     sys.settrace(None)
-    print(json.dumps({"result": result, "lines": countdown.lines, "began": countdown.began}))
+    print(json.dumps({"result": result, "lines": countdown.lines, "began": countdown.began}), flush=True)
+    # Without an end of the interpreter, which would free all objects and so copy all shared memory.
+    os._exit(0)
 
 
 if __name__ == "__main__":

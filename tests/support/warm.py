@@ -104,13 +104,16 @@ class Command(t.NamedTuple):
 
 
 class WarmProcess:
-    """A process that forks for each command. It ends when the process that started it does."""
+    """A process that forks for each command. It ends when the process that started it does.
 
-    def __init__(self, environment: Environment) -> None:
+    ``program``: what Python runs, with the number of the channel as its last argument.
+    """
+
+    def __init__(self, environment: Environment, program: t.Sequence[str] = (__file__,)) -> None:
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
+                [sys.executable, *program, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd="/",
@@ -119,19 +122,23 @@ class WarmProcess:
 
     def run(self, command: Command, streams: t.Sequence[int], timeout: float) -> int:
         """Runs a command with these standard streams, and returns its exit code."""
-        with contextlib.ExitStack() as stack:
-            request = stack.enter_context(tempfile.TemporaryFile())
-            request.write(json.dumps(command).encode())
-            request.seek(0)
-            ours, theirs = os.pipe()
-            report = stack.enter_context(os.fdopen(ours))
-            socket.send_fds(self._channel, [b"."], [request.fileno(), *streams, theirs])
-            os.close(theirs)
-            process = int(report.readline())
+        with self.started(command, streams) as (process, report):
             if not select.select([report], [], [], timeout)[0]:
                 os.kill(process, signal.SIGKILL)
                 raise subprocess.TimeoutExpired(command.argv, timeout)
             return int(report.readline())
+
+    @contextlib.contextmanager
+    def started(self, command: Command, streams: t.Sequence[int]) -> t.Iterator[tuple[int, t.TextIO]]:
+        """Starts a command. Yields its process, and a pipe with a line at its end: its exit code."""
+        with tempfile.TemporaryFile() as request:
+            request.write(json.dumps(command).encode())
+            request.seek(0)
+            ours, theirs = os.pipe()
+            with os.fdopen(ours) as report:
+                socket.send_fds(self._channel, [b"."], [request.fileno(), *streams, theirs])
+                os.close(theirs)
+                yield int(report.readline()), report
 
 
 _processes: dict[frozenset[tuple[str, str]], WarmProcess] = {}
@@ -311,19 +318,25 @@ def _parse_documents() -> None:
         del sys.modules[module]
 
 
+def become_command() -> Command:
+    """Serves the channel that the last argument names. Returns in each fork, in the folder of its command."""
+    # A garbage collection in a fork would copy all shared memory.
+    gc.collect()
+    gc.freeze()
+    command = serve(socket.socket(fileno=int(sys.argv[-1])))
+    os.chdir(command.cwd)
+    os.environ.clear()
+    os.environ.update(command.environment)
+    return command
+
+
 def main() -> None:
     """Runs the warm process and its forks."""
     for module in PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     _parse_documents()
-    # A garbage collection in a fork would copy all shared memory.
-    gc.collect()
-    gc.freeze()
-    command = serve(socket.socket(fileno=int(sys.argv[1])))
-    os.chdir(command.cwd)
-    os.environ.clear()
-    os.environ.update(command.environment)
+    command = become_command()
     # Each command needs its own temporary folder, which is created when the configuration is read.
     from ansible import constants
 
