@@ -10,10 +10,11 @@ DOCUMENTATION = r"""
 name: misspelt_variables
 author: ClawHosters Ansible collection contributors (@clawhosters)
 version_added: 1.0.0
-short_description: Find misspelt variables (internal to the roles and playbooks)
+short_description: Find misspelt and cut variables (internal to the roles and playbooks)
 description:
   - Internal to the roles and playbooks of this collection.
   - Finds variables whose names are similar to those of a role or playbook. Ansible would ignore them.
+  - Finds values that C(-e) has cut at a space, and lists in text that ends in a comma or looks like JSON and is none.
 options:
   _terms:
     description:
@@ -22,13 +23,14 @@ options:
     elements: str
   playbook:
     description:
-      - A playbook of this collection with variables of its own.
+      - A playbook of this collection. Then any value that C(-e) has cut is found. Without it, a role runs in a playbook
+        of the user, whose other variables do not concern it.
     type: str
   names:
     description:
-      - The names of the variables of O(playbook).
-    type: list
-    elements: str
+      - The variables of O(playbook) of its own. A list of names, or a dictionary of names and options as in an argument
+        spec, in which V(type=list) marks lists.
+    type: raw
     default: []
 """
 
@@ -43,7 +45,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _raw:
-  description: One message, empty if no variable is misspelt.
+  description: One message, empty if nothing is wrong.
   type: list
   elements: str
 """
@@ -52,10 +54,12 @@ import typing as t
 from pathlib import Path
 
 import yaml
+from ansible import context
+from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import format_misspelt
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import KnownVariable, format_problems
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 
@@ -66,12 +70,26 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, t.Any] | None = None, **kwargs: t.Any) -> list[t.Any]:
         """Returns one item, the error message for the variables in scope."""
         self.set_options(var_options=variables, direct=kwargs)
-        owners = {str(name): f"playbook {self.get_option('playbook')}" for name in self.get_option("names")}
-        for role in terms:
-            owners |= dict.fromkeys(_read_options(role), f"role {role}")
-        return [protect_value(format_misspelt(variables or (), owners))]
+        playbook, names = self.get_option("playbook"), self.get_option("names")
+        specs = [(f"playbook {playbook}", names if isinstance(names, dict) else {str(name): {} for name in names})]
+        specs += [(f"role {role}", _read_options(role)) for role in terms]
+        known = {
+            str(name): KnownVariable(owner, is_list=option.get("type") == "list")
+            for owner, options in specs
+            for name, option in options.items()
+        }
+        lists = {name: self._render((variables or {}).get(name)) for name, one in known.items() if one.is_list}
+        options = context.CLIARGS.get("extra_vars") or ()
+        return [protect_value(format_problems(variables or (), known, options, lists, is_strict=bool(playbook)))]
+
+    def _render(self, value: t.Any) -> t.Any:
+        """Returns a variable with its templates filled in; None if that fails, as the task that uses it will say."""
+        try:
+            return self._templar.template(value) if isinstance(value, str) else None
+        except AnsibleError:
+            return None
 
 
-def _read_options(role: str) -> list[str]:
+def _read_options(role: str) -> dict[str, dict[str, t.Any]]:
     spec = yaml.safe_load((ROLES / role / "meta/argument_specs.yml").read_text(encoding="utf-8"))
-    return list(spec["argument_specs"]["main"]["options"])
+    return dict(spec["argument_specs"]["main"]["options"])

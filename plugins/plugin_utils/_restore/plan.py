@@ -21,6 +21,7 @@ from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._state.store import Holder
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
+from .._extra_variables import parse_list
 from .._formatting import format_clock, format_label, format_value
 from .model import Data, RestorePlan
 from .wording import (
@@ -43,7 +44,8 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
 
     Both arguments may be lists or comma-separated text. Raises RefusedError if the targets are not valid.
     """
-    wanted_names, wanted_ids = _parse_list(names), [text.strip() for text in _parse_list(ids)]
+    wanted_names = [str(name) for name in parse_list(names) if str(name)]
+    wanted_ids = [text for one in parse_list(ids) if (text := str(one).strip())]
     if bool(wanted_names) == bool(wanted_ids):
         raise RefusedError("Set either restore_instances or restore_instance_ids.")
     if not all(map(is_id, wanted_ids)):
@@ -59,17 +61,6 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
 def is_id(text: str) -> bool:
     """Returns True if ``text`` may be an id: a number of ASCII digits that is not absurdly long."""
     return text.isascii() and text.isdigit() and len(text) < 20
-
-
-def _parse_list(value: t.Any) -> list[str]:
-    """Returns the entries of a list unchanged, or of comma-separated text without surrounding white space."""
-    if value is None:
-        return []
-    if isinstance(value, (list, tuple)):
-        texts = [str(entry) for entry in value]
-    else:
-        texts = [part.strip() for part in str(value).split(",")]
-    return [text for text in texts if text]
 
 
 def build_target(target: Data, settings: Data) -> Target:

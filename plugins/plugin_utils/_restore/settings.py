@@ -16,6 +16,7 @@ from ...module_utils._http.settings import parse_priority
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
+from .._extra_variables import parse_list
 from .._formatting import slugify
 from .._reports.files import prepare_folder
 from .model import Data, Run
@@ -75,14 +76,14 @@ def _parse_settings(given: Data) -> Data:
 
 
 def _parse_serial(value: t.Any) -> list[int | str]:
-    """Returns the sizes of the batches, numbers and percentages, of a list or comma-separated text."""
-    sizes = value.split(",") if isinstance(value, str) else value
+    """Returns the sizes of the batches, numbers and percentages, of a list or text."""
+    sizes = parse_list(value) if isinstance(value, str) else value
     return [f"{size.number}%" if size.is_percentage else size.number for size in parse_serial("restore_serial", sizes)]
 
 
 def _parse_statuses(value: t.Any) -> list[int]:
     """Returns the HTTP statuses of a list, a number, or comma-separated text."""
     try:
-        return [int(status) for status in (value if isinstance(value, (list, tuple)) else str(value).split(","))]
+        return [int(str(status)) for status in parse_list(value)]
     except (TypeError, ValueError):
         raise SettingsError("restore_http_statuses must be numbers, such as 200,401.") from None

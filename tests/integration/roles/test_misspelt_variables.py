@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A misspelt variable of a role or playbook is refused, wherever it was given, and users' own variables are not."""
+"""A misspelt or cut variable of a role or playbook is refused, and users' own variables are not."""
 
 from __future__ import annotations
 
+import re
+import shlex
 import typing as t
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -88,15 +91,81 @@ def test_a_role_refuses_variables_of_the_command_the_play_and_the_include(
             {"restore_instance": VALUE, "restore_incident": "INC-1"},
             ["restore_instance, role restore, restore_instances"],
         ),
+        (
+            "balance_guard",
+            {"balance_guard_min_day": VALUE},
+            ["balance_guard_min_day, role balance_guard, balance_guard_min_days"],
+        ),
+        ("fleet_report", {"fleet_report_titl": VALUE}, ["fleet_report_titl, role fleet_report, fleet_report_title"]),
     ],
-    ids=["fleet", "restore_unhealthy", "doctor", "restore"],
+    ids=["fleet", "restore_unhealthy", "doctor", "restore", "balance_guard", "fleet_report"],
 )
-def test_a_playbook_refuses_its_own_in_check_mode_and_from_a_file(
+def test_a_playbook_refuses_its_own_and_whatever_was_cut(
     simulator: Simulator, controller: Controller, playbook: str, given: dict[str, t.Any], misspelt: list[str]
 ) -> None:
     variables = controller.write("variables.yml", given)
-    run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", "-e", f"@{variables}", "--check")
-    assert refusals(run) == [message(*misspelt)]
+    options = ("-e", f"@{variables}", "-e", "note=of two words", "--check")
+    run = controller.run("ansible-playbook", f"clawhosters.cloud.{playbook}", *options)
+    cut = "-e cut note at a space, and 'two words' was lost."
+    cut = f"{cut} Write -e '{{note: of two words}}', or quote it twice: -e 'note=\"of two words\"'."
+    assert refusals(run) == [f"{cut} {message(*misspelt)}"]
+    assert simulator.calls() == []
+
+
+def test_the_quoting_that_is_printed_works_as_typed(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(
+        state={
+            "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "support bot"}],
+            "backups": [
+                {"id": 100 * number + days, "instance_id": number, "created_at": f"{days}d ago"}
+                for number in (7, 8)
+                for days in (1, 3)
+            ],
+        }
+    )
+    before = f"{datetime.now(UTC) - timedelta(days=2):%Y-%m-%d %H:%M}"
+    given = {"restore_instances": "web-bot, support bot", "restore_before": before, "restore_serial": "[1, 2]"}
+    command = ["ansible-playbook", "clawhosters.cloud.restore", "--check", "-e", "restore_incident=INC-1"]
+    cut = controller.run(*command, *(part for name, value in given.items() for part in ("-e", f"{name}={value}")))
+    (said,) = refusals(cut)
+    assert "'support bot' was lost" in said
+    written = re.findall(r"Write (-e .+?), or quote it twice: (-e .+?)\. ", said)
+    assert len(written) == len(given)
+    for options in zip(*written, strict=True):
+        run = controller.run(*command, *shlex.split(" ".join(options)))
+        assert run.rc == 0, run.screen
+        for backup in (703, 803):
+            assert f"restore backup {backup}" in run.stdout
+    assert simulator.calls("POST *") == []
+
+
+def test_a_list_in_text_is_read_or_refused_with_the_text_that_works(
+    simulator: Simulator, controller: Controller
+) -> None:
+    options = ["restore_instance_ids=7,", "restore_http_statuses=[200,", "restore_serial=[1,5%]", "restore_incident=I"]
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore", *(f"-e{option}" for option in options))
+    (said,) = refusals(run)
+    assert said == (
+        "restore_instance_ids ends in a comma: '7,'. Write -e restore_instance_ids=7. "
+        "restore_serial looks like JSON, and is no list: '[1,5%]'. Write -e restore_serial=1,5%. "
+        "restore_http_statuses ends in a comma: '[200,'. Write -e restore_http_statuses=200. Nothing was sent."
+    )
+    assert simulator.calls() == []
+
+
+def test_a_role_in_a_users_playbook_minds_only_its_own_values(simulator: Simulator, controller: Controller) -> None:
+    include = {"ansible.builtin.include_role": {"name": "clawhosters.cloud.restore"}}
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "vars": {"restore_instances": "web-bot", "restore_incident": "INC-1"},
+        "tasks": [include],
+    }
+    run = controller.playbook([play], "--check", "-e", "note=of two words")
+    assert run.rc == 0, run.screen
+    simulator.clear_log()
+    run = controller.playbook([play], "--check", "-e", "note=a restore_before=2026-11-27 08:30")
+    assert "-e cut restore_before at a space, and '08:30' was lost." in refusals(run)[0]
     assert simulator.calls() == []
 
 

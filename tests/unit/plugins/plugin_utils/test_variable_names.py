@@ -16,7 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._typos import is_misspelling
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import find_misspelt, format_misspelt
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names import (
+    KnownVariable,
+    find_misspelt,
+    format_problems,
+)
 
 ROOT = Path(__file__).resolve().parents[4]
 FLEET = yaml.safe_load((ROOT / "playbooks/fleet.yml").read_text(encoding="utf-8"))
@@ -124,12 +128,13 @@ def test_names_used_by_the_collection_are_not_misspelt() -> None:
 
 
 def test_the_message_is_one_line_with_all_misspelt_names() -> None:
-    text = format_misspelt({"restore_max_ag": "1h", "fleet_max\nchange": 5, "restore_note": "", 7: ""}, OWNERS)
+    known = {name: KnownVariable(owner) for name, owner in OWNERS.items()}
+    text = format_problems({"restore_max_ag": "1h", "fleet_max\nchange": 5, "restore_note": "", 7: ""}, known)
     assert text == (
         "fleet_max change is not a variable of the playbook fleet. Did you mean fleet_max_changes? "
         "restore_max_ag is not a variable of the role restore. Did you mean restore_max_age? Nothing was sent."
     )
-    assert format_misspelt(["restore_note"], OWNERS) == ""
+    assert format_problems(["restore_note"], known) == ""
 
 
 def test_loop_variables_are_not_reported() -> None:

@@ -1,0 +1,119 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Variables of the command line: text that Ansible lost at a space, and lists that are given as text. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible.parsing.splitter import parse_kv, split_args
+
+from ..module_utils._secret_fields import redact
+from ..module_utils._text import one_line
+from ..module_utils._times import parse_time
+from ._formatting import NAME_LIMIT, format_extra_variable
+
+_FILE = re.compile(r"\S+\.(ya?ml|json)")
+_SPACED_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}\S*)")
+_NEEDS_MORE_QUOTES = re.compile(r"[\"'\\\n]")
+
+
+class LostText(t.NamedTuple):
+    """Text that an option ``-e`` lost: Ansible splits ``NAME=VALUE NAME=VALUE`` at spaces."""
+
+    name: str | None
+    """The variable whose value was cut; None if the option sets none before it."""
+    kept: str
+    lost: str
+
+    @property
+    def value(self) -> str:
+        """The value as it was meant."""
+        return f"{self.kept} {self.lost}"
+
+
+def find_lost(options: t.Iterable[str]) -> list[LostText]:
+    """Returns each text that Ansible lost of these values of ``-e``."""
+    found: list[LostText] = []
+    for option in options:
+        # Ansible reads files, and text in JSON or YAML, as a whole.
+        if option.startswith(("@", "{", "[")):
+            continue
+        name, kept, is_cut = None, "", False
+        for token in split_args(option):
+            given = parse_kv(token)
+            lost = str(given.pop("_raw_params", "")).strip()
+            if given:
+                ((name, kept),) = ((str(key), str(value)) for key, value in given.items())
+                is_cut = False
+            elif is_cut:
+                found[-1] = found[-1]._replace(lost=f"{found[-1].lost} {lost}".strip())
+            elif lost:
+                found.append(LostText(name, kept, lost))
+                is_cut = True
+    return found
+
+
+def format_lost(cut: LostText, *, is_list: bool) -> str:
+    """Returns a message that says what was lost, and how to write it."""
+    if cut.name is None:
+        hint = f"A file is -e @{cut.lost}" if _FILE.fullmatch(cut.lost) else "Write NAME=VALUE"
+        return f"-e '{one_line(cut.lost, NAME_LIMIT)}' sets no variable. {hint}."
+    if redact({cut.name: cut.value})[cut.name] != cut.value:
+        return f"-e cut {cut.name} at a space, and the rest was lost. Quote it twice, or put it into a file: -e @FILE."
+    quoted = "" if _NEEDS_MORE_QUOTES.search(cut.value) else f", or quote it twice: -e '{cut.name}=\"{cut.value}\"'"
+    return (
+        f"-e cut {cut.name} at a space, and '{one_line(cut.lost)}' was lost. "
+        f"Write {_format_variable(cut.name, cut.value, is_list=is_list)}{quoted}."
+    )
+
+
+def parse_list(value: t.Any) -> list[t.Any]:
+    """Returns the entries of a list unchanged, or of text: JSON, or separated by commas, without white space around."""
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if value is None or not isinstance(value, str):
+        return [] if value is None else [value]
+    parsed = _parse_json(value)
+    if isinstance(parsed, list):
+        return parsed
+    return [text for part in value.split(",") if (text := part.strip())]
+
+
+def find_list_problem(name: str, value: object) -> str:
+    """Returns what is wrong with a list that is given as text; empty if nothing is."""
+    text = value.strip() if isinstance(value, str) else ""
+    if text.endswith(","):
+        problem = "ends in a comma"
+    elif text.startswith(("[", "{")) and not isinstance(_parse_json(text), list):
+        problem = "looks like JSON, and is no list"
+    else:
+        return ""
+    # A name may have brackets, but not in text that is no JSON.
+    plain = re.sub(r"[\[\]\"']", "", text) if text.startswith("[") else text
+    hint = "a list into a file, and give -e @FILE" if "{" in text else _format_variable(name, plain, is_list=True)
+    return f"{name} {problem}: '{one_line(text)}'. Write {hint}."
+
+
+def _parse_json(text: str) -> t.Any:
+    """Returns the list or object that ``text`` is in JSON, or else None."""
+    try:
+        return json.loads(text) if text.lstrip().startswith(("[", "{")) else None
+    except ValueError:
+        return None
+
+
+def _format_variable(name: str, text: str, *, is_list: bool) -> str:
+    """Returns the option that sets a variable to the value that ``text`` means."""
+    value = _parse_json(text)
+    if isinstance(value, dict) or any(isinstance(entry, (list, dict)) for entry in value or ()):
+        return "-e '" + json.dumps({name: value}).replace("'", "'\\''") + "'"
+    if value is None:
+        value = parse_list(text) if is_list else text
+    if not is_list and (spaced := _SPACED_TIME.fullmatch(text)) and parse_time(text):
+        value = "T".join(spaced.groups())
+    return format_extra_variable(name, value)
