@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import string
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._variable_names 
 
 ROOT = Path(__file__).resolve().parents[4]
 FLEET = yaml.safe_load((ROOT / "playbooks/fleet.yml").read_text(encoding="utf-8"))
-RESTORE_UNHEALTHY = (ROOT / "playbooks/restore_unhealthy.yml").read_text(encoding="utf-8")
+RESTORE_UNHEALTHY = yaml.safe_load((ROOT / "playbooks/restore_unhealthy.yml").read_text(encoding="utf-8"))
 OWNERS = (
     {
         option: f"role {path.parts[-3]}"
@@ -32,7 +33,7 @@ OWNERS = (
         for option in yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]["options"]
     }
     | dict.fromkeys(FLEET[0]["vars"]["fleet__options"], "playbook fleet")
-    | dict.fromkeys(re.findall(r"'(restore_unhealthy_\w+)'", RESTORE_UNHEALTHY), "playbook restore_unhealthy")
+    | dict.fromkeys(RESTORE_UNHEALTHY[0]["vars"]["restore_unhealthy__options"], "playbook restore_unhealthy")
 )
 
 
@@ -108,11 +109,11 @@ def test_an_additional_word_makes_another_name(known: str, word: str) -> None:
     assert find_misspelt([known + word], OWNERS) == {}
 
 
-def test_playbooks_list_all_their_variables() -> None:
-    used = set(re.findall(r"\b(restore_unhealthy_(?!_)\w+)", RESTORE_UNHEALTHY))
-    assert used == {name for name, owner in OWNERS.items() if owner == "playbook restore_unhealthy"}
-    tasks = yaml.safe_dump(FLEET[0]["tasks"])
-    assert set(re.findall(r"\b(fleet_(?!_)\w+)", tasks)) == set(FLEET[0]["vars"]["fleet__options"])
+@pytest.mark.parametrize(("prefix", "plays"), [("fleet", FLEET), ("restore_unhealthy", RESTORE_UNHEALTHY)])
+def test_playbooks_list_all_their_variables(prefix: str, plays: list[dict[str, t.Any]]) -> None:
+    tasks = yaml.safe_dump(plays[0]["tasks"])
+    used = set(re.findall(rf"(?<!\.)\b({prefix}_(?!_)\w+)", tasks))
+    assert used - {"restore_unhealthy"} == set(plays[0]["vars"][f"{prefix}__options"])
 
 
 def test_names_used_by_the_collection_are_not_misspelt() -> None:

@@ -1,0 +1,87 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: internal_restore_unhealthy
+short_description: Decide whether an instance is restored (internal to the playbooks of the collection)
+version_added: 1.0.0
+description:
+  - Internal to the playbook P(clawhosters.cloud.restore_unhealthy#playbook), which is its only user.
+  - Runs in the process of the controller, without a connection.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  id:
+    description:
+      - The id of the instance.
+    type: int
+    required: true
+  incident:
+    description:
+      - The identifier of the incident.
+    type: str
+    required: true
+  names:
+    description:
+      - The names of the instances that may be restored, a list or text; V(all) for each instance.
+    type: raw
+  ids:
+    description:
+      - The ids of the instances that may be restored, a list or text.
+    type: raw
+  at_most:
+    description:
+      - Nothing is restored while more instances than this are unhealthy.
+    type: int
+    default: 2
+  cooldown:
+    description:
+      - Nothing is restored for which another incident has sent a restore within this time.
+    type: str
+    default: 24h
+  paused_until:
+    description:
+      - Nothing is restored before this time, in ISO 8601.
+    type: str
+  priority:
+    default: high
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.no_async
+  - clawhosters.cloud.attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Sends only reads.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Decide whether to restore the instance
+  clawhosters.cloud.internal_restore_unhealthy:
+    id: 7
+    incident: INC-2041
+    ids: [7, 12]
+"""
+
+RETURN = r"""
+reason:
+  description: Why the instance is not restored; empty if it is.
+  returned: success
+  type: str
+  sample: The instance is healthy or not running. There is nothing to do.
+report:
+  description: The reason, and the command that restores the instance by hand.
+  returned: success
+  type: list
+  elements: str
+"""

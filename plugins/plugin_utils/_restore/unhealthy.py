@@ -1,0 +1,147 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Decides whether the playbook ``restore_unhealthy`` restores an instance. It runs without a human."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ...module_utils._errors import SettingsError
+from ...module_utils._model.instance import get_status
+from ...module_utils._model.resource import Resource, normalize
+from ...module_utils._model.results import Result
+from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.at_most_once import parse_operation_name
+from ...module_utils._service.restore.history import EarlierRestore, RestoreHistory
+from ...module_utils._text import one_line
+from ...module_utils._times import format_duration, parse_duration, parse_timestamp
+from .._extra_variables import parse_list
+from .._formatting import format_clock, format_extra_variable
+
+SPEC = ArgumentSpec(
+    {
+        "id": {"type": "int", "required": True},
+        "incident": {"type": "str", "required": True},
+        "names": {"type": "raw"},
+        "ids": {"type": "raw"},
+        "at_most": {"type": "int", "default": 2},
+        "cooldown": {"type": "str", "default": "24h"},
+        "paused_until": {"type": "str"},
+    }
+).merge(API.with_default("priority", "high"))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which instances may be restored, and when."""
+
+    names: t.Any
+    """A list, comma-separated text, or ``all``."""
+    ids: t.Any
+    at_most: int
+    """Nothing is restored while more instances than this are unhealthy."""
+    cooldown: timedelta
+    paused_until: datetime | None
+
+    def allows(self, instance: Resource, instances: list[Resource]) -> bool:
+        """Returns True if the instance may be restored. A name counts if it is in the list and of this one alone."""
+        return (
+            self.names == "all"
+            or self.lists_id(instance)
+            or (self.lists_name(instance) and _is_alone(instance, instances))
+        )
+
+    def lists_id(self, instance: Resource) -> bool:
+        """Returns True if the id is in the list."""
+        return str(instance["id"]) in [str(one).strip() for one in parse_list(self.ids)]
+
+    def lists_name(self, instance: Resource) -> bool:
+        """Returns True if the name is in the list."""
+        return str(instance.get("name")) in [str(name).strip() for name in parse_list(self.names)]
+
+
+def run(context: ModuleContext) -> Result:
+    """Returns why the instance is not restored, empty if it is, and the lines that say so."""
+    params = context.params
+    limits = parse_limits(params)
+    incident = parse_operation_name("restore_incident", params["incident"])
+    instances = context.client.fetch_all("/instances")
+    history, now = _read_history(context, incident)
+    reason = find_reason(params["id"], instances, history.find_others(params["id"], now - limits.cooldown), limits, now)
+    instance = _find_unhealthy(params["id"], instances)
+    by_hand = " ".join(
+        (
+            "ansible-playbook clawhosters.cloud.restore",
+            format_extra_variable("restore_instance_ids", params["id"]),
+            format_extra_variable("restore_incident", incident),
+        )
+    )
+    return {"reason": reason, "report": [reason, *(["To restore it by hand:", by_hand] if instance else [])]}
+
+
+def parse_limits(params: t.Mapping[str, t.Any]) -> Limits:
+    """Returns the variables of the playbook with their types. Raises SettingsError if one is not valid."""
+    try:
+        # A text that is empty is not set: no limit is lifted by a variable that was not resolved.
+        cooldown = parse_duration("restore_unhealthy_cooldown", params["cooldown"].strip() or "24h")
+        until = parse_timestamp("restore_unhealthy_paused_until", (params["paused_until"] or "").strip() or None)
+    except SettingsError as error:
+        error.add("Nothing was sent.")
+        raise
+    return Limits(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until)
+
+
+def find_reason(
+    instance_id: object, instances: list[Resource], others: list[EarlierRestore], limits: Limits, now: datetime
+) -> str:
+    """Returns why the instance is not restored, empty if it is. ``others`` are restores within the cooldown."""
+    instance = _find_unhealthy(instance_id, instances)
+    if instance is None:
+        return "The instance is healthy or not running. There is nothing to do."
+    if not limits.allows(instance, instances):
+        if limits.lists_name(instance):
+            return (
+                f"{_count_bearers(instance, instances)} instances bear its name, so restore_unhealthy_names allows "
+                "none of them. Add its id to restore_unhealthy_ids."
+            )
+        return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
+    if limits.paused_until and now < limits.paused_until:
+        return f"Restores are paused until {format_clock(limits.paused_until)} (restore_unhealthy_paused_until)."
+    if sum(_is_unhealthy(one) for one in instances) > limits.at_most:
+        return "More instances than restore_unhealthy_at_most are unhealthy at once: look for a common cause."
+    if others:
+        ago, cooldown = format_duration(now - others[0].sent_at), format_duration(limits.cooldown)
+        return (
+            f"A restore for {one_line(others[0].incident, 60)} was sent {ago} ago, which is less than "
+            f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another one hardly will."
+        )
+    return ""
+
+
+def _read_history(context: ModuleContext, incident: str) -> tuple[RestoreHistory, datetime]:
+    """Returns the restores of the instance, and the time by the clock of the journal. Raises JournalError."""
+    journal = context.journal()
+    history = RestoreHistory(context.client.settings.api_url, incident)
+    history.states.update(journal.read_states([history.key(context.params["id"]).subject]))
+    return history, journal.now()
+
+
+def _find_unhealthy(instance_id: object, instances: list[Resource]) -> Resource | None:
+    return next((one for one in instances if str(one["id"]) == str(instance_id) and _is_unhealthy(one)), None)
+
+
+def _is_unhealthy(instance: Resource) -> bool:
+    return get_status(instance) == "running" and normalize(instance.get("health_status")) == "unhealthy"
+
+
+def _is_alone(instance: Resource, instances: list[Resource]) -> bool:
+    return _count_bearers(instance, instances) == 1
+
+
+def _count_bearers(instance: Resource, instances: list[Resource]) -> int:
+    return sum(one.get("name") == instance.get("name") for one in instances)

@@ -1,0 +1,112 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook restore_unhealthy restores an instance only if each of its limits allows it."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import EarlierRestore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
+from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_iso
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy import find_reason, parse_limits
+
+NOW = datetime(2026, 2, 10, 0, 5, tzinfo=UTC)
+NOT_LISTED = "The instance is not in restore_unhealthy_names."
+
+
+def bot(number: int, name: str, health: str = "unhealthy", status: str = "running") -> dict[str, t.Any]:
+    return {"id": number, "name": name, "status": status, "health_status": health}
+
+
+FLEET = [bot(7, "web-bot"), bot(8, "shop-bot", "healthy"), bot(9, "news-bot", "healthy")]
+
+
+def reason(
+    instance_id: object = 7,
+    fleet: t.Sequence[dict[str, t.Any]] = FLEET,
+    others: t.Sequence[EarlierRestore] = (),
+    **given: t.Any,
+) -> str:
+    params = {"names": None, "ids": None, "at_most": 2, "cooldown": "24h", "paused_until": None, **given}
+    return find_reason(instance_id, list(fleet), list(others), parse_limits(params), NOW)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"names": "all"},
+        {"names": ["shop-bot", "web-bot"]},
+        {"names": "shop-bot, web-bot"},
+        {"names": '["web-bot"]'},
+        {"ids": [7]},
+        {"ids": "12, 7"},
+        {"ids": 7, "names": ["shop-bot"]},
+        {"ids": ["7"]},
+        {"ids": [7], "at_most": 1},
+        {"ids": [7], "paused_until": "2026-02-10T00:05:00Z"},
+        {"ids": [7], "paused_until": " "},
+    ],
+)
+def test_a_listed_instance_that_is_unhealthy_is_restored(given: dict[str, t.Any]) -> None:
+    assert reason(**given) == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, NOT_LISTED),
+        ({"names": "my-web-bot,shop-bot"}, NOT_LISTED),
+        ({"names": ["all"]}, NOT_LISTED),
+        ({"ids": [70, 8]}, NOT_LISTED),
+        ({"names": "all", "instance_id": 8}, "The instance is healthy or not running."),
+        ({"names": "all", "instance_id": 70}, "The instance is healthy or not running."),
+        ({"names": "all", "fleet": [bot(7, "web-bot", status="stopped")]}, "The instance is healthy or not running."),
+        ({"names": "all", "at_most": 0}, "More instances than restore_unhealthy_at_most are unhealthy at once"),
+        ({"names": "all", "fleet": [*FLEET, bot(1, "a"), bot(2, "b")]}, "More instances than"),
+        (
+            {"ids": [7], "paused_until": "2026-02-10T02:00+01:00"},
+            "Restores are paused until 2026-02-10 01:00 UTC (restore_unhealthy_paused_until).",
+        ),
+        ({"ids": [7], "paused_until": "2026-02-10 01:00:00+00:00"}, "Restores are paused until 2026-02-10 01:00 UTC"),
+    ],
+)
+def test_the_reason_is_told_for_an_instance_that_is_not_restored(given: dict[str, t.Any], why: str) -> None:
+    assert reason(**given).startswith(why)
+
+
+def test_a_name_that_two_instances_bear_allows_none_of_them() -> None:
+    fleet = [bot(7, "web-bot"), bot(9, "web-bot", "unknown", "stopped")]
+    assert reason(fleet=fleet, names=["web-bot"]) == (
+        "2 instances bear its name, so restore_unhealthy_names allows none of them. Add its id to "
+        "restore_unhealthy_ids."
+    )
+    assert reason(fleet=fleet, names=["web-bot"], ids=[7]) == ""
+    assert reason(fleet=fleet, names="all") == ""
+
+
+def test_a_restore_of_another_incident_within_the_cooldown_is_told() -> None:
+    sent_at = format_iso(NOW - timedelta(minutes=10))
+    other = EarlierRestore("INC-7", OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}))
+    assert reason(others=[other], ids=[7]) == (
+        "A restore for INC-7 was sent 10 min ago, which is less than restore_unhealthy_cooldown (1 d 0 h). If it did "
+        "not help, another one hardly will."
+    )
+
+
+@pytest.mark.parametrize(("option", "text"), [("cooldown", "a day"), ("paused_until", "tomorrow"), ("cooldown", "-1h")])
+def test_a_limit_that_can_not_be_read_is_refused(option: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^restore_unhealthy_{option} is '{text}'.* Nothing was sent\.$"):
+        reason(**{option: text})
+
+
+def test_an_empty_cooldown_is_the_default() -> None:
+    given = {"names": None, "ids": None, "at_most": 2, "paused_until": None}
+    assert parse_limits({**given, "cooldown": " "}).cooldown == timedelta(hours=24)
+    assert parse_limits({**given, "cooldown": "0s"}).cooldown == timedelta(0)
