@@ -113,7 +113,7 @@ class OperationState:
     event: OperationEvent
     sent_at: str
     at: str
-    """Time of the last event."""
+    """Time of the last event, by its first line."""
     notes: dict[str, t.Any]
     attempt: str = ""
     """The checksum of the line by which it was last intended. It tells one attempt from the next."""
@@ -257,8 +257,8 @@ class Journal:
     ) -> None:
         """Records how an attempt went, behind what other runs have recorded of it meanwhile.
 
-        Adds nothing if they have recorded as much. Raises JournalConflictError if they have begun another attempt, or
-        recorded that this one was not executed.
+        Adds nothing if they have recorded as much, notes included. Raises JournalConflictError if they have begun
+        another attempt, or recorded that this one was not executed.
         """
         with self._lock:
             self._read_once(operation.subject)
@@ -266,7 +266,8 @@ class Journal:
                 state = self.known_state(operation)
                 if state is None or state.attempt != attempt:
                     raise _build_error(ConflictError())
-                if state.event in (event, *_SAYS_MORE.get(event, ())):
+                is_known = state.event is event and notes.keys() <= state.notes.keys()
+                if is_known or state.event in _SAYS_MORE.get(event, ()):
                     return
                 try:
                     self.append(operation, event, **notes)
@@ -411,6 +412,8 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
             if earlier := before_intent.get(operation):
                 states[operation] = earlier
         elif state is not None:
+            # A later line of the same event only adds what has become known since.
+            at = state.at if event is state.event else at
             states[operation] = replace(state, event=event, at=at, notes={**state.notes, **notes})
     return states
 

@@ -75,7 +75,7 @@ class RestoreHistory:
         """Returns the id of the instance that had this name at the newest restore for this incident, or None."""
         named = {
             state.sent_at: key.instance_id
-            for key, state in self._restores()
+            for key, state in self.restores()
             if key.name == self.incident and state.notes.get("instance_name") == name
         }
         return parse_id(named[max(named)]) if named and name is not None else None
@@ -84,7 +84,7 @@ class RestoreHistory:
         """Returns the id of the only instance that was restored from this backup for this incident, or None."""
         ids = [
             key.instance_id
-            for key, state in self._restores()
+            for key, state in self.restores()
             if key.name == self.incident and str(state.notes.get("backup_id")) == str(backup_id)
         ]
         return parse_id(ids[0]) if len(ids) == 1 else None
@@ -100,7 +100,7 @@ class RestoreHistory:
         """
         others = [
             EarlierRestore(key.name, state)
-            for key, state in self._restores()
+            for key, state in self.restores()
             if key.name != self.incident and key.instance_id == str(instance_id)
         ]
         recent = [other for other in others if other.sent_at >= sent_since]
@@ -111,7 +111,8 @@ class RestoreHistory:
         others = self.find_others(instance["id"], self.read_at - LONGEST_RESTORE) if is_busy(instance) else []
         return next((other for other in others if is_under_way(other.state, self.read_at, was_busy=True)), None)
 
-    def _restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:
+    def restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:
+        """Yields the restores of this service."""
         service = normalize_url(self.service)
         return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))
 
@@ -131,3 +132,17 @@ def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str,
         if entry["event"] == OperationEvent.REFUSED.value
         if datetime.fromisoformat(entry["at"]) >= datetime.fromisoformat(since)
     }
+
+
+def find_proofs(states: t.Mapping[OperationKey, OperationState], service: str) -> dict[int | str | None, datetime]:
+    """Returns when a backup of an instance was last proven, by the instance's id: restored, and healthy at the end.
+
+    ``states`` are those of the journal. Restores that an earlier version of the collection recorded are no proof: it
+    kept no health.
+    """
+    proofs: dict[int | str | None, datetime] = {}
+    for key, state in RestoreHistory(service, "", dict(states)).restores():
+        if state.notes.get("healthy") and state.completed_at:
+            instance_id, at = parse_id(key.instance_id), datetime.fromisoformat(state.completed_at)
+            proofs[instance_id] = max(at, proofs.get(instance_id, at))
+    return proofs

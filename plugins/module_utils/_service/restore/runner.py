@@ -18,7 +18,15 @@ from datetime import UTC, datetime
 from ..._errors import ClawHostersError, LastSeen, PartialError, WaitTimeoutError
 from ..._model.backup import taken_at
 from ..._model.fleet_plan import Job, Phase
-from ..._model.instance import FailureStatusError, StateReached, describe_instance, get_status, is_busy, label
+from ..._model.instance import (
+    FailureStatusError,
+    StateReached,
+    describe_instance,
+    get_status,
+    is_busy,
+    is_healthy,
+    label,
+)
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
@@ -272,11 +280,17 @@ class RestoreRunner:
             self.fail(PartialError(messages.explain_failure(self.restore), {}), FAILED)
             return
         if is_restored:
-            self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"))
+            self._record_completed()
             self.restore.outcome, self.restore.state = COMPLETED, self._guard.known_state()
             self.require_recorded()
             if self.restore.error is None:
                 self._begin_start()
+
+    def _record_completed(self) -> None:
+        """Records that it was restored, and that it is healthy: a proof of its backup. Adds only what is new."""
+        now = self.restore.current
+        proof = {"healthy": True} if get_status(now) == "running" and is_healthy(now) else {}
+        self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **proof)
 
     def _begin_start(self) -> None:
         """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
@@ -316,6 +330,7 @@ class RestoreRunner:
         if start.error is not None:
             self.fail(PartialError(f"It was restored. {start.error}", {}, start.cause))
             return
+        self._record_completed()
         self._enter(Stage.RUNNING)
 
     # The end
