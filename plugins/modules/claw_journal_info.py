@@ -8,10 +8,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claw_journal_info
-short_description: List the restores and purchases in the journal
+short_description: List the restores, purchases and changes that were sent
 version_added: 1.0.0
 description:
   - Reads the journal in O(state_dir) or O(state_database), and shows who works on an operation now.
+  - Lists on request also the changes in the change log, which keeps each start, stop, restart and deletion of an
+    instance and each update of an add-on that a module, role or playbook of the collection has sent. Entries older than
+    90 days are not listed.
   - Sends nothing to the service.
   - A journal that can't be read or is damaged is a failure, never an empty list.
 author:
@@ -19,7 +22,7 @@ author:
 options:
   incident:
     description:
-      - List only the restores of this incident.
+      - List only the restores of this incident, and the changes that were sent for them.
       - Names are compared in Unicode's NFC, and without characters that can't be seen.
     type: str
   order:
@@ -28,8 +31,19 @@ options:
     type: str
   instance_id:
     description:
-      - List only the restores of this instance.
+      - List only the restores and changes of this instance.
     type: int
+  since:
+    description:
+      - List only what was sent since this time, in ISO 8601, or since this long ago, such as V(24h) or V(7d).
+    type: str
+  kinds:
+    description:
+      - What to list.
+    type: list
+    elements: str
+    choices: [restore, purchase, change]
+    default: [restore, purchase]
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes
@@ -59,33 +73,49 @@ EXAMPLES = r"""
 - name: List the restores of an instance
   clawhosters.cloud.claw_journal_info:
     instance_id: 7
+
+- name: Show who changed what since yesterday
+  clawhosters.cloud.claw_journal_info:
+    kinds: [restore, purchase, change]
+    since: 24h
 """
 
 RETURN = r"""
 operations:
-  description: The restores and purchases that were sent, newest first.
+  description: The restores, purchases and changes that were sent, newest first.
   returned: success
   type: list
   elements: dict
   contains:
     kind:
-      description: V(restore) or V(purchase).
+      description: V(restore), V(purchase) or V(change).
       type: str
     service:
       description: The URL of the API.
       type: str
     name:
-      description: The incident or the order.
+      description: The incident or the order. A change has no name.
       type: str
     instance_id:
-      description: The instance of a restore.
+      description: The instance of a restore or change, or null.
       type: int
+    instance_name:
+      description: Its name at that time, or null.
+      type: str
+    by:
+      description: Who sent it, with C(user) and C(host), or null for what earlier versions have recorded.
+      type: dict
     outcome:
       description:
         - V(completed), V(in_flight), V(failed), or V(unknown) if the run ended, or the response was lost or unclear.
+          V(refused) if every attempt was refused or could not be sent, so that nothing was done.
+        - Of a change V(accepted), V(refused), or V(unknown) if the response was lost or unclear.
       type: str
     sent_at:
       description: When it was sent.
+      type: str
+    accepted_at:
+      description: When the service had accepted a restore, or null.
       type: str
     completed_at:
       description: When it was confirmed, or null.
@@ -97,20 +127,49 @@ operations:
     backup_id:
       description: The backup of a restore.
       type: int
+    taken_at:
+      description: When this backup was taken, or null.
+      type: str
     package_id:
       description: The package of a purchase.
       type: raw
+    action:
+      description: What a change was, V(start), V(stop), V(restart), V(delete), or V(update) of an add-on.
+      type: str
+    addon_id:
+      description: The add-on of a change, or null.
+      type: int
+    at:
+      description: When the outcome of a change was known.
+      type: str
+    incident:
+      description: The incident for whose restore a change was sent, or null.
+      type: str
   sample:
     - kind: restore
       service: https://clawhosters.com/api/v1
       name: INC-2026-02-17
       instance_id: 7
+      instance_name: web-bot
+      by: {user: alice, host: node2}
       outcome: in_flight
       sent_at: "2026-02-17T14:59:04.120+00:00"
+      accepted_at: "2026-02-17T14:59:04.311+00:00"
       completed_at: null
       holder: {user: alice, host: node2, process: 4711, since: "2026-02-17T14:59:03.998+00:00"}
       backup_id: 31
+      taken_at: "2026-02-16T03:00:12+00:00"
       package_id: null
+    - kind: change
+      service: https://clawhosters.com/api/v1
+      action: stop
+      instance_id: 8
+      instance_name: shop-bot
+      addon_id: null
+      outcome: accepted
+      at: "2026-02-17T14:12:40.002+00:00"
+      by: {user: bob, host: node1}
+      incident: null
 api:
   description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
   returned: always
@@ -121,18 +180,39 @@ api:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API_WITHOUT_KEY, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.operations import list_operations
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.operations import (
+    Filters,
+    list_operations,
+    parse_since,
+)
 
 SPEC = ArgumentSpec(
-    {"incident": {"type": "str"}, "order": {"type": "str"}, "instance_id": {"type": "int"}},
+    {
+        "incident": {"type": "str"},
+        "order": {"type": "str"},
+        "instance_id": {"type": "int"},
+        "since": {"type": "str"},
+        "kinds": {
+            "type": "list",
+            "elements": "str",
+            "choices": ["restore", "purchase", "change"],
+            "default": ["restore", "purchase"],
+        },
+    }
 ).merge(API_WITHOUT_KEY)
 
 
 def run(context: ModuleContext) -> Result:
-    """Reads the journal."""
-    params = context.params
-    operations = list_operations(context.journal(), params["incident"], params["order"], params["instance_id"])
-    return {"operations": operations}
+    """Reads the journal, and the change log if that is wanted."""
+    params, journal = context.params, context.journal()
+    filters = Filters(
+        params["kinds"],
+        params["incident"],
+        params["order"],
+        params["instance_id"],
+        parse_since(params["since"], journal.now()),
+    )
+    return {"operations": list_operations(journal, context.store, filters, context.warn)}
 
 
 def main() -> None:

@@ -67,7 +67,7 @@ def prepare(server: Postgres) -> None:
     StateDatabase(session, check_mode=False).ensure(JOB, None)
     session.close()
     server.end_sessions()
-    for table in ("journal", "budgets", "holders", "cursors", "runs"):
+    for table in ("journal", "changes", "budgets", "holders", "cursors", "runs"):
         server.query(f"DELETE FROM clawhosters.{table}")
 
 

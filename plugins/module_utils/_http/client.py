@@ -31,6 +31,7 @@ from .._errors import (
 from .._model.resource import Resource, id_sort_key
 from .._progress import Deadline, Progress
 from .._rate.shared_budget import SharedRateBudget, Slot
+from .._state.change_log import ChangeLog
 from .._state.store import Store
 from .list_reader import FirstPageHandler, ItemsHandler, is_sendable, read_list
 from .pagination import ListChangedError, Page, PageContent
@@ -80,6 +81,7 @@ class Client:
     warn: t.Callable[[str], None] = lambda _text: None
     store: Store | None = field(default=None, repr=False)
     payment_texts: frozenset[str] | None = None
+    change_log: ChangeLog | None = field(default=None, repr=False)
     _budget: SharedRateBudget | None = field(default=None, repr=False)
     _unconfirmed_changes: set[str] = field(default_factory=set, repr=False)
     _unfiltered: set[str] = field(default_factory=set, repr=False)
@@ -87,6 +89,8 @@ class Client:
 
     def __post_init__(self) -> None:
         key = self.settings.api_key
+        if self.store and self.change_log is None:
+            self.change_log = ChangeLog(self.store, self.settings.api_url, self._warn_of_change_log)
         if key and self.store and self._budget is None:
             self._budget = SharedRateBudget(
                 self.store,
@@ -96,6 +100,11 @@ class Client:
                 priority=self.settings.priority,
                 warn=self.warn,
             )
+
+    def _warn_of_change_log(self, text: str) -> None:
+        # The user was already warned of a store that the rate limit can't be shared by.
+        if self._budget is None or self._budget.is_shared:
+            self.warn(text)
 
     def with_payment_texts(self, texts: t.Iterable[str]) -> Client:
         """Returns this client, set up for a purchase. Both share ``stats`` and the rate limit."""

@@ -76,7 +76,8 @@ class SharedRateBudget:
         self._clock = clock
         self._priority = priority
         self._warn = warn
-        self._is_shared = True
+        self.is_shared = True
+        """False once the store could not be used, of which the user was warned."""
         self._update_lock = threading.Lock()
         self._changes: deque[_Change] = deque()
         self._written: tuple[str, RateLimiter] | None = None
@@ -165,7 +166,7 @@ class SharedRateBudget:
     def _apply(self, functions: t.Sequence[t.Callable[[RateLimiter, float], t.Any]]) -> list[t.Any]:
         """Returns the results of the functions, or None for each if the state can't be used."""
         unknown: list[t.Any] = [None] * len(functions)
-        if not self._is_shared:
+        if not self.is_shared:
             return unknown
         try:
             with self._store.locked_document(self._name, within=LOCK_TIMEOUT) as document:
@@ -177,7 +178,7 @@ class SharedRateBudget:
                 self._written = text, limiter
             return results
         except StoreError as error:
-            self._is_shared = False
+            self.is_shared = False
             if not isinstance(error, KnownOutageError):
                 reason = one_line(error, MESSAGE_LIMIT)
                 self._warn(f"{reason}, so the rate limit is not shared with other processes. {error.advice}.")

@@ -39,6 +39,7 @@ from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._secret_fields import redact
 from .._text import map_texts, replace_controls
+from .change_log import recorded
 from .instances import list_owners
 from .list_or_one import Search, SearchResult, search
 
@@ -139,7 +140,8 @@ def ensure_config(client: Client, addon: Resource, given: Config, write_only: t.
 def _change(client: Client, addon: Resource, changes: Config, write_only: t.Collection[str]) -> Resource:
     """Sends the changes and returns the add-on as read again."""
     try:
-        rejection = _send(client, addon, changes)
+        with recorded(client, "update", addon=addon):
+            rejection = _send(client, addon, changes)
     except (TransportError, ResponseError, ApiError) as error:
         if not error.may_have_been_executed:
             raise

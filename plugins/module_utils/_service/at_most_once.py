@@ -16,7 +16,7 @@ from .._http.client import Client
 from .._http.request import RequestHooks
 from .._progress import InterruptNote, InterruptShield
 from .._state.journal import Journal, JournalError, OperationEvent, OperationKey, OperationState
-from .._state.store import Holder
+from .._state.store import Holder, describe_sender
 from .._text import find_invisible, format_character, normalize_name
 from .._times import format_time_of_day
 
@@ -145,7 +145,7 @@ class OperationGuard:
         """Records the intent. Raises JournalError, which cancels the request, and Cancelled after Ctrl-C."""
         self._enter_shield()
         try:
-            self.journal.append(self.key, OperationEvent.INTENDED, **self._notes)
+            self.journal.append(self.key, OperationEvent.INTENDED, by=describe_sender(), **self._notes)
         except JournalError as error:
             self._leave_shield()
             error.add("Nothing was sent.")

@@ -21,6 +21,7 @@ from .._errors import (
 from .._http.client import Client
 from .._model.instance import Action, decide, get_status, is_busy, label
 from .._model.resource import Resource
+from .change_log import REFUSED, UNKNOWN, recorded
 from .instances import fetch_instance, instance_path
 
 
@@ -46,13 +47,23 @@ class ChangeResponse(t.NamedTuple):
 
 
 def request_change(
-    client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool
+    client: Client, current: Resource, wanted: str, action: Action, *, may_repeat: bool, incident: str = ""
 ) -> ChangeResponse:
-    """Sends one request for ``action``, to bring ``current`` to the state ``wanted``.
+    """Sends one request for ``action``, to bring ``current`` to the state ``wanted``, and records it.
 
     Without ``may_repeat``, REDECIDE and RESEND become errors. Raises what the client raises, with the state of the
-    instance in the message.
+    instance in the message. ``incident``: for whose restore it is sent.
     """
+    with recorded(client, action.value, instance=current, incident=incident) as sent:
+        change = _request_change(client, current, wanted, action, may_repeat)
+        if change.effect is Effect.RESEND:
+            sent.outcome = UNKNOWN if change.is_outcome_unknown else None
+        elif change.effect is not Effect.DONE:
+            sent.outcome = REFUSED
+    return change
+
+
+def _request_change(client: Client, current: Resource, wanted: str, action: Action, may_repeat: bool) -> ChangeResponse:
     path = instance_path(current["id"])
     try:
         request = ("DELETE", path) if action is Action.DELETE else ("POST", f"{path}/{action.value}")

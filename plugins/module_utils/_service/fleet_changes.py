@@ -46,11 +46,12 @@ class Reader(t.NamedTuple):
 
 @dataclass
 class FleetChanges:
-    """Changes the instances of jobs. In check mode, predicts the changes."""
+    """Changes the instances of jobs. In check mode, predicts the changes. ``incident``: for whose restores."""
 
     client: Client
     wait_healthy: bool
     warn: t.Callable[[str], None]
+    incident: str = ""
 
     def carry_out(
         self,
@@ -97,7 +98,14 @@ class FleetChanges:
         try:
             while True:
                 job.requests += 1
-                change = request_change(self.client, job.instance, job.wanted, job.action, may_repeat=job.requests < 2)
+                change = request_change(
+                    self.client,
+                    job.instance,
+                    job.wanted,
+                    job.action,
+                    may_repeat=job.requests < 2,
+                    incident=self.incident,
+                )
                 if change.instance is not None:
                     job.see(change.instance)
                 if change.effect is Effect.RESEND:

@@ -2,34 +2,81 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Lists the restores and purchases of the journal."""
+"""Lists the restores and purchases of the journal, and the changes of the change log."""
 
 from __future__ import annotations
 
+import re
 import typing as t
+from dataclasses import dataclass
+from datetime import datetime
 
+from .._errors import RefusedError, SettingsError
 from .._model.resource import parse_id
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .._state.store import Holder, format_name
-from .._text import normalize_name
+from .._state.store import Holder, Store, StoreError, format_name
+from .._text import normalize_name, one_line
+from .._times import parse_duration, parse_timestamp
+from .change_log import list_changes
+
+
+def parse_since(text: str | None, now: datetime) -> datetime | None:
+    """Returns the time in the option ``since``: ISO 8601, or an age such as ``24h`` before ``now``."""
+    if text is None or re.match(r"\s*\d{4}-", text):
+        return parse_timestamp("since", text)
+    try:
+        return now - t.cast("t.Any", parse_duration("since", text))
+    except (SettingsError, OverflowError):
+        raise SettingsError(
+            f"since is '{one_line(text)}', but must be a time in ISO 8601, such as 2026-02-01T10:00:00Z, or an age, "
+            "such as 36h or 7d."
+        ) from None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which operations are listed."""
+
+    kinds: t.Collection[str]
+    incident: str | None = None
+    order: str | None = None
+    instance_id: int | None = None
+    since: datetime | None = None
+
+    def accepts(self, kind: str, name: str | None, instance_id: object, at: str) -> bool:
+        """Returns True for an operation to be listed. ``name`` is its incident or order."""
+        wanted = self.order if kind == "purchase" else self.incident
+        has_name = self.incident is not None or self.order is not None
+        if has_name and (wanted is None or name != normalize_name(wanted)):
+            return False
+        if kind not in self.kinds or self.instance_id not in (None, instance_id):
+            return False
+        return self.since is None or datetime.fromisoformat(at) >= self.since
 
 
 def list_operations(
-    journal: Journal, incident: str | None, order: str | None, instance_id: int | None
+    journal: Journal, store: Store, filters: Filters, warn: t.Callable[[str], None]
 ) -> list[dict[str, t.Any]]:
-    """Returns the operations, newest first; with a name or an instance only those. Raises JournalError."""
-    given = {"restore": incident, "purchase": order}
-    names = {kind: normalize_name(name) for kind, name in given.items() if name is not None}
-
-    def is_wanted(key: OperationKey) -> bool:
-        if names and key.name != names.get(key.kind):
-            return False
-        return instance_id in (None, parse_id(key.instance_id))
-
-    operations = [(key, state) for key, state in journal.read_states().items() if is_wanted(key)]
-    holders = journal.read_holders() if operations else {}
-    operations.sort(key=lambda operation: operation[1].sent_at, reverse=True)
-    return [_describe(key, state, holders.get(key.subject)) for key, state in operations]
+    """Returns the operations, newest first. Raises JournalError, and RefusedError if there is no change log."""
+    states = journal.read_states(with_refused=True) if {"restore", "purchase"} & {*filters.kinds} else {}
+    wanted = [
+        (key, state)
+        for key, state in states.items()
+        if filters.accepts(key.kind, key.name, parse_id(key.instance_id), state.sent_at)
+    ]
+    holders = journal.read_holders() if wanted else {}
+    found = [(state.sent_at, _describe(key, state, holders.get(key.subject))) for key, state in wanted]
+    if "change" in filters.kinds:
+        try:
+            changes = list_changes(store, journal.now(), warn, since=filters.since)
+        except StoreError as error:
+            raise RefusedError(f"{error}, so the change log can't be read. {error.advice}.") from None
+        found += [
+            (change["at"], change)
+            for change in changes
+            if filters.accepts("change", change["incident"], change["instance_id"], change["at"])
+        ]
+    return [operation for _at, operation in sorted(found, key=lambda one: one[0], reverse=True)]
 
 
 def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -> dict[str, t.Any]:
@@ -43,8 +90,8 @@ def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -
         "instance_id": parse_id(key.instance_id),
         "outcome": outcome,
         "sent_at": state.sent_at,
+        "accepted_at": state.accepted_at,
         "completed_at": state.completed_at,
         "holder": holder and {name: getattr(holder, name) for name in ("user", "host", "process", "since")},
-        "backup_id": state.notes.get("backup_id"),
-        "package_id": state.notes.get("package_id"),
+        **{name: state.notes.get(name) for name in ("by", "instance_name", "backup_id", "taken_at", "package_id")},
     }

@@ -16,9 +16,11 @@ import platform
 import time
 import typing as t
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from .._text import MESSAGE_LIMIT, one_line
+from .change_log import append_to_folder, read_from_folder
 from .files import LockHeldError, UntrustedError, allow_open_files, lock_file
 from .folder import StateFolder
 from .folder_journal import REPAIR_HINT, FolderJournal, parse_holder, write_holder
@@ -42,6 +44,7 @@ class FolderStore:
 
     repair_hint = REPAIR_HINT
     min_delay = 0.0
+    clock_offset = 0.0
 
     def __init__(self, state_dir: str, *, may_create: bool = True) -> None:
         self._state_dir = state_dir
@@ -140,6 +143,17 @@ class FolderStore:
         """Returns who holds which subject now, or this one."""
         with self._open_journal() as journal:
             return journal.read_holders(journal.list_subjects() if subject is None else [subject])
+
+    def add_changes(self, lines: t.Sequence[str]) -> None:
+        """Appends entries to the change log."""
+        with self._converted_errors(), self._folder.open(creates=self._may_create) as folder:
+            append_to_folder(folder, lines)
+
+    def read_changes(self, since: datetime) -> list[str]:
+        """Returns the entries of the change log since this time, and those of that month, oldest first."""
+        with self._converted_errors(), contextlib.suppress(FileNotFoundError), self._folder.open() as folder:
+            return read_from_folder(folder, since)
+        return []
 
     def now(self) -> float:
         """Returns Unix time."""

@@ -60,6 +60,7 @@ _OUTCOMES = {
     OperationEvent.ACCEPTED: "in_flight",
     OperationEvent.COMPLETED: "completed",
     OperationEvent.FAILED: "failed",
+    OperationEvent.REFUSED: "refused",
 }
 
 
@@ -117,10 +118,11 @@ class OperationState:
     notes: dict[str, t.Any]
     attempt: str = ""
     """The checksum of the line by which it was last intended. It tells one attempt from the next."""
+    accepted_at: str | None = None
 
     @property
     def outcome(self) -> str:
-        """The ``outcome`` of results: ``unknown``, ``in_flight``, ``completed`` or ``failed``."""
+        """The ``outcome`` of results: ``unknown``, ``in_flight``, ``completed``, ``failed`` or ``refused``."""
         return _OUTCOMES[self.event]
 
     @property
@@ -188,10 +190,12 @@ class Journal:
         """Returns the state of ``operation`` as this journal has read or written it last."""
         return replay(self._entries.get(operation.subject, ())).get(operation)
 
-    def read_states(self, subjects: t.Collection[str] | None = None) -> dict[OperationKey, OperationState]:
-        """Returns the state of each operation of these subjects, or of all. Raises JournalError."""
+    def read_states(
+        self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False
+    ) -> dict[OperationKey, OperationState]:
+        """Returns the state of each operation of these subjects, or of all; see :func:`replay`. Raises JournalError."""
         with self._before_sending():
-            return replay(self.read_entries(subjects))
+            return replay(self.read_entries(subjects), with_refused=with_refused)
 
     def read_entries(self, subjects: t.Collection[str] | None = None) -> list[JournalEntry]:
         """Returns the entries of these subjects, or all. Those of a subject are in their order.
@@ -393,8 +397,11 @@ def _build_key(kind: str, service: str, name: str, instance_id: str | None) -> O
     return OperationKey(kind, service, name, instance_id)
 
 
-def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationState]:
-    """Returns the state of each operation after ``entries``, oldest first."""
+def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> dict[OperationKey, OperationState]:
+    """Returns the state of each operation after ``entries``, oldest first.
+
+    ``with_refused``: also of those whose every attempt was refused, for display. No decision may see them.
+    """
     states: dict[OperationKey, OperationState] = {}
     before_intent: dict[OperationKey, OperationState | None] = {}
     for entry in entries:
@@ -404,17 +411,22 @@ def replay(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, OperationSta
         notes = map_texts({name: value for name, value in entry.items() if name not in _FIELDS}, replace_controls)
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
-            before_intent[operation] = state
+            before_intent[operation] = None if state and state.event is OperationEvent.REFUSED else state
             states[operation] = OperationState(event, at, at, notes, entry.get("checksum", ""))
         elif event is OperationEvent.REFUSED:
             # Undoes the attempt; an earlier one still counts.
             states.pop(operation, None)
             if earlier := before_intent.get(operation):
                 states[operation] = earlier
+            elif with_refused and state is not None:
+                states[operation] = replace(state, event=event, at=at, notes={**state.notes, **notes})
         elif state is not None:
             # A later line of the same event only adds what has become known since.
             at = state.at if event is state.event else at
-            states[operation] = replace(state, event=event, at=at, notes={**state.notes, **notes})
+            accepted_at = at if event is OperationEvent.ACCEPTED else state.accepted_at
+            states[operation] = replace(
+                state, event=event, at=at, notes={**state.notes, **notes}, accepted_at=accepted_at
+            )
     return states
 
 

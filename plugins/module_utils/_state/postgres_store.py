@@ -17,9 +17,10 @@ import secrets
 import time
 import typing as t
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from .._times import format_iso
-from .postgres_schema import VERSION, find_tables
+from .postgres_schema import OLDEST_VERSION, VERSION, find_tables
 from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError
 from .store import ConflictError, Holder, JournalLine, KnownOutageError, StoreError, describe_process
 
@@ -89,6 +90,16 @@ ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content;
 SELECT content FROM clawhosters.runs WHERE incident = %(incident)s ORDER BY written_at, run
 """
 
+ADD_CHANGES = """
+BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '200ms';
+INSERT INTO clawhosters.changes (line) SELECT pg_catalog.unnest(%(lines)s::pg_catalog.text[]);
+COMMIT
+"""
+"""Waits for nobody: neither for a disk or a standby, nor for whoever has locked the table."""
+READ_CHANGES = """
+SELECT line FROM clawhosters.changes WHERE written_at >= %(since)s::pg_catalog.timestamptz ORDER BY id
+"""
+
 FAILURE_TTL = 10.0
 """Seconds for which a failed connection counts as the answer to the next attempts of this task."""
 UPGRADE_ADVICE = "Use a newer version of the collection"
@@ -135,29 +146,24 @@ class PostgresStore:
         self._has_stray_lock = False
         """True if a lock could not be released: it ends with the session."""
         self._failure: tuple[float, StoreError] | None = None
-        self._clock_offset = 0.0
-        """Seconds by which the database's clock is ahead of this machine's."""
+        self._tables: set[str] = set()
+        self.clock_offset = 0.0
+        """Seconds by which the database's clock is ahead of this machine's, once it is connected."""
 
     @contextlib.contextmanager
     def locked_document(self, name: str, *, within: float) -> t.Iterator[RowDocument]:
         """Locks a row, after waiting for ``within`` seconds at most."""
-        if not self._session.is_open and self._outage.is_known():
-            raise KnownOutageError
-        with self._session.lock:
+        with self._outage_recorded(), self._session.lock:
+            limit = f"{within * 1000:.0f}ms"
+            ((content, now),) = self._execute(LOCK_DOCUMENT, {"name": name, "within": limit})
+            document = RowDocument(content, now - time.time())
             try:
-                limit = f"{within * 1000:.0f}ms"
-                ((content, now),) = self._execute(LOCK_DOCUMENT, {"name": name, "within": limit})
-                document = RowDocument(content, now - time.time())
-                try:
-                    yield document
-                finally:
-                    if document.new_content is None:
-                        self._session.execute("ROLLBACK")
-                    else:
-                        self._session.execute(WRITE_DOCUMENT, {"name": name, "content": document.new_content})
-            except UnreachableError:
-                self._outage.record()
-                raise
+                yield document
+            finally:
+                if document.new_content is None:
+                    self._session.execute("ROLLBACK")
+                else:
+                    self._session.execute(WRITE_DOCUMENT, {"name": name, "content": document.new_content})
 
     def lines(self, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
         """Returns the rows of these subjects, or of all, oldest first."""
@@ -236,12 +242,24 @@ class PostgresStore:
         rows = self._execute(PUT_RUN, {"incident": incident, "run": run, "content": content})
         return [row[0] for row in rows]
 
+    def add_changes(self, lines: t.Sequence[str]) -> None:
+        """Adds rows to the change log, in one statement that waits for nobody."""
+        with self._outage_recorded(), self._session.lock:
+            self._require_changes()
+            self._execute(ADD_CHANGES, {"lines": [*lines]})
+
+    def read_changes(self, since: datetime) -> list[str]:
+        """Returns the entries of the change log since this time, oldest first."""
+        with self._session.lock:
+            self._require_changes()
+            return [line for (line,) in self._execute(READ_CHANGES, {"since": since.isoformat()})]
+
     def now(self) -> float:
         """Returns Unix time by the database's clock, as of the last connection; by this machine's if there is none."""
         with contextlib.suppress(StoreError), self._session.lock:
             if not self._session.is_open:
                 self._connect()
-        return time.time() + self._clock_offset
+        return time.time() + self.clock_offset
 
     def process_id(self) -> str:
         """Returns a name that no process of another machine has, even if the hosts have one name."""
@@ -265,6 +283,24 @@ class PostgresStore:
         backend = self._holds.get(subject)
         return backend is None or (self._session.is_open and self._session.backend == backend)
 
+    def _require_changes(self) -> None:
+        """Connects. Raises StoreError for a schema of the version before the change log."""
+        if not self._session.is_open:
+            self._connect()
+        if "changes" not in self._tables:
+            raise StoreError("the schema in state_database is older than this collection", SCHEMA_ADVICE)
+
+    @contextlib.contextmanager
+    def _outage_recorded(self) -> t.Iterator[None]:
+        """Raises KnownOutageError if the database could not be reached before, and remembers if it can't be now."""
+        if not self._session.is_open and self._outage.is_known():
+            raise KnownOutageError
+        try:
+            yield
+        except UnreachableError:
+            self._outage.record()
+            raise
+
     def _execute(
         self, statements: str, params: t.Mapping[str, object] | None = None, *, is_durable: bool = False
     ) -> Rows:
@@ -279,11 +315,12 @@ class PostgresStore:
         if self._failure and time.monotonic() - self._failure[0] < FAILURE_TTL:
             raise self._failure[1]
         try:
-            if "version" not in find_tables(self._session, is_job=True):
+            self._tables = find_tables(self._session, is_job=True)
+            if "version" not in self._tables:
                 raise StoreError(NO_SCHEMA, SCHEMA_ADVICE)
             ((version, now),) = self._session.execute(READ_VERSION)
-            self._clock_offset = now - time.time()
-            if version != VERSION:
+            self.clock_offset = now - time.time()
+            if not OLDEST_VERSION <= version <= VERSION:
                 age = "newer" if version > VERSION else "older"
                 reason = f"the schema in state_database is {age} than this collection"
                 raise StoreError(reason, UPGRADE_ADVICE if version > VERSION else SCHEMA_ADVICE)

@@ -110,14 +110,20 @@ def format_name(name: str) -> str:
     return one_line(name, NAME_LIMIT)
 
 
-def describe_process(subject: str, name: str = "") -> Holder:
-    """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
+def describe_sender() -> dict[str, str]:
+    """Returns ``by`` of journal and change log: the user and the host of this process."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
         # A container may run as a user without a name.
         user = str(os.geteuid())
-    return Holder(subject, user, platform.node(), os.getpid(), format_iso(datetime.now(UTC)), format_name(name))
+    return {"user": user, "host": platform.node()}
+
+
+def describe_process(subject: str, name: str = "") -> Holder:
+    """Returns this process as the holder of ``subject``, for the incident or order ``name``."""
+    since = format_iso(datetime.now(UTC))
+    return Holder(subject, **describe_sender(), process=os.getpid(), since=since, name=format_name(name))
 
 
 class Document(t.Protocol):
@@ -140,6 +146,8 @@ class Store(t.Protocol):
     """Advice about a damaged journal, as the beginning of a sentence that goes on with "if"."""
     min_delay: float
     """Seconds between two looks at a document, at least: a look may cost a network."""
+    clock_offset: float
+    """Seconds by which its clock is ahead of this machine's, as far as that is known."""
 
     def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
         """Locks a document, after waiting for ``within`` seconds at most."""
@@ -169,6 +177,12 @@ class Store(t.Protocol):
 
     def holders(self, subject: str | None = None) -> dict[str, Holder]:
         """Returns who holds which subject now, or this one, by subject."""
+
+    def add_changes(self, lines: t.Sequence[str]) -> None:
+        """Adds entries to the change log, without waiting until they are durable."""
+
+    def read_changes(self, since: datetime) -> list[str]:
+        """Returns the entries of the change log since this time, and perhaps earlier ones, oldest first."""
 
     def process_id(self) -> str:
         """Returns a name of this process that no other user of the store has."""

@@ -80,7 +80,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
         == plan.result["diff"]
         == {
             "before": {"version": 0, "granted": None, "imported": 0},
-            "after": {"version": 2, "granted": JOB, "imported": 2},
+            "after": {"version": 3, "granted": JOB, "imported": 2},
         }
     )
     again = controller.run(*command)
@@ -99,7 +99,7 @@ def test_the_schema_is_a_plan_then_made_then_unchanged(
 
 def test_rights_that_are_missing_or_too_many_are_mended(postgres: Postgres, fresh: str) -> None:
     worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
-    assert worker.run(claw_state_database)["schema"] == {"version": 2, "granted": None, "imported": 0}
+    assert worker.run(claw_state_database)["schema"] == {"version": 3, "granted": None, "imported": 0}
     assert worker.run(claw_state_database, role=JOB)["changed"] is True
     for change in (
         "GRANT DELETE ON clawhosters.journal TO",
@@ -188,7 +188,7 @@ def test_a_schema_of_an_unpublished_version_is_refused(postgres: Postgres, fresh
     assert result["msg"].endswith("Nothing was changed.")
     assert postgres.query("SELECT version FROM clawhosters.version", database=fresh) == [(1,)]
     postgres.query("DROP SCHEMA clawhosters CASCADE", database=fresh)
-    assert worker.run(claw_state_database)["schema"]["version"] == 2
+    assert worker.run(claw_state_database)["schema"]["version"] == 3
 
 
 # claw_journal_info

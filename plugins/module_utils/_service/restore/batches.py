@@ -81,7 +81,7 @@ class _Batch:
         self._options = batches.options
         self._waits = batches.waits
         client = self._incident.client
-        self._changes = FleetChanges(client, batches.options.wait_healthy, self._incident.warn)
+        self._changes = FleetChanges(client, batches.options.wait_healthy, self._incident.warn, self._incident.name)
         self._context = BatchContext(self._incident, batches.options, self._changes, observer, note)
         self._locks = contextlib.ExitStack()
         self._runners: list[RestoreRunner] = []

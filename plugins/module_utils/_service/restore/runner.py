@@ -30,7 +30,7 @@ from ..._model.instance import (
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
-from ..._state.store import Holder, describe_process
+from ..._state.store import Holder
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..fleet_changes import FleetChanges
@@ -197,13 +197,12 @@ class RestoreRunner:
 
         Raises PartialError if it is unknown whether it was executed. After any other error it was not.
         """
-        backup, sender = self.restore.plan.backup or {}, describe_process(self._guard.key.subject)
+        backup = self.restore.plan.backup or {}
         taken = taken_at(backup)
         notes = {
             "backup_id": backup["id"],
             "taken_at": taken.isoformat() if taken else None,
             "instance_name": self.restore.instance.get("name"),
-            "by": {"user": sender.user, "host": sender.host},
         }
         try:
             self._guard.send(

@@ -35,6 +35,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
 
 FREE = "It may be tried again."
 
@@ -77,7 +78,7 @@ def test_it_is_written_down_before_it_goes_out(guard):
     sender = Sender()
     assert send(guard, sender) == "done"
     assert sender.seen.event is OperationEvent.INTENDED
-    assert sender.seen.notes == {"backup_id": 31}
+    assert sender.seen.notes == {"backup_id": 31, "by": describe_sender()}
     guard.record_event(OperationEvent.ACCEPTED)
     assert guard.state().event is OperationEvent.ACCEPTED
     assert guard.state().notes["backup_id"] == 31

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,9 @@ def use_everything(server: Postgres, folder: Path) -> None:
     store.write_cursor("nightly", 1, "second")
     assert store.read_cursor("nightly") == (2, "second")
     assert store.put_run("INC-1", "run", "{}") == ["{}"]
+    store.add_changes(["{}", "[]"])
+    assert store.read_changes(datetime.now(UTC) - timedelta(hours=1)) == ["{}", "[]"]
+    assert store.read_changes(datetime.now(UTC) + timedelta(hours=1)) == []
     store.close()
     other.close()
 

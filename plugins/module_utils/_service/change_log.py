@@ -1,0 +1,93 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Records the changes that are sent, and lists them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing as t
+from dataclasses import dataclass
+from datetime import datetime
+
+from .._errors import ApiError, ClawHostersError
+from .._http.client import Client
+from .._model.ownership import parse_owner
+from .._model.resource import Resource, parse_id
+from .._state.change_log import MAX_AGE
+from .._state.store import Store
+from .._text import map_texts, one_line, replace_controls
+from .._times import parse_time
+
+FIELDS = ("service", "action", "instance_id", "instance_name", "addon_id", "outcome", "at", "by", "incident")
+ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
+
+
+@dataclass
+class SentRequest:
+    """A request that is being sent. ``outcome`` is recorded if no error says otherwise; None records nothing."""
+
+    outcome: str | None = ACCEPTED
+
+
+@contextlib.contextmanager
+def recorded(
+    client: Client, action: str, *, instance: Resource | None = None, addon: Resource | None = None, incident: str = ""
+) -> t.Iterator[SentRequest]:
+    """Records the outcome of the request that the block sends: a change of the instance, or of the add-on."""
+    sent = SentRequest()
+    try:
+        yield sent
+    except ClawHostersError as error:
+        sent.outcome = _judge(error)
+        raise
+    except BaseException:
+        sent.outcome = None  # interrupted, perhaps before it was sent
+        raise
+    finally:
+        if sent.outcome and client.change_log:
+            owner = parse_owner(addon) if addon else None
+            instance_id = owner.id if owner else (instance or {}).get("id")
+            name = owner.name if owner else (instance or {}).get("name")
+            client.change_log.add(
+                action=action,
+                instance_id=parse_id(None if instance_id is None else str(instance_id)),
+                instance_name=None if name is None else one_line(name),
+                addon_id=addon["id"] if addon else None,
+                outcome=sent.outcome,
+                incident=incident or None,
+            )
+
+
+def _judge(error: ClawHostersError) -> str | None:
+    if not error.may_have_been_sent:
+        return None
+    return REFUSED if isinstance(error, ApiError) and not error.may_have_been_executed else UNKNOWN
+
+
+def list_changes(
+    store: Store, now: datetime, warn: t.Callable[[str], None], *, since: datetime | None = None
+) -> list[dict[str, t.Any]]:
+    """Returns the changes that were sent since a time, of at most 90 days, newest first. ``now`` is by the store.
+
+    Raises StoreError. Warns of entries that can't be read.
+    """
+    oldest = max(since or now - MAX_AGE, now - MAX_AGE)
+    changes, damaged = [], 0
+    for line in filter(None, store.read_changes(oldest)):
+        try:
+            change = json.loads(line)
+            at = parse_time(change["at"])
+            if at is None:
+                raise ValueError("no time")
+            if at >= oldest:
+                changes.append(
+                    {"kind": "change", **map_texts({name: change[name] for name in FIELDS}, replace_controls)}
+                )
+        except (ValueError, KeyError, TypeError, RecursionError):
+            damaged += 1
+    if damaged:
+        warn(f"Entries of the change log that can't be read are left out: {damaged}.")
+    return sorted(changes, key=lambda change: change["at"], reverse=True)
