@@ -101,7 +101,7 @@ def lock_file(file: int, timeout: float | None = None) -> None:
             interval = min(interval * 1.5, MAX_LOCK_POLL_INTERVAL)
 
 
-def atomic_replace(folder: int, name: str, data: bytes) -> None:
+def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600) -> None:
     """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
 
     The caller holds a lock: one process at a time may replace a file.
@@ -112,6 +112,7 @@ def atomic_replace(folder: int, name: str, data: bytes) -> None:
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
     try:
         try:
+            os.fchmod(file, mode)
             while data:
                 written = os.write(file, data)
                 data = data[written:]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writes the pages of the roles, and their records, readable by their owner only.
+"""Writes the pages of the roles, and their records, readable by their owner only unless a ``mode`` says otherwise.
 
 They hold operational data. A file or link that another user may have created is never written to: each write creates
 a new file and renames it.
@@ -90,9 +90,9 @@ class OpenFolder:
         except FileNotFoundError:
             return None
 
-    def write(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str, mode: int = 0o600) -> None:
         """Replaces the file, atomically and synced to the disk."""
-        atomic_replace(self._folder, name, text.encode(errors="replace"))
+        atomic_replace(self._folder, name, text.encode(errors="replace"), mode)
 
     def check_writable(self) -> None:
         """Creates a file and removes it."""
@@ -127,20 +127,18 @@ def prepare_folder(path: str) -> None:
         raise
 
 
-def write_page(path: str, template: str, variables: Data, fingerprint: str, *, check_mode: bool) -> bool:
-    """Writes a page, except in check mode. Returns True if the previous page does not contain ``fingerprint``.
+def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mode: int = 0o600) -> bool:
+    """Writes a file, except in check mode. Returns True if the previous one does not contain ``fingerprint``.
 
-    An unchanged page is written, too, since it shows when it was written. Raises ReportError.
+    Unchanged content is written, too, since it shows when it was written. Raises ReportError.
     """
-    with open_report(path) as (folder, name):
-        text = render(template, variables)
-        with folder.locked() as opened:
-            try:
-                earlier = opened.read(name) or b""
-            except OSError:
-                earlier = b""
-            if not check_mode:
-                opened.write(name, text)
+    with open_report(path) as (folder, name), folder.locked() as opened:
+        try:
+            earlier = opened.read(name) or b""
+        except OSError:
+            earlier = b""
+        if not check_mode:
+            opened.write(name, text, mode)
     return fingerprint.encode() not in earlier
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of the role ``fleet_report``: reads the account, writes the page, and returns what needs attention."""
+"""The report of the role ``fleet_report``: reads the account, writes the files, and returns what needs attention."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...module_utils._errors import ClawHostersError
+from ...module_utils._errors import ClawHostersError, SettingsError
 from ...module_utils._model.backup import format_left_out, select
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
@@ -18,10 +18,13 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
-from ...module_utils._state.journal import JournalError
-from ...module_utils._times import parse_duration
+from ...module_utils._service_url import normalize_url
+from ...module_utils._state.journal import JournalError, OperationKey, OperationState
+from ...module_utils._times import parse_duration, parse_time
 from .attention import format_attention
-from .files import write_page
+from .files import render, write_report
+from .fleet_facts import Account, build_facts
+from .fleet_metrics import build_stats, format_data, format_metrics
 from .fleet_page import build_page
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/fleet_report"
@@ -29,50 +32,88 @@ ROLE = Path(__file__).resolve().parents[3] / "roles/fleet_report"
 SPEC = ArgumentSpec(
     {
         "path": {"type": "path", "required": True},
+        "data_path": {"type": "path"},
+        "metrics_path": {"type": "path"},
         "backup_max_age": {"type": "str", "required": True},
         "title": {"type": "str", "required": True},
     }
 ).merge(API.with_default("priority", "low"))
 
+METRICS_MODE = 0o644
+"""node_exporter runs as another user."""
+
 T = t.TypeVar("T")
 
 
 def run(context: ModuleContext) -> Result:
-    """Writes the page, except in check mode. What can't be read, apart from the instances, is a notice on it."""
+    """Writes the files, except in check mode. What can't be read, apart from the instances, is a notice in them."""
     params, client = context.params, context.client
+    paths = _find_paths(params)
     max_age = parse_duration("fleet_report_backup_max_age", params["backup_max_age"])
-    instances = client.fetch_all("/instances")
-    notices: list[str] = []
-    billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), notices)
-    backups = _read("Backups", lambda: _fetch_newest_backups(context), notices)
-    journal, journal_problem = _read_journal(context)
+    facts = build_facts(_read_account(context), max_age, params["title"], datetime.now(UTC))
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
-    options = {
-        "max_age": max_age,
-        "title": params["title"],
-        "script": script,
-        "notices": notices,
-        "journal_problem": journal_problem,
+    page = build_page(facts, script)
+    mark = page["fingerprint"]
+    variables = {"page": page, "css": css, "script": script}
+    texts = {
+        "Page": (render(str(ROLE / "templates/fleet.html.j2"), variables), 0o600),
+        "Data": (format_data(facts, mark), 0o600),
+        "Metrics": (format_metrics(facts, mark), METRICS_MODE),
     }
-    page = build_page(instances, billing or {}, backups, journal, options, datetime.now(UTC))
-    # Written in every run, since the page shows its time. Changed only if the rest of the page differs.
-    changed = write_page(
-        params["path"],
-        str(ROLE / "templates/fleet.html.j2"),
-        {"page": page, "css": css, "script": script},
-        page["fingerprint"],
-        check_mode=client.check_mode,
-    )
-    path = Path(params["path"]).absolute()
-    written = f"Not written in check mode: {path}" if client.check_mode else f"Page: {path}"
-    report = [_format_headline(page), *format_attention(page), *page["notices"], written]
-    return {"changed": changed, "path": str(path), "report": report}
+    # Written in every run, since they show its time. Changed only if the rest of them differs.
+    changes = [
+        write_report(str(path), texts[what][0], mark, check_mode=client.check_mode, mode=texts[what][1])
+        for what, path in paths.items()
+    ]
+    written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
+    stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
+    report = [_format_headline(page), *format_attention(page), *page["notices"], *written]
+    return {"changed": any(changes), "path": str(paths["Page"]), "report": report, "ansible_stats": stats}
+
+
+def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
+    """Returns the absolute path of each file to write. Raises SettingsError if two are the same."""
+    given = {"Page": params["path"], "Data": params["data_path"], "Metrics": params["metrics_path"]}
+    paths = {what: Path(path).absolute() for what, path in given.items() if path}
+    if len(set(paths.values())) < len(paths):
+        raise SettingsError(
+            "fleet_report_path, fleet_report_data_path and fleet_report_metrics_path must name different files. "
+            "Nothing was sent."
+        )
+    return paths
+
+
+def _read_account(context: ModuleContext) -> Account:
+    """Reads the account and the journal."""
+    client = context.client
+    account = Account(client.fetch_all("/instances"))
+    billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), account.notices)
+    account.billing = billing or {}
+    account.backups = _read("Backups", lambda: _fetch_newest_backups(context), account.notices)
+    journal = context.journal()
+    try:
+        account.journal = journal.read_text()
+        account.proofs = find_proofs(journal.read_states(), client.settings.api_url)
+    except JournalError as error:
+        context.warn(str(error))
+        account.journal_problem = str(error)
+    return account
+
+
+def find_proofs(states: t.Mapping[OperationKey, OperationState], api_url: str) -> dict[str, datetime]:
+    """Returns when the last restore of each instance ended healthy, by instance id."""
+    proofs: dict[str, datetime] = {}
+    for key, state in states.items():
+        if key.kind == "restore" and key.instance_id is not None and key.service == normalize_url(api_url):
+            if state.completed_at and (time := parse_time(state.completed_at)):
+                proofs[key.instance_id] = max(time, proofs.get(key.instance_id, time))
+    return proofs
 
 
 def _format_headline(page: dict[str, t.Any]) -> str:
     """Returns the headline of the page. Its numbers add up to the rows of the table."""
     stale = sum(row["backup"]["late"] and not row["trouble"] for row in page["rows"])
-    if not (page["counts"]["trouble"] and stale):
+    if not (page["counts"]["needs_attention"] and stale):
         return page["headline"]
     return f"{page['headline']} {stale} more {'has' if stale == 1 else 'have'} no fresh backup."
 
@@ -92,15 +133,3 @@ def _fetch_newest_backups(context: ModuleContext) -> list[Resource]:
     if left_out:
         context.warn(format_left_out(left_out, usable=True, with_owner=True))
     return chosen
-
-
-def _read_journal(context: ModuleContext) -> tuple[str, str]:
-    """Returns the text of the journal, and why it is not reliable; empty if it is."""
-    journal, text = context.journal(), ""
-    try:
-        text = journal.read_text()
-        journal.read_entries()
-    except JournalError as error:
-        context.warn(str(error))
-        return text, str(error)
-    return text, ""

@@ -13,17 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_facts import Account, build_facts
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.fleet_page import build_page
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
-OPTIONS = {"max_age": timedelta(hours=36)}
 ANYTHING = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.none(), max_size=2)
 )
 
 
-def build(instances, billing=None, backups=(), journal="", now=NOW):
-    return build_page(instances, billing or {}, backups if backups is None else list(backups), journal, OPTIONS, now)
+def gather(instances, billing=None, backups=(), journal="", now=NOW, **read):
+    read["backups"] = backups if backups is None else list(backups)
+    return build_facts(Account(instances, billing or {}, journal=journal, **read), timedelta(hours=36), "", now)
+
+
+def build(*read, **named):
+    return build_page(gather(*read, **named))
 
 
 def test_an_empty_account():

@@ -1,0 +1,251 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Builds the facts of the role ``fleet_report``, from which its page, data, metrics and statistics are made. Pure.
+
+Any field of the service may be missing, null or of an undocumented type. A fact that is not known is None.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ...module_utils._model.backup import newest_first, taken_at
+from ...module_utils._model.instance import FAILURE_STATUSES, HEALTH_STATUSES
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.ownership import parse_owner
+from ...module_utils._model.resource import Resource, as_object, as_objects, normalize, parse_id
+from ...module_utils._service.restore.history import CLOCK_TOLERANCE
+from ...module_utils._state.journal import (
+    JournalEntry,
+    OperationEvent,
+    OperationKey,
+    OperationState,
+    parse_entry,
+    replay,
+)
+from ...module_utils._text import MESSAGE_LIMIT, one_line
+from ...module_utils._times import parse_time
+from .._formatting import NAME_LIMIT
+from .balance import build_forecast, parse_number
+
+Data = dict[str, t.Any]
+
+STATUSES = (
+    "running",
+    "stopped",
+    "provisioning",
+    "deploying",
+    "pending_configuration",
+    "paused",
+    "deleting",
+    "deploy_failed",
+    "error",
+)
+"""The documented statuses, in the order of the page."""
+OTHER = "other"
+"""Stands for each undocumented status."""
+BACKUP_STATES = ("fresh", "overdue", "missing", "unknown")
+_UNCLEAR_BACKUPS = (
+    "The service does not show which instance some backups belong to, so the age of the newest one is not known of all."
+)
+_TIERS_SHOWN = 6
+_RESTORES_SHOWN = 50
+
+
+@dataclass
+class Account:
+    """What was read of the account and of the journal. ``billing`` is empty, others are None, if it can't be read."""
+
+    instances: list[Resource]
+    billing: Data = field(default_factory=dict)
+    backups: list[Resource] | None = None
+    proofs: dict[str, datetime] | None = None
+    """When a restore of each instance, by id, was last proven."""
+    journal: str = ""
+    """The text of the journal."""
+    journal_problem: str = ""
+    """Why the journal is not reliable."""
+    notices: list[str] = field(default_factory=list)
+
+
+def build_facts(account: Account, max_age: timedelta, title: str, now: datetime) -> Data:
+    """Returns the facts. A newest backup that is older than ``max_age`` is overdue."""
+    usage = as_object(account.billing.get("usage"))
+    costs = {
+        str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_objects(usage.get("instances"))
+    }
+    newest, unclear = _find_newest_backups(account), _find_unclear_owners(account)
+    instances = []
+    for instance in account.instances:
+        key = str(instance["id"])
+        is_clear = account.backups is not None and not unclear & {None, str(instance.get("name"))}
+        taken = taken_at(newest[key]) if key in newest else None
+        backup = {"state": _judge_backup(taken, max_age, now, is_clear=is_clear), "taken_at": taken}
+        facts = {"daily_claws": costs.get(key), "backup": backup, "proven_at": (account.proofs or {}).get(key)}
+        instances.append({**_describe(instance), **facts})
+    return {
+        "reported_at": now,
+        "title": _clean(title) or "ClawHosters fleet",
+        "backup_max_age_seconds": int(max_age.total_seconds()),
+        **_count(instances, account),
+        "claws": _build_claws(as_object(account.billing.get("summary")), usage, instances),
+        "instances": instances,
+        "restores": _build_restores(account.journal, account.journal_problem),
+        "notices": [one_line(text, 300) for text in [*account.notices, *([_UNCLEAR_BACKUPS] if unclear else [])]],
+    }
+
+
+def choose_word(word: str | None, documented: t.Collection[str]) -> str:
+    """Returns a documented word; ``other`` for any other."""
+    return normalize(word) if normalize(word) in documented else OTHER
+
+
+def _clean(value: object, limit: int = NAME_LIMIT) -> str | None:
+    return None if value is None else one_line(value, limit) or None
+
+
+def _describe(instance: Resource) -> Data:
+    status, health = normalize(instance.get("status")), normalize(instance.get("health_status"))
+    return {
+        "id": parse_id(_clean(instance["id"])),
+        **{name: _clean(instance.get(name)) for name in ("name", "status", "health_status", "tier", "billing_mode")},
+        "created_at": parse_time(instance.get("created_at")),
+        "needs_attention": status in FAILURE_STATUSES or (status == "running" and health == "unhealthy"),
+    }
+
+
+def is_in_future(taken: datetime, now: datetime) -> bool:
+    """Returns True if a backup is dated in the future, more than clocks differ."""
+    return taken - now > CLOCK_TOLERANCE
+
+
+def _judge_backup(taken: datetime | None, max_age: timedelta, now: datetime, *, is_clear: bool) -> str:
+    if taken is not None:
+        return "overdue" if now - taken > max_age or is_in_future(taken, now) else "fresh"
+    return "missing" if is_clear else "unknown"
+
+
+def _find_newest_backups(account: Account) -> dict[str, Resource]:
+    """Returns the newest backup of each instance, by instance id."""
+    index = InstanceIndex(account.instances)
+    newest: dict[str, Resource] = {}
+    for backup in newest_first(account.backups or []):
+        owner = index.find_owner(backup)
+        if owner is not None and taken_at(backup):
+            newest.setdefault(str(owner["id"]), backup)
+    return newest
+
+
+def _find_unclear_owners(account: Account) -> set[str | None]:
+    """Returns the names that backups show of their instance, without an id, and that several instances have.
+
+    None is among them if a backup shows nothing of its instance.
+    """
+    by_name = InstanceIndex(account.instances).by_name
+    owners = (parse_owner(backup) for backup in account.backups or [])
+    return {
+        owner.name
+        for owner in owners
+        if owner.id is None and (owner.name is None or len(by_name.get(owner.name, [])) > 1)
+    }
+
+
+def _count(instances: list[Data], account: Account) -> Data:
+    """Returns the numbers of instances, in all and by documented words."""
+    statuses = Counter(choose_word(one["status"], STATUSES) for one in instances)
+    running = [one for one in instances if normalize(one["status"]) == "running"]
+    health = Counter(choose_word(one["health_status"], HEALTH_STATUSES) for one in running)
+    backups = Counter(one["backup"]["state"] for one in instances)
+    return {
+        "counts": {
+            "all": len(instances),
+            "running": len(running),
+            "healthy": health["healthy"],
+            "needs_attention": sum(one["needs_attention"] for one in instances),
+            "proven": None if account.proofs is None else sum(one["proven_at"] is not None for one in instances),
+        },
+        "statuses": {status: statuses[status] for status in (*STATUSES, OTHER)},
+        "health": {word: health[word] for word in (*HEALTH_STATUSES, OTHER)},
+        "backups": None if account.backups is None else {state: backups[state] for state in BACKUP_STATES},
+    }
+
+
+def _build_claws(summary: Data, usage: Data, instances: list[Data]) -> Data:
+    balance, cost, days = build_forecast(summary, usage)
+    return {
+        "balance": balance,
+        "daily_cost": cost,
+        "days_left": days,
+        "is_low": summary.get("low_balance") is True or (days is not None and days < 1),
+        "subscription": _clean(summary.get("subscription_status"), 40),
+        "costs": _split_cost(cost, usage, instances),
+    }
+
+
+def _split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Data]:
+    """Returns the Claws a day by what they are for, which add up to the ``total`` if that is known.
+
+    First come the tiers, the dearest first, then the add-ons, and what the service charges without an entry.
+    """
+    claws: Counter[str] = Counter()
+    numbers: Counter[str] = Counter()
+    for one in instances:
+        if one["daily_claws"]:
+            claws[one["tier"] or "–"] += one["daily_claws"]
+            numbers[one["tier"] or "–"] += 1
+    ranked = claws.most_common()
+    parts = [{"item": tier, "number": numbers[tier], "claws": sum_} for tier, sum_ in ranked[:_TIERS_SHOWN]]
+    if others := ranked[_TIERS_SHOWN:]:
+        number = sum(numbers[tier] for tier, _claws in others)
+        parts.append({"item": "other tiers", "number": number, "claws": sum(sum_ for _tier, sum_ in others)})
+    prices = [parse_number(addon.get("daily_claws")) for addon in as_objects(usage.get("addons"))]
+    addons = sum(price or 0 for price in prices)
+    rest = (total if total is not None and (parts or prices) else claws.total() + addons) - claws.total() - addons
+    if None in prices and rest > 0:
+        # Only the add-ons are without a price.
+        addons, rest = addons + rest, 0
+    if addons:
+        parts.append({"item": "add-ons", "number": sum(price != 0 for price in prices), "claws": addons})
+    if rest:
+        parts.append({"item": "not itemized", "number": None, "claws": rest})
+    return parts
+
+
+def _build_restores(journal: str, problem: str) -> Data:
+    """Returns the restores in the journal, newest first, and the number of lines that can't be parsed."""
+    lines: list[JournalEntry] = []
+    unreadable = 0
+    for text in journal.splitlines():
+        try:
+            lines.append(parse_entry(text))
+        except (ValueError, KeyError, TypeError):
+            unreadable += bool(text.strip())
+    restores = {operation: state for operation, state in replay(lines).items() if operation.kind == "restore"}
+    entries = sorted(restores.items(), key=lambda item: item[1].sent_at, reverse=True)
+    return {
+        "entries": [_describe_restore(operation, state) for operation, state in entries[:_RESTORES_SHOWN]],
+        "more": max(len(restores) - _RESTORES_SHOWN, 0),
+        "services": len({operation.service for operation in restores}),
+        "unreadable": unreadable,
+        "problem": one_line(problem, MESSAGE_LIMIT),
+    }
+
+
+def _describe_restore(operation: OperationKey, state: OperationState) -> Data:
+    has_ended = state.event in (OperationEvent.COMPLETED, OperationEvent.FAILED)
+    return {
+        "incident": _clean(operation.name),
+        "service": _clean(operation.service),
+        "instance_id": _clean(operation.instance_id, 20),
+        "instance_name": _clean(state.notes.get("instance_name")),
+        "backup_id": _clean(state.notes.get("backup_id"), 20),
+        "taken_at": parse_time(state.notes.get("taken_at")),
+        "sent_at": parse_time(state.sent_at),
+        "ended_at": parse_time(state.at) if has_ended else None,
+        "outcome": state.outcome,
+    }
