@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: internal_fleet_report
-short_description: Write the page about a fleet (internal to the roles of the collection)
+short_description: Write the report about a fleet (internal to the roles of the collection)
 version_added: 1.0.0
 description:
   - Internal to the role P(clawhosters.cloud.fleet_report#role), which is its only user.
@@ -18,9 +18,17 @@ author:
 options:
   path:
     description:
-      - The file to write.
+      - The page to write.
     type: path
     required: true
+  data_path:
+    description:
+      - A file to write the same to as JSON.
+    type: path
+  metrics_path:
+    description:
+      - A file to write the numbers to, in the text format of Prometheus.
+    type: path
   backup_max_age:
     description:
       - A newest backup that is older than this is overdue. A number and a unit, such as V(36h).
@@ -45,13 +53,13 @@ attributes:
   diff_mode:
     support: none
     details:
-      - A page holds operational data, which is not printed.
+      - The files hold operational data, which is not printed.
   idempotent:
     support: full
 """
 
 EXAMPLES = r"""
-- name: Write the page
+- name: Write the report
   clawhosters.cloud.internal_fleet_report:
     path: /srv/reports/fleet.html
     backup_max_age: 36h
@@ -60,12 +68,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 path:
-  description: The absolute path of the file.
+  description: The absolute path of the page.
   returned: success
   type: str
   sample: /srv/reports/fleet.html
 report:
-  description: A headline, a table of the instances that need attention, and the path.
+  description: A headline, a table of the instances that need attention, and the paths.
   returned: success
   type: list
   elements: str

@@ -64,8 +64,8 @@ class Account:
     instances: list[Resource]
     billing: Data = field(default_factory=dict)
     backups: list[Resource] | None = None
-    proofs: dict[str, datetime] | None = None
-    """When a restore of each instance, by id, was last proven."""
+    proofs: t.Mapping[int | str | None, datetime] | None = None
+    """When a restored instance, by id, was last healthy at the end."""
     journal: str = ""
     """The text of the journal."""
     journal_problem: str = ""
@@ -86,7 +86,11 @@ def build_facts(account: Account, max_age: timedelta, title: str, now: datetime)
         is_clear = account.backups is not None and not unclear & {None, str(instance.get("name"))}
         taken = taken_at(newest[key]) if key in newest else None
         backup = {"state": _judge_backup(taken, max_age, now, is_clear=is_clear), "taken_at": taken}
-        facts = {"daily_claws": costs.get(key), "backup": backup, "proven_at": (account.proofs or {}).get(key)}
+        facts = {
+            "daily_claws": costs.get(key),
+            "backup": backup,
+            "proven_at": (account.proofs or {}).get(parse_id(key)),
+        }
         instances.append({**_describe(instance), **facts})
     return {
         "reported_at": now,

@@ -43,7 +43,7 @@ def format_data(facts: Data, fingerprint: str) -> str:
 
 
 def build_stats(facts: Data) -> Data:
-    """Returns the numbers for ``set_stats``: times in Unix seconds, ids, and documented words, no text of the service."""
+    """Returns the numbers for ``set_stats``: times in Unix seconds, ids, and documented words."""
     return {
         "reported_at": _to_unix(facts["reported_at"]),
         **{name: facts[name] for name in ("counts", "statuses", "health", "backups")},

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError, SettingsError
@@ -18,9 +18,9 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
-from ...module_utils._service_url import normalize_url
-from ...module_utils._state.journal import JournalError, OperationKey, OperationState
-from ...module_utils._times import parse_duration, parse_time
+from ...module_utils._service.restore.history import find_proofs
+from ...module_utils._state.journal import JournalError
+from ...module_utils._times import parse_duration
 from .attention import format_attention
 from .files import render, write_report
 from .fleet_facts import Account, build_facts
@@ -49,7 +49,7 @@ def run(context: ModuleContext) -> Result:
     """Writes the files, except in check mode. What can't be read, apart from the instances, is a notice in them."""
     params, client = context.params, context.client
     paths = _find_paths(params)
-    max_age = parse_duration("fleet_report_backup_max_age", params["backup_max_age"])
+    max_age = parse_duration("fleet_report_backup_max_age", params["backup_max_age"]) or timedelta()
     facts = build_facts(_read_account(context), max_age, params["title"], datetime.now(UTC))
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
     page = build_page(facts, script)
@@ -98,16 +98,6 @@ def _read_account(context: ModuleContext) -> Account:
         context.warn(str(error))
         account.journal_problem = str(error)
     return account
-
-
-def find_proofs(states: t.Mapping[OperationKey, OperationState], api_url: str) -> dict[str, datetime]:
-    """Returns when the last restore of each instance ended healthy, by instance id."""
-    proofs: dict[str, datetime] = {}
-    for key, state in states.items():
-        if key.kind == "restore" and key.instance_id is not None and key.service == normalize_url(api_url):
-            if state.completed_at and (time := parse_time(state.completed_at)):
-                proofs[key.instance_id] = max(time, proofs.get(key.instance_id, time))
-    return proofs
 
 
 def _format_headline(page: dict[str, t.Any]) -> str:

@@ -1,0 +1,248 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The numbers of the fleet report for other programs: JSON, metrics, statistics, and the example of alert rules."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import time
+import typing as t
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_restore
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
+from simulator.handle import Simulator
+from support.controller import REPOSITORY, Controller, extra_variables
+from support.debian import require_package
+from support.worker import Worker
+
+RULES = REPOSITORY / "examples/prometheus/clawhosters.rules.yml"
+HOSTILE = 'a "quoted"\\ name {{ 7 * 7 }}'
+FLEET = {
+    "balance": 2000,
+    "instances": [
+        {"id": 1, "name": "web-bot"},
+        {"id": 2, "name": "twin", "health_status": "unhealthy"},
+        {"id": 3, "name": "twin", "status": "hibernating"},
+        {"id": 4, "name": HOSTILE, "status": "error"},
+    ],
+    "backups": [
+        {"id": 10, "instance_id": 1, "created_at": "2h ago"},
+        {"id": 20, "instance_id": 2, "created_at": "40h ago"},
+    ],
+    "addons": [{"instance_id": 1, "tier": "eco"}],
+}
+
+
+@pytest.fixture
+def worker(simulator: Simulator, tmp_path: Path) -> Worker:
+    simulator.reset(state=FLEET)
+    paths = {"path": "fleet.html", "data_path": "fleet.json", "metrics_path": "fleet.prom"}
+    options = {name: str(tmp_path / file) for name, file in paths.items()}
+    return Worker(simulator, {**options, "backup_max_age": "36h", "title": "ClawHosters fleet"})
+
+
+def report(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
+    result = worker.run(fleet_report, **options)
+    assert not result["failed"], result
+    return result
+
+
+def parse(text: str) -> list[Sample]:
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def restore_one(worker: Worker) -> None:
+    options = {"state_dir": worker._home.name, "incident": "INC-1", "wait_timeout": 60}
+    restored = Worker(worker.simulator, options).run(claw_fleet_restore, instances=[{"id": 1}])
+    assert not restored["failed"], restored
+
+
+def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
+    restore_one(worker)
+    simulator.clear_log()
+    result = report(worker)
+    assert {call.split()[0] for call in simulator.calls()} == {"GET"}
+    data = json.loads((tmp_path / "fleet.json").read_text(encoding="utf-8"))
+    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    stats = result["ansible_stats"]["data"]["clawhosters_fleet"]
+    page = (tmp_path / "fleet.html").read_text(encoding="utf-8")
+
+    def of(name: str, /, **labels: str) -> list[float]:
+        return [one.value for one in samples if one.name == name and labels.items() <= one.labels.items()]
+
+    assert data["counts"] == stats["counts"]
+    assert stats["backups"] == {"fresh": 1, "overdue": 1, "missing": 2, "unknown": 0}
+    assert {one.labels["state"]: one.value for one in samples if "state" in one.labels} == stats["backups"]
+    assert data["claws"]["daily_cost"] == stats["claws"]["daily_cost"] == of("clawhosters_daily_cost_claws")[0]
+    assert sum(part["claws"] for part in data["claws"]["costs"]) == data["claws"]["daily_cost"]
+    assert '<th scope="row">add-ons <span class="soft">1</span>' in page
+    for one, other in zip(data["instances"], stats["instances"], strict=True):
+        for name, time_ in ("newest_backup_at", one["backup"]["taken_at"]), ("proven_at", one["proven_at"]):
+            assert other[name] == (time_ and int(datetime.fromisoformat(time_).timestamp()))
+    (proven,) = of("clawhosters_restore_proven_timestamp_seconds")
+    assert proven == stats["instances"][0]["proven_at"]
+    assert f'title="{datetime.fromtimestamp(proven, UTC):%Y-%m-%d %H:%M} UTC"' in page
+    assert page.count(">never<") == 3
+    assert of("clawhosters_instance_needs_attention", name=HOSTILE) == [1]
+    assert stats["statuses"]["other"] == 1
+    assert "hibernating" not in json.dumps(stats)
+
+
+def test_metrics_are_for_all_others_for_the_owner_and_links_stay(worker: Worker, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("theirs", encoding="utf-8")
+    for name in ("fleet.json", "fleet.prom"):
+        (tmp_path / name).symlink_to(victim)
+    old_mask = os.umask(0o077)
+    try:
+        assert report(worker)["changed"]
+    finally:
+        os.umask(old_mask)
+    assert victim.read_text(encoding="utf-8") == "theirs"
+    modes = {path.name: stat.S_IMODE(path.lstat().st_mode) for path in tmp_path.glob("fleet.*")}
+    assert modes == {"fleet.html": 0o600, "fleet.json": 0o600, "fleet.prom": 0o644}
+    assert not report(worker)["changed"]
+    (tmp_path / "fleet.json").unlink()
+    assert report(worker)["changed"]
+
+
+def test_check_mode_writes_nothing_and_has_the_statistics(worker: Worker, tmp_path: Path) -> None:
+    result = worker.run(fleet_report, check=True)
+    assert result["changed"]
+    assert list(tmp_path.iterdir()) == []
+    assert result["ansible_stats"]["data"]["clawhosters_fleet"]["counts"]["all"] == 4
+
+
+def test_two_reports_in_one_file_are_refused_before_anything_is_sent(simulator: Simulator, worker: Worker) -> None:
+    result = worker.run(fleet_report, data_path=worker.defaults["path"])
+    assert "must name different files. Nothing was sent." in result["msg"]
+    assert simulator.calls() == []
+
+
+def test_the_role_writes_all_three_and_sets_the_statistics(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(state=FLEET)
+    given = {"fleet_report_data_path": "fleet.json", "fleet_report_metrics_path": "fleet.prom"}
+    command = ("ansible-playbook", "clawhosters.cloud.fleet_report", *extra_variables(**given))
+    run = controller.run(*command, ANSIBLE_SHOW_CUSTOM_STATS="true")
+    assert run.rc == 0, run.screen
+    stats = json.loads(run.stdout.partition("CUSTOM STATS: ")[2].partition("RUN: ")[2])["clawhosters_fleet"]
+    assert stats["counts"]["all"] == 4
+    assert {path.name for path in controller.folder.glob("fleet.*")} == {"fleet.json", "fleet.prom"}
+
+
+# With node_exporter and promtool
+
+
+def find_program(name: str, package: str, what: str) -> str:
+    return require_package(package, functools.partial(shutil.which, name), what)
+
+
+@contextlib.contextmanager
+def node_exporter(folder: Path) -> t.Iterator[str]:
+    """Yields the address of a node_exporter that reads the files in ``folder``."""
+    program = find_program("prometheus-node-exporter", "prometheus-node-exporter", "scraping the metrics")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ("--collector.disable-defaults", "--collector.textfile", f"--collector.textfile.directory={folder}")
+    command = [program, *options, f"--web.listen-address=127.0.0.1:{port}"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield f"http://127.0.0.1:{port}/metrics"
+        finally:
+            process.terminate()
+
+
+def scrape(url: str) -> str:
+    for _attempt in range(100):
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.read().decode()
+        time.sleep(0.05)
+    pytest.fail("node_exporter does not answer")
+
+
+def test_node_exporter_serves_the_files_of_two_accounts(worker: Worker, tmp_path: Path) -> None:
+    report(worker)
+    report(worker, title="Staging", metrics_path=str(tmp_path / "staging.prom"))
+    written = [parse((tmp_path / name).read_text(encoding="utf-8")) for name in ("fleet.prom", "staging.prom")]
+    with node_exporter(tmp_path) as url:
+        served = parse(scrape(url))
+    assert [one.value for one in served if one.name == "node_textfile_scrape_error"] == [0]
+    ours = {(one.name, *sorted(one.labels.items())): one.value for one in served if "clawhosters" in one.name}
+    expected = {(one.name, *sorted(one.labels.items())): one.value for file in written for one in file}
+    assert ours == expected
+
+
+def promtool(*arguments: str, given: str = "") -> str:
+    program = find_program("promtool", "prometheus", "checking metrics and alert rules")
+    run = subprocess.run([program, *arguments], input=given, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def test_names_and_rules_are_as_prometheus_wants_them(worker: Worker, tmp_path: Path) -> None:
+    report(worker)
+    assert promtool("check", "metrics", given=(tmp_path / "fleet.prom").read_text(encoding="utf-8")) == ""
+    assert "SUCCESS" in promtool("check", "rules", str(RULES))
+
+
+def quote(labels: dict[str, str]) -> str:
+    return ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
+
+
+def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path: Path) -> None:
+    """promtool begins at the Unix time 0, so the timestamps are moved there."""
+    restore_one(worker)
+    report(worker)
+    samples = parse((tmp_path / "fleet.prom").read_text(encoding="utf-8"))
+    (reported_at,) = [one.value for one in samples if one.name == "clawhosters_report_timestamp_seconds"]
+    start = 3 * 86400
+    series = []
+    for one in samples:
+        moved = one.value - reported_at + start if one.name.endswith("_timestamp_seconds") else one.value
+        series.append({"series": f"{one.name}{{{quote(one.labels)}}}", "values": f"{moved:.0f}x{40 * 24}"})
+
+    def firing(alert: str, after: int, *labels: dict[str, str]) -> dict[str, t.Any]:
+        expected = [{"exp_labels": {"fleet": "ClawHosters fleet", **one}} for one in labels]
+        return {"alertname": f"ClawHosters{alert}", "eval_time": f"{start // 3600 + after}h", "exp_alerts": expected}
+
+    warning, critical = {"severity": "warning"}, {"severity": "critical"}
+    twin, bad = {"id": "2", "name": "twin"}, {"id": "4", "name": HOSTILE}
+    tests = [
+        firing("ReportIsOld", 1),
+        firing("ReportIsOld", 3, warning),
+        firing("InstanceNeedsAttention", 1, {**critical, **twin}, {**critical, **bad}),
+        firing("BackupIsOverdue", 1, {**warning, **twin}),
+        firing("BackupIsMissing", 1, {**warning, "state": "missing"}),
+        firing("BackupsAreUnknown", 1),
+        firing("RestoreIsNotProven", 1),
+        firing("RestoreIsNotProven", 31 * 24, {**warning, "id": "1", "name": "web-bot"}),
+        firing("BalanceIsLow", 1),
+    ]
+    rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
+    for rule in rules["groups"][0]["rules"]:
+        del rule["annotations"]  # promtool compares their texts
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
+    groups = [{"interval": "1h", "input_series": series, "alert_rule_test": tests}]
+    gone = {"alertname": "ClawHostersReportIsMissing", "eval_time": "1h", "exp_alerts": [{"exp_labels": warning}]}
+    groups.append({"interval": "1h", "input_series": [], "alert_rule_test": [gone]})
+    content = {"rule_files": ["rules.yml"], "evaluation_interval": "1h", "tests": groups}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    assert "SUCCESS" in promtool("test", "rules", str(tmp_path / "test.yml"))
