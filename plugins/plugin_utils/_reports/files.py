@@ -71,7 +71,7 @@ class ReportFolder:
                 raise ReportError(
                     self._path,
                     "the folder belongs to another user. "
-                    "Set restore_report_dir (or fleet_report_path) to a folder of your own",
+                    "Set restore_report_dir (or fleet_report_path, rehearsal_dir) to a folder of your own",
                 )
 
 

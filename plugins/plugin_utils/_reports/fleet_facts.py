@@ -200,8 +200,8 @@ def _split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[D
     numbers: Counter[str] = Counter()
     for one in instances:
         if one["daily_claws"]:
-            claws[one["tier"] or "–"] += one["daily_claws"]
-            numbers[one["tier"] or "–"] += 1
+            claws[one["tier"] or "unknown tier"] += one["daily_claws"]
+            numbers[one["tier"] or "unknown tier"] += 1
     ranked = claws.most_common()
     parts = [{"item": tier, "number": numbers[tier], "claws": sum_} for tier, sum_ in ranked[:_TIERS_SHOWN]]
     if others := ranked[_TIERS_SHOWN:]:

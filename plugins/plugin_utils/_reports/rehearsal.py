@@ -1,0 +1,110 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The step of the playbook ``rehearsal``: copies the fleet into a state file for the simulator, by reads alone."""
+
+from __future__ import annotations
+
+import shlex
+import typing as t
+from pathlib import Path
+
+import yaml
+
+from ...module_utils._http.settings import KEY_PREFIX
+from ...module_utils._model.backup import taken_at
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.resource import Resource, parse_id
+from ...module_utils._model.results import Result
+from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.environment import KNOWN
+from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.backups import list_backups
+from ...module_utils._text import format_count
+from ...module_utils._times import parse_time
+from .files import prepare_folder, write_report
+
+Data = dict[str, t.Any]
+
+SIMULATOR_HOME = Path(__file__).resolve().parents[3] / "tests"
+
+SPEC = ArgumentSpec({"dir": {"type": "path", "required": True}, "port": {"type": "int", "required": True}}).merge(
+    API.with_default("priority", "low")
+)
+
+_COPIED = ("name", "status", "tier", "billing_mode", "health_status")
+"""Texts of an instance that a rehearsal needs. Addresses are left out: the simulator invents harmless ones."""
+_FLEET_HEADING = "# The fleet as the playbook clawhosters.cloud.rehearsal read it, for the simulator.\n"
+
+
+def run(context: ModuleContext) -> Result:
+    """Writes the files, except in check mode."""
+    params, client = context.params, context.client
+    folder = Path(params["dir"]).absolute()
+    fleet_path, environment_path = folder / "fleet.yml", folder / "rehearsal.env"
+    if not client.check_mode:
+        prepare_folder(str(fleet_path))
+    instances, backups = client.fetch_all("/instances"), list_backups(client)
+    state = build_state(instances, backups)
+    dumped = yaml.safe_dump(state, sort_keys=False, allow_unicode=True, width=120)
+    texts = {
+        fleet_path: _FLEET_HEADING + dumped,
+        environment_path: format_environment(params["port"], folder / "state"),
+    }
+    exists = folder.is_dir()
+    changes = [
+        not exists or write_report(str(path), text, text, check_mode=client.check_mode) for path, text in texts.items()
+    ]
+    left_out = len(instances) + len(backups) - sum(map(len, state.values()))
+    counts = [format_count(len(state[name]), name[:-1]) for name in ("instances", "backups")]
+    report = [
+        f"{'Not written in check mode' if client.check_mode else 'Written'}: {' and '.join(counts)}, in {folder}",
+        *([f"{format_count(left_out, 'entry')} left out: without id, name, time or instance."] if left_out else []),
+        "Start the simulator in one terminal:",
+        f"PYTHONPATH={shlex.quote(str(SIMULATOR_HOME))} python3 -m simulator \\",
+        f"  --port {params['port']} --state {shlex.quote(str(fleet_path))}",
+        "In another one, point the shell at it:",
+        f". {shlex.quote(str(environment_path))}",
+    ]
+    return {"changed": any(changes), "path": str(folder), "report": report}
+
+
+def build_state(instances: list[Resource], backups: list[Resource]) -> Data:
+    """Returns the state for the simulator. It lacks what the simulator can't hold: see README.md there."""
+    index = InstanceIndex(instances)
+    kept = {one["id"]: one for one in filter(None, map(_copy_instance, instances))}
+    copies = (_copy_backup(backup, index.find_owner(backup)) for backup in backups)
+    return {"instances": list(kept.values()), "backups": [one for one in copies if one and one["instance_id"] in kept]}
+
+
+def _copy_instance(instance: Resource) -> Data | None:
+    texts = {name: instance[name] for name in _COPIED if isinstance(instance.get(name), str)}
+    identity = parse_id(str(instance["id"]))
+    if not isinstance(identity, int) or not texts.get("name"):
+        return None
+    return {"id": identity, **texts, **_copy_time(instance.get("created_at"))}
+
+
+def _copy_backup(backup: Resource, owner: Resource | None) -> Data | None:
+    identity, time = parse_id(str(backup["id"])), _copy_time(taken_at(backup))
+    if not isinstance(identity, int) or owner is None or not time:
+        return None
+    status = {"status": backup["status"]} if isinstance(backup.get("status"), str) else {}
+    return {"id": identity, "instance_id": parse_id(str(owner["id"])), **status, **time}
+
+
+def _copy_time(value: object) -> Data:
+    time = parse_time(value)
+    return {"created_at": f"{time:%Y-%m-%dT%H:%M:%SZ}"} if time else {}
+
+
+def format_environment(port: int, state_dir: Path) -> str:
+    """Returns what a shell sources, so that its commands can reach only the simulator, with a journal of their own."""
+    return (
+        "# Points a shell at the simulator of a rehearsal. It forgets the key, the database and all other settings.\n"
+        f"unset {' '.join(KNOWN)}\n"
+        f"export CLAWHOSTERS_API_URL=http://127.0.0.1:{port}/api/v1\n"
+        f"export CLAWHOSTERS_API_KEY={KEY_PREFIX}rehearsal_0000\n"
+        f"export CLAWHOSTERS_STATE_DIR={shlex.quote(str(state_dir))}\n"
+    )
