@@ -33,6 +33,8 @@ from .controller import REPOSITORY
 CODE = "/plugins/module_utils/"
 TIMEOUT = 300
 """Seconds after which a process is killed."""
+LOCK_TIMEOUT = 2.0
+"""Seconds that a process which waits at a line, or meets one that does, waits for the lock of a journal."""
 WAITING = "waiting\n"
 """The line that a process prints when it waits at its line."""
 SCOPES = {
@@ -171,6 +173,8 @@ class Countdown:
 
 def main() -> None:
     """Imports what tasks need, and runs each in a fork."""
+    from ansible_collections.clawhosters.cloud.plugins.module_utils._state import folder_journal
+
     from .cases import CASES, Case, module_of
     from .worker import Worker
 
@@ -180,6 +184,8 @@ def main() -> None:
     with contextlib.suppress(ImportError):
         importlib.import_module("psycopg")
     wanted = json.loads(warm.become_command().argv[0])
+    if wanted["waits"]:
+        folder_journal.LOCK_TIMEOUT = LOCK_TIMEOUT
     options = wanted["options"]
     module = module_of(Case("", wanted["module"]))
     worker = Worker(t.cast("t.Any", SimpleNamespace(url=options.pop("api_url"))))
