@@ -66,6 +66,7 @@ notes:
   - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden in all returned values.
   - After an unclear response the add-on is read to check whether it was changed. The request is not sent again.
 seealso:
+  - module: clawhosters.cloud.claw_fleet_addon
   - module: clawhosters.cloud.claw_addon_info
 """
 
@@ -93,20 +94,6 @@ EXAMPLES = r"""
       provider: anthropic
       provider_key: "{{ lookup('ansible.builtin.env', 'PROVIDER_KEY') }}"
     write_only: [provider, provider_key]
-
-- name: Read all LLM add-ons
-  clawhosters.cloud.claw_addon_info:
-    addon_type: llm
-  register: llm
-
-- name: Set the same limit for all of them
-  clawhosters.cloud.claw_addon:
-    id: "{{ item.id }}"
-    config:
-      usage_limit: 1000000
-  loop: "{{ llm.addons }}"
-  loop_control:
-    label: "{{ item.instance_name }}"
 """
 
 RETURN = r"""
@@ -154,7 +141,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import ensure_config, find_addon
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import ensure_config
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addons import find_addon
 
 SPEC = ArgumentSpec(
     {

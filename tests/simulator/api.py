@@ -62,7 +62,9 @@ def records(kind: str, collection: str, call: Exchange) -> Response:
     """Returns the response with the list of add-ons or backups."""
     numbers, pagination = page_of(numbers_of(collection, call), collection, call)
     found = getattr(call.world, collection)
-    return many([dressed(kind, found[number], call.switches) for number in numbers], pagination)
+    hidden = {name.removeprefix(f"{collection}.") for name in call.switches.drop_fields if name.startswith(collection)}
+    items = [dressed(kind, found[number], call.switches) for number in numbers]
+    return many([{name: item[name] for name in item if name not in hidden} for item in items], pagination)
 
 
 def build_api() -> FastAPI:

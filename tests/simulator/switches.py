@@ -181,7 +181,8 @@ class Switches(BaseModel):
     drop_fields: list[str] = switch(
         [],
         'U23, U20: omitted fields, as "instance.tier" or, for every kind of object, "tier"; kinds: '
-        "instance, addon, backup, account, summary, usage, transaction, package, health",
+        "instance, addon, backup, account, summary, usage, transaction, package, health; addons and backups: in lists "
+        "only",
     )
     add_fields: dict[str, Any] = switch({}, 'U23: additional fields, as {"instance.region": "moon"}')
     rename_fields: dict[str, str] = switch(

@@ -132,6 +132,20 @@ CASES = [
         {"patches": 1},
         lambda _before, after, _result: after.usage_limit(3) == 7,
     ),
+    Case(
+        "fleet_addon",
+        "claw_fleet_addon",
+        {
+            "addons": [
+                {"addon_type": "llm", "instance_name": "web-bot"},
+                {"id": 1},
+                {"addon_type": "llm", "instance_id": 115},
+            ],
+            "config": {"usage_limit": 7},
+        },
+        {"patches": 3},
+        lambda _before, after, _result: [after.usage_limit(number) for number in (1, 3, 5)] == [7, 7, 7],
+    ),
     Case("addon_info", "claw_addon_info", {"instance_name": "web-bot"}),
     Case("backup_info", "claw_backup_info", {"instance_name": "web-bot", "newest": True}),
     Case(

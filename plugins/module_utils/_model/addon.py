@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .._errors import ApiError, RefusedError, ResponseError
-from .._secret_fields import redact
-from .._text import MASK, format_details, format_list, with_suggestion
+from .._text import format_details, format_list, with_suggestion
 from .compare import Config
 from .ownership import has_owner, owner_params, parse_owner, require_names
 from .resource import Resource, normalize
 
 _LISTED = 10
 """Add-ons that a message lists."""
-_CHANGED_SECRET = f"{MASK} (sent)"
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,19 @@ class AddonQuery:
             {"addon_type": normalize(self.addon_type)} if self.addon_type else {}
         )
 
+    @staticmethod
+    def merge(queries: t.Sequence[AddonQuery]) -> AddonQuery:
+        """Returns a query that needs each field that one of the queries needs. It matches nothing in particular."""
+        fields = ("addon_type", "instance_id", "instance_name")
+        needed = ((value for value in (getattr(q, name) for q in queries) if value is not None) for name in fields)
+        return AddonQuery(None, *(next(values, None) for values in needed))
+
+    def lacks_owner(self, addon: Resource) -> bool:
+        """Returns True if the add-on shows of its instance either id or name, and the query needs the other."""
+        owner = parse_owner(addon)
+        lacks_id = self.instance_id is not None and owner.id is None
+        return any(owner) and (lacks_id or (self.instance_name is not None and owner.name is None))
+
     def lacks_fields(self, addon: Resource) -> bool:
         """Returns True if the add-on does not show its type or its instance, and the query needs it."""
         lacks_type = self.addon_type is not None and not addon.get("addon_type")
@@ -72,6 +83,37 @@ class AddonQuery:
                 "not guess. See the dashboard, and give the id of the add-on."
             )
         return normalize(addon["addon_type"]) == normalize(self.addon_type)
+
+
+class AddonIndex:
+    """Add-ons by id, type, and id or name of their instance."""
+
+    def __init__(self, addons: list[Resource]) -> None:
+        self._all = addons
+        self._by: dict[tuple[str, object], list[Resource]] = {}
+        for addon in addons:
+            owner = parse_owner(addon)
+            for key in (
+                ("id", str(addon["id"])),
+                ("addon_type", normalize(addon.get("addon_type"))),
+                ("instance_id", owner.id),
+                ("instance_name", owner.name),
+            ):
+                self._by.setdefault(key, []).append(addon)
+
+    def find_candidates(self, query: AddonQuery) -> list[Resource]:
+        """Returns the add-ons that may match the query. They include those that don't show what it asks for."""
+        if query.id is not None:
+            return self._by.get(("id", str(query.id)), [])
+        key: tuple[str, object] = ("addon_type", normalize(query.addon_type))
+        unknown: tuple[str, object] = ("addon_type", "")
+        if query.has_instance:
+            field = "instance_name" if query.instance_id is None else "instance_id"
+            key = (field, query.instance_name if query.instance_id is None else str(query.instance_id))
+            unknown = (field, None)
+        elif query.addon_type is None:
+            return self._all
+        return self._by.get(key, []) + self._by.get(unknown, [])
 
 
 def label(addon: Resource) -> str:
@@ -101,6 +143,10 @@ def require_one(found: list[Resource], addons: list[Resource], query: AddonQuery
     if len(found) > 1:
         each = format_list((f"{addon['id']} of {parse_owner(addon)}" for addon in found), _LISTED)
         raise RefusedError(f"{len(found)} add-ons match {query} (ids {each}): choose one with id.")
+    if not found and query.id is not None:
+        for addon in addons:
+            if str(addon["id"]) == str(query.id):
+                raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
     if not found:
         raise RefusedError(
             f"No add-on matches {query}. {_format_nearest(addons, query)} Order add-ons in the dashboard."
@@ -127,21 +173,6 @@ def require_shown(addon: Resource, config: Config, write_only: t.Collection[str]
         f"The {label(addon)} shows no attribute {guesses}; it shows {', '.join(addon)}. Nothing was sent. "
         "Name an attribute in write_only if the service accepts it but never shows it."
     )
-
-
-def summarize(addon: Resource, config: Config, write_only: t.Collection[str]) -> Resource:
-    """Returns what diffs show of an add-on: id, type and the attributes in ``config``, without write-only ones."""
-    names = ["id", "addon_type", *(name for name in config if name not in write_only)]
-    return {name: addon[name] for name in names if name in addon}
-
-
-def build_diff(before: Resource, after: Resource, changes: Config) -> tuple[Resource, Resource]:
-    """Returns both with their secrets redacted. A changed secret is marked, since neither value is shown."""
-    hidden_before, hidden_after = redact(before), redact(after)
-    for name in changes:
-        if hidden_before.get(name) == hidden_after.get(name):
-            hidden_after[name] = _CHANGED_SECRET
-    return hidden_before, hidden_after
 
 
 def needs_wrapping(rejection: ApiError, changes: Config) -> bool:

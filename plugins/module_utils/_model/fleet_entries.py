@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Entries of ``claw_fleet`` and ``claw_fleet_restore``, and the faults that a list of them can have. Pure."""
+"""Entries of the ``claw_fleet`` modules, and the faults that a list of them can have. Pure."""
 
 from __future__ import annotations
 
@@ -16,22 +16,32 @@ from .resource import Resource
 
 FLEET_KEYS = ("id", "name", "state")
 RESTORE_KEYS = ("id", "name", "backup_id")
-NUMBERS = ("id", "backup_id")
+ADDON_KEYS = ("id", "addon_type", "instance_id", "instance_name", "config")
+"""The keys of entries. One of the first two is required."""
+NUMBERS = ("id", "backup_id", "instance_id")
 """Keys whose values are numbers."""
+NAMES = ("name", "addon_type", "instance_name")
+"""Keys whose values must not be empty."""
 
 
 @dataclass(frozen=True)
-class InstanceEntry:
-    """One entry of the option ``instances``; ``number`` is its position, from 1."""
+class NumberedEntry:
+    """One entry of a list; ``number`` is its position, from 1."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class InstanceEntry(NumberedEntry):
+    """One entry of the option ``instances``."""
+
     instance_id: int | None
     name: str | None
 
     @property
     def label(self) -> str:
         """``entry 3, support-bot``, for messages."""
-        return _format_entry(self.number, self.instance_id, self.name)
+        return format_entry(self.number, self.instance_id, self.name)
 
 
 @dataclass(frozen=True)
@@ -51,10 +61,10 @@ class RestoreEntry(InstanceEntry):
 class FaultyListError(PartialError):
     """The list of entries is wrong, so nothing was changed. The ``report`` of the result has a line for each fault."""
 
-    def __init__(self, faults: list[str]) -> None:
+    def __init__(self, faults: list[str], noun: str = "instances") -> None:
         number = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         super().__init__(
-            f"The list of instances has {number}, and nothing was changed: {'; '.join(faults)}",
+            f"The list of {noun} has {number}, and nothing was changed: {'; '.join(faults)}",
             {"report": [one_line(fault, MESSAGE_LIMIT) for fault in faults]},
         )
 
@@ -71,8 +81,8 @@ def require_valid_entries(
     first: dict[tuple[str, str], int] = {}
     for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
         if isinstance(entry, dict):
-            place = _format_entry(number, entry.get("id"), entry.get("name"))
-            found = list(_find_faults(entry, keys))
+            place = format_entry(number, entry.get("id"), entry.get("name"))
+            found = list(find_faults(entry, keys))
             if not allows_duplicates:
                 found += _find_duplicate(entry, number, first)
             faults += [f"{place}: {fault}" for fault in found]
@@ -81,35 +91,40 @@ def require_valid_entries(
 
 
 def find_duplicates(
-    entries: t.Sequence[InstanceEntry], found: t.Iterable[Resource | None]
+    entries: t.Sequence[NumberedEntry],
+    found: t.Iterable[Resource | None],
+    describe: t.Callable[[Resource], str] = label,
 ) -> t.Iterator[tuple[int, str]]:
-    """Yields the index of each entry that means the same instance as one before it, and a message.
+    """Yields the index of each entry that means the same resource as one before it, and a message.
 
-    ``found`` has the instance of each entry, None if there is none.
+    ``found`` has the instance or add-on of each entry, None if there is none.
     """
-    first: dict[str, InstanceEntry] = {}
-    for index, (entry, instance) in enumerate(zip(entries, found, strict=True)):
-        if instance is not None:
-            earlier = first.setdefault(str(instance["id"]), entry)
+    first: dict[str, NumberedEntry] = {}
+    for index, (entry, resource) in enumerate(zip(entries, found, strict=True)):
+        if resource is not None:
+            earlier = first.setdefault(str(resource["id"]), entry)
             if earlier is not entry:
-                yield index, f"{label(instance)} is listed already, in entry {earlier.number}"
+                yield index, f"{describe(resource)} is listed already, in entry {earlier.number}"
 
 
-def _find_faults(entry: dict[str, t.Any], keys: tuple[str, ...]) -> t.Iterator[str]:
+def find_faults(entry: dict[str, t.Any], keys: tuple[str, ...]) -> t.Iterator[str]:
+    """Yields each fault that an entry has by itself."""
     for key in entry:
         if key not in keys:
             yield f"unknown key {_quote(key)}{_suggest(key, keys)}"
-    state, identity, name = (entry.get(key) for key in ("state", "id", "name"))
+    state = entry.get("state")
     if "state" in keys and state is not None and state not in STATES:
         yield f"unknown state {_quote(state)}{_suggest(state, STATES)}"
     for key in NUMBERS:
         value = entry.get(key) if key in keys else None
         if value is not None and not str(value).strip().lstrip("-").isdecimal():
             yield f"{key} must be a number, not {_quote(value)}"
-    if name is not None and not str(name).strip():
-        yield "name is empty"
-    elif identity is None and name is None:
-        yield "it has neither id nor name"
+    for key in NAMES:
+        value = entry.get(key) if key in keys else None
+        if value is not None and not str(value).strip():
+            yield f"{key} is empty"
+    if all(entry.get(key) is None for key in keys[:2]):
+        yield f"it has neither {keys[0]} nor {keys[1]}"
 
 
 def _find_duplicate(entry: dict[str, t.Any], number: int, first: dict[tuple[str, str], int]) -> t.Iterator[str]:
@@ -126,7 +141,8 @@ def _suggest(given: object, known: tuple[str, ...]) -> str:
     return f"; did you mean {similar}?" if similar else f" (known: {format_list(known, len(known))})"
 
 
-def _format_entry(number: int, identity: object, name: object) -> str:
+def format_entry(number: int, identity: object, name: object) -> str:
+    """Returns ``entry 3, support-bot``, or ``entry 3, id 7``."""
     given = str(name or "").strip() or ("" if identity is None else f"id {identity}")
     return f"entry {number}, {_quote(given)}" if given else f"entry {number}"
 

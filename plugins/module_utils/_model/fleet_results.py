@@ -24,7 +24,7 @@ _WORDS = {
 }
 """By change: its word in a plan, and its word in a result."""
 
-_NOT_BEGUN = "Not begun: the plan exceeds the limits of the task."
+NOT_BEGUN = "Not begun: the plan exceeds the limits of the task."
 _NAMED, _LISTED = 10, 3
 """Most instances that a message names, and most failures that it explains; the report has all."""
 
@@ -112,7 +112,7 @@ def build_result(entries: list[Entry], jobs: list[Job], *, done: bool, refused: 
     after: dict[str, object] = {}
     for entry, job in zip(entries, jobs, strict=True):
         known = job.found or {"id": entry.instance_id, "name": entry.name}
-        error = job.error or (_NOT_BEGUN if refused and job.change() in _WORDS else "")
+        error = job.error or (NOT_BEGUN if refused and job.change() in _WORDS else "")
         result = {
             "id": known["id"],
             "name": known.get("name"),
@@ -127,22 +127,40 @@ def build_result(entries: list[Entry], jobs: list[Job], *, done: bool, refused: 
         if job.found is not None:
             before[label(job.found)] = result["before"]
             after[label(job.found)] = job.status_after()
-    failed = sum(result["failed"] for result in results)
-    changed = sum(result["changed"] and not result["failed"] for result in results)
     return {
         "changed": any(job.changed for job in jobs),
         "instances": results,
-        "summary": {"ok": len(results) - changed - failed, "changed": changed, "failed": failed},
+        "summary": count_results(results),
         "report": format_report(entries, jobs, done=done),
         "diff": {"before": before, "after": {name: status for name, status in after.items() if status is not None}},
     }
 
 
+def count_results(results: list[Result]) -> dict[str, int]:
+    """Returns the number of entries that needed no change, were changed, and failed. Each counts once."""
+    failed = sum(result["failed"] for result in results)
+    changed = sum(result["changed"] and not result["failed"] for result in results)
+    return {"ok": len(results) - changed - failed, "changed": changed, "failed": failed}
+
+
 def format_failures(entries: list[Entry], jobs: list[Job]) -> str:
     """Returns the message of a task with failed entries; empty if there are none."""
-    failed = [f"{entry.label}: {job.error}" for entry, job in zip(entries, jobs, strict=True) if job.error is not None]
+    return format_outcomes(
+        [
+            (entry.label, job.error, label(job.found) if job.changed and job.found else None)
+            for entry, job in zip(entries, jobs, strict=True)
+        ]
+    )
+
+
+def format_outcomes(outcomes: t.Collection[tuple[str, object, str | None]]) -> str:
+    """Returns the message for the failed entries; empty if there are none.
+
+    Each outcome is the label of an entry, its error or None, and the label of what it has changed or None.
+    """
+    failed = [f"{entry}: {error}" for entry, error, _changed in outcomes if error is not None]
     if not failed:
         return ""
-    changed = [label(job.found) for job in jobs if job.changed and job.error is None and job.found]
+    changed = [name for _entry, error, name in outcomes if error is None and name is not None]
     others = f" Changed: {format_list(changed, _NAMED)}." if changed else ""
-    return f"{len(failed)} of {len(entries)} entries failed: {format_first(failed, _LISTED)}{others}"
+    return f"{len(failed)} of {len(outcomes)} entries failed: {format_first(failed, _LISTED)}{others}"

@@ -108,6 +108,27 @@ def filter_by_instance(
     return [item for item, owner in zip(items, owners, strict=True) if _matches(wanted, owner)]
 
 
+def complete_owners(items: list[Resource], instances: list[Resource]) -> list[Resource]:
+    """Returns the items with id and name of their instances, as far as the instances show them.
+
+    The id of a name that several instances have stays unknown.
+    """
+    names = {str(instance["id"]): instance.get("name") for instance in instances}
+    ids: dict[object, list[object]] = {}
+    for instance in instances:
+        ids.setdefault(instance.get("name"), []).append(instance["id"])
+    completed = []
+    for item in items:
+        owner = parse_owner(item)
+        extra: Resource = {}
+        if owner.id is not None and owner.name is None:
+            extra = {"instance_name": names.get(owner.id)}
+        elif owner.name is not None and owner.id is None and len(ids.get(owner.name, ())) == 1:
+            extra = {"instance_id": ids[owner.name][0]}
+        completed.append({**item, **extra})
+    return completed
+
+
 def _lacks(wanted: Owner, owner: Owner) -> bool:
     return any(given is not None and shown is None for given, shown in zip(wanted, owner, strict=True))
 

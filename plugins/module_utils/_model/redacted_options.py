@@ -12,12 +12,20 @@ from .results import Options, Redacted
 
 
 def redact_addon_options(params: Options) -> Redacted:
-    """Redacts the secrets in ``config``. Takes unvalidated options too."""
-    config, names = params.get("config"), params.get("write_only")
-    if not isinstance(config, dict):
-        return Redacted(params, set())
+    """Redacts the secrets in ``config``, and in the objects of entries. Takes unvalidated options too."""
+    names, entries = params.get("write_only"), params.get("addons")
     write_only = [str(name) for name in names] if isinstance(names, list) else []
-    return Redacted({**params, "config": redact(config, write_only)}, find_secrets(config, write_only))
+    secrets: set[str] = set()
+
+    def redact_objects(options: Options) -> Options:
+        objects = {name: value for name, value in options.items() if isinstance(value, dict)}
+        secrets.update(*(find_secrets(value, write_only) for value in objects.values()))
+        return options | {name: redact(value, write_only) for name, value in objects.items()}
+
+    redacted = redact_objects(params)
+    if isinstance(entries, list):
+        redacted["addons"] = [redact_objects(one) if isinstance(one, dict) else one for one in entries]
+    return Redacted(redacted, secrets)
 
 
 def redact_purchase_options(params: Options) -> Redacted:

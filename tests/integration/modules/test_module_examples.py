@@ -23,6 +23,7 @@ MODULES = [
     "claw_backup_info",
     "claw_billing_info",
     "claw_doctor_info",
+    "claw_fleet_addon",
     "claw_health_info",
 ]
 WORLD: dict[str, t.Any] = {

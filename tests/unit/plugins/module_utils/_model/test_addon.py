@@ -11,11 +11,11 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, RefusedError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
     AddonQuery,
-    build_diff,
     label,
     needs_wrapping,
     require_shown,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_job import AddonJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
 
 
@@ -43,12 +43,17 @@ def test_each_attribute_that_is_not_shown_is_named():
 
 
 def test_that_a_secret_changes_shows_although_it_does_not():
-    before, after = {"tier": "eco", "api_key": "one"}, {"tier": "pro", "api_key": "two"}
-    assert build_diff(before, after, {"tier": "pro", "api_key": "two", "mode": 1}) == (
-        {"tier": "eco", "api_key": "********"},
-        {"tier": "pro", "api_key": "******** (sent)", "mode": "******** (sent)"},
+    addon = {"id": 3, "tier": "eco", "api_key": "one", "plan": "a"}
+    job = AddonJob(addon, {"tier": "pro", "api_key": "two", "mode": 1, "plan": "b"}, ["mode"], "add-on 3")
+    job.is_accepted = True
+    # The service has ignored the plan, which is no secret.
+    job.see({**addon, "tier": "pro", "api_key": "two"})
+    assert job.attributes() == (
+        {"tier": "eco", "api_key": "********", "plan": "a"},
+        {"tier": "pro", "api_key": "******** (sent)", "plan": "a", "mode": "******** (sent)"},
     )
-    assert build_diff(before, before, {}) == ({"tier": "eco", "api_key": "********"},) * 2
+    unchanged = AddonJob(addon, {"tier": "eco", "api_key": "one"}, [], "add-on 3")
+    assert unchanged.attributes() == ({"tier": "eco", "api_key": "********"},) * 2
 
 
 def test_options_are_redacted_whatever_was_given():
@@ -56,6 +61,13 @@ def test_options_are_redacted_whatever_was_given():
     redacted = redact_addon_options(params)
     assert redacted.params == {**params, "config": {"tier": "********", "api_key": "********"}}
     assert redacted.secrets == {"sk-1234"}
+    many = redact_addon_options({"addons": [params, {"id": 2, "confg": {"token": "tk-5678"}}, "text"]})
+    assert many.params["addons"] == [
+        redacted.params | {"config": {"tier": "eco", "api_key": "********"}},
+        {"id": 2, "confg": {"token": "********"}},
+        "text",
+    ]
+    assert many.secrets == {"sk-1234", "tk-5678"}
     for odd in ({}, {"config": None}, {"config": "text"}, {"config": {"tier": 1}, "write_only": None}):
         assert redact_addon_options(odd).params == odd
 

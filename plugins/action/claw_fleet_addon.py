@@ -1,0 +1,16 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Action plugin of claw_fleet_addon: runs the module on the controller."""
+
+from __future__ import annotations
+
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet_addon
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._fleet_action import FleetAction
+
+
+class ActionModule(FleetAction):
+    """Runs claw_fleet_addon."""
+
+    MODULE = claw_fleet_addon

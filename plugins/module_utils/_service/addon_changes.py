@@ -1,0 +1,185 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changes the attributes of one or many add-ons concurrently, and reads them again to see what came of it.
+
+``claw_fleet_addon`` reads them by the list, ``claw_addon`` its one by itself.
+"""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from .._concurrency import map_ordered
+from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, ResponseError, TransportError
+from .._http.client import Client
+from .._model.addon import label, needs_wrapping
+from .._model.addon_fleet import (
+    AddonEntry,
+    Match,
+    build_result,
+    find_excess,
+    match_entries,
+    raise_faults,
+)
+from .._model.addon_job import AddonJob
+from .._model.compare import Config
+from .._model.fleet_results import Limits, format_outcomes
+from .._model.resource import Resource
+from .._model.results import ResourceChange, Result
+from .addons import AddonMatcher, addon_path, fetch_addon
+from .change_log import recorded
+
+_INTERRUPTED = "Updates that were sent may have been made. Run the same command again: it sends what still differs."
+
+
+def ensure_config(client: Client, addon: Resource, config: Config, write_only: t.Collection[str]) -> ResourceChange:
+    """Sets the attributes of ``addon`` to ``config``; in check mode predicts it.
+
+    At most one request is executed. Raises RefusedError for an attribute that is not shown, and PartialError if not all
+    attributes were taken.
+    """
+    job = AddonJob(addon, config, write_only, label(addon), reads_detail=True)
+    carry_out(client, [job])
+    before, after = (
+        {name: addon[name] for name in ("id", "addon_type") if name in addon} | shown for shown in job.attributes()
+    )
+    change = ResourceChange(job.changed, job.latest, before, after)
+    if job.error is not None:
+        result = change.as_result("addon") if job.is_accepted else {"changed": job.changed}
+        raise PartialError(str(job.error), result, job.error)
+    return change
+
+
+@dataclass
+class AddonFleet:
+    """Sets the attributes of many add-ons; in check mode it only reads."""
+
+    client: Client
+    write_only: t.Collection[str]
+
+    def ensure(self, entries: list[AddonEntry], limits: Limits) -> Result:
+        """Sets the attributes of every entry, and returns the result of the task.
+
+        Raises PartialError with the result if an entry failed, which does not stop the others; FaultyListError,
+        PartialError if the plan exceeds the limits, and what the client raises for the lists, before the first change.
+        """
+        addons = self.client.fetch_all("/addons")
+        found = AddonMatcher(self.client, [entry.query for entry in entries]).select_each(addons) if entries else []
+        matches = match_entries(entries, found, addons)
+        jobs = self._plan(entries, matches)
+        excess = find_excess(jobs, limits)
+        if self.client.check_mode or not excess:
+            carry_out(self.client, jobs)
+        result = build_result(matches, jobs, refused=bool(excess) and not self.client.check_mode)
+        if excess:
+            raise PartialError(f"{excess} Nothing was sent.", result)
+        outcomes = [
+            (entry.label, job.error, job.label if job.changed else None)
+            for entry, job in zip(entries, jobs, strict=True)
+        ]
+        if failures := format_outcomes(outcomes):
+            raise PartialError(
+                failures, result, next((job.error for job in jobs if job.error and job.error.response), None)
+            )
+        return result
+
+    def _plan(self, entries: list[AddonEntry], matches: list[Match]) -> list[AddonJob]:
+        """Returns a job for each entry. Raises FaultyListError for attributes that an add-on does not show.
+
+        The list may show fewer attributes than an add-on's own page. If the first add-on that lacks one shows more
+        there, the others are read there too.
+        """
+        lacking = [
+            position
+            for position, (entry, match) in enumerate(zip(entries, matches, strict=True))
+            if entry.config.keys() - match.listed.keys() - set(self.write_only)
+        ]
+        details: dict[int, Resource] = {}
+        if lacking:
+            ids = [matches[position].listed["id"] for position in lacking]
+            first = fetch_addon(self.client, ids[0])
+            if first.keys() - matches[lacking[0]].listed.keys():
+                rest = map_ordered(lambda one: fetch_addon(self.client, one), ids[1:])
+                details = dict(zip(lacking, [first, *rest], strict=True))
+        jobs, faults = [], {}
+        for position, (entry, match) in enumerate(zip(entries, matches, strict=True)):
+            addon = details.get(position, match.listed)
+            try:
+                jobs.append(AddonJob(addon, entry.config, self.write_only, label(match.known), position in details))
+            except RefusedError as error:
+                faults[entry.number] = error
+        raise_faults(entries, faults)
+        return jobs
+
+
+def carry_out(client: Client, jobs: list[AddonJob]) -> None:
+    """Sends the changes of all jobs, and reads their add-ons again. In check mode, predicts the changes."""
+    changing = [job for job in jobs if job.changes]
+    if client.check_mode:
+        for job in changing:
+            job.predict()
+    elif changing:
+        with client.progress.if_interrupted(_INTERRUPTED):
+            list(map_ordered(lambda job: _change(client, job), changing))
+            _read_again(client, [job for job in changing if job.error is None])
+
+
+def _change(client: Client, job: AddonJob) -> None:
+    """Sends the changes of a job. It has an error then if they were surely not made."""
+    try:
+        with recorded(client, "update", addon=job.addon):
+            job.rejection = _send(client, job.addon, job.changes)
+        job.is_accepted = True
+    except (TransportError, ResponseError, ApiError) as error:
+        if error.may_have_been_executed:
+            job.lost = error
+        else:
+            job.error = error
+    except ClawHostersError as error:
+        job.error = error
+
+
+def _send(client: Client, addon: Resource, changes: Config) -> ApiError | None:
+    """Sends the changes. Returns the rejection of the plain body if they were sent wrapped after it."""
+    path = addon_path(addon["id"])
+    try:
+        client.request("PATCH", path, body=changes)
+    except ApiError as rejection:
+        if not needs_wrapping(rejection, changes):
+            raise
+        # A rejected request did nothing, and this one says what it misses: the attributes inside of `addon`.
+        try:
+            client.request("PATCH", path, body={"addon": changes})
+        except ApiError as second:
+            if second.status in (400, 422):
+                raise rejection from None
+            raise
+        return rejection
+    return None
+
+
+def _read_again(client: Client, jobs: list[AddonJob]) -> None:
+    """Ends the jobs with their add-ons as they are now. The list serves all whose attributes it shows."""
+    alone = [job for job in jobs if job.reads_detail]
+    for job, seen in zip(alone, map_ordered(lambda one: _try(lambda: fetch_addon(client, one.id)), alone), strict=True):
+        job.see(seen)
+    if len(alone) == len(jobs):
+        return
+    listed = _try(lambda: {str(addon["id"]): addon for addon in client.fetch_all("/addons")})
+    missing = RefusedError("It is not in the list of add-ons any more.")
+    for job in jobs:
+        if not job.reads_detail:
+            job.see(listed if isinstance(listed, ClawHostersError) else listed.get(job.id, missing))
+
+
+T = t.TypeVar("T")
+
+
+def _try(read: t.Callable[[], T]) -> T | ClawHostersError:
+    try:
+        return read()
+    except ClawHostersError as error:
+        return error

@@ -1,0 +1,253 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: claw_fleet_addon
+short_description: Set attributes of many ClawHosters add-ons in one task
+version_added: 1.0.0
+description:
+  - Sets the attributes of each add-on of a list, as M(clawhosters.cloud.claw_addon) does for one. Without changes this
+    costs one request per page of the list of add-ons, for any number of entries. A change costs one request more, and
+    all changes together the pages again, to check them.
+  - Sends changes concurrently. A change may change the price of an add-on.
+  - A failed entry does not stop the others. The task fails at the end, with the result of each entry, and is changed if
+    anything was.
+  - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key, an entry that
+    matches no add-on or several, two entries for the same add-on, an entry without attributes, and attributes that the
+    service does not show.
+  - Add-ons that are not in O(addons) are not changed. Add-ons are ordered and cancelled in the dashboard; the API can't
+    do it.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  addons:
+    description:
+      - The add-ons, each once. An entry has O(addons[].id) or O(addons[].addon_type). The type alone is enough where
+        the account has one add-on of it.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      id:
+        description:
+          - The id of the add-on. The entry is a fault unless this add-on also matches the other keys.
+        type: int
+      addon_type:
+        description:
+          - The type of the add-on, such as V(llm) or V(backup).
+        type: str
+      instance_id:
+        description:
+          - The id of the instance that the add-on belongs to.
+        type: int
+      instance_name:
+        description:
+          - The exact name of the instance that the add-on belongs to. With O(addons[].instance_id) too, both must
+            match.
+        type: str
+      config:
+        description:
+          - The attributes of this add-on, instead of those in O(config).
+        type: dict
+  config:
+    description:
+      - The attributes of entries without their own. They are compared and sent as by
+        M(clawhosters.cloud.claw_addon).
+    type: dict
+  write_only:
+    description:
+      - Names of attributes that the service accepts and never shows, such as an API key of a provider. They are sent
+        each time to each add-on whose attributes include them, which is always changed then.
+      - Their values are never shown.
+    type: list
+    elements: str
+    default: []
+  max_changes:
+    description:
+      - The task fails before the first change if more add-ons than this would change. In check mode it shows the plan
+        first.
+    type: int
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.changes
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - Attributes in O(write_only) are sent each time.
+notes:
+  - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden in all returned values.
+  - After an unclear response the list of add-ons shows whether the change was made. No request is sent again.
+  - If the list does not show the instances of add-ons, the usage or the list of instances is read once. If it does not
+    show all their attributes, the add-ons whose attributes are missing are read one by one.
+seealso:
+  - module: clawhosters.cloud.claw_addon
+  - module: clawhosters.cloud.claw_addon_info
+"""
+
+EXAMPLES = r"""
+- name: Set the tiers of some LLM add-ons
+  clawhosters.cloud.claw_fleet_addon:
+    addons:
+      - addon_type: llm
+        instance_name: web-bot
+        config:
+          tier: premium
+      - addon_type: llm
+        instance_name: shop-bot
+        config:
+          tier: eco
+          usage_limit: 1000000
+
+- name: Read all LLM add-ons
+  clawhosters.cloud.claw_addon_info:
+    addon_type: llm
+  register: llm
+
+- name: Set the same limit for all of them, unless more than ten would change
+  clawhosters.cloud.claw_fleet_addon:
+    addons: "{{ dict(llm.addons | map(attribute='id') | product(['llm'])) | dict2items('id', 'addon_type') }}"
+    config:
+      usage_limit: 2000000
+    max_changes: 10
+
+- name: Set the key of a provider, which the service never shows
+  clawhosters.cloud.claw_fleet_addon:
+    addons:
+      - id: 1
+      - id: 3
+    config:
+      provider: anthropic
+      provider_key: "{{ lookup('ansible.builtin.env', 'PROVIDER_KEY') }}"
+    write_only: [provider, provider_key]
+"""
+
+RETURN = r"""
+addons:
+  description: The result of each entry, in the order given.
+  returned: if the list of add-ons was read, and the list of entries has no faults
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: The id of the add-on.
+      type: int
+    addon_type:
+      description: Its type; null if the service does not show it.
+      type: str
+    instance_id:
+      description: The id of its instance; null if the service does not show it.
+      type: int
+    instance_name:
+      description: The name of its instance; null if the service does not show it.
+      type: str
+    before:
+      description: The attributes of the entry before, with secrets hidden, and without those in O(write_only).
+      type: dict
+    after:
+      description: The same afterwards. A secret that was sent is marked.
+      type: dict
+    changed:
+      description: True if it was changed.
+      type: bool
+    failed:
+      description: True if the entry failed.
+      type: bool
+    msg:
+      description: The reason of the failure; empty otherwise.
+      type: str
+  sample:
+    - id: 3
+      addon_type: llm
+      instance_id: 7
+      instance_name: web-bot
+      before: {tier: standard}
+      after: {tier: premium}
+      changed: true
+      failed: false
+      msg: ""
+summary:
+  description: The number of entries that needed no change, were changed, and failed. Each entry counts once.
+  returned: if the list of add-ons was read, and the list of entries has no faults
+  type: dict
+  sample: {ok: 58, changed: 2, failed: 0}
+report:
+  description: A line for each fault of the list.
+  returned: for a list with faults
+  type: list
+  elements: str
+  sample: ["entry 2, web-bot: unknown key confg; did you mean config?"]
+diff:
+  description: The attributes of all entries before and after, by add-on, with their secrets hidden.
+  returned: if the list of add-ons was read, and the list of entries has no faults
+  type: dict
+  sample:
+    before: {"llm add-on 3 of web-bot (id 7)": {tier: standard}}
+    after: {"llm add-on 3 of web-bot (id 7)": {tier: premium}}
+api:
+  description: Requests sent, retries among them, seconds waited, and requests left in the window (null if unknown).
+  returned: always
+  type: dict
+  sample: {requests: 5, retries: 0, waited: 0.0, remaining: 95}
+error:
+  description: The error response of the service; with failed entries, that of the first.
+  returned: failure, if the service answered with an error
+  type: dict
+  sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
+"""
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import (
+    parse_entries,
+    require_valid_addons,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_results import Limits
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.addon_changes import AddonFleet
+
+SPEC = ArgumentSpec(
+    {
+        "addons": {
+            "type": "list",
+            "elements": "dict",
+            "required": True,
+            "options": {
+                "id": {"type": "int"},
+                "addon_type": {"type": "str"},
+                "instance_id": {"type": "int"},
+                "instance_name": {"type": "str"},
+                "config": {"type": "dict"},
+            },
+            "required_one_of": [("id", "addon_type")],
+        },
+        "config": {"type": "dict"},
+        "write_only": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "max_changes": {"type": "int"},
+    },
+    require_valid=require_valid_addons,
+    redact_options=redact_addon_options,
+).merge(API)
+
+
+def run(context: ModuleContext) -> Result:
+    """Sets the attributes of every entry. Fails at the end if an entry failed."""
+    params = context.params
+    entries = parse_entries(dict(params))
+    return AddonFleet(context.client, params["write_only"]).ensure(entries, Limits(params["max_changes"]))
+
+
+def main() -> None:
+    """Runs the module process."""
+    run_module(SPEC, run)
+
+
+if __name__ == "__main__":
+    main()
