@@ -18,7 +18,7 @@ description:
     anything was. The recap of Ansible counts no changes of a failed task; the playbook C(clawhosters.cloud.fleet) shows
     how to count them.
   - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key or state, an
-    entry with neither name nor id, and two entries for the same instance.
+    entry with neither name nor id, two entries for the same instance, and the deletion of a protected one.
   - Instances that are not in O(instances) are not changed.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -58,6 +58,17 @@ options:
     description:
       - The same for deletions. V(0) allows none.
     type: int
+  protected:
+    description:
+      - Names or ids of instances that are never deleted. A list that declares one of them V(absent) is
+        faulty, so nothing is changed, in check mode too.
+      - It adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. One
+        whose name has a comma can be named there by its id.
+      - An entry protects the instance with this id, and all with this name, however the task names them. White space
+        around it does not matter. It is ignored if there is no such instance.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.wait
@@ -84,6 +95,7 @@ EXAMPLES = r"""
       - id: 17
         name: old-bot
         state: absent
+    protected: [web-bot, support-bot]
 
 - name: Read the running instances of the cheapest tier
   clawhosters.cloud.claw_instance_info:
@@ -185,7 +197,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
+    PROTECTED,
     ArgumentSpec,
+    parse_protection,
     wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
@@ -209,7 +223,7 @@ SPEC = ArgumentSpec(
         "max_deletions": {"type": "int"},
     },
     require_valid=lambda options: require_valid_entries(options.get("instances")),
-).merge(API, wait_arguments(300))
+).merge(PROTECTED, API, wait_arguments(300))
 
 
 def run(context: ModuleContext) -> Result:
@@ -220,7 +234,8 @@ def run(context: ModuleContext) -> Result:
         Entry(number, item["id"], item["name"], item["state"] or params["state"])
         for number, item in enumerate(params["instances"], 1)
     ]
-    fleet = Fleet(context.client, context.waiter(), params["wait_healthy"], context.warn)
+    waiter, protection = context.waiter(), parse_protection(params)
+    fleet = Fleet(context.client, waiter, params["wait_healthy"], context.warn, protection)
     return fleet.ensure(entries, Limits(params["max_changes"], params["max_deletions"]))
 
 

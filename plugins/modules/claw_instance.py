@@ -37,6 +37,17 @@ options:
     type: str
     choices: [started, stopped, restarted, absent]
     default: started
+  protected:
+    description:
+      - Names or ids of instances that are never deleted. With O(state=absent) for one of them the task fails before
+        the first change, in check mode too.
+      - It adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. One
+        whose name has a comma can be named there by its id.
+      - An entry protects the instance with this id, and all with this name, however the task names them. White space
+        around it does not matter. It is ignored if there is no such instance.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.wait
@@ -82,6 +93,12 @@ EXAMPLES = r"""
     id: 7
     name: web-bot
     state: absent
+
+- name: Delete an instance, but never one of these
+  clawhosters.cloud.claw_instance:
+    id: 8
+    state: absent
+    protected: [web-bot, billing-bot]
 
 - name: Bring several instances to their states
   clawhosters.cloud.claw_instance:
@@ -144,7 +161,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
+    PROTECTED,
     ArgumentSpec,
+    parse_protection,
     wait_arguments,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
@@ -159,13 +178,15 @@ SPEC = ArgumentSpec(
         "state": {"type": "str", "choices": list(STATES), "default": "started"},
     },
     required_one_of=(("id", "name"),),
-).merge(API, wait_arguments(300))
+).merge(PROTECTED, API, wait_arguments(300))
 
 
 def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
     params = context.params
-    manager = InstanceManager(context.client, context.waiter(), params["wait_healthy"], context.warn)
+    manager = InstanceManager(
+        context.client, context.waiter(), params["wait_healthy"], context.warn, parse_protection(params)
+    )
     found, similar, missing = find_instance_or_similar(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
     if similar:

@@ -15,6 +15,7 @@ from .._text import MESSAGE_LIMIT, one_line
 from .fleet_entries import Entry, FaultyListError, find_duplicates
 from .instance import FAILURE_STATUSES, NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, get_status, predict
 from .instance_index import InstanceIndex
+from .protection import UNPROTECTED, Protection
 from .resource import Resource
 
 
@@ -108,13 +109,19 @@ class Job:
         return f"{after['status']} (restarted)" if "restarted" in after else after.get("status")
 
 
-def plan(entries: list[Entry], listing: list[Resource]) -> list[Job]:
-    """Returns the job of each entry, in order. Raises FaultyListError if two entries declare the same instance."""
+def plan(entries: list[Entry], listing: list[Resource], protection: Protection = UNPROTECTED) -> list[Job]:
+    """Returns the job of each entry, in order.
+
+    Raises FaultyListError if two entries declare the same instance, and if one is to be deleted that is protected.
+    """
     index = InstanceIndex(listing)
     jobs = [_plan_entry(entry, index) for entry in entries]
-    duplicates = find_duplicates(entries, (job.found for job in jobs))
-    if faults := [f"{entries[position].label}: {fault}" for position, fault in duplicates]:
-        raise FaultyListError(faults)
+    faults = list(find_duplicates(entries, (job.found for job in jobs)))
+    for position, job in enumerate(jobs):
+        if job.found is not None and (fault := protection.find_fault(job.found, job.wanted)):
+            faults.append((position, fault))
+    if faults:
+        raise FaultyListError([f"{entries[position].label}: {fault}" for position, fault in sorted(faults)])
     return jobs
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from ansible.module_utils.errors import AnsibleFallbackNotFound
 
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
+from .._model.protection import OPTION, VARIABLE, Protection
 from .._model.results import Options, Redacted
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
@@ -87,6 +88,15 @@ API = ArgumentSpec(
 
 API_WITHOUT_KEY = replace(API, needs_key=False)
 """Connection options of a module that needs no key. A key is accepted and ignored."""
+
+
+PROTECTED = ArgumentSpec({OPTION: {"type": "list", "elements": "str", "default": []}})
+"""The option of modules that delete instances."""
+
+
+def parse_protection(params: t.Mapping[str, t.Any]) -> Protection:
+    """Returns the instances that are never deleted, by the option and by the environment."""
+    return Protection.parse(params[OPTION], os.environ.get(VARIABLE, ""))
 
 
 def wait_arguments(seconds: int) -> ArgumentSpec:

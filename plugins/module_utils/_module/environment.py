@@ -10,6 +10,7 @@ import contextlib
 import os
 import typing as t
 
+from .._model.protection import VARIABLE as PROTECTED
 from .._text import one_line
 from .._typos import is_misspelling
 from .arguments import API
@@ -20,7 +21,7 @@ _BEGINNING = "CLAW"
 NAME_LIMIT = 80
 """Characters of a name in a warning."""
 
-KNOWN = (*(option["fallback"][1][0] for option in API.options.values()), "CLAWHOSTERS_PROGRESS")
+KNOWN = (*(option["fallback"][1][0] for option in API.options.values()), "CLAWHOSTERS_PROGRESS", PROTECTED)
 """The environment variables of the collection."""
 
 

@@ -19,6 +19,7 @@ from .._model.fleet_plan import Job, Phase, plan
 from .._model.fleet_results import Limits, build_result, find_excess, format_failures, hold_back_excess
 from .._model.instance import Action, label
 from .._model.instance_index import InstanceIndex
+from .._model.protection import UNPROTECTED, Protection
 from .._model.resource import Resource
 from .._model.results import Result
 from .._waiter import Waiter
@@ -33,6 +34,7 @@ class Fleet:
     waiter: Waiter | None
     wait_healthy: bool
     warn: t.Callable[[str], None]
+    protection: Protection = UNPROTECTED
 
     def ensure(self, entries: list[Entry], limits: Limits) -> Result:
         """Brings every entry to its state, and returns the result of the task.
@@ -42,7 +44,7 @@ class Fleet:
         """
         check_mode, waiter = self.client.check_mode, self.waiter
         changes = FleetChanges(self.client, self.wait_healthy, self.warn)
-        jobs = plan(entries, self.client.fetch_all("/instances"))
+        jobs = plan(entries, self.client.fetch_all("/instances"), self.protection)
         if waiter is not None:
             waiter.requests_per_poll = self.client.stats.requests
         for entry, job in zip(entries, jobs, strict=True):

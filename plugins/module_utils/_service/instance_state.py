@@ -14,6 +14,7 @@ from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedErro
 from .._http.client import Client
 from .._model.fleet_plan import Job
 from .._model.instance import Action, label, summarize
+from .._model.protection import UNPROTECTED, Protection
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter
@@ -55,6 +56,7 @@ class InstanceManager:
     waiter: Waiter | None
     wait_healthy: bool
     warn: t.Callable[[str], None]
+    protection: Protection = UNPROTECTED
 
     def ensure_state(
         self,
@@ -65,8 +67,8 @@ class InstanceManager:
     ) -> ResourceChange:
         """Brings ``found`` to the state ``wanted``; in check mode predicts it. ``sought`` describes the instance.
 
-        ``missing``: the response of the service if it has no such instance. Raises RefusedError without an instance,
-        and PartialError if the state is not reached.
+        ``missing``: the response of the service if it has no such instance. Raises RefusedError without an instance
+        and for a protected one, and PartialError if the state is not reached.
         """
         if found is None:
             if wanted == "absent":
@@ -75,6 +77,8 @@ class InstanceManager:
                 f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard.",
                 missing,
             )
+        if fault := self.protection.find_fault(found, wanted):
+            raise RefusedError(f"{fault}. Nothing was sent. To delete it, take it out of there first.")
         job = Job(wanted, found)
         job.decide(found)
         if job.action is Action.DELETE:

@@ -1,0 +1,49 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Instances that are never deleted. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from .._text import normalize_name, replace_controls
+from .instance import label
+from .resource import Resource
+
+OPTION, VARIABLE = "protected", "CLAWHOSTERS_PROTECTED"
+
+
+@dataclass(frozen=True)
+class Protection:
+    """Names and ids of instances, and by each the option or the variable that names it."""
+
+    sources: t.Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, listed: t.Iterable[object], variable: str) -> Protection:
+        """Returns the protection by an option and by a variable, whose names and ids are separated by commas."""
+        sources = {_normalize(name): VARIABLE for name in variable.split(",")}
+        sources |= {_normalize(name): OPTION for name in listed}
+        return cls({name: source for name, source in sources.items() if name})
+
+    def find_fault(self, instance: Resource, wanted: str) -> str:
+        """Returns why the instance must not be deleted; empty if it may be, or is wanted in another state.
+
+        Its id and its name count, whichever the user has given.
+        """
+        if wanted == "absent":
+            for name in (instance.get("name"), instance["id"]):
+                if source := self.sources.get(_normalize(name)):
+                    return f"{label(instance)} is protected by {source} and must not be deleted"
+        return ""
+
+
+UNPROTECTED = Protection()
+
+
+def _normalize(name: object) -> str:
+    # The service's own names have their control characters replaced.
+    return normalize_name(replace_controls(str("" if name is None else name)))
