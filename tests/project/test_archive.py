@@ -28,6 +28,7 @@ ALLOWED = [
     r"docs/docsite/([a-z-]+\.yml|rst/[a-z-]+\.rst)",
     r"examples/((accounts|controller)/([a-z]+/){0,2})?[a-z_.-]+\.(yml|json)",
     r"extensions/eda/(plugins/event_source|rulebooks)/[a-z_]+\.(py|yml)",
+    r"extensions/eda/plugins/event_source/schemas/instances\.json",
     r"extensions/audit/event_query\.yml",
     r"meta/ee-requirements\.txt",
     r"meta/(execution-environment|extensions|runtime)\.yml",
@@ -52,7 +53,13 @@ def test_it_holds_what_users_need_and_nothing_else(built: Path) -> None:
     assert [name for name in names if not any(re.fullmatch(pattern, name) for pattern in ALLOWED)] == []
     assert all(member.isfile() or member.isdir() for member in members)
     assert built.stat().st_size < 500_000
-    for needed in ("plugins/modules/claw_fleet.py", "docs/index.md", "tests/simulator/__main__.py", "LICENSE"):
+    for needed in (
+        "plugins/modules/claw_fleet.py",
+        "docs/index.md",
+        "extensions/eda/plugins/event_source/schemas/instances.json",
+        "tests/simulator/__main__.py",
+        "LICENSE",
+    ):
         assert needed in names
 
 
