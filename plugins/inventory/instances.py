@@ -13,7 +13,8 @@ description:
   - An incomplete list is an error. Ansible itself continues with an empty inventory after an error. To stop instead,
     set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), or C(any_unparsed_is_failed) in the section C(inventory) of
     C(ansible.cfg).
-  - The configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml).
+  - The configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml). One of another
+    name is not read, with a warning if its C(plugin) is this one.
   - Text of the service, such as the name of an instance, is never evaluated as a template. C(ansible-inventory --list)
     prints text with template syntax as an object with the key C(__ansible_unsafe). On ansible-core 2.18 this can apply
     to host names, too.
@@ -189,6 +190,7 @@ import gc
 import hashlib
 import json
 import os
+import re
 import time
 import typing as t
 
@@ -250,6 +252,13 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import (
 )
 
 SETTINGS = tuple(API.options)
+FILE_NAMES = ("clawhosters.yml", "clawhosters.yaml")
+"""Endings of the names of configuration files."""
+_THIS_PLUGIN = re.compile(
+    rb"""^(?:\{[ ]*)?["']?plugin["']?[ ]*:[ ]*["']?clawhosters\.cloud\.instances["']?[ ]*([,}#\r]|$)""", re.MULTILINE
+)
+_READ_LIMIT = 65_536
+"""Bytes of a file with another name that are searched for the name of this plugin."""
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
 CACHE_FORMAT = 2
@@ -300,8 +309,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return f"_{safe}" if safe in C.LOCALHOST else safe
 
     def verify_file(self, path: str) -> bool:
-        """Returns True if the file is a configuration of this plugin, by its name."""
-        return super().verify_file(path) and path.endswith(("clawhosters.yml", "clawhosters.yaml"))
+        """Returns True if the file is a configuration of this plugin, by its name.
+
+        Warns of one with another name, which other plugins may still try.
+        """
+        if not super().verify_file(path):
+            return False
+        if path.endswith(FILE_NAMES):
+            return True
+        if _names_this_plugin(path):
+            better = f"{os.path.splitext(os.path.basename(path))[0]}.{FILE_NAMES[0]}"
+            self.display.warning(
+                f"{one_line(_shorten_path(path))} names the plugin {self.NAME}, which does not read it: its name does "
+                f"not end in {' or '.join(FILE_NAMES)}. Rename it, for example to {one_line(better)}."
+            )
+        return False
 
     def parse(self, inventory: t.Any, loader: t.Any, path: str, cache: bool = True) -> None:
         """Adds the hosts to the inventory. Raises AnsibleParserError."""
@@ -690,6 +712,15 @@ class _HostInventory:
     def set_variable(self, entity: str, varname: str, value: t.Any) -> None:
         """Sets a variable of a host."""
         self._inventory.get_host(entity).set_variable(varname, value)
+
+
+def _names_this_plugin(path: str) -> bool:
+    """Returns True if a YAML file is meant for this plugin. Reads only its beginning, and no pipe."""
+    if not path.endswith((".yml", ".yaml")) or not os.path.isfile(path):
+        return False
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        return _THIS_PLUGIN.search(file.read(_READ_LIMIT)) is not None
+    return False
 
 
 def _shorten_path(path: str) -> str:

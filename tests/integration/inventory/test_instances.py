@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import json
+import os
 import typing as t
+from pathlib import Path
 
 import ansible.template
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.inventory.instances import InventoryModule
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 from support.controls import as_shown
@@ -434,11 +437,44 @@ def test_the_key_may_be_a_template_in_the_inventory_file(small: Simulator, contr
     assert hosts(run) == ["alpha", "bravo", "delta"]
 
 
-def test_only_files_of_the_right_name_are_taken(small: Simulator, controller: Controller) -> None:
-    path = controller.write("other.yml", {"plugin": "clawhosters.cloud.instances"})
-    run = controller.run("ansible-inventory", "-i", str(path), "--list")
-    assert run.rc != 0
+@pytest.mark.parametrize("enabled", ["auto", "clawhosters.cloud.instances, yaml"])
+@pytest.mark.parametrize(
+    "text", ["plugin: clawhosters.cloud.instances\n", "---\n# Mine\n{'plugin': 'clawhosters.cloud.instances'}\n"]
+)
+def test_a_file_of_another_name_is_not_read_but_told_once(
+    small: Simulator, controller: Controller, text: str, enabled: str
+) -> None:
+    (controller.folder / "bots.yml").write_text(text, encoding="utf-8")
+    run = controller.run("ansible-inventory", "-i", "bots.yml", "--list", ANSIBLE_INVENTORY_ENABLED=enabled)
+    screen = " ".join(run.screen.split())
+    assert screen.count("bots.yml names the plugin clawhosters.cloud.instances, which does not read it") == 1
+    assert "clawhosters.yml or clawhosters.yaml. Rename it, for example to bots.clawhosters.yml." in screen
     assert small.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("hosts.yml", "all:\n  vars:\n    plugin: clawhosters.cloud.instances\n  hosts: {web: {}}\n"),
+        ("hosts.yml", "# plugin: clawhosters.cloud.instances\nall: {hosts: {web: {}}}\n"),
+        ("hosts", "[all]\nweb plugin='clawhosters.cloud.instances'\n"),
+    ],
+)
+def test_a_file_that_is_not_ours_is_left_to_others(
+    small: Simulator, controller: Controller, name: str, text: str
+) -> None:
+    (controller.folder / name).write_text(text, encoding="utf-8")
+    enabled = {"ANSIBLE_INVENTORY_ENABLED": "clawhosters.cloud.instances, yaml, ini"}
+    run = controller.run("ansible-inventory", "-i", name, "--list", **enabled)
+    assert run.rc == 0, run.screen
+    assert "WARNING" not in run.screen
+    assert json.loads(run.stdout)["_meta"]["hostvars"].keys() <= {"web"}
+
+
+def test_a_pipe_is_never_opened_to_look_for_the_plugin(tmp_path: Path) -> None:
+    plugin = InventoryModule()
+    os.mkfifo(tmp_path / "pipe.yml")
+    assert plugin.verify_file(str(tmp_path / "pipe.yml")) is False
 
 
 def test_a_strict_failure_leaves_no_part_of_the_list_to_the_other_sources(
