@@ -14,8 +14,10 @@ description:
   - Buys a package of Claws if the balance is below a limit. This spends real money.
   - Sends at most one purchase for an order, however often the task is run. A journal in O(state_dir) or
     O(state_database) records the order.
-  - An order that is known with another O(package_id) or another API key fails, and nothing is sent. Use another order
-    for another purchase or another account.
+  - An order that is known with another O(package_id) or of another account fails, and nothing is sent. Use another
+    order for another purchase or another account.
+  - A new key of the same account is the same account, if C(GET /account) returns its C(id), before and now. If it does
+    not, an order that was sent with another key fails. It may have bought already, so check the transactions first.
   - Does not retry, not even after a rate limit. After a rejection (400, 401, 402, 403, 404, 405, 410, 415, 422
     or 429) the same order can be run again. After a lost response, a redirect or any other error it may have been
     executed. Then it is not sent again, and the task fails. So it does if the purchase was made, but could not be

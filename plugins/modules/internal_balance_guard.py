@@ -85,8 +85,8 @@ plan:
   returned: without O(plan)
   type: dict
 problem:
-  description: Why the role fails; empty if it does not.
-  returned: with O(plan)
+  description: Why the role fails; empty if it does not. Without O(plan), only for names in the order that fit none.
+  returned: success
   type: str
   sample: The balance does not last for at least 7 days.
 report:

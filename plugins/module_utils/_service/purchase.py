@@ -82,6 +82,7 @@ class Purchase:
         if self.client.check_mode:
             return self._build_result(None, balance, bought=body)
         notes = {"package_id": body["package_id"], "balance": balance, "key_id": self._key_id()}
+        notes["account_id"] = self._find_account_id()
         try:
             purchase = guard.send(
                 self.client,
@@ -100,19 +101,35 @@ class Purchase:
         return result
 
     def _require_same_request(self, state: OperationState, body: dict[str, t.Any]) -> None:
-        """Raises RefusedError if the order is known with another package or key: it is another purchase."""
+        """Raises RefusedError if the order is known with another package or of another account: it is another purchase.
+
+        A new key of the same account is the same account, if the service tells accounts apart.
+        """
         sent, wanted = state.notes.get("package_id"), body["package_id"]
-        differences = []
-        if str(sent) != str(wanted):
-            differences.append(f", not {wanted}")
+        differences = [f", not {wanted}"] if str(sent) != str(wanted) else []
+        is_other_account = False
         # Earlier versions did not record the key.
         if state.notes.get("key_id") not in (None, self._key_id()):
-            differences.append(" with another API key")
+            before, now = state.notes.get("account_id"), self._find_account_id()
+            is_other_account = None not in (before, now) and before != now
+            if is_other_account:
+                differences.append(" by another account")
+            elif before is None or now is None:
+                differences.append(" with another API key")
         if differences:
+            checked = "" if is_other_account else "It may have bought already: check the transactions first. "
             raise RefusedError(
-                f"Order {self.order} was sent at {state.sent_at} for package {sent}{','.join(differences)}. For "
-                "another purchase or another account, use another order. Nothing was sent."
+                f"Order {self.order} was sent at {state.sent_at} for package {sent}{','.join(differences)}. {checked}"
+                "For another purchase or another account, use another order. Nothing was sent."
             )
+
+    def _find_account_id(self) -> str | None:
+        """Returns the id of the account, None if the service does not tell it."""
+        try:
+            identity = self.client.fetch_object("/account").get("id")
+        except ClawHostersError:
+            return None
+        return None if identity in (None, "") or isinstance(identity, (bool, dict, list)) else str(identity)
 
     def _key_id(self) -> str:
         """Returns a fingerprint of the API key, by which the journal tells keys apart."""

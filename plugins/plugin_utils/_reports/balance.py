@@ -19,7 +19,8 @@ from ...module_utils._errors import RefusedError
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_object, as_objects
-from ...module_utils._text import format_count, one_line
+from ...module_utils._text import find_similar, format_count, one_line
+from .._extra_variables import parse_list
 from .._formatting import format_label
 
 Data = dict[str, t.Any]
@@ -45,6 +46,11 @@ class BalancePlan:
     """The forecast, what it must be, the stops, and the shortfall."""
     shortfall: list[str] = field(default_factory=list)
     """Why the balance does not last after the stops; empty if it does."""
+    balance: int | None = None
+    sent_order: str = ""
+    """A sentence about the order, if it was sent before the first plan."""
+    name_problems: list[str] = field(default_factory=list)
+    """The names in the order that fit no instance, or several. Only of the first plan."""
 
 
 def build_plan(
@@ -59,12 +65,12 @@ def build_plan(
     """Returns which instances to stop, in the given order, so that the balance lasts for ``min_days``.
 
     Each earlier round has the ``cost`` and the ``stops`` of its plan, and the ids that were ``stopped``. No instance is
-    tried twice. Raises RefusedError if the order of the first plan names an unknown or an ambiguous instance; later
-    plans leave it out.
+    tried twice. Names that fit no instance, or several, are left out, and told by the first plan. Raises RefusedError
+    for a name that is given twice.
     """
     if min_days < 0:
         raise RefusedError(f"balance_guard_min_days is {min_days}, but must be 0 or more.")
-    allowed = _find_allowed(order, instances, is_first=is_first)
+    allowed, name_problems = _find_allowed(order, instances)
     usage = as_object(billing.get("usage"))
     forecast = build_forecast(as_object(billing.get("summary")), usage)
     balance, cost, days = forecast
@@ -73,6 +79,7 @@ def build_plan(
     has_run_out = bool(paused) and balance is not None and balance <= 0
     is_sufficient = not has_run_out and ((cost is not None and cost <= 0) or (days is not None and days >= min_days))
     plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
+    plan.balance, plan.name_problems = balance, name_problems if is_first else []
     plan.lines += [format_forecast(forecast), f"The balance must last for at least {_format_days(min_days)}."]
     if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
@@ -117,7 +124,7 @@ def _add_stops(
     plan: BalancePlan, candidates: list[Resource], savings: dict[str, int | None], balance: int, min_days: int
 ) -> int:
     """Adds candidates to the plan, in order, until the forecast holds. Returns the Claws a day after them."""
-    cost = plan.cost or 0
+    cost, lasting = plan.cost or 0, ""
     for instance in candidates:
         if plan.is_sufficient_after:
             break
@@ -131,8 +138,9 @@ def _add_stops(
         plan.stops.append({"id": str(instance["id"]), "name": name, "saves": saved, "days_after": days})
         # With the name, claw_fleet fails if the id belongs to another instance by then.
         plan.fleet_entries.append({"id": instance["id"], "name": instance.get("name"), "state": "stopped"})
-        lasting = format_lasting(balance, cost, days)
-        plan.lines.append(f"Stop {name}: saves {saved} Claws a day; the balance lasts {lasting}.")
+        before, lasting = lasting, format_lasting(balance, cost, days)
+        lasts = "" if lasting == before else f"; the balance lasts {lasting}"
+        plan.lines.append(f"Stop {name}: saves {saved} Claws a day{lasts}.")
         plan.is_sufficient_after = days is None or days >= min_days
     return cost
 
@@ -148,30 +156,30 @@ def _format_shortfall(balance: int, cost: int, min_days: int) -> list[str]:
     ]
 
 
-def _find_allowed(order: t.Any, instances: list[Resource], *, is_first: bool) -> list[Resource]:
-    """Returns the instances that may be stopped. Raises RefusedError for unknown, ambiguous or repeated names.
+def _find_allowed(order: t.Any, instances: list[Resource]) -> tuple[list[Resource], list[str]]:
+    """Returns the instances that may be stopped, and a sentence for each name that fits none or several.
 
-    After the first plan an instance may have been deleted or renamed: that must not keep the others from being stopped.
+    An instance may be deleted or renamed at any time: that must not keep the others from being stopped.
+    Raises RefusedError for repeated names.
     """
-    is_text = isinstance(order, str)
-    names = [name.strip() for name in order.split(",")] if is_text else [str(name) for name in order or []]
-    names = [name for name in names if name]
+    names = [text for name in parse_list(order) if (text := str(name))]
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise RefusedError(f"balance_guard_stop_order names {one_line(', '.join(twice))} more than once.")
     by_name = InstanceIndex(instances).by_name
-    if not is_first:
-        return [by_name[name][0] for name in names if len(by_name.get(name, [])) == 1]
-    unknown = [name for name in names if name not in by_name]
-    if unknown:
-        raise RefusedError(f"balance_guard_stop_order names unknown instances: {one_line(', '.join(unknown))}.")
+    allowed, problems = [], []
     for name in names:
-        if len(by_name[name]) > 1:
-            ids = ", ".join(str(instance["id"]) for instance in by_name[name])
-            raise RefusedError(
-                f"{len(by_name[name])} instances are named {one_line(name)} (ids {ids}); none is stopped."
-            )
-    return [by_name[name][0] for name in names]
+        bearers, label = by_name.get(name, []), one_line(name, 80)
+        if len(bearers) == 1:
+            allowed.append(bearers[0])
+        elif bearers:
+            ids = ", ".join(str(instance["id"]) for instance in bearers)
+            problems.append(f"{len(bearers)} instances are named {label} (ids {ids}); none of them is stopped.")
+        else:
+            similar = find_similar(name, by_name)
+            hint = f"; did you mean {one_line(similar, 80)}?" if similar else "."
+            problems.append(f"There is no instance {label}{hint}")
+    return allowed, problems
 
 
 def _compute_savings(usage: Data, instances: list[Resource]) -> dict[str, int | None]:

@@ -15,8 +15,10 @@ from ...module_utils._model.fleet_results import Limits
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec, wait_arguments
 from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.at_most_once import format_at, parse_operation_name
 from ...module_utils._service.billing import fetch_billing
 from ...module_utils._service.fleet import Fleet
+from ...module_utils._state.journal import OperationEvent, OperationKey
 from .._formatting import format_label
 from .balance import BalancePlan, build_plan
 
@@ -50,8 +52,32 @@ def _build_plan(context: ModuleContext, rounds: t.Sequence[Data] = (), *, is_fir
 
 def _build_first_plan(context: ModuleContext) -> Result:
     plan, package = _build_plan(context), context.params["package_id"]
-    purchase = [f"Buy package {package} first. If it is not credited immediately:"]
-    return {"plan": vars(plan), "report": (purchase if package and not plan.is_sufficient else []) + plan.lines}
+    lines = [*plan.lines, *plan.name_problems]
+    if package and not plan.is_sufficient:
+        plan.sent_order = _describe_order(context)
+        lines.insert(0, plan.sent_order or f"Buy package {package} first. If it is not credited immediately:")
+    return {"plan": vars(plan), "report": lines, "problem": _format_name_problem(plan)}
+
+
+def _describe_order(context: ModuleContext) -> str:
+    """Returns a sentence about the order if it was sent before; empty if it was not."""
+    try:
+        order = parse_operation_name("balance_guard_order", context.params["order"])
+        state = context.journal().read_state(OperationKey("purchase", context.client.settings.api_url, order))
+    except ClawHostersError:
+        # The purchase fails for the same reason, and the results say so.
+        return ""
+    if state is None:
+        return ""
+    known = f"Order {order} was sent at {format_at(state.sent_at)} for package {state.notes.get('package_id')}"
+    if state.event is OperationEvent.COMPLETED:
+        return f"{known}, and accepted. It is not sent again."
+    return f"{known}, and may have bought. It is not sent again."
+
+
+def _format_name_problem(plan: BalancePlan) -> str:
+    """Returns why the role fails for the names in the order; empty if it does not."""
+    return " ".join(["Correct balance_guard_stop_order.", *plan.name_problems]) if plan.name_problems else ""
 
 
 @dataclass
@@ -66,6 +92,11 @@ class _Guard:
     stopped: list[Data] = field(default_factory=list)
     """``id`` and ``name`` of each instance that was stopped; in check mode, of those that would be."""
     is_forecast_known: bool = True
+    credited: int = 0
+    """Claws by which the balance rose after the purchase."""
+
+    def __post_init__(self) -> None:
+        self.first_plan = self.plan
 
     def run(self) -> Result:
         """Returns the result of the task, which does not fail: the report has what failed."""
@@ -75,6 +106,7 @@ class _Guard:
         if params["package_id"] and not check_mode:
             # Also if nothing was bought: then somebody else has topped up.
             self._replan()
+            self.credited = (self.plan.balance or 0) - (self.first_plan.balance or 0)
         while self.plan.stops and self._stop() and not check_mode:
             self._replan()
         return {
@@ -120,7 +152,7 @@ class _Guard:
             self.is_forecast_known = False
             self.plan = BalancePlan(None, False, False, 0)
             self.failures.append(f"Reading the service again failed, so nothing more is stopped. {error}")
-        if self.plan.stops:
+        if self.plan.stops and self.plan.lines != self.first_plan.lines:
             self.later_plans += self.plan.lines
 
     def _format_report(self, check_mode: bool) -> list[str]:
@@ -129,8 +161,14 @@ class _Guard:
         if params["bought"]:
             lines.append(
                 f"Package {params['package_id']} {'would be' if check_mode else 'was'} ordered as {params['order']}. "
-                "Payment by a link may be required: see the dashboard."
+                + (
+                    f"The balance rose by {self.credited} Claws."
+                    if self.credited > 0
+                    else "Payment by a link may be required: see the dashboard."
+                )
             )
+        elif self.first_plan.sent_order and not check_mode:
+            lines.append(f"Nothing was bought. {self.first_plan.sent_order}")
         lines += self.later_plans
         if self.rounds:
             names = [stop["name"] for one in self.rounds for stop in one["stops"] if stop["id"] in one["stopped"]]
@@ -138,13 +176,18 @@ class _Guard:
         lines += self.failures
         if self.plan.lines and not check_mode and (self.rounds or params["bought"]):
             lines.append(f"The forecast now: {self.plan.lines[0]}")
-        # In check mode the plan has just shown it.
-        return lines if check_mode else [*lines, *self.plan.shortfall]
+        # The plan has just been shown.
+        shown = {*self.first_plan.lines, *lines}
+        lines += [line for line in self.plan.shortfall if line not in shown]
+        return lines or ["Nothing was stopped."]
 
     def _format_problem(self, check_mode: bool) -> str:
         """Returns why the role fails; empty if it does not. The report has the details."""
+        problem = ""
         if not self.is_forecast_known:
-            return "It is unknown whether the balance lasts."
-        if not (check_mode or self.plan.is_sufficient_after):
-            return f"The balance does not last for at least {self.context.params['min_days']} days."
-        return "A purchase or a stop failed." if self.failures else ""
+            problem = "It is unknown whether the balance lasts."
+        elif not (check_mode or self.plan.is_sufficient_after):
+            problem = f"The balance does not last for at least {self.context.params['min_days']} days."
+        elif self.failures:
+            problem = "A purchase or a stop failed."
+        return f"{problem} {_format_name_problem(self.first_plan)}".strip()

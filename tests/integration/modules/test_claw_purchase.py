@@ -31,6 +31,11 @@ from support.worker import Worker
 
 BUY = "POST /billing/buy_claws"
 ORDER = {"order": "2026-02-topup", "package_id": 2, "balance_below": 1000}
+OTHER_ACCOUNT = "oc_live_another_0000"
+CHECK_FIRST = (
+    "It may have bought already: check the transactions first. For another purchase or another account, use another "
+    "order. Nothing was sent."
+)
 
 
 @pytest.fixture
@@ -140,19 +145,17 @@ def test_a_lost_answer_is_called_unknown_and_the_order_is_never_sent_again(
 
 
 @pytest.mark.parametrize("fault", [None, "reset_after"])
-def test_an_order_that_is_known_with_another_package_or_key_fails(
+def test_an_order_that_is_known_with_another_package_or_account_fails(
     simulator: Simulator, worker: Worker, fault: str | None
 ) -> None:
+    simulator.set_state(keys={OTHER_ACCOUNT: "foreign"})
     if fault:
         simulator.fault(fault, method="POST")
     worker.run(claw_purchase)
     for options, words in (
-        ({"package_id": 3}, "for package 2, not 3. For another purchase or another account, use another order."),
-        (
-            {"api_key": "oc_live_another_0000"},
-            "for package 2 with another API key. For another purchase or another account, use",
-        ),
-        ({"package_id": 1, "api_key": "oc_live_another_0000"}, "for package 2, not 1, with another API key."),
+        ({"package_id": 3}, f"for package 2, not 3. {CHECK_FIRST}"),
+        ({"api_key": OTHER_ACCOUNT}, "for package 2 by another account. For another purchase or"),
+        ({"package_id": 1, "api_key": OTHER_ACCOUNT}, "for package 2, not 1, by another account. For another"),
     ):
         for check in (True, False):
             result = worker.run(claw_purchase, check=check, **options)
@@ -162,6 +165,34 @@ def test_an_order_that_is_known_with_another_package_or_key_fails(
             assert result["msg"].endswith("Nothing was sent.")
     assert simulator.calls("POST *") == [BUY]
     assert worker.run(claw_purchase, package_id="2")["failed"] is bool(fault)
+
+
+@pytest.mark.parametrize("fault", [None, "reset_after"])
+def test_a_new_key_of_the_same_account_is_the_same_account(
+    simulator: Simulator, worker: Worker, fault: str | None
+) -> None:
+    if fault:
+        simulator.fault(fault, method="POST")
+    worker.run(claw_purchase)
+    for check in (True, False):
+        result = worker.run(claw_purchase, api_key="oc_live_rotated_0000", check=check)
+        assert (result["failed"], result["changed"]) == (bool(fault), False)
+        assert "key" not in result.get("msg", "")
+    assert simulator.calls("POST *") == [BUY]
+
+
+@pytest.mark.parametrize("when", ["at the purchase", "afterwards"])
+def test_an_account_that_is_not_told_may_have_bought_already(simulator: Simulator, worker: Worker, when: str) -> None:
+    """The message says so before it says what else is possible."""
+    if when == "at the purchase":
+        simulator.fault("forbidden", path="/account")
+    assert worker.run(claw_purchase)["changed"] is True
+    if when == "afterwards":
+        simulator.switch(drop_fields=["account.id"])
+    result = worker.run(claw_purchase, api_key="oc_live_rotated_0000")
+    assert result["failed"] is True
+    assert result["msg"].endswith(f"for package 2 with another API key. {CHECK_FIRST}")
+    assert simulator.calls("POST *") == [BUY]
 
 
 def test_two_accounts_with_one_order_name_and_one_state_buy_once(
@@ -181,7 +212,7 @@ def test_two_accounts_with_one_order_name_and_one_state_buy_once(
     assert [result.get("failed", False) for result in run.all] == [False, True, False, False], run.screen
     assert [first["changed"], again["changed"], renamed["changed"]] == [True, False, True]
     assert re.fullmatch(
-        r"Order topup was sent at 20\S+ for package 2 with another API key\. For another purchase or another account, "
+        r"Order topup was sent at 20\S+ for package 2 by another account\. For another purchase or another account, "
         r"use another order\. Nothing was sent\.",
         second["msg"],
     )

@@ -70,23 +70,30 @@ def test_only_as_far_as_needed_in_the_order_given_with_a_plan_before(
     assert sorted(simulator.calls("POST *")) == ["POST /instances/2/stop", "POST /instances/3/stop"]
     again = guard(controller, order, balance_guard_min_days=6)
     assert "The balance lasts; there is nothing to do." in again.stdout
-    assert again.stdout.count("\nTASK [") == 5
+    assert again.stdout.count("\nTASK [") == 6
     assert len(simulator.calls("POST *")) == 2
 
 
-@pytest.mark.parametrize(
-    ("order", "words"),
-    [
-        ("demo-bot,nobody", "names unknown instances: nobody"),
-        ("demo-bot,twin", "2 instances are named twin (ids 7, 8)"),
-    ],
-)
-def test_an_order_that_is_not_clear_stops_nothing(
-    simulator: Simulator, controller: Controller, order: str, words: str
+def test_names_that_fit_no_instance_are_told_and_the_others_are_stopped(
+    simulator: Simulator, controller: Controller
 ) -> None:
-    run = guard(controller, order)
-    assert run.rc != 0
-    assert words in run.screen
+    order = "demo-bto,test-bot,twin,spare-bot"
+    told = "There is no instance demo-bto; did you mean demo-bot? 2 instances are named twin (ids 7, 8); none of them"
+    plan = guard(controller, order, "--check", balance_guard_min_days=5)
+    run = guard(controller, order, balance_guard_min_days=5)
+    again = guard(controller, order, balance_guard_min_days=5)
+    for one in (plan, run, again):
+        assert one.rc == 2, one.screen
+        assert one.results[-1]["result"]["msg"].startswith(f"Correct balance_guard_stop_order. {told}")
+        assert "There is no instance demo-bto; did you mean demo-bot?" in one.stdout
+    assert "Stopped: test-bot (id 3)." in run.stdout
+    assert "The balance lasts; there is nothing to do." in again.stdout
+    assert simulator.calls("POST *") == ["POST /instances/3/stop"]
+
+
+def test_a_name_that_is_given_twice_is_refused(simulator: Simulator, controller: Controller) -> None:
+    run = guard(controller, "demo-bot,demo-bot")
+    assert "balance_guard_stop_order names demo-bot more than once." in run.screen
     assert simulator.calls("POST *") == []
 
 
@@ -94,7 +101,7 @@ def test_what_is_not_enough_fails_and_says_so(simulator: Simulator, controller: 
     run = guard(controller, "demo-bot")
     assert run.rc != 0
     shortfall = "Not enough: save 68 Claws a day, or add 470 Claws."
-    assert run.stdout.count(shortfall) == 2  # in the plan and in the results
+    assert run.stdout.count(shortfall) == 1  # in the plan
     assert "The balance does not last for at least 7 days." in run.screen
     assert run.changed_tasks == 1
     assert run.stdout.count("\nTASK [") == 9
@@ -128,8 +135,29 @@ def test_a_package_is_bought_first_and_what_it_credits_stops_nothing(
     simulator.switch(purchase_answer="credit")
     run = guard(controller, "demo-bot,test-bot,spare-bot", **buy)
     assert run.rc == 0, run.screen
-    assert "Package 2 was ordered as topup-1." in run.stdout
+    assert "Package 2 was ordered as topup-1. The balance rose by 5500 Claws." in run.stdout
+    assert "Payment by a link" not in run.stdout
     assert simulator.calls("POST *") == ["POST /billing/buy_claws"]
+
+
+def test_an_order_that_was_sent_before_is_part_of_plan_and_results(
+    simulator: Simulator, controller: Controller
+) -> None:
+    """Its payment by the link has not arrived. Nothing is bought, and no line says that something will be."""
+    buy = {"balance_guard_package_id": "2", "balance_guard_order": "topup-1", "balance_guard_min_days": 5}
+    bought = guard(controller, "", **buy)
+    assert "Package 2 was ordered as topup-1. Payment by a link may be required" in bought.stdout
+    plan = guard(controller, "test-bot", "--check", **buy)
+    run = guard(controller, "test-bot", **buy)
+    for one in (plan, run):
+        assert one.rc == 0, one.screen
+        assert re.search(
+            r"Order topup-1 was sent at \S+ UTC for package 2, and accepted. It is not sent again.", one.stdout
+        )
+        assert "first" not in one.stdout
+        assert one.stdout.count("Stop test-bot (id 3): saves 60 Claws a day") == 1
+    assert "Nothing was bought. Order topup-1 was sent at" in run.stdout
+    assert simulator.calls("POST *") == ["POST /billing/buy_claws", "POST /instances/3/stop"]
 
 
 def test_a_purchase_that_is_refused_does_not_keep_it_from_stopping(
@@ -163,7 +191,7 @@ def test_an_order_of_another_account_buys_nothing_and_the_report_says_why(
     run = guard(controller, "demo-bot", **buy)
     assert run.rc != 0
     assert re.search(
-        r"Buying failed\. Order topup was sent at 20\S+ for package 2 with another API key\. For another purchase or "
+        r"Buying failed\. Order topup was sent at 20\S+ for package 2 by another account\. For another purchase or "
         r"another account, use another order\. Nothing was sent\.",
         run.stdout,
     ), run.screen

@@ -54,10 +54,25 @@ def test_without_costs_the_balance_lasts():
     assert build_plan(billing(cost=0, days=None), FLEET, ORDER, 7).is_sufficient
 
 
-@pytest.mark.parametrize("order", [["nobody"], ["bot-1", "bot-1"]])
-def test_unknown_or_repeated_names_are_rejected(order):
+def test_repeated_names_are_rejected():
     with pytest.raises(RefusedError):
-        build_plan(billing(), FLEET, order, 0)
+        build_plan(billing(), FLEET, ["bot-1", "bot-1"], 0)
+
+
+@pytest.mark.parametrize("order", ["web-bot,web-bto, nobody", ["web-bot", "web-bto", "nobody"]])
+def test_names_that_fit_no_instance_are_told_with_the_nearest(order):
+    fleet = [*FLEET[1:], {**FLEET[0], "name": "web-bot"}]
+    plan = build_plan(billing(), fleet, order, 12)
+    assert stopped(plan) == ["1"]
+    assert plan.name_problems == [
+        "There is no instance web-bto; did you mean web-bot?",
+        "There is no instance nobody.",
+    ]
+
+
+def test_the_forecast_is_told_with_a_stop_only_when_it_changes():
+    plan = build_plan(billing(costs=(1, 1, 1, 1)), FLEET, ORDER, 9)
+    assert [line.endswith("; the balance lasts 4 days.") for line in plan.lines[2:5]] == [True, False, False]
 
 
 @pytest.mark.parametrize(("balance", "days"), [(0, 0), (0, None), (-5, 0)])
@@ -78,10 +93,11 @@ def test_a_balance_that_is_used_up_does_not_last(balance, days):
 
 def test_a_later_plan_leaves_out_what_has_gone():
     fleet = [bot for bot in FLEET if bot["id"] != 3]
-    with pytest.raises(RefusedError, match="names unknown instances"):
-        build_plan(billing(), fleet, ORDER, 5)
+    assert build_plan(billing(), fleet, ORDER, 5).name_problems
     last = {"cost": 250, "stops": [{"id": "3"}], "stopped": []}
-    assert stopped(build_plan(billing(), fleet, ORDER, 5, [last], is_first=False)) != []
+    later = build_plan(billing(), fleet, ORDER, 5, [last], is_first=False)
+    assert stopped(later) != []
+    assert later.name_problems == []
 
 
 @pytest.mark.parametrize("order", [[" bot-1"], "bot-1", " bot-1 , ,bot-3"])
@@ -93,8 +109,9 @@ def test_white_space_is_ignored_only_in_comma_separated_text(order):
 
 @pytest.mark.parametrize("order", [["bot-1 "], ["bot-1,bot-3"]])
 def test_names_in_a_list_match_exactly(order):
-    with pytest.raises(RefusedError, match="names unknown instances"):
-        build_plan(billing(), FLEET, order, 5)
+    plan = build_plan(billing(), FLEET, order, 5)
+    assert stopped(plan) == []
+    assert len(plan.name_problems) == 1
 
 
 def plan_after(*, cost, running=(), stopped_ids=("3",), days=5):
