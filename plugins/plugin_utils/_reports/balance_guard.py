@@ -55,7 +55,8 @@ def _build_first_plan(context: ModuleContext) -> Result:
     lines = [*plan.lines, *plan.name_problems]
     if package and not plan.is_sufficient:
         plan.sent_order = _describe_order(context)
-        lines.insert(0, plan.sent_order or f"Buy package {package} first. If it is not credited immediately:")
+        buying = [f"Buy package {package} first. If it is not credited immediately:"]
+        lines = ([plan.sent_order, "It is not sent again."] if plan.sent_order else buying) + lines
     return {"plan": vars(plan), "report": lines, "problem": _format_name_problem(plan)}
 
 
@@ -71,8 +72,8 @@ def _describe_order(context: ModuleContext) -> str:
         return ""
     known = f"Order {order} was sent at {format_at(state.sent_at)} for package {state.notes.get('package_id')}"
     if state.event is OperationEvent.COMPLETED:
-        return f"{known}, and accepted. It is not sent again."
-    return f"{known}, and may have bought. It is not sent again."
+        return f"{known}, and accepted."
+    return f"{known}, and may have bought."
 
 
 def _format_name_problem(plan: BalancePlan) -> str:
@@ -159,16 +160,12 @@ class _Guard:
         params = self.context.params
         lines = ["Check mode: nothing was bought or stopped."] if check_mode else []
         if params["bought"]:
-            lines.append(
-                f"Package {params['package_id']} {'would be' if check_mode else 'was'} ordered as {params['order']}. "
-                + (
-                    f"The balance rose by {self.credited} Claws."
-                    if self.credited > 0
-                    else "Payment by a link may be required: see the dashboard."
-                )
-            )
+            verb = "would be" if check_mode else "was"
+            lines.append(f"Package {params['package_id']} {verb} ordered as {params['order']}.")
+            rose = f"The balance rose by {self.credited} Claws." if self.credited > 0 else ""
+            lines.append(rose or "Payment by a link may be required: see the dashboard.")
         elif self.first_plan.sent_order and not check_mode:
-            lines.append(f"Nothing was bought. {self.first_plan.sent_order}")
+            lines += [self.first_plan.sent_order, "Nothing was bought now."]
         lines += self.later_plans
         if self.rounds:
             names = [stop["name"] for one in self.rounds for stop in one["stops"] if stop["id"] in one["stopped"]]
