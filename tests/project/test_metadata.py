@@ -23,13 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch imp
 
 ROOT = Path(__file__).resolve().parents[2]
 ALL_MODULES = sorted(path.stem for path in (ROOT / "plugins/modules").glob("*.py"))
-INTERNAL = [
-    "internal_balance_guard",
-    "internal_fleet_report",
-    "internal_rehearsal",
-    "internal_restore",
-    "internal_restore_unhealthy",
-]
+INTERNAL = [name for name in ALL_MODULES if not name.startswith("claw_")]
 """Modules for the roles of the collection alone; their names don't begin with ``claw_``."""
 MODULES = [name for name in ALL_MODULES if name not in INTERNAL]
 WITHOUT_ASYNC = ["claw_backup_restore", "claw_fleet_restore", "claw_purchase", *INTERNAL]

@@ -82,6 +82,11 @@ def test_a_role_refuses_variables_of_the_command_the_play_and_the_include(
             ],
         ),
         (
+            "restore_drill",
+            {"restore_drill_instances": "test-bot", "restore_drill_evry": VALUE},
+            ["restore_drill_evry, playbook restore_drill, restore_drill_every"],
+        ),
+        (
             "doctor",
             {"doctor_report_pth": VALUE},
             ["doctor_report_pth, playbook doctor, doctor_report_path"],
@@ -98,7 +103,7 @@ def test_a_role_refuses_variables_of_the_command_the_play_and_the_include(
         ),
         ("fleet_report", {"fleet_report_titl": VALUE}, ["fleet_report_titl, role fleet_report, fleet_report_title"]),
     ],
-    ids=["fleet", "restore_unhealthy", "doctor", "restore", "balance_guard", "fleet_report"],
+    ids=["fleet", "restore_unhealthy", "restore_drill", "doctor", "restore", "balance_guard", "fleet_report"],
 )
 def test_a_playbook_refuses_its_own_and_whatever_was_cut(
     simulator: Simulator, controller: Controller, playbook: str, given: dict[str, t.Any], misspelt: list[str]

@@ -1,0 +1,69 @@
+#!/usr/bin/python
+
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: internal_restore_drill
+short_description: Choose the instance of the next drill (internal to the roles of the collection)
+version_added: 1.0.0
+description:
+  - Internal to the playbook P(clawhosters.cloud.restore_drill), which is its only user.
+  - Runs in the process of the controller, without a connection. Sends one listing, and changes nothing.
+author:
+  - ClawHosters Ansible collection contributors (@clawhosters)
+options:
+  instances:
+    description:
+      - Names or ids of the instances whose data may be overwritten.
+    type: list
+    elements: str
+    required: true
+  every:
+    description:
+      - An instance that was proven or restored within this time is not due. A number and a unit, such as V(7d).
+    type: str
+    required: true
+  priority:
+    default: high
+extends_documentation_fragment:
+  - clawhosters.cloud.api
+  - clawhosters.cloud.attributes.no_async
+  - clawhosters.cloud.attributes
+  - clawhosters.cloud.attributes.reads
+"""
+
+EXAMPLES = r"""
+- name: Choose an instance
+  clawhosters.cloud.internal_restore_drill:
+    instances: [test-bot, 12]
+    every: 7d
+  register: drill
+"""
+
+RETURN = r"""
+lines:
+  description: What is known of each instance, and the choice.
+  returned: success
+  type: list
+  elements: str
+unknown:
+  description: What is wrong with the names that fit no instance, or several; empty if nothing is.
+  returned: success
+  type: str
+instance_id:
+  description: The instance to restore, or null.
+  returned: success
+  type: int
+incident:
+  description: The incident of its restore, or null.
+  returned: success
+  type: str
+answer:
+  description: The text that confirms its restore, or null.
+  returned: success
+  type: str
+"""

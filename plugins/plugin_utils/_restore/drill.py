@@ -1,0 +1,91 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Chooses the instance on which the playbook ``restore_drill`` proves a backup next."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime, timedelta
+
+from ...module_utils._errors import SettingsError
+from ...module_utils._model.instance import label
+from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.resource import Resource, parse_id
+from ...module_utils._model.results import Result
+from ...module_utils._module.arguments import API, ArgumentSpec
+from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.restore.history import RestoreHistory, find_proofs
+from ...module_utils._text import one_line
+from ...module_utils._times import format_duration, parse_duration
+from .confirmation import build_confirmation
+
+SPEC = ArgumentSpec(
+    {
+        "instances": {"type": "list", "elements": "str", "required": True},
+        "every": {"type": "str", "required": True},
+    }
+).merge(API.with_default("priority", "high"))
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def run(context: ModuleContext) -> Result:
+    """Returns the choice, and what to say of the others. Sends one listing, and nothing else."""
+    names = [text for name in context.params["instances"] if (text := name.strip())]
+    every = t.cast("timedelta", parse_duration("restore_drill_every", context.params["every"]))
+    if not names:
+        raise SettingsError(
+            "restore_drill_instances is empty. Name instances whose data may be overwritten. Nothing was sent."
+        )
+    instances, journal = context.client.fetch_all("/instances"), context.journal()
+    found, unknown = _find(names, InstanceIndex(instances))
+    states, now, url = journal.read_states(), journal.now(), context.client.settings.api_url
+    proofs = find_proofs(states, url)
+    proven_at = {str(one["id"]): proofs.get(parse_id(str(one["id"]))) for one in found}
+    due: list[Resource] = []
+    lines: list[str] = []
+    for instance in found:
+        proof = proven_at[str(instance["id"])]
+        proven = f"last proven {format_duration(now - proof)} ago" if proof else "never proven"
+        # What failed a while ago must not keep the others waiting. That of today is continued.
+        others = RestoreHistory(url, _name_incident(instance, now), states).find_others(instance["id"], now - every)
+        if proof and now - proof < every:
+            lines.append(f"{label(instance)}: {proven}, not due.")
+        elif others:
+            lines.append(f"{label(instance)}: {proven}; restored for {one_line(others[0].incident, 60)}, not due.")
+        else:
+            due.append(instance)
+            lines.append(f"{label(instance)}: {proven}, due.")
+    chosen = min(due, key=lambda instance: proven_at[str(instance["id"])] or _NEVER, default=None)
+    lines.append("Nothing is due." if chosen is None else f"To be restored now: {label(chosen)}.")
+    return {
+        "lines": [*unknown, *lines],
+        "unknown": " ".join(unknown),
+        "instance_id": chosen and chosen["id"],
+        "incident": chosen and _name_incident(chosen, now),
+        "answer": chosen and build_confirmation(chosen, instances).answer,
+    }
+
+
+def _name_incident(instance: Resource, now: datetime) -> str:
+    return f"drill-{instance['id']}-{now.astimezone(UTC):%Y-%m-%d}"
+
+
+def _find(names: t.Iterable[str], index: InstanceIndex) -> tuple[list[Resource], list[str]]:
+    """Returns the instances that the names or ids fit, each once, and a sentence for each that fits none or several."""
+    found: dict[str, Resource] = {}
+    unknown = []
+    for name in names:
+        named = [index.by_id[name]] if name in index.by_id else index.by_name.get(name, [])
+        if len(named) == 1:
+            found[str(named[0]["id"])] = named[0]
+        elif named:
+            ids = one_line(", ".join(str(one["id"]) for one in named))
+            unknown.append(f"restore_drill_instances: {one_line(name)} is the name of several; use an id: {ids}.")
+        else:
+            near = index.find_similar_name(name)
+            hint = f" Did you mean {one_line(near)}?" if near else ""
+            unknown.append(f"restore_drill_instances: no instance is named {one_line(name)}.{hint}")
+    return [*found.values()], unknown

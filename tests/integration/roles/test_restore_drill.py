@@ -1,0 +1,138 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The playbook restore_drill proves one backup a run, on instances that may be overwritten."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import drill
+from simulator.handle import Simulator
+from support.controller import Controller, Run, extra_variables
+from support.stores import StorePlace, folder_place
+from support.worker import Worker
+
+NOW = datetime.now(UTC)
+NAMES = ["test-bot", "demo-bot", "5"]
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator) -> None:
+    names = {3: "test-bot", 4: "demo-bot", 5: "{{ 1 / 0 }}", 6: "web-bot", 7: "twin", 8: "twin"}
+    simulator.reset(
+        state={
+            "instances": [{"id": number, "name": name} for number, name in names.items()],
+            "backups": [{"id": 10 * number, "instance_id": number, "created_at": "2h ago"} for number in names],
+        },
+        switches={"transition_reads": 1},
+    )
+
+
+def record(
+    place: StorePlace, url: str, number: int, days_ago: float, *, healthy: bool, incident: str = "INC-1"
+) -> None:
+    """Records a completed restore."""
+    journal, key = place.journal(), OperationKey("restore", url, incident, str(number))
+    journal._now = lambda: NOW - timedelta(days=days_ago)
+    journal.append(key, OperationEvent.INTENDED, backup_id=10 * number)
+    journal.append(key, OperationEvent.COMPLETED, status="running", **({"healthy": True} if healthy else {}))
+
+
+def choose(simulator: Simulator, place: StorePlace, names: t.Any = NAMES, every: str = "7d") -> dict[str, t.Any]:
+    return Worker(simulator, place.options).run(drill, instances=names, every=every)
+
+
+# The choice
+
+
+def test_the_one_that_was_proven_longest_ago_is_next(simulator: Simulator, place: StorePlace) -> None:
+    record(place, simulator.url, 3, 9, healthy=True)
+    record(place, simulator.url, 4, 20, healthy=True)
+    record(place, simulator.url, 5, 30, healthy=True)
+    record(place, simulator.url, 5, 8, healthy=True, incident="INC-2")
+    record(place, "https://other.example/api/v1", 4, 1, healthy=True)
+    result = choose(simulator, place)
+    assert (result["instance_id"], result["answer"]) == (4, "demo-bot")
+    assert result["incident"] == f"drill-4-{datetime.now(UTC):%Y-%m-%d}"
+    assert result["lines"][-1] == "To be restored now: demo-bot (id 4)."
+    assert "demo-bot (id 4): last proven 20 d 0 h ago, due." in result["lines"]
+    assert choose(simulator, place, every="21d")["instance_id"] is None
+    record(place, simulator.url, 4, 0.5, healthy=True, incident="INC-3")
+    assert choose(simulator, place)["instance_id"] == 3
+    assert simulator.calls("POST *") == []
+
+
+def test_one_that_was_restored_in_vain_does_not_keep_the_others_waiting(
+    simulator: Simulator, place: StorePlace
+) -> None:
+    assert choose(simulator, place)["instance_id"] == 3, "of those never proven the first"
+    record(place, simulator.url, 3, 1, healthy=False, incident="drill-3-yesterday")
+    result = choose(simulator, place)
+    assert result["instance_id"] == 4
+    assert "test-bot (id 3): never proven; restored for drill-3-yesterday, not due." in result["lines"]
+    record(place, simulator.url, 4, 0, healthy=False, incident=result["incident"])
+    assert choose(simulator, place)["instance_id"] == 4, "that of today is continued"
+
+
+def test_ids_as_text_of_the_service_have_their_proofs(simulator: Simulator, place: StorePlace) -> None:
+    simulator.switch(id_as_string=True)
+    record(place, simulator.url, 3, 1, healthy=True)
+    assert choose(simulator, place, ["test-bot"])["instance_id"] is None
+
+
+def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: StorePlace) -> None:
+    result = choose(simulator, place, ["tset-bot", "twin", "nothing-like-it", "demo-bot", "4"])
+    assert result["instance_id"] == 4
+    assert result["unknown"] == (
+        "restore_drill_instances: no instance is named tset-bot. Did you mean test-bot? "
+        "restore_drill_instances: twin is the name of several; use an id: 7, 8. "
+        "restore_drill_instances: no instance is named nothing-like-it."
+    )
+    assert result["lines"][:3] == result["unknown"].replace("? r", "?|r").replace(". r", ".|r").split("|")
+    assert "restore_drill_instances is empty" in choose(simulator, place, [" "])["msg"]
+    assert "restore_drill_every is 'soon'" in choose(simulator, place, every="soon")["msg"]
+
+
+# The playbook
+
+
+def run_drill(controller: Controller, *flags: str, **variables: t.Any) -> Run:
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore_drill", *extra_variables(**variables), *flags)
+    assert "Traceback" not in run.screen
+    return run
+
+
+def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller: Controller) -> None:
+    names = "tset-bot, 5, demo-bot"
+    plan = run_drill(controller, "--check", restore_drill_instances=names)
+    assert plan.rc == 2
+    assert simulator.calls("POST *") == []
+    first = run_drill(controller, restore_drill_instances=names)
+    assert first.rc == 2
+    for run in (plan, first):
+        assert "Did you mean test-bot?" in run.screen
+        assert "{{ 1 / 0 }} (id 5): never proven, due." in run.stdout
+        assert f"drill-5-{datetime.now(UTC):%Y-%m-%d}" in run.stdout
+    assert simulator.calls("POST *") == ["POST /backups/50/restore"]
+    place = folder_place(controller.home / ".ansible/clawhosters")
+    assert set(find_proofs(place.journal().read_states(), simulator.url)) == {5}
+    assert list((controller.home / "clawhosters-restore").glob("drill-5-*.html"))
+    record(place, simulator.url, 4, 6.9, healthy=True)
+    last = run_drill(controller, restore_drill_instances=["5", "demo-bot"])
+    assert last.rc == 0, last.screen
+    assert "Nothing is due." in last.stdout
+    assert len(simulator.calls("POST *")) == 1
+
+
+def test_the_variables_of_the_choice_are_refused(simulator: Simulator, controller: Controller) -> None:
+    run = run_drill(controller, restore_drill_instances="5", restore_instance_ids=6)
+    assert run.rc == 2
+    assert "This playbook chooses the instance and the incident." in run.screen
+    assert simulator.calls() == []
