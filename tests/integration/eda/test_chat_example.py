@@ -1,0 +1,114 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The example that posts changes to a chat, with a receiver in this process: text of the service stays text there."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import typing as t
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import yaml
+
+from simulator.handle import Simulator
+from support.controller import REPOSITORY, Controller, Run, extra_variables
+
+FOLDER = REPOSITORY / "examples/chat"
+SECRET = "s3cret-hook"
+HOSTILE = "<!channel> @all @room *b* [x](http://e.example) {{ 7 * 7 }}\n<b>&amp;`:bell:`"
+ZERO_WIDTH = "\u200b"
+CLEAN = HOSTILE.replace("\n", " ").replace("@", f"@{ZERO_WIDTH}")
+ESCAPED = CLEAN.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+class Receiver(ThreadingHTTPServer):
+    """Keeps what was posted to it, and answers with ``status``."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.posted: list[dict[str, t.Any]] = []
+        self.status = 200
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/{SECRET}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        self.server.posted.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: t.Any) -> None:
+        pass
+
+
+@pytest.fixture
+def receiver(simulator: Simulator) -> t.Iterator[Receiver]:
+    simulator.reset(state={"instances": [{"id": 7, "name": HOSTILE, "health_status": "unhealthy"}]})
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def post(controller: Controller, receiver: Receiver, **variables: t.Any) -> Run:
+    given = {"chat_id": 7, "chat_event": "health_changed", "chat_is": "unhealthy", **variables}
+    run = controller.run(
+        "ansible-playbook",
+        str(FOLDER / "post_change.yml"),
+        *extra_variables(**given),
+        "-vvv",
+        CHAT_WEBHOOK_URL=receiver.url,
+    )
+    assert SECRET not in run.screen
+    return run
+
+
+def test_a_hostile_name_is_text_in_each_chat(controller: Controller, receiver: Receiver) -> None:
+    example = str(FOLDER / "post_change.yml")
+    change = {"chat_id": 7, "chat_event": "health_changed", "chat_is": "unhealthy"}
+    gone = {"chat_id": 9, "chat_event": "disappeared", "chat_is": "pending_configuration"}
+    posts = [*({**change, "chat_form": form} for form in ("slack", "mattermost", "matrix")), gone]
+    plays = [{"import_playbook": example, "vars": variables} for variables in posts]
+    run = controller.playbook(plays, CHAT_WEBHOOK_URL=receiver.url)
+    assert run.rc == 0, run.screen
+    slack, mattermost, matrix, disappeared = receiver.posted
+    message = f"{ESCAPED} (id 7) is now unhealthy"
+    assert slack["text"] == slack["blocks"][0]["text"]["text"] == message
+    assert slack["blocks"][0]["text"]["type"] == "plain_text"
+    assert slack["mrkdwn"] is slack["link_names"] is False
+    assert re.sub(r"\\(?=[^\w\s])", "", mattermost["text"]) == message
+    assert not re.search(r"(?<!\\)[*_\[\](){}`~#:]", mattermost["text"])
+    assert matrix == {"text": message.replace(ESCAPED, CLEAN), "html": message}
+    assert disappeared["text"] == "An instance (id 9) is gone, was: pending configuration"
+
+
+def test_a_refusal_of_the_chat_fails_and_keeps_its_address(controller: Controller, receiver: Receiver) -> None:
+    receiver.status = 403
+    run = post(controller, receiver)
+    assert run.rc == 2
+    assert run.says("The chat did not take the message (HTTP status 403")
+
+
+def test_text_in_an_event_is_refused_before_anything_is_posted(controller: Controller, receiver: Receiver) -> None:
+    assert post(controller, receiver, chat_is="<!channel>").rc == 2
+    assert receiver.posted == []
+
+
+def test_the_rulebook_passes_only_an_id_and_known_words() -> None:
+    (rulebook,) = yaml.safe_load((FOLDER / "rulebooks/chat.yml").read_text(encoding="utf-8"))
+    passed = rulebook["rules"][0]["action"]["run_playbook"]["extra_vars"]
+    assert set(passed) == {"chat_id", "chat_event", "chat_form", "chat_is"}
+    assert "name" not in json.dumps(passed)
