@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: internal_restore_drill
-short_description: Choose the instance of the next drill (internal to the roles of the collection)
+short_description: Choose the instance of the next drill (internal to the roles and playbooks of the collection)
 version_added: 1.0.0
 description:
   - Internal to the playbook P(clawhosters.cloud.restore_drill), which is its only user.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: internal_restore_unhealthy
-short_description: Decide whether an instance is restored (internal to the playbooks of the collection)
+short_description: Decide whether to restore an instance (internal to the roles and playbooks of the collection)
 version_added: 1.0.0
 description:
   - Internal to the playbook P(clawhosters.cloud.restore_unhealthy#playbook), which is its only user.
