@@ -17,7 +17,6 @@ from ..module_utils._text import one_line
 from ..module_utils._times import parse_time
 from ._formatting import NAME_LIMIT, format_extra_variable
 
-_FILE = re.compile(r"\S+\.(ya?ml|json)")
 _SPACED_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}\S*)")
 _NEEDS_MORE_QUOTES = re.compile(r"[\"'\\\n]")
 
@@ -61,15 +60,19 @@ def find_lost(options: t.Iterable[str]) -> list[LostText]:
 def format_lost(cut: LostText, *, is_list: bool) -> str:
     """Returns a message that says what was lost, and how to write it."""
     if cut.name is None:
-        hint = f"A file is -e @{cut.lost}" if _FILE.fullmatch(cut.lost) else "Write NAME=VALUE"
+        is_file = cut.lost.endswith((".yml", ".yaml", ".json")) and " " not in cut.lost
+        hint = f"A file is -e @{cut.lost}" if is_file else "Write NAME=VALUE"
         return f"-e '{one_line(cut.lost, NAME_LIMIT)}' sets no variable. {hint}."
     if redact({cut.name: cut.value})[cut.name] != cut.value:
         return f"-e cut {cut.name} at a space, and the rest was lost. Quote it twice, or put it into a file: -e @FILE."
-    quoted = "" if _NEEDS_MORE_QUOTES.search(cut.value) else f", or quote it twice: -e '{cut.name}=\"{cut.value}\"'"
-    return (
-        f"-e cut {cut.name} at a space, and '{one_line(cut.lost)}' was lost. "
-        f"Write {_format_variable(cut.name, cut.value, is_list=is_list)}{quoted}."
-    )
+    written = _format_variable(cut.name, cut.value, is_list=is_list)
+    quoted = f"quote it twice: -e '{cut.name}=\"{cut.value}\"'"
+    if _NEEDS_MORE_QUOTES.search(cut.value):
+        hint = f"Write {written}"
+    else:
+        # A backslash is doubled where Ansible prints the message as JSON.
+        hint = f"Q{quoted[1:]}" if "\\" in written else f"Write {written}, or {quoted}"
+    return f"-e cut {cut.name} at a space, and '{one_line(cut.lost)}' was lost. {hint}."
 
 
 def parse_list(value: t.Any) -> list[t.Any]:
@@ -87,16 +90,15 @@ def parse_list(value: t.Any) -> list[t.Any]:
 def find_list_problem(name: str, value: object) -> str:
     """Returns what is wrong with a list that is given as text; empty if nothing is."""
     text = value.strip() if isinstance(value, str) else ""
-    if text.endswith(","):
-        problem = "ends in a comma"
-    elif text.startswith(("[", "{")) and not isinstance(_parse_json(text), list):
-        problem = "looks like JSON, and is no list"
-    else:
+    is_cut = text.endswith(",")
+    if not is_cut and (not text.startswith(("[", "{")) or isinstance(_parse_json(text), list)):
         return ""
     # A name may have brackets, but not in text that is no JSON.
     plain = re.sub(r"[\[\]\"']", "", text) if text.startswith("[") else text
     hint = "a list into a file, and give -e @FILE" if "{" in text else _format_variable(name, plain, is_list=True)
-    return f"{name} {problem}: '{one_line(text)}'. Write {hint}."
+    if is_cut:
+        return f"{name} ends in a comma: '{one_line(text)}'. Write {hint}."
+    return f"{name} looks like JSON, and is no list: '{one_line(text)}'. Write {hint}."
 
 
 def _parse_json(text: str) -> t.Any:

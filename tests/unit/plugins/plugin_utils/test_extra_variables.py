@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 
 import pytest
@@ -70,6 +71,7 @@ def test_all_that_ansible_loses_is_found(settings: list[tuple[str, list[str]]]) 
         (LostText("fleet", '[{"name":', '"a b\'c"}]'), True, [{"name": "a b'c"}]),
         (LostText("request", '{"quantity":', "2}"), False, {"quantity": 2}),
         (LostText("before", "2026-11-27", "08:30"), False, "2026-11-27T08:30"),
+        (LostText("confirm", "web-bot,", "support-bot"), False, "web-bot, support-bot"),
         (LostText("title", "Fleet", 'of "May"'), False, 'Fleet of "May"'),
         (LostText("title", "It's", "{{ May }}"), False, "It's {{ May }}"),
     ],
@@ -77,7 +79,9 @@ def test_all_that_ansible_loses_is_found(settings: list[tuple[str, list[str]]]) 
 def test_the_command_that_is_printed_sets_the_whole_value(cut: LostText, is_list: bool, value: object) -> None:
     printed = format_lost(cut, is_list=is_list)
     assert f"cut {cut.name} at a space" in printed
-    option, _, quoted = printed.partition(" Write ")[2].removesuffix(".").partition(", or quote it twice: ")
+    option, _, quoted = (
+        re.split(r" Write | Quote it twice: ", printed)[1].removesuffix(".").partition(", or quote it twice: ")
+    )
     yaml.SafeLoader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
     assert set_by(option) == {cut.name: value}
     assert not quoted or set_by(quoted) == {cut.name: cut.value}
