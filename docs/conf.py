@@ -24,6 +24,7 @@ GUIDES = (
     "inventory",
     "accounts",
     "fleet",
+    "addons",
     "restore",
     "rate-limits",
     "state",

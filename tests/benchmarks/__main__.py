@@ -26,6 +26,7 @@ from benchmarks.table import Section, table
 
 SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "requests": rows_requests.measure,
+    "addons": rows_requests.measure_addons,
     "rate": rows_rate.measure,
     "inventory": rows_inventory.measure,
     "tasks": rows_tasks.measure,

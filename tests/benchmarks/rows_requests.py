@@ -122,6 +122,38 @@ JOBS = (
 )
 
 
+ADDONS = (10, 100, 1_000)
+"""Add-ons in a task, and in the account."""
+CHANGES: dict[str, Callable[[int], int]] = {"nothing": lambda n: 0, "a tenth": lambda n: n // 10, "all": lambda n: n}
+
+
+def measure_addons(workplace: Workplace, runs: int) -> Section:
+    """Measures ``claw_fleet_addon`` and returns the section. Counts don't vary, so one run is enough."""
+    sent: dict[tuple[str, str], list[int]] = {}
+    fewest: dict[str, list[int]] = {}
+    for size in ADDONS:
+        instances = [{"id": number, "name": f"bot-{number}"} for number in range(1, size + 1)]
+        addons = [{"id": number, "instance_id": number} for number in range(1, size + 1)]
+        with services(instances=1) as account:
+            pages = math.ceil(size / PAGE)
+            for title, count_of in CHANGES.items():
+                count = count_of(size)
+                log_progress(f"addons, {size:,}: {title} to change")
+                account.simulator.reset(state={"instances": instances, "addons": addons}, switches={"rate_limit": 0})
+                entries = [{"addon_type": "llm", "instance_name": f"bot-{number}"} for number in range(1, size + 1)]
+                for entry in entries[:count]:
+                    entry["config"] = {"usage_limit": 7}
+                options = {"addons": entries, "config": {"usage_limit": 5_000_000}}
+                tasks = [{"clawhosters.cloud.claw_fleet_addon": options}]
+                command = ["ansible-playbook", workplace.write("task.yml", play(tasks, "localhost"))]
+                row = f"claw_fleet_addon by name: {title} to change"
+                environment = {"CLAWHOSTERS_STATE_DIR": str(workplace.folder / f"addons-{size}")}
+                sent.setdefault((row, "ours"), []).append(_requests(workplace, OURS, account, command, environment))
+                # The list, each change, and the list again to verify the changes.
+                fewest.setdefault(row, []).append(pages + count + (pages if count else 0))
+    return _section(sent, fewest, ADDONS, "add-ons")
+
+
 def measure(workplace: Workplace, runs: int) -> Section:
     """Measures and returns the section. Counts don't vary, so one run is enough."""
     sent: dict[tuple[str, str], list[int]] = {}
@@ -184,9 +216,13 @@ def _pages(account: Services) -> Pages:
     return Pages(pages_of("instances"), pages_of("addons"), pages_of("backups"))
 
 
-def _section(sent: dict[tuple[str, str], list[int]], fewest: dict[str, list[int]]) -> Section:
-    sizes = ", ".join(f"{size:,}" for size in SIZES)
-    section = Section(f"Requests sent, in accounts of {sizes} instances")
+def _section(
+    sent: dict[tuple[str, str], list[int]],
+    fewest: dict[str, list[int]],
+    sizes: tuple[int, ...] = SIZES,
+    noun: str = "instances",
+) -> Section:
+    section = Section(f"Requests sent, in accounts of {', '.join(f'{size:,}' for size in sizes)} {noun}")
     for title, least in fewest.items():
         ours = sent[title, "ours"]
         section.rows.append(
