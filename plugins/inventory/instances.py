@@ -255,10 +255,10 @@ SETTINGS = tuple(API.options)
 FILE_NAMES = ("clawhosters.yml", "clawhosters.yaml")
 """Endings of the names of configuration files."""
 _THIS_PLUGIN = re.compile(
-    rb"""^(?:\{[ ]*)?["']?plugin["']?[ ]*:[ ]*["']?clawhosters\.cloud\.instances["']?[ ]*([,}#\r]|$)""", re.MULTILINE
+    r"""^(?:\{[ ]*)?["']?plugin["']?[ ]*:[ ]*["']?clawhosters\.cloud\.instances["']?[ ]*([,}#]|$)""", re.MULTILINE
 )
 _READ_LIMIT = 65_536
-"""Bytes of a file with another name that are searched for the name of this plugin."""
+"""Characters of a file with another name that are searched for the name of this plugin."""
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
 CACHE_FORMAT = 2
@@ -718,7 +718,7 @@ def _names_this_plugin(path: str) -> bool:
     """Returns True if a YAML file is meant for this plugin. Reads only its beginning, and no pipe."""
     if not path.endswith((".yml", ".yaml")) or not os.path.isfile(path):
         return False
-    with contextlib.suppress(OSError), open(path, "rb") as file:
+    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
         return _THIS_PLUGIN.search(file.read(_READ_LIMIT)) is not None
     return False
 

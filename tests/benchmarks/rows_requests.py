@@ -140,7 +140,9 @@ def measure_addons(workplace: Workplace, runs: int) -> Section:
                 count = count_of(size)
                 log_progress(f"addons, {size:,}: {title} to change")
                 account.simulator.reset(state={"instances": instances, "addons": addons}, switches={"rate_limit": 0})
-                entries = [{"addon_type": "llm", "instance_name": f"bot-{number}"} for number in range(1, size + 1)]
+                entries: list[dict[str, Any]] = [
+                    {"addon_type": "llm", "instance_name": f"bot-{number}"} for number in range(1, size + 1)
+                ]
                 for entry in entries[:count]:
                     entry["config"] = {"usage_limit": 7}
                 options = {"addons": entries, "config": {"usage_limit": 5_000_000}}
@@ -148,7 +150,8 @@ def measure_addons(workplace: Workplace, runs: int) -> Section:
                 command = ["ansible-playbook", workplace.write("task.yml", play(tasks, "localhost"))]
                 row = f"claw_fleet_addon by name: {title} to change"
                 environment = {"CLAWHOSTERS_STATE_DIR": str(workplace.folder / f"addons-{size}")}
-                sent.setdefault((row, "ours"), []).append(_requests(workplace, OURS, account, command, environment))
+                workplace.run(command, {**OURS.environment(account), **environment})
+                sent.setdefault((row, "ours"), []).append(len(account.simulator.log()))
                 # The list, each change, and the list again to verify the changes.
                 fewest.setdefault(row, []).append(pages + count + (pages if count else 0))
     return _section(sent, fewest, ADDONS, "add-ons")
