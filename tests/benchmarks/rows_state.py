@@ -21,6 +21,7 @@ from support.postgres import ADMIN, JOB, Postgres
 ACCOUNT = 100
 TASKS, ITEMS = 20, 50
 ONE, MANY, LOOP = "one task", f"{TASKS} tasks", f"a loop of {ITEMS}"
+RESTARTS, FLEET = f"a loop of {ITEMS} restarts", f"{ITEMS} restarts in one claw_fleet"
 FOLDER, DATABASE, BEFORE = "folder", "database", "before"
 GOAL_ITEM, GOAL_TASK = 5.0, 25.0
 """Milliseconds that a database may add."""
@@ -58,6 +59,13 @@ def measure(workplace: Workplace, runs: int, before: str = "") -> Section:
         MANY: workplace.write("many.yml", play([task] * TASKS)),
         LOOP: workplace.write("loop.yml", play([_looped(OURS)])),
     }
+    if before:
+        # Each is a change, which the change log keeps.
+        restart = {"clawhosters.cloud.claw_instance": {"id": "{{ item }}", "state": "restarted", "wait": False}}
+        fleet = {"state": "restarted", "wait": False, "instances": [{"id": 1 + number} for number in range(ITEMS)]}
+        looped: dict[str, object] = {**restart, "loop": list(range(1, ITEMS + 1))}
+        playbooks[RESTARTS] = workplace.write("restarts.yml", play([looped]))
+        playbooks[FLEET] = workplace.write("fleet.yml", play([{"clawhosters.cloud.claw_fleet": fleet}]))
     times, peers = Times(), {}
     with services(running=ACCOUNT) as account, Postgres() as server:
         account.simulated.configure()  # without a limit, which the playbooks would share and wait for
@@ -140,7 +148,7 @@ def _section(times: Times, peers: Mapping[str, float], runs: int, before: str) -
         ),
     ]
     if before:
-        for name in (LOOP, MANY):
+        for name in (LOOP, MANY, RESTARTS, FLEET):
             paired = zip(times.seconds[name, FOLDER], times.seconds[name, BEFORE], strict=True)
             ratio = median_by([now / then for now, then in paired], float)
             section.rows.append(
