@@ -80,8 +80,8 @@ def list_changes(
         try:
             change = json.loads(line)
             at = parse_time(change["at"])
-            if at is None:
-                raise ValueError("no time")
+            if at is None or not isinstance(change["by"], dict):
+                raise ValueError("no time or sender")
             if at >= oldest:
                 changes.append(
                     {"kind": "change", **map_texts({name: change[name] for name in FIELDS}, replace_controls)}
