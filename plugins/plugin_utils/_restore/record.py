@@ -52,6 +52,12 @@ def format_record(incident: str, runs: list[Data]) -> str:
     return json.dumps({"incident": incident, "runs": runs}, indent=4, sort_keys=True) + "\n"
 
 
+def merge_changes(runs: list[Data]) -> list[Data]:
+    """Returns the changes that the runs have recorded, each once, oldest first."""
+    changes = {json.dumps(one, sort_keys=True): one for run in runs for one in as_objects(run.get("changes"))}
+    return sorted(changes.values(), key=lambda change: str(change.get("at")))
+
+
 def build_head(runs: list[Data], latest: Data) -> Data:
     """Returns the head of the page, as the latest run has it, over all runs of the incident.
 

@@ -6,24 +6,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
 import typing as t
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
 from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.change_log import list_changes
 from ...module_utils._service.restore.history import RestoreHistory
+from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError
 from ...module_utils._state.store import RunStore, StoreError
 from ...module_utils._text import one_line
 from .._reports.files import OpenFolder, ReportError, open_report, render
 from .model import Data, Run
-from .record import build_head, format_record, parse_record, put_run
+from .record import build_head, format_record, merge_changes, parse_record, put_run
 from .report import build_report, format_done
 from .settings import report_path
 
@@ -34,6 +37,9 @@ STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 
 RECORD_INTERVAL = 10.0
 """Seconds between two records of a run that goes on. The journal has what happens in between."""
+
+CHANGES_BEFORE, MAX_CHANGES = timedelta(hours=1), 200
+"""How long before a run its changes begin: what was done then may be the cause. And the most that it records."""
 
 _CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -103,6 +109,7 @@ class Recorder:
         )
         if self.run.check:
             return report, ""
+        report["changes"] = self.redact(self._list_changes())
         title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
         problem = ""
         try:
@@ -119,6 +126,15 @@ class Recorder:
             self._problems.append(problem)
             self.context.warn(problem)
         return report, problem
+
+    def _list_changes(self) -> list[Data]:
+        """Returns the changes since an hour before the run began, of whatever incident; none if they can't be read."""
+        since = datetime.fromisoformat(self.run.began_at) - CHANGES_BEFORE
+        with contextlib.suppress(StoreError):
+            changes = list_changes(self.context.store, datetime.now(UTC), lambda _text: None, since=since)
+            url = normalize_url(self.context.client.settings.api_url)
+            return [change for change in changes if change["service"] == url][:MAX_CHANGES]
+        return []
 
     def _share(self, report: Data) -> list[Data]:
         """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
@@ -154,7 +170,13 @@ def record_run(path: str, template: str, variables: Data, run: Data, shared_runs
                 runs = put_run(runs or [], one)
             runs = sorted(runs or [], key=lambda one: str(one.get("began_at")))
             opened.write(record_name, format_record(run["incident"], runs))
-            page = {**variables, "runs": runs, "latest": run, "head": build_head(runs, run)}
+            page = {
+                **variables,
+                "runs": runs,
+                "latest": run,
+                "head": build_head(runs, run),
+                "changes": merge_changes(runs),
+            }
             opened.write(page_name, render(template, page))
 
 

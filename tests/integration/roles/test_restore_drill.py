@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import find_proofs
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import drill
 from simulator.handle import Simulator
 from support.controller import Controller, Run, extra_variables
@@ -114,6 +115,9 @@ def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller:
     plan = run_drill(controller, "--check", restore_drill_instances=names)
     assert plan.rc == 2
     assert simulator.calls("POST *") == []
+    place = folder_place(controller.home / ".ansible/clawhosters")
+    Worker(simulator, place.options).run(claw_instance, id=6, state="restarted", wait=False)
+    simulator.clear_log()
     first = run_drill(controller, restore_drill_instances=names)
     assert first.rc == 2
     for run in (plan, first):
@@ -121,9 +125,10 @@ def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller:
         assert "{{ 1 / 0 }} (id 5): never proven, due." in run.stdout
         assert f"drill-5-{datetime.now(UTC):%Y-%m-%d}" in run.stdout
     assert simulator.calls("POST *") == ["POST /backups/50/restore"]
-    place = folder_place(controller.home / ".ansible/clawhosters")
     assert set(find_proofs(place.journal().read_states(), simulator.url)) == {5}
-    assert list((controller.home / "clawhosters-restore").glob("drill-5-*.html"))
+    (page,) = (controller.home / "clawhosters-restore").glob("drill-5-*.html")
+    # The page of the incident shows what else was changed at that time.
+    assert "<td>restart</td><td>web-bot (id 6)</td><td>accepted</td>" in page.read_text(encoding="utf-8")
     record(place, simulator.url, 4, 6.9, healthy=True)
     last = run_drill(controller, restore_drill_instances=["5", "demo-bot"])
     assert last.rc == 0, last.screen
