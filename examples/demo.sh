@@ -10,7 +10,7 @@ if [[ ! -t 1 || -n ${NO_COLOR:-} ]]; then
   bold='' dim='' plain=''
   export ANSIBLE_FORCE_COLOR=0 ANSIBLE_NOCOLOR=1
 fi
-export ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true ANSIBLE_LOCALHOST_WARNING=false ANSIBLE_INVENTORY_UNPARSED_WARNING=false ANSIBLE_DISPLAY_SKIPPED_HOSTS=false
+export ANSIBLE_CONFIG=$PWD/examples/ansible.cfg ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true ANSIBLE_DISPLAY_SKIPPED_HOSTS=false
 
 # Prints a heading and a command, then runs the command.
 step() {

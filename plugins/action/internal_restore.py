@@ -37,15 +37,14 @@ class ActionModule(InternalAction):
         """Returns the result of the step. The record counts the requests."""
         result = super().run(tmp, task_vars)
         result.pop("api", None)
-        return result
-
-    def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
-        """Runs the step."""
-        result = steps.run_step(context, lambda value: remove_values(value, secrets), self._ask)
         if result.get("failed"):
             # The place in the role where the task stands says nothing to an operator.
             self._task._ds = None
         return result
+
+    def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
+        """Runs the step."""
+        return steps.run_step(context, lambda value: remove_values(value, secrets), self._ask)
 
     def _ask(self, prompt: str) -> str:
         try:

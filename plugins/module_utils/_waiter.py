@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import typing as t
 from datetime import UTC, datetime
 
@@ -37,6 +39,8 @@ QUICK_SHARE = 0.3
 
 REMAINING_NAMED = 3
 """Resources that a progress line names."""
+SUMMARY_WIDTH = 55
+"""Columns of a progress line before its times."""
 
 TEMPORARY_ERRORS = (TransportError, RateLimitedError, ServerError, MalformedResponseError, IncompleteListError)
 """Errors after which a wait polls again."""
@@ -93,6 +97,38 @@ def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, 
     return f"{len(texts)} to go", format_list(texts, REMAINING_NAMED)
 
 
+class ProgressSummary:
+    """Formats the progress lines of a wait for several resources: each names what has changed since the one before.
+
+    ``describe`` returns name and condition of each resource that is waited for.
+    """
+
+    def __init__(self, describe: t.Callable[[], t.Iterable[tuple[str, str]]]) -> None:
+        self._describe = describe
+        self._shown: dict[str, str] = {}
+
+    def format(self) -> str:
+        """Returns ``5 to go: web-bot done; docs-bot and 2 more running; the rest unchanged``."""
+        described = list(self._describe())
+        now, before, self._shown = dict(described), self._shown, dict(described)
+        changes: dict[str, list[str]] = {"done": [name for name in before if name not in now]}
+        for name, condition in described:
+            if before.get(name) != condition:
+                changes.setdefault(condition, []).append(name)
+        changes = {condition: names for condition, names in changes.items() if names}
+        rest = ["the rest unchanged" if changes else "all unchanged"] if before.items() & now.items() else []
+        for named in range(REMAINING_NAMED, -1, -1):
+            parts = [f"{_format_names(names, named)} {condition}" for condition, names in changes.items()]
+            text = f"{len(described)} to go: {'; '.join([*parts, *rest])}"
+            if len(text) <= SUMMARY_WIDTH:
+                break
+        return text
+
+
+def _format_names(names: list[str], named: int) -> str:
+    return format_list(names, named) if named else str(len(names))
+
+
 def quick_interval(requests_per_poll: int) -> float:
     """Returns the seconds until the next poll after one that showed a change."""
     return min(max(INITIAL_INTERVAL, requests_per_poll * SECONDS_PER_REQUEST / QUICK_SHARE), MAX_INTERVAL)
@@ -114,6 +150,10 @@ class Waiter:
         """The cost of one poll. Expensive polls have a longer interval."""
         self.budget_share = 1.0
         """The part of the rate limit that polls may use. Other requests get the rest."""
+        self.summary: ProgressSummary | None = None
+        """Formats the progress lines while the service answers; None to show name and condition."""
+        self.find_deadline: t.Callable[[], float] = lambda: math.inf
+        """Returns when the wait for a resource ends, by the clock, if that may be before the end of the wait."""
         self._started = progress.clock()
 
     @property
@@ -162,11 +202,16 @@ class Waiter:
                         poll.error,
                     )
                 delay = min(self._poll_interval(interval), self.seconds_left)
-                self._progress.sleep(delay, poll.format, since=self._started, limit=self.timeout)
+                limit = min(self.timeout, self.find_deadline() - self._started)
+                self._progress.sleep(delay, functools.partial(self._format, poll), since=self._started, limit=limit)
                 interval = min(interval * INTERVAL_MULTIPLIER, MAX_INTERVAL)
         except ClawHostersError as error:
             error.last_seen = last_seen
             raise
+
+    def _format(self, poll: _Poll, now: float) -> str:
+        """Returns the progress line of a time of the clock, without its times."""
+        return poll.format(now) if poll.error or self.summary is None else self.summary.format()
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._progress.now(), UTC)

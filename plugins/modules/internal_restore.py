@@ -22,7 +22,7 @@ options:
       - The step to run.
     type: str
     required: true
-    choices: [variables, service, key, plan, confirm, restore, outcome]
+    choices: [variables, plan, restore, outcome]
   settings:
     description:
       - The variables of the role, for the first step.
@@ -35,10 +35,6 @@ options:
   run:
     description:
       - The RV(run) of the step before, for all other steps.
-    type: dict
-  found:
-    description:
-      - The RV(found) of O(step=plan), for O(step=outcome).
     type: dict
   priority:
     default: high
@@ -60,21 +56,17 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: Check the service
+- name: Choose the backups
   clawhosters.cloud.internal_restore:
-    step: service
-    run: "{{ restore__run.run }}"
-  register: restore__run
+    step: plan
+    run: "{{ restore__begun.run }}"
+  register: restore__planned
 """
 
 RETURN = r"""
 run:
   description: The run so far, for the next step.
   returned: if the run continues
-  type: dict
-found:
-  description: The ids of the instances and backups of a plan by which none can be restored, and of its run.
-  returned: if O(step=plan) fails, since no instance can be restored
   type: dict
 lines:
   description: The plan.
@@ -85,10 +77,6 @@ title:
   description: The label of the instance, or how many there are.
   returned: after O(step=plan)
   type: str
-asks:
-  description: True if something needs confirmation.
-  returned: after O(step=plan)
-  type: bool
 failures:
   description: For each instance that was not restored its state, what to do, and the command for it.
   returned: failure

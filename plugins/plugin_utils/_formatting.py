@@ -19,6 +19,9 @@ from ..module_utils._text import one_line
 EMPTY = "\N{EN DASH}"
 """Placeholder for a missing value."""
 
+SCREEN_WIDTH = 80
+"""Columns of a screen."""
+
 NAME_LIMIT = 80
 """Characters shown of a name; the service does not limit its length."""
 
@@ -65,6 +68,22 @@ def fit(text: str, width: int) -> str:
             kept = kept[:-1]
         text = f"{kept}…"
     return text + " " * (width - text_width(text))
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Returns ``text`` in lines of at most ``width`` columns. Those after the first are indented more than it."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    lines = [indent]
+    for word in text.split():
+        separator = "" if lines[-1].isspace() or not lines[-1] else " "
+        if text_width(lines[-1] + separator + word) > width and separator:
+            lines.append(f"{indent}    ")
+            separator = ""
+        for character in separator + word:
+            if text_width(lines[-1] + character) > width:
+                lines.append(f"{indent}    ")
+            lines[-1] += character
+    return lines
 
 
 def slugify(text: str) -> str:

@@ -57,16 +57,14 @@ class Runbook:
         result = begun = step("variables", settings=settings)
         if begun["failed"]:
             return begun
-        for name in ("service", "key", "plan", "confirm", "restore"):
-            if name == "confirm" and not self.plan["asks"]:
-                continue
+        for name in ("plan", "restore"):
             following = step(name, run=result["run"])
             result = {"run": result["run"], **following}
             if name == "plan":
                 self.plan = following
             if "msg" in following:
                 break
-        stats = step("outcome", run=result["run"], found=result.get("found"))["ansible_stats"]["data"]
+        stats = step("outcome", run=result["run"])["ansible_stats"]["data"]
         self.outcome = stats["clawhosters_restore"]
         return result
 

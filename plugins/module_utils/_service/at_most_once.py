@@ -118,7 +118,8 @@ class OperationGuard:
                     self.record_event(OperationEvent.REFUSED, reason=str(error))
                 error.add(retry_hint)
                 raise
-            self.record_event(OperationEvent.UNCLEAR, reason=str(error))
+            answered = error.response.status if error.response else None
+            self.record_event(OperationEvent.UNCLEAR, reason=str(error), answered=answered)
             raise OutcomeUnknownError(error) from None
         except BaseException:
             self._leave_shield()
@@ -209,8 +210,15 @@ def parse_operation_name(option: str, name: str) -> str:
 def explain_unknown(what: str, state: OperationState) -> str:
     """Returns how far an earlier run came with ``what``, an operation whose outcome was not recorded."""
     if state.event is OperationEvent.UNCLEAR:
-        return f"{what} was sent at {state.sent_at}, and its response was lost or unclear."
+        return f"{what} was sent at {state.sent_at}, and {explain_unclear(state)}."
     return f"{what} was about to be sent at {state.sent_at}, and the run ended there."
+
+
+def explain_unclear(state: OperationState) -> str:
+    """Returns why it is unknown whether a request was executed: it was answered, or its response was lost."""
+    if answered := state.notes.get("answered"):
+        return f"it was answered with status {answered}, which does not show whether it was executed"
+    return "its response was lost or unclear"
 
 
 def explain_recorded(what: str, state: OperationState) -> str:

@@ -105,7 +105,7 @@ def _after_rejection(
     if may_repeat and is_too_early:
         return ChangeResponse(Effect.REDECIDE, now, rejection)
     if now is not None:
-        rejection.add(f"{label(now)} is {now.get('status')}.")
+        rejection.add(f"Its status is {now.get('status')}.")
         if wanted == "absent" and now.get("billing_mode") == "monthly":
             rejection.add(
                 "This instance has a monthly subscription. Cancel it in the dashboard; delete the instance when it has "
@@ -140,8 +140,8 @@ def _after_unclear_response(
             return ChangeResponse(Effect.RESEND, now, is_outcome_unknown=error.may_have_been_sent)
     if action is Action.RESTART and error.may_have_been_sent:
         error.add(
-            f"{label(now)} is {now.get('status')}, which does not show whether it was restarted. Nothing is sent again."
+            f"Its status is {now.get('status')}, which does not show whether it was restarted. Nothing is sent again."
         )
     else:
-        error.add(f"{label(now)} is {now.get('status')}: no change is visible. Run this again.")
+        error.add(f"Its status is {now.get('status')}: no change is visible. Run this again.")
     raise error

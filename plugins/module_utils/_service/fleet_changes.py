@@ -28,7 +28,7 @@ from .._model.instance import (
     state_reached,
 )
 from .._model.resource import Resource
-from .._waiter import Waiter, describe_remaining, explain_ended_wait
+from .._waiter import ProgressSummary, Waiter, describe_remaining, explain_ended_wait
 from .change_requests import Effect, request_change
 from .instances import fetch_instance
 
@@ -155,6 +155,9 @@ class FleetChanges:
             self.request_changes(updated)
             note.text = _explain_interruption(watched)
             return not _find_open(watched)
+
+        if len(watched) > 1:
+            waiter.summary = ProgressSummary(lambda: map(self.describe, _find_open(watched)))
 
         def describe(_seen: dict[str, Resource]) -> tuple[str, str]:
             if len(watched) == 1:

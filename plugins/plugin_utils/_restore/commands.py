@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import typing as t
+from datetime import UTC, datetime
 
 from ...module_utils._model.instance import get_status
 from ...module_utils._service.restore.messages import advise_on_status
+from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._times import parse_time
 from .._formatting import format_clock, format_extra_variable
 from .failure_kinds import FailureKind
@@ -36,6 +38,8 @@ DEFAULTS: Data = {
     "restore_max_failures": 0,
 }
 """Defaults of the role. A command leaves out variables that have these values."""
+_OF_SEVERAL = ("restore_serial", "restore_max_failures")
+"""Variables that mean nothing for one instance."""
 
 
 class Advice(t.NamedTuple):
@@ -57,16 +61,19 @@ def build_advice(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice
 
 def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice | None:
     """Returns the advice that depends on the instance and the backup, None if the usual one fits."""
-    instance, older = plan.instance or {}, plan.older_backup
-    if kind in (_K.FAILED, _K.UNKNOWN, _K.NOT_NOW) and (status := advise_on_status(instance)):
+    instance = plan.instance or {}
+    if kind in (_K.FAILED, _K.UNKNOWN, _K.NOT_NOW, _K.NOT_HEALTHY) and (status := advise_on_status(instance)):
         return Advice(f"{status} To see what has changed, run the same command again:", {})
     if kind is _K.NOT_NOW and get_status(instance) == "pending_configuration":
         return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
-    if kind is _K.FAILED and older:
-        text = f"Check the instance in the dashboard, then restore {_format_older(plan)}:"
-        return Advice(text, {"restore_force": True, **_use_older(plan)})
-    if kind is _K.BACKUP_REFUSED and older:
-        return Advice(f"If this backup can't be restored, try {_format_older(plan)}:", _use_older(plan))
+    if kind in (_K.FAILED, _K.BACKUP_REFUSED, _K.NOT_HEALTHY) and (use_older := _use_older(plan, settings)):
+        return _advise_older(kind, plan, settings, use_older)
+    if kind is _K.UNKNOWN and (taken := _taken_at(plan.backup)):
+        return Advice(
+            f"Check the instance. If it still has data from after {format_clock(taken)}, it was not restored. "
+            "Then send the restore again:",
+            {"restore_force": True},
+        )
     if kind is _K.TOO_OLD and plan.age_seconds is None:
         return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
     if kind is _K.TOO_OLD:
@@ -75,25 +82,54 @@ def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> A
     if kind in (_K.OTHER_BACKUP, _K.BACKUP_TWICE) or (kind is _K.NO_BACKUP and settings["restore_backup"] != "latest"):
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
     if kind is _K.NO_BACKUP and str(settings.get("restore_before") or "").strip():
-        return Advice("Check for a newer backup:", {"restore_before": ""}, check=True)
+        text = "Check the plan without restore_before: newer backups may hold the damage."
+        return Advice(text, {"restore_before": ""}, check=True)
     if kind is _K.AMBIGUOUS:
         return Advice(kind.failure.advice, {"restore_instance_ids": plan.ids[:1]}, check=True)
     if kind is _K.RENAMED:
         return Advice(kind.failure.advice, {"restore_instance_ids": [instance.get("id")]}, check=True)
     if kind is _K.TOO_SOON:
         return Advice(kind.failure.advice, {"restore_min_interval": ""})
-    if kind is _K.UNCLEAR_BACKUP:
-        return Advice(kind.failure.advice, {"restore_before": ""}, check=True)
     return None
 
 
-def _format_older(plan: RestorePlan) -> str:
-    older = plan.older_backup or {}
-    return f"the one before it: backup {older.get('id')} of {format_clock(parse_time(older.get('taken_at')))}"
+def _advise_older(kind: FailureKind, plan: RestorePlan, settings: Data, use_older: Data) -> Advice:
+    """Returns the advice to restore an older backup; for another incident, where this one has completed."""
+    older, backup_time = plan.older_backup, format_clock(_taken_at(plan.backup))
+    which = f"the newest backup before {backup_time}"
+    if older:
+        which = f"the one before it: backup {older.get('id')} of {format_clock(_taken_at(older))}"
+    if kind is _K.BACKUP_REFUSED:
+        return Advice(f"To try {which}:", use_older)
+    if kind is _K.FAILED:
+        return Advice(
+            f"Check the instance in the dashboard, then restore {which}:", {"restore_force": True, **use_older}
+        )
+    option = format_extra_variable("restore_before", _before(plan)["restore_before"])
+    return Advice(
+        f"{kind.failure.advice.rstrip(':')}. If this backup does not help, restore an older one, with {option} and "
+        "another restore_incident. To wait again:",
+        {},
+    )
 
 
-def _use_older(plan: RestorePlan) -> Data:
-    return {"restore_backup": (plan.older_backup or {}).get("id"), "restore_before": "", "restore_max_age": ""}
+def _use_older(plan: RestorePlan, settings: Data) -> Data:
+    """Returns the variables that select the next older backup; nothing if there is none."""
+    if plan.older_backup:
+        return {"restore_backup": plan.older_backup.get("id"), "restore_before": "", "restore_max_age": ""}
+    # A plan that chose the backup has read the others.
+    return {} if plan.outcome == PLANNED and settings["restore_backup"] == "latest" else _before(plan)
+
+
+def _before(plan: RestorePlan) -> Data:
+    """Returns the variables that select the newest usable backup before that of the plan."""
+    taken = _taken_at(plan.backup)
+    before = f"{taken.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if taken else ""
+    return {"restore_backup": "latest", "restore_before": before, "restore_max_age": ""} if taken else {}
+
+
+def _taken_at(backup: Data | None) -> datetime | None:
+    return parse_time((backup or {}).get("taken_at"))
 
 
 def select_instance(plan: RestorePlan) -> Data:
@@ -121,12 +157,13 @@ def format_command(target: Data, settings: Data, advice: Advice | None = None) -
     It never holds ``restore_confirm``: each run is confirmed for itself, after its plan.
     """
     changes = advice.changes if advice else {}
+    is_one = sum(map(len, target.values())) == 1
     if "restore_instance_ids" in changes:
         target = {}
     variables: Data = {**target, "restore_incident": settings["restore_incident"]}
     for variable, default in DEFAULTS.items():
         value = changes.get(variable, settings.get(variable, default))
-        if value not in (default, None) and str(value) != str(default):
+        if value not in (default, None) and str(value) != str(default) and not (is_one and variable in _OF_SEVERAL):
             variables[variable] = value
     variables.update({key: value for key, value in changes.items() if key not in DEFAULTS})
     words = [f"ansible-playbook {PLAYBOOK}", *(format_extra_variable(key, value) for key, value in variables.items())]

@@ -9,13 +9,11 @@ from __future__ import annotations
 import functools
 import typing as t
 import unicodedata
+from itertools import zip_longest
 
 from ...module_utils._model.resource import Resource
-from ...module_utils._text import find_invisible, one_line
-from .._formatting import fit
-from .._table import GAP, format_row, measure_columns
+from ...module_utils._text import find_invisible, format_count, one_line
 from .model import RestorePlan
-from .wording import end_sentence
 
 _TYPABLE_LIMIT = 255
 """Longest name, in characters, that a user is asked to type."""
@@ -23,7 +21,8 @@ _TYPABLE_LIMIT = 255
 _CONTROL = "\N{REPLACEMENT CHARACTER}"
 """Stands for each control character of a name."""
 
-_HEADER = ["INSTANCE", "STATUS, HEALTH", "BACKUP", "CHANGES LOST SINCE"]
+_SHOWN_WHOLE = 160
+"""Characters of a given and a needed answer up to which both are shown."""
 
 _CONFUSABLES = str.maketrans("I1|O", "lll0")
 
@@ -140,40 +139,31 @@ def expected_answer(plans: list[RestorePlan]) -> str:
     return ",".join(plan.answer for plan in plans if plan.sends)
 
 
-def format_prompt(plans: list[RestorePlan], rows: list[list[str]], summary: str = "") -> str:
-    """Returns the question that asks for ``expected_answer``. It repeats the plan: one of ``rows`` for each plan.
-
-    ``summary`` is a line about the batches.
-    """
-    widths = measure_columns(row for row in [_HEADER, *rows] if len(row) == len(_HEADER))
-    (widths[0],) = measure_columns(row[:1] for row in [_HEADER, *rows])
-    lines = [format_row(_HEADER, widths)]
-    for plan, row in zip(plans, rows, strict=True):
-        # A cell for all columns but the first has the rest of the line.
-        line = format_row(row, widths) if len(row) == len(_HEADER) else fit(row[0], widths[0]) + GAP + row[1]
-        lines += [line, *(f"    {note}" for note in _select_notes(plan))]
-    return "\n".join([*lines, "", *filter(None, [summary]), *format_question(plans)])
-
-
-def _select_notes(plan: RestorePlan) -> list[str]:
-    """Returns why the instance can't be restored, or what to know before it is overwritten."""
-    if plan.kind:
-        return [end_sentence(plan.message)]
-    return plan.notes if plan.sends else []
-
-
-def format_question(plans: list[RestorePlan]) -> list[str]:
-    """Returns the lines that say what to type."""
+def format_question(plans: list[RestorePlan], *, is_repeated: bool = False) -> list[str]:
+    """Returns the lines that say what to type. A repeated question shows an answer of many names no more."""
     needs_id = any(plan.id_reason for plan in plans if plan.sends)
     backups = "this backup" if sum(plan.sends for plan in plans) == 1 else "these backups"
     hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
+    needed = expected_answer(plans)
+    if is_repeated and len(needed) > _SHOWN_WHOLE:
+        return [f"To overwrite with {backups}, type exactly: the answer that is shown above"]
     return [
         "An empty answer or Ctrl-C sends nothing.",
-        f"To overwrite with {backups}, type exactly: {expected_answer(plans)}{hint}",
+        f"To overwrite with {backups}, type exactly: {needed}{hint}",
     ]
 
 
 def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> str:
-    """Returns a sentence that shows an answer against the one that is needed."""
+    """Returns a sentence that shows an answer against the one that is needed: the first difference of a long one."""
     needed = expected_answer(plans) or ",".join(plan.answer for plan in plans)
-    return f"{source}: {one_line(answer)}. It must be: {needed}."
+    if len(plans) == 1 or len(answer) + len(needed) <= _SHOWN_WHOLE:
+        return f"{source}: {one_line(answer)}. It must be: {needed}."
+    wanted = needed.split(",")
+    optional = {name for plan in plans for name in _accepted_answers(plan, in_advance=True)} - set(wanted)
+    given = [name for part in answer.split(",") if (name := one_line(part)) not in optional]
+    pairs = enumerate(zip_longest(given, wanted, fillvalue="nothing"), start=1)
+    differences = (
+        f"number {number} is {name or 'empty'}, and must be {right}" for number, (name, right) in pairs if name != right
+    )
+    count = f"{format_count(len(given), 'name')}{'' if len(given) == len(wanted) else f', not {len(wanted)}'}"
+    return f"{source} {count}: {next(differences, 'they are not in the order of the plan')}."

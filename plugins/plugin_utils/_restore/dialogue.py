@@ -7,12 +7,11 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import UTC, datetime
 
 from ...module_utils._errors import ClawHostersError
-from .confirmation import expected_answer, explain_wrong_answer, format_prompt, format_question, is_confirmed
-from .model import RestorePlan, Run
-from .plan import plan_row
+from .._formatting import SCREEN_WIDTH, wrap
+from .confirmation import expected_answer, explain_wrong_answer, format_question, is_confirmed
+from .model import RestorePlan
 
 TRIES = 3
 """Answers that are accepted at the terminal before the run ends."""
@@ -34,18 +33,19 @@ class NobodyToAskError(NotConfirmedError):
     """They were not confirmed, since there was no terminal to ask at."""
 
 
-def require_confirmation(plans: list[RestorePlan], given: str, ask: t.Callable[[str], str], summary: str = "") -> str:
+def require_confirmation(
+    plans: list[RestorePlan], given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]
+) -> str:
     """Returns how the plans were confirmed: by ``given``, the variable, or at the terminal. Raises NotConfirmedError.
 
-    ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError. ``summary`` is a line about the
-    batches.
+    ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError. ``shown`` are the lines of the
+    plan.
     """
     if given:
         if not is_confirmed(given, plans, in_advance=True):
             raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans))
         return "The answer was given as restore_confirm."
-    now = datetime.now(UTC)
-    prompt = format_prompt(plans, [plan_row(plan, now) for plan in plans], summary)
+    prompt = "\n".join([*shown, *format_question(plans)])
     problem = ""
     for _attempt in range(TRIES):
         answer = _ask(ask, prompt, plans)
@@ -54,7 +54,7 @@ def require_confirmation(plans: list[RestorePlan], given: str, ask: t.Callable[[
         if is_confirmed(answer, plans):
             return "The answer was typed at the terminal."
         problem = explain_wrong_answer("You typed", answer, plans)
-        prompt = "\n".join([problem, *format_question(plans)])
+        prompt = "\n".join([*wrap(problem, SCREEN_WIDTH), *format_question(plans, is_repeated=True)])
     raise NotConfirmedError(problem)
 
 
@@ -68,10 +68,3 @@ def _ask(ask: t.Callable[[str], str], prompt: str, plans: list[RestorePlan]) -> 
         ) from None
     except PromptInterruptedError:
         raise NotConfirmedError("Interrupted at the prompt.") from None
-
-
-def require_confirmed(run: Run) -> None:
-    """Raises NotConfirmedError if the task that confirms failed or was left out: a play may ignore errors."""
-    has_confirmed = any(step.step == "confirm" and step.ok for step in run.steps)
-    if not has_confirmed and any(plan.sends for plan in run.plans):
-        raise NotConfirmedError("The task before this one did not confirm it.")

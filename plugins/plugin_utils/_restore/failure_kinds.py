@@ -62,6 +62,7 @@ class FailureKind(enum.Enum):
     # What has changed since the plan
     VANISHED = "vanished"
     RENAMED = "renamed"
+    CHANGED = "changed"
     NOT_SENT = "not_sent"
     OVERTAKEN = "overtaken"
     # The request and its outcome
@@ -122,7 +123,7 @@ FAILURES: dict[FailureKind, Failure] = {
     ),
     _K.UNCLEAR_BACKUP: Failure(
         NOTHING_SENT,
-        "Look up a backup in the dashboard, and set restore_backup to its id. To check again:",
+        "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again:",
         checks=True,
     ),
     _K.OTHER_BACKUP: Failure(NOTHING_SENT, "Check the plan with the newest backup:", checks=True),
@@ -133,6 +134,7 @@ FAILURES: dict[FailureKind, Failure] = {
     _K.OTHER_MEMORY: Failure(NOTHING_SENT, f"When the folder is imported, {_AGAIN}:"),
     _K.VANISHED: Failure(NOTHING_SENT, _DELETED, checks=True, is_status_known=False),
     _K.RENAMED: Failure(NOTHING_SENT, "Check the plan with its id:", checks=True),
+    _K.CHANGED: Failure(NOTHING_SENT, _CHECK_PLAN),
     _K.NOT_SENT: Failure("This run only waited for a restore sent by another run; it sent none itself.", _CHECK_PLAN),
     _K.OVERTAKEN: Failure("Nothing was sent, so that the other restore is not overwritten.", _CHECK_PLAN),
     _K.NOT_BEGUN: Failure("Not begun", "When the failures are dealt with, go on with the rest:", is_status_known=False),

@@ -107,8 +107,11 @@ class Verdict:
     command: str = ""
     batch: int | None = None
     """Number of the batch, from 1; None without one."""
+    sent_at: str | None = None
+    """When the restore was sent, by this run or an earlier one, as the journal has it."""
+    completed_at: str | None = None
     timeline: list[Data] = field(default_factory=list)
-    """The steps of the instance in this run: ``title``, ``at`` and ``ok`` of each."""
+    """What happened to the instance: ``title``, ``at`` and ``ok`` of each event."""
 
 
 @dataclass
@@ -124,6 +127,8 @@ class Run:
     plans: list[RestorePlan] = field(default_factory=list)
     list_pages: int | None = None
     """Requests that the list of all instances takes, if known."""
+    account: str = ""
+    """The account of the key, for the screen; empty before it was read."""
     planned_at: str = ""
     """When everything was read for the plan, by the clock of the journal; empty before that."""
     stopped: str = ""

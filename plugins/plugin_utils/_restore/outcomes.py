@@ -13,31 +13,21 @@ from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED
 from .model import Data, RestorePlan, Run
 
 
-def list_found(plans: t.Sequence[RestorePlan]) -> list[Data]:
-    """Returns the ids of each instance and its backup, as far as the plan has found them."""
-    return [{"id": (plan.instance or {}).get("id"), "backup_id": (plan.backup or {}).get("id")} for plan in plans]
-
-
-def list_outcomes(
-    run: Run, history: RestoreHistory | None, refused: t.Collection[str], found: t.Sequence[Data] = ()
-) -> list[Data]:
+def list_outcomes(run: Run, history: RestoreHistory | None, refused: t.Collection[str]) -> list[Data]:
     """Returns what the journal holds of each instance: ids, times and outcomes only.
 
     Without a ``history``, since the journal can't be read, it is unknown whether a restore was sent.
-    ``refused`` are the ids of the instances whose restore was refused in this run. ``found`` is the result of
-    ``list_found`` of a plan by which none can be restored.
+    ``refused`` are the ids of the instances whose restore was refused in this run.
     """
     plans: list[RestorePlan | None] = [*run.plans] or [None] * len(run.targets)
-    targets = list_found(run.plans) or run.targets
-    if found:
-        # One that was not found may have been restored by an earlier run.
-        targets = [target if one["id"] is None else one for target, one in zip(run.targets, found, strict=True)]
     outcomes = []
-    for plan, target in zip(plans, targets, strict=True):
-        instance_id = target["id"]
+    for plan, target in zip(plans, run.targets, strict=True):
+        instance_id = (plan.instance or {}).get("id", target["id"]) if plan else target["id"]
         if instance_id is None and history:
-            instance_id = history.find_id(target.get("name"))
+            # One that was not found may have been restored by an earlier run.
+            instance_id = history.find_id(target["name"])
         state = history.find_own(instance_id) if history else None
+        backup_id = (plan.backup or {}).get("id") if plan else None
         unsent = REFUSED if str(instance_id) in refused else NOT_BEGUN
         if run.check and plan and plan.sends:
             unsent = PLANNED
@@ -46,7 +36,7 @@ def list_outcomes(
         outcomes.append(
             {
                 "id": instance_id,
-                "backup_id": state.notes.get("backup_id") if state else target.get("backup_id"),
+                "backup_id": state.notes.get("backup_id") if state else backup_id,
                 "outcome": state.outcome if state else unsent,
                 "sent_at": state.sent_at if state else None,
                 "completed_at": state.completed_at if state else None,

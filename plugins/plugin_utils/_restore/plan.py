@@ -10,9 +10,10 @@ import typing as t
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError
-from ...module_utils._model.backup import taken_at
-from ...module_utils._model.instance import get_status, is_busy
+from ...module_utils._model.backup import is_before, taken_at
+from ...module_utils._model.instance import get_status, is_busy, is_healthy
 from ...module_utils._model.resource import Resource
+from ...module_utils._service.at_most_once import explain_unclear
 from ...module_utils._service.restore import messages
 from ...module_utils._service.restore.history import CLOCK_TOLERANCE, LONGEST_RESTORE, EarlierRestore, RestoreHistory
 from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, Plan, Rules, Step, Target
@@ -25,18 +26,19 @@ from .._extra_variables import parse_list
 from .._formatting import format_clock, format_label, format_value
 from .model import Data, RestorePlan
 from .wording import (
-    end_sentence,
     format_moment,
     format_sent_and_completed,
     omit_nothing_sent,
     translate_options,
 )
 
-RECENT = timedelta(days=1)
+RECENT = timedelta(days=7)
 """Age up to which the plan shows a restore for another incident."""
 
 _LISTED = 5
-"""Ids that a message names."""
+"""Ids, and restores for other incidents, that a message names."""
+_PASSED_OVER = 12
+"""Backups that ``restore_before`` passes over, and that a note names."""
 
 
 def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
@@ -92,7 +94,7 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
         message=format_obstacle(plan, history.incident, rules, now) if kind else "",
         ids=list(plan.obstacle.ids) if plan.obstacle else [],
         older_backup=_summarize_older(plan.older),
-        notes=[] if kind else _build_notes(plan, history, now),
+        notes=_build_notes(plan, history, rules, now),
     )
 
 
@@ -150,7 +152,7 @@ def _format_earlier(plan: Plan, now: datetime) -> str:
     sent = format_moment(state.sent_at, now)
     if state.event is OperationEvent.FAILED:
         return f"The restore sent at {sent} failed. Its status is {status} now"
-    reason = "its response was lost or unclear" if state.event is OperationEvent.UNCLEAR else "the run ended there"
+    reason = explain_unclear(state) if state.event is OperationEvent.UNCLEAR else "the run ended there"
     return f"A restore was to be sent at {sent}, and {reason}. Its status is {status} now"
 
 
@@ -168,24 +170,43 @@ def _build_holder_note(holder: Holder | None, now: datetime) -> list[str]:
     return [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
 
 
-def _build_notes(plan: Plan, history: RestoreHistory, now: datetime) -> list[str]:
-    """Returns what the user must know besides the backup and the loss."""
+def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> list[str]:
+    """Returns what the user must know besides the backup and the loss, or the obstacle."""
     instance, backup = plan.instance or {}, plan.backup or {}
+    if plan.obstacle:
+        return _build_ignored_note(plan, rules)
     others = history.find_others(instance["id"], history.read_at - RECENT)
     notes = _build_holder_note(history.find_holder(instance["id"]), now)
-    notes += [f"{_format_other(other, now, instance)}." for other in others]
+    notes += [f"{_format_other(other, now, instance)}." for other in others[:_LISTED]]
     if plan.sends and plan.earlier:
         when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at)
         notes.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
-    given = plan.target.backup_id
-    if not plan.sends and given is not None and str(given) != str(backup.get("id")):
-        notes.append(f"Backup {given} needs another restore_incident: this one has used backup {backup.get('id')}.")
+    notes += _build_ignored_note(plan, rules)
+    if plan.sends and plan.skipped:
+        named = (f"id {one['id']} of {format_clock(taken_at(one))}" for one in plan.skipped)
+        count = format_count(len(plan.skipped), "newer backup")
+        notes.append(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.")
     if plan.sends and plan.left_out:
         left_out = messages.format_left_out(plan.left_out, now)
         notes.append(f"{left_out} The newest usable is {backup.get('id')}.")
     if get_status(instance) == "stopped":
         notes.append("It will be started, and costs Claws if it is billed daily.")
+    if plan.sends and get_status(instance) == "running" and is_healthy(instance):
+        notes.append("It is running and healthy now.")
     return notes
+
+
+def _build_ignored_note(plan: Plan, rules: Rules) -> list[str]:
+    """Returns that the incident's earlier restore used another backup than the one that the user asks for now."""
+    backup, given = plan.backup or {}, plan.target.backup_id
+    if plan.earlier is None or plan.sends or "id" not in backup:
+        return []
+    used = f"needs another restore_incident: this one has used backup {backup['id']}"
+    if given is not None and str(given) != str(backup["id"]):
+        return [f"Backup {given} {used}."]
+    if rules.before and not is_before(backup, rules.before):
+        return [f"restore_before={rules.before:%Y-%m-%dT%H:%MZ} {used} of {format_clock(taken_at(backup))}."]
+    return []
 
 
 def _format_other(other: EarlierRestore, now: datetime, instance: Resource) -> str:
@@ -202,53 +223,3 @@ def _format_other(other: EarlierRestore, now: datetime, instance: Resource) -> s
     if state.event is OperationEvent.FAILED:
         return f"A restore for {incident}, sent at {sent}, failed"
     return f"A restore for {incident} was to be sent at {sent}, and its outcome is unknown"
-
-
-def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
-    """Returns the plan as the user sees it before confirming."""
-    if plan.kind:
-        return [f"{plan.label}: CAN'T BE RESTORED.", f"    {end_sentence(plan.message)}"]
-    backup = plan.backup or {}
-    notes = [f"    {note}" for note in plan.notes]
-    if plan.outcome == "completed":
-        when = format_sent_and_completed(plan.sent_at, plan.completed_at)
-        done = f"backup {backup.get('id')} was already restored for this incident{when}"
-        return [f"{plan.label}: {done}; no restore will be sent.", *notes]
-    if plan.outcome == "in_flight":
-        restore = f"a restore of backup {backup.get('id')} is under way since {format_moment(plan.sent_at, now)}"
-        return [f"{plan.label}: {restore}; this run waits for it.", *notes]
-    lines = [f"{plan.label}, {format_condition(plan)}: restore backup {backup.get('id')}, {_format_age(plan)}."]
-    if backup.get("taken_at"):
-        taken = format_clock(parse_time(backup["taken_at"]))
-        lines.append(f"    DATA LOSS: all changes since {taken}.")
-    else:
-        lines.append("    DATA LOSS: all changes since the backup, at an unknown time.")
-    if plan.id_reason:
-        notes.append(f"    {plan.id_reason}. Confirm with its id instead: {plan.answer}.")
-    return lines + notes
-
-
-def plan_row(plan: RestorePlan, now: datetime) -> list[str]:
-    """Returns the cells of a plan in the table of the prompt: one for all if nothing will be sent."""
-    backup = plan.backup or {}
-    if plan.kind:
-        return [plan.label, "can't be restored"]
-    if plan.outcome == "completed":
-        return [plan.label, "already restored for this incident"]
-    if plan.outcome == "in_flight":
-        return [plan.label, f"a restore is under way since {format_moment(plan.sent_at, now)}"]
-    lost = format_clock(parse_time(backup["taken_at"])) if backup.get("taken_at") else "an unknown time"
-    return [plan.label, format_condition(plan), f"{backup.get('id')}, {_format_age(plan)}", lost]
-
-
-def _format_age(plan: RestorePlan) -> str:
-    if plan.age:
-        return f"{plan.age} old"
-    return "dated in the future" if (plan.backup or {}).get("taken_at") else "of unknown age"
-
-
-def format_condition(plan: RestorePlan) -> str:
-    """Returns the status and the health that the instance had at the time of the plan."""
-    instance = plan.instance or {}
-    values = (instance.get("status"), instance.get("health_status"))
-    return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"

@@ -15,19 +15,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ...module_utils._model.resource import Resource
+from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._model.results import Result
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.change_log import list_changes
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError
-from ...module_utils._state.store import RunStore, StoreError
+from ...module_utils._state.store import Holder, RunStore, StoreError
 from ...module_utils._text import one_line
 from .._reports.files import OpenFolder, ReportError, open_report, render
 from .model import Data, Run
 from .record import build_head, format_record, merge_changes, parse_record, put_run
-from .report import build_report, format_done
+from .report import build_report, end_interrupted, format_done
 from .settings import report_path
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -55,6 +55,9 @@ class Recorder:
     """Problems of which the user was warned."""
     _recorded_at: float = -math.inf
     """When the run was recorded last, by the clock of its waits."""
+
+    _holders: t.Mapping[str, Holder] | None = None
+    """Who works on what, as read once: what another run begins later is of no run that the record has."""
 
     def read_history(self) -> RestoreHistory:
         """Returns what the journal holds of the incident's instances. Raises JournalError."""
@@ -101,12 +104,16 @@ class Recorder:
         if self.context.client.progress.clock() >= self._recorded_at + RECORD_INTERVAL:
             self.record(is_finished=False)
 
-    def record(self, *, is_finished: bool, instances: t.Iterable[Resource] = ()) -> tuple[Data, str]:
+    def record(
+        self, *, is_finished: bool, is_interrupted: bool = False, instances: t.Iterable[Resource] = ()
+    ) -> tuple[Data, str]:
         """Writes the record and the page. Returns the report, and why it could not be written."""
         now, self._recorded_at = datetime.now(UTC), self.context.client.progress.clock()
         report: Data = self.redact(
             build_report(self.run, self.try_history, now, is_finished=is_finished, instances=instances)
         )
+        if is_interrupted:
+            report = end_interrupted(report)
         if self.run.check:
             return report, ""
         report["changes"] = self.redact(self._list_changes())
@@ -117,7 +124,14 @@ class Recorder:
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
             }
-            record_run(report_path(self.run.settings), str(TEMPLATE), variables, report, self._share(report))
+            record_run(
+                report_path(self.run.settings),
+                str(TEMPLATE),
+                variables,
+                report,
+                self._share(report),
+                self._has_ended,
+            )
         except ReportError as error:
             problem = str(error)
         except Exception as error:  # A record must never prevent a restore.
@@ -136,6 +150,16 @@ class Recorder:
             return [change for change in changes if change["service"] == url][:MAX_CHANGES]
         return []
 
+    def _has_ended(self, run: Data) -> bool:
+        """Returns True if a run that the record has without an end can't go on: nobody works on its instances."""
+        if self._holders is None:
+            try:
+                self._holders = self.context.journal().read_holders()
+            except JournalError:
+                return False
+        history = RestoreHistory(self.context.client.settings.api_url, self.run.incident, holders=self._holders)
+        return not any(history.find_holder(one.get("id")) for one in as_objects(run.get("instances")))
+
     def _share(self, report: Data) -> list[Data]:
         """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
         store = self.context.store
@@ -150,10 +174,18 @@ class Recorder:
         return parse_record(record.encode(), self.run.incident) or []
 
 
-def record_run(path: str, template: str, variables: Data, run: Data, shared_runs: t.Iterable[Data] = ()) -> None:
+def record_run(
+    path: str,
+    template: str,
+    variables: Data,
+    run: Data,
+    shared_runs: t.Iterable[Data] = (),
+    has_ended: t.Callable[[Data], bool] = lambda _run: False,
+) -> None:
     """Adds a run to the record of its incident, next to the page at ``path``, and writes the page.
 
-    ``shared_runs`` are those of all machines, if a database keeps them; they are added, too.
+    ``shared_runs`` are those of all machines, if a database keeps them; they are added, too. ``has_ended`` tells of a
+    run without an end whether it can't go on: then it was interrupted.
 
     A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
     ReportError.
@@ -168,6 +200,10 @@ def record_run(path: str, template: str, variables: Data, run: Data, shared_runs
                 opened.set_aside(record_name, page_name)
             for one in (*shared_runs, run):
                 runs = put_run(runs or [], one)
+            runs = [
+                end_interrupted(one) if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
+                for one in runs or []
+            ]
             runs = sorted(runs or [], key=lambda one: str(one.get("began_at")))
             opened.write(record_name, format_record(run["incident"], runs))
             page = {
@@ -178,6 +214,10 @@ def record_run(path: str, template: str, variables: Data, run: Data, shared_runs
                 "changes": merge_changes(runs),
             }
             opened.write(page_name, render(template, page))
+
+
+def _is_open(run: Data) -> bool:
+    return run.get("outcome") == "unfinished" and not run.get("interrupted")
 
 
 def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.resource import Resource
+from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_count, format_list
@@ -20,8 +20,8 @@ from .._formatting import format_label, format_value
 from .commands import Advice, build_advice, format_command, select_targets
 from .failure_kinds import NOTHING_SENT, FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
-from .plan import plan_lines
-from .wording import end_sentence, format_moment, format_sent_and_completed
+from .screen import plan_lines
+from .wording import end_sentence, format_moment, format_sent_and_completed, omit_nothing_sent
 
 TITLES = {
     "service": "Check the service",
@@ -39,7 +39,7 @@ TITLES = {
 """Title of each step."""
 
 _MARKS = {
-    "send": "sending",
+    "send": "sent",
     "accepted": "accepted",
     "restore": "restored",
     "start": "stopped",
@@ -51,8 +51,10 @@ _MARKS = {
 LISTED = 5
 """Instances that a line names."""
 
-_UNFINISHED = "the run was interrupted or is still in progress"
+_MAY_GO_ON = FailureKind.UNFINISHED.failure.text.removesuffix(".")
+_UNFINISHED = f"{_MAY_GO_ON[:1].lower()}{_MAY_GO_ON[1:]}"
 """The record is written during the run, in case it is interrupted."""
+_ENDED = "The run was interrupted"
 
 _RESTORED_BEFORE = "restored already"
 
@@ -83,11 +85,12 @@ def build_report(
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_finished:
         headline = _format_headline(run, verdicts, failed)
+        outcome = "failed" if failed else "planned" if run.check else "restored"
     else:
         total = format_count(len(verdicts), "instance")
         healthy = sum(_is_healthy(verdict.kind) for verdict in verdicts)
         headline = f"{healthy} of {total} restored and healthy so far: {_UNFINISHED}"
-    outcome = "unfinished" if not is_finished else "failed" if failed else "planned" if run.check else "restored"
+        outcome = "unfinished"
     return {
         "id": run.id,
         "incident": run.incident,
@@ -100,6 +103,16 @@ def build_report(
         "steps": [{name: value for name, value in vars(step).items() if name != "kind"} for step in run.steps],
         "failures": _format_failures(failed),
     }
+
+
+def end_interrupted(run: Data) -> Data:
+    """Returns the record of a run that is known to be interrupted: it was written while the run could still go on."""
+    instances = [
+        {**one, "state": str(one.get("state")).replace(f"{_MAY_GO_ON}.", f"{_ENDED}.")}
+        for one in as_objects(run.get("instances"))
+    ]
+    headline = str(run.get("headline")).replace(_UNFINISHED, f"{_ENDED[:1].lower()}{_ENDED[1:]}")
+    return {**run, "interrupted": True, "headline": headline, "instances": instances}
 
 
 def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -> str:
@@ -171,8 +184,10 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
         tag=_PLANNED,
         state=plan_lines(plan, now)[0],
         batch=plan.batch,
-        timeline=_build_timeline(own),
     )
+    known = next((step for step in reversed(own) if step.sent_at), plan)
+    verdict.sent_at, verdict.completed_at = known.sent_at, known.completed_at
+    verdict.timeline = _build_timeline(own, verdict)
     if not kind:
         if restored := next((step for step in own if step.step == "restore"), None):
             verdict.tag, verdict.state = _format_success(restored)
@@ -192,12 +207,17 @@ def _see_last(plan: RestorePlan, run: Run) -> RestorePlan:
     return replace(plan, instance={**plan.instance, "status": seen}) if plan.instance and seen else plan
 
 
-def _build_timeline(own: list[Step]) -> list[Data]:
-    return [
+def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
+    """Returns what happened to the instance. What the journal has, maybe of an earlier run, has the journal's time."""
+    recorded = {"send": verdict.sent_at, "restore": verdict.completed_at}
+    events = [
         {"title": _MARKS[step.step] if step.ok else "failed", "at": step.ended_at, "ok": step.ok}
         for step in own
-        if step.step in _MARKS
+        if step.step in _MARKS and not (step.ok and step.step in recorded)
+        if step.step != "accepted" or verdict.sent_at is None or step.ended_at >= verdict.sent_at
     ]
+    events += [{"title": _MARKS[name], "at": at, "ok": True} for name, at in recorded.items() if at]
+    return sorted(events, key=lambda event: datetime.fromisoformat(event["at"]))
 
 
 def _set_commands(verdicts: list[Verdict], run: Run) -> None:
@@ -345,6 +365,8 @@ def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
         text = f"{text}."
     elif kind.failure.is_of_run and kind is not FailureKind.UNFINISHED:
         text = f"{text}; nothing was sent." if unsent == NOTHING_SENT else f"{text}. {unsent}"
+    if "othing was sent" in text:
+        message = omit_nothing_sent(message)
     sentences = [text, end_sentence(message) if message else ""]
     known = format_value(status, 40) if status else ""
     if known and f"ts status is {known}" not in message:

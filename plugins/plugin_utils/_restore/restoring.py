@@ -30,6 +30,7 @@ from .model import Data, RestorePlan, Run
 from .plan import format_obstacle
 from .recorder import Recorder
 from .report import TITLES
+from .wording import format_sent_and_completed
 
 
 class RunRestorer(RestoreObserver):
@@ -70,7 +71,7 @@ class RunRestorer(RestoreObserver):
             ).run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is put on record.
-            self._recorder.record(is_finished=False)
+            self._recorder.record(is_finished=False, is_interrupted=True)
             raise
         failed = sum(restore.error is not None for restore in restores)
         if any(restore.stage is Stage.PLANNED for restore in restores):
@@ -95,7 +96,10 @@ class RunRestorer(RestoreObserver):
             earlier = "An earlier run has sent it. This run waits for it."
             self._add("accepted", restore, at, message="The service accepted it." if restore.is_sent else earlier)
         elif stage is Stage.RESTORED:
-            done = "was restored" if restore.changed else "was already restored for this incident"
+            done, state = "was restored", restore.state
+            if not restore.changed:
+                when = format_sent_and_completed(state.sent_at, state.completed_at) if state else ""
+                done = f"was already restored for this incident{when}"
             self._add("restore", restore, at, message=f"Backup {backup_id} {done}.", changed=restore.changed)
         elif stage is Stage.STARTING:
             self._add("start", restore, at, message="It is stopped.", changed=True)

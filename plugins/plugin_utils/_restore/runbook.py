@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ...module_utils._errors import ClawHostersError
@@ -24,15 +24,15 @@ from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
 from .confirmation import build_confirmation, expected_answer, is_confirmed
-from .dialogue import NobodyToAskError, require_confirmation, require_confirmed
+from .dialogue import NobodyToAskError, require_confirmation
 from .failures import describe_error, explain, is_about_key
-from .model import Data, RestorePlan, Run, Step
-from .outcomes import list_found, list_outcomes
-from .plan import build_plan, build_target, plan_lines
+from .model import Data, RestorePlan, Run
+from .outcomes import list_outcomes
+from .plan import build_plan, build_target
 from .recorder import Recorder
 from .report import TITLES
 from .restoring import RunRestorer
-from .schedule import schedule_lines, schedule_summary
+from .screen import format_account, plan_lines, show_plan, summarize_plan
 
 
 @dataclass
@@ -47,6 +47,9 @@ class Runbook:
     instances: list[Resource] = field(default_factory=list)
     """The instances of the account, as far as they were read."""
 
+    _counted: int = 0
+    """Requests of the steps that were added."""
+
     def __post_init__(self) -> None:
         self.recorder = Recorder(self.context, self.run, self.redact)
 
@@ -58,65 +61,50 @@ class Runbook:
     def settings(self) -> Data:
         return self.run.settings
 
-    # Before anything is planned
-
-    def check_service(self) -> Result:
-        """Checks that the service responds."""
-
-        def check() -> str:
-            health = measure_health(self.client)
-            if not health["available"]:
-                raise ClawHostersError(health["error"])
-            return f"It responded in {health['latency']} s."
-
-        return self._run_step("service", check, lambda _error: "service_down") or self._continue()
-
-    def check_key(self) -> Result:
-        """Checks that the key is accepted."""
-
-        def check() -> str:
-            self.client.fetch_object("/account")
-            return "The key is valid."
-
-        return self._run_step("key", check, _classify_reading) or self._continue()
+    # The plan
 
     def plan(self) -> Result:
-        """Chooses the backups, and finds what prevents a restore.
+        """Checks service and key, chooses the backups, and finds what prevents a restore.
 
-        If no instance can be restored, the task fails, and ``found`` has what the outcome needs of the plan.
+        If no instance can be restored, the last task fails.
         """
-
-        def plan() -> None:
-            self.run.plans = self._build_plans()
-
-        if failed := self._run_step("plan", plan, _classify_reading):
+        failed = (
+            self._run_step("service", self._check_service, lambda _error: "service_down")
+            or self._run_step("key", self._check_key, _classify_reading)
+            or self._run_step("plan", self._set_plans, _classify_reading)
+        )
+        if failed:
             return failed
         now = datetime.now(UTC)
-        requests = self.client.stats.requests
         for one in self.run.plans:
             message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
             kind = "" if one.ready else one.kind
-            self._add_step("plan", now, instance=one.label, ok=one.ready, message=message, requests=requests, kind=kind)
-            requests = 0
-        if not any(one.ready for one in self.run.plans):
-            return {**self._finish(), "found": {"run": self.run.id, "instances": list_found(self.run.plans)}}
-        sends = any(one.sends for one in self.run.plans)
+            self._add_step("plan", now, instance=one.label, ok=one.ready, message=message, kind=kind)
         return {
             "run": self.run.to_dict(),
-            "lines": [
-                *(line for one in self.run.plans for line in plan_lines(one, now)),
-                *schedule_lines(self.run.plans, self.settings, self.run.list_pages),
-            ],
+            "lines": show_plan(self.run, self.client.settings.api_url, now),
             "title": self.run.plans[0].label if len(self.run.plans) == 1 else self._count_ready(),
-            "asks": not self.run.check and (sends or bool(self.settings["restore_confirm"])),
         }
+
+    def _check_service(self) -> str:
+        health = measure_health(self.client)
+        if not health["available"]:
+            raise ClawHostersError(health["error"])
+        return f"It responded in {health['latency']} s."
+
+    def _check_key(self) -> str:
+        self.run.account = format_account(self.client.fetch_object("/account"))
+        return "The key is valid."
+
+    def _is_any_ready(self) -> bool:
+        return any(plan.ready for plan in self.run.plans)
 
     def _count_ready(self) -> str:
         """Returns ``2 instances``, or ``2 of 3 instances`` if one can't be restored."""
         ready, total = sum(plan.ready for plan in self.run.plans), len(self.run.plans)
         return f"{total} instances" if ready == total else f"{ready} of {total} instances"
 
-    def _build_plans(self) -> list[RestorePlan]:
+    def _set_plans(self) -> None:
         incident, settings = self._incident(), self.settings
         targets = [build_target(target, settings) for target in self.run.targets]
         history = incident.read_history(targets, with_holders=True)
@@ -136,7 +124,7 @@ class Runbook:
                 self._set_answers(plans, reader)
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
-        return plans
+        self.run.plans = plans
 
     def _list_all_instances(self, reader: AccountReader, plans: list[RestorePlan]) -> None:
         try:
@@ -162,28 +150,18 @@ class Runbook:
                     is_given_by_id=plan.given_id is not None,
                 )
 
-    # Confirmation
-
-    def confirm(self) -> Result:
-        """Requires the answer that confirms what will be overwritten."""
-
-        def confirm() -> str:
-            given = self.settings["restore_confirm"]
-            summary = schedule_summary(self.run.plans, self.settings, self.run.list_pages)
-            return require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.redact(prompt)), summary)
-
-        def classify(error: Exception) -> str:
-            return "no_terminal" if isinstance(error, NobodyToAskError) else "not_confirmed"
-
-        return self._run_step("confirm", confirm, classify) or self._continue()
-
     # Restoring
 
     def restore(self) -> Result:
-        """Restores the instances of the plan, in batches. In check mode, predicts it."""
-        if self.run.check:
+        """Asks for the answer that confirms what will be overwritten, and restores the instances in batches.
+
+        In check mode, predicts it.
+        """
+        if self.run.check or not self._is_any_ready():
             return self._finish()
-        if failed := self._run_step("confirm", lambda: require_confirmed(self.run), lambda _error: "not_confirmed"):
+        sends = any(one.sends for one in self.run.plans)
+        asks = sends or self.settings["restore_confirm"]
+        if asks and (failed := self._run_step("confirm", self._confirm, _classify_confirmation)):
             return failed
         restorer = RunRestorer(self.context, self.run, self.recorder, self._incident())
         # Failures of instances are steps of their own.
@@ -191,22 +169,20 @@ class Runbook:
             return failed
         return self._finish()
 
+    def _confirm(self) -> str:
+        shown = summarize_plan(self.run, self.client.settings.api_url, datetime.now(UTC))
+        given = self.settings["restore_confirm"]
+        return require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.redact(prompt)), shown)
+
     # Results
 
     def publish_outcome(self) -> Result:
         """Returns the outcome for later jobs, as ``set_stats`` does."""
-        found = self.context.params["found"] or {}
         try:
             history = self.recorder.read_history()
         except JournalError:
             history = None
-        instances = list_outcomes(
-            self.run,
-            history,
-            self._find_refused(),
-            # The role may run again in one play.
-            found["instances"] if found.get("run") == self.run.id else (),
-        )
+        instances = list_outcomes(self.run, history, self._find_refused())
         outcome = {"incident": self.run.incident, "instances": instances}
         return {"ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False}}
 
@@ -240,22 +216,18 @@ class Runbook:
         fields: Data = {}
         if failure is not None:
             fields = {**describe_error(failure), "kind": "interrupted" if is_bug else classify(failure)}
-        requests = self.client.stats.requests
-        self._add_step(name, datetime.now(UTC), ok=failure is None, message=message, requests=requests, **fields)
+        self._add_step(name, datetime.now(UTC), ok=failure is None, message=message, **fields)
         if failure is None:
             return None
         return self._finish("".join(traceback.format_exception(failure)) if is_bug else "")
 
-    def _continue(self) -> Result:
-        """Returns the result of a task after which the run goes on."""
-        return {"run": self.run.to_dict()}
-
-    def _add_step(self, name: str, now: datetime, **fields: t.Any) -> Step:
-        return self.run.add_step(name, TITLES[name], now, **fields)
+    def _add_step(self, name: str, now: datetime, **fields: t.Any) -> None:
+        requests, self._counted = self.client.stats.requests - self._counted, self.client.stats.requests
+        self.run.add_step(name, TITLES[name], now, requests=requests, **fields)
 
     def _incident(self) -> Incident:
         settings = {name: self.settings[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
-        rules = parse_rules({**settings, "force": bool(self.settings["restore_force"])})
+        rules = replace(parse_rules({**settings, "force": bool(self.settings["restore_force"])}), is_confirmed=True)
         incident = Incident(self.client, self.context.journal(warns=True), self.run.incident, rules, self.context.warn)
         if self.run.planned_at:
             incident.began = datetime.fromisoformat(self.run.planned_at)
@@ -267,3 +239,7 @@ class Runbook:
 
 def _classify_reading(error: Exception) -> str:
     return "bad_key" if is_about_key(error) else "not_planned"
+
+
+def _classify_confirmation(error: Exception) -> str:
+    return "no_terminal" if isinstance(error, NobodyToAskError) else "not_confirmed"

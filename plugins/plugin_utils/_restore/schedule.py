@@ -58,18 +58,6 @@ def schedule_lines(plans: list[RestorePlan], settings: Data, list_pages: int | N
     return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
 
 
-def schedule_summary(plans: list[RestorePlan], settings: Data, list_pages: int | None) -> str:
-    """Returns one line for the prompt; empty if there is one batch."""
-    batches = find_batches(plans, settings)
-    if len(batches) < 2:
-        return ""
-    sizes = " + ".join(
-        f"{len(same)} x {size}" if len(same) > 1 else str(size)
-        for size, same in ((size, list(group)) for size, group in groupby(map(len, batches)))
-    )
-    return f"{len(batches)} batches ({sizes} instances), about {estimate_batches(batches, list_pages)}."
-
-
 def _format_batches(batches: list[list[RestorePlan]]) -> list[str]:
     total = len(batches)
     if total <= _MANY:

@@ -56,6 +56,11 @@ def _parse_settings(given: Data) -> Data:
     settings = {
         name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
     }
+    if not str(given["restore_incident"]).strip():
+        raise SettingsError(
+            "restore_incident is empty or not set. Give a ticket number or another name, such as "
+            "-e restore_incident=INC-2041. For one incident, each instance is restored at most once."
+        )
     settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
         settings[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()

@@ -16,15 +16,12 @@ from .runbook import Runbook
 from .settings import begin_run
 
 STEPS: dict[str, t.Callable[[Runbook], Result]] = {
-    "service": Runbook.check_service,
-    "key": Runbook.check_key,
     "plan": Runbook.plan,
-    "confirm": Runbook.confirm,
     "restore": Runbook.restore,
     "outcome": Runbook.publish_outcome,
 }
 """The steps after the first one, which begins the run."""
-WITHOUT_KEY = ("variables", "service", "outcome")
+WITHOUT_KEY = ("variables", "outcome")
 
 SPEC = ArgumentSpec(
     {
@@ -32,8 +29,6 @@ SPEC = ArgumentSpec(
         "settings": {"type": "dict"},
         "misspelt": {"type": "str", "default": ""},
         "run": {"type": "dict"},
-        # What a plan that failed has found; see Runbook.plan.
-        "found": {"type": "dict"},
     }
 ).merge(API.with_default("priority", "high"))
 

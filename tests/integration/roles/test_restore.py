@@ -140,7 +140,7 @@ def test_each_failure_of_several_has_its_next_command_and_can_go_on(
     run = restore(controller, *names, restore_max_failures=9)
     words = last_words(run)
     base = f"ansible-playbook {PLAYBOOK} -e restore_instances={{0}} -e restore_incident=INC-1 "
-    base += "-e restore_healthy_timeout=0{1} -e restore_max_failures=9"
+    base += "-e restore_healthy_timeout=0{1}"
     assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
     assert "shy-bot (id 4): The service rejected the restore; nothing was changed." in words
     assert "nobody: Nothing was sent. There is no such instance." in words
@@ -154,7 +154,7 @@ def test_each_failure_of_several_has_its_next_command_and_can_go_on(
         base.format("bare-bot", "") + " --check",
         base.format("sick-bot", ""),
     ]
-    assert run.stdout.index("DATA LOSS") < run.stdout.index("Confirm the restore")
+    assert run.stdout.index("DATA LOSS") < run.stdout.index("Confirm and restore")
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(controller)
     assert steps(journal, "web-bot (id 1)")[-2:] == [("restore", True), ("healthy", True)]
@@ -439,7 +439,12 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(controller)
     assert [one["outcome"] for one in journal["runs"]] == ["unfinished", "restored"]
-    assert "interrupted or in progress" in page
+    # Nobody works on its instances any more, so it can't go on.
+    killed = journal["runs"][0]
+    assert killed["interrupted"] is True
+    assert killed["headline"].endswith("so far: the run was interrupted")
+    assert "in progress" not in json.dumps(killed)
+    assert "in progress" not in page
 
 
 def test_it_waits_for_a_run_that_is_about_to_send_the_restore(simulator: Simulator, controller: Controller) -> None:

@@ -10,6 +10,7 @@ import json
 import re
 import typing as t
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -106,12 +107,9 @@ def test_a_restore_of_one_is_a_few_tasks_and_sets_its_outcome(simulator: Simulat
     assert run.rc == 0, run.screen
     assert tasks(run)[1:] == [
         "Check the variables",
-        "Check the service",
-        "Check the API key",
         "Choose the backups",
         'Show the restore plan for incident "INC-1"',
-        "Confirm the restore",
-        "Restore web-bot (id 1)",
+        "Confirm and restore web-bot (id 1)",
         "Keep the outcome for later jobs",
     ]
     assert "skipping:" not in run.stdout
@@ -157,28 +155,38 @@ def test_forty_are_a_few_lines_each_and_few_requests(simulator: Simulator, contr
     }
 
 
-def test_the_prompt_repeats_the_plan_and_asks_again_twice(simulator: Simulator, controller: Controller) -> None:
+def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("status", method="POST", status=422, message="Not now", times=None)
     wanted = "web-bot,sick-bot,old-bot,news-bot"
     answers = ("web-bot", "sick-bot,web-bot", wanted)
     screen = at_a_terminal(controller, *NAMES, answers=answers, restore_max_failures=4)
-    prompt = screen.text.partition("TASK [clawhosters.cloud.restore : Confirm the restore]")[2]
-    lines = prompt.splitlines()
-    at = lines.index(f"To overwrite with these backups, type exactly: {wanted}")
-    assert at < 13
-    assert re.fullmatch(r"4 batches \(4 x 1 instances\), about 9 minutes\.", lines[at - 2])
+    plan, _name, prompt = screen.text.partition(
+        "TASK [clawhosters.cloud.restore : Confirm and restore 4 of 5 instances]"
+    )
+    service = f"Service {urlsplit(simulator.url).netloc}, account user@example.com (id 1)."
     for row in (
-        r"web-bot \(id 1\)   running, healthy    11, 1 d 2 h old  20\d\d-\d\d-\d\d \d\d:\d\d UTC",
-        r"sick-bot \(id 2\)  running, unhealthy  21, 1 d 2 h old  20.* UTC",
-        r"old-bot \(id 3\)   stopped, \w+ +31, 1 d 2 h old  20.* UTC",
-        r"bare-bot \(id 5\)  can't be restored",
+        re.escape(service),
+        r"web-bot \(id 1\), running, healthy: restore backup 11, 1 d 2 h old\.",
+        "    DATA LOSS: all changes since 20.* UTC\\.",
+        r"    It is running and healthy now\.",
+        r"sick-bot \(id 2\), running, unhealthy: restore backup 21, 1 d 2 h old\.",
+        r"old-bot \(id 3\), stopped(, \w+)?: restore backup 31, 1 d 2 h old\.",
+        r"bare-bot \(id 5\): CAN'T BE RESTORED\.",
         r"    It has no usable backup\.",
     ):
-        (line,) = [line for line in lines[:at] if re.fullmatch(row, line)]
-        assert len(line) <= 80
+        assert re.search(f'"{row}"', plan), row
+    first, loss, question, to_type = prompt.splitlines()[1:5]
+    assert first == service
+    assert re.fullmatch(r"4 instances lose all changes since 20.* UTC\.", loss)
+    assert (question, to_type) == (
+        "An empty answer or Ctrl-C sends nothing.",
+        f"To overwrite with these backups, type exactly: {wanted}",
+    )
     assert f"You typed: web-bot. It must be: {wanted}." in prompt
     assert f"You typed: sick-bot,web-bot. It must be: {wanted}." in prompt
-    assert "\nTASK [clawhosters.cloud.restore : Restore 4 of 5 instances] " in prompt
+    assert (
+        max(map(len, (plan + prompt).partition("Show the restore plan")[2].partition("[ERROR]")[0].splitlines())) <= 80
+    )
     assert len(simulator.calls(POSTS)) == 4
     assert "restore_confirm=" not in screen.text
 
@@ -252,11 +260,11 @@ def test_the_plan_knows_restores_for_other_incidents(
     run = restore(controller, "web-bot", "sick-bot", "news-bot", flags=("--check",))
     (plan,) = [one["result"]["msg"] for one in run.results if isinstance(one["result"].get("msg"), list)]
     now = f"{datetime.now(UTC):%H:}"
-    assert re.search(r"Restored \d+ s ago for inc-1\.", "\n".join(plan[:3]))
-    assert plan[3] == "sick-bot (id 2): CAN'T BE RESTORED."
-    assert f"    A restore for INC-T is under way since {now}" in plan[4]
-    assert f"news-bot (id 4): a restore of backup 41 is under way since {now}" in plan[5]
-    assert "this run waits for it" in plan[5]
+    assert re.search(r"Restored \d+ s ago for inc-1\.", "\n".join(plan[:4]))
+    at = plan.index("sick-bot (id 2): CAN'T BE RESTORED.")
+    assert f"    A restore for INC-T is under way since {now}" in plan[at + 1]
+    assert f"news-bot (id 4): a restore of backup 41 is under way since {now}" in plan[at + 2]
+    assert plan[at + 3] == "    This run waits for it."
     assert "Something works on it: look at it in the dashboard first." in failures(run)
     assert "force" not in run.stdout
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["planned", "not_begun", "in_flight"]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +20,7 @@ from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import OperationEvent
 from ..._text import format_count, format_list
-from ..._waiter import Waiter, describe_remaining
+from ..._waiter import ProgressSummary, Waiter, describe_remaining
 from ..fleet_changes import FleetChanges
 from ..instance_reader import InstanceReader
 from .history import RestoreHistory
@@ -30,6 +31,8 @@ from .runner import BatchContext, RestoreOptions, RestoreRunner
 
 NAMED = 3
 """Instances that a progress line names."""
+ANNOUNCED = 12
+"""Batches up to which each is announced. Of more, the lines of the wait have the number."""
 
 
 @dataclass
@@ -62,11 +65,14 @@ class RestoreBatches:
                 observer, own_note = _InterruptObserver(self, restores, note), InterruptNote("")
             failures = 0
             for number, batch in enumerate(batches, start=1):
-                if len(batches) > 1:
+                position = ""
+                if len(batches) > ANNOUNCED:
+                    position = f"{number} of {len(batches)}, "
+                elif len(batches) > 1:
                     names = format_list((short_name(restore.instance) for restore in batch), NAMED)
                     progress.report(f"Batch {number} of {len(batches)}: {names}")
                 observer.on_batch(number, len(batches), batch)
-                _Batch(self, observer, own_note).run(batch)
+                _Batch(self, observer, own_note, position).run(batch)
                 failures += sum(restore.error is not None for restore in batch)
                 if failures > self.max_failures:
                     return
@@ -75,7 +81,9 @@ class RestoreBatches:
 class _Batch:
     """The restores of one batch."""
 
-    def __init__(self, batches: RestoreBatches, observer: RestoreObserver, note: InterruptNote) -> None:
+    def __init__(self, batches: RestoreBatches, observer: RestoreObserver, note: InterruptNote, position: str) -> None:
+        self._position = position
+        """Which of many batches it is, for the progress lines."""
         self._incident = batches.incident
         self._reader = batches.reader
         self._options = batches.options
@@ -138,8 +146,10 @@ class _Batch:
             client.progress,
             requests_left=lambda: client.stats.remaining,
         )
+        waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
         if len(self._runners) > 1:
             waiter.budget_share = POLL_SHARE
+            waiter.summary = ProgressSummary(lambda: [runner.describe() for runner in self._open()])
         for runner in self._runners:
             runner.limit_wait()
         if not self._open():
@@ -166,7 +176,8 @@ class _Batch:
 
     def _describe(self) -> tuple[str, str]:
         if len(self._runners) == 1:
-            return self._runners[0].describe()
+            name, condition = self._runners[0].describe()
+            return f"{self._position}{name}", condition
         return describe_remaining(runner.describe() for runner in self._open())
 
     def _update(self, seen: dict[str, Resource | None]) -> None:

@@ -94,12 +94,21 @@ def _explain_target(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules
         case ObstacleKind.GONE:
             return f"{label(instance)} does not exist any more: {_NOTHING}"
         case ObstacleKind.RENAMED:
-            return f"{label(instance)} is now named {one_line(obstacle.new_name, NAME_LIMIT)}: {_NOTHING}"
+            now = one_line((obstacle.seen or {}).get("name"), NAME_LIMIT)
+            return f"{label(instance)} is now named {now}: {_NOTHING}"
+        case ObstacleKind.CHANGED:
+            before, now = (_describe_condition(one or {}) for one in (instance, obstacle.seen))
+            return f"{label(instance)} was {before} in the plan that was confirmed, and is {now} now: {_NOTHING}"
         case _:
             return (
                 f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "
                 f"executed, and this run only waited for it. {NOTHING_SENT} Check the plan again."
             )
+
+
+def _describe_condition(instance: Resource) -> str:
+    values = (instance.get("status"), instance.get("health_status"))
+    return ", ".join(one_line(value, NAME_LIMIT) for value in values if value)
 
 
 def _explain_backup(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules) -> str:

@@ -20,7 +20,7 @@ from ..._model.backup import explain_unusable, is_before, newest_first, taken_at
 from ..._model.instance import get_status, is_busy
 from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import has_owner, parse_owner
-from ..._model.resource import Resource
+from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
 from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreHistory, is_under_way
 
@@ -56,6 +56,7 @@ class ObstacleKind(enum.Enum):
     # Found under the lock, since the plan was made:
     GONE = "vanished"  # the instance was deleted
     RENAMED = "renamed"
+    CHANGED = "changed"  # its status or health is not what was confirmed
     NOT_SENT = "not_sent"  # the run that was to send it has not
     OVERTAKEN = "overtaken"  # another incident has sent a restore
 
@@ -69,8 +70,8 @@ class Obstacle:
     """AMBIGUOUS: the instances of that name."""
     similar: str | None = None
     """NO_INSTANCE: the name that was probably meant."""
-    new_name: object = None
-    """RENAMED: the name that the instance has now."""
+    seen: Resource | None = None
+    """RENAMED, CHANGED: the instance as it is now."""
     backups: tuple[Resource, ...] = ()
     """UNCLEAR_BACKUP: those whose instance can't be told."""
     other: EarlierRestore | None = None
@@ -97,12 +98,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Rules:
-    """Conditions of the task. ``force`` sends again, and from any status; it never overrules the others."""
+    """Conditions of the task. ``force`` sends again, and from any status; it never overrules the others.
+
+    ``is_confirmed``: a user has confirmed the status and the health that the plan shows, and nothing else is sent.
+    """
 
     before: datetime | None = None
     max_age: timedelta | None = None
     min_interval: timedelta | None = None
     force: bool = False
+    is_confirmed: bool = False
 
 
 @dataclass
@@ -369,10 +374,17 @@ def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, 
     if not is_sent:
         plan.stop(ObstacleKind.NOT_SENT)
     elif instance.get("name") != before.get("name"):
-        plan.stop(ObstacleKind.RENAMED, new_name=instance.get("name"))
+        plan.stop(ObstacleKind.RENAMED, seen=instance)
         return
     elif others:
         plan.stop(ObstacleKind.OVERTAKEN, other=others[0])
     elif not _is_restorable(instance, rules):
         plan.stop(ObstacleKind.WRONG_STATUS, other=history.find_under_way(instance))
+    elif rules.is_confirmed and _condition(instance) != _condition(before):
+        plan.stop(ObstacleKind.CHANGED, seen=instance)
+        return
     plan.instance = instance
+
+
+def _condition(instance: Resource) -> tuple[str, str]:
+    return get_status(instance), normalize(instance.get("health_status"))

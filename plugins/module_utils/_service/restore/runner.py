@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -106,7 +107,8 @@ class RestoreRunner:
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
         self._seen_at = datetime.now(UTC)
-        self._deadline: float | None = None
+        self.deadline = math.inf
+        """When the wait of its stage ends, by the clock."""
 
     @property
     def id(self) -> str:
@@ -255,12 +257,12 @@ class RestoreRunner:
         """Sets the time at which the restore must have ended, if that may be before the end of the batch's wait."""
         timeouts = self._context.options.timeouts
         if timeouts.healthy is not None and self.stage in (Stage.LOCKED, Stage.ACCEPTED):
-            self._deadline = self._context.clock() + timeouts.restored
+            self.deadline = self._context.clock() + timeouts.restored
 
     @property
     def is_overdue(self) -> bool:
         """True if the time limit of the stage has passed."""
-        return self._deadline is not None and self._context.clock() >= self._deadline
+        return self._context.clock() >= self.deadline
 
     def update(self, now: Resource | None) -> None:
         """Updates the restore from the instance as a poll shows it, None if it does not exist."""
@@ -294,7 +296,8 @@ class RestoreRunner:
     def _begin_start(self) -> None:
         """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
         options, current = self._context.options, self.restore.current
-        self._deadline = None if options.timeouts.healthy is None else self._context.clock() + options.timeouts.healthy
+        healthy = math.inf if options.timeouts.healthy is None else options.timeouts.healthy
+        self.deadline = self._context.clock() + healthy
         self._enter(Stage.RESTORED)
         if not options.starts and get_status(current) != "running":
             if options.wait_healthy:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
     DEFAULTS,
     build_advice,
@@ -22,6 +23,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report 
 from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans, run
 
 ROLE = Path(__file__).resolve().parents[5] / "roles/restore"
+
+INTENDED, COMPLETED = OperationEvent.INTENDED, OperationEvent.COMPLETED
 
 
 def test_the_defaults_match_the_role():
@@ -55,6 +58,46 @@ def test_after_a_refused_or_failed_backup_the_one_before_it_is_restored():
         assert "restore_max_age" not in command
         assert "restore_before" not in command
     assert "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), SETTINGS).changes
+
+
+@pytest.mark.parametrize("kind", [FailureKind.BACKUP_REFUSED, FailureKind.FAILED])
+def test_after_a_given_backup_the_newest_one_before_it_is_planned(kind):
+    """Only the backup that was given has been read."""
+    settings = {**SETTINGS, "restore_backup": "12"}
+    advice = build_advice(kind, plan(backups=BACKUPS[:1], restore_backup="12"), settings)
+    assert "the newest backup before 2026-02-02 10:00 UTC:" in advice.text
+    command = format_command({"restore_instances": ["web-bot"]}, settings, advice)
+    assert "restore_backup" not in command
+    assert "-e restore_before=2026-02-02T10:00:00Z" in command
+
+
+def test_a_restore_that_did_not_help_leads_to_an_older_backup():
+    for given in (plan(), plan(history(INTENDED, COMPLETED))):
+        advice = build_advice(FailureKind.NOT_HEALTHY, given, SETTINGS)
+        assert "with -e restore_before=2026-02-02T10:00:00Z and another restore_incident." in advice.text
+        assert advice.changes == {}
+    only = build_advice(FailureKind.NOT_HEALTHY, plan(backups=BACKUPS[:1]), SETTINGS)
+    assert "older" not in only.text
+
+
+def test_an_unknown_restore_is_told_by_the_data_that_it_would_have_removed():
+    advice = build_advice(FailureKind.UNKNOWN, plan(history(INTENDED)), SETTINGS)
+    assert "If it still has data from after 2026-02-02 10:00 UTC, it was not restored." in advice.text
+
+
+def test_no_command_drops_the_time_that_the_user_gave_unsaid():
+    given = {**SETTINGS, "restore_before": "2026-02-01"}
+    none = build_advice(FailureKind.NO_BACKUP, plan(restore_before="2026-02-01"), given)
+    assert "without restore_before" in none.text
+    unclear = build_advice(FailureKind.UNCLEAR_BACKUP, plan(), given)
+    assert "-e restore_before=2026-02-01" in format_command({"restore_instances": ["web-bot"]}, given, unclear)
+
+
+def test_the_command_for_one_instance_has_no_batches():
+    settings = {**SETTINGS, "restore_serial": [1, "100%"], "restore_max_failures": 3}
+    assert "restore_serial" not in format_command({"restore_instances": ["a"]}, settings)
+    assert "restore_max_failures" not in format_command({"restore_instance_ids": [1]}, settings)
+    assert "restore_serial=1,100%" in format_command({"restore_instances": ["a", "b"]}, settings)
 
 
 def test_no_command_holds_the_confirmation():

@@ -17,10 +17,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
     build_confirmation,
     expected_answer,
     explain_wrong_answer,
-    format_prompt,
+    format_question,
     is_confirmed,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets, plan_lines, plan_row
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
 from support.restores import BACKUPS, NOW, WEB, role_plans
 
 
@@ -214,26 +215,36 @@ def test_a_wrong_name_does_not_confirm_even_if_nothing_is_sent():
     assert not is_confirmed("None", nobody)
 
 
-def test_the_prompt_repeats_the_plan_and_asks_only_for_what_is_overwritten():
+def test_the_question_asks_only_for_what_is_overwritten():
     plans = build_named_plans("web-bot", "bare-bot", "shop-bot", unsent=[2])
-    lines = format_prompt(plans, [plan_row(plan, NOW) for plan in plans]).splitlines()
-    assert lines == [
-        "INSTANCE         STATUS, HEALTH  BACKUP           CHANGES LOST SINCE",
-        "web-bot (id 1)   running         11, 1 d 0 h old  2026-02-02 10:00 UTC",
-        "bare-bot (id 2)  can't be restored",
-        "    It has no usable backup.",
-        "shop-bot (id 3)  running         13, 1 d 0 h old  2026-02-02 10:00 UTC",
-        "",
+    assert format_question(plans) == [
         "An empty answer or Ctrl-C sends nothing.",
         "To overwrite with these backups, type exactly: web-bot,shop-bot",
     ]
-    assert format_prompt(plans[:1], [plan_row(plans[0], NOW)], "2 batches.").splitlines()[-3:] == [
-        "2 batches.",
-        "An empty answer or Ctrl-C sends nothing.",
-        "To overwrite with this backup, type exactly: web-bot",
-    ]
+    assert format_question(plans[:1])[1] == "To overwrite with this backup, type exactly: web-bot"
 
 
 def test_a_wrong_answer_is_shown_against_the_right_one_on_one_line():
     text = explain_wrong_answer("You typed", "web\x1b[2J-bto\n", build_named_plans("web-bot"))
     assert text == "You typed: web [2J-bto. It must be: web-bot."
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda names: [*names[:21], "obs-bot", *names[22:]], "40 names: number 22 is obs-bot, and must be bot-22."),
+        (lambda names: names[:-1], "39 names, not 40: number 40 is nothing, and must be bot-40."),
+        (lambda names: [*names, "x\x1b"], "41 names, not 40: number 41 is x, and must be nothing."),
+        (lambda names: [*names[:3], "", *names[4:]], "40 names: number 4 is empty, and must be bot-4."),
+        (lambda names: [*names[:4], "bare-bot", *names[4:6], "x", *names[7:]], "number 7 is x, and must be bot-7."),
+        (lambda names: [*names[:6], "bare-bot", *names[6:]], "40 names: they are not in the order of the plan."),
+    ],
+)
+def test_a_wrong_answer_of_many_names_is_told_by_its_first_difference(change, said):
+    names = [f"bot-{number}" for number in range(1, 41)]
+    plans = build_named_plans(*names[:4], "bare-bot", *names[4:], unsent=[5])
+    text = explain_wrong_answer("You typed", ",".join(change(names)), plans)
+    assert text.endswith(said)
+    assert len(text) < 80
+    # The answer is on the screen already.
+    assert "bot-1," not in "".join(format_question(plans, is_repeated=True))

@@ -17,7 +17,6 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.schedul
     estimate_batches,
     find_batches,
     schedule_lines,
-    schedule_summary,
 )
 from support.restores import history, plan
 
@@ -43,7 +42,6 @@ def test_unrestorable_entries_are_in_no_batch_and_finished_ones_take_no_time():
 
 def test_nothing_is_shown_where_nothing_is_sent():
     assert schedule_lines(named("d", of=DONE), settings(1), 1) == []
-    assert schedule_summary(named("d", of=DONE), settings(1), 1) == ""
 
 
 def test_batches_of_one_size_are_one_line():
@@ -53,7 +51,6 @@ def test_batches_of_one_size_are_one_line():
         "Batch 1 of 14: bot-1 (canary)",
         "Batches 2 to 14 of 14, 3 each: 39 instances, bot-2 to bot-40",
     ]
-    assert schedule_summary(plans, settings(1, 3), 3).startswith("14 batches (1 + 13 x 3 instances), about ")
 
 
 @given(

@@ -37,7 +37,7 @@ def stopped(kind: ObstacleKind, status: str = "running", target: Target | None =
     )
     is_memory = kind is ObstacleKind.OTHER_MEMORY
     cause = ClawHostersError("The folder knows it. Nothing was sent.") if is_memory else None
-    facts = {"ids": (1, 2), "backups": (BACKUP,), "new_name": "other", "cause": cause}
+    facts = {"ids": (1, 2), "backups": (BACKUP,), "seen": {"name": "other", "status": "stopped"}, "cause": cause}
     plan.stop(kind, other=EarlierRestore("INC-2", STATE), duplicate_of=1, **facts)
     return plan
 

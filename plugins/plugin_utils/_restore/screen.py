@@ -1,0 +1,181 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Shows the plan of the role ``restore`` before it asks: where, what is overwritten, and what is lost. Pure."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from statistics import median
+from urllib.parse import urlsplit
+
+from ...module_utils._model.instance import get_status
+from ...module_utils._times import parse_time, parse_timestamp
+from .._formatting import SCREEN_WIDTH, format_clock, format_label, format_value, wrap
+from .model import Data, RestorePlan, Run
+from .schedule import LINE_WIDTH, schedule_lines
+from .wording import end_sentence, format_moment, format_sent_and_completed
+
+ALL_SHOWN = 12
+"""Instances up to which each has lines of its own. Of more, those that are alike share them."""
+_OWN_LINES = 4
+"""Instances that have lines of their own among many."""
+_NAMED = 12
+"""Names up to which a group shows all of its own."""
+_OLD = 2.0
+"""A backup that is so many times as old as the median is not like the others."""
+
+
+def show_plan(run: Run, api_url: str, now: datetime) -> list[str]:
+    """Returns the plan as the user sees it before confirming, in lines that fit into the screen."""
+    before = parse_timestamp("restore_before", run.settings["restore_before"] or None)
+    lines = [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
+    for group in _group(run.plans):
+        own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group, now)
+        is_many = len(run.plans) > ALL_SHOWN
+        lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
+    wrapped = [part for line in [_format_scope(run, api_url), *lines] for part in wrap(line, LINE_WIDTH)]
+    return [*wrapped, *schedule_lines(run.plans, run.settings, run.list_pages)]
+
+
+def summarize_plan(run: Run, api_url: str, now: datetime) -> list[str]:
+    """Returns the lines above the question: the plan may have scrolled away, or was not shown by a callback plugin."""
+    sends = [plan for plan in run.plans if plan.sends]
+    lines = plan_lines((sends or run.plans)[0], now)[:2]
+    if len(sends) > 1:
+        lines = [f"{len(sends)} instances lose all changes since {_format_range(sends)}."]
+    return [part for line in [_format_scope(run, api_url), *lines] for part in wrap(line, SCREEN_WIDTH)]
+
+
+def _format_scope(run: Run, api_url: str) -> str:
+    return f"Service {format_value(urlsplit(api_url).netloc)}, account {run.account or 'unknown'}."
+
+
+def format_account(account: Data) -> str:
+    """Returns e-mail, or else the name, and the id of the account. The service may show any of them, or none."""
+    name = next((account[field] for field in ("email", "name") if isinstance(account.get(field), str)), None)
+    identity = account.get("id")
+    return format_label(name, identity) if isinstance(identity, (int, str)) or name else ""
+
+
+# One instance
+
+
+def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
+    """Returns the plan of one instance."""
+    notes = [f"    {note}" for note in plan.notes]
+    if plan.kind:
+        return [f"{plan.label}: CAN'T BE RESTORED.", f"    {end_sentence(plan.message)}", *notes]
+    backup = plan.backup or {}
+    if plan.outcome == "completed":
+        when = format_sent_and_completed(plan.sent_at, plan.completed_at).removeprefix(", ")
+        done = f"{plan.label}: already restored from backup {backup.get('id')}; no restore will be sent."
+        return [done, f"    {when[:1].upper()}{when[1:]}.", *notes]
+    if plan.outcome == "in_flight":
+        restore = f"a restore of backup {backup.get('id')} is under way since {format_moment(plan.sent_at, now)}"
+        return [f"{plan.label}: {restore}.", "    This run waits for it.", *notes]
+    if plan.id_reason:
+        notes += [f"    {plan.id_reason}.", f"    Confirm with its id instead: {plan.answer}."]
+    restore = f"{plan.label}, {_format_condition(plan)}: restore backup {backup.get('id')}, {_format_age(plan)}."
+    return [restore, f"    DATA LOSS: all changes since {_format_taken(plan)}.", *notes]
+
+
+def _format_taken(plan: RestorePlan) -> str:
+    taken = parse_time((plan.backup or {}).get("taken_at"))
+    return format_clock(taken) if taken else "the backup, at an unknown time"
+
+
+def _format_age(plan: RestorePlan) -> str:
+    if plan.age:
+        return f"{plan.age} old"
+    return "dated in the future" if (plan.backup or {}).get("taken_at") else "of unknown age"
+
+
+def _format_condition(plan: RestorePlan) -> str:
+    """Returns the status and the health that the instance had at the time of the plan."""
+    instance = plan.instance or {}
+    health = instance.get("health_status")
+    # A stopped instance has no health.
+    values = (instance.get("status"), None if get_status(instance) == "stopped" and health == "unknown" else health)
+    return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
+
+
+# Many instances
+
+
+def _group(plans: list[RestorePlan]) -> list[list[RestorePlan]]:
+    """Returns the plans in groups: those of more than one are shown together, the largest first.
+
+    Each is alone unless there are many. Then those that are alike are together, from the largest group on, until
+    few are left. If these are still too many, those with the same outcome are together.
+    """
+    alone = list(plans)
+    if len(plans) <= ALL_SHOWN:
+        return [[plan] for plan in plans]
+    ages = [plan.age_seconds for plan in plans if plan.age_seconds is not None]
+    limit = _OLD * median(ages) if ages else 0.0
+    shared: list[list[RestorePlan]] = []
+    for describe in (lambda plan: _describe_kind(plan, limit), lambda plan: (plan.kind, plan.outcome)):
+        groups: dict[object, list[RestorePlan]] = {}
+        for plan in alone:
+            groups.setdefault(describe(plan), []).append(plan)
+        for group in sorted(groups.values(), key=len, reverse=True):
+            if len(group) > 1 and (not shared or len(alone) > _OWN_LINES):
+                shared.append(group)
+                alone = [plan for plan in alone if plan not in group]
+    return [*shared, *([plan] for plan in alone)]
+
+
+def _describe_kind(plan: RestorePlan, age_limit: float) -> tuple[object, ...]:
+    """Returns what alike plans have in common. Their notes may differ in numbers."""
+    if plan.kind:
+        return (plan.kind,)
+    is_old = plan.age_seconds is None or plan.age_seconds > age_limit
+    notes = tuple(re.sub(r"\d+", "#", note) for note in plan.notes)
+    return plan.outcome, _format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
+
+
+def _group_lines(group: list[RestorePlan], now: datetime) -> list[str]:
+    """Returns the lines of several plans that are alike."""
+    first = group[0]
+    conditions = {_format_condition(plan) for plan in group}
+    condition = f", {conditions.pop()}" if len(conditions) == 1 else ""
+    names = [format_value(plan.name) for plan in group]
+    named = ", ".join(names) if len(names) <= _NAMED else f"{names[0]} to {names[-1]}"
+    count = f"{len(group)} instances ({named}){condition}"
+    if first.kind:
+        lines = [f"{count}: CAN'T BE RESTORED."]
+    elif first.outcome == "completed":
+        lines = [f"{count}: already restored; no restore will be sent."]
+    elif first.outcome == "in_flight":
+        lines = [f"{count}: a restore is under way."]
+    else:
+        lines = [
+            f"{count}: restore backups {_format_ages(group)}.",
+            f"    DATA LOSS: all changes since {_format_range(group)}.",
+        ]
+    notes = [plan_lines(plan, now)[len(lines) :] if not plan.kind else plan_lines(plan, now)[1:] for plan in group]
+    if all(each == notes[0] for each in notes):
+        return [*lines, *notes[0]]
+    label, example = next((plan.label, each) for plan, each in zip(group, notes, strict=True) if each)
+    return [*lines, f"    For example {label}: {' '.join(line.strip() for line in example)}"]
+
+
+def _format_ages(group: list[RestorePlan]) -> str:
+    ages = sorted((plan.age_seconds, str(plan.age)) for plan in group if plan.age_seconds is not None)
+    if len(ages) < len(group):
+        return "some of unknown age"
+    (_seconds, youngest), (_more, oldest) = ages[0], ages[-1]
+    return f"{youngest} old" if youngest == oldest else f"{youngest} to {oldest} old"
+
+
+def _format_range(group: list[RestorePlan]) -> str:
+    times = sorted(moment for plan in group if (moment := parse_time((plan.backup or {}).get("taken_at"))))
+    if len(times) < len(group):
+        return "the backups, some at an unknown time"
+    first, last = format_clock(times[0]), format_clock(times[-1])
+    if first[:10] == last[:10]:
+        last = last[11:]
+    return first if times[0] == times[-1] else f"{first.removesuffix(' UTC')} to {last}"

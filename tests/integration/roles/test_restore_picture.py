@@ -1,0 +1,178 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The picture that the restore runbook shows: only what was confirmed is sent, and the record tells what happened."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from simulator.handle import Simulator
+from support.runbook import Runbook
+from support.worker import Worker
+
+COUNT = 14
+NAMES = [f"bot-{number}" for number in range(1, COUNT + 1)]
+POSTS = "POST /backups/*"
+
+
+class AtPrompt(list[str]):
+    """Keeps the prompts, and calls ``act`` at each: while the user reads it, something changes."""
+
+    def __init__(self, act: t.Callable[[], object]) -> None:
+        super().__init__()
+        self._act = act
+
+    def append(self, prompt: str) -> None:
+        super().append(prompt)
+        self._act()
+
+
+@pytest.fixture(autouse=True)
+def fleet(simulator: Simulator) -> None:
+    """The newest backup of instance N is 100 + N, the one before it 200 + N."""
+    numbers = range(1, COUNT + 1)
+    simulator.reset(
+        state={
+            "instances": [
+                {"id": number, "name": name, "health_status": "unhealthy", "health_after": "healthy"}
+                for number, name in zip(numbers, NAMES, strict=True)
+            ],
+            "backups": [
+                {"id": age * 100 + number, "instance_id": number, "created_at": f"{2 * age}h ago"}
+                for number in numbers
+                for age in (1, 2)
+            ],
+        },
+        switches={"rate_limit": 0, "transition_reads": 2},
+    )
+
+
+@pytest.fixture
+def runbook(simulator: Simulator, tmp_path: Path) -> Runbook:
+    worker = Worker(simulator, {"state_dir": str(tmp_path / "state")})
+    return Runbook(worker, tmp_path / "report", {"restore_healthy_timeout": 60})
+
+
+def restore(runbook: Runbook, *names: str, **variables: t.Any) -> dict[str, t.Any]:
+    return runbook.run(restore_instances=",".join(names), restore_confirm=",".join(names), **variables)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"health_status": "healthy"},
+            "was running, unhealthy in the plan that was confirmed, and is running, healthy",
+        ),
+        ({"status": "stopped"}, "was running, unhealthy in the plan that was confirmed, and is stopped, "),
+        ({"name": "other-bot"}, "is now named other-bot"),
+    ],
+    ids=["health", "status", "name"],
+)
+def test_what_changes_while_the_prompt_waits_is_not_overwritten(
+    simulator: Simulator, runbook: Runbook, change: dict[str, str], said: str
+) -> None:
+    runbook.prompts = AtPrompt(lambda: simulator.set_instance(1, **change))
+    result = runbook.run(restore_instances="bot-1", answers=["bot-1"])
+    words = "\n".join(result["failures"])
+    assert f"bot-1 (id 1): Nothing was sent. bot-1 (id 1) {said}" in words
+    assert words.lower().count("nothing was sent") == 1
+    assert simulator.calls("POST *") == []
+
+
+def test_a_second_run_records_when_the_first_one_sent_and_completed(simulator: Simulator, runbook: Runbook) -> None:
+    assert restore(runbook, "bot-1")["failed"] is False
+    (first,) = runbook.record()["instances"]
+    assert restore(runbook, "bot-1")["failed"] is False
+    (second,) = runbook.record()["instances"]
+    (known,) = runbook.outcome["instances"]
+    for one in (first, second):
+        assert (one["sent_at"], one["completed_at"]) == (known["sent_at"], known["completed_at"])
+        marks = {mark["title"]: mark["at"] for mark in one["timeline"]}
+        assert (marks["sent"], marks["restored"]) == (known["sent_at"], known["completed_at"])
+    assert runbook.page().count(f'restored <time datetime="{known["completed_at"]}">') == 1
+    assert "was already restored for this incident, sent at 20" in runbook.page()
+
+
+def test_a_restore_that_was_answered_is_not_called_lost(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("status", method="POST", status=503, message="Maintenance")
+    first = restore(runbook, "bot-1")
+    assert "was answered with 503" in first["failures"][0]
+    second = restore(runbook, "bot-1")
+    assert "it was answered with status 503, which does not show whether it was executed" in second["failures"][0]
+    assert "lost" not in runbook.page()
+    assert simulator.calls(POSTS) == ["POST /backups/101/restore"]
+
+
+def test_the_limit_of_a_wait_is_the_one_at_which_it_ends(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.set_instance(1, health_after="unhealthy")
+    failed = restore(runbook, "bot-1")
+    assert "within 60 s (restore_healthy_timeout)" in failed["failures"][0]
+    waits = [re.fullmatch(r"bot-1: (.*), (\d+) s of at most (\d+) s", line) for line in runbook.worker.lines]
+    limits = [int(wait[3]) for wait in waits if wait and "unhealthy" in wait[1]]
+    assert limits
+    assert max(limits) < 60 + 60
+
+
+def test_a_progress_line_names_what_has_changed(simulator: Simulator, runbook: Runbook) -> None:
+    for number in range(3, COUNT + 1):
+        simulator.set_instance(number, health_after="unhealthy")
+    restore(runbook, *NAMES, restore_serial="100%")
+    first, *lines = [line for line in runbook.worker.lines if " to go: " in line]
+    assert re.fullmatch(r"\d+ to go: .*, 10 s of at most \d+ s", first)
+    assert any("bot-1, bot-2 done" in line for line in (first, *lines)) or first.startswith("12 to go: ")
+    assert any(line.startswith("12 to go: all unchanged, ") for line in lines)
+    assert max(map(len, (first, *lines))) <= 80
+    assert len(lines) <= 9
+
+
+def test_the_page_sums_up_many_instances_in_a_table(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("status", method="POST", path="/backups/103/restore", status=422)
+    restore(runbook, *NAMES, restore_serial="100%")
+    page = runbook.page()
+    table = page[page.index("<table>") : page.index("</table>")]
+    assert page.index("<table>") < page.index("<article>")
+    assert table.count("<tr>") == 1 + COUNT
+    assert table.count(">restored</span>") == COUNT - 1
+    assert len(re.findall(r'<time datetime="', table)) == 2 * (COUNT - 1)
+    restore(runbook, *NAMES[:12], restore_incident="INC-2")
+    assert "<table>" not in runbook.page("INC-2")
+
+
+def test_ctrl_c_ends_the_record_of_the_run(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.switch(transition_reads=10_000)
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    runbook.worker.sleeper.sleep = interrupt  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        restore(runbook, "bot-1")
+    record = runbook.record()
+    assert (record["outcome"], record["interrupted"]) == ("unfinished", True)
+    assert record["headline"].endswith("so far: the run was interrupted")
+    assert "in progress" not in runbook.page()
+
+
+def test_a_failed_given_backup_leads_to_the_one_before_it(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("status", method="POST", path="/backups/101/restore", status=422)
+    failed = restore(runbook, "bot-1", restore_backup="101")
+    command = failed["failures"][-1]
+    assert "restore_backup" not in command
+    (before,) = re.findall(r"-e restore_before=(\S+)", command)
+    assert restore(runbook, "bot-1", restore_before=before)["failed"] is False
+    assert simulator.calls(POSTS)[-1] == "POST /backups/201/restore"
+
+
+def test_a_plan_without_any_restore_still_hands_on_its_outcome(simulator: Simulator, runbook: Runbook) -> None:
+    result = restore(runbook, "bto-1", "bot-2", restore_max_age="1h")
+    assert result["failed"] is True
+    assert sorted(result) == ["_ansible_verbose_always", "api", "changed", "failed", "failures", "msg", "report", "run"]
+    assert "did you mean bot-1?" in result["failures"][0]
+    assert [one["id"] for one in runbook.outcome["instances"]] == [None, 2]

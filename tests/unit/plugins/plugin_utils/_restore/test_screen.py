@@ -1,0 +1,149 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tests of the plan that the role restore shows. roles/test_restore_screen.py has more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import (
+    format_account,
+    show_plan,
+    summarize_plan,
+)
+from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
+
+URL = "https://node.example:8443/api/v1"
+HEALTHY = {**WEB, "health_status": "healthy"}
+
+
+def show(*plans, account="ops@example.com (id 7)", **settings):
+    shown = run(*plans, **settings)
+    shown.account = account
+    return show_plan(shown, URL, NOW)
+
+
+def many(count, **changes):
+    """Returns plans of instances that are alike, but for the one with the number 7."""
+    instances = [{"id": number, "name": f"bot-{number}", "status": "running"} for number in range(1, count + 1)]
+    backups = [
+        {"id": 100 + one["id"], "instance_id": one["id"], "created_at": "2026-02-02T10:00:00Z"} for one in instances
+    ]
+    instances[6] |= changes.get("instance", {})
+    backups[6] |= changes.get("backup", {})
+    targets = parse_targets([one["name"] for one in instances], None)
+    return role_plans(targets, instances, backups)
+
+
+def test_the_plan_begins_with_service_and_account():
+    assert show(plan())[0] == "Service node.example:8443, account ops@example.com (id 7)."
+    assert show(plan(), account="")[0] == "Service node.example:8443, account unknown."
+
+
+@pytest.mark.parametrize(
+    ("account", "shown"),
+    [
+        ({"id": 7, "email": "ops@example.com", "name": "Ops"}, "ops@example.com (id 7)"),
+        ({"id": "a-7", "name": "Ops\x1b[2J\nroot"}, "Ops [2J root (id a-7)"),
+        ({"id": 7, "email": {"work": "x"}}, "id 7"),
+        ({"id": None, "email": None}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_account_is_shown_by_what_the_service_tells_of_it(account, shown):
+    assert format_account(account) == shown
+
+
+def test_a_healthy_instance_is_called_so():
+    assert "    It is running and healthy now." in show(plan(instance=HEALTHY))
+    assert "running and healthy" not in "".join(show(plan(instance={**HEALTHY, "health_status": "unhealthy"})))
+
+
+def test_the_plan_names_the_newer_backups_that_restore_before_passes_over():
+    shown = " ".join(" ".join(show(plan(restore_before="2026-02-02"), restore_before="2026-02-02")).split())
+    assert "Only backups from before 2026-02-02 00:00 UTC (restore_before)." in shown
+    assert "restore_before passes over 1 newer backup: id 12 of 2026-02-02 10:00 UTC." in shown
+
+
+def test_a_time_that_the_incident_can_not_follow_any_more_is_told():
+    for events in ((OperationEvent.INTENDED, OperationEvent.COMPLETED), (OperationEvent.INTENDED,)):
+        past = history(*events)
+        shown = " ".join(" ".join(show(plan(past, restore_before="2026-02-02"))).split())
+        assert "restore_before=2026-02-02T00:00Z needs another restore_incident: this one has used backup 12" in shown
+        assert "another restore_incident" not in " ".join(show(plan(past, restore_before="2026-02-03")))
+
+
+def test_twelve_instances_have_lines_of_their_own():
+    lines = show(*many(12))
+    assert [line for line in lines if "restore backup" in line] == [
+        f"bot-{number} (id {number}), running: restore backup {100 + number}, 1 d 0 h old." for number in range(1, 13)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"instance": {"status": "stopped"}}, "bot-7 (id 7), stopped: restore backup 107, 1 d 0 h old."),
+        ({"instance": {"status": "deploying"}}, "bot-7 (id 7): CAN'T BE RESTORED."),
+        ({"backup": {"instance_id": 99}}, "bot-7 (id 7): CAN'T BE RESTORED."),
+        (
+            {"backup": {"created_at": "2026-01-02T10:00:00Z"}},
+            "bot-7 (id 7), running: restore backup 107, 32 d 0 h old.",
+        ),
+    ],
+)
+def test_of_forty_instances_only_those_that_differ_have_lines(changes, said):
+    lines = show(*many(40, **changes), restore_serial=["100%"])
+    assert len(lines) <= 8
+    text = " ".join(" ".join(lines).split())
+    assert "39 instances (bot-1 to bot-40), running: restore backups 1 d 0 h old. DATA LOSS: all changes since" in text
+    assert said in text
+
+
+def test_a_group_shows_a_note_that_is_not_the_same_for_all_as_an_example():
+    plans = [replace(one, notes=[f"Restored {number} h ago."]) for number, one in enumerate(many(40))]
+    text = " ".join(" ".join(show(*plans)).split())
+    assert "For example bot-1 (id 1): Restored 0 h ago." in text
+
+
+def test_forty_instances_that_all_differ_are_few_lines():
+    plans = [replace(one, notes=[f"Note {chr(0x410 + number)}."]) for number, one in enumerate(many(40))]
+    assert len(show(*plans, restore_serial=["100%"])) <= 8
+
+
+def test_the_question_repeats_what_is_lost():
+    assert summarize_plan(run(plan()), URL, NOW)[1:] == [
+        "web-bot (id 1), running: restore backup 12, 1 d 0 h old.",
+        "    DATA LOSS: all changes since 2026-02-02 10:00 UTC.",
+    ]
+    assert summarize_plan(run(*many(40)), URL, NOW)[1:] == ["40 instances lose all changes since 2026-02-02 10:00 UTC."]
+
+
+@given(
+    st.lists(st.text(min_size=1, max_size=90), min_size=1, max_size=20, unique=True),
+    st.text(max_size=120),
+    st.sampled_from(["running", "stopped", "an unheard-of status of some length", "\u5065" * 40]),
+)
+def test_no_line_of_a_plan_is_wider_than_the_screen(names, account, status):
+    instances = [{"id": number, "name": name, "status": status} for number, name in enumerate(names, start=1)]
+    targets = [{"name": name, "id": None} for name in names]
+    backups = [{**BACKUPS[0], "id": number, "instance_id": number} for number in range(1, len(names))]
+    plans = role_plans(targets, instances, backups, restore_force=True)
+    # Ansible indents and quotes the lines.
+    assert all(text_width(line) <= 68 for line in show(*plans, account=format_account({"name": account, "id": 1})))
+
+
+@given(st.text(st.sampled_from("ab \u5065\u0301"), max_size=60), st.integers(12, 30), st.sampled_from(["", "    "]))
+def test_wrapped_lines_fit_and_lose_no_letter(text, width, indent):
+    lines = wrap(indent + text, width)
+    assert all(text_width(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(text.split())
