@@ -82,7 +82,7 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 	@$(RUN) python tests/parts.py slice unit style
 
 # Some of it: make test-all PARTS='build crash' KILLS=15
-PARTS := fault-matrix mesh crash sanity-rest lowest fuzz build database targets workflows
+PARTS := fault-matrix fuzz mesh crash database sanity-rest lowest build targets workflows
 .PHONY: test-all
 test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about half an hour)
 	@$(PARTS_RUN) $(PARTS)

@@ -20,6 +20,7 @@ if t.TYPE_CHECKING:
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller
+from support.near_simulator import NearSimulator
 from support.postgres import Postgres
 from support.seeds import choose_seed, repeat_by, repeat_lines
 from support.users import Owners
@@ -119,6 +120,12 @@ def simulator(simulator_process: Simulator) -> Simulator:
     """The service as it was at its start: 60 instances, no faults, every change done at once."""
     simulator_process.reset()
     return simulator_process
+
+
+@pytest.fixture(scope="session")
+def near_simulator() -> NearSimulator:
+    """The simulator of a worker that runs thousands of tasks in its process."""
+    return NearSimulator()
 
 
 @pytest.fixture

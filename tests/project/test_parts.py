@@ -27,6 +27,9 @@ def folder(tmp_path: Path) -> Path:
         "left:\n\t@echo left begins; timeout --foreground 100 sh -c 'echo met > fifo'; echo left ends",
         "right:\n\t@echo right begins; exec timeout --foreground 100 cat fifo",
         "wrong:\n\t@exit 3",
+        # Ends only after `marks`.
+        "mesh:\n\t@timeout --foreground 100 sh -c 'until [ -e marked ]; do sleep 0.05; done; echo mesh'",
+        "marks:\n\t@touch marked; echo marks",
         "last:\n\t@echo last",
         "endless:\n\t@echo endless begins >&2; exec sleep 100",
     ]
@@ -45,6 +48,12 @@ def test_two_run_at_a_time_and_each_is_shown_whole(folder: Path) -> None:
     assert code == 0
     assert shown.startswith("left begins\nleft ends\nright begins\nmet\nlast\n")
     assert re.findall(r"^(\w+) +passed +[0-9.]+ s$", shown, re.MULTILINE) == ["left", "right", "last"]
+
+
+def test_a_part_that_mostly_waits_runs_beside_two_others(folder: Path) -> None:
+    code, shown = run(folder, "mesh", "left", "right", "marks")
+    assert code == 0
+    assert shown.startswith("mesh\nleft begins\nleft ends\n")
 
 
 def test_a_part_that_fails_is_a_failure_and_stops_no_other(folder: Path) -> None:

@@ -94,11 +94,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(service: Service, listener: socket.socket, host: str, verbose: bool, exit_with_parent: bool) -> None:
-    """Serves until it is stopped."""
+def configure(service: Service, *, verbose: bool = False) -> uvicorn.Config:
+    """Returns the configuration of a server."""
     logging.getLogger("uvicorn").disabled = True
     logging.getLogger("uvicorn.error").disabled = True
-    config = uvicorn.Config(
+    return uvicorn.Config(
         Application(service, TRANSPORTS, verbose),
         http=Connection,
         ws="none",
@@ -111,6 +111,11 @@ def serve(service: Service, listener: socket.socket, host: str, verbose: bool, e
         timeout_keep_alive=75,
         timeout_graceful_shutdown=0,
     )
+
+
+def serve(service: Service, listener: socket.socket, host: str, verbose: bool, exit_with_parent: bool) -> None:
+    """Serves until it is stopped."""
+    config = configure(service, verbose=verbose)
     port = listener.getsockname()[1]
     server = Server(config, f"http://{f'[{host}]' if ':' in host else host}:{port}{PREFIX}")
 

@@ -100,8 +100,8 @@ def _sendable(body: object) -> object:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_odd_answers_in_place_of_each_answer(simulator: Simulator, tmp_path: Path, case: Case) -> None:
-    bench = Bench(simulator, tmp_path)
+def test_odd_answers_in_place_of_each_answer(near_simulator: Simulator, tmp_path: Path, case: Case) -> None:
+    bench = Bench(near_simulator, tmp_path)
     for answer in ODD_ANSWERS:
         for turn in range(6):
             if not judge(bench, case, answer, turn, 1):
@@ -110,9 +110,9 @@ def test_odd_answers_in_place_of_each_answer(simulator: Simulator, tmp_path: Pat
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_any_json_in_place_of_any_answer(
-    simulator: Simulator, tmp_path: Path, case: Case, pytestconfig: pytest.Config
+    near_simulator: Simulator, tmp_path: Path, case: Case, pytestconfig: pytest.Config
 ) -> None:
-    bench = Bench(simulator, tmp_path)
+    bench = Bench(near_simulator, tmp_path)
 
     @settings(
         max_examples=500 if pytestconfig.getoption("all_cells") else 30,
