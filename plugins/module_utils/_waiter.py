@@ -100,11 +100,12 @@ def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, 
 class ProgressSummary:
     """Formats the progress lines of a wait for several resources: each names what has changed since the one before.
 
-    ``describe`` returns name and condition of each resource that is waited for.
+    ``describe`` returns name and condition of each resource that is waited for. ``prefix`` begins each line.
     """
 
-    def __init__(self, describe: t.Callable[[], t.Iterable[tuple[str, str]]]) -> None:
+    def __init__(self, describe: t.Callable[[], t.Iterable[tuple[str, str]]], prefix: str = "") -> None:
         self._describe = describe
+        self._prefix = prefix
         self._shown: dict[str, str] = {}
 
     def format(self) -> str:
@@ -119,7 +120,7 @@ class ProgressSummary:
         rest = ["the rest unchanged" if changes else "all unchanged"] if before.items() & now.items() else []
         for named in range(REMAINING_NAMED, -1, -1):
             parts = [f"{_format_names(names, named)} {condition}" for condition, names in changes.items()]
-            text = f"{len(described)} to go: {'; '.join([*parts, *rest])}"
+            text = f"{self._prefix}{len(described)} to go: {'; '.join([*parts, *rest])}"
             if len(text) <= SUMMARY_WIDTH:
                 break
         return text

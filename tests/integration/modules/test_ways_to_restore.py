@@ -199,6 +199,8 @@ SITUATIONS = [
     Situation("deleted meanwhile", Kind.GONE, since=lambda place: place.simulator.remove_instance(1)),
     Situation("busy meanwhile", Kind.WRONG_STATUS, since=status("deploying")),
     Situation("renamed meanwhile", Kind.RENAMED, since=lambda place: place.simulator.set_instance(1, name="other")),
+    # Only the role shows status and health, and asks.
+    Situation("stopped meanwhile", Kind.CHANGED, since=status("stopped"), callers=("role",)),
     Situation(
         "waited for, and not sent", Kind.NOT_SENT, before=WAITS, since=journal("INC-1", REFUSED, then=status("running"))
     ),

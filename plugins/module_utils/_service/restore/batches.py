@@ -149,7 +149,7 @@ class _Batch:
         waiter.find_deadline = lambda: min((runner.deadline for runner in self._open()), default=math.inf)
         if len(self._runners) > 1:
             waiter.budget_share = POLL_SHARE
-            waiter.summary = ProgressSummary(lambda: [runner.describe() for runner in self._open()])
+            waiter.summary = ProgressSummary(lambda: (runner.describe() for runner in self._open()), self._position)
         for runner in self._runners:
             runner.limit_wait()
         if not self._open():
