@@ -134,7 +134,7 @@ FAILURES: dict[FailureKind, Failure] = {
     _K.OTHER_MEMORY: Failure(NOTHING_SENT, f"When the folder is imported, {_AGAIN}:"),
     _K.VANISHED: Failure(NOTHING_SENT, _DELETED, checks=True, is_status_known=False),
     _K.RENAMED: Failure(NOTHING_SENT, "Check the plan with its id:", checks=True),
-    _K.CHANGED: Failure(NOTHING_SENT, _CHECK_PLAN),
+    _K.CHANGED: Failure(NOTHING_SENT, _CHECK_PLAN, is_status_known=False),
     _K.NOT_SENT: Failure("This run only waited for a restore sent by another run; it sent none itself.", _CHECK_PLAN),
     _K.OVERTAKEN: Failure("Nothing was sent, so that the other restore is not overwritten.", _CHECK_PLAN),
     _K.NOT_BEGUN: Failure("Not begun", "When the failures are dealt with, go on with the rest:", is_status_known=False),

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import is_before, taken_at
-from ...module_utils._model.instance import get_status, is_busy, is_healthy
+from ...module_utils._model.instance import get_status, is_busy, is_healthy, label
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.at_most_once import explain_unclear
 from ...module_utils._service.restore import messages
@@ -143,7 +143,10 @@ def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> s
         return f"Since the plan was made, {messages.format_other(obstacle.other)}"
     if plan.earlier and kind in (ObstacleKind.FAILED, ObstacleKind.UNKNOWN):
         return _format_earlier(plan, now)
-    return omit_nothing_sent(translate_options(str(messages.build_error(plan, incident, rules))))
+    message = omit_nothing_sent(translate_options(str(messages.build_error(plan, incident, rules))))
+    # The role names the instance itself.
+    own = f"{label(instance)} "
+    return f"It {message.removeprefix(own)}" if instance and message.startswith(own) else message
 
 
 def _format_earlier(plan: Plan, now: datetime) -> str:

@@ -81,7 +81,7 @@ def test_what_changes_while_the_prompt_waits_is_not_overwritten(
     runbook.prompts = AtPrompt(lambda: simulator.set_instance(1, **change))
     result = runbook.run(restore_instances="bot-1", answers=["bot-1"])
     words = "\n".join(result["failures"])
-    assert f"bot-1 (id 1): Nothing was sent. bot-1 (id 1) {said}" in words
+    assert f"bot-1 (id 1): Nothing was sent. It {said}" in words
     assert words.lower().count("nothing was sent") == 1
     assert simulator.calls("POST *") == []
 
