@@ -266,6 +266,11 @@ docs: live $(DEV_READY) ## Build the documentation site in build/docs/html
 	$(call heading,Documentation: Sphinx)
 	@$(RUN) python docs/build.py build/docs
 
+# ARGS: names of guides: make guides ARGS='restore fleet'
+.PHONY: guides
+guides: live $(DEV_READY) ## Write into the guides what their commands print now
+	@$(RUN) PYTHONPATH=tests python -m project.guides --update $(ARGS)
+
 .PHONY: pictures
 pictures: live $(DEV_READY) ## Render the pictures of the README from a run of the demo (needs Chromium)
 	@$(RUN) python docs/pictures.py

@@ -26,6 +26,8 @@ GUIDES = (
     "fleet",
     "addons",
     "restore",
+    "restore-runbook",
+    "restore-modules",
     "rate-limits",
     "state",
     "event-driven",
@@ -78,14 +80,6 @@ def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
 
     build.py copies the folders beside docs/ into it, so links to ``../`` lose that prefix.
     """
-    if name.startswith("reference/"):
-        # The theme shows its own table of contents beside each page.
-        source[0] = re.sub(r"^\.\. contents::\n(?: +:.*\n)*", "", source[0], flags=re.MULTILINE)
-    if name == "reference/index":
-        # antsibull-docs capitalises the name, but users type it in lower case.
-        source[0] = source[0].replace("Clawhosters.Cloud", project)
-        # Users don't look for what the roles alone use.
-        source[0] = without_internal(source[0])
     source[0] = source[0].replace("](../", "](")
     if name != "index":
         return
@@ -94,14 +88,6 @@ def add_contents(_app: Sphinx, name: str, source: list[str]) -> None:
     for caption, pages in (("Guides", guides()), ("Reference", reference), ("Roles", roles)):
         lines = "\n".join(pages)
         source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {caption}\n:maxdepth: 1\n\n{lines}\n```\n"
-
-
-def without_internal(index: str) -> str:
-    """Returns the index of the reference without the plugins that say that they are internal."""
-    item = re.compile(r"^\* :ansplugin:`(\w+) (\w+) <.*\(internal to the .*\)\n", re.MULTILINE)
-    for name, kind in item.findall(index):
-        index = index.replace(f"    {name}_{kind}\n", "")
-    return item.sub("", index)
 
 
 class LinkModules(SphinxTransform):

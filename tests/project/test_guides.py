@@ -47,11 +47,66 @@ def test_every_file_that_the_other_guides_show_bears_its_name() -> None:
 
 
 @pytest.mark.parametrize("guide", guides.GUIDES, ids=lambda path: path.stem)
-def test_every_block_is_yaml_shell_or_bash(guide: Path) -> None:
-    for kind, text in guides.all_blocks(guide):
-        assert kind in ("yaml", "shell", "bash"), f"{guide.name} has a block of kind {kind!r}"
-        if kind == "bash":
-            assert text.startswith(guides.NOT_RUN), f"{guide.name}: use a shell block, so that a test runs it: {text}"
+def test_every_block_is_yaml_shell_bash_or_an_output(guide: Path) -> None:
+    for block in guides.find_blocks(guide.read_text(encoding="utf-8")):
+        assert block.kind in ("yaml", "shell", "bash", "text"), f"{guide.name} has a block of kind {block.kind!r}"
+        if block.kind == "bash":
+            known = block.text.startswith(guides.NOT_RUN)
+            assert known, f"{guide.name}: use a shell block, so that a test runs it: {block.text}"
+        assert (block.kind == "text") == (block.note == "output"), (
+            f"{guide.name}: say with a comment which part of the output this is:\n{block.text}"
+        )
+
+
+PAGE = """\
+```shell
+show
+```
+
+<!-- output: "PLAN" "Batch 1" to "Batch 2" -->
+```text
+PLAN ***
+web-bot: backup 11, 5 h 20 min old, of 2026-02-03 03:00 UTC
+…
+    Batch 1 of 3: web-bot
+    Batch 2 of 3: support-bot
+…
+```
+"""
+OUTPUT = """\
+PLAN *****************************
+web-bot: backup 11, 12 h old,         of 2026-11-03 14:20 UTC
+
+more
+    Batch 1 of 3: web-bot
+    Batch 2 of 3: support-bot
+    Batch 3 of 3: 34 instances
+"""
+
+
+def test_an_output_block_may_differ_in_times_stars_and_columns() -> None:
+    assert list(guides.find_drift(PAGE, [OUTPUT])) == []
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("backup 11", "backup 12"),
+        ("PLAN", "PLAN of the restore"),
+        ("Batch 1 of 3: web-bot", "Batch 1 of 3: web-bot (canary)"),
+        ("Batch 2", "a line more\n    Batch 2"),
+        ("more\n", ""),
+    ],
+)
+def test_an_output_block_that_drifted_is_found_and_refreshed(shown: str, printed: str) -> None:
+    output = OUTPUT.replace(shown, printed)
+    assert "-" in guides.describe(guides.find_drift(PAGE, [output]))
+    assert list(guides.find_drift(guides.refresh(PAGE, [output]), [output])) == []
+
+
+def test_a_line_that_is_not_printed_any_more_is_named() -> None:
+    with pytest.raises(guides.MissingError, match="Batch 1"):
+        list(guides.find_drift(PAGE, ["PLAN\n"]))
 
 
 @pytest.mark.parametrize("guide", guides.GUIDES, ids=lambda path: path.stem)

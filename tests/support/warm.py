@@ -6,7 +6,8 @@
 
 Each fork runs the script of a command with its own arguments, folder, standard streams and environment. ansible-core
 reads some variables at import, so a warm process serves only commands with the same environment, except for
-``VARYING``. A command that could read an ``ansible.cfg`` gets a new process. The collection is never imported before
+``VARYING``. A command that could read an ``ansible.cfg`` gets a new process, except for that of the examples, which
+does not change; ANSIBLE_CONFIG names it. The collection is never imported before
 the fork.
 
 ``stand_ins()`` returns a folder to put first in PATH, for commands that scripts and other programs start.
@@ -87,6 +88,7 @@ PRELOADED = (
 )
 """Modules that commands import. Some versions of ansible-core lack some of them."""
 BIN = Path(sys.executable).parent
+EXAMPLE = str(Path(__file__).resolve().parents[2] / "examples/ansible.cfg")
 COMMANDS = ("ansible", "ansible-doc", "ansible-inventory", "ansible-playbook")
 
 STAND_IN_TIMEOUT = 300
@@ -149,11 +151,11 @@ def _process_for(command: Command) -> WarmProcess | None:
     """Returns the warm process for a command, None if the command needs a new process."""
     environment, cwd = command.environment, Path(command.cwd)
     configurations = (cwd / "ansible.cfg", Path(environment["HOME"], ".ansible.cfg"), Path("/etc/ansible/ansible.cfg"))
+    named = environment.get("ANSIBLE_CONFIG")
     if (
         Path(command.argv[0]).parent != BIN
         or Path(command.argv[0]).name not in COMMANDS
-        or "ANSIBLE_CONFIG" in environment
-        or any(path.exists() for path in configurations)
+        or (named != EXAMPLE if named else any(path.exists() for path in configurations))
     ):
         return None
     own = {name: value for name, value in environment.items() if not name.startswith(VARYING)}
