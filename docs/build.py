@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds the documentation site: python docs/build.py FOLDER. Fails on a warning, a broken internal link, or a page that
-look.py finds fault with.
+"""Builds the documentation site: python docs/build.py FOLDER
+
+Fails on a warning, on a broken internal link, and on a fault of a page that look.py finds.
 
 antsibull-docs generates the reference of the plugins from their documentation. The guides come from this folder. Needs
 no network.

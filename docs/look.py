@@ -35,17 +35,26 @@ FAULTS_OF_LAYOUT = """() => {
   const places = 'article :is(h1,h2,h3,h4,h5,p,li,dt,td,th), .sidebar-tree a, .toc-tree a';
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   const range = document.createRange();
+  const rows = (node, start, length) => {
+    range.setStart(node, start);
+    range.setEnd(node, start + length);
+    return [...range.getClientRects()].filter((one) => one.width > 0);
+  };
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement;
     const place = parent.closest(places);
     if (!place || parent.closest('pre') || !parent.getClientRects().length) continue;
-    for (const found of node.data.matchAll(/[^\\s\\-\u2013\u2014\u200b\u00ad\/?|&=,;:!(){}\\[\\]…]+/gu)) {
-      range.setStart(node, found.index);
-      range.setEnd(node, found.index + found[0].length);
-      const rows = [...range.getClientRects()].filter((one) => one.width > 0);
-      if (new Set(rows.map((one) => Math.round(one.top))).size < 2) continue;
-      const width = rows.reduce((sum, one) => sum + one.width, 0);
-      if (width < place.clientWidth || place.matches('h1, a')) faults.push(`broken inside: ${found[0]} in ${name(place)}`);
+    for (const token of node.data.matchAll(/\\S+/g)) {
+      const tokenRows = rows(node, token.index, token[0].length);
+      if (tokenRows.length < 2) continue;
+      // What is longer than a line must be broken somewhere, except where it would look odd.
+      const padding = parent.closest('code') ? 12 : 0;
+      const fits = tokenRows.reduce((sum, one) => sum + one.width, padding) < place.clientWidth;
+      if (!fits && !place.matches('h1, a')) continue;
+      for (const word of token[0].matchAll(/[^\\-\u2013\u2014\u200b\u00ad\\/?|&=,;:!(){}\\[\\]…]+/gu)) {
+        const broken = new Set(rows(node, token.index + word.index, word[0].length).map((one) => Math.round(one.top)));
+        if (broken.size > 1) faults.push(`broken inside: ${word[0]} in ${name(place)}`);
+      }
     }
   }
   return [...new Set(faults)];
