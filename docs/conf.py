@@ -48,7 +48,6 @@ language = "en"
 
 extensions = ["myst_parser", "sphinx_antsibull_ext"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
-myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 highlight_language = "yaml+jinja"
 

@@ -4,46 +4,61 @@
 
 """Renders the pictures of the README: python docs/pictures.py
 
-Runs the demo in a pseudo-terminal and draws its output as an SVG, with dots for omitted lines. Takes a screenshot of
-the demo's report in Chromium.
+Runs four commands at a terminal of 80 columns, with the settings of examples/ansible.cfg, and draws a screen of each as
+a frame of one SVG. Takes a screenshot of the fleet report in Chromium.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import pty
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import typing as t
+from dataclasses import dataclass
 from pathlib import Path
 
+import look
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
-IMAGES = Path(__file__).resolve().parent / "images"
-REPOSITORY = IMAGES.parents[1]
-COLUMNS = 60
-"""Narrow enough to be legible on a phone."""
-SCREEN = (1280, 860)
+REPOSITORY = Path(__file__).resolve().parents[1]
+IMAGES = REPOSITORY / "docs/images"
+sys.path.insert(0, str(REPOSITORY / "tests"))
 
-EXCERPTS: list[tuple[str, int]] = [
-    (r"^A simulated ClawHosters account", 1),
-    (r"^List the running instances", 7),
-    (r"^Plan the changes", 2),
-    (r"^--- before", 14),
-    (r"^TASK .*Show the plan", 9),
-    (r"^Apply the plan", 2),
-    (r"^TASK .*Show each entry", 9),
-    (r"^Break web-bot", 1),
-    (r"^Run the restore runbook", 2),
-    (r"^TASK \[.*Show the restore plan", 7),
-    (r"^TASK \[.*: Restore ", 6),
-]
-"""Lines to draw: (pattern, number of lines, from the next line that matches the pattern)."""
+from simulator.handle import Simulator  # noqa: E402
+
+COLUMNS, ROWS = 80, 24
+SECONDS = 6
+"""How long a frame is shown."""
+SCREEN = (1280, 860)
+TYPIST = REPOSITORY / "tests/support/typist.py"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A screen: the command as it is shown, and which of its lines: from one that matches to another one."""
+
+    command: str
+    parts: tuple[tuple[str, str], ...]
+
+
+FLEET = "ansible-playbook clawhosters.cloud.fleet \\\n    -e @examples/fleet_vars.yml"
+RESTORE = "ansible-playbook clawhosters.cloud.restore \\\n    -e restore_instances=web-bot -e restore_incident=INC-2041"
+FRAMES = (
+    Frame(
+        "ansible-inventory -i examples/fleet.clawhosters.yml --graph",
+        ((r"^@all", r"mail-bot"), (r"@unhealthy", r"library-agent")),
+    ),
+    Frame(f"{FLEET} --check --diff", ((r"^@@", r"web-bot"), (r"^TASK .*Show the plan", r"as declared"))),
+    Frame(RESTORE, ((r"^TASK .*Show the restore plan", r"Estimated"), (r"^TASK .*: Confirm ", r"type exactly"))),
+    Frame("", ((r"^changed: ", r"^$"), (r"^PLAY RECAP", r"localhost"))),
+)
+"""The last frame continues with what the command before it printed."""
 
 NORMAL = [(72, 79, 88), (255, 123, 114), (63, 185, 80), (210, 153, 34), (88, 166, 255), (188, 140, 255)]
 NORMAL += [(57, 197, 207), (177, 186, 196)]
@@ -59,68 +74,71 @@ THEME = TerminalTheme(
 
 # Uses the reader's own fonts instead of a web font. textLength keeps the width of each text. Without a width, a page
 # would stretch the picture, and its text would be larger than that of the page.
-SVG = """<svg viewBox="0 0 {width} {height}" width="600" xmlns="http://www.w3.org/2000/svg" role="img">
-<title>make demo</title>
+SVG = """<svg viewBox="0 0 {width} {height}" width="800" xmlns="http://www.w3.org/2000/svg" role="img">
+<title>Four screens: an inventory, the plan of a change, the prompt before a restore, and its result</title>
 <style>
-.{unique_id}-matrix {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace;
-  font-size: {char_height}px; line-height: {line_height}px; }}
+text {{ font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; font-size: 20px; }}
+.frame {{ opacity: 0; animation: show {total}s step-end infinite; }}
+@keyframes show {{ 0% {{ opacity: 1; }} {share}% {{ opacity: 0; }} }}
+@media (prefers-reduced-motion: reduce) {{ .frame {{ animation: none; }} .frame:last-child {{ opacity: 1; }} }}
 {styles}
 </style>
-<defs>{lines}</defs>
 <rect fill="#161b22" width="{width}" height="{height}" rx="8"/>
+{frames}
+</svg>
+"""
+FRAME = """{styles}
+<!-- -->
+<defs>{lines}</defs>
 <g transform="translate({terminal_x}, {terminal_y})">
 {backgrounds}
 <g class="{unique_id}-matrix">
 {matrix}
 </g>
 </g>
-</svg>
+<!-- {width} {height} -->
 """
 
 
-def run_demo() -> list[str]:
-    """Returns the lines that the demo prints to a terminal, with colour codes."""
-    primary, secondary = pty.openpty()
-    environment = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color"}
-    with subprocess.Popen(
-        ["examples/demo.sh"],
-        cwd=REPOSITORY,
+def run(command: str, folder: Path, url: str) -> list[str]:
+    """Returns the lines that a command prints at a terminal, with colour codes."""
+    environment = {
+        **os.environ,
+        "TERM": "xterm-256color",
+        "ANSIBLE_FORCE_COLOR": "1",
+        "ANSIBLE_CONFIG": str(REPOSITORY / "examples/ansible.cfg"),
+        "CLAWHOSTERS_API_URL": url,
+        "CLAWHOSTERS_API_KEY": "oc_live_rehearsal_0000",
+        "CLAWHOSTERS_STATE_DIR": str(folder / "state"),
+    }
+    done = subprocess.run(
+        [sys.executable, TYPIST, "web-bot", "bash", "-c", command],
+        cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
-        stdout=secondary,
-        stderr=secondary,
-    ) as process:
-        os.close(secondary)
-        pieces = []
-        while True:
-            try:
-                piece = os.read(primary, 65536)
-            except OSError:  # Linux raises EIO when the other side is closed.
-                break
-            if not piece:
-                break
-            pieces.append(piece)
-    os.close(primary)
-    output = b"".join(pieces).decode()
-    if process.returncode:
-        raise SystemExit(output)
-    return output.replace("\r\n", "\n").split("\n")
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    shown = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8800", done.stdout.replace(str(folder), "/home/you/fleet"))
+    return re.sub(r"\x1b\[\d*K|\r", "", shown).split("\n")
 
 
-def select_lines(lines: t.Sequence[str]) -> t.Iterator[Text]:
-    """Yields the lines to draw, and dots for omitted lines."""
+def select_lines(frame: Frame, lines: t.Sequence[str]) -> t.Iterator[Text]:
+    """Yields the command and the lines to draw, and dots for omitted lines."""
+    for number, line in enumerate(frame.command.splitlines()):
+        yield Text(f"{'' if number else '$ '}{line}", style="bold")
     texts = [Text.from_ansi(line) for line in lines]
     position = 0
-    for pattern, count in EXCERPTS:
-        matches = [n for n in range(position, len(texts)) if re.search(pattern, texts[n].plain)]
-        assert matches, f"the demo prints no further line that matches {pattern}"
-        start = matches[0]
-        if any(text.plain.strip() for text in texts[position:start]):
+    for first, last in frame.parts:
+        start = next(n for n in range(position, len(texts)) if re.search(first, texts[n].plain))
+        end = next(n for n in range(start + 1, len(texts)) if re.search(last, texts[n].plain))
+        if position or (frame.command and any(text.plain.strip() for text in texts[:start])):
             yield Text("  ⋮", style="bright_black")
-        if position and re.match(r"\^[A-Z][a-z]", pattern):  # a heading of the demo
-            yield Text("")
-        yield from texts[start : start + count]
-        position = start + count
+        yield from texts[start : end + 1]
+        position = end + 1
 
 
 def fit_line(text: Text) -> Text:
@@ -129,11 +147,28 @@ def fit_line(text: Text) -> Text:
     return text[: max(stars.start(), min(len(text), COLUMNS))] if stars else text
 
 
-def draw_terminal(lines: t.Sequence[str]) -> None:
+def draw_frame(number: int, texts: t.Iterable[Text]) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    for text in select_lines(lines):
-        console.print(fit_line(text), overflow="fold", highlight=False)
-    svg = console.export_svg(title="", theme=THEME, code_format=SVG, unique_id="demo")
+    rows = 0
+    for text in map(fit_line, texts):
+        for line in text.wrap(console, COLUMNS, overflow="fold"):
+            console.print(line, highlight=False, no_wrap=True)
+            rows += 1
+    assert rows <= ROWS, f"frame {number} has {rows} rows, more than a screen of {ROWS}"
+    for _row in range(rows, ROWS):
+        console.print("")
+    return console.export_svg(title="", theme=THEME, code_format=FRAME, unique_id=f"f{number}")
+
+
+def draw_terminal(outputs: t.Sequence[list[str]]) -> None:
+    styles, frames = [], []
+    for number, (frame, lines) in enumerate(zip(FRAMES, outputs, strict=True)):
+        style, drawn = draw_frame(number, select_lines(frame, lines)).split("\n<!-- -->\n")
+        styles.append(style)
+        frames.append(f'<g class="frame" style="animation-delay: {number * SECONDS}s">\n{drawn}</g>')
+    width, height = re.findall(r"<!-- ([\d.]+) ([\d.]+) -->", frames[0])[0]
+    values = {"width": width, "height": height, "total": SECONDS * len(FRAMES), "share": 100 // len(FRAMES)}
+    svg = SVG.format(styles="\n".join(styles), frames="\n".join(frames), **values)
     for path in (str(REPOSITORY), os.path.expanduser("~")):
         assert path not in svg, "the picture contains a path of this machine"
     (IMAGES / "demo.svg").write_text("\n".join(line.rstrip() for line in svg.splitlines()) + "\n", encoding="utf-8")
@@ -142,12 +177,12 @@ def draw_terminal(lines: t.Sequence[str]) -> None:
 def take_screenshot(page: Path, picture: Path) -> None:
     from playwright.sync_api import sync_playwright
 
-    names = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-    chromium = next(filter(None, map(shutil.which, names)), None)
+    chromium = look.find_chromium()
     if chromium is None:
-        raise SystemExit("Chromium is not installed (Debian: apt-get install chromium).")
+        print("Left out: the picture of the fleet report. Chromium is not installed (Debian: chromium).")
+        return
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=look.FLAGS)
         opened = browser.new_page(viewport={"width": SCREEN[0], "height": SCREEN[1]}, color_scheme="light")
         opened.goto(page.as_uri())
         bottoms = opened.locator("main > section").evaluate_all(
@@ -161,8 +196,14 @@ def take_screenshot(page: Path, picture: Path) -> None:
 def main() -> int:
     """Returns the exit code."""
     IMAGES.mkdir(exist_ok=True)
-    draw_terminal(run_demo())
-    take_screenshot(REPOSITORY / "build/demo/fleet.html", IMAGES / "fleet-report.png")
+    with tempfile.TemporaryDirectory() as place, Simulator(instances=60) as simulator:
+        folder = Path(place)
+        shutil.copytree(REPOSITORY / "examples", folder / "examples")
+        simulator.set_instance(1, health_status="unhealthy")
+        outputs = [run(frame.command, folder, simulator.url) for frame in FRAMES if frame.command]
+        draw_terminal([*outputs, outputs[-1]])
+        run("ansible-playbook clawhosters.cloud.fleet_report -e fleet_report_path=fleet.html", folder, simulator.url)
+        take_screenshot(folder / "fleet.html", IMAGES / "fleet-report.png")
     for picture in sorted(IMAGES.iterdir()):
         print(f"{picture.relative_to(REPOSITORY)}: {picture.stat().st_size // 1000} kB")
     return 0

@@ -205,13 +205,19 @@ def fixed_parts(message: str) -> list[str]:
 
 
 def test_every_message_in_the_troubleshooting_exists_in_the_source() -> None:
-    terms = re.findall(r"^(.+)\n: ", (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8"), re.MULTILINE)
+    terms = re.findall(r"^- (.+)\n\n  ", (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8"), re.MULTILINE)
     messages = [message for term in terms for message in re.findall(r"`([^`]+)`", term)]
     assert len(messages) > 50
     sources = list(find_source_strings())
     for message in messages:
         pattern = re.compile(".*".join(map(re.escape, fixed_parts(message))))
         assert fixed_parts(message) == [] or any(map(pattern.search, sources)), f"not in the source: {message}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=IDS)
+def test_no_page_has_definition_lists(page: Path) -> None:
+    """Code hosts and Galaxy show them as running text."""
+    assert not re.search(r"^: ", page.read_text(encoding="utf-8"), re.MULTILINE), "use a list, as troubleshooting.md"
 
 
 def test_the_host_variables_are_documented_with_type_and_example() -> None:
@@ -253,7 +259,7 @@ def test_links_between_the_files_resolve(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_lines_are_short_except_tables_and_unbreakable_ones(page: Path) -> None:
     for line in page.read_text(encoding="utf-8").splitlines():
-        assert len(line) <= 120 or line.startswith(("|", "`", "![")), line
+        assert len(line) <= 120 or line.startswith(("|", "`", "- `", "![")), line
 
 
 def cited_sections() -> set[tuple[str, str]]:
