@@ -272,7 +272,7 @@ guides: live $(DEV_READY) ## Write into the guides what their commands print now
 	@$(RUN) PYTHONPATH=tests python -m project.guides --update $(ARGS)
 
 .PHONY: pictures
-pictures: live $(DEV_READY) ## Render the pictures of the README from a run of the demo (needs Chromium)
+pictures: live $(DEV_READY) ## Draw the pictures of the README from real commands
 	@$(RUN) python docs/pictures.py
 
 # ARGS: sections, and the number of runs: make bench ARGS='inventory runs=1'
