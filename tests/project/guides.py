@@ -220,8 +220,9 @@ def describe(drift: t.Iterable[tuple[Block, str]]) -> str:
     """Returns the differences as lines to read."""
     lines: list[str] = []
     for block, printed in drift:
-        lines += difflib.unified_diff(block.text.splitlines(), printed.splitlines(), "the guide", "the command", "", "")
-    return "\n".join(line.rstrip("\n") for line in lines)
+        shown, real = ([generalize(line) for line in text.splitlines()] for text in (block.text, printed))
+        lines += difflib.unified_diff(shown, real, "the guide", "the command", lineterm="")
+    return "\n".join(lines)
 
 
 def refresh(page: str, outputs: t.Sequence[str]) -> str:
