@@ -26,7 +26,7 @@ ALLOWED = [
     r"changelogs/changelog\.yaml",
     r"docs/[a-z-]+\.md",
     r"docs/docsite/([a-z-]+\.yml|rst/[a-z-]+\.rst)",
-    r"examples/((accounts|controller)/([a-z]+/){0,2})?[a-z_.-]+\.(yml|json)",
+    r"examples/((accounts|controller)/([a-z]+/){0,2})?[a-z_.-]+\.(yml|json|cfg)",
     r"extensions/eda/(plugins/event_source|rulebooks)/[a-z_]+\.(py|yml)",
     r"extensions/eda/plugins/event_source/schemas/instances\.json",
     r"extensions/audit/event_query\.yml",
