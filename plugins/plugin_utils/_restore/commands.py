@@ -55,16 +55,16 @@ def build_advice(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice
     failure = kind.failure
     if special := _advise_specially(kind, plan, settings):
         return special
-    changes: Data = {"restore_force": True} if kind in (_K.UNKNOWN, _K.FAILED, _K.NOT_NOW) else {}
+    changes: Data = {"restore_force": True} if kind in (_K.UNKNOWN, _K.FAILED, _K.WRONG_STATUS) else {}
     return Advice(failure.advice, changes, failure.checks)
 
 
 def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice | None:
     """Returns the advice that depends on the instance and the backup, None if the usual one fits."""
     instance = plan.instance or {}
-    if kind in (_K.FAILED, _K.UNKNOWN, _K.NOT_NOW, _K.NOT_HEALTHY) and (status := advise_on_status(instance)):
+    if kind in (_K.FAILED, _K.UNKNOWN, _K.WRONG_STATUS, _K.NOT_HEALTHY) and (status := advise_on_status(instance)):
         return Advice(f"{status} To see what has changed, run the same command again:", {})
-    if kind is _K.NOT_NOW and get_status(instance) == "pending_configuration":
+    if kind is _K.WRONG_STATUS and get_status(instance) == "pending_configuration":
         return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
     if kind in (_K.FAILED, _K.BACKUP_REFUSED, _K.NOT_HEALTHY) and (use_older := _use_older(plan, settings)):
         return _advise_older(kind, plan, settings, use_older)

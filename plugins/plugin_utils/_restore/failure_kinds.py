@@ -13,7 +13,7 @@ NOTHING_SENT = "Nothing was sent."
 _AGAIN = "run the same command again"
 _NEVER_TWICE = "Run the same command again. It restores nothing twice:"
 _NEW_KEY = f"Export a valid key as CLAWHOSTERS_API_KEY, then {_AGAIN}"
-_DELETED = "Check in the dashboard who deleted it. To see what is left:"
+_CHECK_WHO = "Check in the dashboard who deleted it. To see what is left:"
 _CHECK_PLAN = "Run the same command again to see the current plan and confirm it:"
 _END_UNSEEN = "The restore was accepted, but its end was not seen"
 _RESTORED_BUT = "The backup was restored, but"
@@ -55,12 +55,12 @@ class FailureKind(enum.Enum):
     UNCLEAR_BACKUP = "unclear_backup"
     OTHER_BACKUP = "other_backup"
     BACKUP_TWICE = "backup_twice"
-    NOT_NOW = "not_now"
+    WRONG_STATUS = "wrong_status"
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"
     OTHER_MEMORY = "other_memory"
     # What has changed since the plan
-    VANISHED = "vanished"
+    DELETED = "deleted"
     RENAMED = "renamed"
     CHANGED = "changed"
     NOT_SENT = "not_sent"
@@ -128,11 +128,11 @@ FAILURES: dict[FailureKind, Failure] = {
     ),
     _K.OTHER_BACKUP: Failure(NOTHING_SENT, "Check the plan with the newest backup:", checks=True),
     _K.BACKUP_TWICE: Failure(NOTHING_SENT, "Check the plan with the newest backup:", checks=True),
-    _K.NOT_NOW: Failure(NOTHING_SENT, "To restore the instance in this status anyway:"),
+    _K.WRONG_STATUS: Failure(NOTHING_SENT, "To restore the instance in this status anyway:"),
     _K.TOO_OLD: Failure(NOTHING_SENT, "To accept a backup of this age:"),
     _K.TOO_SOON: Failure(NOTHING_SENT, f"{_DASHBOARD}. If it must be restored all the same, omit the interval:"),
     _K.OTHER_MEMORY: Failure(NOTHING_SENT, f"When the folder is imported, {_AGAIN}:"),
-    _K.VANISHED: Failure(NOTHING_SENT, _DELETED, checks=True, is_status_known=False),
+    _K.DELETED: Failure(NOTHING_SENT, _CHECK_WHO, checks=True, is_status_known=False),
     _K.RENAMED: Failure(NOTHING_SENT, "Check the plan with its id:", checks=True),
     _K.CHANGED: Failure(NOTHING_SENT, _CHECK_PLAN, is_status_known=False),
     _K.NOT_SENT: Failure("This run only waited for a restore sent by another run; it sent none itself.", _CHECK_PLAN),
@@ -169,7 +169,7 @@ FAILURES: dict[FailureKind, Failure] = {
     ),
     _K.GONE: Failure(
         "The restore was accepted, but the instance was deleted before its end was seen.",
-        _DELETED,
+        _CHECK_WHO,
         checks=True,
         is_status_known=False,
     ),
@@ -187,7 +187,7 @@ FAILURES: dict[FailureKind, Failure] = {
         is_status_known=False,
     ),
     _K.GONE_RESTORED: Failure(
-        f"{_RESTORED_BUT} the instance was deleted afterwards.", _DELETED, checks=True, is_status_known=False
+        f"{_RESTORED_BUT} the instance was deleted afterwards.", _CHECK_WHO, checks=True, is_status_known=False
     ),
     _K.UNCHECKED: Failure(f"{_HEALTHY_BUT} was not checked.", _NEVER_TWICE, is_healthy=True),
     _K.NO_ANSWER: Failure(

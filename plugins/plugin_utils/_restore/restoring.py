@@ -16,7 +16,7 @@ from ...module_utils._service.instances import refetch_instance
 from ...module_utils._service.restore.batches import RestoreBatches
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.plan import Plan, Step, Target
-from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, Restore, RestoreObserver, Stage
+from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, PLANNED, Restore, RestoreObserver, Stage
 from ...module_utils._service.restore.runner import RestoreOptions, RestoreTimeouts
 from ...module_utils._service.restore.tasks import begin
 from ...module_utils._state.journal import OperationEvent, OperationState
@@ -88,7 +88,7 @@ class RunRestorer(RestoreObserver):
         self._recorder.record_progress()
 
     def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
-        """Adds the stage. A restore is on record before it is sent."""
+        """Adds the stage. What is being sent is in the journal; the record follows within ten seconds."""
         backup_id = (restore.plan.backup or {}).get("id")
         if stage is Stage.SENDING:
             self._add("send", restore, at, message=f"Backup {backup_id} is about to be restored.")
@@ -163,7 +163,11 @@ class RunRestorer(RestoreObserver):
         )
 
 
-_STEPS = {"completed": (Step.NONE, OperationEvent.COMPLETED), "in_flight": (Step.WAIT, OperationEvent.ACCEPTED)}
+_STEPS = {
+    PLANNED: (Step.SEND, OperationEvent.INTENDED),
+    "in_flight": (Step.WAIT, OperationEvent.ACCEPTED),
+    "completed": (Step.NONE, OperationEvent.COMPLETED),
+}
 
 
 def _read_plan(plan: RestorePlan) -> Plan:
@@ -171,7 +175,7 @@ def _read_plan(plan: RestorePlan) -> Plan:
     backup: Data | None = None
     if plan.backup:
         backup = {"id": plan.backup["id"], "created_at": plan.backup["taken_at"]}
-    step, event = _STEPS.get(str(plan.outcome), (Step.SEND, OperationEvent.INTENDED))
+    step, event = _STEPS[str(plan.outcome)]
     earlier = OperationState(event, plan.sent_at, plan.completed_at or plan.sent_at, {}) if plan.sent_at else None
     target = Target(plan.given_id, None if plan.given_id is not None else plan.name)
     return Plan(target, plan.instance, backup, step, earlier=earlier)

@@ -196,7 +196,7 @@ SITUATIONS = [
     ),
     Situation("known to the folder alone", Kind.OTHER_MEMORY),
     # What has changed since the plan
-    Situation("deleted meanwhile", Kind.GONE, since=lambda place: place.simulator.remove_instance(1)),
+    Situation("deleted meanwhile", Kind.DELETED, since=lambda place: place.simulator.remove_instance(1)),
     Situation("busy meanwhile", Kind.WRONG_STATUS, since=status("deploying")),
     Situation("renamed meanwhile", Kind.RENAMED, since=lambda place: place.simulator.set_instance(1, name="other")),
     # Only the role shows status and health, and asks.

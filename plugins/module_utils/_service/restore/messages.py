@@ -91,7 +91,7 @@ def _explain_target(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules
             return f"{label(instance)} is listed already, in entry {obstacle.duplicate_of}: {_NOTHING}"
         case ObstacleKind.OTHER_MEMORY:
             return str(obstacle.cause)
-        case ObstacleKind.GONE:
+        case ObstacleKind.DELETED:
             return f"{label(instance)} does not exist any more: {_NOTHING}"
         case ObstacleKind.RENAMED:
             now = one_line((obstacle.seen or {}).get("name"), NAME_LIMIT)

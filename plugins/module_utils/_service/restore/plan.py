@@ -4,7 +4,8 @@
 
 """Plans restores: for each target the backup that will be sent, or the obstacle that prevents it. Pure.
 
-Both modules, the role and the rulebook's playbook plan with it, so that one account gives one answer. Each of them puts
+Both modules and the role plan with it (and with the role the playbooks of rulebooks and drills), so that one account
+gives one answer. Each of them puts
 an obstacle into its own words.
 """
 
@@ -37,7 +38,7 @@ class Step(enum.Enum):
 
 
 class ObstacleKind(enum.Enum):
-    """Why nothing is sent for a target. The order is that in which a target is judged."""
+    """Why nothing is sent for a target."""
 
     NO_INSTANCE = "no_instance"
     AMBIGUOUS = "ambiguous"  # several instances bear the name
@@ -49,12 +50,12 @@ class ObstacleKind(enum.Enum):
     UNCLEAR_BACKUP = "unclear_backup"  # it can't be told whose a newer backup is
     OTHER_BACKUP = "other_backup"  # the given backup is of another instance
     BACKUP_TWICE = "backup_twice"  # two targets name the same backup
-    WRONG_STATUS = "not_now"
+    WRONG_STATUS = "wrong_status"
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"  # another incident restored it within min_interval
     OTHER_MEMORY = "other_memory"  # the folder of this machine knows it, and the database does not
     # Found under the lock, since the plan was made:
-    GONE = "vanished"  # the instance was deleted
+    DELETED = "deleted"
     RENAMED = "renamed"
     CHANGED = "changed"  # its status or health is not what was confirmed
     NOT_SENT = "not_sent"  # the run that was to send it has not
@@ -357,10 +358,11 @@ def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, 
     """Decides a plan once more under the lock of its instance, from what journal and service say then.
 
     ``instance`` is as read now, None if it does not exist. ``began`` is when the task first read the journal: what
-    another incident has sent since then is not overwritten.
+    another incident has sent since then is not overwritten. Age and ``min_interval`` are not checked again: what a user
+    has confirmed stays allowed while the restore waits for its turn.
     """
     if instance is None:
-        plan.stop(ObstacleKind.GONE)
+        plan.stop(ObstacleKind.DELETED)
         return
     before, planned = t.cast("Resource", plan.instance), plan.earlier
     is_sent, plan.obstacle = plan.sends, None

@@ -133,7 +133,7 @@ def test_a_busy_instance_is_waited_for_if_its_restore_was_sent_just_now(ago, out
     assert plan(history(INTENDED, ago=ago)).outcome == "unknown"
 
 
-@pytest.mark.parametrize("kind", [FailureKind.UNKNOWN, FailureKind.FAILED, FailureKind.NOT_NOW])
+@pytest.mark.parametrize("kind", [FailureKind.UNKNOWN, FailureKind.FAILED, FailureKind.WRONG_STATUS])
 @pytest.mark.parametrize(
     ("status", "words"),
     [
@@ -186,7 +186,7 @@ def test_a_plan_knows_restores_for_other_incidents(events, note):
 
 def test_another_incident_on_a_busy_instance_does_not_advise_force():
     busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
-    assert (busy.kind, busy.message) == ("not_now", "A restore for INC-T is under way since 09:45 UTC")
+    assert (busy.kind, busy.message) == ("wrong_status", "A restore for INC-T is under way since 09:45 UTC")
     advice = build_advice(FailureKind(busy.kind), busy, SETTINGS)
     assert "restore_force" not in advice.changes
     assert advice.text.startswith("Something works on it: look at it in the dashboard first.")

@@ -71,7 +71,7 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
         assert count_nothing(module) == 1
         # The role says it itself.
         assert count_nothing(f"{FailureKind(kind.value).failure.text} {role}") <= 1
-    if status in ("deploying", "paused", "deleting") and kind.value in ("failed", "unknown", "not_now"):
+    if status in ("deploying", "paused", "deleting") and kind.value in ("failed", "unknown", "wrong_status"):
         assert "force: true" not in module
 
 

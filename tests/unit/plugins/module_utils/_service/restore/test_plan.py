@@ -270,7 +270,7 @@ def test_nothing_is_sent_where_the_attempt_that_was_planned_is_gone(force: bool)
     [
         (WEB, None),
         ({**WEB, "status": "stopped"}, None),
-        (None, ObstacleKind.GONE),
+        (None, ObstacleKind.DELETED),
         ({**WEB, "name": "other"}, ObstacleKind.RENAMED),
         ({**WEB, "status": "deploying"}, ObstacleKind.WRONG_STATUS),
     ],
