@@ -22,7 +22,7 @@ from .change_log import list_changes
 
 def parse_since(text: str | None, now: datetime) -> datetime | None:
     """Returns the time in the option ``since``: ISO 8601, or an age such as ``24h`` before ``now``."""
-    if text is None or re.match(r"\s*\d{4}-", text):
+    if text is None or re.match(r"\d{4}-", text.strip()):
         return parse_timestamp("since", text)
     try:
         return now - t.cast("t.Any", parse_duration("since", text))

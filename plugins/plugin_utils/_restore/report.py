@@ -107,12 +107,14 @@ def build_report(
 
 def end_interrupted(run: Data) -> Data:
     """Returns the record of a run that is known to be interrupted: it was written while the run could still go on."""
-    instances = [
-        {**one, "state": str(one.get("state")).replace(f"{_MAY_GO_ON}.", f"{_ENDED}.")}
-        for one in as_objects(run.get("instances"))
-    ]
+
+    def end(text: object) -> str:
+        return str(text).replace(f"{_MAY_GO_ON}.", f"{_ENDED}.")
+
+    instances = [{**one, "state": end(one.get("state"))} for one in as_objects(run.get("instances"))]
     headline = str(run.get("headline")).replace(_UNFINISHED, f"{_ENDED[:1].lower()}{_ENDED[1:]}")
-    return {**run, "interrupted": True, "headline": headline, "instances": instances}
+    failures = [end(line) for line in run.get("failures") or ()]
+    return {**run, "interrupted": True, "headline": headline, "instances": instances, "failures": failures}
 
 
 def _format_headline(run: Run, verdicts: list[Verdict], failed: list[Verdict]) -> str:
