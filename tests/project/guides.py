@@ -172,7 +172,7 @@ class MissingError(Exception):
 def clean(output: str) -> list[str]:
     """Returns the lines of a command as a guide shows them: without stars after headings, none too long."""
     lines = []
-    for line in re.sub(r"\x1b\[[0-9;]*[A-Za-z]|\r", "", output).splitlines():
+    for line in re.sub(r"\x1b\[[0-9;]*(?:[A-Za-z]|(?=[\r\x1b]))|\r", "", output).splitlines():
         short = re.sub(r" \*{4,}$", " ***", line.rstrip())
         lines.append(short if len(short) <= WIDTH else f"{short[: WIDTH - 2].rstrip()} …")
     return lines

@@ -142,6 +142,7 @@ def test_the_archive_holds_the_event_source_and_its_rulebooks(installed: Path) -
     extension = installed / "ansible_collections/clawhosters/cloud/extensions/eda"
     assert sorted(str(path.relative_to(extension)) for path in extension.rglob("*.*")) == [
         "plugins/event_source/instances.py",
+        "plugins/event_source/schemas/instances.json",
         "rulebooks/restore_unhealthy.yml",
         "rulebooks/restore_unhealthy_job.yml",
         "rulebooks/watch.yml",

@@ -429,7 +429,7 @@ def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(
             # stopped". Everything else that schemathesis checks holds.
             "--exclude-checks=positive_data_acceptance",
             f"--max-examples={100 if pytestconfig.getoption('all_cells') else 20}",
-            f"--max-time={120 if pytestconfig.getoption('all_cells') else 12}",
+            "--max-time=120",
             "--seed=1",
             "--no-color",
             f"{simulator.origin}/openapi.json",

@@ -183,7 +183,7 @@ def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
     answer(simulator, status, "POST", after_effect=False, times=2)
     result = worker.run(claw_instance, id=2)
     assert (result["failed"], result["error"]["status"]) == (True, status)
-    assert "off-bot (id 2) is stopped: no change is visible. Run this again." in result["msg"]
+    assert "Its status is stopped: no change is visible. Run this again." in result["msg"]
     # A start that was not visible is repeated once.
     assert simulator.calls("POST *") == ["POST /instances/2/start"] * 2
     answer(simulator, status, "POST", after_effect=True)

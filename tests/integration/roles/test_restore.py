@@ -27,7 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import REPOSITORY, Controller, Run, extra_variables
+from support.controller import REPOSITORY, Controller, Run, extra_variables, says
 from support.killed import kill_tree
 from support.proxy import recording_proxy
 from support.restores import TRICKY_NAMES
@@ -371,7 +371,7 @@ def test_a_name_that_would_move_the_cursor_is_confirmed_by_the_id(simulator: Sim
     simulator.set_instance(6, name="web\x1b[2Jbot")
     screen = at_a_terminal(controller, "restore_instance_ids=6", "6 (the id", "6")
     assert "\x1b[2J" not in screen
-    assert "Its name can't be typed. Confirm with its id instead: 6." in screen
+    assert says(screen, "Its name can't be typed. Confirm with its id instead: 6.")
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
 
 

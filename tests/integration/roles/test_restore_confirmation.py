@@ -222,7 +222,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_restore_fails(
     assert process.returncode != 0
     assert simulator.calls(POSTS) == []
     assert "a restore of backup 1 is under way since " in screen
-    assert "; this run waits for it." in screen
+    assert "This run waits for it." in screen
     assert "This run only waited for a restore sent by another run; it sent none itself." in screen
     assert "was not executed, and this run only waited for it." in screen
     assert "Run the same command again to see the current plan and confirm it:" in screen
@@ -289,7 +289,7 @@ def test_a_forced_plan_names_the_last_attempt_and_leaves_a_renamed_instance(
     )
     run = restore(controller, 1, restore_force=True, restore_confirm="web-bot")
     assert "This incident already has a restore, sent at 20" in run.stdout
-    assert "web-bot (id 1) is now named other-bot." in run.stdout
+    assert "web-bot (id 1): Nothing was sent. It is now named other-bot." in run.stdout
     assert simulator.calls(POSTS) == []
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from simulator.handle import Simulator
+from support.controller import says
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -214,17 +215,17 @@ def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runb
     runbook.worker.defaults["server_filters"] = True
     runbook.run(restore_instance_ids=[7], check=True)
     lines = "\n".join(runbook.plan["lines"])
-    assert "Not all names of the account were read. Confirm with its id instead: 7." in lines
+    assert says(lines, "Not all names of the account were read. Confirm with its id instead: 7.")
     runbook.run(restore_instances=["bot-\u0445"], check=True)
     reason = "Its name has unusual characters, and not all names of the account were read."
-    assert f"{reason} Confirm with its id instead: 7." in "\n".join(runbook.plan["lines"])
+    assert says("\n".join(runbook.plan["lines"]), f"{reason} Confirm with its id instead: 7.")
     assert "Not confirmed" in str(runbook.run(restore_instance_ids=[8], restore_confirm="shop-bot")["failures"])
     runbook.run(restore_instances="shop-bot", check=True)
     assert "Confirm with its id" not in "\n".join(runbook.plan["lines"])
     # Without filters, the list of backups shows the names of the other instances.
     runbook.worker.defaults["server_filters"] = False
     runbook.run(restore_instance_ids=[9], check=True)
-    assert "Its name looks like the name of id 8. Confirm with its id instead: 9." in "\n".join(runbook.plan["lines"])
+    assert says("\n".join(runbook.plan["lines"]), "Its name looks like the name of id 8. Confirm with its id instead: 9.")
 
 
 @pytest.mark.slice
@@ -266,5 +267,5 @@ def test_without_owners_no_backup_is_chosen_and_nothing_is_rebuilt(simulator: Si
     fill(simulator, 5, drop_fields=["backup.instance_id", "backup.instance_name"])
     result = runbook.run(restore_instance_ids=[3], check=True)
     assert "The service does not show the instance of" in str(result["failures"])
-    assert "set restore_backup to its id" in str(result)
+    assert "set restore_backup" in str(result)
     assert "rebuild" not in str(result)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..._http.client import Client
-from ..._model.instance import short_name
+from ..._model.instance import is_busy, short_name
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import Journal, JournalError
@@ -69,6 +69,7 @@ class Incident:
         ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
         self._read_more(history, set(), ids - {None})
         plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
+        self._explain_busy(plans, history)
         for plan in plans:
             if plan.sends and plan.earlier is None and plan.instance:
                 try:
@@ -76,6 +77,16 @@ class Incident:
                 except JournalError as error:
                     plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
         return plans
+
+    def _explain_busy(self, plans: list[Plan], history: RestoreHistory) -> None:
+        """Reads the journal again for busy instances: a restore may have been sent after it was read the first time."""
+        kind = ObstacleKind.WRONG_STATUS
+        stopped = [plan for plan in plans if plan.obstacle and plan.obstacle.kind is kind and not plan.obstacle.other]
+        busy = [(plan, plan.instance) for plan in stopped if plan.instance and is_busy(plan.instance)]
+        if busy:
+            history.states.update(self.journal.read_states({history.key(one["id"]).subject for _plan, one in busy}))
+        for plan, instance in busy:
+            plan.stop(kind, other=history.find_under_way(instance))
 
     def _read_more(self, history: RestoreHistory, subjects: set[str], instance_ids: t.Iterable[object]) -> None:
         subjects = (subjects | {history.key(one).subject for one in instance_ids}) - history.subjects
