@@ -123,7 +123,7 @@ def run(command: str, folder: Path, url: str) -> list[str]:
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
     shown = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:8800", done.stdout.replace(str(folder), "/home/you/fleet"))
-    return re.sub(r"\x1b\[\d*K|\r", "", shown).split("\n")
+    return re.sub(r"\x1b\[(?:\d*K|(?=[\r\x1b]))|\r", "", shown).split("\n")
 
 
 def select_lines(frame: Frame, lines: t.Sequence[str]) -> t.Iterator[Text]:
