@@ -16,6 +16,7 @@ _ISO_8601 = re.compile(
     r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?", re.ASCII | re.IGNORECASE
 )
 _MIN_UNIX_MILLISECONDS = 1e12
+_LONGEST = timedelta(days=36_525)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -56,7 +57,10 @@ def parse_duration(option: str, text: str | None) -> timedelta | None:
         raise SettingsError(
             f"{option} is '{one_line(text)}', but must be a number and a unit: s, m, h, d or w, such as 36h or 7d."
         )
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    duration = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    if duration > _LONGEST:
+        raise SettingsError(f"{option} is {match[0]}, but must be at most 100 years.")
+    return duration
 
 
 def format_iso(time: datetime) -> str:

@@ -11,7 +11,7 @@ module: internal_restore_drill
 short_description: Choose the instance of the next drill (internal to the roles and playbooks of the collection)
 version_added: 1.0.0
 description:
-  - Internal to the playbook P(clawhosters.cloud.restore_drill), which is its only user.
+  - Internal to the playbook C(clawhosters.cloud.restore_drill), which is its only user.
   - Runs in the process of the controller, without a connection. Sends one listing, and changes nothing.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)

@@ -11,7 +11,7 @@ module: internal_restore_unhealthy
 short_description: Decide whether to restore an instance (internal to the roles and playbooks of the collection)
 version_added: 1.0.0
 description:
-  - Internal to the playbook P(clawhosters.cloud.restore_unhealthy#playbook), which is its only user.
+  - Internal to the playbook C(clawhosters.cloud.restore_unhealthy), which is its only user.
   - Runs in the process of the controller, without a connection.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)

@@ -27,8 +27,6 @@ NAME_LIMIT = 80
 
 _SLUG_LIMIT = 60
 _SAFE_IN_FILE_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_LAST_CLAUSE = re.compile(r"(.*[,;]) ([^,;]+)")
-"""A line, and its words after the last comma or semicolon."""
 _HASH_SUFFIX = re.compile(r"-[0-9a-f]{16}\Z")
 """The end of every generated slug. Text that ends so is replaced, too, so that no two texts have the same slug."""
 _PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,-]+")
@@ -88,9 +86,11 @@ def wrap(text: str, width: int) -> list[str]:
             if text_width(lines[-1] + character) > width:
                 lines.append(f"{indent}    ")
             lines[-1] += character
-    clause = _LAST_CLAUSE.fullmatch(lines[-2]) if len(lines) > 1 and len(lines[-1].split()) == 1 else None
-    if clause and text_width(f"{indent}    {clause[2]} {lines[-1].strip()}") <= width:
-        lines[-2:] = [clause[1], f"{indent}    {clause[2]} {lines[-1].strip()}"]
+    if len(lines) > 1 and len(lines[-1].split()) == 1:
+        end = max(lines[-2].rfind(", "), lines[-2].rfind("; ")) + 1
+        clause = f"{indent}    {lines[-2][end + 1 :]} {lines[-1].strip()}"
+        if end and text_width(clause) <= width:
+            lines[-2:] = [lines[-2][:end], clause]
     return lines
 
 

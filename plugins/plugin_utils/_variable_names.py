@@ -52,7 +52,10 @@ def format_problems(
     misspelt names no values are shown. What ``-e`` cut of other variables counts with ``is_strict`` only.
     """
     cuts = [cut for cut in find_lost(options) if is_strict or cut.name in known]
-    sentences = [format_lost(cut, is_list=known.get(cut.name or "", KnownVariable("")).is_list) for cut in cuts]
+    sentences = [
+        format_lost(cut, is_list=known.get(cut.name or "", KnownVariable("")).is_list, is_known=cut.name in known)
+        for cut in cuts
+    ]
     cut_names = {cut.name for cut in cuts}
     sentences += [find_list_problem(name, value) for name, value in (lists or {}).items() if name not in cut_names]
     sentences += [

@@ -123,6 +123,8 @@ def set_up(controller: Controller, simulator: Simulator, guide: str = "") -> Non
     (controller.home / ".ansible/collections").symlink_to(controller.environment["ANSIBLE_COLLECTIONS_PATH"])
     # As the copy in the reader's folder, which would be read by new processes only.
     controller.environment["ANSIBLE_CONFIG"] = warm.EXAMPLE
+    # With one fork, hosts are shown in the same order each time.
+    controller.environment["ANSIBLE_FORKS"] = "1"
     controller.environment["PATH"] = f"{warm.stand_ins()}:{controller.environment['PATH']}"
 
 
@@ -142,7 +144,8 @@ def follow(guide: Path, controller: Controller, simulator: Simulator) -> tuple[i
     shell = [block for block in find_blocks(guide.read_text(encoding="utf-8")) if block.kind == "shell"]
     script = "exec 2>&1\nset -aeu\n" + "".join(map(as_script, shell))
     run = controller.run("bash", "-c", script.replace(ADDRESS, simulator.origin))
-    for real, shown in ((simulator.origin, ADDRESS), (str(controller.home), "~"), (str(controller.folder), FOLDER)):
+    host, shown_host = (origin.removeprefix("http://") for origin in (simulator.origin, ADDRESS))
+    for real, shown in ((host, shown_host), (str(controller.home), "~"), (str(controller.folder), FOLDER)):
         run.stdout = run.stdout.replace(real, shown)
     # The simulator of the tests allows more requests.
     run.stdout = re.sub(r"\b999\d{3}\b", "99", run.stdout)

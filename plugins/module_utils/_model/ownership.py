@@ -114,9 +114,9 @@ def complete_owners(items: list[Resource], instances: list[Resource]) -> list[Re
     The id of a name that several instances have stays unknown.
     """
     names = {str(instance["id"]): instance.get("name") for instance in instances}
-    ids: dict[object, list[object]] = {}
+    ids: dict[str, list[object]] = {}
     for instance in instances:
-        ids.setdefault(instance.get("name"), []).append(instance["id"])
+        ids.setdefault(str(instance.get("name")), []).append(instance["id"])
     completed = []
     for item in items:
         owner = parse_owner(item)

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
 from .._text import MASK
+from .fleet_entries import ADDON_KEYS
 from .results import Options, Redacted
 
 
 def redact_addon_options(params: Options) -> Redacted:
-    """Redacts the secrets in ``config``, and in the objects of entries. Takes unvalidated options too."""
+    """Redacts the secrets in ``config`` and in entries. Takes unvalidated options too.
+
+    An attribute may stand in an entry by mistake, instead of in its ``config``.
+    """
     names, entries = params.get("write_only"), params.get("addons")
     write_only = [str(name) for name in names] if isinstance(names, list) else []
     secrets: set[str] = set()
@@ -24,8 +28,29 @@ def redact_addon_options(params: Options) -> Redacted:
 
     redacted = redact_objects(params)
     if isinstance(entries, list):
-        redacted["addons"] = [redact_objects(one) if isinstance(one, dict) else one for one in entries]
+        secrets.update(*(_find_in_entry(one, write_only) for one in entries))
+        redacted["addons"] = [_redact_entry(one, write_only) for one in entries]
     return Redacted(redacted, secrets)
+
+
+def _find_in_entry(entry: object, write_only: list[str]) -> set[str]:
+    if not isinstance(entry, dict):
+        return set()
+    return find_secrets(entry, write_only) | {str(one) for name, one in entry.items() if _is_stray(name, one)}
+
+
+def _redact_entry(entry: object, write_only: list[str]) -> object:
+    if not isinstance(entry, dict):
+        return entry
+    return {
+        name: MASK if _is_stray(name, value) else one
+        for (name, value), one in zip(entry.items(), redact(entry, write_only).values(), strict=True)
+    }
+
+
+def _is_stray(name: object, value: object) -> bool:
+    """Returns True for text in an entry under a name that it has no such option of: it may be anything."""
+    return name not in ADDON_KEYS and isinstance(value, str)
 
 
 def redact_purchase_options(params: Options) -> Redacted:

@@ -20,7 +20,8 @@ def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
 
 def parse_id(text: str | None) -> int | str | None:
     """Returns an id that was stored as text: a number where it is one."""
-    return int(text) if text is not None and text.isascii() and text.isdecimal() else text
+    is_number = text is not None and text.isascii() and text.isdecimal() and len(text) < 20
+    return int(text) if text is not None and is_number else text
 
 
 def as_object(value: object) -> Resource:

@@ -19,7 +19,7 @@ from .._model.resource import Resource, parse_id
 from .._state.change_log import MAX_AGE
 from .._state.store import Store
 from .._text import map_texts, one_line, replace_controls
-from .._times import parse_time
+from .._times import format_iso, parse_time
 
 FIELDS = ("service", "action", "instance_id", "instance_name", "addon_id", "outcome", "at", "by", "incident")
 ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
@@ -37,14 +37,15 @@ def recorded(
     client: Client, action: str, *, instance: Resource | None = None, addon: Resource | None = None, incident: str = ""
 ) -> t.Iterator[SentRequest]:
     """Records the outcome of the request that the block sends: a change of the instance, or of the add-on."""
-    sent = SentRequest()
+    sent, requests = SentRequest(), client.stats.requests
     try:
         yield sent
     except ClawHostersError as error:
         sent.outcome = _judge(error)
         raise
     except BaseException:
-        sent.outcome = None  # interrupted, perhaps before it was sent
+        # Interrupted. Of a fleet, another thread may have sent the request that counts.
+        sent.outcome = UNKNOWN if client.stats.requests > requests else None
         raise
     finally:
         if sent.outcome and client.change_log:
@@ -67,6 +68,16 @@ def _judge(error: ClawHostersError) -> str | None:
     return REFUSED if isinstance(error, ApiError) and not error.may_have_been_executed else UNKNOWN
 
 
+def _parse_change(change: dict[str, t.Any], at: datetime) -> dict[str, t.Any]:
+    """Returns an entry as results show it. Raises KeyError and TypeError for one that this collection did not write."""
+    by = {name: change["by"][name] for name in ("user", "host")}
+    texts = (change["service"], change["action"], change["outcome"], change["instance_name"], change["incident"])
+    if not all(one is None or isinstance(one, str) for one in (*texts, *by.values())):
+        raise TypeError("no text")
+    known = {**{name: change[name] for name in FIELDS}, "at": format_iso(at), "by": by}
+    return {"kind": "change", **map_texts(known, replace_controls)}
+
+
 def list_changes(
     store: Store, now: datetime, warn: t.Callable[[str], None], *, since: datetime | None = None
 ) -> list[dict[str, t.Any]]:
@@ -83,9 +94,7 @@ def list_changes(
             if at is None or not isinstance(change["by"], dict):
                 raise ValueError("no time or sender")
             if at >= oldest:
-                changes.append(
-                    {"kind": "change", **map_texts({name: change[name] for name in FIELDS}, replace_controls)}
-                )
+                changes.append(_parse_change(change, at))
         except (ValueError, KeyError, TypeError, RecursionError):
             damaged += 1
     if damaged:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 from .._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from .._http.client import Client
-from .._http.responses import parse_data_or_body
+from .._http.responses import parse_data_or_body, parse_object
 from .._http.retry import NEVER
 from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
+from .._text import MASK
 from .at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, explain_recorded, explain_unknown
 
 
@@ -124,12 +125,15 @@ class Purchase:
             )
 
     def _find_account_id(self) -> str | None:
-        """Returns the id of the account, None if the service does not tell it."""
+        """Returns the id of the account, None if the service does not tell it at once."""
         try:
-            identity = self.client.fetch_object("/account").get("id")
+            # The balance must not grow old meanwhile.
+            identity = self.client.get("/account", {}, parse=parse_object, retry_timeout=0).get("id")
         except ClawHostersError:
             return None
-        return None if identity in (None, "") or isinstance(identity, (bool, dict, list)) else str(identity)
+        is_known = identity not in (None, "") and not isinstance(identity, (bool, dict, list))
+        # A text that the request holds too is masked in responses.
+        return str(identity) if is_known and MASK not in str(identity) else None
 
     def _key_id(self) -> str:
         """Returns a fingerprint of the API key, by which the journal tells keys apart."""

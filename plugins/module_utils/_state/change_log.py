@@ -11,6 +11,7 @@ a database it is a table.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -68,9 +69,12 @@ def append_to_folder(folder: OpenFolder, lines: t.Sequence[str]) -> None:
     if not folder.has(name):
         for old in _list_files(folder):
             if old < _name_file(now - MAX_AGE):
-                os.unlink(old, dir_fd=folder.descriptor)
+                # Another process may remove it at the same moment.
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(old, dir_fd=folder.descriptor)
         flags |= os.O_CREAT
-    data = "".join(f"{line}\n" for line in lines).encode()
+    # An earlier line may be torn; it must not take this one along.
+    data = "".join(f"\n{line}\n" for line in lines).encode()
     with folder.open(name, flags) as file:
         if os.write(file, data) < len(data):
             raise OSError("the disk is full")

@@ -79,7 +79,7 @@ def build_facts(account: Account, max_age: timedelta, title: str, now: datetime)
     costs = {
         str(entry.get("id")): parse_number(entry.get("daily_claws")) for entry in as_objects(usage.get("instances"))
     }
-    newest, unclear = _find_newest_backups(account), _find_unclear_owners(account)
+    newest, unclear = _find_newest_backups(account, now), _find_unclear_owners(account)
     instances = []
     for instance in account.instances:
         key = str(instance["id"])
@@ -134,11 +134,16 @@ def _judge_backup(taken: datetime | None, max_age: timedelta, now: datetime, *, 
     return "missing" if is_clear else "unknown"
 
 
-def _find_newest_backups(account: Account) -> dict[str, Resource]:
-    """Returns the newest backup of each instance, by instance id."""
+def _find_newest_backups(account: Account, now: datetime) -> dict[str, Resource]:
+    """Returns the newest backup of each instance, by instance id: one dated in the future only if there is no other."""
+
+    def is_doubtful(backup: Resource) -> bool:
+        taken = taken_at(backup)
+        return taken is not None and is_in_future(taken, now)
+
     index = InstanceIndex(account.instances)
     newest: dict[str, Resource] = {}
-    for backup in newest_first(account.backups or []):
+    for backup in sorted(newest_first(account.backups or []), key=is_doubtful):
         owner = index.find_owner(backup)
         if owner is not None and taken_at(backup):
             newest.setdefault(str(owner["id"]), backup)

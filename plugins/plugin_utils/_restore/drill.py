@@ -10,20 +10,24 @@ import typing as t
 from datetime import UTC, datetime, timedelta
 
 from ...module_utils._errors import SettingsError
-from ...module_utils._model.instance import label
+from ...module_utils._model.backup import is_usable
+from ...module_utils._model.instance import get_status, label
 from ...module_utils._model.instance_index import InstanceIndex
+from ...module_utils._model.ownership import may_belong
 from ...module_utils._model.resource import Resource, parse_id
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.backups import list_backups
 from ...module_utils._service.restore.history import RestoreHistory, find_proofs
+from ...module_utils._service.restore.plan import RESTORABLE
 from ...module_utils._text import one_line
 from ...module_utils._times import format_duration, parse_duration
-from .confirmation import build_confirmation
+from .._extra_variables import parse_list
 
 SPEC = ArgumentSpec(
     {
-        "instances": {"type": "list", "elements": "str", "required": True},
+        "instances": {"type": "raw", "required": True},
         "every": {"type": "str", "required": True},
     }
 ).merge(API.with_default("priority", "high"))
@@ -32,9 +36,12 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def run(context: ModuleContext) -> Result:
-    """Returns the choice, and what to say of the others. Sends one listing, and nothing else."""
-    names = [text for name in context.params["instances"] if (text := name.strip())]
+    """Returns the choice, and what to say of the others. Lists instances and backups, and sends nothing else."""
+    names = [text for name in parse_list(context.params["instances"]) if (text := str(name).strip())]
     every = t.cast("timedelta", parse_duration("restore_drill_every", context.params["every"]))
+    if every < timedelta(days=1):
+        # The incident has the date, and is restored once.
+        raise SettingsError("restore_drill_every must be at least 1d: there is one drill a day. Nothing was sent.")
     if not names:
         raise SettingsError(
             "restore_drill_instances is empty. Name instances whose data may be overwritten. Nothing was sent."
@@ -44,6 +51,7 @@ def run(context: ModuleContext) -> Result:
     states, now, url = journal.read_states(), journal.now(), context.client.settings.api_url
     proofs = find_proofs(states, url)
     proven_at = {str(one["id"]): proofs.get(parse_id(str(one["id"]))) for one in found}
+    backups = [backup for backup in list_backups(context.client) if is_usable(backup)]
     due: list[Resource] = []
     lines: list[str] = []
     for instance in found:
@@ -55,6 +63,10 @@ def run(context: ModuleContext) -> Result:
             lines.append(f"{label(instance)}: {proven}, not due.")
         elif others:
             lines.append(f"{label(instance)}: {proven}; restored for {one_line(others[0].incident, 60)}, not due.")
+        elif get_status(instance) not in RESTORABLE:
+            lines.append(f"{label(instance)}: {proven}; its status is {one_line(instance.get('status'), 40)}, not now.")
+        elif not any(may_belong(backup, instance) for backup in backups):
+            lines.append(f"{label(instance)}: {proven}; it has no usable backup, not now.")
         else:
             due.append(instance)
             lines.append(f"{label(instance)}: {proven}, due.")
@@ -65,7 +77,6 @@ def run(context: ModuleContext) -> Result:
         "unknown": " ".join(unknown),
         "instance_id": chosen and chosen["id"],
         "incident": chosen and _name_incident(chosen, now),
-        "answer": chosen and build_confirmation(chosen, instances).answer,
     }
 
 
@@ -78,12 +89,13 @@ def _find(names: t.Iterable[str], index: InstanceIndex) -> tuple[list[Resource],
     found: dict[str, Resource] = {}
     unknown = []
     for name in names:
-        named = [index.by_id[name]] if name in index.by_id else index.by_name.get(name, [])
+        both = [*index.by_name.get(name, []), *([index.by_id[name]] if name in index.by_id else [])]
+        named = list({str(one["id"]): one for one in both}.values())
         if len(named) == 1:
             found[str(named[0]["id"])] = named[0]
         elif named:
             ids = one_line(", ".join(str(one["id"]) for one in named))
-            unknown.append(f"restore_drill_instances: {one_line(name)} is the name of several; use an id: {ids}.")
+            unknown.append(f"restore_drill_instances: {one_line(name)} fits several; rename one, or use an id: {ids}.")
         else:
             near = index.find_similar_name(name)
             hint = f" Did you mean {one_line(near)}?" if near else ""

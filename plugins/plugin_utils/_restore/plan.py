@@ -181,6 +181,8 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     others = history.find_others(instance["id"], history.read_at - RECENT)
     notes = _build_holder_note(history.find_holder(instance["id"]), now)
     notes += [f"{_format_other(other, now, instance)}." for other in others[:_LISTED]]
+    if len(others) > _LISTED:
+        notes.append(f"And {len(others) - _LISTED} more restores for other incidents within 7 days.")
     if plan.sends and plan.earlier:
         when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at)
         notes.append(f"This incident already has a restore{when}. With restore_force it is sent again.")

@@ -116,10 +116,10 @@ class Recorder:
             report = end_interrupted(report)
         if self.run.check:
             return report, ""
-        report["changes"] = self.redact(self._list_changes())
         title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
         problem = ""
         try:
+            report["changes"] = self.redact(self._list_changes())
             variables = {
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),

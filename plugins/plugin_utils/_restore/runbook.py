@@ -33,6 +33,7 @@ from .recorder import Recorder
 from .report import TITLES
 from .restoring import RunRestorer
 from .screen import format_account, plan_lines, show_plan, summarize_plan
+from .unhealthy import require_unhealthy
 
 
 @dataclass
@@ -124,6 +125,8 @@ class Runbook:
                 self._set_answers(plans, reader)
         finally:
             self.instances, self.run.list_pages = reader.instances, reader.list_pages
+        if settings.get("restore_only_unhealthy"):
+            require_unhealthy(plans)
         self.run.plans = plans
 
     def _list_all_instances(self, reader: AccountReader, plans: list[RestorePlan]) -> None:

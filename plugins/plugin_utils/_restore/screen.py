@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import typing as t
 from datetime import datetime
 from statistics import median
 from urllib.parse import urlsplit
@@ -26,6 +28,9 @@ _NAMED = 12
 """Names up to which a group shows all of its own."""
 _OLD = 2.0
 """A backup that is so many times as old as the median is not like the others."""
+_NUMBERS = re.compile(r"\d+")
+_TIMES = re.compile(r"\d+ (?:s|min|h|d)\b|\d{4}-\d{2}-\d{2}|\d{2}:\d{2}")
+"""In these, alike notes about another incident may differ."""
 
 
 def show_plan(run: Run, api_url: str, now: datetime) -> list[str]:
@@ -109,7 +114,7 @@ def _group(plans: list[RestorePlan]) -> list[list[RestorePlan]]:
     """Returns the plans in groups: those of more than one are shown together, the largest first.
 
     Each is alone unless there are many. Then those that are alike are together, from the largest group on, until
-    few are left. If these are still too many, those with the same outcome are together.
+    few are left. If these are still too many, the ages of their backups may differ, and at last all but the outcome.
     """
     alone = list(plans)
     if len(plans) <= ALL_SHOWN:
@@ -117,12 +122,17 @@ def _group(plans: list[RestorePlan]) -> list[list[RestorePlan]]:
     ages = [plan.age_seconds for plan in plans if plan.age_seconds is not None]
     limit = _OLD * median(ages) if ages else 0.0
     shared: list[list[RestorePlan]] = []
-    for describe in (lambda plan: _describe_kind(plan, limit), lambda plan: (plan.kind, plan.outcome)):
+    passes: list[tuple[t.Callable[[RestorePlan], object], int]] = [
+        (lambda plan: _describe_kind(plan, limit), _OWN_LINES),
+        (lambda plan: _describe_kind(plan, math.inf), _OWN_LINES),
+        (lambda plan: (plan.kind, plan.outcome), ALL_SHOWN),
+    ]
+    for describe, few in passes:
         groups: dict[object, list[RestorePlan]] = {}
         for plan in alone:
             groups.setdefault(describe(plan), []).append(plan)
         for group in sorted(groups.values(), key=len, reverse=True):
-            if len(group) > 1 and (not shared or len(alone) > _OWN_LINES):
+            if len(group) > 1 and ((not shared and few < ALL_SHOWN) or len(alone) > few):
                 shared.append(group)
                 alone = [plan for plan in alone if plan not in group]
     return [*shared, *([plan] for plan in alone)]
@@ -133,7 +143,8 @@ def _describe_kind(plan: RestorePlan, age_limit: float) -> tuple[object, ...]:
     if plan.kind:
         return (plan.kind,)
     is_old = plan.age_seconds is None or plan.age_seconds > age_limit
-    notes = tuple(re.sub(r"\d+", "#", note) for note in plan.notes)
+    # The incident that a note names has digits, too.
+    notes = tuple((_TIMES if " for " in note else _NUMBERS).sub("#", note) for note in plan.notes)
     return plan.outcome, _format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
 
 

@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ...module_utils._errors import SettingsError
+from ...module_utils._errors import RefusedError, SettingsError
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._model.results import Result
@@ -22,6 +22,7 @@ from ...module_utils._text import one_line
 from ...module_utils._times import format_duration, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
 from .._formatting import format_clock, format_extra_variable
+from .model import RestorePlan
 
 SPEC = ArgumentSpec(
     {
@@ -121,6 +122,13 @@ def find_reason(
             f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another one hardly will."
         )
     return ""
+
+
+def require_unhealthy(plans: t.Iterable[RestorePlan]) -> None:
+    """Raises RefusedError if an instance has recovered since it was decided to restore it."""
+    for plan in plans:
+        if plan.sends and not _is_unhealthy(plan.instance or {}):
+            raise RefusedError(f"{plan.label} is not running and unhealthy any more. Nothing was sent.")
 
 
 def _read_history(context: ModuleContext, incident: str) -> tuple[RestoreHistory, datetime]:

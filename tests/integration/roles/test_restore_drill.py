@@ -60,7 +60,7 @@ def test_the_one_that_was_proven_longest_ago_is_next(simulator: Simulator, place
     record(place, simulator.url, 5, 8, healthy=True, incident="INC-2")
     record(place, "https://other.example/api/v1", 4, 1, healthy=True)
     result = choose(simulator, place)
-    assert (result["instance_id"], result["answer"]) == (4, "demo-bot")
+    assert result["instance_id"] == 4
     assert result["incident"] == f"drill-4-{datetime.now(UTC):%Y-%m-%d}"
     assert result["lines"][-1] == "To be restored now: demo-bot (id 4)."
     assert "demo-bot (id 4): last proven 20 d 0 h ago, due." in result["lines"]
@@ -93,7 +93,7 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
     assert result["instance_id"] == 4
     assert result["unknown"] == (
         "restore_drill_instances: no instance is named tset-bot. Did you mean test-bot? "
-        "restore_drill_instances: twin is the name of several; use an id: 7, 8. "
+        "restore_drill_instances: twin fits several; rename one, or use an id: 7, 8. "
         "restore_drill_instances: no instance is named nothing-like-it."
     )
     assert result["lines"][:3] == result["unknown"].replace("? r", "?|r").replace(". r", ".|r").split("|")

@@ -225,7 +225,9 @@ def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runb
     # Without filters, the list of backups shows the names of the other instances.
     runbook.worker.defaults["server_filters"] = False
     runbook.run(restore_instance_ids=[9], check=True)
-    assert says("\n".join(runbook.plan["lines"]), "Its name looks like the name of id 8. Confirm with its id instead: 9.")
+    assert says(
+        "\n".join(runbook.plan["lines"]), "Its name looks like the name of id 8. Confirm with its id instead: 9."
+    )
 
 
 @pytest.mark.slice

@@ -37,7 +37,7 @@ from ..backups import backup_path
 from ..fleet_changes import FleetChanges
 from ..instances import InstanceGoneError, fetch_instance
 from . import messages
-from .history import RestoreHistory
+from .history import LONGEST_RESTORE, RestoreHistory
 from .incident import Incident
 from .plan import Step, check_again
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, Restore, RestoreObserver, Stage
@@ -289,8 +289,11 @@ class RestoreRunner:
 
     def _record_completed(self) -> None:
         """Records that it was restored, and that it is healthy: a proof of its backup. Adds only what is new."""
-        now = self.restore.current
-        proof = {"healthy": True} if get_status(now) == "running" and is_healthy(now) else {}
+        now, state = self.restore.current, self._guard.known_state()
+        done_at = parse_at(state.completed_at) if state and state.completed_at else None
+        # What was repaired long after its restore proves no backup.
+        is_restored_now = done_at is None or datetime.now(UTC) - done_at <= LONGEST_RESTORE
+        proof = {"healthy": True} if is_restored_now and get_status(now) == "running" and is_healthy(now) else {}
         self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **proof)
 
     def _begin_start(self) -> None:
