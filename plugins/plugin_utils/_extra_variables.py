@@ -18,7 +18,7 @@ from ..module_utils._times import parse_time
 from ._formatting import NAME_LIMIT, format_extra_variable
 
 _SPACED_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}\S*)")
-_MAY_BE_SECRET = re.compile(r"oc_live_|://|=")
+_MAY_BE_SECRET = re.compile(r"oc_live_|://|=|pass|pwd?\b|_pw|auth|secret|token|key|bearer|database|credential")
 _NEEDS_MORE_QUOTES = re.compile(r"[\"'\\\n]")
 
 
@@ -61,14 +61,15 @@ def find_lost(options: t.Iterable[str]) -> list[LostText]:
 def format_lost(cut: LostText, *, is_list: bool, is_known: bool = True) -> str:
     """Returns a message that says what was lost, and how to write it.
 
-    Of a variable that is not ``is_known``, nothing is shown: it may be a secret of the user's own.
+    Of a variable that is not ``is_known``, a value is shown only if neither it nor the name looks like a secret.
     """
     if cut.name is None:
         if cut.lost.endswith((".yml", ".yaml", ".json")) and " " not in cut.lost:
             return f"-e '{one_line(cut.lost, NAME_LIMIT)}' sets no variable. A file is -e @{cut.lost}."
         shown = "..." if _MAY_BE_SECRET.search(cut.lost) else one_line(cut.lost, NAME_LIMIT)
         return f"-e '{shown}' sets no variable. Write NAME=VALUE."
-    if not is_known or redact({cut.name: cut.value})[cut.name] != cut.value:
+    is_secret = redact({cut.name: cut.value})[cut.name] != cut.value
+    if is_secret or (not is_known and _MAY_BE_SECRET.search(f"{cut.name} {cut.value}".lower())):
         return f"-e cut {cut.name} at a space, and the rest was lost. Quote it twice, or put it into a file: -e @FILE."
     written = _format_variable(cut.name, cut.value, is_list=is_list)
     quoted = f"quote it twice: -e '{cut.name}=\"{cut.value}\"'"
@@ -99,7 +100,7 @@ def find_list_problem(name: str, value: object) -> str:
     if not is_cut and (not text.startswith(("[", "{")) or isinstance(_parse_json(text), list)):
         return ""
     # A name may have brackets, but not in text that is no JSON.
-    plain = re.sub(r"[\[\]\"']", "", text) if text.startswith("[") and text.rstrip(",").endswith("]") else text
+    plain = re.sub(r"[\[\]\"']", "", text) if text.startswith("[") and "]" not in text.rstrip(",")[:-1] else text
     hint = "a list into a file, and give -e @FILE" if "{" in text else _format_variable(name, plain, is_list=True)
     if is_cut:
         return f"{name} ends in a comma: '{one_line(text)}'. Write {hint}."

@@ -29,7 +29,7 @@ _NAMED = 12
 _OLD = 2.0
 """A backup that is so many times as old as the median is not like the others."""
 _NUMBERS = re.compile(r"\d+")
-_TIMES = re.compile(r"\d+ (?:s|min|h|d)\b|\d{4}-\d{2}-\d{2}|\d{2}:\d{2}")
+_TIMES = re.compile(r"\d{1,6} (?:s|min|h|d)\b|\d{4}-\d{2}-\d{2}|\d{2}:\d{2}")
 """In these, alike notes about another incident may differ."""
 
 
