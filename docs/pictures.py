@@ -133,12 +133,20 @@ def select_lines(frame: Frame, lines: t.Sequence[str]) -> t.Iterator[Text]:
     texts = [Text.from_ansi(line) for line in lines]
     position = 0
     for first, last in frame.parts:
-        start = next(n for n in range(position, len(texts)) if re.search(first, texts[n].plain))
-        end = next(n for n in range(start + 1, len(texts)) if re.search(last, texts[n].plain))
+        start = find_line(first, texts, position)
+        end = find_line(last, texts, start + 1)
         if position or (frame.command and any(text.plain.strip() for text in texts[:start])):
             yield Text("  ⋮", style="bright_black")
         yield from texts[start : end + 1]
         position = end + 1
+
+
+def find_line(pattern: str, texts: t.Sequence[Text], start: int) -> int:
+    """Returns the number of the first line from ``start`` on that matches."""
+    found = [number for number in range(start, len(texts)) if re.search(pattern, texts[number].plain)]
+    if not found:
+        raise SystemExit(f"no line matches {pattern!r} any more")
+    return found[0]
 
 
 def fit_line(text: Text) -> Text:

@@ -50,7 +50,7 @@ class ChangeLog:
         entry = {"at": format_iso(at), "service": self._service, **fields, "by": describe_sender()}
         self._queue.append(json.dumps(entry))
         with self._lock:
-            lines = [self._queue.popleft() for _ in range(len(self._queue))]
+            lines = [self._queue.popleft() for _number in range(len(self._queue))]
             if not lines or self._has_failed:
                 return
             try:

@@ -132,13 +132,15 @@ def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mo
 
     Unchanged content is written, too, since it shows when it was written. Raises ReportError.
     """
-    with open_report(path) as (folder, name), folder.locked() as opened:
-        try:
-            earlier = opened.read(name) or b""
-        except OSError:
-            earlier = b""
-        if not check_mode:
-            opened.write(name, text, mode)
+    with open_report(path) as opened_report:
+        folder, name = opened_report
+        with folder.locked() as opened:
+            try:
+                earlier = opened.read(name) or b""
+            except OSError:
+                earlier = b""
+            if not check_mode:
+                opened.write(name, text, mode)
     return fingerprint.encode() not in earlier
 
 

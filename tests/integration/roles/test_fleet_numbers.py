@@ -84,8 +84,8 @@ def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Wo
     stats = result["ansible_stats"]["data"]["clawhosters_fleet"]
     page = (tmp_path / "fleet.html").read_text(encoding="utf-8")
 
-    def of(name: str, /, **labels: str) -> list[float]:
-        return [one.value for one in samples if one.name == name and labels.items() <= one.labels.items()]
+    def of(family: str, **labels: str) -> list[float]:
+        return [one.value for one in samples if one.name == family and labels.items() <= one.labels.items()]
 
     assert data["counts"] == stats["counts"]
     assert stats["backups"] == {"fresh": 1, "overdue": 1, "missing": 2, "unknown": 0}

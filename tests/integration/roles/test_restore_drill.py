@@ -46,7 +46,7 @@ def record(
     journal.append(key, OperationEvent.COMPLETED, status="running", **({"healthy": True} if healthy else {}))
 
 
-def choose(simulator: Simulator, place: StorePlace, names: t.Any = NAMES, every: str = "7d") -> dict[str, t.Any]:
+def choose(simulator: Simulator, place: StorePlace, names: t.Any = tuple(NAMES), every: str = "7d") -> dict[str, t.Any]:
     return Worker(simulator, place.options).run(drill, instances=names, every=every)
 
 

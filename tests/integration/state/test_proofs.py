@@ -40,10 +40,10 @@ def test_only_a_restore_that_ended_healthy_proves_its_backup(
     result = worker.run(claw_fleet_restore, instances=entries, wait_timeout=60)
     assert "not healthy within 60 s" in result["msg"]
     states = place.journal().read_states()
-    (proof,) = find_proofs(states, f"{simulator.url}/").items()
+    ((instance_id, proven_at),) = list(find_proofs(states, f"{simulator.url}/").items())
     (state,) = [state for key, state in states.items() if key.instance_id == "1"]
-    assert proof[0] == 1
-    assert proof[1] == datetime.fromisoformat(str(state.completed_at))
+    assert instance_id == 1
+    assert proven_at == datetime.fromisoformat(str(state.completed_at))
     assert find_proofs(states, OTHER) == {}
 
 

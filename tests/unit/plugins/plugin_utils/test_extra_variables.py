@@ -79,7 +79,7 @@ def test_all_that_ansible_loses_is_found(settings: list[tuple[str, list[str]]]) 
 def test_the_command_that_is_printed_sets_the_whole_value(cut: LostText, is_list: bool, value: object) -> None:
     printed = format_lost(cut, is_list=is_list)
     assert f"cut {cut.name} at a space" in printed
-    option, _, quoted = (
+    option, _separator, quoted = (
         re.split(r" Write | Quote it twice: ", printed)[1].removesuffix(".").partition(", or quote it twice: ")
     )
     yaml.SafeLoader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))

@@ -30,7 +30,7 @@ FLEET = [bot(7, "web-bot"), bot(8, "shop-bot", "healthy"), bot(9, "news-bot", "h
 
 def reason(
     instance_id: object = 7,
-    fleet: t.Sequence[dict[str, t.Any]] = FLEET,
+    fleet: t.Sequence[dict[str, t.Any]] = tuple(FLEET),
     others: t.Sequence[EarlierRestore] = (),
     **given: t.Any,
 ) -> str:
