@@ -196,12 +196,7 @@ class Waiter:
                         interval = min(interval, quick_interval(self.requests_per_poll))
                     poll = _Poll(name, condition, self._progress.clock())
                 if self.seconds_left <= 0:
-                    at = f" at {format_time_of_day(last_seen.at)}" if poll.error else ""
-                    raise WaitTimeoutError(
-                        f"{poll.format(self._progress.clock())}{at}, and not {goal} within {self.timeout:g} s "
-                        "(wait_timeout).",
-                        poll.error,
-                    )
+                    raise self._build_timeout(poll, last_seen, goal)
                 delay = min(self._poll_interval(interval), self.seconds_left)
                 limit = min(self.timeout, self.find_deadline() - self._started)
                 self._progress.sleep(delay, functools.partial(self._format, poll), since=self._started, limit=limit)
@@ -209,6 +204,12 @@ class Waiter:
         except ClawHostersError as error:
             error.last_seen = last_seen
             raise
+
+    def _build_timeout(self, poll: _Poll, last_seen: LastSeen, goal: str) -> WaitTimeoutError:
+        """Returns the error of a wait that has not reached its goal in time."""
+        at = f" at {format_time_of_day(last_seen.at)}" if poll.error else ""
+        text = f"{poll.format(self._progress.clock())}{at}, and not {goal} within {self.timeout:g} s (wait_timeout)."
+        return WaitTimeoutError(text, poll.error)
 
     def _format(self, poll: _Poll, now: float) -> str:
         """Returns the progress line of a time of the clock, without its times."""

@@ -246,7 +246,7 @@ class CaseRun:
 
 
 HELD: set[tuple[str | bool, ...]] = set()
-"""What cells of this process left, where the second run held."""
+"""The states that cells of this process left, where the second run held."""
 
 
 @dataclass

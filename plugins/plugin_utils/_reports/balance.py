@@ -81,35 +81,41 @@ def build_plan(
     plan = BalancePlan(cost, is_sufficient, is_sufficient, max((balance or 0) + 1, max(cost or 0, 0) * min_days))
     plan.balance, plan.name_problems = balance, name_problems if is_first else []
     plan.lines += [format_forecast(forecast), f"The balance must last for at least {_format_days(min_days)}."]
+    obstacle = _find_obstacle(forecast, len(paused) if has_run_out else 0, rounds, instances)
     if is_sufficient:
         plan.lines.append("The balance lasts; there is nothing to do.")
-    elif has_run_out and cost is not None and cost <= 0:
-        plan.shortfall = [
-            f"The balance is used up, and {format_count(len(paused), 'instance')} paused.",
-            "Buy Claws, then resume them in the dashboard.",
-        ]
-        plan.lines += plan.shortfall
-    elif balance is None or cost is None:
-        missing = "balance" if balance is None else "daily cost"
-        plan.shortfall = [
-            f"The service does not report the {missing}.",
-            "Without it the effect of a stop is unknown, so nothing is stopped.",
-        ]
-        plan.lines += plan.shortfall
-    elif rounds and not _is_counted(rounds[-1], cost, instances):
-        plan.shortfall = [
-            "The service does not count the stops yet, so nothing more is stopped.",
-            "Run the role again in a few minutes.",
-        ]
-        plan.lines += plan.shortfall
+    elif obstacle or balance is None or cost is None:
+        plan.shortfall = obstacle
     else:
         tried = {stop["id"] for one in rounds for stop in one["stops"]}
         candidates = [instance for instance in allowed if str(instance["id"]) not in tried]
         cost_after = _add_stops(plan, candidates, _compute_savings(usage, instances), balance, min_days)
         if not plan.is_sufficient_after:
             plan.shortfall = _format_shortfall(balance, cost_after, min_days)
-            plan.lines += plan.shortfall
+    plan.lines += plan.shortfall
     return plan
+
+
+def _find_obstacle(forecast: Forecast, paused: int, rounds: t.Sequence[Data], instances: list[Resource]) -> list[str]:
+    """Returns why nothing is stopped, and what to do; empty if stops may help. ``paused``: by a used up balance."""
+    balance, cost, _days = forecast
+    if paused and cost is not None and cost <= 0:
+        return [
+            f"The balance is used up, and {format_count(paused, 'instance')} paused.",
+            "Buy Claws, then resume them in the dashboard.",
+        ]
+    if balance is None or cost is None:
+        missing = "balance" if balance is None else "daily cost"
+        return [
+            f"The service does not report the {missing}.",
+            "Without it the effect of a stop is unknown, so nothing is stopped.",
+        ]
+    if rounds and not _is_counted(rounds[-1], cost, instances):
+        return [
+            "The service does not count the stops yet, so nothing more is stopped.",
+            "Run the role again in a few minutes.",
+        ]
+    return []
 
 
 def _is_counted(last: Data, cost: int, instances: list[Resource]) -> bool:

@@ -59,7 +59,7 @@ _RESTORES_SHOWN = 50
 
 @dataclass
 class Account:
-    """What was read of the account and of the journal. ``billing`` is empty, others are None, if it can't be read."""
+    """The account and its journal, as read. Where that failed, ``billing`` is empty, and others are None."""
 
     instances: list[Resource]
     billing: Data = field(default_factory=dict)

@@ -111,7 +111,7 @@ class Verdict:
     """When the restore was sent, by this run or an earlier one, as the journal has it."""
     completed_at: str | None = None
     timeline: list[Data] = field(default_factory=list)
-    """What happened to the instance: ``title``, ``at`` and ``ok`` of each event."""
+    """The events of the instance: ``title``, ``at`` and ``ok`` of each."""
 
 
 @dataclass

@@ -166,7 +166,7 @@ def test_concurrent_processes_lose_no_entry(place: StorePlace):
 
 
 def test_one_of_two_runs_that_read_the_same_writes_the_next_step(place: StorePlace) -> None:
-    """Whatever happens to locks: who read an old state can't act on it."""
+    """A run that read an old state can't act on it, even if the lock was lost."""
     first, second = place.journal(), place.journal()
     assert first.read_state(OPERATION) is second.read_state(OPERATION) is None
     first.append(OPERATION, OperationEvent.INTENDED)
