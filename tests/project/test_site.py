@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-import pytest
+from support.debian import require_package
 
 SPEC = importlib.util.spec_from_file_location("look", Path(__file__).parents[2] / "docs/look.py")
 assert SPEC
@@ -37,11 +37,11 @@ FOUND = {
 }
 
 
-@pytest.mark.skipif(look.find_chromium() is None, reason="Chromium is not installed (Debian: chromium)")
 def test_faults_of_a_page_are_found(tmp_path: Path) -> None:
     for name, body in PAGES.items():
         (tmp_path / f"{name}.html").write_text(HEAD + body, encoding="utf-8")
-    faults = list(look.find_faults(tmp_path, look.find_chromium()))
+    chromium = require_package("chromium", look.find_chromium, "whether faults of the site are found")
+    faults = list(look.find_faults(tmp_path, chromium))
     for name, fault in FOUND.items():
         assert any(one.startswith(name) and fault in one for one in faults), (name, faults)
     assert not any(one.startswith("fine") for one in faults), faults

@@ -148,10 +148,10 @@ def test_the_page_sums_up_many_instances_in_a_table(simulator: Simulator, runboo
 def test_ctrl_c_ends_the_record_of_the_run(simulator: Simulator, runbook: Runbook) -> None:
     simulator.switch(transition_reads=10_000)
 
-    def interrupt(_seconds: float) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    runbook.worker.sleeper.sleep = interrupt  # type: ignore[method-assign]
+    runbook.worker.sleeper.before_sleep = interrupt
     with pytest.raises(KeyboardInterrupt):
         restore(runbook, "bot-1")
     record = runbook.record()
