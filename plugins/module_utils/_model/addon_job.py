@@ -15,7 +15,7 @@ from ansible.module_utils.common.dict_transformations import dict_merge
 from .._errors import ApiError, ClawHostersError, RefusedError
 from .._secret_fields import redact
 from .._text import MASK, map_texts, replace_controls
-from .addon import require_shown
+from .addon import label, require_shown
 from .compare import Config, convert_like, find_differences, format_unchanged, is_same
 from .resource import Resource
 
@@ -24,7 +24,7 @@ _CHANGED_SECRET = f"{MASK} (sent)"
 
 @dataclass
 class AddonJob:
-    """Work to set attributes of one add-on. ``label`` names it in messages.
+    """Work to set attributes of one add-on.
 
     Raises RefusedError for an attribute that the add-on does not show, since it could not be compared.
     """
@@ -33,7 +33,8 @@ class AddonJob:
     """The add-on as it was read first."""
     given: Config
     write_only: t.Collection[str]
-    label: str
+    known: Resource
+    """The add-on with type and instance as far as the service shows them, to name it by."""
     reads_detail: bool = False
     """True if the list does not show all of its attributes."""
     now: Resource | None = None
@@ -48,6 +49,11 @@ class AddonJob:
 
     def __post_init__(self) -> None:
         require_shown(self.addon, self.given, self.write_only)
+
+    @property
+    def label(self) -> str:
+        """Names the add-on in messages."""
+        return label(self.known)
 
     @property
     def id(self) -> str:

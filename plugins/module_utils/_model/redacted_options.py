@@ -28,29 +28,13 @@ def redact_addon_options(params: Options) -> Redacted:
 
     redacted = redact_objects(params)
     if isinstance(entries, list):
-        secrets.update(*(_find_in_entry(one, write_only) for one in entries))
-        redacted["addons"] = [_redact_entry(one, write_only) for one in entries]
+        redacted["addons"] = [redact_objects(_mask_strays(one)) if isinstance(one, dict) else one for one in entries]
     return Redacted(redacted, secrets)
 
 
-def _find_in_entry(entry: object, write_only: list[str]) -> set[str]:
-    if not isinstance(entry, dict):
-        return set()
-    return find_secrets(entry, write_only) | {str(one) for name, one in entry.items() if _is_stray(name, one)}
-
-
-def _redact_entry(entry: object, write_only: list[str]) -> object:
-    if not isinstance(entry, dict):
-        return entry
-    return {
-        name: MASK if _is_stray(name, value) else one
-        for (name, value), one in zip(entry.items(), redact(entry, write_only).values(), strict=True)
-    }
-
-
-def _is_stray(name: object, value: object) -> bool:
-    """Returns True for text in an entry under a name that it has no such option of: it may be anything."""
-    return name not in ADDON_KEYS and isinstance(value, str)
+def _mask_strays(entry: Options) -> Options:
+    """Returns an entry without the texts under names that are no option of entries: each may be a secret."""
+    return {name: MASK if name not in ADDON_KEYS and isinstance(one, str) else one for name, one in entry.items()}
 
 
 def redact_purchase_options(params: Options) -> Redacted:

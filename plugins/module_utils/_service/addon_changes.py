@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .._concurrency import map_ordered
 from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, ResponseError, TransportError
 from .._http.client import Client
-from .._model.addon import label, needs_wrapping
+from .._model.addon import needs_wrapping
 from .._model.addon_fleet import (
     AddonEntry,
     Match,
@@ -41,7 +41,7 @@ def ensure_config(client: Client, addon: Resource, config: Config, write_only: t
     At most one request is executed. Raises RefusedError for an attribute that is not shown, and PartialError if not all
     attributes were taken.
     """
-    job = AddonJob(addon, config, write_only, label(addon), reads_detail=True)
+    job = AddonJob(addon, config, write_only, addon, reads_detail=True)
     carry_out(client, [job])
     before, after = (
         {name: addon[name] for name in ("id", "addon_type") if name in addon} | shown for shown in job.attributes()
@@ -108,7 +108,7 @@ class AddonFleet:
         for position, (entry, match) in enumerate(zip(entries, matches, strict=True)):
             addon = details.get(position, match.listed)
             try:
-                jobs.append(AddonJob(addon, entry.config, self.write_only, label(match.known), position in details))
+                jobs.append(AddonJob(addon, entry.config, self.write_only, match.known, position in details))
             except RefusedError as error:
                 faults[entry.number] = error
         raise_faults(entries, faults)
@@ -130,7 +130,7 @@ def carry_out(client: Client, jobs: list[AddonJob]) -> None:
 def _change(client: Client, job: AddonJob) -> None:
     """Sends the changes of a job. It has an error then if they were surely not made."""
     try:
-        with recorded(client, "update", addon=job.addon):
+        with recorded(client, "update", addon=job.known):
             job.rejection = _send(client, job.addon, job.changes)
         job.is_accepted = True
     except (TransportError, ResponseError, ApiError) as error:

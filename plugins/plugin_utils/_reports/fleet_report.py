@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ...module_utils._errors import ClawHostersError, SettingsError
-from ...module_utils._model.backup import format_left_out, select
+from ...module_utils._model.backup import format_left_out, is_usable, select
+from ...module_utils._model.ownership import has_owner
 from ...module_utils._model.resource import Resource
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
@@ -118,8 +119,11 @@ def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
 
 
 def _fetch_newest_backups(context: ModuleContext) -> list[Resource]:
-    """Returns the newest usable backup of each instance."""
-    chosen, left_out = select(list_backups(context.client), None, usable=True, newest=True)
+    """Returns the newest usable backup of each instance; all usable ones if some don't show whose they are."""
+    backups = list_backups(context.client)
+    if not all(map(has_owner, filter(is_usable, backups))):
+        return select(backups, None, usable=True, newest=False).chosen
+    chosen, left_out = select(backups, None, usable=True, newest=True)
     if left_out:
         context.warn(format_left_out(left_out, usable=True, with_owner=True))
     return chosen

@@ -246,3 +246,12 @@ def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path:
     content = {"rule_files": ["rules.yml"], "evaluation_interval": "1h", "tests": groups}
     (tmp_path / "test.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
     assert "SUCCESS" in promtool("test", "rules", str(tmp_path / "test.yml"))
+
+
+def test_a_backup_of_nobody_hides_no_age_of_the_others(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
+    before = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["backups"]
+    left = simulator.add_backup(instance_id=4, created_at="2h ago")
+    simulator.set_backup(left["id"], instance_id=None, instance_name=None)
+    after = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["backups"]
+    assert (after["fresh"], after["overdue"]) == (before["fresh"], before["overdue"])
+    assert (after["missing"], after["unknown"]) == (0, before["missing"])

@@ -101,6 +101,28 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
     assert "restore_drill_every is 'soon'" in choose(simulator, place, every="soon")["msg"]
 
 
+def test_one_that_can_not_be_restored_does_not_keep_the_others_waiting(simulator: Simulator, place: StorePlace) -> None:
+    simulator.set_instance(3, status="paused")
+    simulator.set_backup(40, status="failed")
+    result = choose(simulator, place)
+    assert result["instance_id"] == 5
+    assert "test-bot (id 3): never proven; its status is paused, not now." in result["lines"]
+    assert "demo-bot (id 4): never proven; it has no usable backup, not now." in result["lines"]
+
+
+def test_a_number_that_is_a_name_and_an_id_chooses_nothing(simulator: Simulator, place: StorePlace) -> None:
+    simulator.set_instance(6, name="5")
+    result = choose(simulator, place, "5")
+    assert result["instance_id"] is None
+    assert "5 fits several; rename one, or use an id: 6, 5." in result["unknown"]
+
+
+def test_a_list_may_be_json_and_there_is_one_drill_a_day(simulator: Simulator, place: StorePlace) -> None:
+    assert choose(simulator, place, '["demo-bot", "5"]')["instance_id"] == 4
+    assert "restore_drill_every must be at least 1d" in choose(simulator, place, every="12h")["msg"]
+    assert "at most 100 years" in choose(simulator, place, every="999999d")["msg"]
+
+
 # The playbook
 
 

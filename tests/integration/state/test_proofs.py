@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import find_proofs
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
 from support.stores import StorePlace
@@ -57,3 +58,12 @@ def test_health_is_recorded_once_and_does_not_move_the_time_of_the_restore(worke
     text = place.journal().read_text()
     worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)
     assert place.journal().read_text() == text
+
+
+def test_a_repair_long_after_the_restore_proves_nothing(worker: Worker, place: StorePlace) -> None:
+    journal, key = place.journal(), OperationKey("restore", worker.simulator.url, "INC-1", "1")
+    journal._now = lambda: datetime.now(UTC) - timedelta(days=2)
+    journal.append(key, OperationEvent.INTENDED, backup_id=11)
+    journal.append(key, OperationEvent.COMPLETED, status="running")
+    assert worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)["failed"] is False
+    assert find_proofs(place.journal().read_states(), worker.simulator.url) == {}

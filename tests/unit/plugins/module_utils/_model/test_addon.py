@@ -44,7 +44,7 @@ def test_each_attribute_that_is_not_shown_is_named():
 
 def test_that_a_secret_changes_shows_although_it_does_not():
     addon = {"id": 3, "tier": "eco", "api_key": "one", "plan": "a"}
-    job = AddonJob(addon, {"tier": "pro", "api_key": "two", "mode": 1, "plan": "b"}, ["mode"], "add-on 3")
+    job = AddonJob(addon, {"tier": "pro", "api_key": "two", "mode": 1, "plan": "b"}, ["mode"], addon)
     job.is_accepted = True
     # The service has ignored the plan, which is no secret.
     job.see({**addon, "tier": "pro", "api_key": "two"})
@@ -52,7 +52,7 @@ def test_that_a_secret_changes_shows_although_it_does_not():
         {"tier": "eco", "api_key": "********", "plan": "a"},
         {"tier": "pro", "api_key": "******** (sent)", "plan": "a", "mode": "******** (sent)"},
     )
-    unchanged = AddonJob(addon, {"tier": "eco", "api_key": "one"}, [], "add-on 3")
+    unchanged = AddonJob(addon, {"tier": "eco", "api_key": "one"}, [], addon)
     assert unchanged.attributes() == ({"tier": "eco", "api_key": "********"},) * 2
 
 

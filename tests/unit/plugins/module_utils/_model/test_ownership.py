@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import (
+    complete_owners,
     has_owner,
     may_belong,
     parse_owner,
@@ -82,3 +83,9 @@ def test_a_name_with_a_control_character_can_not_be_searched(name):
     with pytest.raises(SettingsError, match="instance_name has control characters"):
         require_names(instance_name=name)
     require_names(instance_name="a\tb\r\n\ufffd")
+
+
+def test_an_instance_with_an_object_as_its_name_completes_no_owner():
+    instances = [{"id": 1, "name": {"x": ["y"]}}, {"id": 2, "name": "web-bot"}]
+    completed = complete_owners([{"id": 5, "instance_name": "web-bot"}], instances)
+    assert completed == [{"id": 5, "instance_name": "web-bot", "instance_id": 2}]

@@ -147,3 +147,12 @@ def test_wrapped_lines_fit_and_lose_no_letter(text, width, indent):
     lines = wrap(indent + text, width)
     assert all(text_width(line) <= width for line in lines)
     assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_those_that_differ_among_many_keep_their_lines():
+    plans = many(20)
+    for number in range(15, 20):
+        plans[number] = replace(plans[number], notes=[f"Restored 2 h ago for INC-{number}."])
+    text = " ".join(line.strip() for line in show(*plans, restore_serial=["100%"]))
+    for number in range(15, 20):
+        assert f"Restored 2 h ago for INC-{number}." in text

@@ -11,11 +11,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError, SettingsError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import EarlierRestore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_iso
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy import find_reason, parse_limits
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy import (
+    find_reason,
+    parse_limits,
+    require_unhealthy,
+)
+from support.restores import WEB, plan
 
 NOW = datetime(2026, 2, 10, 0, 5, tzinfo=UTC)
 NOT_LISTED = "The instance is not in restore_unhealthy_names."
@@ -110,3 +115,9 @@ def test_an_empty_cooldown_is_the_default() -> None:
     given = {"names": None, "ids": None, "at_most": 2, "paused_until": None}
     assert parse_limits({**given, "cooldown": " "}).cooldown == timedelta(hours=24)
     assert parse_limits({**given, "cooldown": "0s"}).cooldown == timedelta(0)
+
+
+def test_one_that_has_recovered_is_not_restored() -> None:
+    require_unhealthy([plan(instance={**WEB, "health_status": "unhealthy"})])
+    with pytest.raises(RefusedError, match=r"is not running and unhealthy any more\. Nothing was sent"):
+        require_unhealthy([plan(instance={**WEB, "health_status": "healthy"})])
