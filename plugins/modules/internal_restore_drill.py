@@ -19,8 +19,7 @@ options:
   instances:
     description:
       - Names or ids of the instances whose data may be overwritten.
-    type: list
-    elements: str
+    type: raw
     required: true
   every:
     description:
