@@ -34,6 +34,12 @@ class Failure:
     """False if the status of the instance can't be known then."""
     is_healthy: bool = False
     """True if the instance is restored and healthy all the same."""
+    is_unsent: bool = False
+    """True if nothing was sent then, so that what an earlier run restored still holds."""
+
+
+def _unsent(advice: str, text: str = NOTHING_SENT, **facts: bool) -> Failure:
+    return Failure(text, advice, is_unsent=True, **facts)
 
 
 class FailureKind(enum.Enum):
@@ -96,48 +102,46 @@ _CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the
 _DASHBOARD = "Check the instance in the dashboard"
 
 FAILURES: dict[FailureKind, Failure] = {
-    _K.SERVICE_DOWN: Failure("The service is down", f"When the service is up again, {_AGAIN}:", is_of_run=True),
-    _K.BAD_KEY: Failure("The API key is not accepted", f"{_NEW_KEY}:", is_of_run=True),
-    _K.NOT_CONFIRMED: Failure(
-        "Not confirmed",
+    _K.SERVICE_DOWN: _unsent(f"When the service is up again, {_AGAIN}:", "The service is down", is_of_run=True),
+    _K.BAD_KEY: _unsent(f"{_NEW_KEY}:", "The API key is not accepted", is_of_run=True),
+    _K.NOT_CONFIRMED: _unsent(
         "To continue, type the answer at the prompt, or set restore_confirm to it:",
-        is_of_run=True,
-        is_status_known=False,
-    ),
-    _K.NO_TERMINAL: Failure(
         "Not confirmed",
-        f"To continue, {_AGAIN}, with restore_confirm set to the answer:",
         is_of_run=True,
         is_status_known=False,
     ),
-    _K.NOT_PLANNED: Failure("Planning failed", f"Fix the cause, then {_AGAIN}:", is_of_run=True),
+    _K.NO_TERMINAL: _unsent(
+        f"To continue, {_AGAIN}, with restore_confirm set to the answer:",
+        "Not confirmed",
+        is_of_run=True,
+        is_status_known=False,
+    ),
+    _K.NOT_PLANNED: _unsent(f"Fix the cause, then {_AGAIN}:", "Planning failed", is_of_run=True),
     _K.INTERRUPTED: Failure("The runbook was interrupted", _NEVER_TWICE, is_of_run=True),
-    _K.NO_INSTANCE: Failure(NOTHING_SENT, _CHECK_NAME, checks=True),
-    _K.AMBIGUOUS: Failure(NOTHING_SENT, "Select one by its id:", checks=True),
-    _K.OTHER_NAME: Failure(NOTHING_SENT, _CHECK_NAME, checks=True),
-    _K.DUPLICATE: Failure(NOTHING_SENT, "Name each instance once, and check the plan first:", checks=True),
-    _K.NO_BACKUP: Failure(
-        NOTHING_SENT,
+    _K.NO_INSTANCE: _unsent(_CHECK_NAME, checks=True),
+    _K.AMBIGUOUS: _unsent("Select one by its id:", checks=True),
+    _K.OTHER_NAME: _unsent(_CHECK_NAME, checks=True),
+    _K.DUPLICATE: _unsent("Name each instance once, and check the plan first:", checks=True),
+    _K.NO_BACKUP: _unsent(
         "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again:",
         checks=True,
     ),
-    _K.UNCLEAR_BACKUP: Failure(
-        NOTHING_SENT,
+    _K.UNCLEAR_BACKUP: _unsent(
         "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again:",
         checks=True,
     ),
-    _K.OTHER_BACKUP: Failure(NOTHING_SENT, "Check the plan with the newest backup:", checks=True),
-    _K.BACKUP_TWICE: Failure(NOTHING_SENT, "Check the plan with the newest backup:", checks=True),
-    _K.WRONG_STATUS: Failure(NOTHING_SENT, "To restore the instance in this status anyway:"),
-    _K.TOO_OLD: Failure(NOTHING_SENT, "To accept a backup of this age:"),
-    _K.TOO_SOON: Failure(NOTHING_SENT, f"{_DASHBOARD}. If it must be restored all the same, omit the interval:"),
-    _K.OTHER_MEMORY: Failure(NOTHING_SENT, f"When the folder is imported, {_AGAIN}:"),
-    _K.DELETED: Failure(NOTHING_SENT, _CHECK_WHO, checks=True, is_status_known=False),
-    _K.RENAMED: Failure(NOTHING_SENT, "Check the plan with its id:", checks=True),
-    _K.CHANGED: Failure(NOTHING_SENT, _CHECK_PLAN, is_status_known=False),
-    _K.NOT_SENT: Failure("This run only waited for a restore sent by another run; it sent none itself.", _CHECK_PLAN),
-    _K.OVERTAKEN: Failure("Nothing was sent, so that the other restore is not overwritten.", _CHECK_PLAN),
-    _K.NOT_BEGUN: Failure("Not begun", "When the failures are dealt with, go on with the rest:", is_status_known=False),
+    _K.OTHER_BACKUP: _unsent("Check the plan with the newest backup:", checks=True),
+    _K.BACKUP_TWICE: _unsent("Check the plan with the newest backup:", checks=True),
+    _K.WRONG_STATUS: _unsent("To restore the instance in this status anyway:"),
+    _K.TOO_OLD: _unsent("To accept a backup of this age:"),
+    _K.TOO_SOON: _unsent(f"{_DASHBOARD}. If it must be restored all the same, omit the interval:"),
+    _K.OTHER_MEMORY: _unsent(f"When the folder is imported, {_AGAIN}:"),
+    _K.DELETED: _unsent(_CHECK_WHO, checks=True, is_status_known=False),
+    _K.RENAMED: _unsent("Check the plan with its id:", checks=True),
+    _K.CHANGED: _unsent(_CHECK_PLAN, is_status_known=False),
+    _K.NOT_SENT: _unsent(_CHECK_PLAN, "This run only waited for a restore sent by another run; it sent none itself."),
+    _K.OVERTAKEN: _unsent(_CHECK_PLAN, "Nothing was sent, so that the other restore is not overwritten."),
+    _K.NOT_BEGUN: _unsent("When the failures are dealt with, go on with the rest:", "Not begun", is_status_known=False),
     _K.REFUSED: Failure(
         "The restore was rejected or not sent; nothing was changed.",
         f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}:",

@@ -10,11 +10,11 @@ import json
 import typing as t
 
 from ...module_utils._model.resource import as_objects
+from .failure_kinds import FailureKind
 from .model import Data
 from .report import format_restored
 
-_BEFORE_SENDING = ("service_down", "bad_key", "not_planned", "not_confirmed", "no_terminal", "not_begun")
-"""Kinds of failures before anything is sent."""
+_UNSENT = {kind.value for kind in FailureKind if kind.failure.is_unsent}
 
 
 def parse_record(content: bytes, incident: str) -> list[Data] | None:
@@ -70,7 +70,7 @@ def build_head(runs: list[Data], latest: Data) -> Data:
         for result in as_objects(run.get("instances")):
             key = _find_key(results, result)
             earlier = results.get(key)
-            if earlier is None or earlier.get("outcome") != "ok" or result.get("kind") not in _BEFORE_SENDING:
+            if earlier is None or earlier.get("outcome") != "ok" or result.get("kind") not in _UNSENT:
                 results[key] = result
     if list(results.values()) == as_objects(latest.get("instances")):
         return latest

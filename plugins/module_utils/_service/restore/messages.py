@@ -49,8 +49,8 @@ def advise_on_status(instance: Resource) -> str:
 def build_error(plan: Plan, incident: str, rules: Rules) -> RefusedError:
     """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
     obstacle = t.cast("Obstacle", plan.obstacle)
-    explain = _EXPLAIN.get(obstacle.kind, _explain_target)
-    return RefusedError(explain(plan, obstacle, incident, rules), obstacle.cause)
+    explanations = (explain(plan, obstacle, incident, rules) for explain in _EXPLANATIONS)
+    return RefusedError(next(filter(None, explanations)), obstacle.cause)
 
 
 def format_left_out(backups: t.Sequence[Resource], now: datetime) -> str:
@@ -72,7 +72,7 @@ def format_other(other: EarlierRestore) -> str:
 
 
 def _explain_target(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules) -> str:
-    """Returns the message if it can't be told which instance is meant, or if that has changed since the plan."""
+    """Returns the message if it can't be told which instance is meant, or that has changed since the plan."""
     target, instance = plan.target, plan.instance or {}
     name = one_line(target.name, NAME_LIMIT)
     match obstacle.kind:
@@ -99,11 +99,12 @@ def _explain_target(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules
         case ObstacleKind.CHANGED:
             before, now = (_describe_condition(one or {}) for one in (instance, obstacle.seen))
             return f"{label(instance)} was {before} in the plan that was confirmed, and is {now} now: {_NOTHING}"
-        case _:
+        case ObstacleKind.NOT_SENT:
             return (
                 f"Incident {incident}: another run was to send the restore of {label(instance)}, but it was not "
                 f"executed, and this run only waited for it. {NOTHING_SENT} Check the plan again."
             )
+    return ""
 
 
 def _describe_condition(instance: Resource) -> str:
@@ -133,11 +134,12 @@ def _explain_backup(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules
             return (
                 f"Backup {backup.get('id')} is of {one_line(parse_owner(backup))}, not of {label(instance)}: {_NOTHING}"
             )
-        case _:
+        case ObstacleKind.BACKUP_TWICE:
             return (
                 f"Backup {target.backup_id} is listed for another entry already ({obstacle.duplicate_of}), and a "
                 f"backup is of one instance: {_NOTHING}"
             )
+    return ""
 
 
 def _explain_earlier(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rules) -> str:
@@ -145,6 +147,8 @@ def _explain_earlier(plan: Plan, obstacle: Obstacle, incident: str, _rules: Rule
     instance, state = plan.instance or {}, t.cast(OperationState, plan.earlier)
     if obstacle.kind is ObstacleKind.UNKNOWN:
         return explain_unknown(f"Incident {incident}: {explain_state('a restore', state)}", instance)
+    if obstacle.kind is not ObstacleKind.FAILED:
+        return ""
     advice = advise_on_status(instance) or "Nothing was sent again; force: true would send it."
     return (
         f"Incident {incident}: the restore of {label(instance)}, sent at {state.sent_at}, failed. "
@@ -177,7 +181,7 @@ def _explain_rule(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules) 
                 f"{label(instance)}: since this task began, {other}. {NOTHING_SENT} Check the instance, and run this "
                 "again if it must be restored all the same."
             )
-        case _:
+        case ObstacleKind.WRONG_STATUS:
             advice = advise_on_status(instance) or "force: true tries it."
             if get_status(instance) == "pending_configuration":
                 advice = "Give it an LLM key in the dashboard first."
@@ -186,6 +190,7 @@ def _explain_rule(plan: Plan, obstacle: Obstacle, _incident: str, rules: Rules) 
                 f"The status of {label(instance)} is {instance.get('status')}, and only a running or stopped instance "
                 f"can be restored: {_NOTHING}{reason} {advice}"
             )
+    return ""
 
 
 def _explain_age(plan: Plan, rules: Rules) -> str:
@@ -206,22 +211,8 @@ def _explain_age(plan: Plan, rules: Rules) -> str:
     )
 
 
-_EXPLAIN: dict[ObstacleKind, t.Callable[[Plan, Obstacle, str, Rules], str]] = {
-    **dict.fromkeys((ObstacleKind.FAILED, ObstacleKind.UNKNOWN), _explain_earlier),
-    **dict.fromkeys(
-        (
-            ObstacleKind.NO_BACKUP,
-            ObstacleKind.UNCLEAR_BACKUP,
-            ObstacleKind.OTHER_BACKUP,
-            ObstacleKind.BACKUP_TWICE,
-        ),
-        _explain_backup,
-    ),
-    **dict.fromkeys(
-        (ObstacleKind.WRONG_STATUS, ObstacleKind.TOO_OLD, ObstacleKind.TOO_SOON, ObstacleKind.OVERTAKEN), _explain_rule
-    ),
-}
-"""How each kind is explained; the others are about the instance that is meant."""
+_EXPLANATIONS = (_explain_target, _explain_backup, _explain_earlier, _explain_rule)
+"""Each explains some kinds of obstacles, and returns an empty text for the others."""
 
 
 # Waits

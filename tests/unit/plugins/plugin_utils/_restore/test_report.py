@@ -125,6 +125,8 @@ def test_the_head_of_the_page_covers_all_runs_of_the_incident():
     assert [one["id"] for one in both["instances"]] == [1, 2]
     nothing_new = {"headline": "0 of 1", "instances": [{**build_result(None, "failed", "bad_key"), "name": "bot-1"}]}
     assert build_head([first, nothing_new], nothing_new)["instances"] == [build_result(1)]
+    refused = {"headline": "0 of 1", "instances": [build_result(2, "failed", "other_backup")]}
+    assert build_head([first, second, refused], refused)["headline"] == both["headline"]
     failed = {"headline": "0 of 1", "instances": [build_result(2, "failed", "not_healthy")]}
     assert build_head([first, second, failed], failed)["headline"] == "1 of 2 instances restored and healthy"
     silent = {"headline": "1 of 1", "instances": [build_result(2, "failed", "no_answer")]}
