@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory
 
 # Isolates demo and tests from the caller's environment: Ansible settings, API key, and the repository of a git hook.
 unexport $(filter ANSIBLE_% CLAWHOSTERS_% PYTHONPATH PYTHONHOME GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE,$(.VARIABLES))
+# Containers often set this. Each of thousands of processes would then compile all its modules, and pytest all tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 # ---- Generated files. Git ignores them, and `make clean` removes them.
 

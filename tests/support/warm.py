@@ -7,8 +7,8 @@
 Each fork runs the script of a command with its own arguments, folder, standard streams and environment. ansible-core
 reads some variables at import, so a warm process serves only commands with the same environment, except for
 ``VARYING``. A command that could read an ``ansible.cfg`` gets a new process, except for that of the examples, which
-does not change; ANSIBLE_CONFIG names it. The collection is never imported before
-the fork.
+does not change; ANSIBLE_CONFIG names it. Of collections, only this one is imported before the fork, where the command
+would find it in this checkout: its code does not change while tests run.
 
 ``stand_ins()`` returns a folder to put first in PATH, for commands that scripts and other programs start.
 
@@ -88,7 +88,8 @@ PRELOADED = (
 )
 """Modules that commands import. Some versions of ansible-core lack some of them."""
 BIN = Path(sys.executable).parent
-EXAMPLE = str(Path(__file__).resolve().parents[2] / "examples/ansible.cfg")
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLE = str(REPOSITORY / "examples/ansible.cfg")
 COMMANDS = ("ansible", "ansible-doc", "ansible-inventory", "ansible-playbook")
 
 STAND_IN_TIMEOUT = 300
@@ -320,6 +321,27 @@ def _parse_documents() -> None:
         del sys.modules[module]
 
 
+def _import_collection() -> None:
+    """Imports the action and inventory plugins of this checkout, with all that they need."""
+    from ansible import constants
+    from ansible.utils.collection_loader import _collection_finder as finder
+
+    for path in constants.COLLECTIONS_PATHS:
+        place = Path(path, "ansible_collections/clawhosters/cloud")
+        if place.exists():
+            break
+    else:
+        return
+    if place.resolve() != REPOSITORY:
+        return
+    collections = finder._AnsibleCollectionFinder([path], False)
+    collections._install()
+    for kind in ("action", "inventory"):
+        for file in sorted((place / "plugins" / kind).glob("[a-z]*.py")):
+            importlib.import_module(f"ansible_collections.clawhosters.cloud.plugins.{kind}.{file.stem}")
+    collections._remove()
+
+
 def become_command() -> Command:
     """Serves the channel that the last argument names. Returns in each fork, in the folder of its command."""
     # A garbage collection in a fork would copy all shared memory.
@@ -338,6 +360,7 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(module)
     _parse_documents()
+    _import_collection()
     command = become_command()
     # Each command needs its own temporary folder, which is created when the configuration is read.
     from ansible import constants

@@ -22,7 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import Controller, Run
+from support.controller import REPOSITORY, Controller, Run
 from support.stores import read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
 
@@ -98,6 +98,11 @@ def custom_stats(run: Run) -> dict[str, t.Any]:
     return json.loads(text)["clawhosters_restore"]
 
 
+def rows(text: str) -> list[str]:
+    """Returns the rows of a terminal of 80 columns."""
+    return [row for line in text.splitlines() for row in re.findall(".{1,80}", line) or [""]]
+
+
 def tasks(run: Run) -> list[str]:
     return re.findall(r"^TASK \[(?:clawhosters.cloud.restore : )?(.*?)\] \*", run.stdout, re.MULTILINE)
 
@@ -132,8 +137,9 @@ def test_a_restore_of_one_is_a_few_tasks_and_sets_its_outcome(simulator: Simulat
     assert page.count("Restore the backup") == 1
 
 
-@pytest.mark.slow
-def test_forty_are_a_few_lines_each_and_few_requests(simulator: Simulator, controller: Controller) -> None:
+@pytest.fixture
+def forty(simulator: Simulator) -> list[str]:
+    """The names of forty instances with a backup each, of the same number."""
     numbers = range(1, 41)
     simulator.reset(
         state={
@@ -141,9 +147,12 @@ def test_forty_are_a_few_lines_each_and_few_requests(simulator: Simulator, contr
             "backups": [{"id": number, "instance_id": number, "created_at": "2h ago"} for number in numbers],
         }
     )
-    run = restore(controller, *(f"bot-{number}" for number in numbers), flags=("--check",))
+    return [f"bot-{number}" for number in numbers]
+
+
+def test_a_plan_of_forty_takes_few_requests(simulator: Simulator, controller: Controller, forty: list[str]) -> None:
+    run = restore(controller, *forty, flags=("--check",))
     assert run.rc == 0, run.screen
-    assert len(run.stdout.splitlines()) < 40 * 3 + 60
     # Health, account, two pages of instances and of backups.
     assert len(simulator.calls()) == 6
     assert custom_stats(run)["instances"][39] == {
@@ -153,6 +162,22 @@ def test_forty_are_a_few_lines_each_and_few_requests(simulator: Simulator, contr
         "sent_at": None,
         "completed_at": None,
     }
+
+
+@pytest.mark.slow
+def test_forty_with_two_failures_take_a_hundred_rows_at_most(
+    simulator: Simulator, controller: Controller, forty: list[str]
+) -> None:
+    simulator.switch(transition_reads=2)
+    for number in (7, 23):
+        simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=422, message="Not now")
+    controller.environment["ANSIBLE_CONFIG"] = str(REPOSITORY / "examples/ansible.cfg")
+    variables = {"restore_serial": "1,5,100%", "restore_max_failures": 3}
+    screen = at_a_terminal(controller, *forty, answers=(",".join(forty),), **variables)
+    assert screen.rc == 2, screen.text
+    assert "38 of 40 instances restored and healthy" in screen.text
+    assert screen.text.count("Not now") == 2
+    assert len(rows(screen.text)) <= 100, screen.text
 
 
 def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simulator, controller: Controller) -> None:
