@@ -27,7 +27,7 @@ description:
   - All options may be templates, with extra variables (C(-e)) and lookups, such as a lookup of the key. Variables of
     hosts and groups do not exist yet while an inventory is read. A template that can't be evaluated is an error that
     names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and O(keyed_groups)
-    can only with O(use_extra_vars). In O(keyed_groups), C(key) and C(parent_group) are evaluated for each instance.
+    only with O(use_extra_vars). In O(keyed_groups), C(key) and C(parent_group) are evaluated for each instance.
   - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
     O(api_url) and its id, so it is one host even if two files read its account. See O(on_duplicate) for hosts of other
     accounts.
