@@ -20,8 +20,7 @@ author:
 options:
   id:
     description:
-      - The id of the add-on, which M(clawhosters.cloud.claw_addon_info) returns. With the id, the task needs the fewest
-        requests.
+      - The id of the add-on, which M(clawhosters.cloud.claw_addon_info) returns. It needs the fewest requests.
       - The task fails unless the add-on with this id also matches the other options.
     type: int
   addon_type:

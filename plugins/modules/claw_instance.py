@@ -19,8 +19,7 @@ author:
 options:
   id:
     description:
-      - The id of the instance, which the inventory plugin provides as C(claw_id). With the id, the task needs the
-        fewest requests.
+      - The id of the instance, which the inventory plugin provides as C(claw_id). It needs the fewest requests.
       - With O(name) too, the task fails unless the instance with this id has this name. Use both as a safeguard for
         O(state=absent).
     type: int
