@@ -37,9 +37,9 @@ options:
     description:
       - The URL of the API.
       - C(http) is only allowed for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
-      - The same service has one spelling, by which journal and rate limit are kept. Case of the host, a default port,
-        zeros before a port and a slash at the end make no difference. User information, percent signs, dot segments or
-        empty segments in the path, a dot after the host, and an empty port are refused.
+      - Journal and rate limit belong to one URL. The case of the host, a default port, zeros before a port and a slash
+        at the end make no difference. User information, percent signs, dot segments or empty segments in the path, a
+        dot after the host, and an empty port are refused.
       - If not set, the environment variable E(CLAWHOSTERS_API_URL) is used.
     type: str
     default: https://clawhosters.com/api/v1
@@ -56,26 +56,26 @@ options:
     default: 30.0
   retry_timeout:
     description:
-      - Seconds that one API call may take in all, including waits for the rate limit and retries, but not what it waits
+      - Seconds that one API call may take in total, including retries and waits for the rate limit, but not its wait
         behind requests of a higher priority.
       - If not set, the environment variable E(CLAWHOSTERS_RETRY_TIMEOUT) is used.
     type: float
     default: 180.0
   page_size:
     description:
-      - Requested number of entries in a page of a list. By default the service decides, and sends 25.
-      - Larger pages mean fewer requests, if the service supports them; undocumented.
+      - The number of entries to request per page of a list. By default, the service decides, and sends 25.
+      - Larger pages mean fewer requests, if the service supports them, which is not documented.
       - If not set, the environment variable E(CLAWHOSTERS_PAGE_SIZE) is used.
     type: int
   state_dir:
     description:
       - A folder on the controller, readable only by its owner, with the shared rate budget and the journal.
       - The rate budget coordinates all forks, loops and inventories that use the same key. If the folder can't be used,
-        a warning is shown, and each process handles responses with status 429 alone.
+        the task warns, and each process handles 429 responses on its own.
       - The journal belongs to M(clawhosters.cloud.claw_backup_restore), M(clawhosters.cloud.claw_fleet_restore) and
         M(clawhosters.cloud.claw_purchase), which send nothing without it.
       - The folder is not used if another user owns it, can write to it, or can replace it. In a volume that root owns
-        and a group can write to, such as one mounted into a container, the files are in a folder of the user's own,
+        and a group can write to, such as one mounted into a container, the files are in the user's own folder,
         C(clawhosters-UID).
       - It is created if it is missing, but not in check mode.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DIR) is used.
@@ -83,27 +83,27 @@ options:
     default: ~/.ansible/clawhosters
   state_database:
     description:
-      - A PostgreSQL connection, as URI or keyword string of libpq. Then rate budget, journal and cursors are in this
-        database, for all machines that name it, and O(state_dir) is not needed.
-      - What it leaves out comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
+      - A PostgreSQL connection, as URI or keyword string of libpq. All machines that name it share its rate budget,
+        journal and cursors; O(state_dir) is then not needed.
+      - Anything it omits comes from the variables and files of libpq, such as E(PGPASSWORD) or a service file.
       - Over a network, the certificate and the name of the server are verified. C(sslmode) may relax this to
-        C(verify-ca) or C(require), no further.
-      - A blank text, as a variable or secret that was not resolved leaves it, is an error. An empty environment
-        variable is one that isn't set.
-      - Restores and purchases that the journal in O(state_dir) knows and the database does not are refused. The folder
-        also remembers that a database is used, so that tasks without it warn.
-      - M(clawhosters.cloud.claw_state_database) makes the schema. The guide about state explains the details.
+        C(verify-ca) or C(require), but no further.
+      - A blank text is an error, since it may be an unresolved variable or secret. An empty environment variable counts
+        as not set.
+      - Restores and purchases that are in the journal in O(state_dir), but not in the database, are refused. The folder
+        also records that a database is used, so that tasks without it warn.
+      - M(clawhosters.cloud.claw_state_database) creates the schema. The guide about state explains the details.
       - Needs C(psycopg) 3.1 or newer.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
     type: str
   server_filters:
     description:
-      - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. Then a task for one
-        instance costs a few requests in an account of any size, if the service supports it; undocumented.
-      - What is found costs nothing more, also if the service ignores the query. A query that it rejects with 400, 404
-        or 422 is sent once in a task, and the list is read again without it.
-      - Nothing is missing before the whole list was read without the query, once. What a response does show is used. So
-        a service that returns only some of what matches, such as one of two instances of a name, is not noticed.
+      - Ask for lists with a query that would shorten them, such as C(instance_id) for backups. If the service supports
+        it, which is not documented, a task for one instance costs a few requests in an account of any size.
+      - If the response contains what the task needs, nothing more is read. If the service rejects a query with 400, 404
+        or 422, the task reads the list without it, and does not send it again.
+      - If something is missing, the task reads the whole list once without the query. But it can't notice if the
+        service returns only some of the matches, such as one of two instances of the same name.
       - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
     type: bool
     default: false
@@ -112,7 +112,7 @@ options:
       - The priority of the requests when several processes wait for the rate limit of the key. V(high) is sent first,
         and V(low) last, but at least one V(low) request in each window.
       - While a run with V(high) is active, the others leave it a tenth of each window.
-      - Time spent behind requests of a higher priority does not count for O(retry_timeout).
+      - Time spent behind requests of a higher priority does not count towards O(retry_timeout).
       - If not set, the environment variable E(CLAWHOSTERS_PRIORITY) is used.
     type: str
     choices: [low, normal, high]

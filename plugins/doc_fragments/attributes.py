@@ -24,7 +24,7 @@ attributes:
     membership:
       - clawhosters.cloud.all
   controller:
-    description: Runs in the controller's process, for any connection of the host. The API key stays there.
+    description: Runs in the controller's process, for any connection. The API key stays there.
     support: full
   async:
     description: Supports being used with the C(async) keyword.
@@ -32,7 +32,7 @@ attributes:
     details:
       - Only if the connection is C(local), for example with C(delegate_to=localhost). Any other host would get the API
         key, so the task fails before anything is copied or sent.
-      - It runs as a regular module then, in a process of its own, with the Python of C(ansible_python_interpreter) and
+      - The task then runs as a regular module, in its own process, with the Python of C(ansible_python_interpreter) and
         as the user of C(become). Ansible writes the options of the task to a temporary file of that user.
 """
 
@@ -68,5 +68,5 @@ attributes:
   async:
     support: none
     details:
-      - Fails before anything is copied or sent, with any connection. The job could outlive the run unnoticed.
+      - Fails with any connection before anything is copied or sent, since the job could outlive the run unnoticed.
 """

@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   wait:
     description:
-      - Wait until the state is reached. The service responds before that.
+      - Wait until the state is reached. The service responds earlier.
       - Every ten seconds a line on standard error shows the progress; E(CLAWHOSTERS_PROGRESS=0) disables it. If the
         service does not answer, the line says since when, and why.
     type: bool

@@ -13,27 +13,27 @@ description:
   - An incomplete list is an error. Ansible itself continues with an empty inventory after an error. To stop instead,
     set E(ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true), or C(any_unparsed_is_failed) in the section C(inventory) of
     C(ansible.cfg).
-  - The configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml). One of another
-    name is not read, with a warning if its C(plugin) is this one.
-  - Text of the service, such as the name of an instance, is never evaluated as a template. C(ansible-inventory --list)
-    prints text with template syntax as an object with the key C(__ansible_unsafe). On ansible-core 2.18 this can apply
-    to host names, too.
-  - Names of hosts and groups are neither paths nor options. Slashes, control characters, a leading C(-) or C(.), and
-    the C($) of an environment variable become C(_), with a warning. Names are cut at 200 bytes.
-  - Other characters stay, including those with a meaning in host patterns (C(,), C(:), or a leading C(!), C(&), C(~)
-    or C(@)). Plays on a group include such hosts, but C(--limit) can't name all of them. Use O(hostnames) to name them
-    by id.
+  - The configuration is a YAML file whose name ends in C(clawhosters.yml) or C(clawhosters.yaml). A file of another
+    name is not read; if it names this plugin, there is a warning.
+  - Text from the service, such as the name of an instance, is never evaluated as a template. C(ansible-inventory
+    --list) prints text with template syntax as an object with the key C(__ansible_unsafe). On ansible-core 2.18, this
+    can also apply to host names.
+  - Names of hosts and groups are never paths or options. Slashes, control characters, a leading C(-) or C(.), and the
+    C($) of an environment variable become C(_), with a warning. Names are cut at 200 bytes.
+  - Other characters are kept, including those with a meaning in host patterns (C(,), C(:), or a leading C(!), C(&),
+    C(~) or C(@)). Plays on a group include such hosts, but C(--limit) can't select all of them. Use O(hostnames) to
+    name them by id.
   - Unknown options are an error.
   - All options may be templates, with extra variables (C(-e)) and lookups, such as a lookup of the key. Variables of
     hosts and groups do not exist yet while an inventory is read. A template that can't be evaluated is an error that
-    names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and
-    O(keyed_groups) as O(use_extra_vars) says. Of an entry in O(keyed_groups), C(key) and C(parent_group) are evaluated
-    for each instance.
+    names the option. O(filters) and O(hostnames) can use extra variables too; O(compose), O(groups) and O(keyed_groups)
+    only with O(use_extra_vars). In O(keyed_groups), C(key) and C(parent_group) are evaluated for each instance.
   - Several sources of this plugin, of one account or of several, can be read in one run. An instance is identified by
-    O(api_url) and its id. So two files over one account make one host. See O(on_duplicate) for hosts of other accounts.
-  - A host that a static inventory declares is the same host as the instance of that name. Where both set a variable,
-    the value of the static inventory stays. See O(connect_with) for its address.
-  - A source that fails leaves the hosts of other sources as they are.
+    O(api_url) and its id, so it is one host even if two files read its account. See O(on_duplicate) for hosts of other
+    accounts.
+  - A host in a static inventory and an instance of the same name are one host. Where both set a variable, the static
+    inventory wins. See O(connect_with) for its address.
+  - If a source fails, the hosts of other sources stay as they are.
 notes:
   - 'The host variables, with the default O(hostvars_prefix), and examples:'
   - 'C(claw_id) (int): V(17).'
@@ -79,16 +79,16 @@ options:
     default: []
   details:
     description:
-      - Whether to read the fields that are missing in lists, such as C(subdomain_url) and C(daily_claw_cost).
-      - Costs one request per instance.
+      - Read the fields that are missing in lists, such as C(subdomain_url) and C(daily_claw_cost).
+      - This costs one request per instance.
     type: bool
     default: false
   details_max_age:
     description:
-      - Seconds for which the detail of an instance is reused, as long as the list shows the instance unchanged. Then
-        only the list is read, and the details of new and changed instances.
-      - Fields that lists lack, such as C(subdomain_url), can be out of date for as long. V(0) reads them each time.
-      - Needs O(cache), but O(cache_timeout) does not count for details. C(--flush-cache) and the task C(meta) with
+      - Seconds for which the details of an instance are reused, as long as the list shows the instance unchanged. The
+        plugin then reads only the list, and the details of new and changed instances.
+      - Fields that lists lack, such as C(subdomain_url), can be out of date for that long. V(0) reads them each time.
+      - Needs O(cache), but O(cache_timeout) does not apply to details. C(--flush-cache) and the task C(meta) with
         C(refresh_inventory) read them again.
       - If a run fails before it has all details, the next one continues where it stopped.
     type: int
@@ -106,9 +106,9 @@ options:
       - What to do when instances have the same host name.
       - V(suffix) - rename all of them to C(NAME-ID), with a warning, and any instance that already has such a name.
       - V(fail) - stop with an error.
-      - A host that another source of this plugin has made of another instance in the same run counts too. Then only the
+      - Hosts that another source of this plugin added for other instances in the same run count too. Then only the
         instance of the later source is renamed.
-      - Names are compared after characters are replaced.
+      - Names are compared after replacing characters.
       - Names with another meaning in Ansible, such as V(all), V(localhost) or the value of O(group), count as
         duplicates.
     type: str
@@ -117,11 +117,11 @@ options:
   connect_with:
     description:
       - The source of C(ansible_host). V(none) leaves it unset.
-      - V(subdomain) needs a field that is missing in lists, so it costs one request per instance.
+      - V(subdomain) needs a field that is missing in lists, which costs one request per instance.
       - A host that another source has declared gets no C(ansible_host), neither from this option nor from O(compose).
-        Otherwise, whoever may rename an instance could take over the connections to that host. A warning names it.
-        Sources that are read later can't be seen, so give the file of this plugin as the last one.
-      - SSH access to an instance is enabled in the dashboard.
+        Otherwise, anyone who can rename an instance could take over the connections to that host. A warning names it.
+        The plugin can't see sources that are read later, so give its file last.
+      - You enable SSH access to an instance in the dashboard.
     type: str
     choices: [none, ip_address, subdomain]
     default: none

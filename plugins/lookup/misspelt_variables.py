@@ -14,7 +14,8 @@ short_description: Find misspelt and cut variables (internal to the roles and pl
 description:
   - Internal to the roles and playbooks of this collection.
   - Finds variables whose names are similar to those of a role or playbook. Ansible would ignore them.
-  - Finds values that C(-e) has cut at a space, and lists in text that ends in a comma or looks like JSON and is none.
+  - Finds values that C(-e) has cut at a space, and lists given as text that ends in a comma or looks like JSON but is
+    no list.
 options:
   _terms:
     description:
@@ -23,13 +24,13 @@ options:
     elements: str
   playbook:
     description:
-      - A playbook of this collection. Then any value that C(-e) has cut is found. Without it, a role runs in a playbook
-        of the user, whose other variables do not concern it.
+      - A playbook of this collection. With it, any value that C(-e) has cut is found. Without it, a role runs in the
+        user's own playbook, and only its own variables are checked.
     type: str
   names:
     description:
-      - The variables of O(playbook) of its own. A list of names, or a dictionary of names and options as in an argument
-        spec, in which V(type=list) marks lists.
+      - The playbook's own variables. A list of names, or a dictionary of names and options as in an argument spec, in
+        which V(type=list) marks lists.
     type: raw
     default: []
 """

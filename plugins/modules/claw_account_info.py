@@ -12,7 +12,7 @@ short_description: Read the ClawHosters account of an API key
 version_added: 1.0.0
 description:
   - Returns the account that the API key belongs to.
-  - It costs one request, which makes it the cheapest check of a key.
+  - This costs one request, so it is the cheapest way to check a key.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options: {}

@@ -14,13 +14,13 @@ description:
   - Compares the attributes of one add-on with O(config), sends those that differ, and reads the add-on again to check
     them.
   - A change may change the price of the add-on.
-  - Add-ons are ordered and cancelled in the dashboard; the API can't do it.
+  - You order and cancel add-ons in the dashboard; the API can't do this.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   id:
     description:
-      - The id of the add-on. It costs the fewest requests. M(clawhosters.cloud.claw_addon_info) returns it.
+      - The id of the add-on, which M(clawhosters.cloud.claw_addon_info) returns. It needs the fewest requests.
       - The task fails unless the add-on with this id also matches the other options.
     type: int
   addon_type:
@@ -42,12 +42,12 @@ options:
       - The task fails for an attribute that the service does not show, and suggests the most similar one, unless
         O(write_only) names it.
       - Dictionaries are compared by the given keys only; lists are compared as a whole. Control characters in texts are
-        sent, but compared as results show them, as U+FFFD. So a change from one to another is not noticed.
+        sent, but compared as U+FFFD, as in results. So a change from one control character to another is not noticed.
     type: dict
     required: true
   write_only:
     description:
-      - Names of attributes in O(config) that the service accepts and never shows, such as an API key of a provider.
+      - Names of attributes in O(config) that the service accepts but never shows, such as an API key of a provider.
       - They can't be compared, so they are sent each time, and the task is always changed.
       - Their values are never shown.
     type: list

@@ -17,19 +17,19 @@ author:
 options:
   id:
     description:
-      - Only the add-on with this id. Costs one request.
+      - Return only the add-on with this id. This costs one request.
     type: int
   addon_type:
     description:
-      - Only add-ons of this type, such as V(llm) or V(backup).
+      - Return only add-ons of this type, such as V(llm) or V(backup).
     type: str
   instance_id:
     description:
-      - Only add-ons of the instance with this id.
+      - Return only add-ons of the instance with this id.
     type: int
   instance_name:
     description:
-      - Only add-ons of the instance of exactly this name. With O(instance_id) too, both must match.
+      - Return only add-ons of the instance with exactly this name. With O(instance_id) too, both must match.
     type: str
 extends_documentation_fragment:
   - clawhosters.cloud.api
@@ -37,8 +37,8 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes.reads
 notes:
   - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden.
-  - If add-ons do not show the type or instance to filter by, the usage or the list of instances is read once. If these
-    do not show it either, the task fails; it never guesses.
+  - If add-ons do not show the type or instance to filter by, the module reads the usage or the list of instances once.
+    If these do not show it either, the task fails; it never guesses.
 seealso:
   - module: clawhosters.cloud.claw_addon
   - module: clawhosters.cloud.claw_fleet_addon

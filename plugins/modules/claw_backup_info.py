@@ -18,20 +18,21 @@ author:
 options:
   id:
     description:
-      - Only the backup with this id. Costs one request.
+      - Return only the backup with this id. This costs one request.
     type: int
   instance_id:
     description:
-      - Only backups of the instance with this id.
+      - Return only backups of the instance with this id.
     type: int
   instance_name:
     description:
-      - Only backups of instances of exactly this name; several may have it. With O(instance_id) too, both must match.
+      - Return only backups of instances with exactly this name; several may have it. With O(instance_id) too, both must
+        match.
     type: str
   before:
     description:
-      - Only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z) or V(2026-02-01). Without an
-        offset it is UTC.
+      - Return only backups taken before this time, in ISO 8601, such as V(2026-02-01T10:00:00Z) or V(2026-02-01).
+        Without an offset it is UTC.
     type: str
   newest:
     description:
@@ -49,9 +50,10 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
 notes:
-  - A warning lists the backups that are left out because of their status or because they have no valid time.
-  - The fields of a backup are not documented. If backups show only the id of their instance and a name was given, or
-    the other way around, the instances are listed once. If they show neither, the task fails; it never guesses.
+  - A warning lists the backups that are left out because of their status or for lack of a valid time.
+  - The fields of a backup are not documented. If backups show only the id of their instance and you gave a name, or the
+    other way around, the module reads the list of instances once. If they show neither, the task fails; it never
+    guesses.
 seealso:
   - module: clawhosters.cloud.claw_backup_restore
 """

@@ -8,29 +8,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claw_backup_restore
-short_description: Restore a backup of a ClawHosters instance, at most once for an incident
+short_description: Restore a backup of a ClawHosters instance, at most once per incident
 version_added: 1.0.0
 description:
-  - Restores an instance from a backup. Data newer than the backup is lost; as far as is known no copy is taken first.
-  - Sends at most one restore of an instance for an incident, however often the task is run, also after a crash or
-    concurrently. A journal in O(state_dir) records it for one machine, in O(state_database) for many.
+  - Restores an instance from a backup. Data newer than the backup is lost; as far as is known, no copy is saved first.
+  - Sends at most one restore of an instance per incident, however often the task runs, even after a crash or
+    concurrently. The journal in O(state_dir) records it for one machine, that in O(state_database) for many.
   - The journal distinguishes services and instances, not accounts. A new API key does not allow a second restore.
   - If run again, the task continues. It is unchanged if the restore is completed, and waits if it is under way; with
-    O(wait_healthy) it waits for the health in both cases. If the outcome is unknown, it reads the instance, and fails
-    unless that is busy and the request was sent within the last 15 minutes.
-  - The incident stays free after the statuses 400, 401, 402, 403, 404, 405, 410, 415, 422 and 429. After a redirect or
-    any other error the restore may have been executed.
-  - Fails although the instance is restored if that can't be recorded in the journal. The next run reads the outcome.
-  - With C(--check) it shows which backup would be restored.
+    O(wait_healthy), it also waits until the instance is healthy. If the outcome is unknown, the task reads the
+    instance. It then fails, unless the instance is busy and the request was sent within the last 15 minutes.
+  - After a response with 400, 401, 402, 403, 404, 405, 410, 415, 422 or 429, the restore can be sent again for the same
+    incident. After a redirect or any other error, it may have been executed.
+  - If the journal can't record a restore that was executed, the task fails. The next run reads the outcome.
+  - With C(--check), it shows which backup would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   incident:
     description:
       - Identifies the restore in the local journal, such as a ticket number. It is not sent to the service.
-      - Use another one for another restore of the same instance.
-      - It is compared in Unicode's NFC. A control character, an invisible character, or a blank other than a plain
-        space is refused.
+      - Use another incident for another restore of the same instance.
+      - It is compared in Unicode normalization form NFC. A control character, an invisible character, or a blank other
+        than a plain space is refused.
     type: str
     required: true
   backup_id:
@@ -48,14 +48,14 @@ options:
     type: str
   backup:
     description:
-      - The backup to use without O(backup_id). V(latest) is the newest usable one. One dated more than five minutes in
-        the future is passed over, with a warning.
+      - The backup to use without O(backup_id). V(latest) is the newest usable one. A backup dated more than five
+        minutes in the future is skipped, with a warning.
     type: str
     choices: [latest]
     default: latest
   before:
     description:
-      - Only backups taken before this time, in ISO 8601. Without an offset it is UTC.
+      - Use only backups taken before this time, in ISO 8601. Without an offset it is UTC.
       - Mutually exclusive with O(backup_id).
     type: str
   max_age:
@@ -65,8 +65,9 @@ options:
     type: str
   min_interval:
     description:
-      - Fail before anything is sent if a restore of this instance was sent for another incident within this time.
-      - The journal knows. A restore that the service refused doesn't count. O(force) does not overrule it. Units as for
+      - Fail before anything is sent if the journal has a restore of this instance that was sent for another incident
+        within this time.
+      - A restore that the service refused doesn't count. O(force) does not override this option. Units as for
         O(max_age).
     type: str
   wait:
@@ -76,7 +77,7 @@ options:
     default: true
   wait_timeout:
     description:
-      - Maximum seconds to wait. After a timeout run the same task again; it continues waiting.
+      - Maximum seconds to wait. After a timeout, run the same task again; it continues waiting.
     type: int
     default: 900
   wait_healthy:
@@ -86,7 +87,7 @@ options:
     default: false
   force:
     description:
-      - Send the restore again although the journal holds this incident, even if the earlier outcome is unknown.
+      - Send the restore again although the journal contains this incident, even if the earlier outcome is unknown.
       - Also restore an instance that is neither running nor stopped.
     type: bool
     default: false
@@ -162,14 +163,15 @@ restore:
       type: str
     sent_at:
       description:
-        - Time when it was sent; null if it was not. With V(planned) the time of the attempt that O(force) would repeat.
+        - Time when it was sent; null if it was not. With V(planned), the time of the attempt that O(force) would
+          repeat.
       type: str
     completed_at:
       description: Time when the instance was seen restored; null before.
       type: str
     outcome:
       description:
-        - V(completed), also if the instance is not healthy yet, V(in_flight) if it was accepted and its end was not
+        - V(completed), even if the instance is not healthy yet, V(in_flight) if it was accepted but its end was not
           seen, V(failed) if the instance ended in an error, V(unknown) if the response was lost or unclear, or
           V(planned) in check mode.
       type: str
@@ -184,8 +186,7 @@ restore:
       type: str
     last_seen:
       description:
-        - What a wait that failed saw last of the instance, else null. It has C(status), C(health_status) and the
-          time C(at).
+        - The instance as a failed wait last saw it, else null. It has C(status), C(health_status) and the time C(at).
       type: dict
   sample:
     incident: INC-2041

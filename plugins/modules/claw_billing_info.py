@@ -17,9 +17,9 @@ author:
 options:
   include:
     description:
-      - The parts to read. Each costs one request; V(transactions) costs one for each page.
-      - V(summary) - balance, Claws a day, days left, and subscription.
-      - V(usage) - cost a day of each instance and each add-on.
+      - The parts to read. Each costs one request; V(transactions) costs one per page.
+      - V(summary) - balance, daily cost, days left, and subscription.
+      - V(usage) - the daily cost of each instance and each add-on.
       - V(transactions) - the history, in the service's order.
       - V(packages) - packages of Claws that can be bought.
     type: list
@@ -91,7 +91,7 @@ billing:
         instances_count: 3
         running_instances_count: 1
     usage:
-      description: The cost a day of each instance and each add-on, and the total.
+      description: The daily cost of each instance and each add-on, and the total.
       type: dict
       returned: if included
       sample:

@@ -25,9 +25,8 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
 notes:
-  - The findings and shapes contain no key, no name, no address and no other value of your account, so that you can
-    attach them to a bug report. Warnings and RV(api_url) are only for the screen, since they may name a path of this
-    machine, or its host.
+  - The findings and shapes contain no key, no name, no address and no other value of your account, so you can attach
+    them to a bug report. Do not attach warnings and RV(api_url), since they may name a path or host of yours.
   - O(page_size) and O(server_filters) have no effect.
   - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
 seealso:
@@ -61,7 +60,8 @@ api_url:
 healthy:
   description:
     - False if a finding is V(failed), or V(different) in something that the collection relies on.
-    - Differences that the collection handles don't count, nor do undocumented extras and what this account can't show.
+    - Differences that the collection handles don't count, nor do undocumented extras or anything that this account
+      can't show.
   returned: success
   type: bool
   sample: true
@@ -101,7 +101,7 @@ shapes:
   description:
     - The names and types of the fields of each kind of object, without values.
     - Only the words of a status, health, tier or type are shown, if they consist of lower-case letters and underscores.
-    - Of objects inside of a field no keys are shown, except the names of documented fields inside of undocumented ones.
+    - For objects inside a field, no keys are shown, except the names of documented fields inside undocumented ones.
   returned: success
   type: dict
   sample:

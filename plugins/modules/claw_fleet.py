@@ -15,8 +15,8 @@ description:
     this costs one request per page of the list of instances, for any number of entries.
   - Sends changes concurrently, and waits for all of them at once.
   - A failed entry does not stop the others. The task fails at the end, with the result of each entry, and is changed if
-    anything was. The recap of Ansible counts no changes of a failed task; the playbook C(clawhosters.cloud.fleet) shows
-    how to count them.
+    anything was. Ansible's recap counts no changes of a failed task; the playbook C(clawhosters.cloud.fleet) shows how
+    to count them.
   - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key or state, an
     entry with neither name nor id, two entries for the same instance, and the deletion of a protected one.
   - Instances that are not in O(instances) are not changed.
@@ -32,7 +32,8 @@ options:
     suboptions:
       id:
         description:
-          - The id of the instance. With O(instances[].name) too, the entry fails unless the id has this name.
+          - The id of the instance. With O(instances[].name) too, the entry fails unless the instance with this id has
+            this name.
         type: int
       name:
         description:
@@ -56,16 +57,16 @@ options:
     type: int
   max_deletions:
     description:
-      - The same for deletions. V(0) allows none.
+      - The same limit for deletions. V(0) allows none.
     type: int
   protected:
     description:
       - Names or ids of instances that are never deleted. A list that declares one of them V(absent) is
         faulty, so nothing is changed, in check mode too.
-      - It adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. One
-        whose name has a comma can be named there by its id.
-      - An entry protects the instance with this id, and all with this name, however the task names them. White space
-        around it does not matter. It is ignored if there is no such instance.
+      - This adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. If
+        a name contains a comma, use the id there.
+      - An entry protects the instance with this id and all instances with this name, however the task refers to them.
+        White space around an entry is ignored, and so is an entry that matches no instance.
     type: list
     elements: str
     default: []

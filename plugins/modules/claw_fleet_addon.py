@@ -11,24 +11,24 @@ module: claw_fleet_addon
 short_description: Set attributes of many ClawHosters add-ons in one task
 version_added: 1.0.0
 description:
-  - Sets the attributes of each add-on of a list, as M(clawhosters.cloud.claw_addon) does for one. Without changes this
-    costs one request per page of the list of add-ons, for any number of entries. A change costs one request more, and
-    all changes together the pages again, to check them.
+  - Sets the attributes of each add-on of a list, as M(clawhosters.cloud.claw_addon) does for one. Without changes, this
+    costs one request per page of the add-on list, for any number of entries. Each change costs one more request. After
+    the changes, the pages are read again to check them.
   - Sends changes concurrently. A change may change the price of an add-on.
   - A failed entry does not stop the others. The task fails at the end, with the result of each entry, and is changed if
     anything was.
   - Faults of the list itself change nothing, and are reported together. Such faults are an unknown key, an entry that
     matches no add-on or several, two entries for the same add-on, an entry without attributes, and attributes that the
     service does not show.
-  - Add-ons that are not in O(addons) are not changed. Add-ons are ordered and cancelled in the dashboard; the API can't
-    do it.
+  - Add-ons that are not in O(addons) are not changed. You order and cancel add-ons in the dashboard; the API can't do
+    this.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   addons:
     description:
-      - The add-ons, each once. An entry has O(addons[].id) or O(addons[].addon_type). The type alone is enough where
-        the account has one add-on of it.
+      - The add-ons, each once. An entry has O(addons[].id) or O(addons[].addon_type). The type alone is enough if the
+        account has only one add-on of this type.
     type: list
     elements: dict
     required: true
@@ -61,8 +61,8 @@ options:
     type: dict
   write_only:
     description:
-      - Names of attributes that the service accepts and never shows, such as an API key of a provider. They are sent
-        each time to each add-on whose attributes include them, which is always changed then.
+      - Names of attributes that the service accepts but never shows, such as an API key of a provider. They are sent
+        each time to each add-on whose attributes include them, and such an add-on is always changed.
       - Their values are never shown.
     type: list
     elements: str
@@ -84,8 +84,8 @@ attributes:
 notes:
   - Values under names such as C(api_key), C(token), C(secret) and C(password) are hidden in all returned values.
   - After an unclear response the list of add-ons shows whether the change was made. No request is sent again.
-  - If the list does not show the instances of add-ons, the usage or the list of instances is read once. If it does not
-    show all their attributes, the add-ons whose attributes are missing are read one by one.
+  - If the list does not show the instances of add-ons, the module reads the usage or the list of instances once. If it
+    does not show all attributes of an add-on, the module reads this add-on by its id.
 seealso:
   - module: clawhosters.cloud.claw_addon
   - module: clawhosters.cloud.claw_addon_info

@@ -12,28 +12,29 @@ short_description: Restore many ClawHosters instances for one incident, in batch
 version_added: 1.0.0
 description:
   - Restores each instance of a list from a backup, as M(clawhosters.cloud.claw_backup_restore) does for one. Data newer
-    than the backups is lost; as far as is known no copies are taken first.
-  - Sends at most one restore of an instance for an incident, by whichever module, task or machine. Both modules use the
-    same journal.
-  - Reads instances and backups from one list each, or one by one where that takes fewer requests. Sends the restores of
-    a batch together, and waits for all of them at once.
-  - A batch is done when its instances run and are healthy. An instance that comes back stopped is started.
-  - Checks all entries before the first restore is sent. If one can't be restored, nothing is sent, such entries count
-    as failed, and the others as not begun. This includes unknown and ambiguous names, an instance that is listed twice,
-    a backup that is missing, too old or of another instance, and an instance that is neither running nor stopped.
-  - If run again, the task goes on with what is not done. An entry whose earlier restore failed, or has an unknown
-    outcome, counts as failed. Like any failure it stops no entry of its batch, but further batches
-    (O(max_failures)). So does an entry that was restored, but could not be recorded in the journal.
-  - With C(--check) it shows which backups would be restored.
+    than the backups is lost; as far as is known, no copies are saved first.
+  - Sends at most one restore of an instance per incident, across all modules, tasks and machines that share the
+    journal.
+  - Reads instances and backups from one list each, or one by one if that takes fewer requests. Sends the restores of a
+    batch together, and waits for all of them at once.
+  - A batch is done when its instances are running and healthy. An instance that is stopped after its restore is
+    started.
+  - Checks all entries before the first restore is sent. If one can't be restored, nothing is sent; such entries count
+    as failed, the others as not begun. The checks find unknown and ambiguous names, an instance that is listed twice, a
+    backup that is missing, too old or of another instance, and an instance that is neither running nor stopped.
+  - If run again, the task continues with what is not done. An entry counts as failed if its earlier restore failed or
+    has an unknown outcome, or if its restore could not be recorded in the journal. A failed entry does not stop its
+    batch, but counts towards O(max_failures).
+  - With C(--check), it shows which backups would be restored.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   incident:
     description:
       - Identifies the restores in the journal, such as a ticket number. It is not sent to the service.
-      - Use another one for another restore of the same instances.
-      - It is compared in Unicode's NFC. A control character, an invisible character, or a blank other than a plain
-        space is refused.
+      - Use another incident for another restore of the same instances.
+      - It is compared in Unicode normalization form NFC. A control character, an invisible character, or a blank other
+        than a plain space is refused.
     type: str
     required: true
   instances:
@@ -45,7 +46,8 @@ options:
     suboptions:
       id:
         description:
-          - The id of the instance. With O(instances[].name) too, the entry is refused unless the id has this name.
+          - The id of the instance. With O(instances[].name) too, the entry is refused unless the instance with this id
+            has this name.
         type: int
       name:
         description:
@@ -58,7 +60,7 @@ options:
         type: int
   before:
     description:
-      - Only backups taken before this time, in ISO 8601. Without an offset it is UTC.
+      - Use only backups taken before this time, in ISO 8601. Without an offset it is UTC.
       - Has no effect on entries with O(instances[].backup_id).
     type: str
   max_age:
@@ -68,22 +70,22 @@ options:
     type: str
   min_interval:
     description:
-      - Refuse an entry if a restore of its instance was sent for another incident within this time.
-      - The journal knows. A restore that the service refused doesn't count. O(force) does not overrule it. Units as for
+      - Refuse an entry if the journal has a restore of its instance that was sent for another incident within this
+        time.
+      - A restore that the service refused doesn't count. O(force) does not override this option. Units as for
         O(max_age).
     type: str
   serial:
     description:
-      - The sizes of the batches, as C(serial) of a play has them. The last one is repeated.
-      - Each is a number from 1, or a percentage of all entries, rounded down but at least one entry. V([1, 5, "100%"])
-        restores one instance first, then five, then all others.
+      - The sizes of the batches, as in C(serial) of a play. The last one is repeated.
+      - Each is a number of at least 1, or a percentage of all entries, rounded down but at least one entry. V([1, 5,
+        "100%"]) restores one instance first, then five, then all others.
     type: list
     elements: raw
     default: [1]
   max_failures:
     description:
-      - If more entries than this have failed, no further batch begins. The task still waits for the restores that are
-        under way.
+      - If more entries than this have failed, no further batch begins. The task still waits for restores under way.
     type: int
     default: 0
   wait_timeout:
@@ -98,7 +100,7 @@ options:
     default: true
   force:
     description:
-      - Send the restores again although the journal holds this incident, even if an earlier outcome is unknown.
+      - Send the restores again although the journal contains this incident, even if an earlier outcome is unknown.
       - Also restore instances that are neither running nor stopped.
     type: bool
     default: false
@@ -185,7 +187,7 @@ instances:
       type: str
     outcome:
       description:
-        - V(completed), V(in_flight) if the restore was accepted and its end was not seen, V(failed) if the instance
+        - V(completed), V(in_flight) if the restore was accepted but its end was not seen, V(failed) if the instance
           ended in an error, V(unknown) if the response was lost or unclear, V(refused) if it was not executed, or
           V(not_begun).
         - An entry with V(completed) has failed if the instance could not be started, or did not become healthy.

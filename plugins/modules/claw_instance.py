@@ -11,16 +11,17 @@ module: claw_instance
 short_description: Start, stop, restart or delete a ClawHosters instance
 version_added: 1.0.0
 description:
-  - Brings one instance to a state. Changes nothing if the state is reached already.
-  - Instances are created, resumed and configured in the dashboard; the API can't do it.
+  - Brings one instance to a state. Changes nothing if the instance is already in this state.
+  - You create, resume and configure instances in the dashboard; the API can't do this.
   - An instance that is billed by the day costs Claws again once it is started.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   id:
     description:
-      - The id of the instance. It costs the fewest requests. The inventory plugin provides it as C(claw_id).
-      - With O(name) too, the task fails unless the id has this name. Use both as a safeguard for O(state=absent).
+      - The id of the instance, which the inventory plugin provides as C(claw_id). It needs the fewest requests.
+      - With O(name) too, the task fails unless the instance with this id has this name. Use both as a safeguard for
+        O(state=absent).
     type: int
   name:
     description:
@@ -33,7 +34,7 @@ options:
       - V(restarted) - the instance is restarted, or started if it is stopped. Always changes a running instance.
       - V(absent) - the instance is deleted, and possibly its backups too.
       - If an instance is being provisioned or deployed, the task first waits until that ends.
-      - The flags C(can_start), C(can_stop) and C(can_restart) of the service decide what is possible.
+      - The service's flags C(can_start), C(can_stop) and C(can_restart) decide what is possible.
     type: str
     choices: [started, stopped, restarted, absent]
     default: started
@@ -41,10 +42,10 @@ options:
     description:
       - Names or ids of instances that are never deleted. With O(state=absent) for one of them the task fails before
         the first change, in check mode too.
-      - It adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. One
-        whose name has a comma can be named there by its id.
-      - An entry protects the instance with this id, and all with this name, however the task names them. White space
-        around it does not matter. It is ignored if there is no such instance.
+      - This adds to the environment variable E(CLAWHOSTERS_PROTECTED), whose names and ids are separated by commas. If
+        a name contains a comma, use the id there.
+      - An entry protects the instance with this id and all instances with this name, however the task refers to them.
+        White space around an entry is ignored, and so is an entry that matches no instance.
     type: list
     elements: str
     default: []

@@ -18,31 +18,31 @@ author:
 options:
   id:
     description:
-      - Only the instance with this id, with all its fields. Costs one request.
+      - Return only the instance with this id, with all its fields. This costs one request.
     type: int
   name:
     description:
-      - Only instances of exactly this name; several may have it.
+      - Return only instances with exactly this name; several may have it.
     type: str
   statuses:
     description:
-      - Only instances in one of these statuses, such as V(running) or V(stopped).
+      - Return only instances in one of these statuses, such as V(running) or V(stopped).
     type: list
     elements: str
   tiers:
     description:
-      - Only instances of one of these tiers, such as V(budget), V(balanced) or V(pro).
+      - Return only instances of one of these tiers, such as V(budget), V(balanced) or V(pro).
     type: list
     elements: str
   health_statuses:
     description:
-      - Only instances with one of these health statuses, such as V(healthy), V(unhealthy) or V(unknown).
+      - Return only instances with one of these health statuses, such as V(healthy), V(unhealthy) or V(unknown).
     type: list
     elements: str
   details:
     description:
       - Also read the fields that lists do not show, such as C(subdomain_url) and C(daily_claw_cost).
-      - Costs one request for each instance.
+      - This costs one request per instance.
     type: bool
     default: false
 extends_documentation_fragment:

@@ -12,9 +12,8 @@ short_description: List the restores, purchases and changes that were sent
 version_added: 1.0.0
 description:
   - Reads the journal in O(state_dir) or O(state_database), and shows who works on an operation now.
-  - Lists on request also the changes in the change log, which keeps each start, stop, restart and deletion of an
-    instance and each update of an add-on that a module, role or playbook of the collection has sent. Entries older than
-    90 days are not listed.
+  - On request, also lists changes from the change log. It records each start, stop, restart and deletion of an
+    instance, and each update of an add-on, that the collection has sent. Entries older than 90 days are not listed.
   - Sends nothing to the service.
   - A journal that can't be read or is damaged is a failure, never an empty list.
 author:
@@ -23,7 +22,7 @@ options:
   incident:
     description:
       - List only the restores of this incident, and the changes that were sent for them.
-      - Names are compared in Unicode's NFC, and without characters that can't be seen.
+      - Names are compared in Unicode normalization form NFC, without invisible characters.
     type: str
   order:
     description:
@@ -35,7 +34,7 @@ options:
     type: int
   since:
     description:
-      - List only what was sent since this time, in ISO 8601, or since this long ago, such as V(24h) or V(7d).
+      - List only what was sent since this time, in ISO 8601. An age, such as V(24h) or V(7d), counts back from now.
     type: str
   kinds:
     description:
@@ -103,19 +102,19 @@ operations:
       description: Its name at that time, or null.
       type: str
     by:
-      description: Who sent it, with C(user) and C(host), or null for what earlier versions have recorded.
+      description: Who sent it, with C(user) and C(host), or null if an earlier version recorded it.
       type: dict
     outcome:
       description:
         - V(completed), V(in_flight), V(failed), or V(unknown) if the run ended, or the response was lost or unclear.
           V(refused) if every attempt was refused or could not be sent, so that nothing was done.
-        - Of a change V(accepted), V(refused), or V(unknown) if the response was lost or unclear.
+        - For a change, V(accepted), V(refused), or V(unknown) if the response was lost or unclear.
       type: str
     sent_at:
       description: When it was sent.
       type: str
     accepted_at:
-      description: When the service had accepted a restore, or null.
+      description: When the service accepted a restore, or null.
       type: str
     completed_at:
       description: When it was confirmed, or null.
@@ -134,7 +133,7 @@ operations:
       description: The package of a purchase.
       type: raw
     action:
-      description: What a change was, V(start), V(stop), V(restart), V(delete), or V(update) of an add-on.
+      description: The kind of a change, V(start), V(stop), V(restart), V(delete), or V(update) of an add-on.
       type: str
     addon_id:
       description: The add-on of a change, or null.

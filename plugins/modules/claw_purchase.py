@@ -8,22 +8,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claw_purchase
-short_description: Buy Claws if the balance is low, at most once for an order
+short_description: Buy Claws if the balance is low, at most once per order
 version_added: 1.0.0
 description:
   - Buys a package of Claws if the balance is below a limit. This spends real money.
-  - Sends at most one purchase for an order, however often the task is run. A journal in O(state_dir) or
-    O(state_database) records the order.
-  - An order that is known with another O(package_id) or of another account fails, and nothing is sent. Use another
-    order for another purchase or another account.
-  - A new key of the same account is the same account, if C(GET /account) returns its C(id), before and now. If it does
-    not, an order that was sent with another key fails. It may have bought already, so check the transactions first.
-  - Does not retry, not even after a rate limit. After a rejection (400, 401, 402, 403, 404, 405, 410, 415, 422
-    or 429) the same order can be run again. After a lost response, a redirect or any other error it may have been
-    executed. Then it is not sent again, and the task fails. So it does if the purchase was made, but could not be
-    recorded.
-  - It is not documented whether the service charges at once or returns a payment link. The result may hold such a link,
-    so it is not shown on the screen, at any verbosity.
+  - Sends at most one purchase per order, however often the task runs. A journal in O(state_dir) or O(state_database)
+    records the order.
+  - If the order was already sent with another O(package_id) or for another account, the task fails, and sends nothing.
+    Use another order for another purchase or another account.
+  - A new key of the same account makes no difference if C(GET /account) returned the C(id) both times. Otherwise, the
+    task fails for an order that was sent with another key. That order may have bought already, so check the
+    transactions first.
+  - Does not retry, not even after a rate limit. After a rejection (400, 401, 402, 403, 404, 405, 410, 415, 422 or 429)
+    the same order can be run again. After a lost response, a redirect or any other error, the purchase may have been
+    executed. Then it is not sent again, and the task fails. The task also fails if the purchase was made but could not
+    be recorded.
+  - It is not documented whether the service charges at once or returns a payment link. The result may contain such a
+    link, so it is not shown on the screen at any verbosity.
   - In messages about a rejection, all links, the values of O(request), and fields with names such as C(checkout_token)
     are replaced by C(********).
 author:
@@ -41,9 +42,9 @@ options:
     required: true
   order:
     description:
-      - The idempotency key, such as C(2026-02-topup). Use another one for another purchase.
-      - It is compared in Unicode's NFC. A control character, an invisible character, or a blank other than a plain
-        space is refused.
+      - The idempotency key, such as C(2026-02-topup). Use another order for another purchase.
+      - It is compared in Unicode normalization form NFC. A control character, an invisible character, or a blank other
+        than a plain space is refused.
     type: str
     required: true
   request:

@@ -8,22 +8,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: claw_state_database
-short_description: Make the schema of the state database
+short_description: Create or upgrade the schema of the state database
 version_added: 1.0.0
 description:
-  - Makes or upgrades the schema C(clawhosters) in the database of O(state_database), which the other modules then use
+  - Creates or upgrades the schema C(clawhosters) in the database of O(state_database). The other modules then use it
     for rate budget, journal, change log and cursors.
   - Grants a role exactly what jobs need. They can read the journal and add to it, but never change or remove a line.
-  - Can import the journal of a folder, so that restores and purchases sent so far are known.
-  - Refuses a schema C(clawhosters), and tables in it, that belong to neither the user of the connection nor a
-    superuser, a view in place of a table, and a table with a trigger of anyone else.
+  - Can import the journal of a folder, so that the database knows the restores and purchases sent so far.
+  - Refuses a schema C(clawhosters) or tables that belong to neither the user of the connection nor a superuser. Also
+    refuses a view in place of a table, and a table with anyone else's trigger.
   - Changes everything or nothing. Sends nothing to the service.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
   state:
     description:
-      - The schema is there, in the version of this collection.
+      - The schema exists, in the version of this collection.
     type: str
     choices: [present]
     default: present
@@ -45,8 +45,8 @@ attributes:
   idempotent:
     support: full
 notes:
-  - O(state_database) is required, with a superuser or the owner of the database. Jobs refuse a schema that anyone else
-    made, except their own user.
+  - O(state_database) is required, with the connection of a superuser or of the owner of the database. Jobs refuse a
+    schema that anyone else created, except their own user.
   - No API key is needed. A given key is neither read nor sent.
 seealso:
   - module: clawhosters.cloud.claw_journal_info

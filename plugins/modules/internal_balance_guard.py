@@ -42,7 +42,7 @@ options:
     default: ""
   bought:
     description:
-      - Whether the package was ordered in this run.
+      - True if the package was ordered in this run.
     type: bool
     default: false
   purchase_problem:
@@ -59,7 +59,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Sends only reads.
+      - Sends only GET requests.
   diff_mode:
     support: none
   idempotent:

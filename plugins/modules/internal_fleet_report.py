@@ -23,11 +23,11 @@ options:
     required: true
   data_path:
     description:
-      - A file to write the same to as JSON.
+      - A file for the same data as JSON.
     type: path
   metrics_path:
     description:
-      - A file to write the numbers to, in the text format of Prometheus.
+      - A file for the numbers, in the text format of Prometheus.
     type: path
   backup_max_age:
     description:

@@ -23,7 +23,7 @@ options:
     required: true
   every:
     description:
-      - An instance that was proven or restored within this time is not due. A number and a unit, such as V(7d).
+      - An instance that was proven or restored within this time is skipped. A number and a unit, such as V(7d).
     type: str
     required: true
   priority:
@@ -50,7 +50,7 @@ lines:
   type: list
   elements: str
 unknown:
-  description: What is wrong with the names that fit no instance, or several; empty if nothing is.
+  description: The problem with names that match no instance, or several; empty if there is none.
   returned: success
   type: str
 instance_id:

@@ -41,7 +41,7 @@ options:
     default: 2
   cooldown:
     description:
-      - Nothing is restored for which another incident has sent a restore within this time.
+      - The instance is not restored if a restore of it was sent for another incident within this time.
     type: str
     default: 24h
   paused_until:
@@ -58,7 +58,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - Sends only reads.
+      - Sends only GET requests.
   diff_mode:
     support: none
   idempotent:

@@ -13,13 +13,13 @@ description:
     appeared or disappeared, or that its status or health changed.
   - The first poll emits no events. So an instance that is already unhealthy when a rulebook is started for the first
     time causes no event.
-  - An event is C(clawhosters) with C(event), which is C(status_changed), C(health_changed), C(appeared) or
-    C(disappeared), with C(instance) and C(previous), the instance after and before the change, and with C(at), the UTC
-    time at which the change was seen first. C(previous) is null for an instance that appeared. For one that
-    disappeared, both are its last known state. If status and health change in one poll, there are two events.
-  - A failed poll does not count as a transition, whether because of an error of the service, a rate limit or an
+  - An event has the key C(clawhosters). In it, C(event) is C(status_changed), C(health_changed), C(appeared) or
+    C(disappeared), C(instance) and C(previous) are the instance after and before the change, and C(at) is the UTC time
+    at which the change was first seen. C(previous) is null for an instance that appeared. For one that disappeared,
+    both are its last known state. If status and health change in one poll, there are two events.
+  - A failed poll does not count as a transition. It may fail with an error of the service, a rate limit or an
     incomplete list. The source warns once and continues. A rejected key and invalid arguments end the source.
-  - Names and other text of the service are untrusted input. Pass ids to playbooks, never names.
+  - Names and other text from the service are untrusted input. Pass ids to playbooks, never names.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -39,9 +39,9 @@ options:
     description:
       - The URL of the API.
       - C(http) is allowed only for a service on this machine (127.0.0.0/8, ::1, localhost), such as the simulator.
-      - The same service has one spelling, by which journal and rate limit are kept. Case of the host, a default port,
-        zeros before a port and a slash at the end make no difference. User information, percent signs, dot segments or
-        empty segments in the path, a dot after the host, and an empty port are refused.
+      - Journal and rate limit belong to one URL. The case of the host, a default port, zeros before a port and a slash
+        at the end make no difference. User information, percent signs, dot segments or empty segments in the path, a
+        dot after the host, and an empty port are refused.
       - If not set, the environment variable E(CLAWHOSTERS_API_URL) is used.
     type: str
     default: https://clawhosters.com/api/v1
@@ -58,14 +58,14 @@ options:
     default: 30.0
   retry_timeout:
     description:
-      - Seconds for one request of a poll, including retries after rate limits and transient errors, but not what it
-        waits behind requests of a higher priority.
+      - Seconds for one request of a poll, including retries after rate limits and transient errors, but not its wait
+        behind requests of a higher priority.
       - If not set, the environment variable E(CLAWHOSTERS_RETRY_TIMEOUT) is used.
     type: float
     default: 180.0
   page_size:
     description:
-      - Entries to request per page of the list. If unset, the service decides, which sends 25.
+      - The number of entries to request per page of the list. By default, the service decides, and sends 25.
       - If not set, the environment variable E(CLAWHOSTERS_PAGE_SIZE) is used.
     type: int
   state_dir:
@@ -77,18 +77,18 @@ options:
     default: ~/.ansible/clawhosters
   state_database:
     description:
-      - A PostgreSQL connection, as URI or keyword string of libpq. Then the rate budget is in this database, for all
-        machines that name it, and with O(name) the state of the source, too. O(state_dir) is not needed then.
+      - A PostgreSQL connection, as URI or keyword string of libpq. All machines that name it share its rate budget and,
+        with O(name), the state of the source. O(state_dir) is then not needed.
       - Prefer E(CLAWHOSTERS_STATE_DATABASE), since C(ansible-rulebook -vv) prints the arguments of sources.
       - Over a network, the certificate and the name of the server are verified. C(sslmode) may relax this to
-        C(verify-ca) or C(require), no further.
-      - A blank text, as a variable or secret that was not resolved leaves it, ends the source. An empty environment
-        variable is one that isn't set.
+        C(verify-ca) or C(require), but no further.
+      - A blank text ends the source, since it may be an unresolved variable or secret. An empty environment variable
+        counts as not set.
       - If not set, the environment variable E(CLAWHOSTERS_STATE_DATABASE) is used.
     type: str
   server_filters:
     description:
-      - Accepted as by every module, and without effect. A poll reads the whole list.
+      - Accepted as in every module, but has no effect. A poll reads the whole list.
       - If not set, the environment variable E(CLAWHOSTERS_SERVER_FILTERS) is used.
     type: bool
     default: false
@@ -103,7 +103,8 @@ options:
   name:
     description:
       - With O(state_database), the name under which the database keeps the state of the source, instead of
-        O(state_file). The source then continues on any machine. Two sources of one name take turns.
+        O(state_file). The source can then continue on any machine. Of two sources with the same name, the second waits
+        until the first has ended.
       - Mutually exclusive with O(state_file).
       - Without it, the database keeps no state of the source, and the source says so.
     type: str
@@ -115,8 +116,8 @@ options:
   health_stays_for:
     description:
       - Seconds for which a new health must last, in consecutive polls, before its event is emitted.
-      - A health that lasts for less is never reported. The time starts again after a gap between polls, such as an
-        outage longer than this.
+      - A shorter change of health is never reported. The time starts again after a gap between polls, such as an outage
+        longer than this.
     type: float
     default: 0.0
   state_file:
