@@ -51,30 +51,31 @@ STATE = {
     + [{"id": 101, "instance_id": 1, "addon_type": "backup"}],
 }
 
-SERVICES: dict[str, dict[str, t.Any]] = {
-    "ignored": {},
-    "honoured": {"filters": "honoured"},
-    "prefix": {"filters": "prefix"},
-    "substring": {"filters": "substring"},
-    "case_insensitive": {"filters": "case_insensitive"},
-    "empty": {"filters": "empty"},
-    "inverted": {"filters": "inverted"},
-    "inverted, no pages": {"filters": "inverted", "pagination": "none"},
-    "inverted, owners by name": {"filters": "inverted", "drop_fields": ["backup.instance_id", "addon.instance_id"]},
-    "inverted, owners by id": {"filters": "inverted", "drop_fields": ["backup.instance_name", "addon.instance_name"]},
-    "unrelated": {"filters": "unrelated"},
-    "unrelated, owners by name": {"filters": "unrelated", "drop_fields": ["backup.instance_id", "addon.instance_id"]},
-    "refused with 400": {"filters_refused": 400},
-    "refused with 422": {"filters_refused": 422},
-    "counts of the whole list": {"filters": "honoured", "filters_counted": False},
-    "no pages": {"filters": "honoured", "pagination": "none"},
-    "other spellings": {"filters": "honoured", "uppercase_statuses": True, "id_as_string": True},
-    "owners by name": {"filters": "honoured", "drop_fields": ["backup.instance_id", "addon.instance_id"]},
-    "owners by id": {"filters": "honoured", "drop_fields": ["backup.instance_name", "addon.instance_name"]},
-    "owners by name, substring": {"filters": "substring", "drop_fields": ["backup.instance_id", "addon.instance_id"]},
-    "no page size": {"filters": "honoured", "per_page_refused": 422},
+FILTERS: list[dict[str, t.Any]] = [
+    {},
+    *(
+        {"filters": way}
+        for way in ("honoured", "prefix", "substring", "case_insensitive", "empty", "inverted", "unrelated")
+    ),
+    *({"filters_refused": status} for status in (400, 422)),
+    {"filters": "honoured", "filters_counted": False},
+]
+"""How a service treats filters: its switches."""
+HONOURED, SUBSTRING, INVERTED, UNRELATED = (
+    {"filters": way} for way in ("honoured", "substring", "inverted", "unrelated")
+)
+SERVICES: dict[str, tuple[dict[str, t.Any], list[dict[str, t.Any]]]] = {
+    "usual": ({}, FILTERS),
+    "no pages": ({"pagination": "none"}, [HONOURED, INVERTED]),
+    "owners by name": (
+        {"drop_fields": ["backup.instance_id", "addon.instance_id"]},
+        [HONOURED, SUBSTRING, INVERTED, UNRELATED],
+    ),
+    "owners by id": ({"drop_fields": ["backup.instance_name", "addon.instance_name"]}, [HONOURED, INVERTED]),
+    "other spellings": ({"uppercase_statuses": True, "id_as_string": True}, [HONOURED]),
+    "no page size": ({"per_page_refused": 422}, [HONOURED]),
 }
-"""Services by the way in which they treat filters: their switches."""
+"""Services by what else they do, and the ways in which they treat filters."""
 
 TASKS: list[tuple[ModuleType, dict[str, t.Any]]] = [
     *((claw_instance, {"name": name}) for name in ("web-bot", "Web-Bot", "twin", "web", "web-bt", SPECIAL[12]["name"])),
@@ -130,16 +131,20 @@ def run(
 
 
 @pytest.mark.slice
-@pytest.mark.parametrize("service", SERVICES)
-def test_results_are_the_same_whatever_the_service_does(simulator: Simulator, service: str) -> None:
-    simulator.reset(state=STATE, switches={"rate_limit": 0, **SERVICES[service]})
-    others = {"page_size": 40} if "page" in service else {}
-    for module, options in TASKS:
-        usual, without = run(simulator, module, options, **others)
-        filtered, with_filters = run(simulator, module, options, server_filters=True, **others)
-        assert filtered == usual, (module.__name__, options)
-        if service == "ignored" and is_found(usual):
-            assert len(with_filters) <= len(without), (module.__name__, options)
+@pytest.mark.parametrize("kind", SERVICES)
+def test_results_are_the_same_whatever_the_service_does(simulator: Simulator, kind: str) -> None:
+    switches, ways = SERVICES[kind]
+    simulator.reset(state=STATE, switches={"rate_limit": 0, **switches})
+    others = {"page_size": 40} if "page" in kind else {}
+    usual_runs = [run(simulator, module, options, **others) for module, options in TASKS]
+    for filters in ways:
+        simulator.switch(filters="ignored", filters_refused=None, filters_counted=True)
+        simulator.switch(**filters)
+        for (module, options), (usual, without) in zip(TASKS, usual_runs, strict=True):
+            filtered, with_filters = run(simulator, module, options, server_filters=True, **others)
+            assert filtered == usual, (filters, module.__name__, options)
+            if not filters and is_found(usual):
+                assert len(with_filters) <= len(without), (module.__name__, options)
 
 
 def is_found(result: dict[str, t.Any]) -> bool:
@@ -204,7 +209,7 @@ MISSING: list[tuple[ModuleType, dict[str, t.Any], str]] = [
 @pytest.mark.slice
 @pytest.mark.parametrize("service", ["honoured", "empty", "unrelated"])
 def test_what_is_missing_costs_one_reading_of_the_whole_list(simulator: Simulator, service: str) -> None:
-    simulator.reset(state=STATE, switches={"rate_limit": 0, **SERVICES[service]})
+    simulator.reset(state=STATE, switches={"rate_limit": 0, "filters": service})
     for module, options, query in MISSING:
         run(simulator, module, options, server_filters=True)
         path = query.partition("?")[0]
@@ -321,11 +326,12 @@ def test_the_inventory_asks_for_its_status(simulator: Simulator, controller: Con
     assert filtered.stdout == usual.stdout
     assert [entry["query"] for entry in simulator.log()] == [{"status": "running", "per_page": "100"}]
     # The hosts are the same if the filtered list can't be used, after hosts of its first pages were prepared.
-    for service in ("counts of the whole list", "empty", "inverted", "unrelated", "prefix", "refused with 400"):
-        simulator.switch(**{"filters_counted": True, **SERVICES[service]})
+    others = [{"filters": way} for way in ("empty", "inverted", "unrelated", "prefix")]
+    for filters in (*others, {"filters": "honoured", "filters_counted": False}, {"filters_refused": 400}):
+        simulator.switch(**{"filters_counted": True, **filters})
         simulator.clear_log()
-        assert controller.inventory({"server_filters": True, "page_size": 10}).stdout == usual.stdout, service
-        assert {"status": "running", "per_page": "10"} in [entry["query"] for entry in simulator.log()], service
+        assert controller.inventory({"server_filters": True, "page_size": 10}).stdout == usual.stdout, filters
+        assert {"status": "running", "per_page": "10"} in [entry["query"] for entry in simulator.log()], filters
 
 
 @pytest.mark.parametrize("config", [{"min_hosts": 5}, {"filters": ["claw_name != 'bot-4'"]}], ids=["few", "excluded"])
