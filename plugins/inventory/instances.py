@@ -527,7 +527,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if self._declared_hosts:
             hosts = format_list(self._declared_hosts, 5)
             self._warn(
-                f"ansible_host is not set for hosts that another source declares: {hosts}. Otherwise, whoever may "
+                f"ansible_host is not set for hosts that another source declares: {hosts}. Otherwise, anyone who can "
                 "rename an instance could take over the connections to such a host. If host and instance are the same "
                 "machine, set ansible_host where the host is declared."
             )

@@ -104,7 +104,7 @@ def find_list_problem(name: str, value: object) -> str:
     hint = "a list into a file, and give -e @FILE" if "{" in text else _format_variable(name, plain, is_list=True)
     if is_cut:
         return f"{name} ends in a comma: '{one_line(text)}'. Write {hint}."
-    return f"{name} looks like JSON, and is no list: '{one_line(text)}'. Write {hint}."
+    return f"{name} looks like JSON but is not a list: '{one_line(text)}'. Write {hint}."
 
 
 def _parse_json(text: str) -> t.Any:

@@ -206,8 +206,8 @@ def _require_database_text(text: object) -> None:
     """Raises SettingsError for a blank text, as an unresolved secret leaves it: the folder is another memory."""
     if text is not None and not str(text).strip():
         raise SettingsError(
-            "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank, as a variable or secret that was not resolved "
-            "leaves it. Name the database, or omit the option to use state_dir. Nothing was sent."
+            "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank; perhaps a variable or secret was not resolved. "
+            "Set it to the database, or omit the option to use state_dir. Nothing was sent."
         )
 
 

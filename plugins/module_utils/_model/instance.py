@@ -170,7 +170,7 @@ class FailureStatusError(ClawHostersError):
     """The instance has failed on its way to the wanted state."""
 
     def __init__(self, instance: Resource, wanted: str) -> None:
-        super().__init__(f"It was to be {wanted}, but its status is {instance.get('status')} now. See the dashboard.")
+        super().__init__(f"It should be {wanted}, but its status is {instance.get('status')} now. See the dashboard.")
         self.instance = instance
 
 

@@ -197,12 +197,12 @@ def parse_operation_name(option: str, name: str) -> str:
     """
     name = name.strip()
     if not name:
-        raise SettingsError(f"{option} is empty. It identifies what must happen only once: give it a name.")
+        raise SettingsError(f"{option} is empty. Set it to a name that identifies the restore or purchase.")
     if hidden := find_invisible(name):
         raise SettingsError(
             f"{option} has a character that can't be seen: {format_character(hidden)}, at position "
-            f"{name.index(hidden) + 1} of {len(name)}. It would make this another name, and what must happen only once "
-            "could happen twice. Type the name again without it. Nothing was sent."
+            f"{name.index(hidden) + 1} of {len(name)}. With it, this is a different name, and the restore or purchase "
+            "could be sent twice. Type the name again without it. Nothing was sent."
         )
     return normalize_name(name)
 

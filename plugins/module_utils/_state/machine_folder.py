@@ -42,13 +42,13 @@ class MachineFolder:
         except (StoreError, DamageError) as error:
             reason = str(error).removesuffix(".")
             raise JournalError(
-                f"state_database does not know this {operation.kind}, and the journal in {self._path} may, but can't "
-                f"be read. {reason}."
+                f"This {operation.kind} is not in state_database. The journal in {self._path} may contain it, "
+                f"but can't be read. {reason}."
             ) from None
         if state := replay(entries).get(operation):
             raise JournalError(
-                f"The journal in {self._path} knows this {operation.kind}, sent at {state.sent_at}, and state_database "
-                "does not. Import the folder: an administrator of the database runs claw_state_database with "
+                f"The journal in {self._path} contains this {operation.kind}, sent at {state.sent_at}, but "
+                "state_database does not. An administrator of the database must import the folder: claw_state_database with "
                 f"import_dir: {self._path}."
             )
 

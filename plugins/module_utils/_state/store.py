@@ -76,9 +76,8 @@ class DamageError(ClawHostersError):
 
     def __init__(self, damage: str, repair_hint: str, lines: t.Sequence[JournalLine] = ()) -> None:
         super().__init__(
-            f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. What "
-            "was sent after the copy was made, or is only in what you remove, is then forgotten, and could be sent "
-            "again: look for it in the dashboard first."
+            f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. "
+            "Whatever the copy or the new file lacks could be sent again: look for it in the dashboard first."
         )
         self.lines = list(lines)
 

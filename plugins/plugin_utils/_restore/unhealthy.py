@@ -107,7 +107,7 @@ def find_reason(
     if not limits.allows(instance, instances):
         if limits.lists_name(instance):
             return (
-                f"{_count_bearers(instance, instances)} instances bear its name, so restore_unhealthy_names allows "
+                f"{_count_bearers(instance, instances)} instances share its name, so restore_unhealthy_names allows "
                 "none of them. Add its id to restore_unhealthy_ids."
             )
         return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
@@ -119,7 +119,7 @@ def find_reason(
         ago, cooldown = format_duration(now - others[0].sent_at), format_duration(limits.cooldown)
         return (
             f"A restore for {one_line(others[0].incident, 60)} was sent {ago} ago, which is less than "
-            f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another one hardly will."
+            f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another is unlikely to."
         )
     return ""
 

@@ -21,9 +21,7 @@ from support.controller import Controller
 EMPTY = {f"CLAWHOSTERS_{name.upper()}": "" for name in API.options}
 CONNECTION = ("CLAWHOSTERS_API_URL", "CLAWHOSTERS_API_KEY")
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
-BLANK = (
-    "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank, as a variable or secret that was not resolved leaves it."
-)
+BLANK = "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank; perhaps a variable or secret was not resolved."
 
 
 def read(**options: t.Any) -> dict[str, t.Any]:

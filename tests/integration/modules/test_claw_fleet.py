@@ -238,7 +238,7 @@ def test_one_that_gets_into_trouble_meanwhile_fails_alone(simulator: Simulator, 
     simulator.set_instance(1, health_status="unhealthy", settles_to="error", settles_after_reads=3)
     result = worker.run(claw_fleet, instances=[{"id": 1}, {"id": 2}], wait_healthy=True)
     assert result["summary"] == {"ok": 0, "changed": 1, "failed": 1}
-    assert result["instances"][0]["msg"] == "It was to be started, but its status is error now. See the dashboard."
+    assert result["instances"][0]["msg"] == "It should be started, but its status is error now. See the dashboard."
 
 
 @pytest.mark.parametrize("then", ["running", "error"])

@@ -87,4 +87,4 @@ def test_a_failure_after_an_accepted_change_says_that_it_was_accepted(simulator:
         worker.sleeper.before_sleep = lambda: simulator.set_instance(1, status="error")
         result = worker.run(module, **given)
         assert result["changed"] is True
-        assert "The start was accepted. It was to be started, but its status is error now." in result["msg"]
+        assert "The start was accepted. It should be started, but its status is error now." in result["msg"]

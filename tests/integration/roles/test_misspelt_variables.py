@@ -152,7 +152,7 @@ def test_a_list_in_text_is_read_or_refused_with_the_text_that_works(
     (said,) = refusals(run)
     assert said == (
         "restore_instance_ids ends in a comma: '7,'. Write -e restore_instance_ids=7. "
-        "restore_serial looks like JSON, and is no list: '[1,5%]'. Write -e restore_serial=1,5%. "
+        "restore_serial looks like JSON but is not a list: '[1,5%]'. Write -e restore_serial=1,5%. "
         "restore_http_statuses ends in a comma: '[200,'. Write -e restore_http_statuses=200. Nothing was sent."
     )
     assert simulator.calls() == []

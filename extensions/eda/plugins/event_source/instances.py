@@ -132,6 +132,7 @@ options:
 requirements:
   - ansible-core
   - requests
+  - psycopg, if O(state_database) is used
 """
 
 EXAMPLES = r"""

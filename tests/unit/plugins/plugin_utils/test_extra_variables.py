@@ -122,15 +122,15 @@ def test_a_list_is_read_of_text(value: object, entries: list[object]) -> None:
         (["a,"], ""),
         (None, ""),
         ("a, ", "names ends in a comma: 'a,'. Write -e names=a."),
-        ("[a,b", "names looks like JSON, and is no list: '[a,b'. Write -e names=a,b."),
+        ("[a,b", "names looks like JSON but is not a list: '[a,b'. Write -e names=a,b."),
         (
             "[prod] bot",
-            "names looks like JSON, and is no list: '[prod] bot'. Write -e '{names: ['\\''[prod] bot'\\'']}'.",
+            "names looks like JSON but is not a list: '[prod] bot'. Write -e '{names: ['\\''[prod] bot'\\'']}'.",
         ),
-        ('["a" "b"]', "names looks like JSON, and is no list: '[\"a\" \"b\"]'. Write -e '{names: [a b]}'."),
+        ('["a" "b"]', "names looks like JSON but is not a list: '[\"a\" \"b\"]'. Write -e '{names: [a b]}'."),
         (
             '{"a": 1}',
-            "names looks like JSON, and is no list: '{\"a\": 1}'. Write a list into a file, and give -e @FILE.",
+            "names looks like JSON but is not a list: '{\"a\": 1}'. Write a list into a file, and give -e @FILE.",
         ),
     ],
 )

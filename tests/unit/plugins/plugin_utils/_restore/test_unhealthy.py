@@ -89,7 +89,7 @@ def test_the_reason_is_told_for_an_instance_that_is_not_restored(given: dict[str
 def test_a_name_that_two_instances_bear_allows_none_of_them() -> None:
     fleet = [bot(7, "web-bot"), bot(9, "web-bot", "unknown", "stopped")]
     assert reason(fleet=fleet, names=["web-bot"]) == (
-        "2 instances bear its name, so restore_unhealthy_names allows none of them. Add its id to "
+        "2 instances share its name, so restore_unhealthy_names allows none of them. Add its id to "
         "restore_unhealthy_ids."
     )
     assert reason(fleet=fleet, names=["web-bot"], ids=[7]) == ""
@@ -101,7 +101,7 @@ def test_a_restore_of_another_incident_within_the_cooldown_is_told() -> None:
     other = EarlierRestore("INC-7", OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}))
     assert reason(others=[other], ids=[7]) == (
         "A restore for INC-7 was sent 10 min ago, which is less than restore_unhealthy_cooldown (1 d 0 h). If it did "
-        "not help, another one hardly will."
+        "not help, another is unlikely to."
     )
 
 
