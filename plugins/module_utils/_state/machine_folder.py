@@ -48,8 +48,8 @@ class MachineFolder:
         if state := replay(entries).get(operation):
             raise JournalError(
                 f"The journal in {self._path} contains this {operation.kind}, sent at {state.sent_at}, but "
-                "state_database does not. An administrator of the database must import the folder: claw_state_database with "
-                f"import_dir: {self._path}."
+                "state_database does not. An administrator of the database must import the folder: "
+                f"claw_state_database with import_dir: {self._path}."
             )
 
     def remember_database(self) -> None:
