@@ -244,7 +244,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._hostvars import
     build_host_variables,
     find_address,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import OUTAGE_PATH
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._outage import outage_path
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import (
     protect_name,
     protect_value,
@@ -338,7 +338,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             settings = parse_settings(without_unused_key_file(values, config), self._warn)
             self._require_valid_prefix()
             with _hosts_not_garbage_collected():
-                with open_store(values, outage_path=OUTAGE_PATH) as store:
+                with open_store(values, outage_path=outage_path()) as store:
                     client = Client(settings, progress=display_progress(self.display), warn=self._warn, store=store)
                     listed = self._load_instances(client, self.get_cache_key(path), cache)
                 for warning in build_filter_warnings(self._wanted(), {"status": listed.statuses}):

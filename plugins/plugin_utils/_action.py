@@ -27,7 +27,7 @@ from ..module_utils._module.runner import ModuleContext, ModuleRunner, build_fai
 from ..module_utils._state.postgres_connection import find_secrets, preload_psycopg
 from ._display import display_progress
 from ._interruption import interrupt_notes_shown
-from ._outage import OUTAGE_PATH
+from ._outage import outage_path
 from ._unsafe import mark_result_unsafe
 
 preload_psycopg()
@@ -103,7 +103,7 @@ class ControllerAction(ActionBase):
                 progress,
                 needs_key=spec.needs_key,
                 secrets=secrets,
-                outage_path=OUTAGE_PATH,
+                outage_path=outage_path(),
                 keeps_session=bool(self._task.loop),
             )
             with interrupt_notes_shown(progress):

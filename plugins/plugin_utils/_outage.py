@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import os
-
 from ansible import constants as C
 
-OUTAGE_PATH = f"{C.DEFAULT_LOCAL_TMP}/clawhosters-outage-{os.getpid()}"
-"""Ansible makes the folder for one command, whose forks inherit this path, and removes it at the end."""
+
+def outage_path() -> str:
+    """Returns a path in the folder that Ansible makes for one command and its forks, and removes at the end."""
+    return f"{C.DEFAULT_LOCAL_TMP}/clawhosters-outage"
