@@ -15,8 +15,8 @@ from ...module_utils._service.restore.messages import advise_on_status
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._times import parse_time
 from .._formatting import format_clock, format_extra_variable
-from .failure_kinds import FailureKind
-from .failure_kinds import FailureKind as _K
+from .failures import FailureKind
+from .failures import FailureKind as _K
 from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"

@@ -18,25 +18,10 @@ from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
 from .commands import Advice, build_advice, format_command, select_targets
-from .failure_kinds import NOTHING_SENT, FailureKind
+from .failures import NOTHING_SENT, FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .screen import plan_lines
 from .wording import end_sentence, format_moment, format_sent_and_completed, omit_nothing_sent
-
-TITLES = {
-    "service": "Check the service",
-    "key": "Check the API key",
-    "plan": "Plan the restore",
-    "confirm": "Confirm the restore",
-    "send": "Begin the restore",
-    "accepted": "Send the restore",
-    "restore": "Restore the backup",
-    "start": "Start the instance",
-    "healthy": "Wait until the instance is healthy",
-    "http": "Check the address",
-    "run": "Run the runbook",
-}
-"""Title of each step."""
 
 _MARKS = {
     "send": "sent",

@@ -10,7 +10,6 @@ import typing as t
 from datetime import datetime
 
 from ...module_utils._model.batches import parse_serial
-from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instances import refetch_instance
 from ...module_utils._service.restore.batches import RestoreBatches
@@ -24,25 +23,22 @@ from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
 from .commands import format_command, select_targets
-from .failure_kinds import FailureKind
-from .failures import describe_failure
-from .model import Data, RestorePlan, Run
+from .failures import FailureKind, describe_failure
+from .model import Data, RestorePlan
 from .plan import format_obstacle
-from .recorder import Recorder
-from .report import TITLES
+from .record import Recorder
 from .wording import format_sent_and_completed
 
 
 class RunRestorer(RestoreObserver):
-    """Restores the plans of ``run`` that are ready, and adds their steps to it."""
+    """Restores the plans of a run that are ready, and adds their steps to it."""
 
-    def __init__(self, context: ModuleContext, run: Run, recorder: Recorder, incident: Incident) -> None:
-        self._client = context.client
-        self._run = run
+    def __init__(self, recorder: Recorder, incident: Incident) -> None:
         self._recorder = recorder
+        self._run = recorder.run
+        self._client = recorder.context.client
         self._incident = incident
         self._plans: dict[int, RestorePlan] = {}
-        self._counted = context.client.stats.requests
         self._statuses: dict[str, int] = {}
         """HTTP status of the address of each instance that was checked."""
 
@@ -145,16 +141,13 @@ class RunRestorer(RestoreObserver):
         return "healthy" if restore.outcome == COMPLETED else "restore"
 
     def _add(self, name: str, restore: Restore, at: datetime, *, ok: bool = True, **fields: t.Any) -> None:
-        requests, self._counted = self._client.stats.requests - self._counted, self._client.stats.requests
         status, kind, state = restore.current.get("status"), fields.get("kind"), restore.state
         is_seen = status and (not kind or FailureKind(kind).failure.is_status_known)
-        self._run.add_step(
+        self._recorder.add_step(
             name,
-            TITLES[name],
             at,
             instance=self._plan(restore).label,
             ok=ok,
-            requests=requests,
             sent_at=state.sent_at if state else None,
             completed_at=state.completed_at if state else None,
             outcome=None if restore.outcome == NOT_BEGUN else restore.outcome,

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files i
     prepare_folder,
     write_report,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.recorder import record_run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import record_run
 
 RUN = {"id": "a", "incident": "INC-1", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": []}
 

@@ -17,7 +17,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     build_advice,
     format_command,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
 from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans, run

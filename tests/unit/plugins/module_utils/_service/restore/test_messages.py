@@ -21,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Target,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import format_obstacle
 from support.accounts import NOW
 
