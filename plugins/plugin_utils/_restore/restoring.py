@@ -16,7 +16,7 @@ from ...module_utils._service.restore.batches import RestoreBatches
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.plan import Plan, Step, Target
 from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, PLANNED, Restore, RestoreObserver, Stage
-from ...module_utils._service.restore.runner import RestoreOptions, RestoreTimeouts
+from ...module_utils._service.restore.runner import RestoreOptions
 from ...module_utils._service.restore.tasks import begin
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._text import format_count
@@ -53,7 +53,8 @@ class RunRestorer(RestoreObserver):
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
         command = format_command(select_targets(plans), settings)
         options = RestoreOptions(
-            RestoreTimeouts(settings["restore_wait_timeout"], settings["restore_healthy_timeout"]),
+            settings["restore_wait_timeout"],
+            settings["restore_healthy_timeout"],
             next_step=f"Run this to wait for what is under way, and to go on with the rest: {command}",
         )
         try:

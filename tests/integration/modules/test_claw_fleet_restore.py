@@ -28,10 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     RestoreObserver,
     Stage,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import (
-    RestoreOptions,
-    RestoreTimeouts,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import RestoreOptions
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -669,7 +666,7 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     journal = Journal(FolderStore(str(tmp_path / "state")))
     incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None)
     observer = Recorder(simulator, sleeper)
-    options = RestoreOptions(RestoreTimeouts(60, 30), next_step="Run it again.")
+    options = RestoreOptions(60, 30, next_step="Run it again.")
     serial = parse_serial("serial", [1, 2])
     batches = RestoreBatches(incident, InstanceReader(client), options, serial, observer=observer)
     return Engine(batches, observer, sleeper, progress)
