@@ -247,7 +247,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import RestoreOptions
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_many
 
 

@@ -19,6 +19,7 @@ from ...module_utils._errors import (
 )
 from ...module_utils._service.at_most_once import UnrecordedError
 from ...module_utils._service.instances import InstanceGoneError
+from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import format_iso
 from .._formatting import format_value
@@ -26,7 +27,6 @@ from .address import AddressError
 from .model import Data, RestorePlan
 from .wording import format_moment, translate_options
 
-NOTHING_SENT = "Nothing was sent."
 _AGAIN = "run the same command again"
 _NEVER_TWICE = "Run the same command again. It restores nothing twice:"
 _NEW_KEY = f"Export a valid key as CLAWHOSTERS_API_KEY, then {_AGAIN}"

@@ -13,12 +13,13 @@ from datetime import datetime
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._service.restore.history import RestoreHistory
+from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
 from .commands import Advice, build_advice, format_command, select_targets
-from .failures import NOTHING_SENT, FailureKind
+from .failures import FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .screen import plan_lines
 from .wording import end_sentence, format_moment, format_sent_and_completed, omit_nothing_sent

@@ -26,11 +26,11 @@ from ...module_utils._times import format_iso
 from .confirmation import NoTerminalError, build_confirmation, expected_answer, is_confirmed, require_confirmation
 from .failures import describe_error, explain
 from .model import Data, RestorePlan, Run
-from .plan import build_plan, build_target
 from .record import Recorder
-from .restoring import RunRestorer
+from .role_plan import build_plan
+from .run_restorer import RunRestorer
 from .screen import format_account, plan_lines, show_plan, summarize_plan
-from .settings import begin_run
+from .settings import begin_run, build_target
 from .unhealthy import require_unhealthy
 
 WITHOUT_KEY = ("variables", "outcome")

@@ -24,7 +24,7 @@ from .history import RestoreHistory
 from .incident import Incident
 from .plan import Target
 from .restore import Restore, RestoreObserver, Stage
-from .runner import RestoreOptions, RestoreRunner, RunContext
+from .restore_runner import RestoreOptions, RestoreRunner, RunContext
 
 NAMED = 3
 """Instances that a progress line names."""

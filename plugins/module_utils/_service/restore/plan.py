@@ -29,7 +29,7 @@ RESTORABLE = ("running", "stopped")
 """Statuses from which a restore is sent without ``force``."""
 
 
-class Step(enum.Enum):
+class NextStep(enum.Enum):
     """The next step for a target without an obstacle."""
 
     SEND = "send"
@@ -129,7 +129,7 @@ class Plan:
     instance: Resource | None = None
     backup: Resource | None = None
     """With an earlier restore of the incident, the one that it used."""
-    step: Step = Step.SEND
+    step: NextStep = NextStep.SEND
     obstacle: Obstacle | None = None
     earlier: OperationState | None = None
     """The restore of this incident that the journal holds; with ``force``, it is sent again."""
@@ -143,7 +143,7 @@ class Plan:
     @property
     def sends(self) -> bool:
         """True if a restore will be sent."""
-        return self.obstacle is None and self.step is Step.SEND
+        return self.obstacle is None and self.step is NextStep.SEND
 
     def stop(self, kind: ObstacleKind, **facts: t.Any) -> None:
         """Sets the obstacle."""
@@ -229,11 +229,11 @@ def continue_earlier(plan: Plan, now: datetime, *, is_held: bool, was_busy: bool
     """
     state = t.cast("OperationState", plan.earlier)
     if state.event is OperationEvent.COMPLETED:
-        plan.step = Step.NONE
+        plan.step = NextStep.NONE
     elif state.event is OperationEvent.FAILED:
         plan.stop(ObstacleKind.FAILED)
     elif is_held or is_under_way(state, now, was_busy=was_busy):
-        plan.step = Step.WAIT
+        plan.step = NextStep.WAIT
     else:
         plan.stop(ObstacleKind.UNKNOWN)
 

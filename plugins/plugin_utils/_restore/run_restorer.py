@@ -14,19 +14,17 @@ from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instances import refetch_instance
 from ...module_utils._service.restore.batches import RestoreBatches
 from ...module_utils._service.restore.incident import Incident
-from ...module_utils._service.restore.plan import Plan, Step, Target
-from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, PLANNED, Restore, RestoreObserver, Stage
-from ...module_utils._service.restore.runner import RestoreOptions
+from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, Restore, RestoreObserver, Stage
+from ...module_utils._service.restore.restore_runner import RestoreOptions
 from ...module_utils._service.restore.tasks import begin
-from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
 from .commands import format_command, select_targets
 from .failures import FailureKind, describe_failure
-from .model import Data, RestorePlan
-from .plan import format_obstacle
+from .model import RestorePlan
 from .record import Recorder
+from .role_plan import format_obstacle, read_plan
 from .wording import format_sent_and_completed
 
 
@@ -49,7 +47,7 @@ class RunRestorer(RestoreObserver):
         """
         settings = self._run.settings
         plans = [plan for plan in self._run.plans if plan.ready]
-        restores = [begin(_read_plan(plan)) for plan in plans]
+        restores = [begin(read_plan(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
         command = format_command(select_targets(plans), settings)
         options = RestoreOptions(
@@ -155,21 +153,3 @@ class RunRestorer(RestoreObserver):
             found=format_value(status, 40) if is_seen else None,
             **fields,
         )
-
-
-_STEPS = {
-    PLANNED: (Step.SEND, OperationEvent.INTENDED),
-    "in_flight": (Step.WAIT, OperationEvent.ACCEPTED),
-    "completed": (Step.NONE, OperationEvent.COMPLETED),
-}
-
-
-def _read_plan(plan: RestorePlan) -> Plan:
-    """Returns the plan that was confirmed, as the engine needs it. Only that is sent."""
-    backup: Data | None = None
-    if plan.backup:
-        backup = {"id": plan.backup["id"], "created_at": plan.backup["taken_at"]}
-    step, event = _STEPS[str(plan.outcome)]
-    earlier = OperationState(event, plan.sent_at, plan.completed_at or plan.sent_at, {}) if plan.sent_at else None
-    target = Target(plan.given_id, None if plan.given_id is not None else plan.name)
-    return Plan(target, plan.instance, backup, step, earlier=earlier)

@@ -40,7 +40,7 @@ from ..instances import InstanceGoneError, fetch_instance
 from . import messages
 from .history import LONGEST_RESTORE, RestoreHistory
 from .incident import Incident
-from .plan import Step, check_again
+from .plan import NextStep, check_again
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, Restore, RestoreObserver, Stage
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
@@ -187,9 +187,9 @@ class RestoreRunner:
         self._guard.take_up(restore.state)
         if restore.plan.obstacle:
             self.fail(messages.build_error(restore.plan, incident.name, incident.rules))
-        elif restore.plan.step is Step.SEND:
+        elif restore.plan.step is NextStep.SEND:
             return True
-        elif restore.plan.step is Step.WAIT:
+        elif restore.plan.step is NextStep.WAIT:
             restore.outcome = IN_FLIGHT
             self._wait_for_end()
         else:
