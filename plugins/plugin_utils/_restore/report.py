@@ -138,10 +138,7 @@ def _format_failures(failed: list[Verdict]) -> list[str]:
     lines: list[str] = []
     for command in dict.fromkeys(verdict.command for verdict in failed):
         same = [verdict for verdict in failed if verdict.command == command]
-        for state in dict.fromkeys(verdict.state for verdict in same):
-            labels = format_list((verdict.label for verdict in same if verdict.state == state), LISTED)
-            lines.append(f"{labels}: {state}")
-        lines += [same[0].advice, command, ""]
+        lines += [*_list_states((verdict.label, verdict.state) for verdict in same), same[0].advice, command, ""]
     return lines[:-1]
 
 
@@ -149,11 +146,15 @@ def format_done(instances: list[Data]) -> list[str]:
     """Returns a line for each instance that was restored; of many, one line for each result."""
     if len(instances) <= LISTED:
         return [f"{one['label']}: {one['state']}" for one in instances]
-    lines = []
-    for state in dict.fromkeys(one["state"] for one in instances):
-        labels = [one["label"] for one in instances if one["state"] == state]
-        lines.append(f"{format_list(labels, LISTED)}: {state}")
-    return lines
+    return _list_states((one["label"], one["state"]) for one in instances)
+
+
+def _list_states(instances: t.Iterable[tuple[str, str]]) -> list[str]:
+    """Returns a line for each state, with the labels of the instances in it."""
+    labels: dict[str, list[str]] = {}
+    for label, state in instances:
+        labels.setdefault(state, []).append(label)
+    return [f"{format_list(same, LISTED)}: {state}" for state, same in labels.items()]
 
 
 def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
@@ -184,8 +185,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
     status = (_see_last(plan, run).instance or {}).get("status") if is_known else None
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
-    unsent = _format_unsent(plan.outcome, plan.sent_at, plan.completed_at, now)
-    verdict.state = _format_failure(kind, unsent, message, status)
+    verdict.state = _format_failure(kind, _format_unsent(plan, now), message, status)
     return verdict
 
 
@@ -281,7 +281,7 @@ def _build_unplanned_verdict(
     matches = [instance for instance in matches if instance]
     instance = matches[0] if len(matches) == 1 else {**target, "status": None}
     name = target["name"] if target["name"] is not None else instance.get("name")
-    unsent = format_unsent(history.find_own(instance["id"], name), now)
+    unsent = _format_unsent(history.find_own(instance["id"], name), now)
     return Verdict(
         label=format_label(name, instance["id"]),
         name=format_value(name if name is not None else target["id"]),
@@ -297,21 +297,17 @@ def _build_unplanned_verdict(
     )
 
 
-def format_unsent(state: OperationState | None, now: datetime) -> str:
+def _format_unsent(earlier: OperationState | RestorePlan | None, now: datetime) -> str:
     """Returns that this run sent nothing, and what an earlier one has sent."""
-    if state is None:
-        return _format_unsent(None, None, None, now)
-    return _format_unsent(state.outcome, state.sent_at, state.completed_at, now)
-
-
-def _format_unsent(outcome: str | None, sent_at: str | None, completed_at: str | None, now: datetime) -> str:
-    sent = format_moment(sent_at, now)
+    if earlier is None:
+        return NOTHING_SENT
+    sent = format_moment(earlier.sent_at, now)
     known = {
         "in_flight": f"the restore sent at {sent} is still open",
-        "completed": f"the restore sent at {sent} was completed at {format_moment(completed_at, now)}",
+        "completed": f"the restore sent at {sent} was completed at {format_moment(earlier.completed_at, now)}",
         "failed": f"the restore sent at {sent} failed",
         "unknown": f"it is unknown whether the restore of {sent} was carried out",
-    }.get(outcome or "")
+    }.get(earlier.outcome or "")
     return f"This run sent nothing; {known}." if known else NOTHING_SENT
 
 

@@ -94,13 +94,10 @@ def _parse_settings(given: Data) -> Data:
     settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
         settings[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
-    for name in ("restore_wait_timeout", "restore_healthy_timeout"):
-        settings[name] = int(given[name])
-        if settings[name] < 0:
-            raise SettingsError(f"{name} is {settings[name]}, but must be 0 or more seconds.")
-    settings["restore_max_failures"] = int(given["restore_max_failures"])
-    if settings["restore_max_failures"] < 0:
-        raise SettingsError(f"restore_max_failures is {settings['restore_max_failures']}, but must be 0 or more.")
+    for name, unit in (("wait_timeout", " seconds"), ("healthy_timeout", " seconds"), ("max_failures", "")):
+        settings[f"restore_{name}"] = number = int(given[f"restore_{name}"])
+        if number < 0:
+            raise SettingsError(f"restore_{name} is {number}, but must be 0 or more{unit}.")
     settings["restore_serial"] = _parse_serial(given["restore_serial"])
     settings["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
     parse_priority("restore_priority", settings["restore_priority"] or None)

@@ -21,7 +21,8 @@ from ...module_utils._service.restore.history import EarlierRestore, RestoreHist
 from ...module_utils._text import one_line
 from ...module_utils._times import format_duration, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
-from .._formatting import format_clock, format_extra_variable
+from .._formatting import format_clock
+from .commands import format_command
 from .model import RestorePlan
 
 SPEC = ArgumentSpec(
@@ -51,11 +52,8 @@ class Limits:
 
     def allows(self, instance: Resource, instances: list[Resource]) -> bool:
         """Returns True if the instance may be restored. A name counts if it is in the list and of this one alone."""
-        return (
-            self.names == "all"
-            or self.lists_id(instance)
-            or (self.lists_name(instance) and _is_alone(instance, instances))
-        )
+        is_named = self.lists_name(instance) and _count_bearers(instance, instances) == 1
+        return self.names == "all" or self.lists_id(instance) or is_named
 
     def lists_id(self, instance: Resource) -> bool:
         """Returns True if the id is in the list."""
@@ -75,13 +73,7 @@ def run(context: ModuleContext) -> Result:
     history, now = _read_history(context, incident)
     reason = find_reason(params["id"], instances, history.find_others(params["id"], now - limits.cooldown), limits, now)
     instance = _find_unhealthy(params["id"], instances)
-    by_hand = " ".join(
-        (
-            "ansible-playbook clawhosters.cloud.restore",
-            format_extra_variable("restore_instance_ids", params["id"]),
-            format_extra_variable("restore_incident", incident),
-        )
-    )
+    by_hand = format_command({"restore_instance_ids": [params["id"]]}, {"restore_incident": incident})
     return {"reason": reason, "report": [reason, *(["To restore it by hand:", by_hand] if instance else [])]}
 
 
@@ -145,10 +137,6 @@ def _find_unhealthy(instance_id: object, instances: list[Resource]) -> Resource 
 
 def _is_unhealthy(instance: Resource) -> bool:
     return get_status(instance) == "running" and normalize(instance.get("health_status")) == "unhealthy"
-
-
-def _is_alone(instance: Resource, instances: list[Resource]) -> bool:
-    return _count_bearers(instance, instances) == 1
 
 
 def _count_bearers(instance: Resource, instances: list[Resource]) -> int:
