@@ -142,13 +142,18 @@ def select_instance(plan: RestorePlan) -> Data:
     return {"restore_instances": [plan.name]}
 
 
-def select_targets(plans: list[RestorePlan]) -> Data:
+def select_plans(plans: list[RestorePlan]) -> Data:
     """Returns the variable that names the instances of one plan or more."""
     if len(plans) == 1:
         return select_instance(plans[0])
-    if all(plan.given_id is None for plan in plans):
-        return {"restore_instances": [plan.name for plan in plans]}
-    return {"restore_instance_ids": [plan.given_id for plan in plans]}
+    return select_targets([{"name": plan.name, "id": plan.given_id} for plan in plans])
+
+
+def select_targets(targets: list[Data]) -> Data:
+    """Returns the variable that names the instances as the user did: by their names, or by their ids."""
+    if all(target["id"] is None for target in targets):
+        return {"restore_instances": [target["name"] for target in targets]}
+    return {"restore_instance_ids": [target["id"] for target in targets]}
 
 
 def format_command(target: Data, settings: Data, advice: Advice | None = None) -> str:

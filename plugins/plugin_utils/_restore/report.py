@@ -18,7 +18,7 @@ from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
-from .commands import Advice, build_advice, format_command, select_targets
+from .commands import Advice, build_advice, format_command, select_plans, select_targets
 from .failures import FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .screen import plan_lines
@@ -216,7 +216,7 @@ def _set_commands(verdicts: list[Verdict], run: Run) -> None:
             advice = build_advice(FailureKind(verdict.kind), _see_last(plan, run), run.settings)
             groups.setdefault(repr(advice), (advice, []))[1].append((plan, verdict))
     for advice, members in groups.values():
-        command = format_command(select_targets([plan for plan, _verdict in members]), run.settings, advice)
+        command = format_command(select_plans([plan for plan, _verdict in members]), run.settings, advice)
         for _plan, verdict in members:
             verdict.advice, verdict.command = advice.text, command
 
@@ -321,11 +321,7 @@ def _set_common_command(verdicts: list[Verdict], run: Run) -> None:
         return
     pairs = zip(run.targets, verdicts, strict=True)
     targets = [target for target, verdict in pairs if not verdict.kind or _is_of_run(verdict.kind)]
-    if all(target["name"] is not None for target in targets):
-        instances: Data = {"restore_instances": [target["name"] for target in targets]}
-    else:
-        instances = {"restore_instance_ids": [target["id"] for target in targets]}
-    command = format_command(instances, run.settings)
+    command = format_command(select_targets(targets), run.settings)
     for verdict in stopped:
         verdict.command = command
 

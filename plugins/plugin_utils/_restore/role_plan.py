@@ -18,7 +18,6 @@ from ...module_utils._service.restore.history import CLOCK_TOLERANCE, LONGEST_RE
 from ...module_utils._service.restore.plan import NextStep, Obstacle, ObstacleKind, Plan, Rules, Target
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
-from ...module_utils._state.store import Holder
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_label, format_value
@@ -153,17 +152,14 @@ def _format_too_old(plan: Plan, rules: Rules, now: datetime) -> str:
     return f"Backup {backup.get('id')} was taken {age} ago, which is more than restore_max_age ({limit})"
 
 
-def _build_holder_note(holder: Holder | None, now: datetime) -> list[str]:
-    return [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
-
-
 def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> list[str]:
     """Returns what the user must know besides the backup and the loss, or the obstacle."""
     instance, backup = plan.instance or {}, plan.backup or {}
     if plan.obstacle:
         return _build_ignored_note(plan, rules)
     others = history.find_others(instance["id"], history.read_at - RECENT)
-    notes = _build_holder_note(history.find_holder(instance["id"]), now)
+    holder = history.find_holder(instance["id"])
+    notes = [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
     notes += [f"{_format_other(other, now, instance)}." for other in others[:_LISTED]]
     if len(others) > _LISTED:
         notes.append(f"And {len(others) - _LISTED} more restores for other incidents within 7 days.")

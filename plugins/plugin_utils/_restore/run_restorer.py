@@ -20,7 +20,7 @@ from ...module_utils._service.restore.tasks import begin
 from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
-from .commands import format_command, select_targets
+from .commands import format_command, select_plans
 from .failures import FailureKind, describe_failure
 from .model import RestorePlan
 from .record import Recorder
@@ -49,7 +49,7 @@ class RunRestorer(RestoreObserver):
         plans = [plan for plan in self._run.plans if plan.ready]
         restores = [begin(read_plan(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
-        command = format_command(select_targets(plans), settings)
+        command = format_command(select_plans(plans), settings)
         options = RestoreOptions(
             settings["restore_wait_timeout"],
             settings["restore_healthy_timeout"],

@@ -71,15 +71,17 @@ class Runbook:
         )
         if failed:
             return failed
-        now = datetime.now(UTC)
-        for one in self.run.plans:
+        now, plans = datetime.now(UTC), self.run.plans
+        for one in plans:
             message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
             kind = "" if one.ready else one.kind
             self.recorder.add_step("plan", now, instance=one.label, ok=one.ready, message=message, kind=kind)
+        ready = sum(one.ready for one in plans)
+        count = f"{len(plans)} instances" if ready == len(plans) else f"{ready} of {len(plans)} instances"
         return {
             "run": self.run.to_dict(),
             "lines": show_plan(self.run, self.client.settings.api_url, now),
-            "title": self.run.plans[0].label if len(self.run.plans) == 1 else self._count_ready(),
+            "title": plans[0].label if len(plans) == 1 else count,
         }
 
     def _check_service(self) -> str:
@@ -91,14 +93,6 @@ class Runbook:
     def _check_key(self) -> str:
         self.run.account = format_account(self.client.fetch_object("/account"))
         return "The key is valid."
-
-    def _is_any_ready(self) -> bool:
-        return any(plan.ready for plan in self.run.plans)
-
-    def _count_ready(self) -> str:
-        """Returns ``2 instances``, or ``2 of 3 instances`` if one can't be restored."""
-        ready, total = sum(plan.ready for plan in self.run.plans), len(self.run.plans)
-        return f"{total} instances" if ready == total else f"{ready} of {total} instances"
 
     def _set_plans(self) -> None:
         incident, settings = self._incident(), self.settings
@@ -155,7 +149,7 @@ class Runbook:
 
         In check mode, predicts it.
         """
-        if self.run.check or not self._is_any_ready():
+        if self.run.check or not any(one.ready for one in self.run.plans):
             return self.recorder.finish()
         sends = any(one.sends for one in self.run.plans)
         asks = sends or self.settings["restore_confirm"]

@@ -157,11 +157,15 @@ def plan_restores(
     plans = [Plan(target) for target in targets]
     for plan in plans:
         _find_instance(plan, account)
-    _find_duplicates(plans)
+    _find_repeated(
+        plans,
+        ObstacleKind.DUPLICATE,
+        lambda one: None if one.obstacle or not one.instance else str(one.instance["id"]),
+    )
     for plan in plans:
         if plan.obstacle is None:
             _choose(plan, account, history, rules, now)
-    _find_backups_given_twice(plans)
+    _find_repeated(plans, ObstacleKind.BACKUP_TWICE, lambda one: one.target.backup_id if one.sends else None)
     return plans
 
 
@@ -183,22 +187,13 @@ def _find_instance(plan: Plan, account: Account) -> None:
         plan.stop(ObstacleKind.OTHER_NAME)
 
 
-def _find_duplicates(plans: t.Sequence[Plan]) -> None:
-    first: dict[str, int] = {}
+def _find_repeated(plans: t.Sequence[Plan], kind: ObstacleKind, describe: t.Callable[[Plan], object]) -> None:
+    """Sets the obstacle of each plan that is described as one before it. None describes none."""
+    first: dict[object, int] = {}
     for number, plan in enumerate(plans, start=1):
-        if plan.obstacle is None and plan.instance is not None:
-            earlier = first.setdefault(str(plan.instance["id"]), number)
-            if earlier != number:
-                plan.stop(ObstacleKind.DUPLICATE, duplicate_of=earlier)
-
-
-def _find_backups_given_twice(plans: t.Sequence[Plan]) -> None:
-    first: dict[int, int] = {}
-    for number, plan in enumerate(plans, start=1):
-        if plan.sends and plan.target.backup_id is not None:
-            earlier = first.setdefault(plan.target.backup_id, number)
-            if earlier != number:
-                plan.stop(ObstacleKind.BACKUP_TWICE, duplicate_of=earlier)
+        described = describe(plan)
+        if described is not None and (earlier := first.setdefault(described, number)) != number:
+            plan.stop(kind, duplicate_of=earlier)
 
 
 def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules, now: datetime) -> None:
