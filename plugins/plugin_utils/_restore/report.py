@@ -37,6 +37,8 @@ _MARKS = {
 LISTED = 5
 """Instances that a line names."""
 
+Earlier = OperationState | RestorePlan | None
+
 _MAY_GO_ON = FailureKind.UNFINISHED.failure.text.removesuffix(".")
 _UNFINISHED = f"{_MAY_GO_ON[:1].lower()}{_MAY_GO_ON[1:]}"
 """The record is written during the run, in case it is interrupted."""
@@ -62,11 +64,12 @@ def build_report(
     ``read_history`` returns what the journal holds. ``instances`` are those of the account, as far as they were read.
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
-    verdicts = [_build_verdict(plan, run, failure, now) for plan in run.plans]
-    _set_commands(verdicts, run)
-    if failure and not verdicts:
+    known: list[tuple[RestorePlan, Earlier]] = [(plan, plan) for plan in run.plans]
+    if failure and not known:
         index, history = InstanceIndex(instances), read_history()
-        verdicts = [_build_unplanned_verdict(failure, target, index, history, now) for target in run.targets]
+        known = [_describe_unplanned(target, index, history) for target in run.targets]
+    verdicts = [_build_verdict(plan, earlier, run, failure, now) for plan, earlier in known]
+    _set_commands([plan for plan, _earlier in known], verdicts, run)
     _set_common_command(verdicts, run)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_finished:
@@ -157,8 +160,22 @@ def _list_states(instances: t.Iterable[tuple[str, str]]) -> list[str]:
     return [f"{format_list(same, LISTED)}: {state}" for state, same in labels.items()]
 
 
-def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
-    """Returns the result for a planned instance. ``run_failure`` is the step that stopped the whole run, if any."""
+def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHistory) -> tuple[RestorePlan, Earlier]:
+    """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
+    matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
+    matches = [instance for instance in matches if instance]
+    instance = matches[0] if len(matches) == 1 else {**target, "status": None}
+    name = target["name"] if target["name"] is not None else instance.get("name")
+    shown = str(name if name is not None else target["id"])
+    plan = RestorePlan(shown, target["id"], format_label(name, instance["id"]), instance)
+    return plan, history.find_own(instance["id"], name)
+
+
+def _build_verdict(plan: RestorePlan, earlier: Earlier, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
+    """Returns the result for an instance. ``run_failure`` is the step that stopped the whole run, if any.
+
+    ``earlier`` has what an earlier run has sent.
+    """
     own = [step for step in run.steps if step.instance == plan.label]
     kind, step_name, message = _find_failure(plan, own, run_failure, run)
     verdict = Verdict(
@@ -185,7 +202,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
     status = (_see_last(plan, run).instance or {}).get("status") if is_known else None
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
-    verdict.state = _format_failure(kind, _format_unsent(plan, now), message, status)
+    verdict.state = _format_failure(kind, _format_unsent(earlier, now), message, status)
     return verdict
 
 
@@ -208,10 +225,10 @@ def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
     return sorted(events, key=lambda event: datetime.fromisoformat(event["at"]))
 
 
-def _set_commands(verdicts: list[Verdict], run: Run) -> None:
+def _set_commands(plans: list[RestorePlan], verdicts: list[Verdict], run: Run) -> None:
     """Sets the advice and the command of each failure. Those with the same advice share one command."""
     groups: dict[str, tuple[Advice, list[tuple[RestorePlan, Verdict]]]] = {}
-    for plan, verdict in zip(run.plans, verdicts, strict=True):
+    for plan, verdict in zip(plans, verdicts, strict=True):
         if verdict.outcome != "ok":
             advice = build_advice(FailureKind(verdict.kind), _see_last(plan, run), run.settings)
             groups.setdefault(repr(advice), (advice, []))[1].append((plan, verdict))
@@ -273,31 +290,7 @@ def _format_success(restored: Step) -> tuple[str, str]:
     return _RESTORED_BEFORE, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
 
 
-def _build_unplanned_verdict(
-    failure: Step, target: Data, index: InstanceIndex, history: RestoreHistory, now: datetime
-) -> Verdict:
-    """Returns the result for a target of a run that failed before it was planned."""
-    matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
-    matches = [instance for instance in matches if instance]
-    instance = matches[0] if len(matches) == 1 else {**target, "status": None}
-    name = target["name"] if target["name"] is not None else instance.get("name")
-    unsent = _format_unsent(history.find_own(instance["id"], name), now)
-    return Verdict(
-        label=format_label(name, instance["id"]),
-        name=format_value(name if name is not None else target["id"]),
-        id=instance["id"],
-        backup=None,
-        age=None,
-        step=failure.step,
-        kind=failure.kind,
-        outcome="failed",
-        tag=_select_tag(failure.kind),
-        state=_format_failure(failure.kind, unsent, failure.message, instance.get("status")),
-        advice=FailureKind(failure.kind).failure.advice,
-    )
-
-
-def _format_unsent(earlier: OperationState | RestorePlan | None, now: datetime) -> str:
+def _format_unsent(earlier: Earlier, now: datetime) -> str:
     """Returns that this run sent nothing, and what an earlier one has sent."""
     if earlier is None:
         return NOTHING_SENT
