@@ -290,13 +290,13 @@ def record_run(
             runs = _read_runs(opened, record_name, run["incident"])
             if runs is None:
                 opened.set_aside(record_name, page_name)
+                runs = []
             for one in (*shared_runs, run):
-                runs = put_run(runs or [], one)
+                runs = put_run(runs, one)
             runs = [
                 end_interrupted(one) if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
-                for one in runs or []
+                for one in sorted(runs, key=lambda one: str(one.get("began_at")))
             ]
-            runs = sorted(runs or [], key=lambda one: str(one.get("began_at")))
             opened.write(record_name, format_record(run["incident"], runs))
             page = {
                 **variables,

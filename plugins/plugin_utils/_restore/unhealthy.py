@@ -70,7 +70,9 @@ def run(context: ModuleContext) -> Result:
     limits = parse_limits(params)
     incident = parse_operation_name("restore_incident", params["incident"])
     instances = context.client.fetch_all("/instances")
-    history, now = _read_history(context, incident)
+    journal, history = context.journal(), RestoreHistory(context.client.settings.api_url, incident)
+    history.states.update(journal.read_states([history.key(params["id"]).subject]))
+    now = journal.now()
     reason = find_reason(params["id"], instances, history.find_others(params["id"], now - limits.cooldown), limits, now)
     instance = _find_unhealthy(params["id"], instances)
     by_hand = format_command({"restore_instance_ids": [params["id"]]}, {"restore_incident": incident})
@@ -121,14 +123,6 @@ def require_unhealthy(plans: t.Iterable[RestorePlan]) -> None:
     for plan in plans:
         if plan.sends and not _is_unhealthy(plan.instance or {}):
             raise RefusedError(f"{plan.label} is not running and unhealthy any more. Nothing was sent.")
-
-
-def _read_history(context: ModuleContext, incident: str) -> tuple[RestoreHistory, datetime]:
-    """Returns the restores of the instance, and the time by the clock of the journal. Raises JournalError."""
-    journal = context.journal()
-    history = RestoreHistory(context.client.settings.api_url, incident)
-    history.states.update(journal.read_states([history.key(context.params["id"]).subject]))
-    return history, journal.now()
 
 
 def _find_unhealthy(instance_id: object, instances: list[Resource]) -> Resource | None:

@@ -277,7 +277,8 @@ def _choose_newest(
     """
     plan.backup = next((backup for backup in own if _is_fit(backup, before, now)), None)
     newer = [backup for backup in own if not _is_older(backup, plan.backup)] if plan.backup else own
-    plan.left_out = [backup for backup in newer if explain_left_out(backup, now) and _may_be_before(backup, before)]
+    may_count = [backup for backup in newer if taken_at(backup) is None or is_before(backup, before)]
+    plan.left_out = [backup for backup in may_count if explain_left_out(backup, now)]
     plan.skipped = [backup for backup in newer if _is_fit(backup, None, now) and not is_before(backup, before)]
     unclear = [one for one in possible if _is_fit(one, before, now) and not _is_older(one, plan.backup)]
     if unclear:
@@ -296,10 +297,6 @@ def explain_left_out(backup: Resource, now: datetime) -> str:
 
 def _is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
     return not explain_left_out(backup, now) and is_before(backup, before)
-
-
-def _may_be_before(backup: Resource, before: datetime | None) -> bool:
-    return taken_at(backup) is None or is_before(backup, before)
 
 
 def _is_older(backup: Resource, other: Resource | None) -> bool:
