@@ -24,7 +24,7 @@ from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError
 from ...module_utils._state.store import Holder, RunStore, StoreError
 from ...module_utils._text import one_line
-from .._reports.files import OpenFolder, ReportError, open_report, render
+from .._reports.files import ReportError, ReportFolder, open_report, render
 from .failures import FailureKind
 from .model import Data, Run
 from .report import build_report, end_interrupted, format_done, format_restored
@@ -282,37 +282,34 @@ def record_run(
     A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
     ReportError.
     """
-    with open_report(path) as (folder, page_name):
+    with open_report(path, creates=True) as (folder, page_name):
         record_name = str(Path(page_name).with_suffix(".json"))
-        folder.create()
-        folder.require_own()
-        with folder.locked() as opened:
-            runs = _read_runs(opened, record_name, run["incident"])
-            if runs is None:
-                opened.set_aside(record_name, page_name)
-                runs = []
-            for one in (*shared_runs, run):
-                runs = put_run(runs, one)
-            runs = [
-                end_interrupted(one) if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
-                for one in sorted(runs, key=lambda one: str(one.get("began_at")))
-            ]
-            opened.write(record_name, format_record(run["incident"], runs))
-            page = {
-                **variables,
-                "runs": runs,
-                "latest": run,
-                "head": build_head(runs, run),
-                "changes": merge_changes(runs),
-            }
-            opened.write(page_name, render(template, page))
+        runs = _read_runs(folder, record_name, run["incident"])
+        if runs is None:
+            folder.set_aside(record_name, page_name)
+            runs = []
+        for one in (*shared_runs, run):
+            runs = put_run(runs, one)
+        runs = [
+            end_interrupted(one) if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
+            for one in sorted(runs, key=lambda one: str(one.get("began_at")))
+        ]
+        folder.write(record_name, format_record(run["incident"], runs))
+        page = {
+            **variables,
+            "runs": runs,
+            "latest": run,
+            "head": build_head(runs, run),
+            "changes": merge_changes(runs),
+        }
+        folder.write(page_name, render(template, page))
 
 
 def _is_open(run: Data) -> bool:
     return run.get("outcome") == "unfinished" and not run.get("interrupted")
 
 
-def _read_runs(folder: OpenFolder, name: str, incident: str) -> list[Data] | None:
+def _read_runs(folder: ReportFolder, name: str, incident: str) -> list[Data] | None:
     """Returns the recorded runs; None if the record can't be read."""
     try:
         content = folder.read(name)

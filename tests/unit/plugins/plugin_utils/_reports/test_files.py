@@ -174,7 +174,7 @@ def test_waiting_for_the_lock_times_out(page, template, monkeypatch):
     monkeypatch.setattr(report_files, "LOCK_TIMEOUT", 0.01)
     prepare_folder(str(page))
     with (
-        report_files.ReportFolder(page.parent).locked(),
+        report_files.open_report(str(page)),
         pytest.raises(ReportError, match="another run has held its lock"),
     ):
         record_run(str(page), template, {}, RUN)
