@@ -52,11 +52,9 @@ class Advice(t.NamedTuple):
 
 def build_advice(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice:
     """Returns what to do after a failure of this kind."""
-    failure = kind.failure
-    if special := _advise_specially(kind, plan, settings):
-        return special
     changes: Data = {"restore_force": True} if kind in (_K.UNKNOWN, _K.FAILED, _K.WRONG_STATUS) else {}
-    return Advice(failure.advice, changes, failure.checks)
+    usual = Advice(kind.failure.advice, changes, kind.failure.checks)
+    return _advise_specially(kind, plan, settings) or usual
 
 
 def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice | None:
@@ -132,7 +130,7 @@ def _taken_at(backup: Data | None) -> datetime | None:
     return parse_time((backup or {}).get("taken_at"))
 
 
-def select_instance(plan: RestorePlan) -> Data:
+def _select_instance(plan: RestorePlan) -> Data:
     """Returns the variable that names the instance: as the user did, or its id if the name needs quoting."""
     if plan.given_id is not None:
         return {"restore_instance_ids": [plan.given_id]}
@@ -145,7 +143,7 @@ def select_instance(plan: RestorePlan) -> Data:
 def select_plans(plans: list[RestorePlan]) -> Data:
     """Returns the variable that names the instances of one plan or more."""
     if len(plans) == 1:
-        return select_instance(plans[0])
+        return _select_instance(plans[0])
     return select_targets([{"name": plan.name, "id": plan.given_id} for plan in plans])
 
 
