@@ -17,8 +17,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import InternalAction
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import steps
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.dialogue import (
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import runbook
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     NoTerminalError,
     PromptInterruptedError,
 )
@@ -27,11 +27,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.dialogu
 class ActionModule(InternalAction):
     """Runs a step of the role restore. Asks at the terminal."""
 
-    MODULE = steps
+    MODULE = runbook
 
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task."""
-        return replace(steps.SPEC, needs_key=self._task.args.get("step") not in steps.WITHOUT_KEY)
+        return replace(runbook.SPEC, needs_key=self._task.args.get("step") not in runbook.WITHOUT_KEY)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result of the step. The record counts the requests."""
@@ -44,7 +44,7 @@ class ActionModule(InternalAction):
 
     def run_task(self, context: ModuleContext, secrets: t.Collection[str]) -> Result:
         """Runs the step."""
-        return steps.run_step(context, lambda value: remove_values(value, secrets), self._ask)
+        return runbook.run_step(context, lambda value: remove_values(value, secrets), self._ask)
 
     def _ask(self, prompt: str) -> str:
         try:

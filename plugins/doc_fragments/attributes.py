@@ -6,8 +6,9 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Attributes of all modules, of modules that change something (CHANGES), of those that only read (READS), and of
-    those that refuse ``async`` (NO_ASYNC, which must come first: of two fragments, the first wins)."""
+    """Attributes of all modules, of modules that change something (CHANGES), of those that only read (READS), of those
+    that refuse ``async`` (NO_ASYNC, which must come first: of two fragments, the first wins), and of the steps of the
+    roles (INTERNAL, which must come before those of all modules)."""
 
     DOCUMENTATION = r"""
 options: {}
@@ -69,4 +70,19 @@ attributes:
     support: none
     details:
       - Fails with any connection before anything is copied or sent, since the job could outlive the run unnoticed.
+"""
+
+    INTERNAL = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - Sends only GET requests, asks nothing, and writes nothing.
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+  controller:
+    description: Runs only in the controller's process, without a connection.
 """

@@ -95,3 +95,14 @@ def _find_host_problem(host: str) -> str:
 def _find_path_problem(parts: SplitResult) -> str:
     segments = parts.path.rstrip("/").split("/")[1:]
     return "its path has an empty segment, . or .." if {"", ".", ".."} & set(segments) else ""
+
+
+def is_loopback(host: str) -> bool:
+    """Returns True for a host that is certainly this machine."""
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address in ipaddress.ip_network("127.0.0.0/8") or address == ipaddress.IPv6Address("::1")

@@ -230,10 +230,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.at_most_once import parse_operation_name
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Target
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import (
-    RestoreOptions,
-    RestoreTimeouts,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_one
 
 SPEC = ArgumentSpec(
@@ -259,7 +256,7 @@ def run(context: ModuleContext) -> Result:
     name = parse_operation_name("incident", params["incident"])
     incident = Incident(context.client, context.journal(warns=True), name, parse_rules(params), context.warn)
     target = Target(params["instance_id"], params["instance_name"], params["backup_id"])
-    options = RestoreOptions(RestoreTimeouts(context.wait_timeout()), params["wait_healthy"], starts=False)
+    options = RestoreOptions(context.wait_timeout(), wait_healthy=params["wait_healthy"], starts=False)
     return restore_one(incident, target, options, waits=params["wait"])
 
 

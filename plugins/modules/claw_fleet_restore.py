@@ -249,10 +249,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident, parse_rules
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import (
-    RestoreOptions,
-    RestoreTimeouts,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_many
 
 
@@ -302,7 +299,7 @@ def run(context: ModuleContext) -> Result:
     batches = RestoreBatches(
         Incident(context.client, context.journal(warns=True), name, parse_rules(params), context.warn),
         InstanceReader(context.client),
-        RestoreOptions(RestoreTimeouts(context.wait_timeout()), params["wait_healthy"], next_step=RUN_ALL_AGAIN),
+        RestoreOptions(context.wait_timeout(), wait_healthy=params["wait_healthy"], next_step=RUN_ALL_AGAIN),
         parse_serial("serial", params["serial"]),
         params["max_failures"],
     )

@@ -12,7 +12,6 @@ short_description: Write the report about a fleet (internal to the roles of the 
 version_added: 1.0.0
 description:
   - Internal to the role P(clawhosters.cloud.fleet_report#role), which is its only user.
-  - Runs in the process of the controller, without a connection.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -44,18 +43,12 @@ options:
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes.no_async
+  - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
 attributes:
-  check_mode:
-    support: full
-    details:
-      - Writes nothing.
   diff_mode:
-    support: none
     details:
       - The files hold operational data, which is not printed.
-  idempotent:
-    support: full
 """
 
 EXAMPLES = r"""

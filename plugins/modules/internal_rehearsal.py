@@ -12,7 +12,7 @@ short_description: Copy a fleet for the simulator (internal to the roles and pla
 version_added: 1.0.0
 description:
   - Internal to the playbook C(clawhosters.cloud.rehearsal), which is its only user.
-  - Runs in the process of the controller, without a connection. Sends only GET requests.
+  - Sends only GET requests.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -31,18 +31,12 @@ options:
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes.no_async
+  - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
 attributes:
-  check_mode:
-    support: full
-    details:
-      - Writes nothing.
   diff_mode:
-    support: none
     details:
       - The files hold operational data, which is not printed.
-  idempotent:
-    support: full
 """
 
 EXAMPLES = r"""

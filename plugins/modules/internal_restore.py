@@ -12,8 +12,7 @@ short_description: Run a step of the restore runbook (internal to the roles of t
 version_added: 1.0.0
 description:
   - Internal to the role P(clawhosters.cloud.restore#role), which is its only user.
-  - Runs in the process of the controller, without a connection. Records the run before each restore and after a
-    failure.
+  - Records the run before each restore and after a failure.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -41,16 +40,10 @@ options:
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes.no_async
+  - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
 attributes:
-  check_mode:
-    support: full
-    details:
-      - Sends only GET requests, asks nothing, and writes nothing.
-  diff_mode:
-    support: none
   idempotent:
-    support: full
     details:
       - For one incident, a restore of an instance is sent at most once.
 """

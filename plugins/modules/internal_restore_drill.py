@@ -12,7 +12,7 @@ short_description: Choose the instance of the next drill (internal to the roles 
 version_added: 1.0.0
 description:
   - Internal to the playbook C(clawhosters.cloud.restore_drill), which is its only user.
-  - Runs in the process of the controller, without a connection. Sends one listing, and changes nothing.
+  - Sends one listing, and changes nothing.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -31,8 +31,9 @@ options:
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes.no_async
-  - clawhosters.cloud.attributes
   - clawhosters.cloud.attributes.reads
+  - clawhosters.cloud.attributes.internal
+  - clawhosters.cloud.attributes
 """
 
 EXAMPLES = r"""
@@ -59,10 +60,6 @@ instance_id:
   type: int
 incident:
   description: The incident of its restore, or null.
-  returned: success
-  type: str
-answer:
-  description: The text that confirms its restore, or null.
   returned: success
   type: str
 """

@@ -12,7 +12,6 @@ short_description: Decide whether to restore an instance (internal to the roles 
 version_added: 1.0.0
 description:
   - Internal to the playbook C(clawhosters.cloud.restore_unhealthy), which is its only user.
-  - Runs in the process of the controller, without a connection.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
 options:
@@ -53,16 +52,8 @@ options:
 extends_documentation_fragment:
   - clawhosters.cloud.api
   - clawhosters.cloud.attributes.no_async
+  - clawhosters.cloud.attributes.internal
   - clawhosters.cloud.attributes
-attributes:
-  check_mode:
-    support: full
-    details:
-      - Sends only GET requests.
-  diff_mode:
-    support: none
-  idempotent:
-    support: full
 """
 
 EXAMPLES = r"""

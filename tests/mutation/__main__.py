@@ -74,9 +74,11 @@ TESTS = {
     ],
     "_service/restore/plan": [f"{UNIT}/_service/restore/test_plan.py"],
     "_service/restore/history": [f"{UNIT}/_service/restore/test_history.py"],
-    "_service/restore/results": [f"{UNIT}/_service/restore/test_results.py"],
-    "_service/restore/runner": ["tests/integration/modules/test_claw_backup_restore.py"],
-    "_service/restore/tasks": ["tests/integration/modules/test_claw_backup_restore.py"],
+    "_service/restore/restore_runner": ["tests/integration/modules/test_claw_backup_restore.py"],
+    "_service/restore/tasks": [
+        f"{UNIT}/_service/restore/test_results.py",
+        "tests/integration/modules/test_claw_backup_restore.py",
+    ],
     "_waiter": [f"{UNIT}/test_waiter.py"],
     "_times": [f"{UNIT}/test_times.py"],
 }

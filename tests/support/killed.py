@@ -41,7 +41,7 @@ SCOPES = {
     "all": "",
     "around what is sent": (
         "_service/restore/tasks.py _service/restore/incident.py _service/restore/batches.py "
-        "_service/restore/runner.py _service/purchase.py "
+        "_service/restore/restore_runner.py _service/purchase.py "
         "_service/at_most_once.py _state/journal.py _state/folder_store.py _state/folder_journal.py "
         "_state/postgres_store.py _service/change_requests.py _service/fleet.py _service/fleet_changes.py "
         "_service/instance_state.py"
@@ -51,7 +51,7 @@ SCOPES = {
         "_state/folder_store.py:append _state/folder_journal.py:append _state/folder_journal.py:_write "
         "_state/folder_journal.py:_write_mark _state/folder_journal.py:_add_name _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
-        "_service/at_most_once.py:record_event _service/restore/runner.py:_request _service/purchase.py:_run"
+        "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
     ),
     "before the request": "_service/at_most_once.py:before_send",
     "after the request": "_service/at_most_once.py:record_event",

@@ -21,11 +21,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan, Run
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import (
-    build_plan,
-    build_target,
-    parse_targets,
-)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import build_target, parse_targets
 
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 WEB = {"id": 1, "name": "web-bot", "status": "running"}

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import steps
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import runbook
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.dialogue import NoTerminalError
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import NoTerminalError
 
 from .worker import Worker
 
@@ -44,9 +44,9 @@ class Runbook:
             return given.pop(0)
 
         def step(name: str, **options: t.Any) -> dict[str, t.Any]:
-            spec = replace(steps.SPEC, needs_key=name not in steps.WITHOUT_KEY)
+            spec = replace(runbook.SPEC, needs_key=name not in runbook.WITHOUT_KEY)
             module = SimpleNamespace(
-                SPEC=spec, run=lambda context: steps.run_step(context, lambda value: value, ask), __name__=name
+                SPEC=spec, run=lambda context: runbook.run_step(context, lambda value: value, ask), __name__=name
             )
             result = self.worker.run(t.cast("t.Any", module), check=check, step=name, **options)
             # Results travel between tasks as JSON.

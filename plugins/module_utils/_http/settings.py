@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import os
 import ssl
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 from .._errors import ClawHostersError, SettingsError
 from .._rate.queue import Priority
-from .._service_url import find_url_problem, normalize_url
+from .._service_url import find_url_problem, is_loopback, normalize_url
 from .._text import one_line
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
@@ -111,7 +110,7 @@ def validate_url(url: str) -> str:
         )
     url = normalize_url(url)
     parts = urlsplit(url)
-    if parts.scheme == "http" and not _is_loopback(str(parts.hostname)):
+    if parts.scheme == "http" and not is_loopback(str(parts.hostname)):
         raise SettingsError(
             f"api_url '{one_line(url)}' is rejected, and nothing was sent: http would send the key unencrypted. "
             "Use https; http is allowed only for a service on this machine (127.0.0.0/8, ::1, localhost)."
@@ -175,16 +174,6 @@ def _read_key_file(path: str, warn: t.Callable[[str], None]) -> str:
     if not key:
         raise SettingsError(f"api_key_file {path} is empty: put the API key into it.")
     return key
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address in ipaddress.ip_network("127.0.0.0/8") or address == ipaddress.IPv6Address("::1")
 
 
 def _validate_ca_path(path: str | None) -> str | None:

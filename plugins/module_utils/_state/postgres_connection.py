@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import ipaddress
 import os
 import re
 import sys
@@ -19,6 +18,7 @@ import typing as t
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from .._errors import ClawHostersError, SettingsError
+from .._service_url import is_loopback
 
 TIMEOUT = 5
 """Seconds for a connection, and for an answer."""
@@ -135,10 +135,4 @@ def _environment(name: str, value: str | None) -> t.Iterator[None]:
 
 def _is_local(host: str) -> bool:
     """Returns True for a loopback address and for a socket, which an empty host is, too."""
-    if not host or host == "localhost" or host.startswith(("/", "@")):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address in ipaddress.ip_network("127.0.0.0/8") or address == ipaddress.IPv6Address("::1")
+    return not host or host.startswith(("/", "@")) or is_loopback(host)

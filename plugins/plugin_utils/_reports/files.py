@@ -39,44 +39,10 @@ class ReportError(ClawHostersError):
 
 
 class ReportFolder:
-    """The folder of a report. Its methods raise OSError, or ReportError if the folder is not safe.
+    """The open folder of a report. Its methods take file names and raise OSError.
 
     Unlike a state folder it may be writable for a group: nothing depends on the content of a report.
     """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def create(self) -> None:
-        """Creates the folder if it is missing."""
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    @contextlib.contextmanager
-    def locked(self) -> t.Iterator[OpenFolder]:
-        """Yields the open folder, locked against other runs of this user. Raises TimeoutError."""
-        with open_folder(Path(os.path.realpath(self._path))) as folder:
-            try:
-                # Locks the folder itself, so that no lock file is left in it.
-                lock_file(folder, LOCK_TIMEOUT)
-            except OSError as error:
-                # A record without a lock is better than no record.
-                if error.errno not in _NO_LOCKS:
-                    raise
-            yield OpenFolder(folder, self._path)
-
-    def require_own(self) -> None:
-        """Raises ReportError if the folder, or a link to it, belongs to another user, who could replace its files."""
-        for status in (os.lstat(self._path), os.stat(self._path)):
-            if status.st_uid not in (os.geteuid(), ROOT_UID):
-                raise ReportError(
-                    self._path,
-                    "the folder belongs to another user. "
-                    "Set restore_report_dir (or fleet_report_path, rehearsal_dir) to a folder of your own",
-                )
-
-
-class OpenFolder:
-    """An open folder. Its methods take file names and raise OSError."""
 
     def __init__(self, folder: int, path: Path) -> None:
         self._folder = folder
@@ -117,11 +83,8 @@ def render(template: str, variables: Data) -> str:
 def prepare_folder(path: str) -> None:
     """Creates the folder of the report at ``path`` and checks that it is writable. Raises ReportError."""
     try:
-        with open_report(path) as (folder, _name):
-            folder.create()
-            folder.require_own()
-            with folder.locked() as opened:
-                opened.check_writable()
+        with open_report(path, creates=True) as (folder, _name):
+            folder.check_writable()
     except ReportError as error:
         error.add("Nothing was sent.")
         raise
@@ -132,25 +95,49 @@ def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mo
 
     Unchanged content is written, too, since it shows when it was written. Raises ReportError.
     """
-    with open_report(path) as opened_report:
-        folder, name = opened_report
-        with folder.locked() as opened:
-            try:
-                earlier = opened.read(name) or b""
-            except OSError:
-                earlier = b""
-            if not check_mode:
-                opened.write(name, text, mode)
+    earlier = b""
+    with open_report(path) as (folder, name):
+        with contextlib.suppress(OSError):
+            earlier = folder.read(name) or b""
+        if not check_mode:
+            folder.write(name, text, mode)
     return fingerprint.encode() not in earlier
 
 
 @contextlib.contextmanager
-def open_report(path: str) -> t.Iterator[tuple[ReportFolder, str]]:
-    """Yields the folder and the file name of a report. An OSError in the block is raised as a ReportError."""
+def open_report(path: str, *, creates: bool = False) -> t.Iterator[tuple[ReportFolder, str]]:
+    """Yields the folder of a report, locked against other runs of this user, and the report's file name.
+
+    ``creates``: the folder may be missing, and must not be of another user. An OSError in the block is raised as a
+    ReportError.
+    """
     absolute_path = Path(path).absolute()
+    parent = absolute_path.parent
     try:
-        yield ReportFolder(absolute_path.parent), absolute_path.name
+        if creates:
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _require_own(parent)
+        with open_folder(Path(os.path.realpath(parent))) as folder:
+            try:
+                # Locks the folder itself, so that no lock file is left in it.
+                lock_file(folder, LOCK_TIMEOUT)
+            except OSError as error:
+                # A record without a lock is better than no record.
+                if error.errno not in _NO_LOCKS:
+                    raise
+            yield ReportFolder(folder, parent), absolute_path.name
     except TimeoutError:
         raise ReportError(absolute_path, f"another run has held its lock for {LOCK_TIMEOUT:g} s") from None
     except OSError as error:
         raise ReportError(absolute_path, error.strerror or str(error)) from None
+
+
+def _require_own(folder: Path) -> None:
+    """Raises ReportError if the folder, or a link to it, belongs to another user, who could replace its files."""
+    for status in (os.lstat(folder), os.stat(folder)):
+        if status.st_uid not in (os.geteuid(), ROOT_UID):
+            raise ReportError(
+                folder,
+                "the folder belongs to another user. "
+                "Set restore_report_dir (or fleet_report_path, rehearsal_dir) to a folder of your own",
+            )

@@ -15,8 +15,8 @@ from ...module_utils._service.restore.messages import advise_on_status
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._times import parse_time
 from .._formatting import format_clock, format_extra_variable
-from .failure_kinds import FailureKind
-from .failure_kinds import FailureKind as _K
+from .failures import FailureKind
+from .failures import FailureKind as _K
 from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
@@ -52,11 +52,9 @@ class Advice(t.NamedTuple):
 
 def build_advice(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice:
     """Returns what to do after a failure of this kind."""
-    failure = kind.failure
-    if special := _advise_specially(kind, plan, settings):
-        return special
     changes: Data = {"restore_force": True} if kind in (_K.UNKNOWN, _K.FAILED, _K.WRONG_STATUS) else {}
-    return Advice(failure.advice, changes, failure.checks)
+    usual = Advice(kind.failure.advice, changes, kind.failure.checks)
+    return _advise_specially(kind, plan, settings) or usual
 
 
 def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> Advice | None:
@@ -132,7 +130,7 @@ def _taken_at(backup: Data | None) -> datetime | None:
     return parse_time((backup or {}).get("taken_at"))
 
 
-def select_instance(plan: RestorePlan) -> Data:
+def _select_instance(plan: RestorePlan) -> Data:
     """Returns the variable that names the instance: as the user did, or its id if the name needs quoting."""
     if plan.given_id is not None:
         return {"restore_instance_ids": [plan.given_id]}
@@ -142,13 +140,18 @@ def select_instance(plan: RestorePlan) -> Data:
     return {"restore_instances": [plan.name]}
 
 
-def select_targets(plans: list[RestorePlan]) -> Data:
+def select_plans(plans: list[RestorePlan]) -> Data:
     """Returns the variable that names the instances of one plan or more."""
     if len(plans) == 1:
-        return select_instance(plans[0])
-    if all(plan.given_id is None for plan in plans):
-        return {"restore_instances": [plan.name for plan in plans]}
-    return {"restore_instance_ids": [plan.given_id for plan in plans]}
+        return _select_instance(plans[0])
+    return select_targets([{"name": plan.name, "id": plan.given_id} for plan in plans])
+
+
+def select_targets(targets: list[Data]) -> Data:
+    """Returns the variable that names the instances as the user did: by their names, or by their ids."""
+    if all(target["id"] is None for target in targets):
+        return {"restore_instances": [target["name"] for target in targets]}
+    return {"restore_instance_ids": [target["id"] for target in targets]}
 
 
 def format_command(target: Data, settings: Data, advice: Advice | None = None) -> str:

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks how a user confirms a restore: by the name of the instance, or by its id if the name is ambiguous. Pure."""
+"""Requires that the user confirms what the role ``restore`` will overwrite: with a variable, or at the terminal.
+
+The answer is the name of the instance, or its id if the name is ambiguous.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ import typing as t
 import unicodedata
 from itertools import zip_longest
 
+from ...module_utils._errors import ClawHostersError
 from ...module_utils._model.resource import Resource
 from ...module_utils._text import find_invisible, format_count, one_line
+from .._formatting import SCREEN_WIDTH, wrap
 from .model import RestorePlan
 
 _TYPABLE_LIMIT = 255
@@ -25,6 +30,21 @@ _SHOWN_WHOLE = 160
 """Characters of a given and a needed answer up to which both are shown."""
 
 _CONFUSABLES = str.maketrans("I1|O", "lll0")
+
+TRIES = 3
+"""Answers that are accepted at the terminal before the run ends."""
+
+
+class NoTerminalError(ClawHostersError):
+    """There is no terminal to ask at."""
+
+
+class PromptInterruptedError(ClawHostersError):
+    """Ctrl-C was pressed at the prompt."""
+
+
+class NotConfirmedError(ClawHostersError):
+    """The restores were not confirmed."""
 
 
 class Confirmation(t.NamedTuple):
@@ -167,3 +187,43 @@ def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> 
     )
     count = f"{format_count(len(given), 'name')}{'' if len(given) == len(wanted) else f', not {len(wanted)}'}"
     return f"{source} {count}: {next(differences, 'they are not in the order of the plan')}."
+
+
+# The question
+
+
+def require_confirmation(
+    plans: list[RestorePlan], given: str, ask: t.Callable[[str], str], shown: t.Sequence[str]
+) -> str:
+    """Returns how the plans were confirmed: by ``given``, the variable, or at the terminal.
+
+    ``ask`` asks at the terminal. It raises NoTerminalError or PromptInterruptedError. ``shown`` are the lines of the
+    plan. Raises NotConfirmedError, and NoTerminalError with the answer that is needed.
+    """
+    if given:
+        if not is_confirmed(given, plans, in_advance=True):
+            raise NotConfirmedError(explain_wrong_answer("restore_confirm is", given, plans))
+        return "The answer was given as restore_confirm."
+    prompt = "\n".join([*shown, *format_question(plans)])
+    problem = ""
+    for _attempt in range(TRIES):
+        answer = _ask(ask, prompt, plans)
+        if not answer:
+            raise NotConfirmedError("Nothing was typed.")
+        if is_confirmed(answer, plans):
+            return "The answer was typed at the terminal."
+        problem = explain_wrong_answer("You typed", answer, plans)
+        prompt = "\n".join([*wrap(problem, SCREEN_WIDTH), *format_question(plans, is_repeated=True)])
+    raise NotConfirmedError(problem)
+
+
+def _ask(ask: t.Callable[[str], str], prompt: str, plans: list[RestorePlan]) -> str:
+    try:
+        return ask(prompt).strip()
+    except NoTerminalError:
+        raise NoTerminalError(
+            "restore_confirm is empty, and no name was typed. There is no terminal to ask at: "
+            f"set restore_confirm to {expected_answer(plans)}."
+        ) from None
+    except PromptInterruptedError:
+        raise NotConfirmedError("Interrupted at the prompt.") from None

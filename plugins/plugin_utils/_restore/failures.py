@@ -2,36 +2,210 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Classifies the failure of a step of the role ``restore``, and explains it. Pure."""
+"""The failures of the role ``restore``: the table of their kinds, and the kind and message of an error. Pure."""
 
 from __future__ import annotations
 
+import enum
 import typing as t
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ...module_utils._errors import (
     ApiError,
     ClawHostersError,
-    ForbiddenError,
     PartialError,
-    SettingsError,
-    UnauthorizedError,
     UnprocessableError,
 )
 from ...module_utils._service.at_most_once import UnrecordedError
 from ...module_utils._service.instances import InstanceGoneError
+from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from ...module_utils._times import format_iso
 from .._formatting import format_value
 from .address import AddressError
-from .failure_kinds import FailureKind
 from .model import Data, RestorePlan
 from .wording import format_moment, translate_options
 
+_AGAIN = "run the same command again"
+_NEVER_TWICE = "Run the same command again. It restores nothing twice:"
+_NEW_KEY = f"Export a valid key as CLAWHOSTERS_API_KEY, then {_AGAIN}"
+_CHECK_WHO = "Check in the dashboard who deleted it. To see what is left:"
+_CHECK_PLAN = "Run the same command again to see the current plan and confirm it:"
+_END_UNSEEN = "The restore was accepted, but its end was not seen"
+_RESTORED_BUT = "The backup was restored, but"
+_HEALTHY_BUT = "The backup was restored and the instance is healthy, but its address"
+_CHECK_NAME = "Correct the name (it must match exactly) or the id, and check the plan first:"
+_DASHBOARD = "Check the instance in the dashboard"
 
-def is_about_key(error: Exception) -> bool:
-    """Returns True if the key is missing, unusable, or rejected."""
-    return isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
+
+@dataclass(frozen=True)
+class Failure:
+    """One kind of failure. ``text`` says what happened, ``advice`` introduces the next command."""
+
+    kind: str
+    text: str
+    advice: str
+    checks: bool = False
+    """True if the next command runs in check mode."""
+    is_of_run: bool = False
+    """True if it stops the whole run, so that one command serves all instances."""
+    is_status_known: bool = True
+    """False if the status of the instance can't be known then."""
+    is_healthy: bool = False
+    """True if the instance is restored and healthy all the same."""
+    is_unsent: bool = False
+    """True if nothing was sent then, so that what an earlier run restored still holds."""
+
+
+def _unsent(kind: str, advice: str, text: str = NOTHING_SENT, **facts: bool) -> Failure:
+    return Failure(kind, text, advice, is_unsent=True, **facts)
+
+
+class FailureKind(enum.Enum):
+    """The kinds of failures. A new one needs its line here, and where it is found out."""
+
+    failure: Failure
+    """Its text, advice and what is known."""
+
+    def __new__(cls, failure: t.Any) -> FailureKind:
+        """Gives the member of a failure the name of its kind as value."""
+        member = object.__new__(cls)
+        member._value_, member.failure = failure.kind, failure
+        return member
+
+    # The whole run, before anything is sent
+    SERVICE_DOWN = _unsent(
+        "service_down", f"When the service is up again, {_AGAIN}:", "The service is down", is_of_run=True
+    )
+    BAD_KEY = _unsent("bad_key", f"{_NEW_KEY}:", "The API key is not accepted", is_of_run=True)
+    NOT_CONFIRMED = _unsent(
+        "not_confirmed",
+        "To continue, type the answer at the prompt, or set restore_confirm to it:",
+        "Not confirmed",
+        is_of_run=True,
+        is_status_known=False,
+    )
+    NO_TERMINAL = _unsent(
+        "no_terminal",
+        f"To continue, {_AGAIN}, with restore_confirm set to the answer:",
+        "Not confirmed",
+        is_of_run=True,
+        is_status_known=False,
+    )
+    NOT_PLANNED = _unsent("not_planned", f"Fix the cause, then {_AGAIN}:", "Planning failed", is_of_run=True)
+    INTERRUPTED = Failure("interrupted", "The runbook was interrupted", _NEVER_TWICE, is_of_run=True)
+    # Obstacles of a plan
+    NO_INSTANCE = _unsent("no_instance", _CHECK_NAME, checks=True)
+    AMBIGUOUS = _unsent("ambiguous", "Select one by its id:", checks=True)
+    OTHER_NAME = _unsent("other_name", _CHECK_NAME, checks=True)
+    DUPLICATE = _unsent("duplicate", "Name each instance once, and check the plan first:", checks=True)
+    NO_BACKUP = _unsent(
+        "no_backup",
+        "Without a backup, only a rebuild in the dashboard remains. When there is a backup, check again:",
+        checks=True,
+    )
+    UNCLEAR_BACKUP = _unsent(
+        "unclear_backup",
+        "Look up a backup in the dashboard, and set restore_backup instead of restore_before. To check again:",
+        checks=True,
+    )
+    OTHER_BACKUP = _unsent("other_backup", "Check the plan with the newest backup:", checks=True)
+    BACKUP_TWICE = _unsent("backup_twice", "Check the plan with the newest backup:", checks=True)
+    WRONG_STATUS = _unsent("wrong_status", "To restore the instance in this status anyway:")
+    TOO_OLD = _unsent("too_old", "To accept a backup of this age:")
+    TOO_SOON = _unsent("too_soon", f"{_DASHBOARD}. If it must be restored all the same, omit the interval:")
+    OTHER_MEMORY = _unsent("other_memory", f"When the folder is imported, {_AGAIN}:")
+    # What has changed since the plan
+    DELETED = _unsent("deleted", _CHECK_WHO, checks=True, is_status_known=False)
+    RENAMED = _unsent("renamed", "Check the plan with its id:", checks=True)
+    CHANGED = _unsent("changed", _CHECK_PLAN, is_status_known=False)
+    NOT_SENT = _unsent(
+        "not_sent", _CHECK_PLAN, "This run only waited for a restore sent by another run; it sent none itself."
+    )
+    OVERTAKEN = _unsent("overtaken", _CHECK_PLAN, "Nothing was sent, so that the other restore is not overwritten.")
+    # The request and its outcome
+    NOT_BEGUN = _unsent(
+        "not_begun", "When the failures are dealt with, go on with the rest:", "Not begun", is_status_known=False
+    )
+    REFUSED = Failure(
+        "refused",
+        "The restore was rejected or not sent; nothing was changed.",
+        f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}:",
+    )
+    BACKUP_REFUSED = Failure(
+        "backup_refused",
+        "The service rejected the restore; nothing was changed.",
+        f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}:",
+    )
+    UNKNOWN = Failure(
+        "unknown",
+        "It is unknown whether the restore was carried out.",
+        "Check the instance. If it was not restored, send the restore again:",
+    )
+    FAILED = Failure(
+        "failed",
+        "The service accepted the restore, but the instance ended in a failure status.",
+        f"{_DASHBOARD}. No older backup is known. To restore this backup again:",
+    )
+    UNFINISHED = Failure("unfinished", "The run was interrupted or is still in progress.", _NEVER_TWICE, is_of_run=True)
+    NOT_OVER = Failure(
+        "not_over",
+        "The restore was sent but did not complete within the timeout.",
+        "Run the same command again. It continues to wait and sends nothing:",
+    )
+    OUT_OF_SIGHT = Failure(
+        "out_of_sight",
+        f"{_END_UNSEEN}: the instance can't be read.",
+        "Run the same command again. It continues to wait and sends nothing:",
+        is_status_known=False,
+    )
+    KEY_LOST = Failure(
+        "key_lost",
+        f"{_END_UNSEEN}: the API key is no longer valid.",
+        f"{_NEW_KEY}. It sends nothing:",
+        is_status_known=False,
+    )
+    GONE = Failure(
+        "gone",
+        "The restore was accepted, but the instance was deleted before its end was seen.",
+        _CHECK_WHO,
+        checks=True,
+        is_status_known=False,
+    )
+    # After the restore
+    UNRECORDED = Failure("unrecorded", f"{_RESTORED_BUT} this is not in the journal.", _NEVER_TWICE)
+    NOT_HEALTHY = Failure(
+        "not_healthy",
+        f"{_RESTORED_BUT} the instance is not running and healthy.",
+        f"{_DASHBOARD}, then {_AGAIN}. It restores nothing twice:",
+    )
+    HEALTH_UNSEEN = Failure(
+        "health_unseen",
+        f"{_RESTORED_BUT} the instance can't be read, so the health is not known.",
+        _NEVER_TWICE,
+        is_status_known=False,
+    )
+    KEY_LOST_RESTORED = Failure(
+        "key_lost_restored",
+        f"{_RESTORED_BUT} the API key is no longer accepted, so the health is not known.",
+        f"{_NEW_KEY}:",
+        is_status_known=False,
+    )
+    GONE_RESTORED = Failure(
+        "gone_restored",
+        f"{_RESTORED_BUT} the instance was deleted afterwards.",
+        _CHECK_WHO,
+        checks=True,
+        is_status_known=False,
+    )
+    UNCHECKED = Failure("unchecked", f"{_HEALTHY_BUT} was not checked.", _NEVER_TWICE, is_healthy=True)
+    NO_ANSWER = Failure(
+        "no_answer",
+        f"{_HEALTHY_BUT} does not respond as expected.",
+        f"Check the address, then {_AGAIN}. It restores nothing twice:",
+        is_healthy=True,
+    )
 
 
 def _chain(error: Exception) -> t.Iterator[ClawHostersError]:

@@ -26,21 +26,21 @@ class RestorePlan:
     label: str
     instance: Data | None
     """``id``, ``name``, ``status`` and ``health_status``."""
-    backup: Data | None
+    backup: Data | None = None
     """``id`` and ``taken_at``."""
-    age: str | None
-    age_seconds: float | None
-    outcome: str | None
+    age: str | None = None
+    age_seconds: float | None = None
+    outcome: str | None = None
     """``planned``, or what the journal holds of this incident: ``in_flight``, ``completed``, ``unknown`` or ``failed``.
     """
-    sent_at: str | None
-    completed_at: str | None
-    kind: str
-    message: str
-    ids: list[t.Any]
-    older_backup: Data | None
+    sent_at: str | None = None
+    completed_at: str | None = None
+    kind: str = ""
+    message: str = ""
+    ids: list[t.Any] = field(default_factory=list)
+    older_backup: Data | None = None
     """``id`` and ``taken_at`` of the next older backup, the one to try if this one fails."""
-    notes: list[str]
+    notes: list[str] = field(default_factory=list)
     """Sentences that the user must know before confirming, such as a restore for another incident."""
     answer: str = ""
     """The text that confirms this restore."""

@@ -2,17 +2,61 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The record of an incident: a JSON file with all runs of the role ``restore`` for it. Pure."""
+"""The record of an incident, a JSON file with all runs of the role ``restore`` for it, and its page."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import re
 import typing as t
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from ...module_utils._model.resource import as_objects
-from .failure_kinds import FailureKind
-from .model import Data
-from .report import format_restored
+from ...module_utils._model.resource import Resource, as_objects
+from ...module_utils._model.results import Result
+from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.change_log import list_changes
+from ...module_utils._service.restore.history import RestoreHistory
+from ...module_utils._service_url import normalize_url
+from ...module_utils._state.journal import JournalError
+from ...module_utils._state.store import Holder, RunStore, StoreError
+from ...module_utils._text import one_line
+from .._reports.files import ReportError, ReportFolder, open_report, render
+from .failures import FailureKind
+from .model import Data, Run
+from .report import build_report, end_interrupted, format_done, format_restored
+from .settings import report_path
+
+TITLES = {
+    "service": "Check the service",
+    "key": "Check the API key",
+    "plan": "Plan the restore",
+    "confirm": "Confirm the restore",
+    "send": "Begin the restore",
+    "accepted": "Send the restore",
+    "restore": "Restore the backup",
+    "start": "Start the instance",
+    "healthy": "Wait until the instance is healthy",
+    "http": "Check the address",
+    "run": "Run the runbook",
+}
+"""Title of each step."""
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+TEMPLATE = ROLES / "restore/templates/incident.html.j2"
+STYLE_SHEET = ROLES / "fleet_report/files/page.css"
+"""All pages of the collection share it."""
+
+RECORD_INTERVAL = 10.0
+"""Seconds between two records of a run that goes on. The journal has what happens in between."""
+
+CHANGES_BEFORE, MAX_CHANGES = timedelta(hours=1), 200
+"""How long before a run its changes begin: what was done then may be the cause. And the most that it records."""
+
+_CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _UNSENT = {kind.value for kind in FailureKind if kind.failure.is_unsent}
 
@@ -86,3 +130,189 @@ def _find_key(results: dict[str, Data], result: Data) -> str:
         return str(result["id"])
     named = [key for key, earlier in results.items() if earlier.get("name") == result.get("name")]
     return named[0] if len(named) == 1 else f"name {result.get('name')}"
+
+
+@dataclass
+class Recorder:
+    """Records a run. ``redact`` removes secrets from what is recorded or shown."""
+
+    context: ModuleContext
+    run: Run
+    redact: t.Callable[[t.Any], t.Any]
+    instances: list[Resource] = field(default_factory=list)
+    """The instances of the account, as far as they were read."""
+    _counted: int = 0
+    """Requests of the steps that were added."""
+    _problems: list[str] = field(default_factory=list)
+    """Problems of which the user was warned."""
+    _recorded_at: float = -math.inf
+    """When the run was recorded last, by the clock of its waits."""
+    _holders: t.Mapping[str, Holder] | None = None
+    """Who works on what, as read once: what another run begins later is of no run that the record has."""
+
+    def read_history(self) -> RestoreHistory:
+        """Returns what the journal holds of the incident's instances. Raises JournalError."""
+        journal = self.context.journal()
+        url = self.context.client.settings.api_url
+        states = journal.read_states(journal.find_subjects("restore", url, self.run.incident))
+        return RestoreHistory(url, self.run.incident, states, read_at=journal.now())
+
+    def try_history(self) -> RestoreHistory:
+        """Returns what the journal holds; nothing if it can't be read."""
+        try:
+            return self.read_history()
+        except JournalError:
+            return RestoreHistory(self.context.client.settings.api_url, self.run.incident)
+
+    def add_step(self, name: str, now: datetime, **fields: t.Any) -> None:
+        """Adds a step to the run, with the requests since the last one."""
+        requests = self.context.client.stats.requests
+        self.run.add_step(name, TITLES[name], now, requests=requests - self._counted, **fields)
+        self._counted = requests
+
+    def finish(self, traceback_text: str = "") -> Result:
+        """Writes the record, and returns the result of the task: a failure if an instance was not restored."""
+        report, problem = self.record(is_finished=True)
+        path = report_path(self.run.settings)
+        if self.run.check:
+            where = ["Check mode: nothing was sent, asked or written."]
+        elif problem:
+            where = [problem]
+        else:
+            where = [f"Report: {path}", f"Record: {path.removesuffix('.html')}.json"]
+        changed = any(step.changed for step in self.run.steps)
+        if self.run.check:
+            changed = any(plan.sends for plan in self.run.plans)
+        done = [one for one in report["instances"] if one["outcome"] == "ok"]
+        result: Result = {"changed": changed, "_ansible_verbose_always": True}
+        if report["outcome"] != "failed":
+            lines = [] if self.run.check else format_done(done)
+            return {**result, "msg": [report["headline"], *lines, *where]}
+        result.update(failed=True, msg=f"{report['headline']}.", failures=report["failures"], report=where)
+        if done and not self.run.check:
+            result["restored"] = format_done(done)
+        return {**result, "exception": traceback_text} if traceback_text else result
+
+    def record_progress(self) -> None:
+        """Records a run that goes on, unless that was done a moment ago: each record has all of the incident."""
+        if self.context.client.progress.clock() >= self._recorded_at + RECORD_INTERVAL:
+            self.record(is_finished=False)
+
+    def record(self, *, is_finished: bool, is_interrupted: bool = False) -> tuple[Data, str]:
+        """Writes the record and the page. Returns the report, and why it could not be written."""
+        now, self._recorded_at = datetime.now(UTC), self.context.client.progress.clock()
+        report: Data = self.redact(
+            build_report(self.run, self.try_history, now, is_finished=is_finished, instances=self.instances)
+        )
+        if is_interrupted:
+            report = end_interrupted(report)
+        if self.run.check:
+            return report, ""
+        title = _CONTROL_CHARACTERS.sub(" ", self.run.incident).strip()
+        problem = ""
+        try:
+            report["changes"] = self.redact(self._list_changes())
+            variables = {
+                "incident": title if len(title) <= 80 else f"{title[:77]}...",
+                "css": STYLE_SHEET.read_text(encoding="utf-8"),
+            }
+            record_run(
+                report_path(self.run.settings),
+                str(TEMPLATE),
+                variables,
+                report,
+                self._share(report),
+                self._has_ended,
+            )
+        except ReportError as error:
+            problem = str(error)
+        except Exception as error:  # A record must never prevent a restore.
+            problem = f"Bug in the collection, please report it: {type(error).__name__}: {one_line(error)}."
+        if problem and problem not in self._problems:
+            self._problems.append(problem)
+            self.context.warn(problem)
+        return report, problem
+
+    def _list_changes(self) -> list[Data]:
+        """Returns the changes since an hour before the run began, of whatever incident; none if they can't be read."""
+        since = datetime.fromisoformat(self.run.began_at) - CHANGES_BEFORE
+        with contextlib.suppress(StoreError):
+            changes = list_changes(self.context.store, datetime.now(UTC), lambda _text: None, since=since)
+            url = normalize_url(self.context.client.settings.api_url)
+            return [change for change in changes if change["service"] == url][:MAX_CHANGES]
+        return []
+
+    def _has_ended(self, run: Data) -> bool:
+        """Returns True if a run that the record has without an end can't go on: nobody works on its instances."""
+        if self._holders is None:
+            try:
+                self._holders = self.context.journal().read_holders()
+            except JournalError:
+                return False
+        history = RestoreHistory(self.context.client.settings.api_url, self.run.incident, holders=self._holders)
+        return not any(history.find_holder(one.get("id")) for one in as_objects(run.get("instances")))
+
+    def _share(self, report: Data) -> list[Data]:
+        """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
+        store = self.context.store
+        if not isinstance(store, RunStore):
+            return []
+        try:
+            texts = store.put_run(self.run.incident, self.run.id, json.dumps(report))
+        except StoreError as error:
+            self.context.warn(f"{error}, so the record of this run is only in its own file. {error.advice}.")
+            return []
+        record = json.dumps({"incident": self.run.incident, "runs": [json.loads(text) for text in texts]})
+        return parse_record(record.encode(), self.run.incident) or []
+
+
+def record_run(
+    path: str,
+    template: str,
+    variables: Data,
+    run: Data,
+    shared_runs: t.Iterable[Data] = (),
+    has_ended: t.Callable[[Data], bool] = lambda _run: False,
+) -> None:
+    """Adds a run to the record of its incident, next to the page at ``path``, and writes the page.
+
+    ``shared_runs`` are those of all machines, if a database keeps them; they are added, too. ``has_ended`` tells of a
+    run without an end whether it can't go on: then it was interrupted.
+
+    A lock serializes concurrent runs. A record that can't be parsed, or is of another incident, is renamed. Raises
+    ReportError.
+    """
+    with open_report(path, creates=True) as (folder, page_name):
+        record_name = str(Path(page_name).with_suffix(".json"))
+        runs = _read_runs(folder, record_name, run["incident"])
+        if runs is None:
+            folder.set_aside(record_name, page_name)
+            runs = []
+        for one in (*shared_runs, run):
+            runs = put_run(runs, one)
+        runs = [
+            end_interrupted(one) if one.get("id") != run["id"] and _is_open(one) and has_ended(one) else one
+            for one in sorted(runs, key=lambda one: str(one.get("began_at")))
+        ]
+        folder.write(record_name, format_record(run["incident"], runs))
+        page = {
+            **variables,
+            "runs": runs,
+            "latest": run,
+            "head": build_head(runs, run),
+            "changes": merge_changes(runs),
+        }
+        folder.write(page_name, render(template, page))
+
+
+def _is_open(run: Data) -> bool:
+    return run.get("outcome") == "unfinished" and not run.get("interrupted")
+
+
+def _read_runs(folder: ReportFolder, name: str, incident: str) -> list[Data] | None:
+    """Returns the recorded runs; None if the record can't be read."""
+    try:
+        content = folder.read(name)
+    except OSError:
+        return None
+    return [] if content is None else parse_record(content, incident)

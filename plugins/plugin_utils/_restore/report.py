@@ -13,30 +13,16 @@ from datetime import datetime
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._service.restore.history import RestoreHistory
+from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
-from .commands import Advice, build_advice, format_command, select_targets
-from .failure_kinds import NOTHING_SENT, FailureKind
+from .commands import Advice, build_advice, format_command, select_plans, select_targets
+from .failures import FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .screen import plan_lines
 from .wording import end_sentence, format_moment, format_sent_and_completed, omit_nothing_sent
-
-TITLES = {
-    "service": "Check the service",
-    "key": "Check the API key",
-    "plan": "Plan the restore",
-    "confirm": "Confirm the restore",
-    "send": "Begin the restore",
-    "accepted": "Send the restore",
-    "restore": "Restore the backup",
-    "start": "Start the instance",
-    "healthy": "Wait until the instance is healthy",
-    "http": "Check the address",
-    "run": "Run the runbook",
-}
-"""Title of each step."""
 
 _MARKS = {
     "send": "sent",
@@ -50,6 +36,8 @@ _MARKS = {
 
 LISTED = 5
 """Instances that a line names."""
+
+Earlier = OperationState | RestorePlan | None
 
 _MAY_GO_ON = FailureKind.UNFINISHED.failure.text.removesuffix(".")
 _UNFINISHED = f"{_MAY_GO_ON[:1].lower()}{_MAY_GO_ON[1:]}"
@@ -76,11 +64,12 @@ def build_report(
     ``read_history`` returns what the journal holds. ``instances`` are those of the account, as far as they were read.
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
-    verdicts = [_build_verdict(plan, run, failure, now) for plan in run.plans]
-    _set_commands(verdicts, run)
-    if failure and not verdicts:
+    known: list[tuple[RestorePlan, Earlier]] = [(plan, plan) for plan in run.plans]
+    if failure and not known:
         index, history = InstanceIndex(instances), read_history()
-        verdicts = [_build_unplanned_verdict(failure, target, index, history, now) for target in run.targets]
+        known = [_describe_unplanned(target, index, history) for target in run.targets]
+    verdicts = [_build_verdict(plan, earlier, run, failure, now) for plan, earlier in known]
+    _set_commands([plan for plan, _earlier in known], verdicts, run)
     _set_common_command(verdicts, run)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_finished:
@@ -152,10 +141,7 @@ def _format_failures(failed: list[Verdict]) -> list[str]:
     lines: list[str] = []
     for command in dict.fromkeys(verdict.command for verdict in failed):
         same = [verdict for verdict in failed if verdict.command == command]
-        for state in dict.fromkeys(verdict.state for verdict in same):
-            labels = format_list((verdict.label for verdict in same if verdict.state == state), LISTED)
-            lines.append(f"{labels}: {state}")
-        lines += [same[0].advice, command, ""]
+        lines += [*_list_states((verdict.label, verdict.state) for verdict in same), same[0].advice, command, ""]
     return lines[:-1]
 
 
@@ -163,15 +149,33 @@ def format_done(instances: list[Data]) -> list[str]:
     """Returns a line for each instance that was restored; of many, one line for each result."""
     if len(instances) <= LISTED:
         return [f"{one['label']}: {one['state']}" for one in instances]
-    lines = []
-    for state in dict.fromkeys(one["state"] for one in instances):
-        labels = [one["label"] for one in instances if one["state"] == state]
-        lines.append(f"{format_list(labels, LISTED)}: {state}")
-    return lines
+    return _list_states((one["label"], one["state"]) for one in instances)
 
 
-def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
-    """Returns the result for a planned instance. ``run_failure`` is the step that stopped the whole run, if any."""
+def _list_states(instances: t.Iterable[tuple[str, str]]) -> list[str]:
+    """Returns a line for each state, with the labels of the instances in it."""
+    labels: dict[str, list[str]] = {}
+    for label, state in instances:
+        labels.setdefault(state, []).append(label)
+    return [f"{format_list(same, LISTED)}: {state}" for state, same in labels.items()]
+
+
+def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHistory) -> tuple[RestorePlan, Earlier]:
+    """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
+    matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
+    matches = [instance for instance in matches if instance]
+    instance = matches[0] if len(matches) == 1 else {**target, "status": None}
+    name = target["name"] if target["name"] is not None else instance.get("name")
+    shown = str(name if name is not None else target["id"])
+    plan = RestorePlan(shown, target["id"], format_label(name, instance["id"]), instance)
+    return plan, history.find_own(instance["id"], name)
+
+
+def _build_verdict(plan: RestorePlan, earlier: Earlier, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
+    """Returns the result for an instance. ``run_failure`` is the step that stopped the whole run, if any.
+
+    ``earlier`` has what an earlier run has sent.
+    """
     own = [step for step in run.steps if step.instance == plan.label]
     kind, step_name, message = _find_failure(plan, own, run_failure, run)
     verdict = Verdict(
@@ -198,8 +202,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
     status = (_see_last(plan, run).instance or {}).get("status") if is_known else None
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
-    unsent = _format_unsent(plan.outcome, plan.sent_at, plan.completed_at, now)
-    verdict.state = _format_failure(kind, unsent, message, status)
+    verdict.state = _format_failure(kind, _format_unsent(earlier, now), message, status)
     return verdict
 
 
@@ -222,15 +225,15 @@ def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
     return sorted(events, key=lambda event: datetime.fromisoformat(event["at"]))
 
 
-def _set_commands(verdicts: list[Verdict], run: Run) -> None:
+def _set_commands(plans: list[RestorePlan], verdicts: list[Verdict], run: Run) -> None:
     """Sets the advice and the command of each failure. Those with the same advice share one command."""
     groups: dict[str, tuple[Advice, list[tuple[RestorePlan, Verdict]]]] = {}
-    for plan, verdict in zip(run.plans, verdicts, strict=True):
+    for plan, verdict in zip(plans, verdicts, strict=True):
         if verdict.outcome != "ok":
             advice = build_advice(FailureKind(verdict.kind), _see_last(plan, run), run.settings)
             groups.setdefault(repr(advice), (advice, []))[1].append((plan, verdict))
     for advice, members in groups.values():
-        command = format_command(select_targets([plan for plan, _verdict in members]), run.settings, advice)
+        command = format_command(select_plans([plan for plan, _verdict in members]), run.settings, advice)
         for _plan, verdict in members:
             verdict.advice, verdict.command = advice.text, command
 
@@ -287,45 +290,17 @@ def _format_success(restored: Step) -> tuple[str, str]:
     return _RESTORED_BEFORE, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
 
 
-def _build_unplanned_verdict(
-    failure: Step, target: Data, index: InstanceIndex, history: RestoreHistory, now: datetime
-) -> Verdict:
-    """Returns the result for a target of a run that failed before it was planned."""
-    matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
-    matches = [instance for instance in matches if instance]
-    instance = matches[0] if len(matches) == 1 else {**target, "status": None}
-    name = target["name"] if target["name"] is not None else instance.get("name")
-    unsent = format_unsent(history.find_own(instance["id"], name), now)
-    return Verdict(
-        label=format_label(name, instance["id"]),
-        name=format_value(name if name is not None else target["id"]),
-        id=instance["id"],
-        backup=None,
-        age=None,
-        step=failure.step,
-        kind=failure.kind,
-        outcome="failed",
-        tag=_select_tag(failure.kind),
-        state=_format_failure(failure.kind, unsent, failure.message, instance.get("status")),
-        advice=FailureKind(failure.kind).failure.advice,
-    )
-
-
-def format_unsent(state: OperationState | None, now: datetime) -> str:
+def _format_unsent(earlier: Earlier, now: datetime) -> str:
     """Returns that this run sent nothing, and what an earlier one has sent."""
-    if state is None:
-        return _format_unsent(None, None, None, now)
-    return _format_unsent(state.outcome, state.sent_at, state.completed_at, now)
-
-
-def _format_unsent(outcome: str | None, sent_at: str | None, completed_at: str | None, now: datetime) -> str:
-    sent = format_moment(sent_at, now)
+    if earlier is None:
+        return NOTHING_SENT
+    sent = format_moment(earlier.sent_at, now)
     known = {
         "in_flight": f"the restore sent at {sent} is still open",
-        "completed": f"the restore sent at {sent} was completed at {format_moment(completed_at, now)}",
+        "completed": f"the restore sent at {sent} was completed at {format_moment(earlier.completed_at, now)}",
         "failed": f"the restore sent at {sent} failed",
         "unknown": f"it is unknown whether the restore of {sent} was carried out",
-    }.get(outcome or "")
+    }.get(earlier.outcome or "")
     return f"This run sent nothing; {known}." if known else NOTHING_SENT
 
 
@@ -339,11 +314,7 @@ def _set_common_command(verdicts: list[Verdict], run: Run) -> None:
         return
     pairs = zip(run.targets, verdicts, strict=True)
     targets = [target for target, verdict in pairs if not verdict.kind or _is_of_run(verdict.kind)]
-    if all(target["name"] is not None for target in targets):
-        instances: Data = {"restore_instances": [target["name"] for target in targets]}
-    else:
-        instances = {"restore_instance_ids": [target["id"] for target in targets]}
-    command = format_command(instances, run.settings)
+    command = format_command(select_targets(targets), run.settings)
     for verdict in stopped:
         verdict.command = command
 

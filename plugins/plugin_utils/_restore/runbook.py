@@ -2,65 +2,60 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the steps of the role ``restore``. Each failure is recorded before its task ends."""
+"""Runs the steps of the role ``restore``, one for each of its tasks. Each failure is recorded before its task ends."""
 
 from __future__ import annotations
 
 import traceback
 import typing as t
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ...module_utils._errors import ClawHostersError
-from ...module_utils._http.client import Client
-from ...module_utils._model.resource import Resource
+from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._model.results import Result
+from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.health import measure_health
-from ...module_utils._service.restore.history import find_refused
+from ...module_utils._service.restore.history import RestoreHistory, find_refused
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from ...module_utils._service.restore.reading import AccountReader
+from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso
-from .confirmation import build_confirmation, expected_answer, is_confirmed
-from .dialogue import NobodyToAskError, require_confirmation
-from .failures import describe_error, explain, is_about_key
+from .confirmation import NoTerminalError, build_confirmation, expected_answer, is_confirmed, require_confirmation
+from .failures import describe_error, explain
 from .model import Data, RestorePlan, Run
-from .outcomes import list_outcomes
-from .plan import build_plan, build_target
-from .recorder import Recorder
-from .report import TITLES
-from .restoring import RunRestorer
+from .record import Recorder
+from .role_plan import build_plan
+from .run_restorer import RunRestorer
 from .screen import format_account, plan_lines, show_plan, summarize_plan
+from .settings import begin_run, build_target
 from .unhealthy import require_unhealthy
+
+WITHOUT_KEY = ("variables", "outcome")
+
+SPEC = ArgumentSpec(
+    {
+        "step": {"type": "str", "required": True, "choices": ["variables", "plan", "restore", "outcome"]},
+        "settings": {"type": "dict"},
+        "misspelt": {"type": "str", "default": ""},
+        "run": {"type": "dict"},
+    }
+).merge(API.with_default("priority", "high"))
 
 
 @dataclass
 class Runbook:
-    """Runs the steps. ``redact`` removes secrets from what is recorded or shown."""
+    """Runs the steps of the run that ``recorder`` records."""
 
-    context: ModuleContext
-    run: Run
-    redact: t.Callable[[t.Any], t.Any]
+    recorder: Recorder
     ask: t.Callable[[str], str]
     """Asks at the terminal. Raises NoTerminalError or PromptInterruptedError."""
-    instances: list[Resource] = field(default_factory=list)
-    """The instances of the account, as far as they were read."""
-
-    _counted: int = 0
-    """Requests of the steps that were added."""
 
     def __post_init__(self) -> None:
-        self.recorder = Recorder(self.context, self.run, self.redact)
-
-    @property
-    def client(self) -> Client:
-        return self.context.client
-
-    @property
-    def settings(self) -> Data:
-        return self.run.settings
+        self.context, self.run = self.recorder.context, self.recorder.run
+        self.client, self.settings = self.context.client, self.run.settings
 
     # The plan
 
@@ -76,15 +71,17 @@ class Runbook:
         )
         if failed:
             return failed
-        now = datetime.now(UTC)
-        for one in self.run.plans:
+        now, plans = datetime.now(UTC), self.run.plans
+        for one in plans:
             message = one_line(" ".join(line.strip() for line in plan_lines(one, now)), 600)
             kind = "" if one.ready else one.kind
-            self._add_step("plan", now, instance=one.label, ok=one.ready, message=message, kind=kind)
+            self.recorder.add_step("plan", now, instance=one.label, ok=one.ready, message=message, kind=kind)
+        ready = sum(one.ready for one in plans)
+        count = f"{len(plans)} instances" if ready == len(plans) else f"{ready} of {len(plans)} instances"
         return {
             "run": self.run.to_dict(),
             "lines": show_plan(self.run, self.client.settings.api_url, now),
-            "title": self.run.plans[0].label if len(self.run.plans) == 1 else self._count_ready(),
+            "title": plans[0].label if len(plans) == 1 else count,
         }
 
     def _check_service(self) -> str:
@@ -96,14 +93,6 @@ class Runbook:
     def _check_key(self) -> str:
         self.run.account = format_account(self.client.fetch_object("/account"))
         return "The key is valid."
-
-    def _is_any_ready(self) -> bool:
-        return any(plan.ready for plan in self.run.plans)
-
-    def _count_ready(self) -> str:
-        """Returns ``2 instances``, or ``2 of 3 instances`` if one can't be restored."""
-        ready, total = sum(plan.ready for plan in self.run.plans), len(self.run.plans)
-        return f"{total} instances" if ready == total else f"{ready} of {total} instances"
 
     def _set_plans(self) -> None:
         incident, settings = self._incident(), self.settings
@@ -124,7 +113,7 @@ class Runbook:
                 self._list_all_instances(reader, plans)
                 self._set_answers(plans, reader)
         finally:
-            self.instances, self.run.list_pages = reader.instances, reader.list_pages
+            self.recorder.instances, self.run.list_pages = reader.instances, reader.list_pages
         if settings.get("restore_only_unhealthy"):
             require_unhealthy(plans)
         self.run.plans = plans
@@ -160,22 +149,22 @@ class Runbook:
 
         In check mode, predicts it.
         """
-        if self.run.check or not self._is_any_ready():
-            return self._finish()
+        if self.run.check or not any(one.ready for one in self.run.plans):
+            return self.recorder.finish()
         sends = any(one.sends for one in self.run.plans)
         asks = sends or self.settings["restore_confirm"]
         if asks and (failed := self._run_step("confirm", self._confirm, _classify_confirmation)):
             return failed
-        restorer = RunRestorer(self.context, self.run, self.recorder, self._incident())
+        restorer = RunRestorer(self.recorder, self._incident())
         # Failures of instances are steps of their own.
         if failed := self._run_step("run", restorer.restore, lambda _error: "interrupted"):
             return failed
-        return self._finish()
+        return self.recorder.finish()
 
     def _confirm(self) -> str:
         shown = summarize_plan(self.run, self.client.settings.api_url, datetime.now(UTC))
         given = self.settings["restore_confirm"]
-        return require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.redact(prompt)), shown)
+        return require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.recorder.redact(prompt)), shown)
 
     # Results
 
@@ -210,23 +199,16 @@ class Runbook:
         If it fails, the run ends: returns the result of the task.
         """
         try:
-            message, failure = function(), None
+            message = function()
         except Exception as error:
-            message, failure = explain(error), error
-        if message is None:
-            return None
-        is_bug = failure is not None and not isinstance(failure, ClawHostersError)
-        fields: Data = {}
-        if failure is not None:
-            fields = {**describe_error(failure), "kind": "interrupted" if is_bug else classify(failure)}
-        self._add_step(name, datetime.now(UTC), ok=failure is None, message=message, **fields)
-        if failure is None:
-            return None
-        return self._finish("".join(traceback.format_exception(failure)) if is_bug else "")
-
-    def _add_step(self, name: str, now: datetime, **fields: t.Any) -> None:
-        requests, self._counted = self.client.stats.requests - self._counted, self.client.stats.requests
-        self.run.add_step(name, TITLES[name], now, requests=requests, **fields)
+            is_bug = not isinstance(error, ClawHostersError)
+            kind = "interrupted" if is_bug else classify(error)
+            fields = {**describe_error(error), "kind": kind}
+            self.recorder.add_step(name, datetime.now(UTC), ok=False, message=explain(error), **fields)
+            return self.recorder.finish("".join(traceback.format_exception(error)) if is_bug else "")
+        if message is not None:
+            self.recorder.add_step(name, datetime.now(UTC), ok=True, message=message)
+        return None
 
     def _incident(self) -> Incident:
         settings = {name: self.settings[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
@@ -236,13 +218,54 @@ class Runbook:
             incident.began = datetime.fromisoformat(self.run.planned_at)
         return incident
 
-    def _finish(self, traceback_text: str = "") -> Result:
-        return self.recorder.finish(self.instances, traceback_text)
-
 
 def _classify_reading(error: Exception) -> str:
-    return "bad_key" if is_about_key(error) else "not_planned"
+    is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
+    return "bad_key" if is_about_key else "not_planned"
 
 
 def _classify_confirmation(error: Exception) -> str:
-    return "no_terminal" if isinstance(error, NobodyToAskError) else "not_confirmed"
+    return "no_terminal" if isinstance(error, NoTerminalError) else "not_confirmed"
+
+
+def list_outcomes(run: Run, history: RestoreHistory | None, refused: t.Collection[str]) -> list[Data]:
+    """Returns what the journal holds of each instance: ids, times and outcomes only.
+
+    Without a ``history``, since the journal can't be read, it is unknown whether a restore was sent.
+    ``refused`` are the ids of the instances whose restore was refused in this run.
+    """
+    plans: list[RestorePlan | None] = [*run.plans] or [None] * len(run.targets)
+    outcomes = []
+    for plan, target in zip(plans, run.targets, strict=True):
+        instance_id = (plan.instance or {}).get("id", target["id"]) if plan else target["id"]
+        if instance_id is None and history:
+            # One that was not found may have been restored by an earlier run.
+            instance_id = history.find_id(target["name"])
+        state = history.find_own(instance_id) if history else None
+        backup_id = (plan.backup or {}).get("id") if plan else None
+        unsent = REFUSED if str(instance_id) in refused else NOT_BEGUN
+        if run.check and plan and plan.sends:
+            unsent = PLANNED
+        elif history is None:
+            unsent = UNKNOWN
+        outcomes.append(
+            {
+                "id": instance_id,
+                "backup_id": state.notes.get("backup_id") if state else backup_id,
+                "outcome": state.outcome if state else unsent,
+                "sent_at": state.sent_at if state else None,
+                "completed_at": state.completed_at if state else None,
+            }
+        )
+    return outcomes
+
+
+def run_step(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:
+    """Runs the step of a task, and returns its result. ``redact`` removes secrets from what is recorded or shown."""
+    params = context.params
+    if params["step"] == "variables":
+        run = begin_run(params["settings"], params["misspelt"], check=context.client.check_mode)
+        return {"run": run.to_dict()}
+    runbook = Runbook(Recorder(context, Run.from_dict(params["run"]), redact), ask)
+    steps = {"plan": runbook.plan, "restore": runbook.restore, "outcome": runbook.publish_outcome}
+    return steps[params["step"]]()

@@ -11,18 +11,18 @@ import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...module_utils._errors import ClawHostersError, SettingsError
+from ...module_utils._errors import ClawHostersError, RefusedError, SettingsError
 from ...module_utils._http.settings import parse_priority
 from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.at_most_once import parse_operation_name
+from ...module_utils._service.restore.messages import NOTHING_SENT
+from ...module_utils._service.restore.plan import Target
+from ...module_utils._text import one_line
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
 from .._formatting import slugify
 from .._reports.files import prepare_folder
 from .model import Data, Run
-from .plan import is_id, parse_targets
-
-NOTHING_SENT = "Nothing was sent."
 
 
 def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
@@ -32,7 +32,7 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
     try:
         given = _parse_settings(settings)
         targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
-        if given["restore_backup"] != "latest" and not (is_id(given["restore_backup"]) and len(targets) == 1):
+        if given["restore_backup"] != "latest" and not (_is_id(given["restore_backup"]) and len(targets) == 1):
             raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
         if given["restore_backup"] != "latest" and given["restore_before"]:
             raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
@@ -44,6 +44,36 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
         prepare_folder(report_path(given))
     # Two runs of an incident may start at the same moment.
     return Run(f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC)), given, targets, check)
+
+
+def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
+    """Returns the targets that the user gave, each ``{name, id}`` with one of the two set.
+
+    Both arguments may be lists or comma-separated text. Raises RefusedError if the targets are not valid.
+    """
+    wanted_names = [str(name) for name in parse_list(names) if str(name)]
+    wanted_ids = [text for one in parse_list(ids) if (text := str(one).strip())]
+    if bool(wanted_names) == bool(wanted_ids):
+        raise RefusedError("Set either restore_instances or restore_instance_ids.")
+    if not all(map(_is_id, wanted_ids)):
+        raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(wanted_ids))}.")
+    wanted = wanted_names or [str(int(text)) for text in wanted_ids]
+    if len(set(wanted)) != len(wanted):
+        raise RefusedError(f"restore_instances or restore_instance_ids has duplicates: {one_line(', '.join(wanted))}.")
+    if wanted_names:
+        return [{"name": name, "id": None} for name in wanted_names]
+    return [{"name": None, "id": int(text)} for text in wanted_ids]
+
+
+def _is_id(text: str) -> bool:
+    """Returns True if ``text`` may be an id: a number of ASCII digits that is not absurdly long."""
+    return text.isascii() and text.isdigit() and len(text) < 20
+
+
+def build_target(target: Data, settings: Data) -> Target:
+    """Returns what the planner needs of a target."""
+    backup = settings["restore_backup"]
+    return Target(target["id"], target["name"], None if backup == "latest" else int(backup))
 
 
 def report_path(settings: Data) -> str:
@@ -64,13 +94,10 @@ def _parse_settings(given: Data) -> Data:
     settings["restore_incident"] = parse_operation_name("restore_incident", str(given["restore_incident"]))
     for name in ("backup", "before", "max_age", "min_interval", "confirm", "priority"):
         settings[f"restore_{name}"] = str(given[f"restore_{name}"]).strip()
-    for name in ("restore_wait_timeout", "restore_healthy_timeout"):
-        settings[name] = int(given[name])
-        if settings[name] < 0:
-            raise SettingsError(f"{name} is {settings[name]}, but must be 0 or more seconds.")
-    settings["restore_max_failures"] = int(given["restore_max_failures"])
-    if settings["restore_max_failures"] < 0:
-        raise SettingsError(f"restore_max_failures is {settings['restore_max_failures']}, but must be 0 or more.")
+    for name, unit in (("wait_timeout", " seconds"), ("healthy_timeout", " seconds"), ("max_failures", "")):
+        settings[f"restore_{name}"] = number = int(given[f"restore_{name}"])
+        if number < 0:
+            raise SettingsError(f"restore_{name} is {number}, but must be 0 or more{unit}.")
     settings["restore_serial"] = _parse_serial(given["restore_serial"])
     settings["restore_http_statuses"] = _parse_statuses(given["restore_http_statuses"])
     parse_priority("restore_priority", settings["restore_priority"] or None)

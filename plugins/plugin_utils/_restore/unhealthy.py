@@ -21,7 +21,8 @@ from ...module_utils._service.restore.history import EarlierRestore, RestoreHist
 from ...module_utils._text import one_line
 from ...module_utils._times import format_duration, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
-from .._formatting import format_clock, format_extra_variable
+from .._formatting import format_clock
+from .commands import format_command
 from .model import RestorePlan
 
 SPEC = ArgumentSpec(
@@ -51,11 +52,8 @@ class Limits:
 
     def allows(self, instance: Resource, instances: list[Resource]) -> bool:
         """Returns True if the instance may be restored. A name counts if it is in the list and of this one alone."""
-        return (
-            self.names == "all"
-            or self.lists_id(instance)
-            or (self.lists_name(instance) and _is_alone(instance, instances))
-        )
+        is_named = self.lists_name(instance) and _count_bearers(instance, instances) == 1
+        return self.names == "all" or self.lists_id(instance) or is_named
 
     def lists_id(self, instance: Resource) -> bool:
         """Returns True if the id is in the list."""
@@ -72,16 +70,12 @@ def run(context: ModuleContext) -> Result:
     limits = parse_limits(params)
     incident = parse_operation_name("restore_incident", params["incident"])
     instances = context.client.fetch_all("/instances")
-    history, now = _read_history(context, incident)
+    journal, history = context.journal(), RestoreHistory(context.client.settings.api_url, incident)
+    history.states.update(journal.read_states([history.key(params["id"]).subject]))
+    now = journal.now()
     reason = find_reason(params["id"], instances, history.find_others(params["id"], now - limits.cooldown), limits, now)
     instance = _find_unhealthy(params["id"], instances)
-    by_hand = " ".join(
-        (
-            "ansible-playbook clawhosters.cloud.restore",
-            format_extra_variable("restore_instance_ids", params["id"]),
-            format_extra_variable("restore_incident", incident),
-        )
-    )
+    by_hand = format_command({"restore_instance_ids": [params["id"]]}, {"restore_incident": incident})
     return {"reason": reason, "report": [reason, *(["To restore it by hand:", by_hand] if instance else [])]}
 
 
@@ -131,24 +125,12 @@ def require_unhealthy(plans: t.Iterable[RestorePlan]) -> None:
             raise RefusedError(f"{plan.label} is not running and unhealthy any more. Nothing was sent.")
 
 
-def _read_history(context: ModuleContext, incident: str) -> tuple[RestoreHistory, datetime]:
-    """Returns the restores of the instance, and the time by the clock of the journal. Raises JournalError."""
-    journal = context.journal()
-    history = RestoreHistory(context.client.settings.api_url, incident)
-    history.states.update(journal.read_states([history.key(context.params["id"]).subject]))
-    return history, journal.now()
-
-
 def _find_unhealthy(instance_id: object, instances: list[Resource]) -> Resource | None:
     return next((one for one in instances if str(one["id"]) == str(instance_id) and _is_unhealthy(one)), None)
 
 
 def _is_unhealthy(instance: Resource) -> bool:
     return get_status(instance) == "running" and normalize(instance.get("health_status")) == "unhealthy"
-
-
-def _is_alone(instance: Resource, instances: list[Resource]) -> bool:
-    return _count_bearers(instance, instances) == 1
 
 
 def _count_bearers(instance: Resource, instances: list[Resource]) -> int:

@@ -22,16 +22,18 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._progress import
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_reader import InstanceReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.batches import RestoreBatches
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.incident import Incident
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Plan, Rules, Step, Target
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
+    NextStep,
+    Plan,
+    Rules,
+    Target,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import (
     Restore,
     RestoreObserver,
     Stage,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import (
-    RestoreOptions,
-    RestoreTimeouts,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,
@@ -669,7 +671,7 @@ def engine(simulator: Simulator, tmp_path: Path) -> Engine:
     journal = Journal(FolderStore(str(tmp_path / "state")))
     incident = Incident(client, journal, "INC-1", Rules(), lambda _text: None)
     observer = Recorder(simulator, sleeper)
-    options = RestoreOptions(RestoreTimeouts(60, 30), next_step="Run it again.")
+    options = RestoreOptions(60, 30, next_step="Run it again.")
     serial = parse_serial("serial", [1, 2])
     batches = RestoreBatches(incident, InstanceReader(client), options, serial, observer=observer)
     return Engine(batches, observer, sleeper, progress)
@@ -716,7 +718,7 @@ def test_what_can_not_be_verified_has_failed_and_stops_the_rest(engine: Engine) 
 def test_only_what_was_planned_is_sent(simulator: Simulator, engine: Engine) -> None:
     """The run that was to restore bot-1 has not; bot-2 was renamed."""
     at = "2026-02-01T10:00:00+00:00"
-    waits = planned(1, step=Step.WAIT, earlier=OperationState(OperationEvent.ACCEPTED, at, at, {}))
+    waits = planned(1, step=NextStep.WAIT, earlier=OperationState(OperationEvent.ACCEPTED, at, at, {}))
     engine.batches.run(waits)
     assert "was not executed, and this run only waited for it" in str(waits[0].error)
     assert waits[0].outcome == "refused"

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import ObstacleKind as Kind
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.runner import RestoreRunner
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreRunner
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     Journal,

@@ -10,24 +10,21 @@ import contextlib
 import math
 import typing as t
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, WaitTimeoutError
 from ..._model.batches import POLL_SHARE, BatchSize, parse_serial, split_batches
 from ..._model.instance import short_name
 from ..._model.resource import Resource
-from ..._progress import InterruptNote
 from ..._state.journal import OperationEvent
-from ..._text import format_count, format_list
+from ..._text import format_list
 from ..._waiter import ProgressSummary, Waiter, describe_remaining
-from ..fleet_changes import FleetChanges
 from ..instance_reader import InstanceReader
 from .history import RestoreHistory
 from .incident import Incident
 from .plan import Target
-from .restore import COMPLETED, REFUSED, Restore, RestoreObserver, Stage
-from .runner import BatchContext, RestoreOptions, RestoreRunner
+from .restore import Restore, RestoreObserver, Stage
+from .restore_runner import RestoreOptions, RestoreRunner, RunContext
 
 NAMED = 3
 """Instances that a progress line names."""
@@ -59,10 +56,7 @@ class RestoreBatches:
         batches = split_batches(restores, self.serial)
         progress = self.incident.client.progress
         with progress.if_interrupted("") as note:
-            observer, own_note = self.observer, note
-            if self.options.starts:
-                # Of a single restore that is only followed, its guard keeps the note.
-                observer, own_note = _InterruptObserver(self, restores, note), InterruptNote("")
+            context = RunContext(self.incident, self.options, self.observer, restores, note)
             failures = 0
             for number, batch in enumerate(batches, start=1):
                 position = ""
@@ -71,8 +65,8 @@ class RestoreBatches:
                 elif len(batches) > 1:
                     names = format_list((short_name(restore.instance) for restore in batch), NAMED)
                     progress.report(f"Batch {number} of {len(batches)}: {names}")
-                observer.on_batch(number, len(batches), batch)
-                _Batch(self, observer, own_note, position).run(batch)
+                self.observer.on_batch(number, len(batches), batch)
+                _Batch(self, context, batch, position).run()
                 failures += sum(restore.error is not None for restore in batch)
                 if failures > self.max_failures:
                     return
@@ -81,26 +75,23 @@ class RestoreBatches:
 class _Batch:
     """The restores of one batch."""
 
-    def __init__(self, batches: RestoreBatches, observer: RestoreObserver, note: InterruptNote, position: str) -> None:
+    def __init__(
+        self, batches: RestoreBatches, context: RunContext, restores: t.Iterable[Restore], position: str
+    ) -> None:
+        self._batches = batches
+        self._incident = batches.incident
+        self._changes = context.changes
         self._position = position
         """Which of many batches it is, for the progress lines."""
-        self._incident = batches.incident
-        self._reader = batches.reader
-        self._options = batches.options
-        self._waits = batches.waits
-        client = self._incident.client
-        self._changes = FleetChanges(client, batches.options.wait_healthy, self._incident.warn, self._incident.name)
-        self._context = BatchContext(self._incident, batches.options, self._changes, observer, note)
         self._locks = contextlib.ExitStack()
-        self._runners: list[RestoreRunner] = []
+        self._runners = [RestoreRunner(restore, context) for restore in restores if restore.error is None]
 
-    def run(self, restores: t.Iterable[Restore]) -> None:
+    def run(self) -> None:
         """Restores those without an error."""
-        self._runners = [RestoreRunner(restore, self._context) for restore in restores if restore.error is None]
         with self._locks:
             self._begin(self._runners)
             self._release_ended()
-            if not self._waits:
+            if not self._batches.waits:
                 for runner in self._runners:
                     runner.require_recorded()
                 return
@@ -136,13 +127,13 @@ class _Batch:
             is_completed = state is not None and state.event is OperationEvent.COMPLETED and not force
             if not is_completed and not (runner.restore.is_fresh and state is None):
                 ids.append(runner.id)
-        return self._reader.read(ids) if ids else {}
+        return self._batches.reader.read(ids) if ids else {}
 
     def _wait(self) -> None:
         """Polls until no restore has to be waited for, and fails those that have not ended in time."""
-        timeouts, client = self._options.timeouts, self._incident.client
+        options, client = self._batches.options, self._incident.client
         waiter = Waiter(
-            timeouts.restored + (timeouts.healthy or 0.0),
+            options.timeout + (options.healthy_timeout or 0.0),
             client.progress,
             requests_left=lambda: client.stats.remaining,
         )
@@ -158,8 +149,8 @@ class _Batch:
         def fetch(seconds: float) -> dict[str, Resource | None]:
             # Nothing is to be seen of an instance that another run works on, but its lock.
             ids = [runner.id for runner in self._open() if runner.stage is not Stage.LOCKED]
-            waiter.requests_per_poll = self._reader.cost(len(ids))
-            return self._reader.read(ids, time_left=seconds) if ids else {}
+            waiter.requests_per_poll = self._batches.reader.cost(len(ids))
+            return self._batches.reader.read(ids, time_left=seconds) if ids else {}
 
         def is_done(seen: dict[str, Resource | None]) -> bool:
             self._update(seen)
@@ -208,43 +199,3 @@ class _Batch:
         for runner in self._runners:
             if not runner.stage.is_open:
                 runner.release()
-
-
-class _InterruptObserver(RestoreObserver):
-    """Keeps up to date what Ctrl-C shows, and passes all calls on."""
-
-    def __init__(self, batches: RestoreBatches, restores: t.Sequence[Restore], note: InterruptNote) -> None:
-        self._batches = batches
-        self._restores = restores
-        self._note = note
-        self._sent: set[int] = set()
-        self._update_note()
-
-    def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
-        """Passes the call on."""
-        self._batches.observer.on_batch(number, total, restores)
-
-    def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
-        """Updates the note, before a request is sent."""
-        if stage is Stage.SENDING:
-            self._sent.add(id(restore))
-        elif restore.outcome == REFUSED:
-            self._sent.discard(id(restore))
-        self._update_note()
-        self._batches.observer.on_stage(restore, stage, at)
-
-    def verify(self, restore: Restore) -> None:
-        """Passes the call on."""
-        self._batches.observer.verify(restore)
-
-    def _update_note(self) -> None:
-        incident, next_step = self._batches.incident.name, self._batches.options.next_step
-        if not self._sent:
-            self._note.text = f"This run has sent nothing for incident {incident}. {next_step}"
-            return
-        sent = [restore for restore in self._restores if id(restore) in self._sent]
-        completed = sum(restore.outcome == COMPLETED for restore in sent)
-        self._note.text = (
-            f"Incident {incident}: this run has sent {len(sent)} of {format_count(len(self._restores), 'restore')}, "
-            f"and {completed} completed; what the service has accepted goes on. {next_step}"
-        )

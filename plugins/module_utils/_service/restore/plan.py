@@ -29,7 +29,7 @@ RESTORABLE = ("running", "stopped")
 """Statuses from which a restore is sent without ``force``."""
 
 
-class Step(enum.Enum):
+class NextStep(enum.Enum):
     """The next step for a target without an obstacle."""
 
     SEND = "send"
@@ -129,7 +129,7 @@ class Plan:
     instance: Resource | None = None
     backup: Resource | None = None
     """With an earlier restore of the incident, the one that it used."""
-    step: Step = Step.SEND
+    step: NextStep = NextStep.SEND
     obstacle: Obstacle | None = None
     earlier: OperationState | None = None
     """The restore of this incident that the journal holds; with ``force``, it is sent again."""
@@ -143,7 +143,7 @@ class Plan:
     @property
     def sends(self) -> bool:
         """True if a restore will be sent."""
-        return self.obstacle is None and self.step is Step.SEND
+        return self.obstacle is None and self.step is NextStep.SEND
 
     def stop(self, kind: ObstacleKind, **facts: t.Any) -> None:
         """Sets the obstacle."""
@@ -157,11 +157,15 @@ def plan_restores(
     plans = [Plan(target) for target in targets]
     for plan in plans:
         _find_instance(plan, account)
-    _find_duplicates(plans)
+    _find_repeated(
+        plans,
+        ObstacleKind.DUPLICATE,
+        lambda one: None if one.obstacle or not one.instance else str(one.instance["id"]),
+    )
     for plan in plans:
         if plan.obstacle is None:
             _choose(plan, account, history, rules, now)
-    _find_backups_given_twice(plans)
+    _find_repeated(plans, ObstacleKind.BACKUP_TWICE, lambda one: one.target.backup_id if one.sends else None)
     return plans
 
 
@@ -183,22 +187,13 @@ def _find_instance(plan: Plan, account: Account) -> None:
         plan.stop(ObstacleKind.OTHER_NAME)
 
 
-def _find_duplicates(plans: t.Sequence[Plan]) -> None:
-    first: dict[str, int] = {}
+def _find_repeated(plans: t.Sequence[Plan], kind: ObstacleKind, describe: t.Callable[[Plan], object]) -> None:
+    """Sets the obstacle of each plan that is described as one before it. None describes none."""
+    first: dict[object, int] = {}
     for number, plan in enumerate(plans, start=1):
-        if plan.obstacle is None and plan.instance is not None:
-            earlier = first.setdefault(str(plan.instance["id"]), number)
-            if earlier != number:
-                plan.stop(ObstacleKind.DUPLICATE, duplicate_of=earlier)
-
-
-def _find_backups_given_twice(plans: t.Sequence[Plan]) -> None:
-    first: dict[int, int] = {}
-    for number, plan in enumerate(plans, start=1):
-        if plan.sends and plan.target.backup_id is not None:
-            earlier = first.setdefault(plan.target.backup_id, number)
-            if earlier != number:
-                plan.stop(ObstacleKind.BACKUP_TWICE, duplicate_of=earlier)
+        described = describe(plan)
+        if described is not None and (earlier := first.setdefault(described, number)) != number:
+            plan.stop(kind, duplicate_of=earlier)
 
 
 def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules, now: datetime) -> None:
@@ -229,11 +224,11 @@ def continue_earlier(plan: Plan, now: datetime, *, is_held: bool, was_busy: bool
     """
     state = t.cast("OperationState", plan.earlier)
     if state.event is OperationEvent.COMPLETED:
-        plan.step = Step.NONE
+        plan.step = NextStep.NONE
     elif state.event is OperationEvent.FAILED:
         plan.stop(ObstacleKind.FAILED)
     elif is_held or is_under_way(state, now, was_busy=was_busy):
-        plan.step = Step.WAIT
+        plan.step = NextStep.WAIT
     else:
         plan.stop(ObstacleKind.UNKNOWN)
 
@@ -282,7 +277,8 @@ def _choose_newest(
     """
     plan.backup = next((backup for backup in own if _is_fit(backup, before, now)), None)
     newer = [backup for backup in own if not _is_older(backup, plan.backup)] if plan.backup else own
-    plan.left_out = [backup for backup in newer if explain_left_out(backup, now) and _may_be_before(backup, before)]
+    may_count = [backup for backup in newer if taken_at(backup) is None or is_before(backup, before)]
+    plan.left_out = [backup for backup in may_count if explain_left_out(backup, now)]
     plan.skipped = [backup for backup in newer if _is_fit(backup, None, now) and not is_before(backup, before)]
     unclear = [one for one in possible if _is_fit(one, before, now) and not _is_older(one, plan.backup)]
     if unclear:
@@ -301,10 +297,6 @@ def explain_left_out(backup: Resource, now: datetime) -> str:
 
 def _is_fit(backup: Resource, before: datetime | None, now: datetime) -> bool:
     return not explain_left_out(backup, now) and is_before(backup, before)
-
-
-def _may_be_before(backup: Resource, before: datetime | None) -> bool:
-    return taken_at(backup) is None or is_before(backup, before)
 
 
 def _is_older(backup: Resource, other: Resource | None) -> bool:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from dataclasses import dataclass, field
 
@@ -102,12 +101,11 @@ class AccountReader:
         """Reads the instances of the targets, and perhaps others. Those that don't exist are missing."""
         ids = [target.instance_id for target in targets if target.instance_id is not None]
         names = [str(target.name) for target in targets if target.instance_id is None]
-        fetch = self._remembering_missing("/instances", functools.partial(fetch_existing_instance, self.client))
         reading = Reading([], False, None)
         if names:
             reading = search_each(self.client, "/instances", [search_name(name) for name in names])
         if ids and not reading.is_whole_list:
-            rest = read_by_ids(self.client, "/instances", ids, fetch)
+            rest = self._read_by_ids("/instances", ids, fetch_existing_instance)
             items = {str(item["id"]): item for item in (*rest.items, *reading.items)}
             reading = Reading(list(items.values()), rest.is_whole_list, rest.pages or reading.pages)
         self.instances, self.is_whole, self.list_pages = reading
@@ -122,8 +120,8 @@ class AccountReader:
             backups = search_each(self.client, "/backups", list(map(self._search_backups, instances))).items
         known = {str(backup["id"]): backup for backup in (*self.backups, *backups)}
         if rest := [one for one in given if str(one) not in known]:
-            fetch = self._remembering_missing("/backups", functools.partial(fetch_backup, self.client))
-            known |= {str(backup["id"]): backup for backup in read_by_ids(self.client, "/backups", rest, fetch).items}
+            read = self._read_by_ids("/backups", rest, fetch_backup)
+            known |= {str(backup["id"]): backup for backup in read.items}
         self.backups = list(known.values())
 
     def _search_backups(self, instance: Resource) -> Search:
@@ -137,17 +135,17 @@ class AccountReader:
             lambda backup: is_usable(backup) and is_before(backup, self.rules.before),
         )
 
-    def _remembering_missing(
-        self, path: str, fetch: t.Callable[[object], Resource]
-    ) -> t.Callable[[object], Resource | None]:
+    def _read_by_ids(self, path: str, ids: list[int], fetch: t.Callable[[Client, object], Resource]) -> Reading:
+        """Reads resources by their ids, and remembers the answers for those that don't exist."""
+
         def find(one: object) -> Resource | None:
             try:
-                return fetch(one)
+                return fetch(self.client, one)
             except NotFoundError as error:
                 self._missing[f"{path}/{one}"] = error
                 return None
 
-        return find
+        return read_by_ids(self.client, path, ids, find)
 
     def _read_owners(self, targets: t.Sequence[Target]) -> None:
         """Lists all instances if a backup shows by name alone that it is of a target given by id.

@@ -10,6 +10,7 @@ import typing as t
 from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError, PartialError, RefusedError, SettingsError
+from ..._model.backup import summarize_backup
 from ..._model.batches import split_batches
 from ..._model.fleet_entries import RestoreEntry
 from ..._model.fleet_plan import Job, Phase
@@ -18,6 +19,7 @@ from ..._model.ownership import has_owner, parse_owner
 from ..._model.resource import Resource
 from ..._model.results import Result
 from ..._state.journal import OperationEvent
+from ..._text import format_first, format_list
 from ..at_most_once import explain_recorded
 from ..backups import fetch_backup
 from ..instance_reader import InstanceReader
@@ -25,11 +27,18 @@ from . import messages
 from .batches import RestoreBatches
 from .history import RestoreHistory
 from .incident import Incident
-from .plan import ObstacleKind, Plan, Step, Target
+from .plan import NextStep, ObstacleKind, Plan, Target
 from .reading import AccountReader
-from .restore import COMPLETED, IN_FLIGHT, PLANNED, REFUSED, Restore, Stage
-from .results import build_fleet_result, build_result, format_failures, format_refusals
-from .runner import RestoreOptions
+from .restore import COMPLETED, FAILED, IN_FLIGHT, PLANNED, REFUSED, UNKNOWN, Restore, Stage
+from .restore_runner import RestoreOptions
+
+_NAMED, _LISTED = 10, 3
+"""Most instances that a message names, and most failures that it explains; the result has all."""
+
+GO_ON = (
+    "Run the same task again: it waits for what is under way, and restores what was refused or not begun. Nothing is "
+    "sent twice"
+)
 
 
 def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, waits: bool) -> Result:
@@ -106,8 +115,8 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
 def begin(plan: Plan) -> Restore:
     """Returns the restore of a plan. One that the journal holds begins with its outcome."""
     restore = Restore(plan, state=plan.earlier)
-    if plan.earlier is not None and (plan.obstacle or plan.step is not Step.SEND):
-        restore.outcome = IN_FLIGHT if plan.step is Step.WAIT else plan.earlier.outcome
+    if plan.earlier is not None and (plan.obstacle or plan.step is not NextStep.SEND):
+        restore.outcome = IN_FLIGHT if plan.step is NextStep.WAIT else plan.earlier.outcome
     return restore
 
 
@@ -185,7 +194,7 @@ def _predict(restore: Restore, incident: Incident, *, starts: bool) -> None:
     if plan.obstacle:
         restore.fail(messages.build_error(plan, incident.name, incident.rules), restore.outcome)
         return
-    if plan.step is Step.SEND:
+    if plan.step is NextStep.SEND:
         restore.is_sent = True
     elif starts and restore.outcome == COMPLETED:
         start = Job("started", found=restore.current)
@@ -208,3 +217,111 @@ def _stop_after_failures(batches: RestoreBatches, restores: t.Sequence[Restore])
                 restore.is_sent = restore.is_started = False
                 restore.stage, restore.current = Stage.PLANNED, restore.instance
         failures += sum(restore.error is not None for restore in batch)
+
+
+# Results
+
+
+def build_result(restore: Restore, incident: str) -> Result:
+    """Returns the result of ``claw_backup_restore``."""
+    changed = restore.changed or restore.outcome == PLANNED
+    backup, instance = restore.plan.backup, restore.current
+    before = {"id": instance["id"], "name": instance.get("name"), "restored_from": None}
+    return {
+        "changed": changed,
+        "backup": backup,
+        "instance": instance,
+        "restore": {"incident": incident, **restore.summarize()},
+        "diff": {
+            "before": before,
+            "after": {**before, "restored_from": summarize_backup(backup)} if changed else before,
+        },
+    }
+
+
+def build_fleet_result(restores: t.Sequence[Restore]) -> Result:
+    """Returns the result of ``claw_fleet_restore``."""
+    before: dict[str, t.Any] = {}
+    after: dict[str, t.Any] = {}
+    for restore in restores:
+        instance = restore.plan.instance
+        if instance is None or instance.get("status") is None:
+            continue
+        name, is_restored = label(instance), restore.is_sent
+        before[name] = {"restored_from": None}
+        after[name] = {"restored_from": summarize_backup(restore.plan.backup) if is_restored else None}
+        if restore.is_started and not is_restored:
+            before[name]["status"] = instance["status"]
+            after[name]["status"] = f"{restore.current.get('status')} (started)"
+    kinds = [_classify(restore) for restore in restores]
+    return {
+        "changed": any(restore.changed for restore in restores),
+        "instances": [_describe(restore) for restore in restores],
+        "summary": {kind: kinds.count(kind) for kind in ("ok", "changed", "failed", "not_begun")},
+        "diff": {"before": before, "after": after},
+    }
+
+
+def _describe(restore: Restore) -> dict[str, t.Any]:
+    plan = restore.plan
+    return {
+        "id": restore.instance["id"],
+        "name": restore.instance.get("name"),
+        "backup_id": plan.backup["id"] if plan.backup else plan.target.backup_id,
+        "before": restore.instance.get("status"),
+        "after": restore.current.get("status"),
+        "changed": restore.changed,
+        "failed": restore.error is not None,
+        "msg": "" if restore.error is None else str(restore.error),
+        "outcome": restore.outcome,
+    }
+
+
+def _classify(restore: Restore) -> str:
+    """Returns the part of the summary in which the restore counts."""
+    if restore.error is not None:
+        return "failed"
+    if restore.changed:
+        return "changed"
+    return "ok" if restore.stage is Stage.DONE or restore.outcome == COMPLETED else "not_begun"
+
+
+def format_refusals(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore]) -> str:
+    """Returns the message of a task that sends nothing, since some entries can't be restored; empty if all can."""
+    refused = _list_failures(entries, restores)
+    if not refused:
+        return ""
+    reasons = format_first(refused, _LISTED)
+    return f"{len(refused)} of {len(restores)} entries can't be restored, so nothing was sent: {reasons}"
+
+
+def format_failures(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore], max_failures: int) -> str:
+    """Returns the message of a task with failed entries; empty if there are none."""
+    failed = _list_failures(entries, restores)
+    if not failed:
+        return ""
+    parts = [f"{len(failed)} of {len(restores)} entries failed: {format_first(failed, _LISTED)}"]
+    kinds = [_classify(restore) for restore in restores]
+    if skipped := kinds.count("not_begun"):
+        parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
+    changed = [restore for restore in restores if _classify(restore) == "changed"]
+    if restored := [label(restore.instance) for restore in changed if restore.is_sent]:
+        parts.append(f"Restored: {format_list(restored, _NAMED)}.")
+    if started := [label(restore.instance) for restore in changed if not restore.is_sent]:
+        parts.append(f"Started: {format_list(started, _NAMED)}.")
+    is_force_offered = any(
+        restore.error is not None
+        and restore.outcome in (FAILED, UNKNOWN)
+        and not messages.advise_on_status(restore.current)
+        for restore in restores
+    )
+    force = "; force: true sends again what failed or is unknown" if is_force_offered else ""
+    return " ".join([*parts, f"{GO_ON}{force}."])
+
+
+def _list_failures(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore]) -> list[str]:
+    return [
+        f"{entry.label}: {restore.error}"
+        for entry, restore in zip(entries, restores, strict=True)
+        if restore.error is not None
+    ]

@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files i
     prepare_folder,
     write_report,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.recorder import record_run
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.record import record_run
 
 RUN = {"id": "a", "incident": "INC-1", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": []}
 
@@ -174,7 +174,7 @@ def test_waiting_for_the_lock_times_out(page, template, monkeypatch):
     monkeypatch.setattr(report_files, "LOCK_TIMEOUT", 0.01)
     prepare_folder(str(page))
     with (
-        report_files.ReportFolder(page.parent).locked(),
+        report_files.open_report(str(page)),
         pytest.raises(ReportError, match="another run has held its lock"),
     ):
         record_run(str(page), template, {}, RUN)

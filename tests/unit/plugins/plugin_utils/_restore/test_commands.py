@@ -17,9 +17,9 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     build_advice,
     format_command,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans, run
 
 ROLE = Path(__file__).resolve().parents[5] / "roles/restore"

@@ -20,8 +20,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
     format_question,
     is_confirmed,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, WEB, role_plans
 
 

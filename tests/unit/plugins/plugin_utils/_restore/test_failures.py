@@ -27,8 +27,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     build_advice,
     format_command,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import describe_failure
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind, describe_failure
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.wording import translate_options
 from support.restores import SETTINGS, history, plan
 

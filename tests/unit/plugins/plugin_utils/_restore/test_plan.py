@@ -14,9 +14,9 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import R
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.wording import format_moment
 from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import parse_targets
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import (
     format_account,
     show_plan,
     summarize_plan,
 )
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
 
 URL = "https://node.example:8443/api/v1"

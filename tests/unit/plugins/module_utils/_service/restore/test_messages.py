@@ -21,8 +21,8 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     Target,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failure_kinds import FailureKind
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import format_obstacle
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import format_obstacle
 from support.accounts import NOW
 
 STATE = OperationState(OperationEvent.UNCLEAR, NOW.isoformat(), NOW.isoformat(), {"backup_id": 12})

@@ -28,10 +28,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     Account,
+    NextStep,
     ObstacleKind,
     Plan,
     Rules,
-    Step,
     Target,
     check_again,
     plan_restores,
@@ -42,7 +42,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationKey,
     OperationState,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.plan import build_target
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import build_target
 from support.accounts import NOW, SERVICE, AccountClient, World, cases, fleets
 
 WEB = {"id": 1, "name": "web-bot", "status": "running"}
@@ -67,7 +67,7 @@ def read(world: World, *wanted: Target, server_filters: bool = False) -> list[Pl
     return plan_restores(wanted, account, *past(world))
 
 
-def decision(plan: Plan) -> tuple[ObstacleKind | None, Step | None, object]:
+def decision(plan: Plan) -> tuple[ObstacleKind | None, NextStep | None, object]:
     """Returns the kind of the obstacle, or what is done with which backup."""
     if plan.obstacle:
         return plan.obstacle.kind, None, None
@@ -252,14 +252,14 @@ def test_force_repeats_only_the_attempt_that_was_planned() -> None:
     state = next(iter(known.states.values()))
     assert look(known, force=True, earlier=state).sends
     later = sent(seconds=20, event=OperationEvent.COMPLETED)
-    assert look(later, force=True, earlier=state).step is Step.NONE
+    assert look(later, force=True, earlier=state).step is NextStep.NONE
 
 
 @pytest.mark.parametrize("force", [False, True])
 def test_nothing_is_sent_where_the_attempt_that_was_planned_is_gone(force: bool) -> None:
     """The other run that was waited for has sent nothing, or was refused."""
     state = next(iter(sent().states.values()))
-    waited = look(NOTHING, force=force, step=Step.WAIT, earlier=state)
+    waited = look(NOTHING, force=force, step=NextStep.WAIT, earlier=state)
     assert decision(waited)[0] is ObstacleKind.NOT_SENT
     # With force, what was confirmed is a restore after all.
     assert look(NOTHING, force=force, earlier=state).sends

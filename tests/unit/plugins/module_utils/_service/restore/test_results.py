@@ -16,7 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import C
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Plan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.results import (
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import (
     GO_ON,
     build_fleet_result,
     format_failures,

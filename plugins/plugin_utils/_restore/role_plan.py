@@ -2,27 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plans the restores of the role ``restore``: selects instances and backups, and finds obstacles. Pure."""
+"""The plans of restores in the words of the role ``restore``, and what the engine needs of those confirmed. Pure."""
 
 from __future__ import annotations
 
 import typing as t
 from datetime import datetime, timedelta
 
-from ...module_utils._errors import RefusedError
 from ...module_utils._model.backup import is_before, taken_at
 from ...module_utils._model.instance import get_status, is_busy, is_healthy, label
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.at_most_once import explain_unclear
 from ...module_utils._service.restore import messages
 from ...module_utils._service.restore.history import CLOCK_TOLERANCE, LONGEST_RESTORE, EarlierRestore, RestoreHistory
-from ...module_utils._service.restore.plan import Obstacle, ObstacleKind, Plan, Rules, Step, Target
+from ...module_utils._service.restore.plan import NextStep, Obstacle, ObstacleKind, Plan, Rules, Target
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
-from ...module_utils._state.store import Holder
 from ...module_utils._text import format_count, format_list, one_line
 from ...module_utils._times import format_duration, parse_time
-from .._extra_variables import parse_list
 from .._formatting import format_clock, format_label, format_value
 from .model import Data, RestorePlan
 from .wording import (
@@ -39,36 +36,11 @@ _LISTED = 5
 """Ids, and restores for other incidents, that a message names."""
 _PASSED_OVER = 12
 """Backups that ``restore_before`` passes over, and that a note names."""
-
-
-def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
-    """Returns the targets that the user gave, each ``{name, id}`` with one of the two set.
-
-    Both arguments may be lists or comma-separated text. Raises RefusedError if the targets are not valid.
-    """
-    wanted_names = [str(name) for name in parse_list(names) if str(name)]
-    wanted_ids = [text for one in parse_list(ids) if (text := str(one).strip())]
-    if bool(wanted_names) == bool(wanted_ids):
-        raise RefusedError("Set either restore_instances or restore_instance_ids.")
-    if not all(map(is_id, wanted_ids)):
-        raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(wanted_ids))}.")
-    wanted = wanted_names or [str(int(text)) for text in wanted_ids]
-    if len(set(wanted)) != len(wanted):
-        raise RefusedError(f"restore_instances or restore_instance_ids has duplicates: {one_line(', '.join(wanted))}.")
-    if wanted_names:
-        return [{"name": name, "id": None} for name in wanted_names]
-    return [{"name": None, "id": int(text)} for text in wanted_ids]
-
-
-def is_id(text: str) -> bool:
-    """Returns True if ``text`` may be an id: a number of ASCII digits that is not absurdly long."""
-    return text.isascii() and text.isdigit() and len(text) < 20
-
-
-def build_target(target: Data, settings: Data) -> Target:
-    """Returns what the planner needs of a target."""
-    backup = settings["restore_backup"]
-    return Target(target["id"], target["name"], None if backup == "latest" else int(backup))
+_STEPS = {
+    PLANNED: (NextStep.SEND, OperationEvent.INTENDED),
+    "in_flight": (NextStep.WAIT, OperationEvent.ACCEPTED),
+    "completed": (NextStep.NONE, OperationEvent.COMPLETED),
+}
 
 
 def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> RestorePlan:
@@ -98,13 +70,24 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
     )
 
 
+def read_plan(plan: RestorePlan) -> Plan:
+    """Returns the plan that was confirmed, as the engine needs it. Only that is sent."""
+    backup: Data | None = None
+    if plan.backup:
+        backup = {"id": plan.backup["id"], "created_at": plan.backup["taken_at"]}
+    step, event = _STEPS[str(plan.outcome)]
+    earlier = OperationState(event, plan.sent_at, plan.completed_at or plan.sent_at, {}) if plan.sent_at else None
+    target = Target(plan.given_id, None if plan.given_id is not None else plan.name)
+    return Plan(target, plan.instance, backup, step, earlier=earlier)
+
+
 def _find_outcome(plan: Plan) -> str | None:
     """Returns ``planned``, or how far an earlier run of the incident came."""
     if plan.sends:
         return PLANNED
-    if plan.step is Step.WAIT:
+    if plan.step is NextStep.WAIT:
         return "in_flight"
-    is_earlier = plan.step is Step.NONE or (plan.obstacle is not None and not plan.obstacle.is_final)
+    is_earlier = plan.step is NextStep.NONE or (plan.obstacle is not None and not plan.obstacle.is_final)
     return plan.earlier.outcome if plan.earlier and is_earlier else None
 
 
@@ -169,17 +152,14 @@ def _format_too_old(plan: Plan, rules: Rules, now: datetime) -> str:
     return f"Backup {backup.get('id')} was taken {age} ago, which is more than restore_max_age ({limit})"
 
 
-def _build_holder_note(holder: Holder | None, now: datetime) -> list[str]:
-    return [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
-
-
 def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> list[str]:
     """Returns what the user must know besides the backup and the loss, or the obstacle."""
     instance, backup = plan.instance or {}, plan.backup or {}
     if plan.obstacle:
         return _build_ignored_note(plan, rules)
     others = history.find_others(instance["id"], history.read_at - RECENT)
-    notes = _build_holder_note(history.find_holder(instance["id"]), now)
+    holder = history.find_holder(instance["id"])
+    notes = [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
     notes += [f"{_format_other(other, now, instance)}." for other in others[:_LISTED]]
     if len(others) > _LISTED:
         notes.append(f"And {len(others) - _LISTED} more restores for other incidents within 7 days.")

@@ -10,39 +10,33 @@ import typing as t
 from datetime import datetime
 
 from ...module_utils._model.batches import parse_serial
-from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instances import refetch_instance
 from ...module_utils._service.restore.batches import RestoreBatches
 from ...module_utils._service.restore.incident import Incident
-from ...module_utils._service.restore.plan import Plan, Step, Target
-from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, PLANNED, Restore, RestoreObserver, Stage
-from ...module_utils._service.restore.runner import RestoreOptions, RestoreTimeouts
+from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, Restore, RestoreObserver, Stage
+from ...module_utils._service.restore.restore_runner import RestoreOptions
 from ...module_utils._service.restore.tasks import begin
-from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
-from .commands import format_command, select_targets
-from .failure_kinds import FailureKind
-from .failures import describe_failure
-from .model import Data, RestorePlan, Run
-from .plan import format_obstacle
-from .recorder import Recorder
-from .report import TITLES
+from .commands import format_command, select_plans
+from .failures import FailureKind, describe_failure
+from .model import RestorePlan
+from .record import Recorder
+from .role_plan import format_obstacle, read_plan
 from .wording import format_sent_and_completed
 
 
 class RunRestorer(RestoreObserver):
-    """Restores the plans of ``run`` that are ready, and adds their steps to it."""
+    """Restores the plans of a run that are ready, and adds their steps to it."""
 
-    def __init__(self, context: ModuleContext, run: Run, recorder: Recorder, incident: Incident) -> None:
-        self._client = context.client
-        self._run = run
+    def __init__(self, recorder: Recorder, incident: Incident) -> None:
         self._recorder = recorder
+        self._run = recorder.run
+        self._client = recorder.context.client
         self._incident = incident
         self._plans: dict[int, RestorePlan] = {}
-        self._counted = context.client.stats.requests
         self._statuses: dict[str, int] = {}
         """HTTP status of the address of each instance that was checked."""
 
@@ -53,11 +47,12 @@ class RunRestorer(RestoreObserver):
         """
         settings = self._run.settings
         plans = [plan for plan in self._run.plans if plan.ready]
-        restores = [begin(_read_plan(plan)) for plan in plans]
+        restores = [begin(read_plan(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
-        command = format_command(select_targets(plans), settings)
+        command = format_command(select_plans(plans), settings)
         options = RestoreOptions(
-            RestoreTimeouts(settings["restore_wait_timeout"], settings["restore_healthy_timeout"]),
+            settings["restore_wait_timeout"],
+            settings["restore_healthy_timeout"],
             next_step=f"Run this to wait for what is under way, and to go on with the rest: {command}",
         )
         try:
@@ -145,37 +140,16 @@ class RunRestorer(RestoreObserver):
         return "healthy" if restore.outcome == COMPLETED else "restore"
 
     def _add(self, name: str, restore: Restore, at: datetime, *, ok: bool = True, **fields: t.Any) -> None:
-        requests, self._counted = self._client.stats.requests - self._counted, self._client.stats.requests
         status, kind, state = restore.current.get("status"), fields.get("kind"), restore.state
         is_seen = status and (not kind or FailureKind(kind).failure.is_status_known)
-        self._run.add_step(
+        self._recorder.add_step(
             name,
-            TITLES[name],
             at,
             instance=self._plan(restore).label,
             ok=ok,
-            requests=requests,
             sent_at=state.sent_at if state else None,
             completed_at=state.completed_at if state else None,
             outcome=None if restore.outcome == NOT_BEGUN else restore.outcome,
             found=format_value(status, 40) if is_seen else None,
             **fields,
         )
-
-
-_STEPS = {
-    PLANNED: (Step.SEND, OperationEvent.INTENDED),
-    "in_flight": (Step.WAIT, OperationEvent.ACCEPTED),
-    "completed": (Step.NONE, OperationEvent.COMPLETED),
-}
-
-
-def _read_plan(plan: RestorePlan) -> Plan:
-    """Returns the plan that was confirmed, as the engine needs it. Only that is sent."""
-    backup: Data | None = None
-    if plan.backup:
-        backup = {"id": plan.backup["id"], "created_at": plan.backup["taken_at"]}
-    step, event = _STEPS[str(plan.outcome)]
-    earlier = OperationState(event, plan.sent_at, plan.completed_at or plan.sent_at, {}) if plan.sent_at else None
-    target = Target(plan.given_id, None if plan.given_id is not None else plan.name)
-    return Plan(target, plan.instance, backup, step, earlier=earlier)

@@ -13,6 +13,7 @@ import contextlib
 import copy
 import math
 import threading
+import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -39,7 +40,7 @@ from ..instances import InstanceGoneError, fetch_instance
 from . import messages
 from .history import LONGEST_RESTORE, RestoreHistory
 from .incident import Incident
-from .plan import Step, check_again
+from .plan import NextStep, check_again
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, Restore, RestoreObserver, Stage
 
 END_STATUSES = ("running", "stopped", "pending_configuration")
@@ -49,45 +50,59 @@ SHORTEST_RESTORE = 10.0
 
 
 @dataclass(frozen=True)
-class RestoreTimeouts:
-    """Seconds for each batch.
-
-    ``restored``: from the last request of the batch until each instance is restored. ``healthy``: from then until it
-    runs and is healthy, for each instance; None to count that within ``restored``.
-    """
-
-    restored: float
-    healthy: float | None = None
-
-
-@dataclass(frozen=True)
 class RestoreOptions:
-    """How restores are followed. ``starts``: an instance that comes back stopped is started.
+    """How restores are followed.
 
-    ``next_step``: the sentence that says how to go on if a wait ends early.
+    ``timeout``: seconds, for each batch, from its last request until each instance is restored. ``healthy_timeout``:
+    from then until it runs and is healthy, for each instance; None to count that within ``timeout``. ``starts``: an
+    instance that comes back stopped is started. ``next_step``: the sentence that says how to go on if a wait ends
+    early.
     """
 
-    timeouts: RestoreTimeouts
+    timeout: float
+    healthy_timeout: float | None = None
     wait_healthy: bool = True
     starts: bool = True
     next_step: str = messages.RUN_AGAIN
 
 
-@dataclass(frozen=True)
-class BatchContext:
-    """Context shared by the restores of a batch."""
+@dataclass
+class RunContext:
+    """Context shared by the ``restores`` of a run. ``note`` is what Ctrl-C shows of it."""
 
     incident: Incident
     options: RestoreOptions
-    changes: FleetChanges
     observer: RestoreObserver
+    restores: t.Sequence[Restore]
     note: InterruptNote
+    _sent: list[Restore] = field(default_factory=list)
     _observer_lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        incident = self.incident
+        self.changes = FleetChanges(incident.client, self.options.wait_healthy, incident.warn, incident.name)
+        self._update_note()
+
+    @property
+    def guard_note(self) -> InterruptNote:
+        """The note for the guard of a restore: that of the run if it is a single one, and is only followed."""
+        return InterruptNote("") if self.options.starts else self.note
+
     def observe(self, restore: Restore) -> None:
-        """Tells the observer of a stage. Calls do not overlap."""
+        """Updates the note, and tells the observer of a stage. Calls do not overlap."""
         with self._observer_lock:
+            if restore.stage is Stage.SENDING:
+                self._sent.append(restore)
+            elif restore.outcome == REFUSED and restore in self._sent:
+                self._sent.remove(restore)
+            self._update_note()
             self.observer.on_stage(restore, restore.stage, datetime.now(UTC))
+
+    def _update_note(self) -> None:
+        if self.options.starts:
+            self.note.text = messages.format_interruption(
+                self.incident.name, self._sent, len(self.restores), self.options.next_step
+            )
 
     def clock(self) -> float:
         """Returns the time by the clock of all waits."""
@@ -97,13 +112,13 @@ class BatchContext:
 class RestoreRunner:
     """Runs a restore, and sets its results."""
 
-    def __init__(self, restore: Restore, context: BatchContext) -> None:
+    def __init__(self, restore: Restore, context: RunContext) -> None:
         self.restore = restore
         self.start = Job("started")
         """The change to ``started``, once the instance is restored."""
         self._context = context
         self._incident = context.incident
-        self._guard: OperationGuard = context.incident.guard(restore.instance, context.note)
+        self._guard: OperationGuard = context.incident.guard(restore.instance, context.guard_note)
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
         self._seen_at = datetime.now(UTC)
@@ -172,9 +187,9 @@ class RestoreRunner:
         self._guard.take_up(restore.state)
         if restore.plan.obstacle:
             self.fail(messages.build_error(restore.plan, incident.name, incident.rules))
-        elif restore.plan.step is Step.SEND:
+        elif restore.plan.step is NextStep.SEND:
             return True
-        elif restore.plan.step is Step.WAIT:
+        elif restore.plan.step is NextStep.WAIT:
             restore.outcome = IN_FLIGHT
             self._wait_for_end()
         else:
@@ -255,9 +270,9 @@ class RestoreRunner:
 
     def limit_wait(self) -> None:
         """Sets the time at which the restore must have ended, if that may be before the end of the batch's wait."""
-        timeouts = self._context.options.timeouts
-        if timeouts.healthy is not None and self.stage in (Stage.LOCKED, Stage.ACCEPTED):
-            self.deadline = self._context.clock() + timeouts.restored
+        options = self._context.options
+        if options.healthy_timeout is not None and self.stage in (Stage.LOCKED, Stage.ACCEPTED):
+            self.deadline = self._context.clock() + options.timeout
 
     @property
     def is_overdue(self) -> bool:
@@ -299,7 +314,7 @@ class RestoreRunner:
     def _begin_start(self) -> None:
         """Follows a restored instance until it runs and is healthy; decides whether it must be started."""
         options, current = self._context.options, self.restore.current
-        healthy = math.inf if options.timeouts.healthy is None else options.timeouts.healthy
+        healthy = math.inf if options.healthy_timeout is None else options.healthy_timeout
         self.deadline = self._context.clock() + healthy
         self._enter(Stage.RESTORED)
         if not options.starts and get_status(current) != "running":
@@ -354,7 +369,7 @@ class RestoreRunner:
         options, self.restore.failure = self._context.options, error.kind
         self.restore.last_seen = LastSeen(self.restore.current, self.describe()[1], self._seen_at)
         if self.stage in (Stage.RESTORED, Stage.STARTING):
-            limit = options.timeouts.healthy or options.timeouts.restored
+            limit = options.healthy_timeout or options.timeout
             reason = self._context.changes.explain_unfinished(self.start, error, limit)
             cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
             # A fleet says at its end how to go on.
@@ -366,7 +381,7 @@ class RestoreRunner:
         if isinstance(error, WaitTimeoutError) and not (is_own and self.stage is Stage.ACCEPTED):
             answer = f"no answer ({error.cause.reason}); last seen " if error.cause else ""
             goal = "free" if self.stage is Stage.LOCKED else "restored"
-            goal = f"not {goal} within {options.timeouts.restored:g} s (wait_timeout)."
+            goal = f"not {goal} within {options.timeout:g} s (wait_timeout)."
             own = WaitTimeoutError(f"{name}: {answer}{condition}, and {goal}", error.cause)
         own.last_seen = self.restore.last_seen
         if self.stage is Stage.ACCEPTED:
