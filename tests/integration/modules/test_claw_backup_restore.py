@@ -539,6 +539,7 @@ def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, cont
     runs = [process(controller) for _run in range(4)]
     results = [result_of(running) for running in runs]
     assert sorted(result["changed"] for result in results) == [False, False, False, True]
+    assert [result["msg"] for result in results if result.get("failed")] == []
     assert {result["restore"]["outcome"] for result in results} == {"completed"}
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
 

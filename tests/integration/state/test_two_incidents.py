@@ -98,3 +98,19 @@ def test_two_incidents_never_overwrite_what_they_do_not_know_of(
         assert not wrong, f"interleaved at lines {at} and {other_at} of {lines}: {wrong}"
         outcomes.add(len(simulator.calls("POST *")))
     assert kills < 50 or outcomes == {1, 2}
+
+
+def test_a_run_that_read_the_journal_before_another_sent_waits_for_its_restore(
+    simulator: Simulator, tmp_path: Path, collections: Path
+) -> None:
+    stage = Stage(simulator, tmp_path, collections, RESTORE, 1)
+    others: list[Ending] = []
+
+    def send() -> None:
+        others.append(stage.run(scope=SCOPE, wait=False, **options_of("INC-1")))
+
+    ending = stage.run(1, "between the readings", send, **options_of("INC-1"))
+    assert others[0].result["restore"]["outcome"] == "in_flight"
+    assert ending.result["restore"]["outcome"] == "completed", ending
+    assert (others[0].result["changed"], ending.result["changed"]) == (True, False)
+    assert simulator.calls("POST *") == ["POST /backups/31/restore"]

@@ -96,7 +96,7 @@ def test_what_the_folder_alone_knows_is_refused_until_it_is_imported(
         for more in ({}, *forced):
             result = together.run(module, check=check, **options, **more)
             assert result["failed"] is True
-            assert f"The journal in {state} knows this" in result["msg"]
+            assert f"The journal in {state} contains this" in result["msg"]
             assert f"import_dir: {state}" in result["msg"]
             assert "Nothing was sent." in result["msg"]
     assert posts(simulator) == sent
@@ -181,7 +181,7 @@ def test_a_journal_of_the_folder_that_can_not_be_read_may_know_it(
     for check in (True, False):
         result = together.run(module, check=check, **SPENDERS[module])
         assert result["failed"] is True
-        assert f"the journal in {state} may, but can't be read." in result["msg"]
+        assert f"The journal in {state} may contain it, but can't be read." in result["msg"]
         assert "Nothing was sent." in result["msg"]
     assert posts(simulator) == []
 

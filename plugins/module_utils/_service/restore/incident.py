@@ -69,7 +69,8 @@ class Incident:
         ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
         self._read_more(history, set(), ids - {None})
         plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
-        self._explain_busy(plans, history)
+        if self._read_busy_again(plans, history):
+            plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
         for plan in plans:
             if plan.sends and plan.earlier is None and plan.instance:
                 try:
@@ -78,15 +79,16 @@ class Incident:
                     plan.stop(ObstacleKind.OTHER_MEMORY, cause=error)
         return plans
 
-    def _explain_busy(self, plans: list[Plan], history: RestoreHistory) -> None:
-        """Reads the journal again for busy instances: a restore may have been sent after it was read the first time."""
-        kind = ObstacleKind.WRONG_STATUS
-        stopped = [plan for plan in plans if plan.obstacle and plan.obstacle.kind is kind and not plan.obstacle.other]
-        busy = [(plan, plan.instance) for plan in stopped if plan.instance and is_busy(plan.instance)]
+    def _read_busy_again(self, plans: list[Plan], history: RestoreHistory) -> bool:
+        """Reads the journal again for busy instances: a restore may have been sent after it was read the first time.
+
+        Returns False if there are none.
+        """
+        stopped = [plan for plan in plans if plan.obstacle and plan.obstacle.kind is ObstacleKind.WRONG_STATUS]
+        busy = [plan.instance for plan in stopped if plan.instance and is_busy(plan.instance)]
         if busy:
-            history.states.update(self.journal.read_states({history.key(one["id"]).subject for _plan, one in busy}))
-        for plan, instance in busy:
-            plan.stop(kind, other=history.find_under_way(instance))
+            history.states.update(self.journal.read_states({history.key(one["id"]).subject for one in busy}))
+        return bool(busy)
 
     def _read_more(self, history: RestoreHistory, subjects: set[str], instance_ids: t.Iterable[object]) -> None:
         subjects = (subjects | {history.key(one).subject for one in instance_ids}) - history.subjects
