@@ -21,7 +21,7 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller
 from support.near_simulator import NearSimulator
-from support.postgres import Postgres
+from support.postgres import ADMIN, Postgres
 from support.seeds import choose_seed, repeat_by, repeat_lines
 from support.users import Owners
 
@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
 
 
-IN_PROCESS = ("claw_addon", "claw_backup_info", "rate_budget", "client", "claw_instance_info")
+IN_PROCESS = ("claw_addon", "claw_addon_info", "claw_backup_info", "rate_budget", "client", "claw_instance_info")
 IN_PROCESS += ("claw_fleet", "claw_fleet_addon", "claw_instance", "claw_purchase", "claw_backup_restore", "folder")
 QUICK = ("core_matrix", "guides", "imports", "layers", "metadata", "parts", "release", "repository", "time_table")
 SLICE = {"integration": IN_PROCESS, "project": QUICK}
@@ -139,6 +139,15 @@ def postgres() -> t.Iterator[Postgres]:
     """One server for all tests of a worker."""
     with Postgres() as server:
         yield server
+
+
+@pytest.fixture
+def fresh(postgres: Postgres) -> t.Iterator[str]:
+    """The name of a database without a schema."""
+    name = "fresh"
+    postgres.query(f"CREATE DATABASE {name} OWNER {ADMIN}")
+    yield name
+    postgres.query(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["folder", "database"])

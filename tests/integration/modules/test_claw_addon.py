@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""claw_addon and claw_addon_info over HTTP: what is sent, what is read back, and every shape that one may have."""
+"""claw_addon over HTTP: what is sent, what is read back, and every shape that one may have."""
 
 from __future__ import annotations
 
@@ -13,39 +13,13 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_addon, claw_addon_info
 from simulator.handle import Simulator
+from support.addons import SHAPES, WORLD
 from support.controller import Controller
 from support.worker import result_of
 
 WEB_LLM, WEB_BACKUP, SHOP_LLM = 1, 2, 3
 ONE = f"/addons/{WEB_LLM}"
 GET, PATCH = f"GET {ONE}", f"PATCH {ONE}"
-WORLD = {
-    "instances": [{"id": 7, "name": "web-bot"}, {"id": 8, "name": "shop-bot", "status": "stopped"}],
-    "addons": [
-        {"instance": "web-bot", "addon_type": "llm", "tier": "standard", "usage_limit": 5000},
-        {"instance": "web-bot", "addon_type": "backup"},
-        {"instance": "shop-bot", "addon_type": "llm", "tier": "eco"},
-    ],
-}
-SHAPES: dict[str, dict[str, t.Any]] = {
-    "as guessed": {},
-    "ids as text": {"id_as_string": True},
-    "no answer to PATCH": {"addon_answer": 204},
-    "more fields": {"add_fields": {"addon.region": "moon", "addon.settings": {"model": "x"}}},
-    "nested instance": {"rename_fields": {"addon.instance_id": "instance.id", "addon.instance_name": "instance.name"}},
-    "instance by name": {"drop_fields": ["addon.instance_id"]},
-    "instance by id": {"drop_fields": ["addon.instance_name"]},
-    "no instance": {"drop_fields": ["addon.instance_id", "addon.instance_name"]},
-    "no type": {"drop_fields": ["addon.addon_type"]},
-    "no status": {"drop_fields": ["addon.status", "addon.created_at"]},
-    "fractions": {"timestamps": "fraction"},
-    "offsets": {"timestamps": "offset"},
-    "wrapped": {"addon_body": "wrapped"},
-    "wrapped, nothing back": {"addon_body": "wrapped", "addon_answer": 204},
-    "silent about unknown": {"addon_unknown_keys": "ignored"},
-    "not in pages": {"pagination": "none"},
-    "shuffled": {"list_order": "reshuffled"},
-}
 
 
 @pytest.fixture(autouse=True)
@@ -409,47 +383,6 @@ def test_secrets_show_in_no_list(simulator: Simulator) -> None:
     for addon in result_of(claw_addon_info, simulator)["addons"]:
         assert addon["keys"] == ["********"]
         assert addon["token_limit"] == 5000
-
-
-# claw_addon_info
-
-
-@pytest.mark.parametrize(
-    ("options", "ids", "calls"),
-    [
-        ({}, [1, 2, 3], ["GET /addons"]),
-        ({"id": 3}, [3], ["GET /addons/3"]),
-        ({"id": 99}, [], ["GET /addons/99"]),
-        ({"id": 3, "addon_type": "backup"}, [], ["GET /addons/3"]),
-        ({"addon_type": "llm"}, [1, 3], ["GET /addons"]),
-        ({"instance_name": "web-bot"}, [1, 2], ["GET /addons"]),
-        ({"instance_id": 8, "addon_type": "llm"}, [3], ["GET /addons"]),
-        ({"instance_id": 8, "instance_name": "web-bot"}, [], ["GET /addons"]),
-    ],
-)
-def test_what_is_read(simulator: Simulator, options: dict[str, t.Any], ids: list[int], calls: list[str]) -> None:
-    for check in (True, False):
-        simulator.clear_log()
-        result = result_of(claw_addon_info, simulator, check=check, **options)
-        assert [addon["id"] for addon in result["addons"]] == ids
-        assert result["changed"] is False
-        assert simulator.calls() == calls
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_the_add_ons_of_an_instance_in_every_shape_of_the_object(simulator: Simulator, shape: str) -> None:
-    simulator.switch(**SHAPES[shape])
-    for options in ({"instance_id": 7}, {"instance_name": "web-bot"}):
-        result = result_of(claw_addon_info, simulator, **options)
-        assert [str(addon["id"]) for addon in result["addons"]] == ["1", "2"], result
-
-
-def test_a_list_of_many_pages_is_read_whole(simulator: Simulator) -> None:
-    simulator.reset(instances=60)
-    count = len(simulator.state()["addons"])
-    simulator.clear_log()
-    assert len(result_of(claw_addon_info, simulator)["addons"]) == count
-    assert len(simulator.calls()) == -(-count // 25)
 
 
 def test_the_commands_agree_with_the_work(simulator: Simulator, controller: Controller) -> None:

@@ -1,0 +1,156 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""claw_state_database: what it makes, what it mends, what it imports, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.folder_store import FolderStore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.postgres_store import Outage, PostgresStore
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_state_database
+from simulator.handle import Simulator
+from support.controller import REPOSITORY, Controller
+from support.postgres import ADMIN, JOB, PASSWORD, Postgres
+from support.stores import folder_place
+from support.worker import Worker
+
+
+def test_the_schema_is_a_plan_then_made_then_unchanged(
+    controller: Controller, postgres: Postgres, fresh: str, simulator: Simulator
+) -> None:
+    folder = controller.folder / "state"
+    journal = Journal(FolderStore(str(folder)))
+    key = OperationKey("restore", simulator.url, "INC-1", "7")
+    for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
+        journal.append(key, event, backup_id=31)
+    variables = {"admin_database": postgres.url(ADMIN, database=fresh), "import_dir": str(folder)}
+    command = ["ansible-playbook", str(REPOSITORY / "examples/controller/state_database.yml"), "-vvvv", "--diff"]
+    command += ["-e", f"@{controller.write('variables.yml', variables)}"]
+    plan = controller.run(*command, "--check")
+    assert plan.result["changed"] is True
+    assert postgres.query("SELECT to_regnamespace('clawhosters')::text", database=fresh) == [(None,)]
+    real = controller.run(*command)
+    assert (
+        real.result["diff"]
+        == plan.result["diff"]
+        == {
+            "before": {"version": 0, "granted": None, "imported": 0},
+            "after": {"version": 3, "granted": JOB, "imported": 2},
+        }
+    )
+    again = controller.run(*command)
+    assert again.result["changed"] is False
+    assert not [run.screen for run in (plan, real, again) if PASSWORD in run.screen or ADMIN in run.screen]
+    missing = controller.task({}, module="claw_state_database")
+    assert "state_database is not set." in missing.result["msg"]
+    store = PostgresStore(postgres.url(database=fresh), Outage())
+    state = Journal(store).read_state(key)
+    store.close()
+    assert state is not None
+    assert state.event is OperationEvent.COMPLETED
+    assert state.notes == {"backup_id": 31}
+    assert simulator.calls() == []
+
+
+def test_rights_that_are_missing_or_too_many_are_mended(postgres: Postgres, fresh: str) -> None:
+    worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
+    assert worker.run(claw_state_database)["schema"] == {"version": 3, "granted": None, "imported": 0}
+    assert worker.run(claw_state_database, role=JOB)["changed"] is True
+    for change in (
+        "GRANT DELETE ON clawhosters.journal TO",
+        "REVOKE INSERT ON clawhosters.cursors FROM",
+        "GRANT CREATE ON SCHEMA clawhosters TO",
+    ):
+        postgres.query(f"{change} {JOB}", database=fresh)
+        assert worker.run(claw_state_database, role=JOB, check=True)["changed"] is True
+        assert worker.run(claw_state_database, role=JOB)["changed"] is True
+        assert worker.run(claw_state_database, role=JOB)["changed"] is False
+    rights = (
+        "SELECT privilege_type FROM information_schema.role_table_grants WHERE table_name = 'journal' AND grantee = %s"
+    )
+    assert sorted(postgres.query(rights, [JOB], database=fresh)) == [("INSERT",), ("SELECT",)]
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_what_can_not_be_made_changes_nothing(postgres: Postgres, fresh: str, tmp_path: Path, check: bool) -> None:
+    url = postgres.url(ADMIN, database=fresh)
+    damaged = tmp_path / "damaged"
+    folder_place(damaged).damage()
+    unpublished = tmp_path / "unpublished"
+    unpublished.mkdir()
+    (unpublished / "journal-2.jsonl").write_text("", encoding="utf-8")
+    for options, words in (
+        ({"state_database": None}, "state_database is not set."),
+        ({"state_database": url, "role": "nobody-here"}, "There is no role nobody-here: create it first."),
+        ({"state_database": url, "import_dir": str(tmp_path / "none")}, "There is no journal in import_dir"),
+        ({"state_database": url, "import_dir": str(damaged)}, "has no mark in journal-marks, so earlier requests are"),
+        ({"state_database": url, "import_dir": str(unpublished)}, "is a journal of a version that was never published"),
+        ({"state_database": f"{url}?sslmode=nonsense"}, "state_database can't be"),
+        ({"state_database": postgres.url(ADMIN, "wr0ng-Passw0rd")}, "the server rejects the user or the password"),
+    ):
+        result = Worker(None).run(claw_state_database, check=check, **options)
+        assert result["failed"] is True
+        assert words in result["msg"]
+    if not check:
+        result = Worker(None).run(claw_state_database, state_database=postgres.url(JOB, database=fresh))
+        assert "Use a user who may create a schema" in result["msg"]
+    assert postgres.query("SELECT to_regnamespace('clawhosters')::text", database=fresh) == [(None,)]
+
+
+def test_a_journal_that_differs_is_not_imported(postgres: Postgres, fresh: str, tmp_path: Path) -> None:
+    worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
+    key = OperationKey("restore", "https://a", "INC-1", "7")
+    for name in ("one", "two"):
+        Journal(FolderStore(str(tmp_path / name))).append(key, OperationEvent.INTENDED, backup_id=name)
+    assert worker.run(claw_state_database, import_dir=str(tmp_path / "one"))["changed"] is True
+    result = worker.run(claw_state_database, import_dir=str(tmp_path / "two"))
+    assert "both hold steps of one restore or purchase, and they differ. Nothing was changed." in result["msg"]
+    assert postgres.query("SELECT count(*) FROM clawhosters.journal", database=fresh) == [(1,)]
+
+
+def test_folders_of_several_machines_are_imported_one_after_another(
+    postgres: Postgres, fresh: str, tmp_path: Path
+) -> None:
+    """Both have restored one instance, for an incident of their own."""
+    worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh)})
+    keys = [OperationKey("restore", "https://a", f"INC-{number}", "7") for number in (1, 2)]
+    for key in keys:
+        journal = Journal(FolderStore(str(tmp_path / key.name)))
+        for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
+            journal.append(key, event, backup_id=key.name)
+        journal.append(OperationKey("purchase", "https://a", f"order of {key.name}"), OperationEvent.INTENDED)
+    for _time in range(2):
+        changes = [worker.run(claw_state_database, import_dir=str(tmp_path / key.name)) for key in keys]
+        assert [change["schema"]["imported"] for change in changes] == [3, 3]
+        assert [change["changed"] for change in changes] == [not _time] * 2
+    store = PostgresStore(postgres.url(ADMIN, database=fresh), Outage())
+    states = Journal(store).read_states([keys[0].subject])
+    # What was sent since stays, and a folder that knows less is imported already.
+    Journal(store).append(keys[0], OperationEvent.INTENDED)
+    store.close()
+    assert {key: (state.event, state.notes) for key, state in states.items()} == {
+        key: (OperationEvent.COMPLETED, {"backup_id": key.name}) for key in keys
+    }
+    assert worker.run(claw_state_database, import_dir=str(tmp_path / "INC-1"))["changed"] is False
+
+
+def test_a_schema_of_an_unpublished_version_is_refused(postgres: Postgres, fresh: str) -> None:
+    worker = Worker(None, {"state_database": postgres.url(ADMIN, database=fresh), "role": JOB})
+    assert worker.run(claw_state_database)["changed"] is True
+    postgres.query("UPDATE clawhosters.version SET version = 1", database=fresh)
+    result = worker.run(claw_state_database)
+    assert "The schema in state_database has version 1, which was never published" in result["msg"]
+    assert result["msg"].endswith("Nothing was changed.")
+    assert postgres.query("SELECT version FROM clawhosters.version", database=fresh) == [(1,)]
+    postgres.query("DROP SCHEMA clawhosters CASCADE", database=fresh)
+    assert worker.run(claw_state_database)["schema"]["version"] == 3
