@@ -54,6 +54,6 @@ def test_health_is_waited_for_where_it_runs(wanted, seen, looks):
 
 @pytest.mark.parametrize("status", ["error", "deploy_failed", "paused", "deleting", "pending_configuration"])
 def test_trouble_that_was_not_there_before_ends_it(status):
-    with pytest.raises(FailureStatusError, match=rf"was to be started, but its status is {status} now"):
+    with pytest.raises(FailureStatusError, match=rf"should be started, but its status is {status} now"):
         looks_until_arrival(state_reached("started", "stopped", wait_healthy=False), "stopped", status)
     assert looks_until_arrival(state_reached("started", status, wait_healthy=False), status, status, "running") == 3
