@@ -204,7 +204,7 @@ versions: live $(DEV_READY)
 	$(call heading,What depends on versions: pytest)
 	@$(RUN) python -m pytest -m 'slice or not command' $(VERSION_TESTS:%=tests/%) $(ARGS)
 
-# `make integration` runs a sample of this. A quarter or two of the cells: make fault-matrix QUARTERS='[0- or [1-'
+# `make integration` runs a sample of this. A quarter of the cells, or two: make fault-matrix QUARTERS='[0- or [1-'
 QUARTERS ?=
 .PHONY: fault-matrix
 fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
