@@ -213,11 +213,12 @@ fault-matrix: live $(DEV_READY) ## Test every module with every fault on every r
 		$(if $(QUARTERS),-k '$(QUARTERS)') $(ARGS)
 
 # `make integration` runs fewer examples of this.
+EXAMPLES := 500
 .PHONY: fuzz
 fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some minutes)
 	$(call heading,Random input: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/modules/test_every_module.py tests/project/test_simulator_contract.py \
-		-k 'any_json or fuzzer' --all-cells $(ARGS)
+		-k 'any_json or fuzzer' --examples $(EXAMPLES) $(ARGS)
 
 # Each run prints the seed of its random moments. The same moments again: make crash SEED=12345
 KILLS := 50

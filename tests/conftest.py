@@ -36,6 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is done."""
     group = parser.getgroup("clawhosters.cloud")
     group.addoption("--all-cells", action="store_true", help="judge all cells of the fault matrix, not a share of them")
+    group.addoption("--examples", type=int, default=30, metavar="N", help="random inputs of each module")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--write-obstacles", action="store_true", help="write modules/obstacles.md anew, without -n")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
@@ -81,8 +82,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> t.Generator[None, pytest.Tes
     report = yield
     if report.failed and item.get_closest_marker("hypothesis"):
         option = item.config.option
-        all_cells = ["--all-cells"] if option.all_cells else []
-        report.user_properties.append(repeat_by(item.nodeid, f"--hypothesis-seed={option.hypothesis_seed}", *all_cells))
+        options = (f"--hypothesis-seed={option.hypothesis_seed}", f"--examples={option.examples}")
+        report.user_properties.append(repeat_by(item.nodeid, *options))
     return report
 
 

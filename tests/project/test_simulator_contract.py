@@ -431,7 +431,7 @@ def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(
             # With a time it goes on until that is over.
             *(
                 ["--max-examples=100", "--max-time=120"]
-                if pytestconfig.getoption("all_cells")
+                if pytestconfig.getoption("examples") >= 500
                 else ["--max-examples=10", "--phases=fuzzing"]
             ),
             "--seed=1",

@@ -115,7 +115,7 @@ def test_any_json_in_place_of_any_answer(
     bench = Bench(near_simulator, tmp_path)
 
     @settings(
-        max_examples=500 if pytestconfig.getoption("all_cells") else 30,
+        max_examples=pytestconfig.getoption("examples"),
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(body=bodies, turn=st.integers(0, 6), times=st.sampled_from([1, None]))

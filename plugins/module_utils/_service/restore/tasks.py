@@ -309,12 +309,8 @@ def format_failures(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Rest
         parts.append(f"Restored: {format_list(restored, _NAMED)}.")
     if started := [label(restore.instance) for restore in changed if not restore.is_sent]:
         parts.append(f"Started: {format_list(started, _NAMED)}.")
-    is_force_offered = any(
-        restore.error is not None
-        and restore.outcome in (FAILED, UNKNOWN)
-        and not messages.advise_on_status(restore.current)
-        for restore in restores
-    )
+    unsure = [one for one in restores if one.error is not None and one.outcome in (FAILED, UNKNOWN)]
+    is_force_offered = not all(messages.advise_on_status(one.current) for one in unsure)
     force = "; force: true sends again what failed or is unknown" if is_force_offered else ""
     return " ".join([*parts, f"{GO_ON}{force}."])
 
