@@ -146,12 +146,12 @@ def _complete(owner: Owner, instances: list[Resource], wanted_id: str | None, ki
     if len(ids) > 1 and wanted_id in ids:
         raise RefusedError(
             f"{len(ids)} instances are named {owner.name} (ids {', '.join(ids)}), and the service shows the instance "
-            f"of a {kind} by name only, so it is ambiguous. See the dashboard, and give the id of the {kind}."
+            f"of each {kind} by name only, so it is ambiguous. See the dashboard, and give the id of the {kind}."
         )
     if not ids and wanted_id not in [str(instance["id"]) for instance in instances]:
         raise RefusedError(
-            f"There is no instance with id {wanted_id}, and the service shows the instance of a {kind} by name only: "
-            "use instance_name."
+            f"There is no instance with id {wanted_id}, and the service shows the instance of each {kind} by name "
+            "only: use instance_name."
         )
     return Owner(ids[0] if len(ids) == 1 else None, owner.name)
 

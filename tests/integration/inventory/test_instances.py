@@ -17,7 +17,6 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.inventory.instances import InventoryModule
 from simulator.handle import Simulator
 from support.controller import Controller, Run
-from support.controls import as_shown
 
 PAYLOADS = [
     "{{ lookup('ansible.builtin.pipe', 'touch pwned') }}",

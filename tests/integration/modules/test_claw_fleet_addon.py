@@ -290,3 +290,15 @@ def test_the_diff_of_a_failed_task_is_shown_too(simulator: Simulator, controller
     run = controller.task({"addons": by_name(1, 2), "config": {"tier": "eco"}}, "--diff", module="claw_fleet_addon")
     assert run.result["failed"] is True
     assert '+        "tier": "eco"' in run.screen
+
+
+def test_of_two_namesakes_no_add_on_is_changed_by_a_guess(simulator: Simulator) -> None:
+    llm = {"addon_type": "llm", "tier": "standard", "usage_limit": 5000}
+    instances = [{"id": 1, "name": "web"}, {"id": 2, "name": "web"}, {"id": 3, "name": "shop"}]
+    addons = [{"id": 1, "instance_id": 2, **llm}, {"id": 3, "instance_id": 3, **llm}]
+    simulator.reset(state={"instances": instances, "addons": addons})
+    simulator.switch(drop_fields=["addon.instance_id"])
+    wanted = [{"addon_type": "llm", "instance_id": number} for number in (1, 3)]
+    result = set_addons(simulator, addons=wanted, config={"tier": "eco"})
+    assert "2 instances are named web (ids 1, 2)" in result["msg"]
+    assert tiers(simulator) == ["standard", "standard"]

@@ -89,3 +89,8 @@ def test_an_instance_with_an_object_as_its_name_completes_no_owner():
     instances = [{"id": 1, "name": {"x": ["y"]}}, {"id": 2, "name": "web-bot"}]
     completed = complete_owners([{"id": 5, "instance_name": "web-bot"}], instances)
     assert completed == [{"id": 5, "instance_name": "web-bot", "instance_id": 2}]
+
+
+def test_a_name_that_several_instances_have_completes_no_id():
+    instances = [{"id": 1, "name": "web"}, {"id": 2, "name": "web"}]
+    assert complete_owners([{"id": 5, "instance_name": "web"}], instances) == [{"id": 5, "instance_name": "web"}]
