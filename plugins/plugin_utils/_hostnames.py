@@ -80,19 +80,15 @@ def make_unique(
     names = {**safe, **known}
     free = {instance_id: name for instance_id, name in safe.items() if instance_id not in known}
     reserved_ids = [instance_id for instance_id, name in free.items() if name in reserved]
-    if reserved_ids and not may_rename:
-        raise DuplicateNamesError(
-            f"{safe[reserved_ids[0]]} can't be the host name of the instance with id {reserved_ids[0]}, since it has "
-            "another meaning in Ansible (on_duplicate: fail)."
-        )
     claimed_ids = [instance_id for instance_id, name in free.items() if name in claims]
-    if claimed_ids and not may_rename:
-        name = safe[claimed_ids[0]]
-        raise DuplicateNamesError(
-            f"{name} can't be the host name of the instance with id {claimed_ids[0]}, since {claims[name].source} uses "
-            "it for another instance (on_duplicate: fail)."
-        )
-    for instance_id in (*reserved_ids, *claimed_ids):
+    reasons = dict.fromkeys(reserved_ids, "it has another meaning in Ansible")
+    reasons |= {one: f"{claims[safe[one]].source} uses it for another instance" for one in claimed_ids}
+    for instance_id, reason in reasons.items():
+        if not may_rename:
+            raise DuplicateNamesError(
+                f"{safe[instance_id]} can't be the host name of the instance with id {instance_id}, since {reason} "
+                "(on_duplicate: fail)."
+            )
         names[instance_id] = _append_id(safe[instance_id], instance_id, claims)
     duplicate_ids = _rename_duplicates(names, safe, claims, may_rename)
 
