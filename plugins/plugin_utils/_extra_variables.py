@@ -21,7 +21,9 @@ from ..module_utils._typos import is_misspelling
 from ._formatting import NAME_LIMIT, format_extra_variable
 
 _SPACED_TIME = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}\S*)")
-_MAY_BE_SECRET = re.compile(r"oc_live_|://|=|pass|pwd?\b|_pw|auth|secret|token|key|bearer|database|credential")
+_MAY_BE_SECRET = re.compile(
+    r"oc_live_|://|=|pass|pwd?\b|_pw|auth|secret|token|key|bearer|database|credential", re.IGNORECASE
+)
 _NEEDS_MORE_QUOTES = re.compile(r"[\"'\\\n]")
 
 
@@ -79,7 +81,7 @@ def format_lost(cut: LostText, *, is_list: bool, is_known: bool = True) -> str:
         shown = "..." if _MAY_BE_SECRET.search(cut.lost) else one_line(cut.lost, NAME_LIMIT)
         return f"-e '{shown}' sets no variable. Write NAME=VALUE."
     is_secret = redact({cut.name: cut.value})[cut.name] != cut.value
-    if is_secret or (not is_known and _MAY_BE_SECRET.search(f"{cut.name} {cut.value}".lower())):
+    if is_secret or (not is_known and _MAY_BE_SECRET.search(f"{cut.name} {cut.value}")):
         return f"-e cut {cut.name} at a space, and the rest was lost. Quote it twice, or put it into a file: -e @FILE."
     written = _format_variable(cut.name, cut.value, is_list=is_list)
     quoted = f"quote it twice: -e '{cut.name}=\"{cut.value}\"'"

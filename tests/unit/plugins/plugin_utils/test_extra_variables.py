@@ -136,3 +136,8 @@ def test_a_list_is_read_of_text(value: object, entries: list[object]) -> None:
 )
 def test_text_that_is_no_list_is_refused_with_one_that_is(value: object, problem: str) -> None:
     assert find_list_problem("names", value) == problem
+
+
+@pytest.mark.parametrize("lost", ["My-Passw0rd", "my-passw0rd"])
+def test_what_may_be_a_secret_is_shown_in_neither_case(lost):
+    assert format_lost(LostText(None, "", lost), is_list=False) == "-e '...' sets no variable. Write NAME=VALUE."
