@@ -76,7 +76,7 @@ TESTS = {
     "_service/restore/history": [f"{UNIT}/_service/restore/test_history.py"],
     "_service/restore/restore_runner": ["tests/integration/modules/test_claw_backup_restore.py"],
     "_service/restore/tasks": [
-        f"{UNIT}/_service/restore/test_results.py",
+        f"{UNIT}/_service/restore/test_tasks.py",
         "tests/integration/modules/test_claw_backup_restore.py",
     ],
     "_waiter": [f"{UNIT}/test_waiter.py"],
