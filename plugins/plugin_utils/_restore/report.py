@@ -38,6 +38,7 @@ LISTED = 5
 """Instances that a line names."""
 
 Earlier = OperationState | RestorePlan | None
+"""Holds the outcome and the times of what an earlier run sent; None if it sent nothing."""
 
 _MAY_GO_ON = FailureKind.UNFINISHED.failure.text.removesuffix(".")
 _UNFINISHED = f"{_MAY_GO_ON[:1].lower()}{_MAY_GO_ON[1:]}"

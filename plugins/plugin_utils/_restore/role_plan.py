@@ -41,6 +41,7 @@ _STEPS = {
     "in_flight": (NextStep.WAIT, OperationEvent.ACCEPTED),
     "completed": (NextStep.NONE, OperationEvent.COMPLETED),
 }
+"""For each outcome in a confirmed plan: the next step, and the last event of the earlier restore, if there was one."""
 
 
 def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> RestorePlan:

@@ -34,6 +34,7 @@ from .settings import begin_run, build_target
 from .unhealthy import require_unhealthy
 
 WITHOUT_KEY = ("variables", "outcome")
+"""Steps that send nothing."""
 
 SPEC = ArgumentSpec(
     {
