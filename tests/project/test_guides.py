@@ -205,7 +205,8 @@ def fixed_parts(message: str) -> list[str]:
 
 
 def test_every_message_in_the_troubleshooting_exists_in_the_source() -> None:
-    terms = re.findall(r"^- (.+)\n\n  ", (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8"), re.MULTILINE)
+    guide = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^- (.+(?:\n  \S.*)*)\n\n  ", guide, re.MULTILINE)
     messages = [message for term in terms for message in re.findall(r"`([^`]+)`", term)]
     assert len(messages) > 50
     sources = list(find_source_strings())
