@@ -42,7 +42,7 @@ def run(context: ModuleContext) -> Result:
     """Writes the files, except in check mode."""
     params, client = context.params, context.client
     folder = Path(params["dir"]).absolute()
-    fleet_path, environment_path = folder / "fleet.yml", folder / "rehearsal.env"
+    fleet_path, environment_path, script_path = map(folder.joinpath, ("fleet.yml", "rehearsal.env", "simulator.sh"))
     if not client.check_mode:
         prepare_folder(str(fleet_path))
     instances, backups = client.fetch_all("/instances"), list_backups(client)
@@ -51,6 +51,7 @@ def run(context: ModuleContext) -> Result:
     texts = {
         fleet_path: _FLEET_HEADING + dumped,
         environment_path: format_environment(params["port"], folder / "state"),
+        script_path: format_script(params["port"], fleet_path),
     }
     exists = folder.is_dir()
     changes = [
@@ -62,8 +63,7 @@ def run(context: ModuleContext) -> Result:
         f"{'Not written in check mode' if client.check_mode else 'Written'}: {' and '.join(counts)}, in {folder}",
         *([f"{format_count(left_out, 'entry')} left out: without id, name, time or instance."] if left_out else []),
         "Start the simulator in one terminal:",
-        f"PYTHONPATH={shlex.quote(str(SIMULATOR_HOME))} python3 -m simulator \\",
-        f"  --port {params['port']} --state {shlex.quote(str(fleet_path))}",
+        f"sh {shlex.quote(str(script_path))}",
         "In another one, point the shell at it:",
         f". {shlex.quote(str(environment_path))}",
     ]
@@ -107,4 +107,13 @@ def format_environment(port: int, state_dir: Path) -> str:
         f"export CLAWHOSTERS_API_URL=http://127.0.0.1:{port}/api/v1\n"
         f"export CLAWHOSTERS_API_KEY={KEY_PREFIX}rehearsal_0000\n"
         f"export CLAWHOSTERS_STATE_DIR={shlex.quote(str(state_dir))}\n"
+    )
+
+
+def format_script(port: int, fleet_path: Path) -> str:
+    """Returns a shell script that starts the simulator. It passes its arguments on, such as ``--verbose``."""
+    return (
+        "# Starts the simulator with the fleet that was copied.\n"
+        f"export PYTHONPATH={shlex.quote(str(SIMULATOR_HOME))}\n"
+        f'exec python3 -m simulator --port {port} --state {shlex.quote(str(fleet_path))} "$@"\n'
     )

@@ -15,6 +15,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import requests
 import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
@@ -112,6 +113,24 @@ def test_any_name_is_copied_and_the_simulator_takes_the_file(
         assert [one[field] for one in copied["backups"]] == [one[field] for one in real["backups"]]
 
 
+def test_the_script_starts_the_simulator_with_the_copied_fleet(
+    simulator: Simulator, worker: Worker, tmp_path: Path
+) -> None:
+    simulator.reset(state={"instances": [{"id": 7, "name": "web-bot"}], "backups": []})
+    result = worker.run(rehearsal)
+    script = tmp_path / "rehearsal/simulator.sh"
+    assert f"sh {script}" in result["report"]
+    command = ["sh", str(script), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as started:
+        try:
+            assert started.stdout
+            url = started.stdout.readline().strip()
+            answer = requests.get(f"{url}/instances", headers={"Authorization": f"Bearer {KEY}"}, timeout=30).json()
+            assert [one["name"] for one in answer["data"]] == ["web-bot"]
+        finally:
+            started.terminate()
+
+
 def test_a_shell_that_sources_the_file_keeps_no_setting_but_its_own(worker: Worker, tmp_path: Path) -> None:
     worker.run(rehearsal)
     environment = {"PATH": os.environ["PATH"], **dict.fromkeys(KNOWN, "production")}
@@ -136,7 +155,7 @@ def test_files_are_the_owners_alone_and_links_are_not_followed(worker: Worker, t
     folder, victim = tmp_path / "rehearsal", tmp_path / "victim"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     victim.write_text("theirs", encoding="utf-8")
-    for name in ("fleet.yml", "rehearsal.env"):
+    for name in ("fleet.yml", "rehearsal.env", "simulator.sh"):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
         (folder / name).unlink()
         (folder / name).symlink_to(victim)
