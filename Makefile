@@ -193,7 +193,7 @@ lowest: ## Run part of the tests with the lowest supported versions
 # inventory, action plugins and roles.
 VERSION_TESTS := project/test_imports.py integration/client/test_client.py integration/client/test_tls.py
 VERSION_TESTS += $(addprefix unit/plugins/module_utils/,_http _module _state/test_postgres_store.py)
-VERSION_TESTS += integration/inventory integration/modules/test_action_plugins.py
+VERSION_TESTS += integration/inventory_plugin integration/modules/test_action_plugins.py
 VERSION_TESTS += $(patsubst %,integration/roles/test_%.py,balance_guard fleet_report misspelt_variables restore_confirmation)
 .PHONY: lowest-quick
 lowest-quick:
