@@ -123,9 +123,8 @@ EXAMPLES = r"""
       - id: 1
       - id: 3
     config:
-      provider: anthropic
       provider_key: "{{ lookup('ansible.builtin.env', 'PROVIDER_KEY') }}"
-    write_only: [provider, provider_key]
+    write_only: [provider_key]
 """
 
 RETURN = r"""

@@ -158,6 +158,7 @@ WIDTH = 100
 """Longer lines are cut, and end in ``…``."""
 _UNIT = r"(?:d|h|min|s|days?|hours?|minutes?|seconds?)"
 VARIABLE = (
+    (r"(?m)^.*, \d+ s of at most \d+ s$", ""),
     (r"\s+", " "),
     (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z| UTC)?)?", "DATE"),
     (r"\b\d\d:\d\d:\d\d(?:\.\d+)?", "TIME"),
@@ -165,7 +166,8 @@ VARIABLE = (
     (r'\b((?:remaining|waited|latency)"?): [\d.]+', r"\1: N"),
     (r"/tmp/tmp[\w.]+", "TEMPORARY"),
 )
-"""Patterns of what differs from run to run, with their stand-ins. Columns and line breaks move with it."""
+"""Patterns of what differs from run to run, with their stand-ins: first the lines that a wait of ten seconds prints.
+Columns and line breaks move with it."""
 
 
 class MissingError(Exception):

@@ -153,13 +153,25 @@ def test_every_variable_that_a_guide_gives_or_names_exists() -> None:
     assert len(given) > 20
 
 
-@pytest.mark.parametrize("front_page", ["README.md", "docs/index.md", "docs/docsite/rst/guides.rst"])
-def test_the_front_pages_link_to_every_guide(front_page: str) -> None:
+REFERENCE = ("endpoints.md", "contract.md", "interface.md")
+"""Pages in docs/ that the front pages name apart from the guides."""
+
+
+def list_guides(front_page: str) -> list[str]:
+    """Returns the files that the section "Guides" of a page links to, in its order."""
     text = (ROOT / front_page).read_text(encoding="utf-8")
-    for guide in guides.GUIDES:
-        assert guide.name == "index.md" or re.search(rf"\b{guide.name}[)>]", text), (
-            f"{front_page} does not link to {guide.name}"
-        )
+    section = re.split(r"^(?:## Guides|Guides\n=+)$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
+    return [name for name in re.findall(r"([\w-]+\.md)[)>]", section) if name not in REFERENCE]
+
+
+def test_the_front_pages_link_to_every_guide_in_the_same_order() -> None:
+    index = list_guides("docs/index.md")
+    assert sorted(index) == sorted({guide.name for guide in guides.GUIDES} - {"index.md", *REFERENCE})
+    assert list_guides("README.md") == index
+    assert list_guides("docs/docsite/rst/guides.rst") == index
+    for front_page in ("docs/index.md", "README.md", "docs/docsite/rst/guides.rst"):
+        text = (ROOT / front_page).read_text(encoding="utf-8")
+        assert all(f"{name})" in text or f"{name}>" in text for name in REFERENCE)
 
 
 def format_template(node: ast.AST, texts: dict[str, ast.AST]) -> str:
