@@ -87,23 +87,8 @@ class AddonFleet:
         return result
 
     def _plan(self, entries: list[AddonEntry], matches: list[Match]) -> list[AddonJob]:
-        """Returns a job for each entry. Raises FaultyListError for attributes that an add-on does not show.
-
-        The list may show fewer attributes than an add-on's own page. If the first add-on that lacks one shows more
-        there, the others are read there too.
-        """
-        lacking = [
-            position
-            for position, (entry, match) in enumerate(zip(entries, matches, strict=True))
-            if entry.config.keys() - match.listed.keys() - set(self.write_only)
-        ]
-        details: dict[int, Resource] = {}
-        if lacking:
-            ids = [matches[position].listed["id"] for position in lacking]
-            first = fetch_addon(self.client, ids[0])
-            if first.keys() - matches[lacking[0]].listed.keys():
-                rest = map_ordered(lambda one: fetch_addon(self.client, one), ids[1:])
-                details = dict(zip(lacking, [first, *rest], strict=True))
+        """Returns a job for each entry. Raises FaultyListError for attributes that an add-on does not show."""
+        details = self._read_details(entries, matches)
         jobs, faults = [], {}
         for position, (entry, match) in enumerate(zip(entries, matches, strict=True)):
             addon = details.get(position, match.listed)
@@ -113,6 +98,25 @@ class AddonFleet:
                 faults[entry.number] = error
         raise_faults(entries, faults)
         return jobs
+
+    def _read_details(self, entries: list[AddonEntry], matches: list[Match]) -> dict[int, Resource]:
+        """Reads the add-ons of which the list does not show all attributes, by their position in the list of entries.
+
+        The list may show fewer attributes than an add-on's own page. Those of one type show the same attributes: if the
+        first one shows no more there, the others are not read.
+        """
+        lacking: dict[object, list[int]] = {}
+        for position, (entry, match) in enumerate(zip(entries, matches, strict=True)):
+            if entry.config.keys() - match.listed.keys() - set(self.write_only):
+                lacking.setdefault(match.known.get("addon_type"), []).append(position)
+        details: dict[int, Resource] = {}
+        for positions in lacking.values():
+            ids = [matches[position].listed["id"] for position in positions]
+            first = fetch_addon(self.client, ids[0])
+            if first.keys() - matches[positions[0]].listed.keys():
+                rest = map_ordered(lambda one: fetch_addon(self.client, one), ids[1:])
+                details |= zip(positions, [first, *rest], strict=True)
+        return details
 
 
 def carry_out(client: Client, jobs: list[AddonJob]) -> None:

@@ -148,6 +148,17 @@ def test_attributes_that_the_list_lacks_are_read_and_checked_by_details(simulato
     assert "GET /addons/3" not in calls
 
 
+def test_a_wrong_attribute_of_one_type_hides_no_attribute_of_another(simulator: Simulator) -> None:
+    """The list shows all attributes of the backup add-on, and not all of the LLM add-on."""
+    simulator.add_addon(instance_id=2, addon_type="backup")
+    detail = {"id": 1, "addon_type": "llm", "instance_id": 1, "region": "eu"}
+    simulator.fault("wrong_type", path="/addons/1", body={"success": True, "data": detail})
+    wrong = {"id": 5, "config": {"statsu": "active"}}
+    result = set_addons(simulator, addons=[wrong, *by_name(1, region="us")])
+    assert [line.split(":")[0] for line in result["report"]] == ["entry 1, id 5"]
+    assert simulator.effects() == {}
+
+
 # What fails
 
 
