@@ -204,13 +204,13 @@ versions: live $(DEV_READY)
 	$(call heading,What depends on versions: pytest)
 	@$(RUN) python -m pytest -m 'slice or not command' $(VERSION_TESTS:%=tests/%) $(ARGS)
 
-# `make integration` runs a sample of this. A quarter of the cells, or two: make fault-matrix QUARTERS='[0- or [1-'
-QUARTERS ?=
+# `make integration` runs a sample of this. An eighth of the cells, or two: make fault-matrix EIGHTHS='[0- or [1-'
+EIGHTHS ?=
 .PHONY: fault-matrix
 fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
 	$(call heading,Fault matrix: pytest)
 	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/modules/test_fault_matrix.py --all-cells \
-		$(if $(QUARTERS),-k '$(QUARTERS)') $(ARGS)
+		$(if $(EIGHTHS),-k '$(EIGHTHS)') $(ARGS)
 
 # `make integration` runs fewer examples of this.
 EXAMPLES := 500

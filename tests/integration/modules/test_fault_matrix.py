@@ -24,7 +24,7 @@ from support.matrix import COMPLETE, FAMILIES, FAULTS, OF_CLIENT, Bench
 
 SHARE = 19
 """One cell of so many is judged."""
-PARTS = 4
+PARTS = 8
 """Tests that judge all cells of a case."""
 TOO_MANY = 20
 """Failed cells that one test shows."""
