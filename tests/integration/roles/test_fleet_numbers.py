@@ -105,6 +105,7 @@ def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Wo
     assert "hibernating" not in json.dumps(stats)
 
 
+@pytest.mark.slice
 def test_metrics_are_for_all_others_for_the_owner_and_links_stay(worker: Worker, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("theirs", encoding="utf-8")

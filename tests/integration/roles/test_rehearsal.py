@@ -131,6 +131,7 @@ def test_the_script_starts_the_simulator_with_the_copied_fleet(
             started.terminate()
 
 
+@pytest.mark.slice
 def test_a_shell_that_sources_the_file_keeps_no_setting_but_its_own(worker: Worker, tmp_path: Path) -> None:
     worker.run(rehearsal)
     environment = {"PATH": os.environ["PATH"], **dict.fromkeys(KNOWN, "production")}

@@ -14,11 +14,15 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.filter.restore_answer import restore_answer
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
+    TRIES,
+    NotConfirmedError,
+    NoTerminalError,
     build_confirmation,
     expected_answer,
     explain_wrong_answer,
     format_question,
     is_confirmed,
+    require_confirmation,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
@@ -248,3 +252,39 @@ def test_a_wrong_answer_of_many_names_is_told_by_its_first_difference(change, sa
     assert len(text) < 80
     # The answer is on the screen already.
     assert "bot-1," not in "".join(format_question(plans, is_repeated=True))
+
+
+def ask_for(*answers, variable=""):
+    """Returns how web-bot was confirmed, with these answers at the terminal, and how many were asked for."""
+    prompts = []
+
+    def ask(prompt):
+        prompts.append(prompt)
+        return answers[len(prompts) - 1]
+
+    return require_confirmation(build_named_plans("web-bot"), variable, ask, ["The plan."]), len(prompts)
+
+
+def test_the_right_answer_confirms_at_once_or_after_a_wrong_one():
+    assert ask_for(" web-bot ") == ("The answer was typed at the terminal.", 1)
+    assert ask_for("web-bto", "web-bot") == ("The answer was typed at the terminal.", 2)
+    assert ask_for(variable="web-bot") == ("The answer was given as restore_confirm.", 0)
+
+
+@pytest.mark.parametrize("answers", [[""], [" "], ["web-bto", ""], ["web-bto"] * TRIES])
+def test_no_answer_and_wrong_ones_confirm_nothing(answers):
+    with pytest.raises(NotConfirmedError):
+        ask_for(*answers)
+
+
+def test_a_wrong_variable_is_not_asked_about():
+    with pytest.raises(NotConfirmedError, match="restore_confirm is: x"):
+        ask_for("web-bot", variable="x")
+
+
+def test_without_a_terminal_the_answer_to_set_is_named():
+    def ask(_prompt):
+        raise NoTerminalError("")
+
+    with pytest.raises(NoTerminalError, match="set restore_confirm to web-bot"):
+        require_confirmation(build_named_plans("web-bot"), "", ask, [])
