@@ -127,8 +127,10 @@ class Run:
     plans: list[RestorePlan] = field(default_factory=list)
     list_pages: int | None = None
     """Requests that the list of all instances takes, if known."""
+    service: str = ""
+    """Host and port of the service; empty before the first request."""
     account: str = ""
-    """The account of the key, for the screen; empty before it was read."""
+    """The account of the key; empty before it was read."""
     planned_at: str = ""
     """When everything was read for the plan, by the clock of the journal; empty before that."""
     stopped: str = ""

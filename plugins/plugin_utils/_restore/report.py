@@ -87,6 +87,8 @@ def build_report(
         "began_at": run.began_at,
         "ended_at": format_iso(now),
         "check_mode": run.check,
+        "service": run.service,
+        "account": run.account,
         "outcome": outcome,
         "headline": headline,
         "instances": [dict(vars(verdict)) for verdict in verdicts],

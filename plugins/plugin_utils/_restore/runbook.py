@@ -10,6 +10,7 @@ import traceback
 import typing as t
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._model.results import Result
@@ -65,6 +66,7 @@ class Runbook:
 
         If no instance can be restored, the last task fails.
         """
+        self.run.service = urlsplit(self.client.settings.api_url).netloc
         failed = (
             self._run_step("service", self._check_service, lambda _error: "service_down")
             or self._run_step("key", self._check_key, _classify_reading)
@@ -81,7 +83,7 @@ class Runbook:
         count = f"{len(plans)} instances" if ready == len(plans) else f"{ready} of {len(plans)} instances"
         return {
             "run": self.run.to_dict(),
-            "lines": show_plan(self.run, self.client.settings.api_url, now),
+            "lines": show_plan(self.run, now),
             "title": plans[0].label if len(plans) == 1 else count,
         }
 
@@ -163,7 +165,7 @@ class Runbook:
         return self.recorder.finish()
 
     def _confirm(self) -> str:
-        shown = summarize_plan(self.run, self.client.settings.api_url, datetime.now(UTC))
+        shown = summarize_plan(self.run, datetime.now(UTC))
         given = self.settings["restore_confirm"]
         return require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.recorder.redact(prompt)), shown)
 

@@ -13,7 +13,6 @@ import typing as t
 from datetime import datetime
 from itertools import groupby
 from statistics import median
-from urllib.parse import urlsplit
 
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
@@ -55,7 +54,7 @@ _MANY = 5
 _MUCH_FASTER = 2.0
 
 
-def show_plan(run: Run, api_url: str, now: datetime) -> list[str]:
+def show_plan(run: Run, now: datetime) -> list[str]:
     """Returns the plan as the user sees it before confirming, in lines that fit into the screen."""
     before = parse_timestamp("restore_before", run.settings["restore_before"] or None)
     lines = [f"Only backups from before {format_clock(before)} (restore_before)."] if before else []
@@ -63,21 +62,21 @@ def show_plan(run: Run, api_url: str, now: datetime) -> list[str]:
         own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group, now)
         is_many = len(run.plans) > ALL_SHOWN
         lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
-    wrapped = [part for line in [_format_scope(run, api_url), *lines] for part in wrap(line, LINE_WIDTH)]
+    wrapped = [part for line in [_format_scope(run), *lines] for part in wrap(line, LINE_WIDTH)]
     return [*wrapped, *schedule_lines(run.plans, run.settings, run.list_pages)]
 
 
-def summarize_plan(run: Run, api_url: str, now: datetime) -> list[str]:
+def summarize_plan(run: Run, now: datetime) -> list[str]:
     """Returns the lines above the question: the plan may have scrolled away, or was not shown by a callback plugin."""
     sends = [plan for plan in run.plans if plan.sends]
     lines = plan_lines((sends or run.plans)[0], now)[:2]
     if len(sends) > 1:
         lines = [f"{len(sends)} instances lose all changes since {_format_range(sends)}."]
-    return [part for line in [_format_scope(run, api_url), *lines] for part in wrap(line, SCREEN_WIDTH)]
+    return [part for line in [_format_scope(run), *lines] for part in wrap(line, SCREEN_WIDTH)]
 
 
-def _format_scope(run: Run, api_url: str) -> str:
-    return f"Service {format_value(urlsplit(api_url).netloc)}, account {run.account or 'unknown'}."
+def _format_scope(run: Run) -> str:
+    return f"Service {format_value(run.service)}, account {run.account or 'unknown'}."
 
 
 def format_account(account: Data) -> str:

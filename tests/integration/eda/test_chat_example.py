@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +18,7 @@ import yaml
 
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run, extra_variables
+from support.rulebooks import rulebook
 
 FOLDER = REPOSITORY / "examples/chat"
 SECRET = "s3cret-hook"
@@ -112,3 +114,22 @@ def test_the_rulebook_passes_only_an_id_and_known_words() -> None:
     passed = rulebook["rules"][0]["action"]["run_playbook"]["extra_vars"]
     assert set(passed) == {"chat_id", "chat_event", "chat_form", "chat_is"}
     assert "name" not in json.dumps(passed)
+
+
+@pytest.mark.slow
+def test_the_rulebook_posts_a_change_as_the_guide_starts_it(
+    simulator: Simulator, controller: Controller, java_home: str | None, receiver: Receiver
+) -> None:
+    guide = (REPOSITORY / "docs/monitoring.md").read_text(encoding="utf-8")
+    (typed,) = re.findall(r"```bash\n(.*?ansible-rulebook.*?)```", guide, re.DOTALL)
+    shutil.copytree(REPOSITORY / "examples", controller.folder / "examples")
+    settings = controller.write("fast.yml", {"chat_interval": 1, "chat_health_stays_for": 0, "chat_state_file": ""})
+    # Without the subshell, the process that the test ends is ansible-rulebook.
+    typed = typed.replace("(cd", "cd").replace("inventory.yml)", "inventory.yml")
+    typed = typed.replace("https://chat.example/hooks/SECRET", receiver.url)
+    typed = typed.replace("&& ansible-rulebook", f"&& exec ansible-rulebook --vars {settings}")
+    with rulebook(controller, java_home, simulator, "chat", command=["bash", "-ec", typed]) as running:
+        simulator.set_instance(7, health_status="healthy")
+        running.until(lambda: bool(receiver.posted))
+    assert receiver.posted[0]["text"] == f"{ESCAPED} (id 7) is now healthy"
+    assert SECRET not in running.screen

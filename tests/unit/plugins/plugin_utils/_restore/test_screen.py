@@ -22,14 +22,13 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen 
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
 
-URL = "https://node.example:8443/api/v1"
 HEALTHY = {**WEB, "health_status": "healthy"}
 
 
 def show(*plans, account="ops@example.com (id 7)", **settings):
     shown = run(*plans, **settings)
-    shown.account = account
-    return show_plan(shown, URL, NOW)
+    shown.service, shown.account = "node.example:8443", account
+    return show_plan(shown, NOW)
 
 
 def many(count, **changes):
@@ -121,11 +120,11 @@ def test_forty_instances_that_all_differ_are_few_lines():
 
 
 def test_the_question_repeats_what_is_lost():
-    assert summarize_plan(run(plan()), URL, NOW)[1:] == [
+    assert summarize_plan(run(plan()), NOW)[1:] == [
         "web-bot (id 1), running: restore backup 12, 1 d 0 h old.",
         "    DATA LOSS: all changes since 2026-02-02 10:00 UTC.",
     ]
-    assert summarize_plan(run(*many(40)), URL, NOW)[1:] == ["40 instances lose all changes since 2026-02-02 10:00 UTC."]
+    assert summarize_plan(run(*many(40)), NOW)[1:] == ["40 instances lose all changes since 2026-02-02 10:00 UTC."]
 
 
 @given(
