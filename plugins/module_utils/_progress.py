@@ -75,6 +75,8 @@ class Progress:
         self._sleep = sleep
         self.clock = clock
         self.shield = InterruptShield()
+        self.unwinds = False
+        """True while Ctrl-C must raise KeyboardInterrupt, to be put on record, and not end the process at once."""
         self._shown_at: dict[str, float] = {}
         self._reported: dict[float, float] = {}
         self._interrupt_notes: list[InterruptNote] = []

@@ -37,16 +37,20 @@ of its own, and after Ctrl-C nobody reads what it displays."""
 def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
     """During the block, Ctrl-C and SIGTERM show the notes of ``progress``, and then do what they did before.
 
-    They wait for requests whose outcome must be recorded: ansible-core ends its workers at once.
+    They wait for requests whose outcome must be recorded: ansible-core ends its workers at once. If ``progress``
+    unwinds, they raise KeyboardInterrupt first, and do what they did before at the end of the block.
     """
     if threading.current_thread() is not threading.main_thread():
         # Only the main thread may set signal handlers.
         yield
         return
     is_deferred = is_shown = False
+    unwound_by: int | None = None
 
     def show(number: int, _frame: FrameType | None) -> None:
-        nonlocal is_deferred, is_shown
+        nonlocal is_deferred, is_shown, unwound_by
+        if unwound_by is not None:
+            return
         if progress.shield.defer(lambda: os.kill(os.getpid(), number)):
             if not is_deferred:
                 is_deferred = True
@@ -57,7 +61,10 @@ def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
             signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
             _write(progress.interrupt_notes)
             is_shown = True
+            unwound_by = number if progress.unwinds else None
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            if unwound_by is not None:
+                raise KeyboardInterrupt
         signal.signal(number, previous[number])
         os.kill(os.getpid(), number)
 
@@ -69,6 +76,8 @@ def interrupt_notes_shown(progress: Progress) -> t.Iterator[None]:
     finally:
         for handled, handler in previous.items():
             signal.signal(handled, handler)
+        if unwound_by is not None:
+            os.kill(os.getpid(), unwound_by)
 
 
 def _write(notes: list[str]) -> None:

@@ -135,6 +135,8 @@ class Run:
     """When everything was read for the plan, by the clock of the journal; empty before that."""
     stopped: str = ""
     """Why not all batches began; empty if they did, or none ended yet."""
+    is_interrupted: bool = False
+    """True if the run has ended by Ctrl-C: what it has not begun, nobody begins."""
 
     @classmethod
     def from_dict(cls, data: Data) -> Run:

@@ -198,13 +198,13 @@ class Recorder:
         if self.context.client.progress.clock() >= self._recorded_at + RECORD_INTERVAL:
             self.record(is_finished=False)
 
-    def record(self, *, is_finished: bool, is_interrupted: bool = False) -> tuple[Data, str]:
+    def record(self, *, is_finished: bool) -> tuple[Data, str]:
         """Writes the record and the page. Returns the report, and why it could not be written."""
         now, self._recorded_at = datetime.now(UTC), self.context.client.progress.clock()
         report: Data = self.redact(
             build_report(self.run, self.try_history, now, is_finished=is_finished, instances=self.instances)
         )
-        if is_interrupted:
+        if self.run.is_interrupted:
             report = end_interrupted(report)
         if self.run.check:
             return report, ""

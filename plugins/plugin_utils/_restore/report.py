@@ -256,10 +256,10 @@ def _find_failure(
         return run_failure.kind, run_failure.step, run_failure.message
     if run.stopped:
         return "not_begun", None, run.stopped
-    return ("", None, "") if run.check else ("unfinished", "run", _format_unfinished(plan, own))
+    return ("", None, "") if run.check else ("unfinished", "run", _format_unfinished(plan, own, run))
 
 
-def _format_unfinished(plan: RestorePlan, own: list[Step]) -> str:
+def _format_unfinished(plan: RestorePlan, own: list[Step], run: Run) -> str:
     """Returns what this run knows of a restore that it did not see complete."""
     backup_id = (plan.backup or {}).get("id")
     ended = {step.step: format_time_of_day(datetime.fromisoformat(step.ended_at)) for step in own}
@@ -277,6 +277,8 @@ def _format_unfinished(plan: RestorePlan, own: list[Step]) -> str:
         return f"Backup {backup_id} was restored by an earlier run{when}; this run did not yet check the instance"
     if plan.outcome == "in_flight":
         return f"A restore of backup {backup_id}, sent at {plan.sent_at}, was in progress; its end was not observed"
+    if run.is_interrupted:
+        return f"The restore of backup {backup_id} was not begun"
     return f"This run did not record whether the restore of backup {backup_id} was sent"
 
 

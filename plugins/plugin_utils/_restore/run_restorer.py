@@ -55,6 +55,8 @@ class RunRestorer(RestoreObserver):
             settings["restore_healthy_timeout"],
             next_step=f"Run this to wait for what is under way, and to go on with the rest: {command}",
         )
+        progress = self._client.progress
+        progress.unwinds = True
         try:
             RestoreBatches(
                 self._incident,
@@ -66,8 +68,11 @@ class RunRestorer(RestoreObserver):
             ).run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is put on record.
-            self._recorder.record(is_finished=False, is_interrupted=True)
+            self._run.is_interrupted = True
+            self._recorder.record(is_finished=False)
             raise
+        finally:
+            progress.unwinds = False
         failed = sum(restore.error is not None for restore in restores)
         if any(restore.stage is Stage.PLANNED for restore in restores):
             allowed = settings["restore_max_failures"]

@@ -250,6 +250,11 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulato
     assert f"{said} Run this to wait for what is under way" in screen.text
     assert f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot -e restore_incident=INC-1\n" in screen.text
     assert simulator.effects() == {"restores": 1}
+    record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
+    (run,) = record["runs"]
+    assert run["interrupted"]
+    assert run["instances"][0]["sent_at"]
+    assert "was accepted at" in run["instances"][0]["state"]
 
 
 @pytest.mark.slow
@@ -273,6 +278,10 @@ def test_ctrl_c_while_restores_are_answered_waits_until_they_are_on_record(
     text = read_journal(state_dir)
     assert (text.count("intended"), text.count("accepted")) == (2, 2)
     assert simulator.effects() == {"restores": 2}
+    record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
+    *sent, last = [one["state"] for one in record["runs"][0]["instances"]]
+    assert all("was accepted at" in state for state in sent)
+    assert "The run was interrupted. The restore of backup 41 was not begun." in last
 
 
 def test_the_plan_knows_restores_for_other_incidents(
