@@ -69,7 +69,7 @@ reason:
   description: Why the instance is not restored; empty if it is.
   returned: success
   type: str
-  sample: The instance is healthy or not running. There is nothing to do.
+  sample: "There is no instance with id 7. There is nothing to do."
 report:
   description: The reason, and the command that restores the instance by hand.
   returned: success

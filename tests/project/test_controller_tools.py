@@ -296,6 +296,7 @@ def test_the_configuration_is_whole(node: Controller) -> None:
 
     folder = EXAMPLES / "controller/configuration"
     given = {"aap_configs_dir": str(folder), "clawhosters_api_key": KEY, "aap_hostname": "https://a", "aap_token": "b"}
+    given["clawhosters_state_database"] = "postgresql://db.example.com/state"
     options = ("-e", json.dumps(given), "-e", f"@{folder}/clawhosters.yml")
     shown = [{"ansible.builtin.debug": {"var": name}} for name in CONFIGURATION]
     run = node.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": shown}], *options)
@@ -308,6 +309,7 @@ def test_the_configuration_is_whole(node: Controller) -> None:
     assert values["controller_templates"][1]["survey_spec"] == SURVEY
     assert values["controller_workflows"][0]["survey_spec"] == SURVEY
     assert values["controller_credentials"][0]["inputs"]["api_key"] == KEY
+    assert values["eda_credentials"][0]["inputs"] == values["controller_credentials"][0]["inputs"]
 
 
 @pytest.mark.parametrize("template", CONFIGURATION["controller_templates"], ids=lambda template: template["name"])

@@ -59,9 +59,11 @@ _REFUSALS = {
     "remaining connection slots": "the server has no free connection",
     "does not exist": "the database or the user does not exist",
     "could not translate host name": "the host is unknown",
+    "failed to resolve host": "the host is unknown",
     "Connection refused": "no server listens at this address",
     "timeout": f"no connection within {TIMEOUT} s",
-    "service": "its service is not defined",
+    "definition of service": "its service is not defined",
+    "service file": "the file of its service does not exist",
 }
 """Parts of messages of libpq and the server, and what is said instead. The first that fits counts."""
 

@@ -127,6 +127,8 @@ class Run:
     plans: list[RestorePlan] = field(default_factory=list)
     list_pages: int | None = None
     """Requests that the list of all instances takes, if known."""
+    by: Data = field(default_factory=dict)
+    """Who runs it: ``user`` and ``host``."""
     service: str = ""
     """Host and port of the service; empty before the first request."""
     account: str = ""

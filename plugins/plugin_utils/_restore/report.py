@@ -87,6 +87,7 @@ def build_report(
         "began_at": run.began_at,
         "ended_at": format_iso(now),
         "check_mode": run.check,
+        "by": run.by,
         "service": run.service,
         "account": run.account,
         "outcome": outcome,
@@ -347,7 +348,7 @@ def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
         message = omit_nothing_sent(message)
     sentences = [text, end_sentence(message) if message else ""]
     known = format_value(status, 40) if status else ""
-    if known and f"ts status is {known}" not in message:
+    if known and not any(f"{words} {known}" in message for words in ("ts status is", "t is")):
         when = f"Its status was {known} at the time of the plan" if kind is FailureKind.UNFINISHED else ""
         sentences.append(f"{when or f'Its status is {known}'}.")
     return " ".join(filter(None, sentences))

@@ -15,7 +15,15 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._service.at_most_once import explain_unclear
 from ...module_utils._service.restore import messages
 from ...module_utils._service.restore.history import CLOCK_TOLERANCE, LONGEST_RESTORE, EarlierRestore, RestoreHistory
-from ...module_utils._service.restore.plan import NextStep, Obstacle, ObstacleKind, Plan, Rules, Target
+from ...module_utils._service.restore.plan import (
+    NextStep,
+    Obstacle,
+    ObstacleKind,
+    Plan,
+    Rules,
+    Target,
+    explain_left_out,
+)
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._text import format_count, format_list, one_line
@@ -140,7 +148,8 @@ def _format_earlier(plan: Plan, now: datetime) -> str:
     if state.event is OperationEvent.FAILED:
         return f"The restore sent at {sent} failed. Its status is {status} now"
     reason = explain_unclear(state) if state.event is OperationEvent.UNCLEAR else "the run ended there"
-    return f"A restore was to be sent at {sent}, and {reason}. Its status is {status} now"
+    verb = "was sent" if state.event is OperationEvent.UNCLEAR else "was to be sent"
+    return f"A restore {verb} at {sent}, and {reason}. Its status is {status} now"
 
 
 def _format_too_old(plan: Plan, rules: Rules, now: datetime) -> str:
@@ -175,6 +184,8 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     if plan.sends and plan.left_out:
         left_out = messages.format_left_out(plan.left_out, now)
         notes.append(f"{left_out} The newest usable is {backup.get('id')}.")
+    if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now)):
+        notes.append(f"The service may refuse backup {backup.get('id')}: {reason}.")
     if get_status(instance) == "stopped":
         notes.append("It will be started, and costs Claws if it is billed daily.")
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):

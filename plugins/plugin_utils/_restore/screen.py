@@ -53,6 +53,14 @@ _MANY = 5
 """More batches than this are shown in groups of one size."""
 _MUCH_FASTER = 2.0
 
+_PLURALS = {
+    "It is running and healthy now.": "They are running and healthy now.",
+    "It will be started, and costs Claws if it is billed daily.": (
+        "They will be started, and cost Claws if they are billed daily."
+    ),
+}
+"""What notes that several instances share say of all of them."""
+
 
 def show_plan(run: Run, now: datetime) -> list[str]:
     """Returns the plan as the user sees it before confirming, in lines that fit into the screen."""
@@ -190,7 +198,7 @@ def _group_lines(group: list[RestorePlan], now: datetime) -> list[str]:
         ]
     notes = [plan_lines(plan, now)[len(lines) :] if not plan.kind else plan_lines(plan, now)[1:] for plan in group]
     if all(each == notes[0] for each in notes):
-        return [*lines, *notes[0]]
+        return [*lines, *(f"    {_PLURALS.get(note.strip(), note.strip())}" for note in notes[0])]
     label, example = next((plan.label, each) for plan, each in zip(group, notes, strict=True) if each)
     return [*lines, f"    For example {label}: {' '.join(line.strip() for line in example)}"]
 

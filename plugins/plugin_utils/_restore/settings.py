@@ -17,6 +17,7 @@ from ...module_utils._model.batches import parse_serial
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._service.restore.plan import Target
+from ...module_utils._state.store import describe_sender
 from ...module_utils._text import one_line
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
@@ -43,7 +44,8 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
     if not check:
         prepare_folder(report_path(given))
     # Two runs of an incident may start at the same moment.
-    return Run(f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC)), given, targets, check)
+    name, began_at = f"run-{secrets.token_hex(8)}", format_iso(datetime.now(UTC))
+    return Run(name, began_at, given, targets, check, by=describe_sender())
 
 
 def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:

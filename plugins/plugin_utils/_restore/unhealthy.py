@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, SettingsError
-from ...module_utils._model.instance import get_status
+from ...module_utils._model.instance import get_status, label
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._service.restore.history import EarlierRestore, RestoreHistory
-from ...module_utils._text import one_line
+from ...module_utils._text import format_count, one_line
 from ...module_utils._times import format_duration, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
 from .._formatting import format_clock
@@ -97,7 +97,7 @@ def find_reason(
     """Returns why the instance is not restored, empty if it is. ``others`` are restores within the cooldown."""
     instance = _find_unhealthy(instance_id, instances)
     if instance is None:
-        return "The instance is healthy or not running. There is nothing to do."
+        return f"{_describe(instance_id, instances)} There is nothing to do."
     if not limits.allows(instance, instances):
         if limits.lists_name(instance):
             return (
@@ -107,8 +107,11 @@ def find_reason(
         return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
     if limits.paused_until and now < limits.paused_until:
         return f"Restores are paused until {format_clock(limits.paused_until)} (restore_unhealthy_paused_until)."
-    if sum(_is_unhealthy(one) for one in instances) > limits.at_most:
-        return "More instances than restore_unhealthy_at_most are unhealthy at once: look for a common cause."
+    if (unhealthy := sum(_is_unhealthy(one) for one in instances)) > limits.at_most:
+        return (
+            f"{format_count(unhealthy, 'instance')} {'is' if unhealthy == 1 else 'are'} unhealthy at once, and "
+            f"restore_unhealthy_at_most is {limits.at_most}: look for a common cause."
+        )
     if others:
         ago, cooldown = format_duration(now - others[0].sent_at), format_duration(limits.cooldown)
         return (
@@ -123,6 +126,15 @@ def require_unhealthy(plans: t.Iterable[RestorePlan]) -> None:
     for plan in plans:
         if plan.sends and not _is_unhealthy(plan.instance or {}):
             raise RefusedError(f"{plan.label} is not running and unhealthy any more. Nothing was sent.")
+
+
+def _describe(instance_id: object, instances: list[Resource]) -> str:
+    """Returns a sentence about an instance that needs no restore."""
+    instance = next((one for one in instances if str(one["id"]) == str(instance_id)), None)
+    if instance is None:
+        return f"There is no instance with id {instance_id}."
+    status, health = (one_line(instance.get(name), 40) for name in ("status", "health_status"))
+    return f"{label(instance)} is not running and unhealthy: its status is {status}, its health {health}."
 
 
 def _find_unhealthy(instance_id: object, instances: list[Resource]) -> Resource | None:

@@ -42,7 +42,9 @@ def test_a_worker_killed_while_it_handles_ctrl_c_still_shows_its_notes():
     assert (ended.returncode, ended.stderr) == (-signal.SIGTERM, "The restore goes on.\n")
 
 
-UNWOUND = CODE.split("class Interrupted")[0] + """
+UNWOUND = (
+    CODE.split("class Interrupted")[0]
+    + """
 progress = Progress()
 progress.unwinds = True
 with interrupt_notes_shown(progress), progress.if_interrupted("The restore goes on."):
@@ -53,11 +55,14 @@ with interrupt_notes_shown(progress), progress.if_interrupted("The restore goes 
         print("It is on record.", flush=True)
 print("It went on.")
 """
+)
 
 
 def test_what_is_put_on_record_after_ctrl_c_is_not_cut_short():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run([sys.executable, "-c", UNWOUND], env=environment, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", UNWOUND], env=environment, capture_output=True, text=True, check=False
+    )
     assert ended.stdout == "It is on record.\n"
     assert ended.stderr.startswith("The restore goes on.\n")
     assert ended.returncode == -signal.SIGINT

@@ -184,6 +184,13 @@ def test_a_plan_knows_restores_for_other_incidents(events, note):
     assert plan(history(*events, incident="inc-1", instance_id=2)).notes == []
 
 
+def test_a_given_backup_that_looks_unusable_is_noted():
+    failed = {**BACKUPS[0], "id": 14, "status": "failed"}
+    (given,) = role_plans(parse_targets("web-bot", None), [WEB], [*BACKUPS, failed], restore_backup="14")
+    assert given.sends is True
+    assert "The service may refuse backup 14: its status is failed." in given.notes
+
+
 def test_another_incident_on_a_busy_instance_does_not_advise_force():
     busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
     assert (busy.kind, busy.message) == ("wrong_status", "A restore for INC-T is under way since 09:45 UTC")
