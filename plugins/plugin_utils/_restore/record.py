@@ -105,9 +105,11 @@ def merge_changes(runs: list[Data]) -> list[Data]:
 def build_head(runs: list[Data], latest: Data) -> Data:
     """Returns the head of the page, as the latest run has it, over all runs of the incident.
 
-    Each instance has its latest result. A run that sent nothing says nothing new of an instance that was restored.
+    Each instance has its latest result, and the timeline of its restore over all runs. A run that sent nothing says
+    nothing new of an instance that was restored.
     """
     results: dict[str, Data] = {}
+    timelines: dict[str, list[Data]] = {}
     for run in runs:
         if run.get("check_mode"):
             continue
@@ -115,12 +117,23 @@ def build_head(runs: list[Data], latest: Data) -> Data:
             key = _find_key(results, result)
             earlier = results.get(key)
             if earlier is None or earlier.get("outcome") != "ok" or result.get("kind") not in _UNSENT:
+                timelines[key] = _merge_timelines(earlier, timelines.get(key, []), result)
                 results[key] = result
+    instances = [{**result, "timeline": timelines[key]} for key, result in results.items()]
     if list(results.values()) == as_objects(latest.get("instances")):
-        return latest
-    instances = list(results.values())
+        return {**latest, "instances": instances}
     kinds = ["" if result.get("outcome") == "ok" else str(result.get("kind")) for result in instances]
     return {**latest, "headline": format_restored(kinds), "instances": instances}
+
+
+def _merge_timelines(earlier: Data | None, timeline: list[Data], result: Data) -> list[Data]:
+    """Returns what happened to an instance, with its latest ``result``. What a run sees again has its first time."""
+    marks = as_objects(result.get("timeline"))
+    if earlier is None or earlier.get("sent_at") != result.get("sent_at"):
+        return marks
+    seen = {mark.get("title"): mark for mark in reversed(timeline) if mark.get("ok")}
+    merged = [*seen.values(), *(mark for mark in marks if not mark.get("ok") or mark.get("title") not in seen)]
+    return sorted(merged, key=lambda mark: str(mark.get("at")))
 
 
 def _find_key(results: dict[str, Data], result: Data) -> str:

@@ -113,7 +113,7 @@ def test_each_failure_has_a_command_that_covers_no_other():
 
 
 def build_result(number, outcome="ok", kind=""):
-    return {"id": number, "name": f"bot-{number}", "outcome": outcome, "kind": kind}
+    return {"id": number, "name": f"bot-{number}", "outcome": outcome, "kind": kind, "timeline": []}
 
 
 def test_the_head_of_the_page_covers_all_runs_of_the_incident():
@@ -136,6 +136,24 @@ def test_the_head_of_the_page_covers_all_runs_of_the_incident():
     unknown_id = {"headline": "", "instances": [{**build_result(None, "failed", "bad_key"), "name": "bot-2"}]}
     assert build_head([unknown_id, second], second) == second
     assert build_head([{"steps": []}, {**first, "check_mode": True}, second], second) == second
+
+
+def test_the_page_shows_when_each_thing_was_first_seen():
+    def mark(title, minute, ok=True):
+        return {"title": title, "at": f"2026-02-03T10:0{minute}:00+00:00", "ok": ok}
+
+    def run_of(*marks, sent_at="10:01"):
+        return {"headline": "", "instances": [{**build_result(1), "sent_at": sent_at, "timeline": [*marks]}]}
+
+    sent, accepted, healthy = mark("sent", 1), mark("accepted", 2), mark("healthy", 3)
+    first, again = run_of(sent, accepted, healthy), run_of(sent, mark("healthy", 8))
+    assert build_head([first, again], again)["instances"][0]["timeline"] == [sent, accepted, healthy]
+    failed = run_of(sent, mark("failed", 9, ok=False))
+    assert build_head([first, again, failed], failed)["instances"][0]["timeline"] == [
+        *(sent, accepted, healthy, mark("failed", 9, ok=False))
+    ]
+    forced = run_of(mark("sent", 9), sent_at="10:09")
+    assert build_head([first, forced], forced)["instances"][0]["timeline"] == [mark("sent", 9)]
 
 
 RUN = {"id": "a", "began_at": "2026-02-03T10:00:00+00:00", "outcome": "restored", "steps": [{"step": "plan"}]}
