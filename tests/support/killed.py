@@ -53,7 +53,7 @@ SCOPES = {
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
     ),
-    "between the readings": "_service/restore/reading.py:read",
+    "between the readings": "_service/restore/account_reader.py:read",
     "before the request": "_service/at_most_once.py:before_send",
     "after the request": "_service/at_most_once.py:record_event",
 }

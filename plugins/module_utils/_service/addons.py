@@ -17,7 +17,7 @@ from .._model.addon import AddonIndex, AddonQuery, merge_usage, require_one
 from .._model.ownership import complete_owners, filter_by_instance
 from .._model.resource import Resource, id_sort_key
 from .instances import list_instances, list_owners
-from .list_or_one import Search, search
+from .list_search import Search, search
 
 
 def addon_path(addon_id: object) -> str:

@@ -15,7 +15,7 @@ from .._http.responses import require_id, resource_path
 from .._model.ownership import filter_by_instance, owner_params, require_names
 from .._model.resource import Resource
 from .instances import list_owners
-from .list_or_one import Search, search
+from .list_search import Search, search
 
 
 def backup_path(backup_id: object) -> str:

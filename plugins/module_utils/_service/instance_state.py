@@ -20,7 +20,7 @@ from .._model.results import ResourceChange
 from .._waiter import Waiter
 from .fleet_changes import FleetChanges, Reader
 from .instances import fetch_existing_instance
-from .list_or_one import Search, search
+from .list_search import Search, search
 
 
 @dataclass

@@ -24,7 +24,7 @@ from .._model.instance_index import (
 )
 from .._model.ownership import require_names
 from .._model.resource import Resource
-from .list_or_one import Search, search
+from .list_search import Search, search
 
 
 def instance_path(instance_id: object) -> str:

@@ -17,9 +17,9 @@ from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.health import measure_health
+from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.history import RestoreHistory, find_refused
 from ...module_utils._service.restore.incident import Incident, parse_rules
-from ...module_utils._service.restore.reading import AccountReader
 from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
 from ...module_utils._state.journal import JournalError
 from ...module_utils._text import one_line

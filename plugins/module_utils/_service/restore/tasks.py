@@ -24,11 +24,11 @@ from ..at_most_once import explain_recorded
 from ..backups import fetch_backup
 from ..instance_reader import InstanceReader
 from . import messages
+from .account_reader import AccountReader
 from .batches import RestoreBatches
 from .history import RestoreHistory
 from .incident import Incident
 from .plan import NextStep, ObstacleKind, Plan, Target
-from .reading import AccountReader
 from .restore import COMPLETED, FAILED, IN_FLIGHT, PLANNED, REFUSED, UNKNOWN, Restore, Stage
 from .restore_runner import RestoreOptions
 

@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import parse_owner
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
     CLOCK_TOLERANCE,
     RestoreHistory,
@@ -36,7 +37,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
     check_again,
     plan_restores,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.reading import AccountReader
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
     OperationEvent,
     OperationKey,

@@ -18,7 +18,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.list_reade
     FirstPageHandler,
     ListAbandonedError,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.list_or_one import Search, search, search_each
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.list_search import Search, search, search_each
 
 NAMES = ("web", "web-2", "shop")
 lists = st.lists(st.sampled_from(NAMES), max_size=5).map(
