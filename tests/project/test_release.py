@@ -109,7 +109,7 @@ def another_version(root: Path) -> None:
 def odd_version(root: Path) -> None:
     for name in ("galaxy.yml", "plugins/module_utils/_version.py", "changelogs/changelog.yaml", "CHANGELOG.rst"):
         replace(root, name, VERSION, f"{VERSION}-rc")
-    for name in ("README.md", "docs/upgrading.md"):
+    for name in ("README.md", "docs/getting-started.md", "docs/upgrading.md"):
         replace(root, name, VERSION, f"{VERSION}-rc")
     commit(root)
 
