@@ -39,8 +39,8 @@ PIP = pathlib.Path(sysconfig.get_path("purelib"), "pip")
 def run(command, *arguments):
     uv = ["uv", "pip", command, "--quiet", "--system-certs", "--python", sys.executable]
     given = [argument for argument in arguments if argument != "--disable-pip-version-check"]
-    # As pip does: a package that warns when it is compiled would do so in the first test that imports it.
-    given += ["--compile-bytecode"] if command == "install" else []
+    # As pip does. From Python 3.12 on, compiling shows warnings: they would be those of the first test that imports.
+    given += ["--compile-bytecode"] if command == "install" and sys.version_info >= (3, 12) else []
     if command == "install" and shutil.which("uv") and subprocess.call([*uv, *given]) == 0:
         return 0
     shutil.rmtree(PIP)

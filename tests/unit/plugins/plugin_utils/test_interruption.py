@@ -12,14 +12,14 @@ import subprocess
 import sys
 
 COLLECTION = "ansible_collections.clawhosters.cloud.plugins"
-CODE = f"""
+IMPORTS = f"""
 import os
 import signal
 
 from {COLLECTION}.module_utils._progress import Progress
 from {COLLECTION}.plugin_utils._interruption import interrupt_notes_shown
-
-
+"""
+CODE = """
 class Interrupted(Progress):
     is_ended = False
 
@@ -36,15 +36,7 @@ with interrupt_notes_shown(Interrupted()):
 """
 
 
-def test_a_worker_killed_while_it_handles_ctrl_c_still_shows_its_notes():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run([sys.executable, "-c", CODE], env=environment, capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (-signal.SIGTERM, "The restore goes on.\n")
-
-
-UNWOUND = (
-    CODE.split("class Interrupted")[0]
-    + """
+UNWOUND = """
 progress = Progress()
 progress.unwinds = True
 with interrupt_notes_shown(progress), progress.if_interrupted("The restore goes on."):
@@ -55,14 +47,21 @@ with interrupt_notes_shown(progress), progress.if_interrupted("The restore goes 
         print("It is on record.", flush=True)
 print("It went on.")
 """
-)
+
+
+def run(code):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", IMPORTS + code]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_worker_killed_while_it_handles_ctrl_c_still_shows_its_notes():
+    ended = run(CODE)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGTERM, "The restore goes on.\n")
 
 
 def test_what_is_put_on_record_after_ctrl_c_is_not_cut_short():
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    ended = subprocess.run(
-        [sys.executable, "-c", UNWOUND], env=environment, capture_output=True, text=True, check=False
-    )
+    ended = run(UNWOUND)
     assert ended.stdout == "It is on record.\n"
     assert ended.stderr.startswith("The restore goes on.\n")
     assert ended.returncode == -signal.SIGINT
