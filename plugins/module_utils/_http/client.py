@@ -16,7 +16,6 @@ import random
 import typing as t
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from .._concurrency import raise_if_cancelled
 from .._errors import (
@@ -306,7 +305,7 @@ class Client:
         """Waits for the shared rate limit. Only what the limit itself takes is part of ``retry_timeout``."""
 
         def sleep(seconds: float, behind: str) -> None:
-            reason = f"{self._host}: waiting behind {behind}" if behind else self._wait_reason()
+            reason = f"{self.settings.host}: waiting behind {behind}" if behind else self._wait_reason()
             deadline.sleep(seconds, reason, is_counted=not behind)
 
         if self._budget is None:
@@ -323,9 +322,5 @@ class Client:
     def _wait_reason(self, error: ClawHostersError | None = None) -> str:
         """Returns why the user has to wait: for the rate limit if there is no ``error``."""
         if error is None or isinstance(error, RateLimitedError):
-            return f"{self._host}: waiting for the rate limit to reset"
-        return f"{self._host}: the request failed, waiting to retry"
-
-    @property
-    def _host(self) -> str:
-        return urlsplit(self.settings.api_url).netloc
+            return f"{self.settings.host}: waiting for the rate limit to reset"
+        return f"{self.settings.host}: the request failed, waiting to retry"

@@ -48,6 +48,11 @@ class Settings:
     priority: Priority = Priority.NORMAL
 
     @property
+    def host(self) -> str:
+        """Host and port of the service."""
+        return urlsplit(self.api_url).netloc
+
+    @property
     def is_loopback(self) -> bool:
         """True if the service is on this machine: only there is http allowed."""
         return self.api_url.startswith("http://")

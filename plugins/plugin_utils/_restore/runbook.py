@@ -10,7 +10,6 @@ import traceback
 import typing as t
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._model.results import Result
@@ -66,7 +65,7 @@ class Runbook:
 
         If no instance can be restored, the last task fails.
         """
-        self.run.service = urlsplit(self.client.settings.api_url).netloc
+        self.run.service = self.client.settings.host
         failed = (
             self._run_step("service", self._check_service, lambda _error: "service_down")
             or self._run_step("key", self._check_key, _classify_reading)

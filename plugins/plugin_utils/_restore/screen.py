@@ -59,7 +59,7 @@ _PLURALS = {
         "They will be started, and cost Claws if they are billed daily."
     ),
 }
-"""What notes that several instances share say of all of them."""
+"""Notes about one instance, and the same about several."""
 
 
 def show_plan(run: Run, now: datetime) -> list[str]:

@@ -130,15 +130,20 @@ def require_unhealthy(plans: t.Iterable[RestorePlan]) -> None:
 
 def _describe(instance_id: object, instances: list[Resource]) -> str:
     """Returns a sentence about an instance that needs no restore."""
-    instance = next((one for one in instances if str(one["id"]) == str(instance_id)), None)
+    instance = _find(instance_id, instances)
     if instance is None:
         return f"There is no instance with id {instance_id}."
     status, health = (one_line(instance.get(name), 40) for name in ("status", "health_status"))
     return f"{label(instance)} is not running and unhealthy: its status is {status}, its health {health}."
 
 
+def _find(instance_id: object, instances: list[Resource]) -> Resource | None:
+    return next((one for one in instances if str(one["id"]) == str(instance_id)), None)
+
+
 def _find_unhealthy(instance_id: object, instances: list[Resource]) -> Resource | None:
-    return next((one for one in instances if str(one["id"]) == str(instance_id) and _is_unhealthy(one)), None)
+    instance = _find(instance_id, instances)
+    return instance if instance and _is_unhealthy(instance) else None
 
 
 def _is_unhealthy(instance: Resource) -> bool:

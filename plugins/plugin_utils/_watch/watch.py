@@ -16,7 +16,6 @@ import threading
 import time
 import typing as t
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
@@ -265,7 +264,7 @@ class Watcher:
             self.log.warning("Polling works again.")
         self.failure = None
         if not self.is_started:
-            host = urlsplit(self.arguments.settings.api_url).netloc
+            host = self.arguments.settings.host
             self.log.info("Watching %d instances at %s, every %g s.", count, host, self.arguments.interval)
         self.is_started = True
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is said of a database that can't be reached: the cause, in words of our own."""
+"""The cause that a message names if the database can't be reached."""
 
 from __future__ import annotations
 

@@ -155,3 +155,9 @@ def test_those_that_differ_among_many_keep_their_lines():
     text = " ".join(line.strip() for line in show(*plans, restore_serial=["100%"]))
     for number in range(15, 20):
         assert f"Restored 2 h ago for INC-{number}." in text
+
+
+def test_a_note_that_many_share_is_about_all_of_them():
+    plans = [replace(one, notes=["It is running and healthy now."]) for one in many(40)]
+    text = " ".join(" ".join(show(*plans, restore_serial=["100%"])).split())
+    assert "They are running and healthy now." in text
