@@ -12,12 +12,17 @@ if [[ ! -t 1 || -n ${NO_COLOR:-} ]]; then
 fi
 export ANSIBLE_CONFIG=$PWD/examples/ansible.cfg ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED=true ANSIBLE_DISPLAY_SKIPPED_HOSTS=false
 
-# Prints a heading and a command, then runs the command.
+# Prints a heading and a command, then runs the command; `typing ANSWER step ...` answers its question.
 step() {
   local heading=$1
   shift
   printf '\n%s%s%s\n%s$ %s%s\n' "$bold" "$heading" "$plain" "$dim" "$*" "$plain"
-  "$@"
+  "${typist[@]}" "$@"
+}
+typist=()
+typing() {
+  local typist=(python tests/support/typist.py "$1")
+  "${@:2}"
 }
 
 # The simulator prints its URL when it is ready, and exits with this script.
@@ -40,15 +45,17 @@ step 'Plan the changes: check mode sends only GET requests' "${fleet[@]}" --chec
 step 'Apply the plan' "${fleet[@]}"
 step 'Apply it again: nothing changes' "${fleet[@]}"
 
-printf '\n%sBreak web-bot%s in the simulator; the next step restores it\n' "$bold" "$plain"
+printf '\n%sBreak web-bot in the simulator%s\n' "$bold" "$plain"
 python - "${url%/api/v1}/_sim/instances/1" <<'PYTHON'
 import sys, requests
-requests.patch(sys.argv[1], json={"health_status": "unhealthy"}, timeout=10).raise_for_status()
+response = requests.patch(sys.argv[1], json={"health_status": "unhealthy"}, timeout=10)
+response.raise_for_status()
+print("{name} (id {id}) is {status}, {health_status}.".format(**response.json()))
 PYTHON
 incident=DEMO-$(date +%s)
 restore=(ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot -e "restore_incident=$incident"
-  -e restore_confirm=web-bot -e "restore_report_dir=$reports")
-step 'Run the restore runbook' "${restore[@]}"
+  -e "restore_report_dir=$reports")
+typing web-bot step 'Run the restore runbook; this script types the answer' "${restore[@]}"
 step 'Write a report of the whole fleet' ansible-playbook clawhosters.cloud.fleet_report -e "fleet_report_path=$reports/fleet.html"
 
 printf '\n%sDone.%s To use your own account, install the collection (README, "Install"), export\n' "$bold" "$plain"

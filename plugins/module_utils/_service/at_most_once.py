@@ -210,8 +210,8 @@ def parse_operation_name(option: str, name: str) -> str:
 def explain_unknown(what: str, state: OperationState) -> str:
     """Returns how far an earlier run came with ``what``, an operation whose outcome was not recorded."""
     if state.event is OperationEvent.UNCLEAR:
-        return f"{what} was sent at {state.sent_at}, and {explain_unclear(state)}."
-    return f"{what} was about to be sent at {state.sent_at}, and the run ended there."
+        return f"{what} was sent at {format_at(state.sent_at)}, and {explain_unclear(state)}."
+    return f"{what} was about to be sent at {format_at(state.sent_at)}, and the run ended there."
 
 
 def explain_unclear(state: OperationState) -> str:

@@ -22,7 +22,14 @@ from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._text import MASK
-from .at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, explain_recorded, explain_unknown
+from .at_most_once import (
+    OperationGuard,
+    OutcomeUnknownError,
+    UnrecordedError,
+    explain_recorded,
+    explain_unknown,
+    format_at,
+)
 
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -120,8 +127,8 @@ class Purchase:
         if differences:
             checked = "" if is_other_account else "It may have bought already: check the transactions first. "
             raise RefusedError(
-                f"Order {self.order} was sent at {state.sent_at} for package {sent}{','.join(differences)}. {checked}"
-                "For another purchase or another account, use another order. Nothing was sent."
+                f"Order {self.order} was sent at {format_at(state.sent_at)} for package {sent}{','.join(differences)}. "
+                f"{checked}For another purchase or another account, use another order. Nothing was sent."
             )
 
     def _find_account_id(self) -> str | None:

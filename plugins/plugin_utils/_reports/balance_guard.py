@@ -57,6 +57,7 @@ def _build_first_plan(context: ModuleContext) -> Result:
         plan.sent_order = _describe_order(context)
         buying = [f"Buy package {package} first. If it is not credited immediately:"]
         lines = ([plan.sent_order, "It is not sent again."] if plan.sent_order else buying) + lines
+    lines = [f"Service {context.client.settings.host}.", *lines]
     return {"plan": vars(plan), "report": lines, "problem": _format_name_problem(plan)}
 
 

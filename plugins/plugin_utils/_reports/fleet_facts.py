@@ -71,6 +71,8 @@ class Account:
     journal_problem: str = ""
     """Why the journal is not reliable."""
     notices: list[str] = field(default_factory=list)
+    service: str = ""
+    """The host of the service."""
 
 
 def build_facts(account: Account, max_age: timedelta, title: str, now: datetime) -> Data:
@@ -95,6 +97,7 @@ def build_facts(account: Account, max_age: timedelta, title: str, now: datetime)
     return {
         "reported_at": now,
         "title": _clean(title) or "ClawHosters fleet",
+        "service": account.service,
         "backup_max_age_seconds": int(max_age.total_seconds()),
         **_count(instances, account),
         "claws": _build_claws(as_object(account.billing.get("summary")), usage, instances),

@@ -42,6 +42,7 @@ def build_page(facts: Data, script: str = "") -> Data:
         "restores": _build_restores(facts["restores"]),
         "notices": facts["notices"],
         "title": facts["title"],
+        "service": facts["service"],
     }
     now: datetime = facts["reported_at"]
     return {

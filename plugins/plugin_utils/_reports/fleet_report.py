@@ -68,7 +68,8 @@ def run(context: ModuleContext) -> Result:
     ]
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
-    report = [_format_headline(page), *format_attention(page), *page["notices"], *written]
+    scope = f"Service {client.settings.host}."
+    report = [_format_headline(page), *format_attention(page), *page["notices"], scope, *written]
     return {"changed": any(changes), "path": str(paths["Page"]), "report": report, "ansible_stats": stats}
 
 
@@ -87,7 +88,7 @@ def _find_paths(params: t.Mapping[str, t.Any]) -> dict[str, Path]:
 def _read_account(context: ModuleContext) -> Account:
     """Reads the account and the journal."""
     client = context.client
-    account = Account(client.fetch_all("/instances"))
+    account = Account(client.fetch_all("/instances"), service=client.settings.host)
     billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), account.notices)
     account.billing = billing or {}
     account.backups = _read("Backups", lambda: _fetch_newest_backups(context), account.notices)

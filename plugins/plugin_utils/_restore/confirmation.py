@@ -166,7 +166,7 @@ def format_question(plans: list[RestorePlan], *, is_repeated: bool = False) -> l
     hint = " (the id where a name is not enough; see the plan)" if needs_id else ""
     needed = expected_answer(plans)
     if is_repeated and len(needed) > _SHOWN_WHOLE:
-        return [f"To overwrite with {backups}, type exactly: the answer that is shown above"]
+        return [f"To overwrite with {backups}, type exactly the answer that is shown above:"]
     return [
         "An empty answer or Ctrl-C sends nothing.",
         f"To overwrite with {backups}, type exactly: {needed}{hint}",

@@ -109,7 +109,7 @@ def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
         return [done, f"    {when[:1].upper()}{when[1:]}.", *notes]
     if plan.outcome == "in_flight":
         restore = f"a restore of backup {backup.get('id')} is under way since {format_moment(plan.sent_at, now)}"
-        return [f"{plan.label}: {restore}.", "    This run waits for it.", *notes]
+        return [f"{plan.label}, {_format_condition(plan)}: {restore}.", "    This run waits for it.", *notes]
     if plan.id_reason:
         notes += [f"    {plan.id_reason}.", f"    Confirm with its id instead: {plan.answer}."]
     restore = f"{plan.label}, {_format_condition(plan)}: restore backup {backup.get('id')}, {_format_age(plan)}."
@@ -131,8 +131,8 @@ def _format_condition(plan: RestorePlan) -> str:
     """Returns the status and the health that the instance had at the time of the plan."""
     instance = plan.instance or {}
     health = instance.get("health_status")
-    # A stopped instance has no health.
-    values = (instance.get("status"), None if get_status(instance) == "stopped" and health == "unknown" else health)
+    # Only a running instance has a health.
+    values = (instance.get("status"), None if get_status(instance) != "running" and health == "unknown" else health)
     return ", ".join(format_value(value, 20) for value in values if value) or "status unknown"
 
 

@@ -24,7 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
 from simulator.handle import Simulator
-from support.controller import Controller, Run
+from support.controller import Controller, Run, says
 from support.terminal import run_at_terminal
 from support.worker import Worker
 
@@ -221,7 +221,7 @@ def test_a_plan_to_wait_sends_nothing_when_the_other_restore_fails(
             screen, _none = process.communicate(timeout=120)
     assert process.returncode != 0
     assert simulator.calls(POSTS) == []
-    assert "a restore of backup 1 is under way since " in screen
+    assert says(screen, ", deploying: a restore of backup 1 is under way since ")
     assert "This run waits for it." in screen
     assert "This run only waited for a restore sent by another run; it sent none itself." in screen
     assert "was not executed, and this run only waited for it." in screen

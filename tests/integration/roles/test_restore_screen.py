@@ -297,7 +297,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     text = " ".join(line.strip() for line in plan)
     assert re.search(r"Restored \d+ s ago for inc-1\.", text)
     assert f"sick-bot (id 2): CAN'T BE RESTORED. A restore for INC-T is under way since {now}" in text
-    assert f"news-bot (id 4): a restore of backup 41 is under way since {now}" in text
+    assert f"news-bot (id 4), running, healthy: a restore of backup 41 is under way since {now}" in text
     assert text.count("This run waits for it.") == 1
     assert "Something works on it: look at it in the dashboard first." in failures(run)
     assert "force" not in run.stdout
