@@ -235,7 +235,10 @@ class Client:
         if page_size is not None:
             query["per_page"] = str(page_size)
         try:
-            return self._send_with_retries(Request("GET", path, query), parse_page, end_of_wait)
+            page = self._send_with_retries(Request("GET", path, query), parse_page, end_of_wait)
+            # Without counts, so many entries may be a part of the list.
+            if number > 1 or page.pagination is not None or len(page.items) != page_size:
+                return page
         except ApiError as error:
             if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
                 raise
@@ -243,7 +246,7 @@ class Client:
         self.settings = self.settings.without_page_size()
         if number > 1:
             raise ListChangedError(f"page {number} was rejected with per_page")
-        return self._fetch_page(path, parse, end_of_wait, number)
+        return self._fetch_page(path, parse, end_of_wait, number, params)
 
     def _send_with_retries(
         self,

@@ -84,6 +84,8 @@ class AddonMatcher:
             "add-on",
             lambda: self._owners,
         )
+        if "_owners" in vars(self):
+            found = complete_owners(found, self._owners)
         return sorted(found, key=id_sort_key)
 
     @functools.cached_property

@@ -90,7 +90,8 @@ def _describe(key: OperationKey, state: OperationState, holder: Holder | None) -
         "instance_id": parse_id(key.instance_id),
         "outcome": outcome,
         "sent_at": state.sent_at,
-        "accepted_at": state.accepted_at,
+        # A purchase is complete when it is accepted.
+        "accepted_at": state.completed_at if key.kind == "purchase" else state.accepted_at,
         "completed_at": state.completed_at,
         "holder": holder and {name: getattr(holder, name) for name in ("user", "host", "process", "since")},
         **{name: state.notes.get(name) for name in ("by", "instance_name", "backup_id", "taken_at", "package_id")},

@@ -31,6 +31,9 @@ from .at_most_once import (
     format_at,
 )
 
+_EMAIL = "email "
+"""Begins the identity of an account that the service shows no id of. The rest is a digest of its e-mail address."""
+
 
 def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[str, t.Any]:
     """Returns the request body. Ids seem to be numbers, so a number written as text is sent as a number.
@@ -119,10 +122,11 @@ class Purchase:
         # Earlier versions did not record the key.
         if state.notes.get("key_id") not in (None, self._key_id()):
             before, now = state.notes.get("account_id"), self._find_account_id()
-            is_other_account = None not in (before, now) and before != now
+            # An account may get another e-mail address, but no other id.
+            is_other_account = before != now and not any(one is None or one.startswith(_EMAIL) for one in (before, now))
             if is_other_account:
                 differences.append(" by another account")
-            elif before is None or now is None:
+            elif before is None or before != now:
                 differences.append(" with another API key")
         if differences:
             checked = "" if is_other_account else "It may have bought already: check the transactions first. "
@@ -132,15 +136,22 @@ class Purchase:
             )
 
     def _find_account_id(self) -> str | None:
-        """Returns the id of the account, None if the service does not tell it at once."""
+        """Returns the id of the account, or a digest of its e-mail address; None if the service tells neither at once.
+
+        The fields of an account are undocumented.
+        """
         try:
             # The balance must not grow old meanwhile.
-            identity = self.client.get("/account", {}, parse=parse_object, retry_timeout=0).get("id")
+            account = self.client.get("/account", {}, parse=parse_object, retry_timeout=0)
         except ClawHostersError:
             return None
-        is_known = identity not in (None, "") and not isinstance(identity, (bool, dict, list))
-        # A text that the request holds too is masked in responses.
-        return str(identity) if is_known and MASK not in str(identity) else None
+        for name in ("id", "email"):
+            value = account.get(name)
+            text = "" if value is None or isinstance(value, (bool, dict, list)) else str(value)
+            # A text that the request holds too is masked in responses.
+            if text and MASK not in text:
+                return text if name == "id" else _EMAIL + hashlib.sha256(text.lower().encode()).hexdigest()[:16]
+        return None
 
     def _key_id(self) -> str:
         """Returns a fingerprint of the API key, by which the journal tells keys apart."""
@@ -165,7 +176,8 @@ class Purchase:
         balance = self.client.fetch_object("/billing/summary").get("claws_balance")
         if isinstance(balance, bool) or not isinstance(balance, (int, float)) or not math.isfinite(balance):
             raise RefusedError(
-                "The billing summary has no claws_balance, so it is unknown whether to buy: nothing was sent."
+                "The billing summary shows no number as claws_balance, so it is unknown whether to buy: nothing was "
+                "sent."
             )
         return int(balance)
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import typing as t
@@ -79,9 +80,7 @@ class StateFolder:
         Raises OSError, and UntrustedError if others own it, or may write to it or replace it.
         """
         if creates and not self.path.exists():
-            for path in reversed((self.path, *self.path.parents)):
-                if not path.exists():
-                    path.mkdir(mode=0o700 if path == self.path else 0o755, exist_ok=True)
+            self._create()
         for path in dict.fromkeys((self._unresolved, self.path)):
             require_not_replaceable(path)
         group = _find_volume_group(self.path.parent)
@@ -91,6 +90,15 @@ class StateFolder:
                 # Volumes pass setgid on, and some container platforms make their content writable for the group.
                 os.fchmod(descriptor, 0o700)
             yield OpenFolder(descriptor, self.path, group)
+
+    def _create(self) -> None:
+        for path in reversed((self.path, *self.path.parents)):
+            if not path.exists():
+                try:
+                    path.mkdir(mode=0o700 if path == self.path else 0o755, exist_ok=True)
+                except FileNotFoundError:
+                    # Some file systems, such as /proc, report so. A folder that is only missing is an empty one.
+                    raise PermissionError(errno.EPERM, "no folder can be created there") from None
 
 
 def _find_volume_group(path: Path) -> int | None:

@@ -541,6 +541,19 @@ def test_no_part_of_a_list_is_used_while_a_later_page_fails(
         client.fetch_all("/instances")
 
 
+@pytest.mark.parametrize(("answered", "requests"), [(2, 2), (3, 1), (1, 1)])
+def test_a_list_as_long_as_page_size_without_counts_may_be_a_part(
+    simulator: Simulator, client: Client, answered: int, requests: int
+) -> None:
+    """It is read again without page_size."""
+    simulator.reset(state={"instances": 5}, switches={"pagination": "none"})
+    client.settings = dataclasses.replace(client.settings, page_size=2)
+    simulator.fault("wrong_type", body={"data": [{"id": number} for number in range(1, answered + 1)]})
+    found = client.fetch_all("/instances")
+    assert len(found) == (5 if requests == 2 else answered)
+    assert [call["query"] for call in simulator.log()] == [{"per_page": "2"}, {}][:requests]
+
+
 def test_a_list_whose_pages_are_not_counted_is_read_until_one_is_empty(simulator: Simulator, client: Client) -> None:
     for ids in ((1, 2), (3, 4), (5,), ()):
         simulator.fault("wrong_type", body={"data": [{"id": number} for number in ids], "pagination": {}})

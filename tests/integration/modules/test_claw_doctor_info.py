@@ -269,6 +269,16 @@ def test_a_service_that_answers_oddly(simulator: Simulator, fault: dict[str, t.A
     assert len(simulator.calls()) <= 3
 
 
+@pytest.mark.parametrize("data", [{}, []])
+@pytest.mark.parametrize(("path", "check"), [("summary", "billing_summary"), ("usage", "billing_usage")])
+def test_billing_without_any_field_is_a_finding(simulator: Simulator, data: object, path: str, check: str) -> None:
+    simulator.fault("wrong_type", path=f"/billing/{path}", body={"success": True, "data": data})
+    result = examine(simulator)
+    assert by_check(result)[check]["status"] == "different"
+    assert by_check(result)[check]["found"].startswith("without ")
+    assert result["healthy"] is False
+
+
 def test_transient_faults_are_no_finding(simulator: Simulator) -> None:
     simulator.fault("reset_before", path="/account")
     simulator.fault("json_503", path="/backups")

@@ -148,6 +148,24 @@ def test_attributes_that_the_list_lacks_are_read_and_checked_by_details(simulato
     assert "GET /addons/3" not in calls
 
 
+@pytest.mark.parametrize(
+    ("shown", "given"),
+    [({"instance_id": 1}, {"instance_name": "bot-1"}), ({"instance_name": "bot-1"}, {"instance_id": 1})],
+)
+@pytest.mark.parametrize("others", [[], [{"addon_type": "backup", "instance_name": "bot-2", "config": {}}]])
+def test_the_result_names_the_instance_as_the_instances_show_it(
+    simulator: Simulator, shown: dict[str, t.Any], given: dict[str, t.Any], others: list[dict[str, t.Any]]
+) -> None:
+    listed = [
+        {"id": 1, "addon_type": "llm", "tier": "eco", **shown},
+        {"id": 5, "addon_type": "backup", "instance_id": 2},
+    ]
+    simulator.fault("wrong_type", path="/addons", body={"success": True, "data": listed})
+    result = set_addons(simulator, addons=[{"addon_type": "llm", "config": {"tier": "eco"}, **given}, *others])
+    first = result["addons"][0]
+    assert (first["instance_id"], first["instance_name"]) == (1, "bot-1")
+
+
 def test_a_wrong_attribute_of_one_type_hides_no_attribute_of_another(simulator: Simulator) -> None:
     """The list shows all attributes of the backup add-on, and not all of the LLM add-on."""
     simulator.add_addon(instance_id=2, addon_type="backup")

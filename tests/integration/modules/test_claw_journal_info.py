@@ -139,7 +139,11 @@ def test_refused_operations_are_listed_unless_an_earlier_one_counts(worker: Work
     worker.run(claw_purchase, order="topup", package_id=2, balance_below=1000)
     purchase, restore = listed(worker)
     assert (purchase["kind"], purchase["outcome"], purchase["by"]) == ("purchase", "refused", ME)
+    assert (purchase["sent_at"] is not None, purchase["accepted_at"]) == (True, None)
     assert (restore["kind"], restore["outcome"], restore["accepted_at"]) == ("restore", "refused", None)
+    worker.run(claw_purchase, order="topup", package_id=2, balance_below=1000)
+    (purchase,) = listed(worker, "purchase")
+    assert purchase["sent_at"] <= purchase["accepted_at"] == purchase["completed_at"]
     worker.run(claw_backup_restore, incident="INC-1", instance_id=1)
     worker.simulator.fault("status", method="POST", status=403, message="No")
     worker.run(claw_backup_restore, incident="INC-1", instance_id=1, force=True)

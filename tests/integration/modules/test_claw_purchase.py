@@ -167,10 +167,12 @@ def test_an_order_that_is_known_with_another_package_or_account_fails(
     assert worker.run(claw_purchase, package_id="2")["failed"] is bool(fault)
 
 
+@pytest.mark.parametrize("hidden", [[], ["account.id"]])
 @pytest.mark.parametrize("fault", [None, "reset_after"])
 def test_a_new_key_of_the_same_account_is_the_same_account(
-    simulator: Simulator, worker: Worker, fault: str | None
+    simulator: Simulator, worker: Worker, fault: str | None, hidden: list[str]
 ) -> None:
+    simulator.switch(drop_fields=hidden)
     if fault:
         simulator.fault(fault, method="POST")
     worker.run(claw_purchase)
@@ -231,7 +233,7 @@ def test_a_run_beside_another_names_it(simulator: Simulator, worker: Worker, pla
 
 def test_a_balance_that_is_not_told_buys_nothing(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(drop_fields=["summary.claws_balance"])
-    assert "has no claws_balance" in worker.run(claw_purchase)["msg"]
+    assert "shows no number as claws_balance" in worker.run(claw_purchase)["msg"]
     assert simulator.calls("POST *") == []
 
 

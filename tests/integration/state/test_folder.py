@@ -209,6 +209,17 @@ def test_real_commands_refuse_the_folder_of_another_user(simulator: Simulator, c
 
 
 @pytest.mark.parametrize("module", SPENDERS)
+def test_where_no_folder_can_be_created_nothing_is_sent(simulator: Simulator, worker: Worker, module: t.Any) -> None:
+    """Below /proc, even root can create none, and the error is that of a missing folder."""
+    result = worker.run(module, state_dir="/proc/clawhosters/state", **SPENDERS[module])
+    assert "/proc/clawhosters/state can't be used (no folder can be created there)" in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
+    assert posts(simulator) == []
+    assert worker.run(claw_instance, state_dir="/proc/clawhosters/state", id=1)["failed"] is False
+    assert NOT_SHARED in worker.warnings[-1]
+
+
+@pytest.mark.parametrize("module", SPENDERS)
 def test_check_mode_makes_nothing(simulator: Simulator, worker: Worker, state: Path, module: t.Any) -> None:
     assert worker.run(module, check=True, **SPENDERS[module])["changed"] is True
     assert not state.exists()

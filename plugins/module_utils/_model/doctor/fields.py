@@ -168,8 +168,8 @@ def find_objects(seen: Observations) -> dict[str, list[Resource]]:
         "pagination": [dict(seen.reply("instances").pagination or {})],
         "instance": seen.reply("instances").items,
         "instance_detail": _find_object(seen, "instance"),
-        "summary": _find_object(seen, "summary"),
-        "usage": _find_object(seen, "usage"),
+        "summary": _find_object(seen, "summary", may_be_empty=True),
+        "usage": _find_object(seen, "usage", may_be_empty=True),
         "usage_instance": as_objects(usage.get("instances")),
         "usage_addon": as_objects(usage.get("addons")),
         "transaction": seen.reply("transactions").items,
@@ -181,10 +181,10 @@ def find_objects(seen: Observations) -> dict[str, list[Resource]]:
     }
 
 
-def _find_object(seen: Observations, name: str) -> list[Resource]:
-    """Returns the object of a reply that is no list, or nothing."""
-    found = seen.reply(name).object
-    return [found] if found else []
+def _find_object(seen: Observations, name: str, *, may_be_empty: bool = False) -> list[Resource]:
+    """Returns the object of a reply that is no list, or nothing. An empty one counts if all of its fields matter."""
+    reply = seen.reply(name)
+    return [reply.object] if reply.object or (may_be_empty and not reply.problem) else []
 
 
 def check_fields(kind: str, needed: str, consequence: str, seen: Observations) -> CheckResult:
