@@ -14,7 +14,7 @@ from ...module_utils._model.instance import get_status
 from ...module_utils._service.restore.messages import advise_on_status
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._times import parse_time
-from .._formatting import format_clock, format_extra_variable
+from .._formatting import format_clock, format_extra_variable, format_value
 from .failures import FailureKind
 from .failures import FailureKind as _K
 from .model import Data, RestorePlan
@@ -38,6 +38,8 @@ DEFAULTS: Data = {
     "restore_max_failures": 0,
 }
 """Defaults of the role. A command leaves out variables that have these values."""
+_TARGETS = ("restore_instances", "restore_instance_ids")
+"""Variables that name the instances."""
 _OF_SEVERAL = ("restore_serial", "restore_max_failures")
 """Variables that mean nothing for one instance."""
 
@@ -82,6 +84,9 @@ def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> A
     if kind is _K.NO_BACKUP and str(settings.get("restore_before") or "").strip():
         text = "Check the plan without restore_before: newer backups may hold the damage."
         return Advice(text, {"restore_before": ""}, check=True)
+    if kind is _K.NO_INSTANCE and plan.similar:
+        text = f"If {format_value(plan.similar)} was meant, check its plan:"
+        return Advice(text, {"restore_instances": [plan.similar]}, check=True)
     if kind is _K.AMBIGUOUS:
         return Advice(kind.failure.advice, {"restore_instance_ids": plan.ids[:1]}, check=True)
     if kind is _K.RENAMED:
@@ -161,13 +166,11 @@ def format_command(target: Data, settings: Data, advice: Advice | None = None) -
     """
     changes = advice.changes if advice else {}
     is_one = sum(map(len, target.values())) == 1
-    if "restore_instance_ids" in changes:
-        target = {}
+    target = {name: changes[name] for name in _TARGETS if name in changes} or target
     variables: Data = {**target, "restore_incident": settings["restore_incident"]}
     for variable, default in DEFAULTS.items():
         value = changes.get(variable, settings.get(variable, default))
         if value not in (default, None) and str(value) != str(default) and not (is_one and variable in _OF_SEVERAL):
             variables[variable] = value
-    variables.update({key: value for key, value in changes.items() if key not in DEFAULTS})
     words = [f"ansible-playbook {PLAYBOOK}", *(format_extra_variable(key, value) for key, value in variables.items())]
     return " ".join([*words, "--check"] if advice and advice.check else words)

@@ -38,6 +38,8 @@ class RestorePlan:
     kind: str = ""
     message: str = ""
     ids: list[t.Any] = field(default_factory=list)
+    similar: str | None = None
+    """The name that was probably meant."""
     older_backup: Data | None = None
     """``id`` and ``taken_at`` of the next older backup, the one to try if this one fails."""
     notes: list[str] = field(default_factory=list)

@@ -74,6 +74,7 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
         kind=kind,
         message=format_obstacle(plan, history.incident, rules, now) if kind else "",
         ids=list(plan.obstacle.ids) if plan.obstacle else [],
+        similar=plan.obstacle.similar if plan.obstacle else None,
         older_backup=_summarize_older(plan.older),
         notes=_build_notes(plan, history, rules, now),
     )
