@@ -99,7 +99,7 @@ def format_report(entries: list[Entry], jobs: list[Job], *, done: bool) -> list[
     unchanged = len(jobs) - len(changed) - len(failed)
     total = [", ".join(_count_changes(jobs, done=done)), f"{unchanged} as declared" if unchanged else ""]
     total.append(f"{len(failed)} failed" if failed else "")
-    return [*changed, *failed, "; ".join(filter(None, total)) + "."]
+    return [*changed, *failed, f"{'; '.join(filter(None, total)) or 'No instance is declared'}."]
 
 
 def build_result(entries: list[Entry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:

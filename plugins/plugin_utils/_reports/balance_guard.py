@@ -165,8 +165,8 @@ class _Guard:
             lines.append(f"Package {params['package_id']} {verb} ordered as {params['order']}.")
             rose = f"The balance rose by {self.credited} Claws." if self.credited > 0 else ""
             lines.append(rose or "Payment by a link may be required: see the dashboard.")
-        elif self.first_plan.sent_order and not check_mode:
-            lines += [self.first_plan.sent_order, "Nothing was bought now."]
+        elif self.first_plan.sent_order:
+            lines += [self.first_plan.sent_order, *([] if check_mode else ["Nothing was bought now."])]
         lines += self.later_plans
         if self.rounds:
             names = [stop["name"] for one in self.rounds for stop in one["stops"] if stop["id"] in one["stopped"]]

@@ -193,10 +193,18 @@ def _build_claws(summary: Data, usage: Data, instances: list[Data]) -> Data:
         "balance": balance,
         "daily_cost": cost,
         "days_left": days,
-        "is_low": summary.get("low_balance") is True or (days is not None and days < 1),
+        "is_low": _judge_balance(summary, days),
         "subscription": _clean(summary.get("subscription_status"), 40),
         "costs": _split_cost(cost, usage, instances),
     }
+
+
+def _judge_balance(summary: Data, days: int | None) -> bool | None:
+    """Returns True for a low balance, None if the service does not tell."""
+    if days is not None and days < 1:
+        return True
+    is_low = summary.get("low_balance")
+    return is_low if isinstance(is_low, bool) else None if days is None else False
 
 
 def _split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Data]:

@@ -35,7 +35,7 @@ def build_page(facts: Data, script: str = "") -> Data:
         "rows": rows,
         "statuses": _build_status_bar(rows),
         "counts": counts,
-        "headline": _format_headline(counts, is_low=facts["claws"]["is_low"]),
+        "headline": _format_headline(counts, is_low=bool(facts["claws"]["is_low"])),
         "money": _build_money(facts["claws"]),
         "has_backups": facts["backups"] is not None,
         "max_age": format_duration(timedelta(seconds=facts["backup_max_age_seconds"])),

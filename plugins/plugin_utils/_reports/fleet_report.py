@@ -91,7 +91,7 @@ def _read_account(context: ModuleContext) -> Account:
     account = Account(client.fetch_all("/instances"), service=client.settings.host)
     billing = _read("Billing", lambda: fetch_billing(client, ["summary", "usage"], 1), account.notices)
     account.billing = billing or {}
-    account.backups = _read("Backups", lambda: _fetch_newest_backups(context), account.notices)
+    account.backups = _read("Backups", lambda: _fetch_usable_backups(context), account.notices)
     journal = context.journal()
     try:
         account.journal = journal.read_text()
@@ -119,12 +119,11 @@ def _read(what: str, fetch: t.Callable[[], T], notices: list[str]) -> T | None:
         return None
 
 
-def _fetch_newest_backups(context: ModuleContext) -> list[Resource]:
-    """Returns the newest usable backup of each instance; all usable ones if some don't show whose they are."""
+def _fetch_usable_backups(context: ModuleContext) -> list[Resource]:
+    """Returns the usable backups. Warns of others that may be the newest of their instance."""
     backups = list_backups(context.client)
-    if not all(map(has_owner, filter(is_usable, backups))):
-        return select(backups, None, usable=True, newest=False).chosen
-    chosen, left_out = select(backups, None, usable=True, newest=True)
-    if left_out:
+    if all(map(has_owner, filter(is_usable, backups))) and (
+        left_out := select(backups, None, usable=True, newest=True).left_out
+    ):
         context.warn(format_left_out(left_out, usable=True, with_owner=True))
-    return chosen
+    return select(backups, None, usable=True, newest=False).chosen

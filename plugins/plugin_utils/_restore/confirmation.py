@@ -47,6 +47,10 @@ class NotConfirmedError(ClawHostersError):
     """The restores were not confirmed."""
 
 
+class PictureChangedError(ClawHostersError):
+    """What was confirmed has changed since it was shown."""
+
+
 class Confirmation(t.NamedTuple):
     """The ``answer`` to type. ``id_reason`` says why that is the id; empty if it is the name."""
 

@@ -39,9 +39,6 @@ def run(context: ModuleContext) -> Result:
     """Returns the choice, and what to say of the others. Lists instances and backups, and sends nothing else."""
     names = [text for name in parse_list(context.params["instances"]) if (text := str(name).strip())]
     every = t.cast("timedelta", parse_duration("restore_drill_every", context.params["every"]))
-    if every < timedelta(days=1):
-        # The incident has the date, and is restored once.
-        raise SettingsError("restore_drill_every must be at least 1d: there is one drill a day. Nothing was sent.")
     if not names:
         raise SettingsError(
             "restore_drill_instances is empty. Name instances whose data may be overwritten. Nothing was sent."
@@ -58,9 +55,13 @@ def run(context: ModuleContext) -> Result:
         proof = proven_at[str(instance["id"])]
         proven = f"last proven {format_duration(now - proof)} ago" if proof else "never proven"
         # What failed a while ago must not keep the others waiting. That of today is continued.
-        others = RestoreHistory(url, _name_incident(instance, now), states).find_others(instance["id"], now - every)
+        history = RestoreHistory(url, _name_incident(instance, now), states)
+        others, today = history.find_others(instance["id"], now - every), history.find_own(instance["id"])
         if proof and now - proof < every:
             lines.append(f"{label(instance)}: {proven}, not due.")
+        elif today and today.notes.get("healthy"):
+            # The incident has the date, and is restored once.
+            lines.append(f"{label(instance)}: {proven}, by the drill of today.")
         elif others:
             lines.append(f"{label(instance)}: {proven}; restored for {one_line(others[0].incident, 60)}, not due.")
         elif get_status(instance) not in RESTORABLE:

@@ -93,6 +93,9 @@ class FailureKind(enum.Enum):
         is_of_run=True,
         is_status_known=False,
     )
+    PICTURE_CHANGED = _unsent(
+        "picture_changed", _CHECK_PLAN, "What was confirmed has changed", is_of_run=True, is_status_known=False
+    )
     NOT_PLANNED = _unsent("not_planned", f"Fix the cause, then {_AGAIN}:", "Planning failed", is_of_run=True)
     INTERRUPTED = Failure("interrupted", "The runbook was interrupted", _NEVER_TWICE, is_of_run=True)
     # Obstacles of a plan

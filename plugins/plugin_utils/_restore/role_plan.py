@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from datetime import datetime, timedelta
 
-from ...module_utils._model.backup import is_before, taken_at
+from ...module_utils._model.backup import explain_unusable, is_before, taken_at
 from ...module_utils._model.instance import get_status, is_busy, is_healthy, label
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.at_most_once import explain_unclear
@@ -42,7 +42,7 @@ RECENT = timedelta(days=7)
 
 _LISTED = 5
 """Ids, and restores for other incidents, that a message names."""
-_PASSED_OVER = 12
+_PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 _STEPS = {
     PLANNED: (NextStep.SEND, OperationEvent.INTENDED),
@@ -89,6 +89,20 @@ def read_plan(plan: RestorePlan) -> Plan:
     earlier = OperationState(event, plan.sent_at, plan.completed_at or plan.sent_at, {}) if plan.sent_at else None
     target = Target(plan.given_id, None if plan.given_id is not None else plan.name)
     return Plan(target, plan.instance, backup, step, earlier=earlier)
+
+
+def explain_changed_backup(plan: RestorePlan, now: Resource | None) -> str:
+    """Returns how the backup of a plan differs from what the plan shows, None if it is gone; empty if it does not."""
+    shown = plan.backup or {}
+    backup = f"Backup {shown.get('id')} of {plan.label}"
+    if now is None:
+        return f"{backup} does not exist any more"
+    taken = taken_at(now)
+    if taken is not None and taken != parse_time(shown.get("taken_at")):
+        return f"{backup} is of {format_clock(taken)} now"
+    reason = explain_unusable({"status": now.get("status"), "created_at": shown.get("taken_at")})
+    is_shown = any(reason in note for note in plan.notes)
+    return "" if not reason or is_shown else f"{backup} can't be used any more: {reason}"
 
 
 def _find_outcome(plan: Plan) -> str | None:

@@ -15,24 +15,36 @@ from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsEr
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
+from ...module_utils._service.backups import find_backup
 from ...module_utils._service.health import measure_health
+from ...module_utils._service.list_search import read_by_ids
 from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.history import RestoreHistory, find_refused
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
 from ...module_utils._state.journal import JournalError
-from ...module_utils._text import one_line
+from ...module_utils._text import format_first, one_line
 from ...module_utils._times import format_iso
-from .confirmation import NoTerminalError, build_confirmation, expected_answer, is_confirmed, require_confirmation
+from .confirmation import (
+    NotConfirmedError,
+    NoTerminalError,
+    PictureChangedError,
+    build_confirmation,
+    expected_answer,
+    is_confirmed,
+    require_confirmation,
+)
 from .failures import describe_error, explain
 from .model import Data, RestorePlan, Run
 from .record import Recorder
-from .role_plan import build_plan
+from .role_plan import build_plan, explain_changed_backup
 from .run_restorer import RunRestorer
 from .screen import format_account, plan_lines, show_plan, summarize_plan
 from .settings import begin_run, build_target
 from .unhealthy import require_unhealthy
 
+_LISTED = 3
+"""Changes that a message lists."""
 WITHOUT_KEY = ("variables", "outcome")
 """Steps that send nothing."""
 
@@ -166,7 +178,24 @@ class Runbook:
     def _confirm(self) -> str:
         shown = summarize_plan(self.run, datetime.now(UTC))
         given = self.settings["restore_confirm"]
-        return require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.recorder.redact(prompt)), shown)
+        how = require_confirmation(self.run.plans, given, lambda prompt: self.ask(self.recorder.redact(prompt)), shown)
+        if not given:
+            self._require_same_picture()
+        return how
+
+    def _require_same_picture(self) -> None:
+        """Reads account and backups again: the prompt may have waited for hours. Raises PictureChangedError.
+
+        The instances are read under their locks.
+        """
+        account = format_account(self.client.fetch_object("/account"))
+        changes = [f"The account is {account or 'unknown'} now"] if account != self.run.account else []
+        sends = {str((plan.backup or {}).get("id")): plan for plan in self.run.plans if plan.sends}
+        reading = read_by_ids(self.client, "/backups", sends, lambda one: find_backup(self.client, one))
+        found = {str(backup["id"]): backup for backup in reading.items}
+        changes += [change for key, plan in sends.items() if (change := explain_changed_backup(plan, found.get(key)))]
+        if changes:
+            raise PictureChangedError(format_first([f"{change}." for change in changes], _LISTED))
 
     # Results
 
@@ -180,15 +209,15 @@ class Runbook:
         outcome = {"incident": self.run.incident, "instances": instances}
         return {"ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False}}
 
-    def _find_refused(self) -> set[str]:
-        """Returns the ids of the instances whose restore the service refused in this run."""
+    def _find_refused(self) -> dict[str, str | None]:
+        """Returns when the restores were sent that the service refused in this run, by the id of the instance."""
         if not self.run.planned_at:
-            return set()
+            return {}
         journal, url = self.context.journal(), self.client.settings.api_url
         try:
             entries = journal.read_entries(journal.find_subjects("restore", url, self.run.incident))
         except JournalError:
-            return set()
+            return {}
         return find_refused(entries, url, self.run.incident, self.run.planned_at)
 
     # Helpers
@@ -227,14 +256,18 @@ def _classify_reading(error: Exception) -> str:
 
 
 def _classify_confirmation(error: Exception) -> str:
-    return "no_terminal" if isinstance(error, NoTerminalError) else "not_confirmed"
+    if isinstance(error, NotConfirmedError):
+        return "not_confirmed"
+    if isinstance(error, PictureChangedError):
+        return "picture_changed"
+    return "no_terminal" if isinstance(error, NoTerminalError) else _classify_reading(error)
 
 
-def list_outcomes(run: Run, history: RestoreHistory | None, refused: t.Collection[str]) -> list[Data]:
+def list_outcomes(run: Run, history: RestoreHistory | None, refused: t.Mapping[str, str | None]) -> list[Data]:
     """Returns what the journal holds of each instance: ids, times and outcomes only.
 
     Without a ``history``, since the journal can't be read, it is unknown whether a restore was sent.
-    ``refused`` are the ids of the instances whose restore was refused in this run.
+    ``refused``: when the restores were sent that were refused in this run, by the id of the instance.
     """
     plans: list[RestorePlan | None] = [*run.plans] or [None] * len(run.targets)
     outcomes = []
@@ -255,7 +288,7 @@ def list_outcomes(run: Run, history: RestoreHistory | None, refused: t.Collectio
                 "id": instance_id,
                 "backup_id": state.notes.get("backup_id") if state else backup_id,
                 "outcome": state.outcome if state else unsent,
-                "sent_at": state.sent_at if state else None,
+                "sent_at": state.sent_at if state else refused.get(str(instance_id)),
                 "completed_at": state.completed_at if state else None,
             }
         )

@@ -90,6 +90,16 @@ VARIANTS: dict[str, tuple[dict[str, t.Any], set[str], bool]] = {
         {"billing_summary", "list_fields", "detail_fields"},
         False,
     ),
+    "fields on which nothing rests": (
+        {"drop_fields": ["instance.provisioned_at", "instance.telegram_configured", "summary.subscription_tier"]},
+        {"billing_summary", "list_fields", "detail_fields"},
+        True,
+    ),
+    "a field on which the waits rest": (
+        {"drop_fields": ["instance.health_status"]},
+        {"list_fields", "detail_fields"},
+        False,
+    ),
     "down": ({"health_answer": "down", "redirect": "same_host"}, {"api", "redirects"}, False),
 }
 """Services: their switches, the checks that are then different or failed, and whether the collection can work."""

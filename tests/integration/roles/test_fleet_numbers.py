@@ -17,7 +17,7 @@ import subprocess
 import time
 import typing as t
 import urllib.request
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,21 @@ def restore_one(worker: Worker) -> None:
     options = {"state_dir": worker._home.name, "incident": "INC-1", "wait_timeout": 60}
     restored = Worker(worker.simulator, options).run(claw_fleet_restore, instances=[{"id": 1}])
     assert not restored["failed"], restored
+
+
+def test_a_backup_of_the_future_is_not_the_newest(simulator: Simulator, worker: Worker) -> None:
+    """A restore would choose the one before it."""
+    before = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]
+    simulator.add_backup(id=11, instance_id=1, created_at=(datetime.now(UTC) + timedelta(hours=2)).isoformat())
+    after = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]
+    assert after["backups"] == before["backups"]
+    assert after["instances"] == before["instances"]
+
+
+def test_a_balance_that_is_not_shown_is_not_low_nor_enough(simulator: Simulator, worker: Worker) -> None:
+    simulator.switch(forbidden=["GET /billing/*"])
+    claws = report(worker)["ansible_stats"]["data"]["clawhosters_fleet"]["claws"]
+    assert claws == {"balance": None, "daily_cost": None, "days_left": None, "is_low": None}
 
 
 def test_page_data_metrics_and_statistics_agree(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:

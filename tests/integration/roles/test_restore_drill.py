@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 from datetime import UTC, datetime, timedelta
 
@@ -119,7 +120,11 @@ def test_a_number_that_is_a_name_and_an_id_chooses_nothing(simulator: Simulator,
 
 def test_a_list_may_be_json_and_there_is_one_drill_a_day(simulator: Simulator, place: StorePlace) -> None:
     assert choose(simulator, place, '["demo-bot", "5"]')["instance_id"] == 4
-    assert "restore_drill_every must be at least 1d" in choose(simulator, place, every="12h")["msg"]
+    record(place, simulator.url, 4, 0, healthy=True, incident=f"drill-4-{datetime.now(UTC):%Y-%m-%d}")
+    result = choose(simulator, place, ["demo-bot"], every="1s")
+    assert re.fullmatch(r"demo-bot \(id 4\): last proven .* ago, by the drill of today\.", result["lines"][0])
+    assert result["instance_id"] is None
+    assert choose(simulator, place, ["5"], every="1s")["instance_id"] == 5
     assert "at most 100 years" in choose(simulator, place, every="999999d")["msg"]
 
 

@@ -86,6 +86,59 @@ def test_what_changes_while_the_prompt_waits_is_not_overwritten(
     assert simulator.calls("POST *") == []
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda simulator: simulator.set_backup(101, status="failed"),
+            "Backup 101 of bot-1 (id 1) can't be used any more: its status is failed.",
+        ),
+        (
+            lambda simulator: simulator.set_backup(101, created_at="2026-02-03T10:00:00Z"),
+            "Backup 101 of bot-1 (id 1) is of 2026-02-03 10:00 UTC now.",
+        ),
+        (
+            lambda simulator: simulator.control("DELETE", "/backups/101"),
+            "Backup 101 of bot-1 (id 1) does not exist any more.",
+        ),
+        (
+            lambda simulator: simulator.set_state(account={"id": 2, "email": "other@example.com"}),
+            "The account is other@example.com (id 2) now.",
+        ),
+    ],
+    ids=["status", "time", "gone", "account"],
+)
+@pytest.mark.parametrize("names", [["bot-1"], ["bot-1", "bot-2"]], ids=["one", "two"])
+def test_a_backup_or_account_that_changes_at_the_prompt_stops_the_run(
+    simulator: Simulator, runbook: Runbook, change: t.Callable[[Simulator], object], said: str, names: list[str]
+) -> None:
+    runbook.prompts = AtPrompt(lambda: change(simulator))
+    result = runbook.run(restore_instances=names, answers=[",".join(names)])
+    words = "\n".join(result["failures"])
+    assert f"What was confirmed has changed; nothing was sent. {said}" in words
+    assert "Run the same command again to see the current plan and confirm it:" in words
+    assert simulator.calls("POST *") == []
+
+
+def test_what_does_not_change_at_the_prompt_costs_two_requests_more(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.set_backup(101, status="failed")
+    for number, answers in enumerate(([], ["bot-1"])):
+        simulator.clear_log()
+        confirm = "" if answers else "bot-1"
+        options = {"restore_incident": f"INC-{number}", "restore_confirm": confirm, "restore_backup": 101}
+        runbook.run(restore_instances="bot-1", answers=answers, **options)
+        first = [call.split()[0] for call in simulator.calls()].index("POST")
+        assert first == (7 if answers else 5), simulator.calls()
+
+
+def test_a_restore_that_was_refused_hands_on_when_it_was_sent(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("status", method="POST", status=422, message="Not now")
+    restore(runbook, "bot-1")
+    (known,) = runbook.outcome["instances"]
+    assert (known["outcome"], known["completed_at"]) == ("refused", None)
+    assert known["sent_at"].startswith("20")
+
+
 def test_a_second_run_records_when_the_first_one_sent_and_completed(simulator: Simulator, runbook: Runbook) -> None:
     assert restore(runbook, "bot-1")["failed"] is False
     (first,) = runbook.record()["instances"]

@@ -16,7 +16,7 @@ import typing as t
 from ..._times import parse_time
 from ..backup import TIME_FIELDS
 from ..resource import Resource, as_objects
-from .findings import CheckResult, Observations, different, ok, unknown
+from .findings import CheckResult, Observations, different, ok, tolerated, unknown
 
 TEXT, NUMBER, FLAG, NULL, LIST = "text", "number", "boolean", "null", "list"
 ID = (NUMBER, TEXT)
@@ -73,6 +73,17 @@ DOCUMENTED: dict[str, dict[str, tuple[str, ...]]] = {
         "usage_limit": (NUMBER, NULL),
     },
 }
+
+_NEEDED_OF_INSTANCES = frozenset(("id", "name", "status", "health_status"))
+NEEDED = {
+    "instance": _NEEDED_OF_INSTANCES,
+    "instance_detail": _NEEDED_OF_INSTANCES,
+    "summary": frozenset(("claws_balance", "daily_claw_cost", "days_remaining")),
+    "usage": frozenset(DOCUMENTED["usage"]),
+    "usage_instance": frozenset(("id", "daily_claws")),
+    "usage_addon": frozenset(("instance_name",)),
+}
+"""The fields on which the collection rests: without another one, only that field is missing."""
 
 KNOWN_NAMES = frozenset(name for fields in DOCUMENTED.values() for name in fields) | set(TIME_FIELDS) | {*FLAGS, "type"}
 """Names that are shown of objects inside of undocumented fields: no others, since an account may have chosen them."""
@@ -193,16 +204,17 @@ def check_fields(kind: str, needed: str, consequence: str, seen: Observations) -
     if not items:
         return unknown("none", needed)
     missing = [name for name in documented if any(name not in item for item in items)]
-    wrong = [
-        f"{name} is {type_name(item[name])}"
+    wrong = {
+        f"{name} is {type_name(item[name])}": name
         for name, types in documented.items()
         for item in items
         if name in item and not has_type(item[name], types)
-    ]
+    }
     problems = [f"without {', '.join(missing)}"] if missing else []
-    problems += list(dict.fromkeys(wrong))[:5]
+    problems += list(wrong)[:5]
     if problems:
-        return different("; ".join(problems), consequence)
+        judge = tolerated if NEEDED[kind].isdisjoint((*missing, *wrong.values())) else different
+        return judge("; ".join(problems), consequence)
     more = {name for item in items for name in item} - documented.keys()
     more -= {*FLAGS} if kind == "instance_detail" else set()
     return ok(f"all {len(documented)} fields{f', and {len(more)} more (see shapes)' if more else ''}")

@@ -117,21 +117,25 @@ class RestoreHistory:
         return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))
 
 
-def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str, since: str) -> set[str]:
-    """Returns the ids of the instances whose restore for the incident was refused last, since a time in ISO 8601.
+def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str, since: str) -> dict[str, str | None]:
+    """Returns the ids of the instances whose restore for the incident was refused last, and when that was sent.
 
-    A refused attempt is not part of the state of an operation: nothing was done.
+    Only those since a time in ISO 8601. A refused attempt is not part of the state of an operation: nothing was done.
     """
-    last: dict[str, JournalEntry] = {}
+    refused: dict[str, str | None] = {}
+    sent: dict[str, str] = {}
     for entry in entries:
-        if identify(entry) == OperationKey("restore", service, incident, entry["instance_id"]):
-            last[str(entry["instance_id"])] = entry
-    return {
-        instance_id
-        for instance_id, entry in last.items()
-        if entry["event"] == OperationEvent.REFUSED.value
-        if datetime.fromisoformat(entry["at"]) >= datetime.fromisoformat(since)
-    }
+        if identify(entry) != OperationKey("restore", service, incident, entry["instance_id"]):
+            continue
+        instance_id = str(entry["instance_id"])
+        refused.pop(instance_id, None)
+        if entry["event"] == OperationEvent.INTENDED.value:
+            sent[instance_id] = entry["at"]
+        elif entry["event"] == OperationEvent.REFUSED.value and datetime.fromisoformat(
+            entry["at"]
+        ) >= datetime.fromisoformat(since):
+            refused[instance_id] = sent.get(instance_id)
+    return refused
 
 
 def find_proofs(states: t.Mapping[OperationKey, OperationState], service: str) -> dict[int | str | None, datetime]:

@@ -30,6 +30,8 @@ RUN_ALL_AGAIN = "Run the same task again: it waits for what is under way, and go
 NOTHING_SENT = "Nothing was sent."
 _NOTHING = "nothing was sent."
 _LISTED = 5
+_IDS_LISTED = 40
+"""Backups of which each was left out for the same reason, and that a message names."""
 """Backups that a message lists."""
 
 
@@ -57,7 +59,13 @@ def format_left_out(backups: t.Sequence[Resource], now: datetime) -> str:
     """Returns one sentence with the backups that were passed over, and why; empty if there are none."""
     if not backups:
         return ""
-    each = (f"id {backup.get('id')} ({explain_left_out(backup, now)})" for backup in backups)
+    reasons: dict[str, list[str]] = {}
+    for backup in backups:
+        reasons.setdefault(explain_left_out(backup, now), []).append(one_line(backup.get("id"), 20))
+    each = (
+        f"id {ids[0]} ({reason})" if len(ids) == 1 else f"ids {format_list(ids, _IDS_LISTED)} (each: {reason})"
+        for reason, ids in reasons.items()
+    )
     return f"{format_count(len(backups), 'backup')} left out: {format_list(each, _LISTED)}."
 
 

@@ -135,7 +135,7 @@ class Plan:
     left_out: list[Resource] = field(default_factory=list)
     """Backups of the instance that may be newer than the chosen one, and can't be restored or are of the future."""
     skipped: list[Resource] = field(default_factory=list)
-    """Usable backups of the instance that ``before`` excludes, newest first."""
+    """Backups of the instance that ``before`` excludes, newest first."""
     older: Resource | None = None
     """The newest usable backup that is older than the chosen one."""
 
@@ -278,7 +278,7 @@ def _choose_newest(
     newer = [backup for backup in own if not _is_older(backup, plan.backup)] if plan.backup else own
     may_count = [backup for backup in newer if taken_at(backup) is None or is_before(backup, before)]
     plan.left_out = [backup for backup in may_count if explain_left_out(backup, now)]
-    plan.skipped = [backup for backup in newer if _is_fit(backup, None, now) and not is_before(backup, before)]
+    plan.skipped = [backup for backup in newer if taken_at(backup) and not is_before(backup, before)]
     unclear = [one for one in possible if _is_fit(one, before, now) and not _is_older(one, plan.backup)]
     if unclear:
         plan.stop(ObstacleKind.UNCLEAR_BACKUP, backups=tuple(unclear))

@@ -83,7 +83,7 @@ def test_an_instance_was_refused_if_that_is_the_last_that_happened():
         entry("refused", "4", name="INC-2"),
         entry("refused", "5", service="https://other.example"),
     ]
-    assert find_refused(entries, SERVICE, "INC-1", NOW.isoformat()) == {"1"}
+    assert find_refused(entries, SERVICE, "INC-1", NOW.isoformat()) == {"1": "2026-02-03T10:00:00.500+00:00"}
 
 
 ACCEPTED, UNCLEAR, INTENDED = OperationEvent.ACCEPTED, OperationEvent.UNCLEAR, OperationEvent.INTENDED
