@@ -80,6 +80,25 @@ def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
     assert plan(backups=[future]).message == f"It has no usable backup. {left_out}"
 
 
+def test_the_plan_names_each_newer_backup_that_it_passes_over():
+    broken = [
+        {**BACKUPS[0], "id": number, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}
+        for number in range(20, 43)
+    ]
+    future = {**BACKUPS[0], "id": 50, "created_at": "2026-02-03T13:00:00Z"}
+    (note,) = plan(backups=[*BACKUPS, *broken, future]).notes
+    ids = ", ".join(map(str, range(42, 19, -1)))
+    assert note == (
+        "24 backups left out: id 50 (it is dated in the future, 2026-02-03 13:00 UTC), "
+        f"ids {ids} (each: its status is failed). The newest usable is 12."
+    )
+    (before,) = plan(backups=[*BACKUPS, *broken[:2], future], restore_before="2026-02-03T08:00:00Z").notes
+    assert before == (
+        "restore_before passes over 3 newer backups: id 50 of 2026-02-03 13:00 UTC, id 21 of 2026-02-03 09:00 UTC, "
+        "id 20 of 2026-02-03 09:00 UTC."
+    )
+
+
 def test_the_interval_to_a_restore_for_another_incident_is_an_obstacle():
     past = history(INTENDED, COMPLETED, incident="INC-T")
     assert plan(past, restore_min_interval="119m").sends is True
