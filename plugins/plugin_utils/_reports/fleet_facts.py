@@ -204,7 +204,9 @@ def _judge_balance(summary: Data, days: int | None) -> bool | None:
     if days is not None and days < 1:
         return True
     is_low = summary.get("low_balance")
-    return is_low if isinstance(is_low, bool) else None if days is None else False
+    if isinstance(is_low, bool):
+        return is_low
+    return None if days is None else False
 
 
 def _split_cost(total: int | None, usage: Data, instances: list[Data]) -> list[Data]:

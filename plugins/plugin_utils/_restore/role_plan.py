@@ -92,7 +92,7 @@ def read_plan(plan: RestorePlan) -> Plan:
 
 
 def explain_changed_backup(plan: RestorePlan, now: Resource | None) -> str:
-    """Returns how the backup of a plan differs from what the plan shows, None if it is gone; empty if it does not."""
+    """Returns how a backup differs from what its plan shows; empty if it does not. ``now``: None if it is gone."""
     shown = plan.backup or {}
     backup = f"Backup {shown.get('id')} of {plan.label}"
     if now is None:

@@ -15,7 +15,7 @@ from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsEr
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
-from ...module_utils._service.backups import find_backup
+from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.list_search import read_by_ids
 from ...module_utils._service.restore.account_reader import AccountReader
@@ -191,8 +191,11 @@ class Runbook:
         account = format_account(self.client.fetch_object("/account"))
         changes = [f"The account is {account or 'unknown'} now"] if account != self.run.account else []
         sends = {str((plan.backup or {}).get("id")): plan for plan in self.run.plans if plan.sends}
-        reading = read_by_ids(self.client, "/backups", sends, lambda one: find_backup(self.client, one))
-        found = {str(backup["id"]): backup for backup in reading.items}
+        items = read_by_ids(self.client, "/backups", sends, lambda one: find_backup(self.client, one)).items
+        if sends.keys() - {str(backup["id"]) for backup in items}:
+            # Only the list, by which the plan was made, shows that a backup is gone.
+            items = list_backups(self.client)
+        found = {str(backup["id"]): backup for backup in items}
         changes += [change for key, plan in sends.items() if (change := explain_changed_backup(plan, found.get(key)))]
         if changes:
             raise PictureChangedError(format_first([f"{change}." for change in changes], _LISTED))

@@ -191,7 +191,7 @@ def test_a_source_gets_its_key_from_a_variable_of_the_rulebook(
 # ---- The playbook that the rulebook runs
 
 
-def restore(controller: Controller, number: int, **variables: t.Any) -> Run:
+def restore(controller: Controller, number: int | str, **variables: t.Any) -> Run:
     given = {"restore_unhealthy_id": number, "restore_incident": "INC-1", **variables}
     run = controller.run("ansible-playbook", "clawhosters.cloud.restore_unhealthy", "-e", json.dumps(given))
     assert run.rc == 0, run.screen
@@ -234,6 +234,8 @@ def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator
     allowed = {"restore_unhealthy_ids": [7], "restore_unhealthy_cooldown": "0s"}
     run = restore(controller, 7, **allowed, restore_unhealthy_paused_until="2999-02-10 06:00")
     assert "Restores are paused until 2999-02-10 06:00 UTC (restore_unhealthy_paused_until)." in run.stdout
+    with pytest.raises(AssertionError, match="restores the instance in restore_unhealthy_id, a number, alone"):
+        restore(controller, "", **allowed)
     with pytest.raises(AssertionError, match="restore_unhealthy_paused_until is 'noon', but must be a time"):
         restore(controller, 7, **allowed, restore_unhealthy_paused_until="noon")
     # What is sent between the decision and the restore is an obstacle of the runbook.

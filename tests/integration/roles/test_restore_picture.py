@@ -131,6 +131,12 @@ def test_what_does_not_change_at_the_prompt_costs_two_requests_more(simulator: S
         assert first == (7 if answers else 5), simulator.calls()
 
 
+def test_a_backup_that_only_the_list_shows_has_not_changed(simulator: Simulator, runbook: Runbook) -> None:
+    simulator.fault("status", method="GET", path="/backups/101", status=404, times=None)
+    assert runbook.run(restore_instances="bot-1", answers=["bot-1"])["failed"] is False
+    assert simulator.calls(POSTS) == ["POST /backups/101/restore"]
+
+
 def test_a_restore_that_was_refused_hands_on_when_it_was_sent(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("status", method="POST", status=422, message="Not now")
     restore(runbook, "bot-1")

@@ -262,7 +262,8 @@ def test_ctrl_c_while_restores_are_answered_waits_until_they_are_on_record(
     simulator: Simulator, controller: Controller
 ) -> None:
     simulator.switch(transition_reads=10_000)
-    simulator.fault("slow", method="POST", seconds=4, times=None)
+    # Long enough for Ctrl-C to be pressed again: ansible-core loses some.
+    simulator.fault("slow", method="POST", seconds=14, times=None)
     state_dir = controller.home / ".ansible/clawhosters"
     names = ("web-bot", "sick-bot", "news-bot")
     screen = run_at_terminal(

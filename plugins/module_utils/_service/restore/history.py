@@ -122,6 +122,7 @@ def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str,
 
     Only those since a time in ISO 8601. A refused attempt is not part of the state of an operation: nothing was done.
     """
+    earliest = datetime.fromisoformat(since)
     refused: dict[str, str | None] = {}
     sent: dict[str, str] = {}
     for entry in entries:
@@ -131,9 +132,7 @@ def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str,
         refused.pop(instance_id, None)
         if entry["event"] == OperationEvent.INTENDED.value:
             sent[instance_id] = entry["at"]
-        elif entry["event"] == OperationEvent.REFUSED.value and datetime.fromisoformat(
-            entry["at"]
-        ) >= datetime.fromisoformat(since):
+        elif entry["event"] == OperationEvent.REFUSED.value and datetime.fromisoformat(entry["at"]) >= earliest:
             refused[instance_id] = sent.get(instance_id)
     return refused
 
