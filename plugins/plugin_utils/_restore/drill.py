@@ -38,7 +38,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def run(context: ModuleContext) -> Result:
     """Returns the choice, and what to say of the others. Lists instances and backups, and sends nothing else."""
     names = [text for name in parse_list(context.params["instances"]) if (text := str(name).strip())]
-    every = t.cast("timedelta", parse_duration("restore_drill_every", context.params["every"]))
+    every = parse_duration("restore_drill_every", context.params["every"]) or timedelta()
     if not names:
         raise SettingsError(
             "restore_drill_instances is empty. Name instances whose data may be overwritten. Nothing was sent."
