@@ -242,7 +242,7 @@ class Client:
         except ApiError as error:
             if page_size is None or params or error.status not in REFUSED_PAGE_SIZE:
                 raise
-        # The service does not accept `per_page`: use its default for this list and all later ones.
+        # Use the service's default for this list and all later ones.
         self.settings = self.settings.without_page_size()
         if number > 1:
             raise ListChangedError(f"page {number} was rejected with per_page")

@@ -48,7 +48,7 @@ class NotConfirmedError(ClawHostersError):
 
 
 class PictureChangedError(ClawHostersError):
-    """What was confirmed has changed since it was shown."""
+    """A backup of the plan, or the account, has changed since it was shown."""
 
 
 class Confirmation(t.NamedTuple):

@@ -155,7 +155,7 @@ from pathlib import Path
 
 # ansible-rulebook does not make collections importable. Take their folder from the path of this file, unresolved: the
 # collection's own folder may be a symbolic link.
-COLLECTIONS = str(Path("/", *Path(__file__).absolute().parts[:-8]))
+COLLECTIONS = str(Path(__file__).absolute().parents[7])
 if COLLECTIONS not in sys.path:
     sys.path.insert(0, COLLECTIONS)
 # With the package "ansible" installed, ansible_collections is a regular package, whose path needs the folder too.
