@@ -74,9 +74,9 @@ simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Run
 
 # build/tested names the tree of files that passed, for `make release`. The longest parts come first.
 .PHONY: test
-test: live copy $(DEV_READY) ## Run every check, as CI does on each change
+test: live copy $(DEV_READY) ## Run what each change must pass (five minutes)
 	@tree=$$(git --git-dir=$(COPY)/.git write-tree) && \
-		$(PARTS_RUN) integration unit lint lowest-quick docs sanity-quick && echo "$$tree" > build/tested
+		$(PARTS_RUN) integration-quick unit lowest-quick lint docs sanity-quick && echo "$$tree" > build/tested
 	@printf '\nEverything passed.\n'
 
 .PHONY: check
@@ -84,7 +84,7 @@ check: live $(DEV_READY) ## Check before a commit: format, lint, types, unit tes
 	@$(RUN) python tests/parts.py slice unit style
 
 # Some of it: make test-all PARTS='build crash' KILLS=15
-PARTS := fault-matrix fuzz mesh crash database sanity-rest lowest build targets workflows
+PARTS := integration-rest fault-matrix fuzz mesh crash database sanity-rest lowest build targets workflows
 .PHONY: test-all
 test-all: live copy $(DEV_READY) ## Run the slower checks that `make test` omits (about half an hour)
 	@$(PARTS_RUN) $(PARTS)
@@ -172,8 +172,17 @@ unit: live $(DEV_READY) ## Run the unit tests
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 5 --dist loadgroup --no-loadscope-reorder $(if $(SHORT),-m command) \
+	@$(RUN) python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(if $(SHORT),-m command) \
 		$(call pytest_arguments,tests/integration tests/project)
+
+# Without the tests that take a second or more and vary what others hold: those are marked `rest`.
+.PHONY: integration-quick
+integration-quick:
+	@$(MAKE) --no-print-directory integration ARGS="-m 'not rest'"
+
+.PHONY: integration-rest
+integration-rest:
+	@$(MAKE) --no-print-directory integration ARGS='-m rest'
 
 # A sample of real commands over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
@@ -204,7 +213,7 @@ versions: live $(DEV_READY)
 	$(call heading,What depends on versions: pytest)
 	@$(RUN) python -m pytest -m 'slice or not command' $(VERSION_TESTS:%=tests/%) $(ARGS)
 
-# `make integration` runs a sample of this. An eighth of the cells, or two: make fault-matrix EIGHTHS='[0- or [1-'
+# `make test` runs a sample of this. An eighth of the cells, or two: make fault-matrix EIGHTHS='[0- or [1-'
 EIGHTHS ?=
 .PHONY: fault-matrix
 fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
@@ -212,13 +221,13 @@ fault-matrix: live $(DEV_READY) ## Test every module with every fault on every r
 	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/modules/test_fault_matrix.py --all-cells \
 		$(if $(EIGHTHS),-k '$(EIGHTHS)') $(ARGS)
 
-# `make integration` runs fewer examples of this.
+# `make test` runs fewer examples of this.
 EXAMPLES := 500
 .PHONY: fuzz
 fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some minutes)
 	$(call heading,Random input: pytest)
 	@$(RUN) python -m pytest -n 2 tests/integration/modules/test_every_module.py tests/project/test_simulator_contract.py \
-		-k 'any_json or fuzzer' --examples $(EXAMPLES) $(ARGS)
+		-k 'any_json or odd_answers or fuzzer' --all-cells --examples $(EXAMPLES) $(ARGS)
 
 # Each run prints the seed of its random moments. The same moments again: make crash SEED=12345
 KILLS := 50

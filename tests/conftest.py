@@ -35,8 +35,8 @@ hypothesis.settings.load_profile("any machine")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is done."""
     group = parser.getgroup("clawhosters.cloud")
-    group.addoption("--all-cells", action="store_true", help="judge all cells of the fault matrix, not a share of them")
-    group.addoption("--examples", type=int, default=30, metavar="N", help="random inputs of each module")
+    group.addoption("--all-cells", action="store_true", help="judge all cells and odd answers, not a share of them")
+    group.addoption("--examples", type=int, default=8, metavar="N", help="random inputs of each module")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--write-obstacles", action="store_true", help="write modules/obstacles.md anew, without -n")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")

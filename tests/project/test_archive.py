@@ -46,6 +46,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return archive.build(tmp_path_factory.mktemp("built"))
 
 
+@pytest.mark.rest
 def test_it_holds_what_users_need_and_nothing_else(built: Path) -> None:
     with tarfile.open(built) as tar:
         members = tar.getmembers()
@@ -86,6 +87,7 @@ def test_its_texts_show_no_picture_that_is_not_in_it(built: Path) -> None:
     assert "![" in (REPOSITORY / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.rest
 def test_the_importer_has_nothing_to_say_against_it(built: Path) -> None:
     # `make build` has it run flake8, ansible-doc and ansible-lint too. `make lint` runs ruff, antsibull-docs and
     # ansible-lint in stricter ways.
@@ -93,6 +95,7 @@ def test_the_importer_has_nothing_to_say_against_it(built: Path) -> None:
     assert good, said
 
 
+@pytest.mark.rest
 def test_a_release_lists_all_that_is_new(tmp_path: Path) -> None:
     """`make changelog`, as for a first release of everything, in a copy."""
     copy = tmp_path / "ansible_collections/clawhosters/cloud"

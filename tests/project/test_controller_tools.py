@@ -25,6 +25,8 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import REPOSITORY, Controller, Run
 
+pytestmark = pytest.mark.rest
+
 EXAMPLES = REPOSITORY / "examples"
 SURVEY: dict[str, t.Any] = json.loads((EXAMPLES / "controller/restore_survey.json").read_text(encoding="utf-8"))
 OPTIONS: dict[str, t.Any] = yaml.safe_load(

@@ -37,6 +37,8 @@ VARIABLES = {
     "restore": ("-e", "restore_instances=web-bot", "-e", "restore_incident=INC-1", "-e", "restore_confirm=web-bot"),
 }
 """The variables that an example needs when it is run."""
+FIRST = ("getting-started", "restore", "troubleshooting")
+"""Guides that `make test` follows, too."""
 
 
 @pytest.fixture
@@ -46,7 +48,13 @@ def here(controller: Controller, simulator: Simulator) -> Controller:
     return controller
 
 
-@pytest.mark.parametrize("guide", guides.WITH_COMMANDS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "guide",
+    [
+        pytest.param(path, id=path.stem, marks=() if path.stem in FIRST else pytest.mark.rest)
+        for path in guides.WITH_COMMANDS
+    ],
+)
 @pytest.mark.slow
 def test_a_guide_can_be_followed_and_shows_what_is_printed(
     controller: Controller, simulator: Simulator, guide: Path
@@ -63,6 +71,7 @@ def test_a_guide_can_be_followed_and_shows_what_is_printed(
     assert not drift, f"{guide.name} shows something else than its commands print; run `make guides`:\n{drift}"
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("path", PLAYS, ids=lambda path: path.stem)
 @pytest.mark.slow
 def test_an_example_is_a_plan_then_a_change_then_nothing(here: Controller, simulator: Simulator, path: Path) -> None:

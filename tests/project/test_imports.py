@@ -120,6 +120,7 @@ def test_what_newer_versions_only_have_is_found(line: str, missing: str) -> None
     assert [*find_missing(line)] == [missing]
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize(
     ("folders", "unavailable"),
     [

@@ -20,7 +20,7 @@ from simulator.handle import Simulator
 from support import KEY, warm
 from support.controller import BIN, REPOSITORY, Controller
 
-pytestmark = pytest.mark.xdist_group("playbooks_installed")
+pytestmark = [pytest.mark.rest, pytest.mark.xdist_group("playbooks_installed")]
 
 
 @pytest.fixture(scope="module")

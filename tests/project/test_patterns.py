@@ -13,6 +13,8 @@ import pytest
 from support.growth import find_slow_ones
 from support.patterns import UnknownPatternError, find_patterns
 
+pytestmark = pytest.mark.rest
+
 MODULE = "plugins.module_utils._text"
 
 

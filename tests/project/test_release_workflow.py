@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 import yaml
 
 from support.controller import BIN, REPOSITORY, TIMEOUT
@@ -58,6 +59,7 @@ def galaxy() -> t.Iterator[tuple[str, list[tuple[str, str | None]]]]:
         thread.join()
 
 
+@pytest.mark.rest
 def test_the_token_reaches_galaxy_and_is_no_argument(tmp_path: Path) -> None:
     workflow = yaml.safe_load((REPOSITORY / ".github/workflows/full.yml").read_text(encoding="utf-8"))
     (step,) = [step for step in workflow["jobs"]["publish"]["steps"] if step["name"] == "Publish"]

@@ -13,7 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from support.controller import REPOSITORY
+
+pytestmark = pytest.mark.rest
 
 RANDOM_TESTS = """
 import hypothesis

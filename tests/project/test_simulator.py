@@ -1400,6 +1400,7 @@ def get(url: str, key: str = REHEARSAL_KEY, **options: Any) -> requests.Response
     return requests.get(url, headers={"Authorization": f"Bearer {key}"}, **{"timeout": 30} | options)
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_line_is_the_url_and_a_signal_always_ends_it(number: signal.Signals) -> None:
     with process("--instances", "3") as child:
@@ -1419,6 +1420,7 @@ def test_the_first_line_is_the_url_and_a_signal_always_ends_it(number: signal.Si
         assert (child.returncode, output, errors) == (0, "", "")
 
 
+@pytest.mark.rest
 def test_options_of_the_command_line_take_hold(tmp_path: Path) -> None:
     state = tmp_path / "state.yml"
     state.write_text("instances:\n  - name: only-bot\n    created_at: 2026-01-02 03:04:05\nkeys: {rotten: revoked}\n")
@@ -1440,6 +1442,7 @@ def test_options_of_the_command_line_take_hold(tmp_path: Path) -> None:
         assert re.fullmatch(r"\d\d:\d\d:\d\d #1 GET /instances -> 200\n", child.stderr.readline())
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -1459,6 +1462,7 @@ def test_a_start_that_can_not_be_is_one_line_and_exit_code_2(arguments: list[str
     assert message in errors
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize(
     "text",
     ["- a\n- b\n", "instances: [", "instances: [{status: running}]", "when: now", "keys: [a]", "subscription: x"],
@@ -1471,6 +1475,7 @@ def test_a_bad_state_file_is_one_line_and_exit_code_2(tmp_path: Path, text: str)
     assert errors.count("\n") == 1
 
 
+@pytest.mark.rest
 def test_a_port_in_use_is_one_line_and_exit_code_2(simulator: Simulator) -> None:
     port = simulator.url.split(":")[2].split("/")[0]
     with process("--port", port) as child:
@@ -1501,6 +1506,7 @@ def _listens(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
+@pytest.mark.rest
 def test_a_handle_starts_with_all_options_and_stops_for_good() -> None:
     state = {"instances": [{"name": "only-bot"}], "keys": {"old": "expired"}}
     with Simulator(

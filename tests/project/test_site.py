@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import pytest
+
 from support.debian import require_package
 
 SPEC = importlib.util.spec_from_file_location("look", Path(__file__).parents[2] / "docs/look.py")
@@ -37,6 +39,7 @@ FOUND = {
 }
 
 
+@pytest.mark.rest
 def test_faults_of_a_page_are_found(tmp_path: Path) -> None:
     for name, body in PAGES.items():
         (tmp_path / f"{name}.html").write_text(HEAD + body, encoding="utf-8")

@@ -16,6 +16,8 @@ from simulator.handle import Simulator
 from support import warm
 from support.controller import Controller, started
 
+pytestmark = pytest.mark.rest
+
 INSTANCE = {"clawhosters.cloud.claw_instance_info": {"id": 3}}
 FAILING = {"clawhosters.cloud.claw_instance": {"id": 999, "state": "started"}}
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -19,9 +20,16 @@ _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])(?:\s+ago)?")
 
 def iso(moment: float) -> str:
     """Formats Unix time as the service does."""
-    return datetime.fromtimestamp(int(moment), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _format(int(moment))
 
 
+# A reset formats and parses hundreds of times, and tests reset the service thousands of times.
+@functools.lru_cache(maxsize=10_000)
+def _format(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@functools.lru_cache(maxsize=10_000)
 def unix(text: str) -> float:
     """Parses a time formatted by `iso`."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import secrets
 import typing as t
@@ -76,8 +77,14 @@ class ReportFolder:
 
 def render(template: str, variables: Data) -> str:
     """Returns the rendered template. The variables are escaped as HTML and never rendered themselves."""
+    return _compile(Path(template).read_text(encoding="utf-8")).render(variables)
+
+
+# A run writes its page several times. To compile the template takes longer than to render it.
+@functools.lru_cache(maxsize=4)
+def _compile(source: str) -> jinja2.Template:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True)
-    return environment.from_string(Path(template).read_text(encoding="utf-8")).render(variables)
+    return environment.from_string(source)
 
 
 def prepare_folder(path: str) -> None:

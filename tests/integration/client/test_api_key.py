@@ -78,6 +78,7 @@ def extra_variables(controller: Controller) -> tuple[str, ...]:
     return ("-e", f"@{variables}", *files, "--vault-password-file", "password")
 
 
+@pytest.mark.rest
 def test_to_modules(prepared: Controller, simulator: Simulator) -> None:
     static = {
         "hosts": {"target": {"host_variable": key_of("host variable"), "ansible_connection": "local"}},
@@ -163,6 +164,7 @@ def test_an_option_overrides_the_environment(prepared: Controller, simulator: Si
         assert "No API key was given." in inventory.screen
 
 
+@pytest.mark.rest
 def test_a_key_of_its_own_overrides_a_file_even_if_the_same_key_is_exported(
     prepared: Controller, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

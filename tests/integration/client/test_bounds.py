@@ -97,6 +97,7 @@ def test_no_answer_takes_more_memory_than_a_few_times_what_is_allowed(body: str)
     assert grown < 8 * MAX_BODY_BYTES
 
 
+@pytest.mark.rest
 def test_the_largest_answer_that_is_taken_fits_too() -> None:
     """The worst: as many objects as may be, full of short texts, each of which takes ten times its length."""
     entry = b'{"id":%d,"":[' + b",".join(b'"ab"' for _number in range(25)) + b"]},"

@@ -182,6 +182,7 @@ def test_modules_and_what_playbooks_do_with_their_results(
     assert names == set(map(as_shown, PAYLOADS))
 
 
+@pytest.mark.rest
 def test_the_inventory_in_all_its_options(hostile: Simulator, controller: Controller, folder: Path) -> None:
     run = controller.inventory(
         {
@@ -216,6 +217,7 @@ def test_the_inventory_in_all_its_options(hostile: Simulator, controller: Contro
     assert_is_calm(run)
 
 
+@pytest.mark.rest
 def test_the_runbooks_and_their_pages(hostile: Simulator, controller: Controller, folder: Path) -> None:
     ids = list(range(1, len(PAYLOADS) + 1))
     before = set(folder.iterdir())
@@ -267,6 +269,7 @@ def test_what_the_service_says_of_an_error_is_a_line(simulator: Simulator, paylo
         assert len(late["msg"]) < 5000
 
 
+@pytest.mark.rest
 def test_ten_thousand_fields_and_a_name_of_a_megabyte(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(state={"instances": [{"id": 1, "name": "x" * 1_000_000}, {"id": 2, "name": "web-bot"}]})
     many = {f"field_{number}": "<b>" for number in range(10_000)}

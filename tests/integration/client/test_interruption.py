@@ -39,6 +39,7 @@ def interrupt(controller: Controller, module: str, options: dict[str, t.Any], is
     return run_at_terminal(controller, command, interrupt=is_time).text
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_ctrl_c_while_a_restore_is_waited_for(simulator: Simulator, controller: Controller) -> None:
     state_dir = controller.folder / "state"
@@ -59,12 +60,14 @@ def test_ctrl_c_before_a_restore_is_sent(simulator: Simulator, controller: Contr
     assert simulator.effects() == {}
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_ctrl_c_while_a_start_is_waited_for(simulator: Simulator, controller: Controller) -> None:
     screen = interrupt(controller, "claw_instance", {"id": 2}, lambda: len(simulator.calls("GET /instances/2")) > 1)
     assert "\nThe start of shop-bot (id 2) was accepted and goes on. Run this again to wait for it.\n" in screen, screen
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_ctrl_c_while_many_restores_are_waited_for(simulator: Simulator, controller: Controller) -> None:
     simulator.add_backup(id=22, instance_id=2, created_at="2h ago")

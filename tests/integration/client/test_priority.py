@@ -68,6 +68,7 @@ def run_restore(simulator: Simulator, store_options: dict[str, str]) -> dict[str
     return ModuleRunner(validation.validated_parameters, check_mode=False).run(claw_backup_restore.run)
 
 
+@pytest.mark.rest
 def test_a_restore_goes_before_an_inventory_and_a_play(simulator: Simulator, place: StorePlace) -> None:
     simulator.reset(state=WORLD)
     simulator.switch(rate_limit=LIMIT, rate_window_seconds=WINDOW, rate_window="clock")
@@ -138,6 +139,7 @@ def test_an_option_wins_over_the_environment_and_that_over_the_module(
     assert run(priority="high") == "high"
 
 
+@pytest.mark.rest
 def test_inventory_and_roles_have_their_own(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(state=WORLD)
     state_dir = controller.folder / "state"
@@ -158,6 +160,7 @@ def test_inventory_and_roles_have_their_own(simulator: Simulator, controller: Co
         assert find_priority(state_dir) == expected
 
 
+@pytest.mark.rest
 def test_every_step_of_the_restore_runbook_has_its_priority(simulator: Simulator, controller: Controller) -> None:
     """Also those that check mode leaves out: the confirmation, and the restore itself."""
     simulator.reset(state=WORLD, switches={"transition_reads": 1})

@@ -78,12 +78,14 @@ def budget_file(state_dir: Path) -> Path:
     return file
 
 
+@pytest.mark.rest
 def test_processes_of_one_store_are_never_refused(simulator: Simulator, place: StorePlace) -> None:
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
     in_processes(12, simulator, [place.options], 5)
     assert read_statuses(simulator) == [200] * 60
 
 
+@pytest.mark.rest
 def test_controllers_that_share_a_key_see_each_other(simulator: Simulator, tmp_path: Path) -> None:
     """Each learns only from responses what the other has sent; so a few refusals in each window, and no storm."""
     simulator.switch(rate_limit=20, rate_window_seconds=1, rate_window="clock")
@@ -93,6 +95,7 @@ def test_controllers_that_share_a_key_see_each_other(simulator: Simulator, tmp_p
     assert statuses.count(429) <= 20
 
 
+@pytest.mark.rest
 def test_hosts_of_a_playbook_share_it(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(rate_limit=15, rate_window_seconds=1, rate_window="clock")
     inventory = controller.folder / "inventory.yml"

@@ -131,6 +131,7 @@ def test_the_key_does_not_show_in_a_failed_ad_hoc_command(controller: Controller
     assert_key_is_nowhere(run, controller)
 
 
+@pytest.mark.rest
 def test_the_key_does_not_show_when_a_task_with_async_fails(controller: Controller) -> None:
     controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")
     options, _keywords = give_key(controller, "option")
@@ -321,7 +322,9 @@ def test_no_module_is_left_out() -> None:
     assert names == {path.stem for path in (REPOSITORY / "plugins/modules").glob("claw_*.py")}
 
 
-@pytest.mark.parametrize("mood", ["well", "refusing", "broken", "telling"])
+@pytest.mark.parametrize(
+    "mood", ["broken", *(pytest.param(mood, marks=pytest.mark.rest) for mood in ("well", "refusing", "telling"))]
+)
 @pytest.mark.slow
 def test_no_key_is_left(simulator: Simulator, controller: Controller, mood: str) -> None:
     """Screens, results, logs, caches, the journal, reports and temporary files, whatever the service does.
@@ -394,6 +397,7 @@ def test_no_redirect_carries_the_key_to_another_host(
     assert not [entry for entry in simulator.log() if entry["headers"]["host"].startswith("localhost")]
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_what_is_kept_is_the_owners_alone(simulator: Simulator, controller: Controller) -> None:
     state = controller.home / ".ansible/clawhosters"

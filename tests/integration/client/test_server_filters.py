@@ -65,7 +65,8 @@ HONOURED, SUBSTRING, INVERTED, UNRELATED = (
     {"filters": way} for way in ("honoured", "substring", "inverted", "unrelated")
 )
 SERVICES: dict[str, tuple[dict[str, t.Any], list[dict[str, t.Any]]]] = {
-    "usual": ({}, FILTERS),
+    "usual": ({}, FILTERS[:2]),
+    "usual, other ways": ({}, FILTERS[2:]),
     "no pages": ({"pagination": "none"}, [HONOURED, INVERTED]),
     "owners by name": (
         {"drop_fields": ["backup.instance_id", "addon.instance_id"]},
@@ -130,8 +131,9 @@ def run(
     return {**result, "warnings": worker.warnings}, simulator.calls()
 
 
-@pytest.mark.slice
-@pytest.mark.parametrize("kind", SERVICES)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slice if kind == "usual" else pytest.mark.rest) for kind in SERVICES]
+)
 def test_results_are_the_same_whatever_the_service_does(simulator: Simulator, kind: str) -> None:
     switches, ways = SERVICES[kind]
     simulator.reset(state=STATE, switches={"rate_limit": 0, **switches})
@@ -318,6 +320,7 @@ def test_instances_and_backups_are_listed_side_by_side(simulator: Simulator, wor
     assert failed["error"]["status"] == 403
 
 
+@pytest.mark.rest
 def test_the_inventory_asks_for_its_status(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(state=STATE, switches={"rate_limit": 0, "filters": "honoured"})
     usual = controller.inventory({})

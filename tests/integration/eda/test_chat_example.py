@@ -78,6 +78,7 @@ def post(controller: Controller, receiver: Receiver, **variables: t.Any) -> Run:
     return run
 
 
+@pytest.mark.rest
 def test_a_hostile_name_is_text_in_each_chat(controller: Controller, receiver: Receiver) -> None:
     example = str(FOLDER / "post_change.yml")
     change = {"chat_id": 7, "chat_event": "health_changed", "chat_is": "unhealthy"}
@@ -97,6 +98,7 @@ def test_a_hostile_name_is_text_in_each_chat(controller: Controller, receiver: R
     assert disappeared["text"] == "An instance (id 9) is gone, was: pending configuration"
 
 
+@pytest.mark.rest
 def test_a_refusal_of_the_chat_fails_and_keeps_its_address(controller: Controller, receiver: Receiver) -> None:
     receiver.status = 403
     run = post(controller, receiver)
@@ -116,6 +118,7 @@ def test_the_rulebook_passes_only_an_id_and_known_words() -> None:
     assert "name" not in json.dumps(passed)
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_the_rulebook_posts_a_change_as_the_guide_starts_it(
     simulator: Simulator, controller: Controller, java_home: str | None, receiver: Receiver

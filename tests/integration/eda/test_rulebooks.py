@@ -50,6 +50,7 @@ def restored(simulator: Simulator) -> dict[int, int]:
 # ---- With ansible-rulebook
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_the_rehearsal_of_the_guide_restores_as_printed(
     simulator: Simulator, controller: Controller, java_home: str | None
@@ -76,6 +77,7 @@ def test_the_rehearsal_of_the_guide_restores_as_printed(
     assert [entry["status"] for entry in simulator.log() if entry["status"] != 200 and entry["method"] == "GET"] == []
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_in_a_controller_the_rulebook_starts_the_job_template_that_restores(
     simulator: Simulator, controller: Controller, java_home: str | None, postgres: Postgres
@@ -146,6 +148,7 @@ def test_the_two_forms_of_the_rulebook_differ_only_in_their_action() -> None:
     assert here["sources"] == there["sources"]
 
 
+@pytest.mark.rest
 def test_the_watching_rulebook_prints_what_changes(
     simulator: Simulator, controller: Controller, java_home: str | None
 ) -> None:
@@ -222,6 +225,7 @@ def test_a_name_that_is_unusual_or_not_unique_is_restored_too(
     assert len(simulator.calls("GET /instances")) <= 2  # the decision, and what the wait reads
 
 
+@pytest.mark.rest
 def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator, controller: Controller) -> None:
     given = {"restore_instance_ids": [7], "restore_incident": "INC-7", "restore_confirm": "7"}
     assert controller.run("ansible-playbook", "clawhosters.cloud.restore", "-e", json.dumps(given)).rc == 0

@@ -150,6 +150,7 @@ def test_ad_hoc(controller: Controller, far_away: str) -> None:
     assert '"status": "stopped"' in run.stdout
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_async_hands_over_to_the_module(simulator: Simulator, controller: Controller) -> None:
     controller.environment["ANSIBLE_ASYNC_DIR"] = str(controller.folder / "async")

@@ -188,6 +188,7 @@ def test_restores_purchases_and_role_steps_refuse_async_on_the_controller(
     assert not (controller.home / ".ansible/clawhosters").exists()
 
 
+@pytest.mark.rest
 def test_with_delegate_to_localhost_the_module_runs_here(simulator: Simulator, far: FarHosts) -> None:
     python = {"ansible_python_interpreter": sys.executable}
     run = far.run(task("claw_instance", {"id": 2}, vars=python, delegate_to="localhost", run_once=True))
@@ -197,6 +198,7 @@ def test_with_delegate_to_localhost_the_module_runs_here(simulator: Simulator, f
     assert far.received() == []
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("connection", ["local", "ansible.builtin.local"])
 def test_with_a_local_connection_the_module_runs_here(
     simulator: Simulator, controller: Controller, connection: str

@@ -50,6 +50,7 @@ def test_an_account_that_is_no_object_is_told(simulator: Simulator) -> None:
     assert "expected an object in `data`, got a list" in result_of(claw_account_info, simulator)["msg"]
 
 
+@pytest.mark.rest
 @pytest.mark.slice
 def test_the_commands(simulator: Simulator, controller: Controller) -> None:
     def run(module: str, **options: t.Any) -> dict[str, t.Any]:

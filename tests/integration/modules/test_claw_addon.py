@@ -350,6 +350,7 @@ def test_secrets_show_at_no_verbosity(simulator: Simulator, controller: Controll
         assert run.result["diff"]["before"] != run.result["diff"]["after"]
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("trouble", [False, True])
 def test_secrets_do_not_show_when_the_module_runs_as_one(
     simulator: Simulator, controller: Controller, trouble: bool

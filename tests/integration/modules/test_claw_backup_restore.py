@@ -544,6 +544,7 @@ def test_two_runs_at_the_same_moment_send_one_restore(simulator: Simulator, cont
     assert simulator.calls(RESTORE) == ["POST /backups/12/restore"]
 
 
+@pytest.mark.rest
 @pytest.mark.usefixtures("world")
 @pytest.mark.slow
 def test_a_run_beside_one_under_way_waits_for_it_or_says_so(simulator: Simulator, controller: Controller) -> None:

@@ -397,7 +397,7 @@ def random_account(seed: int, sizes: list[int]) -> tuple[dict[str, t.Any], list[
     return state, used
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(seed=st.integers(1, 2**32 - 1), sizes=st.lists(st.integers(0, 3), min_size=5, max_size=5), as_text=st.booleans())
 def test_nothing_of_the_account_shows(simulator: Simulator, seed: int, sizes: list[int], as_text: bool) -> None:
     state, used = random_account(seed, sizes)

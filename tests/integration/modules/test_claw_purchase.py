@@ -197,6 +197,7 @@ def test_an_account_that_is_not_told_may_have_bought_already(simulator: Simulato
     assert simulator.calls("POST *") == [BUY]
 
 
+@pytest.mark.rest
 def test_two_accounts_with_one_order_name_and_one_state_buy_once(
     simulator: Simulator, controller: Controller, place: StorePlace
 ) -> None:

@@ -25,6 +25,7 @@ from support.stores import folder_place
 from support.worker import Worker
 
 
+@pytest.mark.rest
 def test_the_schema_is_a_plan_then_made_then_unchanged(
     controller: Controller, postgres: Postgres, fresh: str, simulator: Simulator
 ) -> None:

@@ -88,6 +88,7 @@ def test_each_query_names_the_instances_of_a_real_result(simulator: Simulator, c
     assert counted("claw_backup_info", {"backups": [{"id": 80, "instance_id": 8}]}) == [("instance 8", 8)]
 
 
+@pytest.mark.rest
 def test_the_roles_count_what_they_restored_and_stopped(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(
         state={

@@ -37,6 +37,8 @@ ODD_ANSWERS: list[object] = [
     {"data": {"id": 1, "claws_balance": "many", "config": {"a": None}}},
     {"error": {"code": 5, "message": ["x"], "details": {"a": {"b": []}}}},
 ]
+SHARE = 5
+"""One of so many odd answers is given to a case, another share to each; `make fuzz` gives all."""
 # fmt: off
 FIELDS = [
     "id", "name", "status", "tier", "billing_mode", "ip_address", "health_status", "created_at", "can_start",
@@ -100,9 +102,12 @@ def _sendable(body: object) -> object:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_odd_answers_in_place_of_each_answer(near_simulator: Simulator, tmp_path: Path, case: Case) -> None:
+def test_odd_answers_in_place_of_each_answer(
+    near_simulator: Simulator, tmp_path: Path, case: Case, pytestconfig: pytest.Config
+) -> None:
     bench = Bench(near_simulator, tmp_path)
-    for answer in ODD_ANSWERS:
+    share = slice(None) if pytestconfig.getoption("all_cells") else slice(CASES.index(case) % SHARE, None, SHARE)
+    for answer in ODD_ANSWERS[share]:
         for turn in range(6):
             if not judge(bench, case, answer, turn, 1):
                 break

@@ -22,7 +22,7 @@ from support.cases import CASES, Case
 from support.controller import REPOSITORY
 from support.matrix import COMPLETE, FAMILIES, FAULTS, OF_CLIENT, Bench
 
-SHARE = 19
+SHARE = 59
 """One cell of so many is judged."""
 PARTS = 8
 """Tests that judge all cells of a case."""

@@ -17,6 +17,8 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, Run
 
+pytestmark = pytest.mark.rest
+
 COUNT = 1000
 LIMIT = 250
 """Requests in each second, far fewer than all of them send."""

@@ -16,6 +16,8 @@ from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller
 
+pytestmark = pytest.mark.rest
+
 MODULES = [
     "claw_account_info",
     "claw_addon",

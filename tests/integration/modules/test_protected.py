@@ -105,6 +105,7 @@ def test_the_environment_of_a_play_protects_and_a_task_adds(simulator: Simulator
     assert simulator.effects() == {}
 
 
+@pytest.mark.rest
 def test_the_playbook_refuses_the_file_and_says_which_entries(simulator: Simulator, controller: Controller) -> None:
     variables = '{"fleet_instances": [{"id": 6, "state": "absent"}, {"id": 7, "state": "stopped"}]}'
     command = ["clawhosters.cloud.fleet", "-e", variables, "-e", "fleet_max_deletions=1"]

@@ -106,6 +106,7 @@ def test_a_cache_hit_is_no_request(simulator: Simulator, controller: Controller)
     assert simulator.calls() == LIST_OF_60
 
 
+@pytest.mark.rest
 def test_details_of_unchanged_instances_serve_again(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(instances=1000, switches={"rate_limit": 0})
     config = {

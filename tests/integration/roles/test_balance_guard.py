@@ -125,6 +125,7 @@ def test_bad_variables_and_a_missing_order_are_refused_before_any_request(
     assert simulator.calls() == []
 
 
+@pytest.mark.rest
 def test_a_package_is_bought_first_and_what_it_credits_stops_nothing(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_package_is_bought_first_and_what_it_credits_stops_nothing(
     assert simulator.calls("POST *") == ["POST /billing/buy_claws"]
 
 
+@pytest.mark.rest
 def test_an_order_that_was_sent_before_is_part_of_plan_and_results(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -175,6 +177,7 @@ def test_a_purchase_that_is_refused_does_not_keep_it_from_stopping(
     assert simulator.effects() == {"stops": 2}
 
 
+@pytest.mark.rest
 def test_an_order_of_another_account_buys_nothing_and_the_report_says_why(
     simulator: Simulator, controller: Controller, place: StorePlace
 ) -> None:
@@ -235,6 +238,7 @@ def addon_that_the_summary_does_not_count(simulator: Simulator) -> None:
     tell_summaries(simulator, 675, 450, 225, balance=2400)
 
 
+@pytest.mark.rest
 @pytest.mark.usefixtures("addon_that_the_summary_does_not_count")
 def test_it_goes_on_until_the_service_says_that_it_holds(simulator: Simulator, controller: Controller) -> None:
     run = guard(controller, "a-bot,b-bot,c-bot")
@@ -264,6 +268,7 @@ def test_a_plan_is_made_once(simulator: Simulator, controller: Controller) -> No
     assert simulator.calls("GET *") == simulator.calls()
 
 
+@pytest.mark.rest
 def test_one_that_can_not_be_stopped_does_not_keep_it_from_the_next(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -285,6 +290,7 @@ def test_none_that_can_be_stopped_ends_it(simulator: Simulator, controller: Cont
     assert "spare-bot (id 4) could not be stopped:" in run.stdout
 
 
+@pytest.mark.rest
 def test_stops_that_the_service_does_not_count_yet_are_not_followed_by_more(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -297,6 +303,7 @@ def test_stops_that_the_service_does_not_count_yet_are_not_followed_by_more(
     assert simulator.effects() == {"stops": 1}
 
 
+@pytest.mark.rest
 def test_a_stop_that_takes_longer_than_is_waited_is_not_followed_by_more(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -319,6 +326,7 @@ def test_a_fleet_that_can_not_be_read_is_told_and_nothing_is_stopped(
     assert len(simulator.calls("GET /instances")) == 2
 
 
+@pytest.mark.rest
 def test_a_fault_after_a_stop_loses_nothing_of_the_report(simulator: Simulator, controller: Controller) -> None:
     simulator.fault("forbidden", path="/billing/summary", skip=1, times=None)
     run = guard(controller, "test-bot,spare-bot", balance_guard_min_days=5)
@@ -329,6 +337,7 @@ def test_a_fault_after_a_stop_loses_nothing_of_the_report(simulator: Simulator, 
     assert simulator.effects() == {"stops": 1}
 
 
+@pytest.mark.rest
 def test_a_fault_after_a_purchase_stops_nothing(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(purchase_answer="credit")
     simulator.fault("forbidden", path="/billing/summary", skip=2, times=None)

@@ -14,6 +14,8 @@ import yaml
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
 
+pytestmark = pytest.mark.rest
+
 WORKFLOW = yaml.safe_load((REPOSITORY / "examples/fleet-in-git/fleet.yml").read_text(encoding="utf-8"))
 EVENTS = ("pull_request", "push", "schedule")
 

@@ -223,6 +223,7 @@ def quote(labels: dict[str, str]) -> str:
     return ",".join(f"{name}={json.dumps(value)}" for name, value in labels.items())
 
 
+@pytest.mark.rest
 def test_each_example_of_an_alert_fires_when_it_should(worker: Worker, tmp_path: Path) -> None:
     """promtool begins at the Unix time 0, so the timestamps are moved there."""
     restore_one(worker)

@@ -138,6 +138,7 @@ def test_overdue_backups_restores_and_unreadable_parts_are_shown(simulator: Simu
     assert "No forecast" in page
 
 
+@pytest.mark.rest
 def test_hostile_names_are_text(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(state={"instances": [{"id": number, "name": name} for number, name in enumerate(HOSTILE, 1)]})
     run = write(controller)

@@ -34,6 +34,7 @@ def refusals(run: Run) -> list[str]:
     return [str(entry["result"]["msg"]) for entry in run.results if entry["outcome"] == "failed"]
 
 
+@pytest.mark.rest
 def test_a_role_refuses_variables_of_the_command_the_play_and_the_include(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_playbook_refuses_its_own_and_whatever_was_cut(
     assert simulator.calls() == []
 
 
+@pytest.mark.rest
 def test_the_quoting_that_is_printed_works_as_typed(simulator: Simulator, controller: Controller) -> None:
     simulator.reset(
         state={
@@ -158,6 +160,7 @@ def test_a_list_in_text_is_read_or_refused_with_the_text_that_works(
     assert simulator.calls() == []
 
 
+@pytest.mark.rest
 def test_a_role_in_a_users_playbook_minds_only_its_own_values(simulator: Simulator, controller: Controller) -> None:
     include = {"ansible.builtin.include_role": {"name": "clawhosters.cloud.restore"}}
     play = {

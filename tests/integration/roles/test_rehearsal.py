@@ -48,6 +48,7 @@ def read_fleet(folder: Path) -> dict[str, t.Any]:
     return content
 
 
+@pytest.mark.rest
 def test_the_fleet_is_restored_on_a_simulator_and_not_touched(simulator: Simulator, controller: Controller) -> None:
     """The exported settings of production would fail each task of the rehearsal that used them."""
     port = free_port()
@@ -87,6 +88,7 @@ def worker(simulator: Simulator, tmp_path: Path) -> Worker:
     return Worker(simulator, {"dir": str(tmp_path / "rehearsal"), "port": 8800})
 
 
+@pytest.mark.rest
 def test_any_name_is_copied_and_the_simulator_takes_the_file(
     simulator: Simulator, worker: Worker, tmp_path: Path
 ) -> None:
@@ -113,6 +115,7 @@ def test_any_name_is_copied_and_the_simulator_takes_the_file(
         assert [one[field] for one in copied["backups"]] == [one[field] for one in real["backups"]]
 
 
+@pytest.mark.rest
 def test_the_script_starts_the_simulator_with_the_copied_fleet(
     simulator: Simulator, worker: Worker, tmp_path: Path
 ) -> None:

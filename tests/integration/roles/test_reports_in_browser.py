@@ -21,7 +21,7 @@ from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller
 from support.debian import left_out, require_package
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("reports_in_browser")]
+pytestmark = [pytest.mark.rest, pytest.mark.slow, pytest.mark.xdist_group("reports_in_browser")]
 
 WHAT = "reports in a browser"
 HOSTILE = "<script>document.title = 'owned'</script><b>bold</b>"

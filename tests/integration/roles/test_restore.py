@@ -128,6 +128,7 @@ def test_bad_variables_are_refused_before_anything_is_sent(simulator: Simulator,
     assert simulator.calls() == []
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_each_failure_of_several_has_its_next_command_and_can_go_on(
     simulator: Simulator, controller: Controller
@@ -179,6 +180,7 @@ def test_each_failure_of_several_has_its_next_command_and_can_go_on(
     assert "Run 2" in page
 
 
+@pytest.mark.rest
 def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -222,6 +224,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 4
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
     simulator: Simulator, controller: Controller
@@ -242,6 +245,7 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
     assert simulator.calls(POSTS) == ["POST /backups/11/restore"]
 
 
+@pytest.mark.rest
 def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -253,6 +257,7 @@ def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
     assert "restore_max_age" not in commands(run)[0]
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     simulator: Simulator, controller: Controller
@@ -367,6 +372,7 @@ def test_at_a_terminal_the_name_is_asked_for(simulator: Simulator, controller: C
     assert Path(controller.folder / "clawhosters-restore/INC-9.html").exists()
 
 
+@pytest.mark.rest
 def test_a_name_that_would_move_the_cursor_is_confirmed_by_the_id(simulator: Simulator, controller: Controller) -> None:
     simulator.set_instance(6, name="web\x1b[2Jbot")
     screen = at_a_terminal(controller, "restore_instance_ids=6", "6 (the id", "6")
@@ -375,6 +381,7 @@ def test_a_name_that_would_move_the_cursor_is_confirmed_by_the_id(simulator: Sim
     assert simulator.calls(POSTS) == ["POST /backups/61/restore"]
 
 
+@pytest.mark.rest
 def test_white_space_around_a_name_does_not_matter(simulator: Simulator, controller: Controller) -> None:
     simulator.set_instance(6, name=" web bot ")
     run = restore(controller, restore_instances=[" web bot "], restore_confirm="web bot", restore_healthy_timeout=60)
@@ -387,6 +394,7 @@ def count_accepted(controller: Controller) -> int:
     return read_journal(controller.home / ".ansible/clawhosters").count('"accepted"')
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     simulator: Simulator, controller: Controller
@@ -447,6 +455,7 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     assert "in progress" not in page
 
 
+@pytest.mark.rest
 def test_it_waits_for_a_run_that_is_about_to_send_the_restore(simulator: Simulator, controller: Controller) -> None:
     """The request of the other run is in the journal, and its response is not: as long as that run lives, nothing is
     unknown yet."""
@@ -483,6 +492,7 @@ def test_a_fault_while_it_plans_says_that_nothing_was_sent(
     assert simulator.calls(POSTS) == []
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("name", TRICKY_NAMES[::4])
 def test_the_next_command_can_be_pasted_whatever_the_name(
     simulator: Simulator, controller: Controller, name: str

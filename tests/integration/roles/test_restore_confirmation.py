@@ -94,6 +94,7 @@ def record(controller: Controller) -> list[dict[str, t.Any]]:
 # What confirms
 
 
+@pytest.mark.rest
 @pytest.mark.slice
 @pytest.mark.slow
 def test_a_blank_name_is_confirmed_by_nothing_but_the_id(simulator: Simulator, controller: Controller) -> None:
@@ -122,6 +123,7 @@ def test_a_value_that_is_no_text_confirms_nothing_whatever_the_name(
     assert simulator.calls(POSTS) == []
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, controller: Controller) -> None:
     run = restore(controller, 8, restore_confirm="shop-bot")
@@ -135,6 +137,7 @@ def test_of_two_names_that_are_alike_neither_confirms(simulator: Simulator, cont
     assert simulator.calls(POSTS) == ["POST /backups/8/restore", "POST /backups/9/restore"]
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 @pytest.mark.parametrize("switches", [{}, {"filters": "honoured"}], ids=["without filters", "with filters"])
 def test_a_name_that_two_instances_bear_confirms_neither(
@@ -156,6 +159,7 @@ def test_a_name_that_two_instances_bear_confirms_neither(
     assert simulator.calls(POSTS) == ["POST /backups/8/restore", "POST /backups/1/restore"]
 
 
+@pytest.mark.rest
 def test_at_a_terminal_the_id_is_asked_for_if_not_all_names_were_read(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -168,6 +172,7 @@ def test_at_a_terminal_the_id_is_asked_for_if_not_all_names_were_read(
     assert simulator.calls(POSTS) == ["POST /backups/1/restore"]
 
 
+@pytest.mark.rest
 def test_one_that_can_not_be_restored_may_be_left_out_of_what_is_given(
     simulator: Simulator, controller: Controller
 ) -> None:
@@ -193,6 +198,7 @@ def test_a_play_that_ignores_errors_confirms_nothing(simulator: Simulator, contr
 # What another run changes
 
 
+@pytest.mark.rest
 def test_a_plan_to_wait_sends_nothing_when_the_other_restore_fails(
     simulator: Simulator, controller: Controller, journal: Journal
 ) -> None:
@@ -296,6 +302,7 @@ def test_a_forced_plan_names_the_last_attempt_and_leaves_a_renamed_instance(
 # The evidence
 
 
+@pytest.mark.rest
 def test_what_is_wrong_with_earlier_evidence_stops_no_restore(simulator: Simulator, controller: Controller) -> None:
     folder = controller.folder / "clawhosters-restore"
     folder.mkdir()
@@ -308,6 +315,7 @@ def test_what_is_wrong_with_earlier_evidence_stops_no_restore(simulator: Simulat
     assert [one["outcome"] for one in record(controller)] == ["restored"]
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_evidence_that_can_no_longer_be_written_warns_and_stops_nothing(
     simulator: Simulator, controller: Controller
@@ -335,6 +343,7 @@ def test_an_unusable_evidence_folder_fails_before_anything_is_sent(
     assert simulator.calls() == []
 
 
+@pytest.mark.rest
 def test_two_runs_of_an_incident_at_the_same_time_are_both_on_record(
     simulator: Simulator, controller: Controller
 ) -> None:

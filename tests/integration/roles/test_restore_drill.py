@@ -137,6 +137,7 @@ def run_drill(controller: Controller, *flags: str, **variables: t.Any) -> Run:
     return run
 
 
+@pytest.mark.rest
 def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller: Controller) -> None:
     names = "tset-bot, 5, demo-bot"
     plan = run_drill(controller, "--check", restore_drill_instances=names)

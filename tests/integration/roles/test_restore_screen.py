@@ -150,6 +150,7 @@ def forty(simulator: Simulator) -> list[str]:
     return [f"bot-{number}" for number in numbers]
 
 
+@pytest.mark.rest
 def test_a_plan_of_forty_takes_few_requests(simulator: Simulator, controller: Controller, forty: list[str]) -> None:
     run = restore(controller, *forty, flags=("--check",))
     assert run.rc == 0, run.screen
@@ -164,6 +165,7 @@ def test_a_plan_of_forty_takes_few_requests(simulator: Simulator, controller: Co
     }
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_forty_with_two_failures_take_a_hundred_rows_at_most(
     simulator: Simulator, controller: Controller, forty: list[str]
@@ -216,6 +218,7 @@ def test_the_prompt_names_service_and_loss_and_asks_again_twice(simulator: Simul
     assert "restore_confirm=" not in screen.text
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
@@ -257,6 +260,7 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulato
     assert "was accepted at" in run["instances"][0]["state"]
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_ctrl_c_while_restores_are_answered_waits_until_they_are_on_record(
     simulator: Simulator, controller: Controller
@@ -305,6 +309,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["planned", "not_begun", "in_flight"]
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Simulator, controller: Controller) -> None:
     simulator.switch(transition_reads=10_000)
@@ -361,6 +366,7 @@ def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
     assert simulator.calls(POSTS)[-1] == "POST /backups/12/restore"
 
 
+@pytest.mark.rest
 def test_an_instance_stopped_after_its_restore_is_started_as_planned(
     simulator: Simulator, controller: Controller, journal: t.Callable[..., None]
 ) -> None:
@@ -372,6 +378,7 @@ def test_an_instance_stopped_after_its_restore_is_started_as_planned(
     assert "changed=1 " in run.stdout
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_the_page_covers_all_runs_of_the_incident(simulator: Simulator, controller: Controller) -> None:
     for name in ("web-bot", "news-bot"):
@@ -381,6 +388,7 @@ def test_the_page_covers_all_runs_of_the_incident(simulator: Simulator, controll
     assert page.count("<article>") == 2
 
 
+@pytest.mark.rest
 def test_the_page_tells_a_rehearsal_from_the_real_service(simulator: Simulator, controller: Controller) -> None:
     """Both may have written into the same folder, for an incident of the same name."""
     page = controller.folder / "clawhosters-restore/INC-1.html"
@@ -399,6 +407,7 @@ def test_the_page_tells_a_rehearsal_from_the_real_service(simulator: Simulator, 
     assert rehearsed not in timeline
 
 
+@pytest.mark.rest
 def test_defaults_and_environment_of_the_play_reach_each_step(simulator: Simulator, controller: Controller) -> None:
     for name in ("CLAWHOSTERS_API_KEY", "CLAWHOSTERS_API_URL"):
         controller.environment.pop(name)

@@ -85,6 +85,7 @@ def test_killed_between_any_two_lines_of_the_journal(
     assert kills < 50 or outcomes == {True, False}
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("case", ONCE, ids=str)
 @pytest.mark.slow
 def test_the_database_is_killed_around_a_request(
@@ -129,6 +130,7 @@ def test_every_scope_is_still_there() -> None:
         assert f"def {function}" in source, place
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("fault", ["hang", "hang_after"])
 @pytest.mark.slow
 def test_a_playbook_that_is_killed_with_all_its_processes_can_be_run_again(

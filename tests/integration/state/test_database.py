@@ -138,6 +138,7 @@ def test_a_play_uses_the_database_and_shows_nothing_of_it(
     assert not postgres.query(f"SELECT 1 FROM pg_stat_activity WHERE usename = '{JOB}' AND state <> 'idle'")
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize(
     ("database", "words"),
     [
@@ -185,6 +186,7 @@ class Silent:
         return len(self._accepted)
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_a_play_waits_for_a_silent_database_once(controller: Controller, simulator: Simulator) -> None:
     simulator.set_state(balance=500)
@@ -225,6 +227,7 @@ def test_without_a_schema_reads_go_on_with_a_warning(simulator: Simulator, postg
     assert simulator.calls("POST *") == []
 
 
+@pytest.mark.rest
 def test_the_fleet_report_reads_the_database(job: Controller, simulator: Simulator, database: StorePlace) -> None:
     journal = database.journal()
     for event in (OperationEvent.INTENDED, OperationEvent.COMPLETED):
@@ -236,6 +239,7 @@ def test_the_fleet_report_reads_the_database(job: Controller, simulator: Simulat
     assert PASSWORD not in run.screen + page.read_text(encoding="utf-8")
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_the_record_of_an_incident_has_the_runs_of_all_machines(job: Controller, simulator: Simulator) -> None:
     """The second run is on another machine: nothing of the first is in its folder."""
@@ -253,6 +257,7 @@ def test_the_record_of_an_incident_has_the_runs_of_all_machines(job: Controller,
     assert len(simulator.calls("POST /backups/*")) == 1
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_runs_at_the_same_moment_send_one_restore(job: Controller, simulator: Simulator) -> None:
     """As on several machines: each process has a home of its own, and the database in common."""

@@ -124,6 +124,7 @@ def test_two_compositions_of_a_name_are_one_incident(simulator: Simulator, contr
     assert simulator.calls(POSTS) == ["POST /backups/12/restore"]
 
 
+@pytest.mark.rest
 @pytest.mark.slow
 def test_the_runbook_knows_an_incident_by_either_composition(simulator: Simulator, controller: Controller) -> None:
     for name, changed in ((COMPOSED, 1), (DECOMPOSED, 0)):

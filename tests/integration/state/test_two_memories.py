@@ -137,6 +137,7 @@ def test_an_instance_known_to_the_folder_is_found_before_any_restore(
     assert posts(simulator) == []
 
 
+@pytest.mark.rest
 def test_the_runbook_refuses_it_before_it_asks(
     simulator: Simulator, controller: Controller, database: StorePlace
 ) -> None:
@@ -251,6 +252,7 @@ def test_other_tasks_services_and_keys_do_not_warn(simulator: Simulator, alone: 
     assert [warning for warning in alone.warnings if "database" in warning] == []
 
 
+@pytest.mark.rest
 def test_the_runbook_warns_before_it_asks(simulator: Simulator, controller: Controller, database: StorePlace) -> None:
     simulator.reset(state={"instances": [{"id": 1, "name": "web-bot"}], "backups": [{"id": 12, "instance_id": 1}]})
     command = ["ansible-playbook", "clawhosters.cloud.restore", "-e", "restore_instances=web-bot"]
