@@ -226,8 +226,8 @@ EXAMPLES := 500
 .PHONY: fuzz
 fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some minutes)
 	$(call heading,Random input: pytest)
-	@$(RUN) python -m pytest -n 2 tests/integration/modules/test_every_module.py tests/project/test_simulator_contract.py \
-		-k 'any_json or odd_answers or fuzzer' --all-cells --examples $(EXAMPLES) $(ARGS)
+	@$(RUN) python -m pytest -n 2 tests/unit tests/integration/modules/test_every_module.py \
+		tests/project/test_simulator_contract.py -m 'hypothesis or fuzz' --all-cells --examples $(EXAMPLES) $(ARGS)
 
 # Each run prints the seed of its random moments. The same moments again: make crash SEED=12345
 KILLS := 50

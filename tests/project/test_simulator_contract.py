@@ -411,6 +411,7 @@ def test_405_names_all_methods_of_the_address(simulator: Simulator) -> None:
     assert call(simulator, "HEAD", "/instances").headers["Allow"] == "GET"
 
 
+@pytest.mark.fuzz
 @pytest.mark.rest
 @pytest.mark.slow
 def test_a_fuzzer_finds_no_answer_that_the_document_does_not_describe(

@@ -31,7 +31,35 @@ NAMES = ("web-bot", "Web-bot")
 """Names that several instances may bear; the others have one of their own."""
 HOURS = (-1, -3, -24, -48, -1, 0, 1, 24, None)
 IDS = st.integers(1, 5)
+SHOWN = ("id", "id", "id", "both", "both", "both", "name", "name", "nothing")
+"""How a backup shows its instance."""
+# Strategies are built once: hypothesis examines each new one.
 ages = st.sampled_from([timedelta(hours=hours) for hours in (1, 2, 12, 30, 100)])
+numbered_names = {number: st.sampled_from([f"bot-{number}", f"bot-{number}", *NAMES]) for number in range(1, 6)}
+statuses = st.sampled_from(["running", "running", "running", "stopped", "deploying", "error", "paused"])
+bare_backups = st.lists(
+    st.fixed_dictionaries(
+        {
+            "created_at": st.sampled_from(
+                [None if hours is None else (NOW + timedelta(hours=hours)).isoformat() for hours in HOURS]
+            ),
+            "status": st.sampled_from([None, "completed", "completed", "failed"]),
+        }
+    ),
+    min_size=2,
+    max_size=9,
+)
+operations = st.tuples(
+    st.sampled_from(["INC-2", "INC-3", "INC-1"]),
+    IDS,
+    st.sampled_from([-1, 5, 30, 300]),
+    st.sampled_from([one for one in OperationEvent if one is not OperationEvent.REFUSED]),
+    st.integers(10, 18),
+    st.sampled_from([*NAMES, "bot-1"]),
+)
+pasts = st.lists(operations, max_size=3)
+sets_of_ids = st.sets(IDS, min_size=1)
+given_backups = st.sampled_from([*[None] * 12, *range(10, 19)])
 
 
 @dataclass
@@ -87,30 +115,12 @@ def _own(backup: dict[str, t.Any], number: int, shown: str, instances: list[Reso
 
 
 @st.composite
-def backups_of(draw: st.DrawFn, instances: list[Resource]) -> list[Resource]:
+def backups_of(draw: st.DrawFn, instances: list[Resource], shown: t.Sequence[str]) -> list[Resource]:
     """Backups of these instances, with any time and status, that show their instance by id, by name, or not."""
-    drawn = draw(
-        st.lists(
-            st.fixed_dictionaries(
-                {
-                    "created_at": st.sampled_from(HOURS).map(
-                        lambda hours: None if hours is None else (NOW + timedelta(hours=hours)).isoformat()
-                    ),
-                    "status": st.sampled_from([None, "completed", "completed", "failed"]),
-                }
-            ),
-            min_size=2,
-            max_size=9,
-        )
-    )
+    owners, ways = st.sampled_from([*(one["id"] for one in instances), 9]), st.sampled_from(shown)
     return [
-        _own(
-            {"id": 10 + number, **fields},
-            draw(st.sampled_from([*(one["id"] for one in instances), 9])),
-            draw(st.sampled_from(["id", "id", "id", "both", "both", "both", "name", "name", "nothing"])),
-            instances,
-        )
-        for number, fields in enumerate(drawn)
+        _own({"id": 10 + number, **fields}, draw(owners), draw(ways), instances)
+        for number, fields in enumerate(draw(bare_backups))
     ]
 
 
@@ -118,12 +128,10 @@ def backups_of(draw: st.DrawFn, instances: list[Resource]) -> list[Resource]:
 def histories(draw: st.DrawFn) -> RestoreHistory:
     """Restores of this incident and of others, in any state."""
     states = {}
-    for _number in range(draw(st.integers(0, 3))):
-        key = OperationKey("restore", SERVICE, draw(st.sampled_from(["INC-2", "INC-3", "INC-1"])), str(draw(IDS)))
-        sent_at = (NOW - timedelta(minutes=draw(st.sampled_from([-1, 5, 30, 300])))).isoformat()
-        event = draw(st.sampled_from([one for one in OperationEvent if one is not OperationEvent.REFUSED]))
-        notes = {"backup_id": draw(st.integers(10, 18)), "instance_name": draw(st.sampled_from([*NAMES, "bot-1"]))}
-        states[key] = OperationState(event, sent_at, sent_at, notes)
+    for incident, instance_id, minutes, event, backup_id, name in draw(pasts):
+        key = OperationKey("restore", SERVICE, incident, str(instance_id))
+        sent_at = (NOW - timedelta(minutes=minutes)).isoformat()
+        states[key] = OperationState(event, sent_at, sent_at, {"backup_id": backup_id, "instance_name": name})
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
 
 
@@ -137,24 +145,19 @@ rules = st.builds(
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
+def worlds(draw: st.DrawFn, shown: t.Sequence[str] = SHOWN) -> World:
     """Accounts of up to five instances, some of which have one name."""
-    statuses = st.sampled_from(["running", "running", "running", "stopped", "deploying", "error", "paused"])
-    instances = [
-        {
-            "id": number,
-            "name": draw(st.sampled_from([f"bot-{number}", f"bot-{number}", *NAMES])),
-            "status": draw(statuses),
-        }
-        for number in sorted(draw(st.sets(IDS, min_size=1)))
+    instances: list[Resource] = [
+        {"id": number, "name": draw(numbered_names[number]), "status": draw(statuses)}
+        for number in sorted(draw(sets_of_ids))
     ]
-    return World(instances, draw(backups_of(instances)), draw(histories()), draw(rules))
+    return World(instances, draw(backups_of(instances, shown)), draw(histories()), draw(rules))
 
 
 @st.composite
 def targets_in(draw: st.DrawFn, world: World) -> Target:
     """A target, by id or by name: mostly one of the account, and without a backup."""
-    backup_id = draw(st.sampled_from([*[None] * 12, *range(10, 19)]))
+    backup_id = draw(given_backups)
     one = draw(st.sampled_from(world.instances))
     if draw(st.booleans()):
         return Target(draw(st.sampled_from([one["id"]] * 5 + [5])), None, backup_id)
@@ -162,9 +165,9 @@ def targets_in(draw: st.DrawFn, world: World) -> Target:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[World, Target]:
+def cases(draw: st.DrawFn, shown: t.Sequence[str] = SHOWN) -> tuple[World, Target]:
     """An account and one target."""
-    world = draw(worlds())
+    world = draw(worlds(shown))
     return world, draw(targets_in(world))
 
 

@@ -101,6 +101,7 @@ def _sendable(body: object) -> object:
     return [_sendable(value) for value in body] if isinstance(body, list) else body
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_odd_answers_in_place_of_each_answer(
     near_simulator: Simulator, tmp_path: Path, case: Case, pytestconfig: pytest.Config
@@ -113,6 +114,7 @@ def test_odd_answers_in_place_of_each_answer(
                 break
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_any_json_in_place_of_any_answer(
     near_simulator: Simulator, tmp_path: Path, case: Case, pytestconfig: pytest.Config
