@@ -6,12 +6,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
 import typing as t
+from pathlib import Path
 
 from .controller import Controller
 
@@ -40,7 +44,8 @@ def run_at_terminal(
 ) -> Screen:
     """Types one of ``answers`` each time that ``prompt`` is shown. Presses Ctrl-C once ``interrupt`` returns True.
 
-    ansible-core loses some of the Ctrl-C, so it is pressed until the command ends.
+    On Ctrl-C, ansible-core sometimes waits for its workers, which have a session of their own, without a word to them.
+    So, when it is pressed again, they get the signal that it sends otherwise.
     """
     screen, answered, deadline = b"", 0, time.monotonic() + TIMEOUT
     pressed_at = -AGAIN_AFTER
@@ -65,6 +70,15 @@ def run_at_terminal(
                 os.write(process.stdin.fileno(), f"{answers[answered]}\r".encode())
                 answered += 1
             elif interrupt() and time.monotonic() - pressed_at > AGAIN_AFTER:
+                if pressed_at > 0:
+                    for worker in itertools.chain(*map(_children, _children(process.pid))):
+                        os.kill(worker, signal.SIGTERM)
                 os.write(process.stdin.fileno(), CTRL_C.encode())
                 pressed_at = time.monotonic()
     return Screen(process.returncode, screen.decode().replace("\r\n", "\n"))
+
+
+def _children(process: int) -> list[int]:
+    with contextlib.suppress(FileNotFoundError):
+        return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+    return []
