@@ -78,7 +78,6 @@ def explain_ended_wait(error: ClawHostersError, condition: str, goal: str, timeo
     seen = f"It was {format_last_seen(condition, error.last_seen.at if error.last_seen else None)}."
     if isinstance(error, UnauthorizedError):
         reason = f"The API key is no longer accepted: {error} {seen}"
-        next_step = f"With a valid key, {next_step[:1].lower()}{next_step[1:]}" if next_step else ""
     elif not isinstance(error, WaitTimeoutError):
         reason = f"{error} {seen}"
     elif error.cause:
@@ -88,7 +87,14 @@ def explain_ended_wait(error: ClawHostersError, condition: str, goal: str, timeo
         )
     else:
         reason = f"It is {condition}, and not {goal} within {timeout:g} s (wait_timeout)."
-    return f"{reason} {next_step}".rstrip()
+    return f"{reason} {go_on(error, next_step)}".rstrip()
+
+
+def go_on(error: ClawHostersError, next_step: str) -> str:
+    """Returns ``next_step``, the sentence that says how to go on after ``error``."""
+    if next_step and isinstance(error, UnauthorizedError):
+        return f"With a valid key, {next_step[:1].lower()}{next_step[1:]}"
+    return next_step
 
 
 def describe_remaining(descriptions: t.Iterable[tuple[str, str]]) -> tuple[str, str]:

@@ -124,7 +124,12 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import format_left_out, select
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import (
+    NO_TIME,
+    explain_unusable,
+    format_left_out,
+    select,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource import Resource
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
@@ -157,7 +162,8 @@ def run(context: ModuleContext) -> Result:
     chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
     if left_out:
         with_owner = params["instance_id"] is None and params["instance_name"] is None
-        context.warn(format_left_out(left_out, usable=params["usable"], with_owner=with_owner))
+        explain = explain_unusable if params["usable"] else lambda _backup: NO_TIME
+        context.warn(format_left_out(left_out, explain, with_owner=with_owner))
     return {"backups": chosen}
 
 

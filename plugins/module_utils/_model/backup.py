@@ -25,9 +25,9 @@ GOOD_STATUSES = frozenset(
 )
 """Statuses of a backup that can be restored, all undocumented. Any other status is not usable."""
 
-_LISTED = 5
-"""Backups that a message lists."""
-_NO_TIME = "it has no valid time"
+_LISTED, _IDS_LISTED = 5, 40
+"""Reasons that a message lists, and ids of each. With names, so many ids would be hard to read."""
+NO_TIME = "it has no valid time"
 
 
 def taken_at(backup: Resource) -> datetime | None:
@@ -49,7 +49,7 @@ def explain_unusable(backup: Resource) -> str:
     status = backup.get("status")
     if status not in (None, "") and normalize(status) not in GOOD_STATUSES:
         return f"its status is {one_line(status)}"
-    return "" if taken_at(backup) else _NO_TIME
+    return "" if taken_at(backup) else NO_TIME
 
 
 def is_usable(backup: Resource) -> bool:
@@ -119,17 +119,26 @@ def newest_per_instance(backups: list[Resource]) -> list[Resource]:
     return list(newest.values())
 
 
-def format_left_out(left_out: list[Resource], *, usable: bool = True, with_owner: bool = False) -> str:
+def format_left_out(
+    left_out: t.Collection[Resource],
+    explain: t.Callable[[Resource], str] = explain_unusable,
+    *,
+    with_owner: bool = False,
+) -> str:
     """Returns one line with the backups that were left out and why; empty if none were.
 
-    ``usable``: the status was a reason too. ``with_owner``: names the instance of each.
+    ``explain`` returns the reason. ``with_owner``: names the instance of each.
     """
     if not left_out:
         return ""
+    reasons: dict[str, list[str]] = {}
+    for backup in left_out:
+        owner = _format_owner(backup) if with_owner else ""
+        reasons.setdefault(explain(backup), []).append(f"{one_line(backup.get('id'), 20)}{owner}")
+    limit = _LISTED if with_owner else _IDS_LISTED
     each = (
-        f"id {backup.get('id')}{_format_owner(backup) if with_owner else ''} "
-        f"({explain_unusable(backup) if usable else _NO_TIME})"
-        for backup in left_out
+        f"id {ids[0]} ({reason})" if len(ids) == 1 else f"ids {format_list(ids, limit)} (each: {reason})"
+        for reason, ids in reasons.items()
     )
     return f"{format_count(len(left_out), 'backup')} left out: {format_list(each, _LISTED)}."
 

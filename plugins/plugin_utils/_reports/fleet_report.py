@@ -125,5 +125,5 @@ def _fetch_usable_backups(context: ModuleContext) -> list[Resource]:
     if all(map(has_owner, filter(is_usable, backups))) and (
         left_out := select(backups, None, usable=True, newest=True).left_out
     ):
-        context.warn(format_left_out(left_out, usable=True, with_owner=True))
+        context.warn(format_left_out(left_out, with_owner=True))
     return select(backups, None, usable=True, newest=False).chosen

@@ -9,7 +9,6 @@ from __future__ import annotations
 import enum
 import typing as t
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from ...module_utils._errors import (
     ApiError,
@@ -21,11 +20,10 @@ from ...module_utils._service.at_most_once import UnrecordedError
 from ...module_utils._service.instances import InstanceGoneError
 from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._text import MESSAGE_LIMIT, one_line
-from ...module_utils._times import format_iso
 from .._formatting import format_value
 from .address import AddressError
 from .model import Data, RestorePlan
-from .wording import format_moment, translate_options
+from .wording import translate_options
 
 _AGAIN = "run the same command again"
 _NEVER_TWICE = "Run the same command again. It restores nothing twice:"
@@ -165,7 +163,7 @@ class FailureKind(enum.Enum):
     )
     KEY_LOST = Failure(
         "key_lost",
-        f"{_END_UNSEEN}: the API key is no longer valid.",
+        f"{_END_UNSEEN}.",
         f"{_NEW_KEY}. It sends nothing:",
         is_status_known=False,
     )
@@ -191,7 +189,7 @@ class FailureKind(enum.Enum):
     )
     KEY_LOST_RESTORED = Failure(
         "key_lost_restored",
-        f"{_RESTORED_BUT} the API key is no longer accepted, so the health is not known.",
+        f"{_RESTORED_BUT} the health is not known.",
         f"{_NEW_KEY}:",
         is_status_known=False,
     )
@@ -252,10 +250,6 @@ def describe_failure(
     if step == "healthy":
         message = message.removeprefix("It was restored. ")
         message = message.replace("restore_wait_timeout", "restore_healthy_timeout")
-    last_seen = next((one.last_seen for one in _chain(error) if one.last_seen), None)
-    if not kind.failure.is_status_known and last_seen and "last seen" not in message:
-        seen_at = format_moment(format_iso(last_seen.at), datetime.now(UTC))
-        message = f"Last seen at {seen_at}: {last_seen.condition}. {message}"
     return {**describe_error(error), "kind": kind.value, "message": message}
 
 
@@ -293,5 +287,5 @@ def _classify_unhealthy(chain: list[ClawHostersError], kinds: set[str]) -> Failu
     if "unauthorized" in kinds:
         return FailureKind.KEY_LOST_RESTORED
     # An error that ended the wait has what was seen last; one of the start has not.
-    is_unseen = "unreachable" in kinds or any(one.last_seen for one in chain)
+    is_unseen = "unreachable" in kinds or ("timeout" not in kinds and any(one.last_seen for one in chain))
     return FailureKind.HEALTH_UNSEEN if is_unseen else FailureKind.NOT_HEALTHY

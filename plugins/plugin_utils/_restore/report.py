@@ -13,7 +13,7 @@ from datetime import datetime
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._service.restore.history import RestoreHistory
-from ...module_utils._service.restore.messages import NOTHING_SENT
+from ...module_utils._service.restore.messages import NOTHING_SENT, end_sentence, format_moment
 from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
@@ -22,7 +22,7 @@ from .commands import Advice, build_advice, format_command, select_plans, select
 from .failures import FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .screen import plan_lines
-from .wording import end_sentence, format_moment, format_sent_and_completed, omit_nothing_sent
+from .wording import format_sent_and_completed
 
 _MARKS = {
     "send": "sent",
@@ -345,10 +345,10 @@ def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
     elif kind.failure.is_of_run and kind is not FailureKind.UNFINISHED:
         text = f"{text}; nothing was sent." if unsent == NOTHING_SENT else f"{text}. {unsent}"
     if "othing was sent" in text:
-        message = omit_nothing_sent(message)
+        message = message.replace(f" {NOTHING_SENT}", "")
     sentences = [text, end_sentence(message) if message else ""]
     known = format_value(status, 40) if status else ""
-    if known and not any(f"{words} {known}" in message for words in ("ts status is", "t is")):
+    if known and not any(f"{words} {known}" in message for words in (" is", "the status")):
         when = f"Its status was {known} at the time of the plan" if kind is FailureKind.UNFINISHED else ""
         sentences.append(f"{when or f'Its status is {known}'}.")
     return " ".join(filter(None, sentences))

@@ -6,42 +6,28 @@
 
 from __future__ import annotations
 
-import typing as t
+import functools
 from datetime import datetime, timedelta
 
-from ...module_utils._model.backup import explain_unusable, is_before, taken_at
-from ...module_utils._model.instance import get_status, is_busy, is_healthy, label
+from ...module_utils._model.backup import explain_unusable, format_left_out, is_before, taken_at
+from ...module_utils._model.instance import get_status, is_healthy, label
 from ...module_utils._model.resource import Resource
-from ...module_utils._service.at_most_once import explain_unclear
 from ...module_utils._service.restore import messages
-from ...module_utils._service.restore.history import CLOCK_TOLERANCE, LONGEST_RESTORE, EarlierRestore, RestoreHistory
-from ...module_utils._service.restore.plan import (
-    NextStep,
-    Obstacle,
-    ObstacleKind,
-    Plan,
-    Rules,
-    Target,
-    explain_left_out,
-)
+from ...module_utils._service.restore.history import CLOCK_TOLERANCE, RestoreHistory
+from ...module_utils._service.restore.plan import NextStep, Plan, Rules, Target, explain_left_out
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
-from ...module_utils._text import format_count, format_list, one_line
+from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_duration, parse_time
-from .._formatting import format_clock, format_label, format_value
+from .._formatting import format_clock, format_label
 from .model import Data, RestorePlan
-from .wording import (
-    format_moment,
-    format_sent_and_completed,
-    omit_nothing_sent,
-    translate_options,
-)
+from .wording import format_sent_and_completed, translate_options
 
 RECENT = timedelta(days=7)
 """Age up to which the plan shows a restore for another incident."""
 
 _LISTED = 5
-"""Ids, and restores for other incidents, that a message names."""
+"""Restores for other incidents that a plan names."""
 _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
 _STEPS = {
@@ -121,60 +107,10 @@ def _summarize_older(older: Resource | None) -> Data | None:
 
 
 def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> str:
-    """Returns the obstacle of a plan in the words of the role, which says beside it that nothing was sent."""
-    obstacle, instance = t.cast(Obstacle, plan.obstacle), plan.instance or {}
-    kind, status = obstacle.kind, format_value(instance.get("status"), 40)
-    if kind is ObstacleKind.NO_INSTANCE:
-        similar = f"; did you mean {format_value(obstacle.similar, 80)}?" if obstacle.similar else ""
-        return f"There is no such instance{similar}"
-    if kind is ObstacleKind.AMBIGUOUS:
-        ids = ", ".join(map(str, obstacle.ids))
-        return f"{len(obstacle.ids)} instances have this name (ids {ids})"
-    if kind is ObstacleKind.NO_BACKUP and plan.target.backup_id is None:
-        when = f" from before {format_clock(rules.before)}" if rules.before else ""
-        return f"It has no usable backup{when}. {messages.format_left_out(plan.left_out, now)}".strip()
-    if kind is ObstacleKind.UNCLEAR_BACKUP:
-        ids = format_list((format_value(backup.get("id"), 20) for backup in obstacle.backups), _LISTED)
-        count = format_count(len(obstacle.backups), "backup")
-        return f"The service does not show the instance of {count} (id {ids}), so the newest one can't be chosen"
-    if kind is ObstacleKind.WRONG_STATUS:
-        if obstacle.other:
-            return _format_other(obstacle.other, now, instance)
-        return f"Its status is {status}; to restore, it must be running or stopped"
-    if kind is ObstacleKind.TOO_OLD:
-        return _format_too_old(plan, rules, now)
-    if kind is ObstacleKind.TOO_SOON and obstacle.other and rules.min_interval:
-        limit = format_duration(rules.min_interval)
-        return f"{_format_other(obstacle.other, now, instance)}, and restore_min_interval is {limit}"
-    if kind is ObstacleKind.OVERTAKEN and obstacle.other:
-        return f"Since the plan was made, {messages.format_other(obstacle.other)}"
-    if plan.earlier and kind in (ObstacleKind.FAILED, ObstacleKind.UNKNOWN):
-        return _format_earlier(plan, now)
-    message = omit_nothing_sent(translate_options(str(messages.build_error(plan, incident, rules))))
-    # The role names the instance itself.
-    own = f"{label(instance)} "
-    return f"It {message.removeprefix(own)}" if instance and message.startswith(own) else message
-
-
-def _format_earlier(plan: Plan, now: datetime) -> str:
-    """Returns how an earlier run of the incident ended."""
-    state, status = t.cast(OperationState, plan.earlier), format_value((plan.instance or {}).get("status"), 40)
-    sent = format_moment(state.sent_at, now)
-    if state.event is OperationEvent.FAILED:
-        return f"The restore sent at {sent} failed. Its status is {status} now"
-    reason = explain_unclear(state) if state.event is OperationEvent.UNCLEAR else "the run ended there"
-    verb = "was sent" if state.event is OperationEvent.UNCLEAR else "was to be sent"
-    return f"A restore {verb} at {sent}, and {reason}. Its status is {status} now"
-
-
-def _format_too_old(plan: Plan, rules: Rules, now: datetime) -> str:
-    backup = plan.backup or {}
-    taken = taken_at(backup)
-    if taken is None or taken - now > CLOCK_TOLERANCE:
-        dated = f": by the local clock, its date {format_clock(taken)} is in the future" if taken else ""
-        return f"The age of backup {backup.get('id')} is unknown, and restore_max_age is set{dated}"
-    age, limit = format_duration(now - taken), format_duration(rules.max_age or timedelta(0))
-    return f"Backup {backup.get('id')} was taken {age} ago, which is more than restore_max_age ({limit})"
+    """Returns the obstacle of a plan in the words of the role, which names the instance beside it."""
+    fact = translate_options(messages.explain(plan, incident, rules, now).fact)
+    own = f"{label(plan.instance or {})} "
+    return f"It {fact.removeprefix(own)}" if fact.startswith(own) else fact
 
 
 def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> list[str]:
@@ -185,7 +121,8 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     others = history.find_others(instance["id"], history.read_at - RECENT)
     holder = history.find_holder(instance["id"])
     notes = [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
-    notes += [f"{_format_other(other, now, instance)}." for other in others[:_LISTED]]
+    sentences = (f"{messages.format_other(other, now)}." for other in others[:_LISTED])
+    notes += [f"{sentence[:1].upper()}{sentence[1:]}" for sentence in sentences]
     if len(others) > _LISTED:
         notes.append(f"And {len(others) - _LISTED} more restores for other incidents within 7 days.")
     if plan.sends and plan.earlier:
@@ -197,7 +134,7 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
         count = format_count(len(plan.skipped), "newer backup")
         notes.append(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.")
     if plan.sends and plan.left_out:
-        left_out = messages.format_left_out(plan.left_out, now)
+        left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
         notes.append(f"{left_out} The newest usable is {backup.get('id')}.")
     if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now)):
         notes.append(f"The service may refuse backup {backup.get('id')}: {reason}.")
@@ -219,19 +156,3 @@ def _build_ignored_note(plan: Plan, rules: Rules) -> list[str]:
     if rules.before and not is_before(backup, rules.before):
         return [f"restore_before={rules.before:%Y-%m-%dT%H:%MZ} {used} of {format_clock(taken_at(backup))}."]
     return []
-
-
-def _format_other(other: EarlierRestore, now: datetime, instance: Resource) -> str:
-    """Returns a sentence about a restore for another incident."""
-    incident, state = one_line(other.incident, 60), other.state
-    sent = format_moment(state.sent_at, now)
-    if state.event is OperationEvent.COMPLETED:
-        ago = format_duration(now - (parse_time(state.at) or now))
-        return f"Restored {ago} ago for {incident}"
-    if state.event is OperationEvent.ACCEPTED:
-        if is_busy(instance) or now - (parse_time(state.sent_at) or now) < LONGEST_RESTORE:
-            return f"A restore for {incident} is under way since {sent}"
-        return f"A restore for {incident} was accepted at {sent}, and its end was not seen"
-    if state.event is OperationEvent.FAILED:
-        return f"A restore for {incident}, sent at {sent}, failed"
-    return f"A restore for {incident} was to be sent at {sent}, and its outcome is unknown"

@@ -17,6 +17,7 @@ from statistics import median
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, Account, Estimate, estimate_restore
+from ...module_utils._service.restore.messages import end_sentence, format_moment
 from ...module_utils._text import format_count
 from ...module_utils._times import parse_time, parse_timestamp
 from .._formatting import (
@@ -30,7 +31,7 @@ from .._formatting import (
     wrap,
 )
 from .model import Data, RestorePlan, Run
-from .wording import end_sentence, format_moment, format_sent_and_completed
+from .wording import format_sent_and_completed
 
 ALL_SHOWN = 12
 """Instances up to which each has lines of its own. Of more, those that are alike share them."""
@@ -173,7 +174,7 @@ def _describe_kind(plan: RestorePlan, age_limit: float) -> tuple[object, ...]:
         return (plan.kind,)
     is_old = plan.age_seconds is None or plan.age_seconds > age_limit
     # The incident that a note names has digits, too.
-    notes = tuple((_TIMES if " for " in note else _NUMBERS).sub("#", note) for note in plan.notes)
+    notes = tuple((_TIMES if note.startswith("Incident ") else _NUMBERS).sub("#", note) for note in plan.notes)
     return plan.outcome, _format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
 
 

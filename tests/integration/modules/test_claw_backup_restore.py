@@ -136,7 +136,7 @@ def test_wrong_options_are_refused_before_anything_is_sent(
 def test_only_a_settled_instance_is_restored_unless_forced(simulator: Simulator, worker: Worker, status: str) -> None:
     simulator.set_instance(1, status=status)
     result = worker.run(claw_backup_restore, instance_id=1)
-    refused = f"The status of web-bot (id 1) is {status}, and only a running or stopped instance can be restored"
+    refused = f"web-bot (id 1) has the status {status}, and only a running or stopped instance can be restored"
     assert refused in result["msg"]
     assert simulator.calls("POST *") == []
     simulator.switch(restore_allowed=[status])
@@ -298,9 +298,9 @@ def test_a_dead_service_is_told_while_waiting_at_its_end_and_by_the_next_run(
             line,
         )
     assert re.fullmatch(
-        rf"web-bot: no answer for \d+ s \(the connection broke\); last seen deploying at {TIME}, and not restored "
-        rf"within 60 s \(wait_timeout\)\. The restore was accepted at {TIME}\. Run the same task again: it continues "
-        "waiting, and sends nothing.",
+        rf"The restore of web-bot was accepted at {TIME}\. It was last seen deploying at {TIME}\. The service has not "
+        r"answered since \(the connection broke\), and the wait ended after 60 s \(wait_timeout\)\. Run the same task "
+        "again: it continues waiting, and sends nothing.",
         result["msg"],
     )
     assert worker.sleeper.total == pytest.approx(60, abs=1)
@@ -336,9 +336,9 @@ def test_a_revoked_key_is_told_with_what_was_seen_last_and_what_to_do(simulator:
     worker.sleeper.before_sleep = revoke
     result = worker.run(claw_backup_restore, instance_name="web-bot")
     assert re.fullmatch(
-        r"The API key is no longer accepted: GET /instances/1 was answered with 401 unauthorized: .*\. Check the API "
-        rf"key \(.*\); create keys under Dashboard > Settings > API Keys\. The restore was accepted at {TIME} and goes "
-        rf"on; web-bot was last seen deploying at {TIME}\. With a valid key, run the same task again: it continues "
+        rf"The restore of web-bot was accepted at {TIME}\. The API key is no longer accepted: GET /instances/1 was "
+        r"answered with 401 unauthorized: .*\. Check the API key \(.*\); create keys under Dashboard > Settings > API "
+        rf"Keys\. It was last seen deploying at {TIME}\. With a valid key, run the same task again: it continues "
         "waiting, and sends nothing.",
         result["msg"],
     )
@@ -586,7 +586,7 @@ def test_what_another_run_sent_before_it_died_is_gone_on_with(
 def test_a_backup_of_an_instance_that_is_gone_is_named_with_it(simulator: Simulator, worker: Worker) -> None:
     simulator.switch(drop_fields=["backup.instance_name"])
     simulator.fault("not_found", path="/instances/1", times=None)
-    said = "Backup 12 is of an instance that is gone. There is no instance with id 1: nothing was sent."
+    said = "Backup 12 is of an instance that is gone. There is no instance with id 1. Nothing was sent."
     assert worker.run(claw_backup_restore, backup_id=12)["msg"] == said
 
 

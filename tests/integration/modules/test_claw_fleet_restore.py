@@ -418,8 +418,12 @@ def test_time_that_runs_out_says_how_to_go_on_and_the_next_run_does(simulator: S
     simulator.switch(transition_reads=1000)
     result = local_worker.run(claw_fleet_restore, instances=bots(1, 2, 3), serial=[2], wait_timeout=40)
     assert outcomes(result) == ["in_flight", "in_flight", "not_begun"]
-    assert "bot-1: deploying, and not restored within 40 s (wait_timeout). The restore was accepted" in result["msg"]
-    assert "Run the same task again: it waits for what is under way" in result["instances"][0]["msg"]
+    assert re.fullmatch(
+        r"The restore of bot-1 was accepted at .+ UTC\. It is deploying, and not restored within 40 s "
+        r"\(wait_timeout\)\.",
+        result["instances"][0]["msg"],
+    )
+    assert "Run the same task again: it waits for what is under way" in result["msg"]
     assert local_worker.sleeper.total == pytest.approx(40, abs=2)
     for number in (1, 2):
         simulator.set_instance(number, status="running", _transition=None)
@@ -439,8 +443,10 @@ def test_a_dead_service_while_waiting_is_reported_for_each(simulator: Simulator,
     result = local_worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=40)
     for entry, name in zip(result["instances"], ("bot-1", "bot-2"), strict=True):
         assert entry["outcome"] == "in_flight"
-        assert entry["msg"].startswith(
-            f"{name}: no answer (the connection broke); last seen deploying, and not restored"
+        assert re.fullmatch(
+            rf"The restore of {name} was accepted at .+ UTC\. It was last seen deploying at .+ UTC\. The service has "
+            r"not answered since \(the connection broke\), and the wait ended after 40 s \(wait_timeout\)\.",
+            entry["msg"],
         )
     told = r"2 to go: no answer for \d+ s \(the connection broke\);\s+last seen bot-1: deploying, bot-2: deploying, "
     assert any(re.match(told, line) for line in local_worker.lines)
@@ -513,8 +519,7 @@ def test_an_instance_that_another_run_keeps_is_left_to_it(
         assert is_free
         result = worker.run(claw_fleet_restore, instances=bots(1, 2), serial=[2], wait_timeout=30)
     assert outcomes(result) == ["in_flight", "completed"]
-    assert "bot-1: held by" in result["instances"][0]["msg"]
-    assert "This run sent nothing for it." in result["instances"][0]["msg"]
+    assert "This run sent nothing for bot-1. It is held by" in result["instances"][0]["msg"]
     assert posts(simulator) == [202]
 
 
@@ -725,7 +730,7 @@ def test_only_what_was_planned_is_sent(simulator: Simulator, engine: Engine) -> 
     renamed = planned(2)
     renamed[0].instance["name"] = "other"
     engine.batches.run(renamed)
-    assert str(renamed[0].error) == "other (id 2) is now named bot-2: nothing was sent."
+    assert str(renamed[0].error) == "other (id 2) is now named bot-2. Nothing was sent."
     assert posts(simulator) == []
 
 
@@ -754,7 +759,7 @@ def test_time_to_be_restored_and_time_to_be_healthy_are_two(simulator: Simulator
     wanted = planned(1, 2, 3)
     engine.batches.run(wanted)
     assert "It is running, unhealthy, and not healthy within 30 s" in str(wanted[1].error)
-    assert "bot-3: deploying, and not restored within 60 s" in str(wanted[2].error)
+    assert "It is deploying, and not restored within 60 s" in str(wanted[2].error)
     assert [one.outcome for one in wanted] == ["completed", "completed", "in_flight"]
     # Neither time is added to the other.
     assert engine.sleeper.now - engine.observer.batch_began < 80

@@ -258,8 +258,8 @@ def meanwhile(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"status": "paused"}, "The status of web-bot (id 1) is paused"),
-        ({"name": "shop-bot2"}, "web-bot (id 1) is now named shop-bot2: nothing was sent."),
+        ({"status": "paused"}, "web-bot (id 1) has the status paused"),
+        ({"name": "shop-bot2"}, "web-bot (id 1) is now named shop-bot2. Nothing was sent."),
     ],
 )
 def test_the_instance_is_read_again_after_another_run_was_waited_for(
@@ -274,8 +274,8 @@ def test_the_instance_is_read_again_after_another_run_was_waited_for(
 def test_another_run_that_is_not_over_in_time_is_told_as_what_it_is(worker: Worker, journal: Journal) -> None:
     with journal.lock(key(worker.simulator)):
         result = worker.run(claw_backup_restore, wait_timeout=30)
-    assert re.search(r": held by \S+@\S+, process \d+, for \d+ s, and not free within 30 s", result["msg"])
-    assert "This run sent nothing for it. Run the same task again: it continues waiting" in result["msg"]
+    assert re.search(r"It is held by \S+@\S+, process \d+, for \d+ s, and not free within 30 s", result["msg"])
+    assert "(wait_timeout). Run the same task again: it continues waiting" in result["msg"]
     assert result["restore"]["outcome"] == "in_flight"
     assert worker.simulator.calls(POSTS) == []
 

@@ -300,8 +300,9 @@ def test_the_plan_knows_restores_for_other_incidents(
     (plan,) = [one["result"]["msg"] for one in run.results if isinstance(one["result"].get("msg"), list)]
     now = f"{datetime.now(UTC):%H:}"
     text = " ".join(line.strip() for line in plan)
-    assert re.search(r"Restored \d+ s ago for inc-1\.", text)
-    assert f"sick-bot (id 2): CAN'T BE RESTORED. A restore for INC-T is under way since {now}" in text
+    assert re.search(r"Incident inc-1 sent a restore of it at \S+ UTC, which has completed\.", text)
+    assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
+    assert f"Incident INC-T sent a restore of it at {now}" in text
     assert f"news-bot (id 4), running, healthy: a restore of backup 41 is under way since {now}" in text
     assert text.count("This run waits for it.") == 1
     assert "Something works on it: look at it in the dashboard first." in failures(run)
@@ -317,9 +318,9 @@ def test_a_key_that_is_revoked_in_the_middle_and_the_run_after_it(simulator: Sim
     simulator.fault("unauthorized", path="/instances/1", skip=2, times=None)
     revoked = restore(controller, "web-bot")
     words = failures(revoked)
-    lost = "The restore was accepted, but its end was not seen: the API key is no longer valid."
-    assert f"web-bot (id 1): {lost} Last seen at " in words
-    assert re.search(r"Last seen at \d\d:\d\d UTC: deploying\.", words)
+    lost = "The restore was accepted, but its end was not seen. The API key is no longer accepted: "
+    assert f"web-bot (id 1): {lost}" in words
+    assert re.search(r"It was last seen deploying at \d\d:\d\d:\d\d UTC\.", words)
     assert "The instance is running" not in words
     assert "Export a valid key as CLAWHOSTERS_API_KEY" in words
     assert revoked.stdout.count(lost) == 1

@@ -71,7 +71,7 @@ def judge(simulator: Simulator, endings: dict[str, Ending]) -> str:
     if second not in sent:
         message = ending.result.get("msg", "")
         # Where the first stands still, it may keep the lock of the journal itself.
-        reasons = (f"ncident {first} sent a restore of it", ": held by ", "the journal is not used")
+        reasons = (f"ncident {first} sent a restore of it", "It is held by ", "the journal is not used")
         is_told = any(reason in message for reason in reasons)
         return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
     sent_at = endings[first].result["restore"]["sent_at"]

@@ -161,9 +161,8 @@ class _Batch:
                 t.cast("dict[str, Resource | None]", {}), fetch, is_done, lambda _seen: self._describe(), "restored"
             )
         except ClawHostersError as error:
-            is_own = len(self._runners) == 1
             for runner in self._open():
-                runner.give_up(error, is_own=is_own)
+                runner.give_up(error)
 
     def _describe(self) -> tuple[str, str]:
         if len(self._runners) == 1:

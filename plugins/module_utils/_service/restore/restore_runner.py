@@ -17,7 +17,7 @@ import typing as t
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ..._errors import ClawHostersError, LastSeen, PartialError, WaitTimeoutError
+from ..._errors import ClawHostersError, LastSeen, PartialError
 from ..._model.backup import taken_at
 from ..._model.fleet_plan import Job, Phase
 from ..._model.instance import (
@@ -28,11 +28,12 @@ from ..._model.instance import (
     is_busy,
     is_healthy,
     label,
+    short_name,
 )
 from ..._model.resource import Resource
 from ..._progress import InterruptNote
 from ..._state.journal import JournalError, OperationEvent
-from ..._state.store import Holder
+from ..._waiter import explain_ended_wait, go_on
 from ..at_most_once import OperationGuard, OutcomeUnknownError, UnrecordedError, parse_at
 from ..backups import backup_path
 from ..fleet_changes import FleetChanges
@@ -137,17 +138,19 @@ class RestoreRunner:
     def describe(self) -> tuple[str, str]:
         """Returns name and condition of the instance, for progress lines."""
         if self.stage is Stage.LOCKED:
-            return messages.describe_lock(self.restore.instance, self._find_holder(), self._incident.journal.now())
+            return short_name(self.restore.instance), self._describe_lock()
         if self.stage in (Stage.RESTORED, Stage.STARTING):
             return self._context.changes.describe(self.start)
         name, condition = describe_instance(self.restore.current)
         # ``running`` alone would read as done.
         return name, condition if is_busy(self.restore.current) else f"{condition} (restore not yet verified)"
 
-    def _find_holder(self) -> Holder | None:
+    def _describe_lock(self) -> str:
+        """Returns who holds the lock, as far as the store names anybody."""
         with contextlib.suppress(JournalError):
-            return self._guard.find_holder()
-        return None
+            if holder := self._guard.find_holder():
+                return f"held by {holder.format(self._incident.journal.now().timestamp())}"
+        return "held by another run"
 
     # The lock of the instance
 
@@ -242,7 +245,7 @@ class RestoreRunner:
             now = None
         was_busy, self.restore.current = is_busy(self.restore.current), now or self.restore.current
         if now is None or not is_busy(now) or was_busy:
-            raise PartialError(messages.explain_unknown(str(error), self.restore.current), {}, error)
+            raise PartialError(f"{error} {messages.explain_unknown(self.restore.current)}", {}, error)
         self._incident.warn(f"{error} {label(now)} is {now.get('status')} now, so the restore has begun.")
 
     def _wait_for_end(self) -> None:
@@ -364,33 +367,27 @@ class RestoreRunner:
             return
         self._enter(Stage.DONE)
 
-    def give_up(self, error: ClawHostersError, *, is_own: bool = False) -> None:
-        """Ends a restore as failed whose wait ended with ``error``. ``is_own``: the message is about it alone."""
-        options, self.restore.failure = self._context.options, error.kind
-        self.restore.last_seen = LastSeen(self.restore.current, self.describe()[1], self._seen_at)
-        if self.stage in (Stage.RESTORED, Stage.STARTING):
-            limit = options.healthy_timeout or options.timeout
-            reason = self._context.changes.explain_unfinished(self.start, error, limit)
-            cause = error.cause or (None if isinstance(error, WaitTimeoutError) else error)
-            # A fleet says at its end how to go on.
-            again = "" if options.starts else f" {messages.go_on(error, options.next_step)}"
-            self.fail(PartialError(f"It was restored. {reason}{again}", {}, cause))
-            return
-        name, condition = self.describe()
+    def give_up(self, error: ClawHostersError) -> None:
+        """Ends a restore as failed whose wait ended with ``error``."""
+        options, restore, state = self._context.options, self.restore, self._guard.known_state()
+        restore.failure, restore.state = error.kind, state
+        restore.last_seen = LastSeen(restore.current, self.describe()[1], self._seen_at)
         own = copy.copy(error)
-        if isinstance(error, WaitTimeoutError) and not (is_own and self.stage is Stage.ACCEPTED):
-            answer = f"no answer ({error.cause.reason}); last seen " if error.cause else ""
-            goal = "free" if self.stage is Stage.LOCKED else "restored"
-            goal = f"not {goal} within {options.timeout:g} s (wait_timeout)."
-            own = WaitTimeoutError(f"{name}: {answer}{condition}, and {goal}", error.cause)
-        own.last_seen = self.restore.last_seen
-        if self.stage is Stage.ACCEPTED:
-            message = messages.explain_unfinished(own, self.restore, options.next_step)
+        own.last_seen, outcome = restore.last_seen, None
+        if self.stage in (Stage.RESTORED, Stage.STARTING):
+            known, limit = "It was restored.", options.healthy_timeout or options.timeout
+            reason = self._context.changes.explain_unfinished(self.start, own, limit)
         else:
-            message = f"{own} This run sent nothing for it. {messages.go_on(own, options.next_step)}"
-        state = self._guard.known_state()
-        is_settled = state is not None and state.event is not OperationEvent.INTENDED
-        self.fail(PartialError(message, {}, own), state.outcome if state and is_settled else IN_FLIGHT)
+            is_settled = state is not None and state.event is not OperationEvent.INTENDED
+            outcome = state.outcome if state and is_settled else IN_FLIGHT
+            known, goal = messages.format_sent(restore), "restored"
+            if self.stage is Stage.LOCKED:
+                known, goal = f"This run sent nothing for {short_name(restore.instance)}.", "free"
+            reason = explain_ended_wait(own, restore.last_seen.condition, goal, options.timeout)
+        own.args = (reason,)
+        # Of many, the message of the task says at its end how to go on.
+        again = "" if options.starts else f" {go_on(own, options.next_step)}"
+        self.fail(PartialError(f"{known} {reason}{again}", {}, own), outcome)
 
     def fail(self, error: ClawHostersError, outcome: str | None = None) -> None:
         """Ends the restore as failed. Its outcome is what the journal knows: nothing was sent without an entry."""

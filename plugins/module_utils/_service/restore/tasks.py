@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError, PartialError, RefusedError, SettingsError
-from ..._model.backup import summarize_backup
+from ..._model.backup import format_left_out, summarize_backup
 from ..._model.batches import split_batches
 from ..._model.fleet_entries import RestoreEntry
 from ..._model.fleet_plan import Job, Phase
@@ -20,6 +21,7 @@ from ..._model.resource import Resource
 from ..._model.results import Result
 from ..._state.journal import OperationEvent
 from ..._text import format_first, format_list
+from ..._waiter import go_on
 from ..at_most_once import explain_recorded
 from ..backups import fetch_backup
 from ..instance_reader import InstanceReader
@@ -28,7 +30,7 @@ from .account_reader import AccountReader
 from .batches import RestoreBatches
 from .history import RestoreHistory
 from .incident import Incident
-from .plan import NextStep, ObstacleKind, Plan, Target
+from .plan import NextStep, ObstacleKind, Plan, Target, explain_left_out
 from .restore import COMPLETED, FAILED, IN_FLIGHT, PLANNED, REFUSED, UNKNOWN, Restore, Stage
 from .restore_runner import RestoreOptions
 
@@ -124,7 +126,7 @@ def _warn(incident: Incident, plan: Plan) -> None:
     """Warns of what the choice of the backup passes over, and of what can't be told of it."""
     backup, instance = plan.backup or {}, plan.instance or {}
     if plan.sends and plan.left_out:
-        left_out = messages.format_left_out(plan.left_out, datetime.now(UTC))
+        left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=datetime.now(UTC)))
         incident.warn(f"{label(instance)}: {left_out} Backup {backup.get('id')} is the newest usable one.")
     if plan.sends and not has_owner(backup):
         incident.warn(
@@ -181,7 +183,7 @@ def _with_earlier_run(
     plan = Plan(target, instance, {"id": state.notes.get("backup_id")}, earlier=state)
     restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
     known = explain_recorded(f"the restore of {short_name(instance)}", state)
-    again = "" if state.event is OperationEvent.COMPLETED else messages.go_on(error, options.next_step)
+    again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.next_step)
     return PartialError(f"{error} {known} {again}", build_result(restore, incident.name), error)
 
 

@@ -106,5 +106,6 @@ def test_what_is_left_out_is_one_line_however_many():
     assert format_left_out([]) == ""
     assert format_left_out([backup(1, None)]) == "1 backup left out: id 1 (it has no valid time)."
     many = format_left_out([backup(number, 1, status="bro\nken") for number in range(9)])
-    assert many.startswith("9 backups left out: id 0 (its status is bro ken), id 1")
-    assert many.endswith("id 4 (its status is bro ken) and 4 more.")
+    assert many == "9 backups left out: ids 0, 1, 2, 3, 4, 5, 6, 7, 8 (each: its status is bro ken)."
+    named = [{**backup(number, 1, status="broken"), "instance_name": f"bot-{number}"} for number in range(9)]
+    assert format_left_out(named, with_owner=True).endswith(" and 4 more (each: its status is broken).")

@@ -110,13 +110,9 @@ def test_a_run_that_was_to_wait_has_sent_nothing():
     assert history().find_own(1) is None
 
 
-def test_a_lost_sight_says_when_the_instance_was_last_seen_and_how():
-    at = datetime.now(UTC)
-    REVOKED.last_seen = LastSeen({"status": "deploying"}, "deploying", at)
+def test_a_lost_sight_has_the_response_of_the_service():
     failure = describe(partial("in_flight", REVOKED))
-    assert failure["message"].startswith(
-        f"Last seen at {at:%H:%M} UTC: deploying. GET /instances/1 was answered with 401"
-    )
+    assert failure["message"].startswith("GET /instances/1 was answered with 401")
     assert (failure["status"], failure["request_id"]) == (401, "r-1")
 
 

@@ -11,13 +11,13 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import format_moment
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.wording import format_moment
 from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans
 
 INTENDED, ACCEPTED, UNCLEAR = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.UNCLEAR
@@ -66,7 +66,7 @@ def test_a_backup_of_the_future_has_no_known_age():
     assert plan_lines(future, NOW)[0] == "web-bot (id 1), running: restore backup 13, dated in the future."
     assert "DATA LOSS: all changes since 2026-02-03 10:06 UTC" in plan_lines(future, NOW)[1]
     limited = plan(backups=backups, restore_backup="13", restore_max_age="23h")
-    assert "by the local clock, its date 2026-02-03 10:06 UTC is in the future" in limited.message
+    assert "is dated 2026-02-03 10:06 UTC, which is 6 min in the future by the local clock" in limited.message
 
 
 def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
@@ -76,7 +76,10 @@ def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
     left_out = "1 backup left out: id 13 (it is dated in the future, 2026-02-03 10:06 UTC)."
     assert passed.notes == [f"{left_out} The newest usable is 12."]
     # The age of the one that is restored is judged.
-    assert plan(backups=[future, *BACKUPS], restore_max_age="23h").message.startswith("Backup 12 was taken 1 d 0 h ago")
+    assert plan(backups=[future, *BACKUPS], restore_max_age="23h").message == (
+        "Backup 12 of web-bot (id 1) was taken at 2026-02-02 10:00 UTC, 1 d 0 h ago, which is more than "
+        "restore_max_age (23 h 0 min)"
+    )
     assert plan(backups=[future]).message == f"It has no usable backup. {left_out}"
 
 
@@ -104,7 +107,10 @@ def test_the_interval_to_a_restore_for_another_incident_is_an_obstacle():
     assert plan(past, restore_min_interval="119m").sends is True
     soon = plan(past, restore_min_interval="3h", restore_force=True)
     assert (soon.kind, soon.sends) == ("too_soon", False)
-    assert soon.message == "Restored 1 h 55 min ago for INC-T, and restore_min_interval is 3 h 0 min"
+    assert soon.message == (
+        "It is within restore_min_interval (3 h 0 min) of another restore: incident INC-T sent a restore of it at "
+        "08:00 UTC, which has completed"
+    )
     assert plan(history(INTENDED, FAILED), restore_min_interval="3h").kind == "failed"
 
 
@@ -190,15 +196,15 @@ def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
 @pytest.mark.parametrize(
     ("events", "note"),
     [
-        ((INTENDED, COMPLETED), "Restored 1 h 55 min ago for inc-1."),
-        ((INTENDED, ACCEPTED), "A restore for inc-1 was accepted at 08:00 UTC, and its end was not seen."),
-        ((INTENDED, FAILED), "A restore for inc-1, sent at 08:00 UTC, failed."),
-        ((INTENDED,), "A restore for inc-1 was to be sent at 08:00 UTC, and its outcome is unknown."),
+        ((INTENDED, COMPLETED), "which has completed"),
+        ((INTENDED, ACCEPTED), "whose end was not seen yet"),
+        ((INTENDED, FAILED), "which has failed"),
+        ((INTENDED,), "whose outcome is unknown"),
     ],
 )
 def test_a_plan_knows_restores_for_other_incidents(events, note):
-    past = history(*events, incident="inc-1")
-    assert plan(past).notes == [note]
+    past = history(*events, incident="inc-1", by={"user": "ann", "host": "node2"})
+    assert plan(past).notes == [f"Incident inc-1 sent a restore of it at 08:00 UTC by ann@node2, {note}."]
     assert plan(past).sends is True
     assert plan(history(*events, incident="inc-1", instance_id=2)).notes == []
 
@@ -212,7 +218,8 @@ def test_a_given_backup_that_looks_unusable_is_noted():
 
 def test_another_incident_on_a_busy_instance_does_not_advise_force():
     busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
-    assert (busy.kind, busy.message) == ("wrong_status", "A restore for INC-T is under way since 09:45 UTC")
+    assert busy.kind == "wrong_status"
+    assert busy.message.endswith(". Incident INC-T sent a restore of it at 09:45 UTC, whose end was not seen yet")
     advice = build_advice(FailureKind(busy.kind), busy, SETTINGS)
     assert "restore_force" not in advice.changes
     assert advice.text.startswith("Something works on it: look at it in the dashboard first.")
