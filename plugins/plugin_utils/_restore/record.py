@@ -163,11 +163,12 @@ class Recorder:
     _holders: t.Mapping[str, Holder] | None = None
     """Who works on what, as read once: what another run begins later is of no run that the record has."""
 
-    def read_history(self) -> RestoreHistory:
+    def read_history(self, *, with_refused: bool = False) -> RestoreHistory:
         """Returns what the journal holds of the incident's instances. Raises JournalError."""
         journal = self.context.journal()
         url = self.context.client.settings.api_url
-        states = journal.read_states(journal.find_subjects("restore", url, self.run.incident))
+        subjects = journal.find_subjects("restore", url, self.run.incident)
+        states = journal.read_states(subjects, with_refused=with_refused)
         return RestoreHistory(url, self.run.incident, states, read_at=journal.now())
 
     def try_history(self) -> RestoreHistory:

@@ -19,10 +19,10 @@ from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.health import measure_health
 from ...module_utils._service.list_search import read_by_ids
 from ...module_utils._service.restore.account_reader import AccountReader
-from ...module_utils._service.restore.history import RestoreHistory, find_refused
+from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
-from ...module_utils._state.journal import JournalError
+from ...module_utils._state.journal import JournalError, OperationState
 from ...module_utils._text import format_first, one_line
 from ...module_utils._times import format_iso
 from .confirmation import (
@@ -205,23 +205,11 @@ class Runbook:
     def publish_outcome(self) -> Result:
         """Returns the outcome for later jobs, as ``set_stats`` does."""
         try:
-            history = self.recorder.read_history()
+            history = self.recorder.read_history(with_refused=True)
         except JournalError:
             history = None
-        instances = list_outcomes(self.run, history, self._find_refused())
-        outcome = {"incident": self.run.incident, "instances": instances}
+        outcome = {"incident": self.run.incident, "instances": list_outcomes(self.run, history)}
         return {"ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False}}
-
-    def _find_refused(self) -> dict[str, str | None]:
-        """Returns when the restores were sent that the service refused in this run, by the id of the instance."""
-        if not self.run.planned_at:
-            return {}
-        journal, url = self.context.journal(), self.client.settings.api_url
-        try:
-            entries = journal.read_entries(journal.find_subjects("restore", url, self.run.incident))
-        except JournalError:
-            return {}
-        return find_refused(entries, url, self.run.incident, self.run.planned_at)
 
     # Helpers
 
@@ -266,11 +254,11 @@ def _classify_confirmation(error: Exception) -> str:
     return "no_terminal" if isinstance(error, NoTerminalError) else _classify_reading(error)
 
 
-def list_outcomes(run: Run, history: RestoreHistory | None, refused: t.Mapping[str, str | None]) -> list[Data]:
+def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
     """Returns what the journal holds of each instance: ids, times and outcomes only.
 
-    Without a ``history``, since the journal can't be read, it is unknown whether a restore was sent.
-    ``refused``: when the restores were sent that were refused in this run, by the id of the instance.
+    Without a ``history``, since the journal can't be read, it is unknown whether a restore was sent. What was refused
+    before this run is not its outcome.
     """
     plans: list[RestorePlan | None] = [*run.plans] or [None] * len(run.targets)
     outcomes = []
@@ -280,22 +268,26 @@ def list_outcomes(run: Run, history: RestoreHistory | None, refused: t.Mapping[s
             # One that was not found may have been restored by an earlier run.
             instance_id = history.find_id(target["name"])
         state = history.find_own(instance_id) if history else None
+        if state and state.outcome == REFUSED and not _is_since_plan(state, run):
+            state = None
         backup_id = (plan.backup or {}).get("id") if plan else None
-        unsent = REFUSED if str(instance_id) in refused else NOT_BEGUN
+        unsent = UNKNOWN if history is None else NOT_BEGUN
         if run.check and plan and plan.sends:
             unsent = PLANNED
-        elif history is None:
-            unsent = UNKNOWN
         outcomes.append(
             {
                 "id": instance_id,
                 "backup_id": state.notes.get("backup_id") if state else backup_id,
                 "outcome": state.outcome if state else unsent,
-                "sent_at": state.sent_at if state else refused.get(str(instance_id)),
+                "sent_at": state.sent_at if state else None,
                 "completed_at": state.completed_at if state else None,
             }
         )
     return outcomes
+
+
+def _is_since_plan(state: OperationState, run: Run) -> bool:
+    return bool(run.planned_at) and datetime.fromisoformat(state.at) >= datetime.fromisoformat(run.planned_at)
 
 
 def run_step(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from ..._model.instance import is_busy
 from ..._model.resource import Resource, parse_id
 from ..._service_url import normalize_url
-from ..._state.journal import JournalEntry, OperationEvent, OperationKey, OperationState, identify
+from ..._state.journal import OperationEvent, OperationKey, OperationState
 from ..._state.store import Holder
 
 LONGEST_RESTORE = timedelta(minutes=15)
@@ -115,26 +115,6 @@ class RestoreHistory:
         """Yields the restores of this service."""
         service = normalize_url(self.service)
         return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))
-
-
-def find_refused(entries: t.Iterable[JournalEntry], service: str, incident: str, since: str) -> dict[str, str | None]:
-    """Returns the ids of the instances whose restore for the incident was refused last, and when that was sent.
-
-    Only those since a time in ISO 8601. A refused attempt is not part of the state of an operation: nothing was done.
-    """
-    earliest = datetime.fromisoformat(since)
-    refused: dict[str, str | None] = {}
-    sent: dict[str, str] = {}
-    for entry in entries:
-        if identify(entry) != OperationKey("restore", service, incident, entry["instance_id"]):
-            continue
-        instance_id = str(entry["instance_id"])
-        refused.pop(instance_id, None)
-        if entry["event"] == OperationEvent.INTENDED.value:
-            sent[instance_id] = entry["at"]
-        elif entry["event"] == OperationEvent.REFUSED.value and datetime.fromisoformat(entry["at"]) >= earliest:
-            refused[instance_id] = sent.get(instance_id)
-    return refused
 
 
 def find_proofs(states: t.Mapping[OperationKey, OperationState], service: str) -> dict[int | str | None, datetime]:

@@ -12,7 +12,6 @@ import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
     RestoreHistory,
-    find_refused,
     is_under_way,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -62,28 +61,6 @@ def test_restores_for_other_incidents_are_found_newest_first():
     )
     found = history.find_others(1, NOW - timedelta(days=1))
     assert [other.incident for other in found] == ["INC-T", "inc-1"]
-
-
-def test_an_instance_was_refused_if_that_is_the_last_that_happened():
-    def entry(event, instance_id, at="2026-02-03T10:00:00.500+00:00", name="INC-1", service=f"{SERVICE}/"):
-        return {
-            "kind": "restore",
-            "service": service,
-            "name": name,
-            "instance_id": instance_id,
-            "event": event,
-            "at": at,
-        }
-
-    entries = [
-        entry("intended", "1"),
-        entry("refused", "1"),
-        *[entry(event, "2") for event in ("intended", "refused", "intended", "accepted")],
-        entry("refused", "3", at="2026-02-03T09:59:00+00:00"),
-        entry("refused", "4", name="INC-2"),
-        entry("refused", "5", service="https://other.example"),
-    ]
-    assert find_refused(entries, SERVICE, "INC-1", NOW.isoformat()) == {"1": "2026-02-03T10:00:00.500+00:00"}
 
 
 ACCEPTED, UNCLEAR, INTENDED = OperationEvent.ACCEPTED, OperationEvent.UNCLEAR, OperationEvent.INTENDED
