@@ -35,20 +35,26 @@ TRIES = 3
 """Answers that are accepted at the terminal before the run ends."""
 
 
-class NoTerminalError(ClawHostersError):
-    """There is no terminal to ask at."""
-
-
 class PromptInterruptedError(ClawHostersError):
     """Ctrl-C was pressed at the prompt."""
 
 
 class NotConfirmedError(ClawHostersError):
-    """The restores were not confirmed."""
+    """The restores were not confirmed. ``failure`` is the kind of the failure."""
+
+    failure = "not_confirmed"
 
 
-class PictureChangedError(ClawHostersError):
+class NoTerminalError(NotConfirmedError):
+    """There is no terminal to ask at."""
+
+    failure = "no_terminal"
+
+
+class PictureChangedError(NotConfirmedError):
     """A backup of the plan, or the account, has changed since it was shown."""
+
+    failure = "picture_changed"
 
 
 class Confirmation(t.NamedTuple):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from ...module_utils._service.restore.restore import PLANNED
@@ -150,11 +150,7 @@ class Run:
 
     def to_dict(self) -> Data:
         """Returns the run as data for the next task."""
-        return {
-            **vars(self),
-            "steps": [vars(step) for step in self.steps],
-            "plans": [vars(plan) for plan in self.plans],
-        }
+        return asdict(self)
 
     @property
     def incident(self) -> str:

@@ -27,7 +27,6 @@ from ...module_utils._text import format_first, one_line
 from ...module_utils._times import format_iso
 from .confirmation import (
     NotConfirmedError,
-    NoTerminalError,
     PictureChangedError,
     build_confirmation,
     expected_answer,
@@ -58,6 +57,13 @@ SPEC = ArgumentSpec(
 ).merge(API.with_default("priority", "high"))
 
 
+def _classify(error: Exception) -> str:
+    if isinstance(error, NotConfirmedError):
+        return error.failure
+    is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
+    return "bad_key" if is_about_key else "not_planned"
+
+
 @dataclass
 class Runbook:
     """Runs the steps of the run that ``recorder`` records."""
@@ -80,8 +86,8 @@ class Runbook:
         self.run.service = self.client.settings.host
         failed = (
             self._run_step("service", self._check_service, lambda _error: "service_down")
-            or self._run_step("key", self._check_key, _classify_reading)
-            or self._run_step("plan", self._set_plans, _classify_reading)
+            or self._run_step("key", self._check_key)
+            or self._run_step("plan", self._set_plans)
         )
         if failed:
             return failed
@@ -167,7 +173,7 @@ class Runbook:
             return self.recorder.finish()
         sends = any(one.sends for one in self.run.plans)
         asks = sends or self.settings["restore_confirm"]
-        if asks and (failed := self._run_step("confirm", self._confirm, _classify_confirmation)):
+        if asks and (failed := self._run_step("confirm", self._confirm)):
             return failed
         restorer = RunRestorer(self.recorder, self._incident())
         # Failures of instances are steps of their own.
@@ -214,7 +220,7 @@ class Runbook:
     # Helpers
 
     def _run_step(
-        self, name: str, function: t.Callable[[], str | None], classify: t.Callable[[Exception], str]
+        self, name: str, function: t.Callable[[], str | None], classify: t.Callable[[Exception], str] = _classify
     ) -> Result | None:
         """Runs a step of the whole run, and adds it unless ``function`` returns None.
 
@@ -239,19 +245,6 @@ class Runbook:
         if self.run.planned_at:
             incident.began = datetime.fromisoformat(self.run.planned_at)
         return incident
-
-
-def _classify_reading(error: Exception) -> str:
-    is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
-    return "bad_key" if is_about_key else "not_planned"
-
-
-def _classify_confirmation(error: Exception) -> str:
-    if isinstance(error, NotConfirmedError):
-        return "not_confirmed"
-    if isinstance(error, PictureChangedError):
-        return "picture_changed"
-    return "no_terminal" if isinstance(error, NoTerminalError) else _classify_reading(error)
 
 
 def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
