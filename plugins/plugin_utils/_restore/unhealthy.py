@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from ...module_utils._errors import RefusedError, SettingsError
 from ...module_utils._model.instance import get_status, label
+from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, normalize
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
@@ -74,9 +75,12 @@ def run(context: ModuleContext) -> Result:
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
     now = journal.now()
     reason = find_reason(params["id"], instances, history.find_others(params["id"], now - limits.cooldown), limits, now)
-    instance = _find_unhealthy(params["id"], instances)
-    by_hand = format_command({"restore_instance_ids": [params["id"]]}, {"restore_incident": incident})
-    return {"reason": reason, "report": [reason, *(["To restore it by hand:", by_hand] if instance else [])]}
+    instance = InstanceIndex(instances).by_id.get(str(params["id"]))
+    report = [reason]
+    if instance and _is_unhealthy(instance):
+        by_hand = format_command({"restore_instance_ids": [params["id"]]}, {"restore_incident": incident})
+        report += ["To restore it by hand:", by_hand]
+    return {"reason": reason, "report": report}
 
 
 def parse_limits(params: t.Mapping[str, t.Any]) -> Limits:
@@ -95,9 +99,15 @@ def find_reason(
     instance_id: object, instances: list[Resource], others: list[EarlierRestore], limits: Limits, now: datetime
 ) -> str:
     """Returns why the instance is not restored, empty if it is. ``others`` are restores within the cooldown."""
-    instance = _find_unhealthy(instance_id, instances)
+    instance = InstanceIndex(instances).by_id.get(str(instance_id))
     if instance is None:
-        return f"{_describe(instance_id, instances)} There is nothing to do."
+        return f"There is no instance with id {instance_id}. There is nothing to do."
+    if not _is_unhealthy(instance):
+        status, health = (one_line(instance.get(name), 40) for name in ("status", "health_status"))
+        return (
+            f"{label(instance)} is not running and unhealthy: its status is {status}, its health {health}. There is "
+            "nothing to do."
+        )
     if not limits.allows(instance, instances):
         if limits.lists_name(instance):
             return (
@@ -126,24 +136,6 @@ def require_unhealthy(plans: t.Iterable[RestorePlan]) -> None:
     for plan in plans:
         if plan.sends and not _is_unhealthy(plan.instance or {}):
             raise RefusedError(f"{plan.label} is not running and unhealthy any more. Nothing was sent.")
-
-
-def _describe(instance_id: object, instances: list[Resource]) -> str:
-    """Returns a sentence about an instance that needs no restore."""
-    instance = _find(instance_id, instances)
-    if instance is None:
-        return f"There is no instance with id {instance_id}."
-    status, health = (one_line(instance.get(name), 40) for name in ("status", "health_status"))
-    return f"{label(instance)} is not running and unhealthy: its status is {status}, its health {health}."
-
-
-def _find(instance_id: object, instances: list[Resource]) -> Resource | None:
-    return next((one for one in instances if str(one["id"]) == str(instance_id)), None)
-
-
-def _find_unhealthy(instance_id: object, instances: list[Resource]) -> Resource | None:
-    instance = _find(instance_id, instances)
-    return instance if instance and _is_unhealthy(instance) else None
 
 
 def _is_unhealthy(instance: Resource) -> bool:
