@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 import typing as t
 from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
 
 from ...module_utils._model.instance import get_status
 from ...module_utils._service.restore.messages import advise_on_status
@@ -21,23 +24,13 @@ from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
 
+_FILE = Path(__file__).resolve().parents[3] / "roles/restore/defaults/main.yml"
 DEFAULTS: Data = {
-    "restore_backup": "latest",
-    "restore_before": "",
-    "restore_max_age": "",
-    "restore_min_interval": "",
-    "restore_priority": "",
-    "restore_report_dir": "clawhosters-restore",
-    "restore_wait_timeout": 900,
-    "restore_healthy_timeout": 600,
-    "restore_http_check": False,
-    "restore_http_path": "/",
-    "restore_http_statuses": [200, 401],
-    "restore_force": False,
-    "restore_serial": [1],
-    "restore_max_failures": 0,
+    name: value
+    for name, value in yaml.safe_load(_FILE.read_text(encoding="utf-8")).items()
+    if name != "restore_confirm"
 }
-"""Defaults of the role. A command leaves out variables that have these values."""
+"""Defaults of the role; each run is confirmed for itself. A command leaves out variables that have these values."""
 _TARGETS = ("restore_instances", "restore_instance_ids")
 """Variables that name the instances."""
 _OF_SEVERAL = ("restore_serial", "restore_max_failures")
@@ -135,28 +128,14 @@ def _taken_at(backup: Data | None) -> datetime | None:
     return parse_time((backup or {}).get("taken_at"))
 
 
-def _select_instance(plan: RestorePlan) -> Data:
-    """Returns the variable that names the instance: as the user did, or its id if the name needs quoting."""
-    if plan.given_id is not None:
-        return {"restore_instance_ids": [plan.given_id]}
-    is_plain = plan.name.replace("-", "").replace("_", "").isalnum()
-    if plan.instance and not is_plain:
-        return {"restore_instance_ids": [plan.instance["id"]]}
-    return {"restore_instances": [plan.name]}
-
-
 def select_plans(plans: list[RestorePlan]) -> Data:
-    """Returns the variable that names the instances of one plan or more."""
-    if len(plans) == 1:
-        return _select_instance(plans[0])
-    return select_targets([{"name": plan.name, "id": plan.given_id} for plan in plans])
-
-
-def select_targets(targets: list[Data]) -> Data:
-    """Returns the variable that names the instances as the user did: by their names, or by their ids."""
-    if all(target["id"] is None for target in targets):
-        return {"restore_instances": [target["name"] for target in targets]}
-    return {"restore_instance_ids": [target["id"] for target in targets]}
+    """Returns the variable that names the instances as the user did, or the id of a single one with an unusual name."""
+    if any(plan.given_id is not None for plan in plans):
+        return {"restore_instance_ids": [plan.given_id for plan in plans]}
+    only = plans[0].instance if len(plans) == 1 else None
+    if only and only["id"] is not None and not plans[0].name.replace("-", "").replace("_", "").isalnum():
+        return {"restore_instance_ids": [only["id"]]}
+    return {"restore_instances": [plan.name for plan in plans]}
 
 
 def format_command(target: Data, settings: Data, advice: Advice | None = None) -> str:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import enum
+import re
 import typing as t
 from dataclasses import dataclass
 
@@ -23,7 +24,17 @@ from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .address import AddressError
 from .model import Data, RestorePlan
-from .wording import translate_options
+
+_VARIABLES = (
+    (re.compile(r"\bforce: true\b"), "restore_force=true"),
+    (re.compile(r"\bwait_timeout\b"), "restore_wait_timeout"),
+    (re.compile(r"\bmax_age\b"), "restore_max_age"),
+    (re.compile(r"\bmin_interval\b"), "restore_min_interval"),
+    (re.compile(r"\bbackup_id\b"), "restore_backup"),
+    (re.compile(r"\binstance_id\b"), "restore_instance_ids"),
+    (re.compile(r" ?(Run the same task again|Run this again|Nothing was restored; you can run)[^.]*(?:\.|\Z)"), ""),
+)
+"""Replacements for option names and advice in the messages of modules: the role has variables instead."""
 
 _AGAIN = "run the same command again"
 _NEVER_TWICE = "Run the same command again. It restores nothing twice:"
@@ -95,7 +106,7 @@ class FailureKind(enum.Enum):
         "picture_changed", _CHECK_PLAN, "What was confirmed has changed", is_of_run=True, is_status_known=False
     )
     NOT_PLANNED = _unsent("not_planned", f"Fix the cause, then {_AGAIN}:", "Planning failed", is_of_run=True)
-    INTERRUPTED = Failure("interrupted", "The runbook was interrupted", _NEVER_TWICE, is_of_run=True)
+    INTERRUPTED = Failure("interrupted", "The runbook was interrupted.", _NEVER_TWICE, is_of_run=True)
     # Obstacles of a plan
     NO_INSTANCE = _unsent("no_instance", _CHECK_NAME, checks=True)
     AMBIGUOUS = _unsent("ambiguous", "Select one by its id:", checks=True)
@@ -207,6 +218,13 @@ class FailureKind(enum.Enum):
         f"Check the address, then {_AGAIN}. It restores nothing twice:",
         is_healthy=True,
     )
+
+
+def translate_options(message: str) -> str:
+    """Returns a message of a module with the names of the role's variables."""
+    for pattern, text in _VARIABLES:
+        message = pattern.sub(text, message)
+    return message.strip()
 
 
 def _chain(error: Exception) -> t.Iterator[ClawHostersError]:

@@ -14,15 +14,13 @@ from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.messages import NOTHING_SENT, end_sentence, format_moment
-from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
-from .commands import Advice, build_advice, format_command, select_plans, select_targets
+from .commands import Advice, build_advice, format_command, select_plans
 from .failures import FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
-from .screen import plan_lines
-from .wording import format_sent_and_completed
+from .screen import format_sent_and_completed, plan_lines
 
 _MARKS = {
     "send": "sent",
@@ -36,9 +34,6 @@ _MARKS = {
 
 LISTED = 5
 """Instances that a line names."""
-
-Earlier = OperationState | RestorePlan | None
-"""Holds the outcome and the times of what an earlier run sent; None if it sent nothing."""
 
 _MAY_GO_ON = FailureKind.UNFINISHED.failure.text.removesuffix(".")
 _UNFINISHED = f"{_MAY_GO_ON[:1].lower()}{_MAY_GO_ON[1:]}"
@@ -65,13 +60,12 @@ def build_report(
     ``read_history`` returns what the journal holds. ``instances`` are those of the account, as far as they were read.
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
-    known: list[tuple[RestorePlan, Earlier]] = [(plan, plan) for plan in run.plans]
-    if failure and not known:
+    plans = [_see_last(plan, run) for plan in run.plans]
+    if failure and not plans:
         index, history = InstanceIndex(instances), read_history()
-        known = [_describe_unplanned(target, index, history) for target in run.targets]
-    verdicts = [_build_verdict(plan, earlier, run, failure, now) for plan, earlier in known]
-    _set_commands([plan for plan, _earlier in known], verdicts, run)
-    _set_common_command(verdicts, run)
+        plans = [_describe_unplanned(target, index, history) for target in run.targets]
+    verdicts = [_build_verdict(plan, run, failure, now) for plan in plans]
+    _set_commands(plans, verdicts, run)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_finished:
         headline = _format_headline(run, verdicts, failed)
@@ -164,7 +158,7 @@ def _list_states(instances: t.Iterable[tuple[str, str]]) -> list[str]:
     return [f"{format_list(same, LISTED)}: {state}" for state, same in labels.items()]
 
 
-def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHistory) -> tuple[RestorePlan, Earlier]:
+def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHistory) -> RestorePlan:
     """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
     matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
     matches = [instance for instance in matches if instance]
@@ -172,14 +166,13 @@ def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHist
     name = target["name"] if target["name"] is not None else instance.get("name")
     shown = str(name if name is not None else target["id"])
     plan = RestorePlan(shown, target["id"], format_label(name, instance["id"]), instance)
-    return plan, history.find_own(instance["id"], name)
+    if earlier := history.find_own(instance["id"], name):
+        plan.outcome, plan.sent_at, plan.completed_at = earlier.outcome, earlier.sent_at, earlier.completed_at
+    return plan
 
 
-def _build_verdict(plan: RestorePlan, earlier: Earlier, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
-    """Returns the result for an instance. ``run_failure`` is the step that stopped the whole run, if any.
-
-    ``earlier`` has what an earlier run has sent.
-    """
+def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
+    """Returns the result for an instance. ``run_failure`` is the step that stopped the whole run, if any."""
     own = [step for step in run.steps if step.instance == plan.label]
     kind, step_name, message = _find_failure(plan, own, run_failure, run)
     verdict = Verdict(
@@ -202,11 +195,10 @@ def _build_verdict(plan: RestorePlan, earlier: Earlier, run: Run, run_failure: S
         if restored := next((step for step in own if step.step == "restore"), None):
             verdict.tag, verdict.state = _format_success(restored)
         return verdict
-    is_known = FailureKind(kind).failure.is_status_known
-    status = (_see_last(plan, run).instance or {}).get("status") if is_known else None
+    status = (plan.instance or {}).get("status") if FailureKind(kind).failure.is_status_known else None
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
     verdict.tag = _select_tag(kind)
-    verdict.state = _format_failure(kind, _format_unsent(earlier, now), message, status)
+    verdict.state = _format_failure(kind, _format_unsent(plan, now), message, status)
     return verdict
 
 
@@ -230,16 +222,22 @@ def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
 
 
 def _set_commands(plans: list[RestorePlan], verdicts: list[Verdict], run: Run) -> None:
-    """Sets the advice and the command of each failure. Those with the same advice share one command."""
+    """Sets the advice and the command of each failure. Those with the same advice share one command.
+
+    After a failure of the whole run, that names all instances but those with a command of their own.
+    """
     groups: dict[str, tuple[Advice, list[tuple[RestorePlan, Verdict]]]] = {}
     for plan, verdict in zip(plans, verdicts, strict=True):
         if verdict.outcome != "ok":
-            advice = build_advice(FailureKind(verdict.kind), _see_last(plan, run), run.settings)
-            groups.setdefault(repr(advice), (advice, []))[1].append((plan, verdict))
-    for advice, members in groups.values():
-        command = format_command(select_plans([plan for plan, _verdict in members]), run.settings, advice)
+            advice = build_advice(FailureKind(verdict.kind), plan, run.settings)
+            verdict.advice = advice.text
+            key = "" if _is_of_run(verdict.kind) else repr(advice)
+            groups.setdefault(key, (advice, []))[1].append((plan, verdict))
+    for key, (advice, members) in groups.items():
+        named = members if key else [pair for pair in zip(plans, verdicts, strict=True) if _is_of_run(pair[1].kind)]
+        command = format_command(select_plans([plan for plan, _verdict in named]), run.settings, advice)
         for _plan, verdict in members:
-            verdict.advice, verdict.command = advice.text, command
+            verdict.command = command
 
 
 def _find_failure(
@@ -296,33 +294,16 @@ def _format_success(restored: Step) -> tuple[str, str]:
     return _RESTORED_BEFORE, f"Already restored{when}. This run sent no restore. The instance is running and healthy."
 
 
-def _format_unsent(earlier: Earlier, now: datetime) -> str:
+def _format_unsent(plan: RestorePlan, now: datetime) -> str:
     """Returns that this run sent nothing, and what an earlier one has sent."""
-    if earlier is None:
-        return NOTHING_SENT
-    sent = format_moment(earlier.sent_at, now)
+    sent = format_moment(plan.sent_at, now)
     known = {
         "in_flight": f"the restore sent at {sent} is still open",
-        "completed": f"the restore sent at {sent} was completed at {format_moment(earlier.completed_at, now)}",
+        "completed": f"the restore sent at {sent} was completed at {format_moment(plan.completed_at, now)}",
         "failed": f"the restore sent at {sent} failed",
         "unknown": f"it is unknown whether the restore of {sent} was carried out",
-    }.get(earlier.outcome or "")
+    }.get(plan.outcome or "")
     return f"This run sent nothing; {known}." if known else NOTHING_SENT
-
-
-def _set_common_command(verdicts: list[Verdict], run: Run) -> None:
-    """Sets one command in the verdicts of a failure that stopped the whole run.
-
-    It leaves out the instances that have a command of their own.
-    """
-    stopped = [verdict for verdict in verdicts if _is_of_run(verdict.kind)]
-    if not stopped:
-        return
-    pairs = zip(run.targets, verdicts, strict=True)
-    targets = [target for target, verdict in pairs if not verdict.kind or _is_of_run(verdict.kind)]
-    command = format_command(select_targets(targets), run.settings)
-    for verdict in stopped:
-        verdict.command = command
 
 
 def _is_healthy(kind: str) -> bool:
@@ -331,7 +312,8 @@ def _is_healthy(kind: str) -> bool:
 
 
 def _is_of_run(kind: str) -> bool:
-    return bool(kind) and FailureKind(kind).failure.is_of_run
+    """Returns True if the command that continues the whole run is about the instance, too. A success has no kind."""
+    return not kind or FailureKind(kind).failure.is_of_run
 
 
 def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
@@ -340,9 +322,7 @@ def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
     text = kind.failure.text
     if kind is FailureKind.NOT_BEGUN:
         return f"{text}: {message}. {unsent}"
-    if kind is FailureKind.INTERRUPTED:
-        text = f"{text}."
-    elif kind.failure.is_of_run and kind is not FailureKind.UNFINISHED:
+    if kind.failure.is_of_run and kind.failure.is_unsent:
         text = f"{text}; nothing was sent." if unsent == NOTHING_SENT else f"{text}. {unsent}"
     if "othing was sent" in text:
         message = message.replace(f" {NOTHING_SENT}", "")

@@ -6,10 +6,9 @@
 
 from __future__ import annotations
 
-import functools
 from datetime import datetime, timedelta
 
-from ...module_utils._model.backup import explain_unusable, format_left_out, is_before, taken_at
+from ...module_utils._model.backup import explain_unusable, taken_at
 from ...module_utils._model.instance import get_status, is_healthy, label
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore import messages
@@ -20,8 +19,9 @@ from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_duration, parse_time
 from .._formatting import format_clock, format_label
+from .failures import translate_options
 from .model import Data, RestorePlan
-from .wording import format_sent_and_completed, translate_options
+from .screen import format_sent_and_completed
 
 RECENT = timedelta(days=7)
 """Age up to which the plan shows a restore for another incident."""
@@ -116,8 +116,9 @@ def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> s
 def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> list[str]:
     """Returns what the user must know besides the backup and the loss, or the obstacle."""
     instance, backup = plan.instance or {}, plan.backup or {}
+    choice = messages.describe_choice(plan, history.incident, rules, now)
     if plan.obstacle:
-        return _build_ignored_note(plan, rules)
+        return choice
     others = history.find_others(instance["id"], history.read_at - RECENT)
     holder = history.find_holder(instance["id"])
     notes = [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
@@ -128,14 +129,11 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     if plan.sends and plan.earlier:
         when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at)
         notes.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
-    notes += _build_ignored_note(plan, rules)
+    notes += choice
     if plan.sends and plan.skipped:
         named = (f"id {one['id']} of {format_clock(taken_at(one))}" for one in plan.skipped)
         count = format_count(len(plan.skipped), "newer backup")
         notes.append(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.")
-    if plan.sends and plan.left_out:
-        left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
-        notes.append(f"{left_out} The newest usable is {backup.get('id')}.")
     if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now)):
         notes.append(f"The service may refuse backup {backup.get('id')}: {reason}.")
     if get_status(instance) == "stopped":
@@ -143,16 +141,3 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):
         notes.append("It is running and healthy now.")
     return notes
-
-
-def _build_ignored_note(plan: Plan, rules: Rules) -> list[str]:
-    """Returns that the incident's earlier restore used another backup than the one that the user asks for now."""
-    backup, given = plan.backup or {}, plan.target.backup_id
-    if plan.earlier is None or plan.sends or "id" not in backup:
-        return []
-    used = f"needs another restore_incident: this one has used backup {backup['id']}"
-    if given is not None and str(given) != str(backup["id"]):
-        return [f"Backup {given} {used}."]
-    if rules.before and not is_before(backup, rules.before):
-        return [f"restore_before={rules.before:%Y-%m-%dT%H:%MZ} {used} of {format_clock(taken_at(backup))}."]
-    return []

@@ -25,7 +25,7 @@ from .failures import FailureKind, describe_failure
 from .model import RestorePlan
 from .record import Recorder
 from .role_plan import format_obstacle, read_plan
-from .wording import format_sent_and_completed
+from .screen import format_sent_and_completed
 
 
 class RunRestorer(RestoreObserver):

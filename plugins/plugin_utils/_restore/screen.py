@@ -31,7 +31,6 @@ from .._formatting import (
     wrap,
 )
 from .model import Data, RestorePlan, Run
-from .wording import format_sent_and_completed
 
 ALL_SHOWN = 12
 """Instances up to which each has lines of its own. Of more, those that are alike share them."""
@@ -115,6 +114,12 @@ def plan_lines(plan: RestorePlan, now: datetime) -> list[str]:
         notes += [f"    {plan.id_reason}.", f"    Confirm with its id instead: {plan.answer}."]
     restore = f"{plan.label}, {_format_condition(plan)}: restore backup {backup.get('id')}, {_format_age(plan)}."
     return [restore, f"    DATA LOSS: all changes since {_format_taken(plan)}.", *notes]
+
+
+def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any) -> str:
+    """Returns ``, sent at …, completed at …``, without what is not known."""
+    moments = (("sent", parse_time(sent_at)), ("completed", parse_time(completed_at)))
+    return "".join(f", {verb} at {format_clock(moment)}" for verb, moment in moments if moment)
 
 
 def _format_taken(plan: RestorePlan) -> str:

@@ -11,9 +11,9 @@ import typing as t
 from datetime import UTC, datetime
 
 from ..._errors import RefusedError
-from ..._model.backup import format_left_out, taken_at
+from ..._model.backup import format_left_out, is_before, taken_at
 from ..._model.instance import NAME_LIMIT, get_status, is_busy, label, short_name
-from ..._model.ownership import FIELDS, parse_owner
+from ..._model.ownership import FIELDS, has_owner, parse_owner
 from ..._model.resource import Resource
 from ..._state.journal import OperationEvent, OperationState
 from ..._text import format_count, format_list, one_line
@@ -89,6 +89,25 @@ def format_other(other: EarlierRestore, now: datetime) -> str:
     return (
         f"incident {one_line(other.incident)} sent a restore of it at {format_moment(state.sent_at, now)}{who}, {end}"
     )
+
+
+def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> list[str]:
+    """Returns sentences with what the choice of the backup passes over, and what can't be told of it."""
+    backup, given = plan.backup or {}, plan.target.backup_id
+    if plan.sends:
+        notes = [] if has_owner(backup) else [f"Backup {backup.get('id')} does not show its instance."]
+        if plan.left_out:
+            left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
+            notes.append(f"{left_out} Backup {backup.get('id')} is the newest usable one.")
+        return notes
+    if plan.earlier is None or "id" not in backup:
+        return []
+    used = f"Incident {incident} has already used backup {backup['id']}"
+    if given is not None and str(given) != str(backup["id"]):
+        return [f"{used}, so backup {given} is not restored. Use another incident for it."]
+    if rules.before and not is_before(backup, rules.before):
+        return [f"{used}, which is not from before {rules.before:%Y-%m-%d %H:%M} UTC. Use another incident for that."]
+    return []
 
 
 # Obstacles

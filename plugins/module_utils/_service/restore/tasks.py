@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import functools
 import typing as t
 from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError, PartialError, RefusedError, SettingsError
-from ..._model.backup import format_left_out, summarize_backup
+from ..._model.backup import summarize_backup
 from ..._model.batches import split_batches
 from ..._model.fleet_entries import RestoreEntry
 from ..._model.fleet_plan import Job, Phase
@@ -30,17 +29,12 @@ from .account_reader import AccountReader
 from .batches import RestoreBatches
 from .history import RestoreHistory
 from .incident import Incident
-from .plan import NextStep, ObstacleKind, Plan, Target, explain_left_out
+from .plan import NextStep, ObstacleKind, Plan, Target
 from .restore import COMPLETED, FAILED, IN_FLIGHT, PLANNED, REFUSED, UNKNOWN, Restore, Stage
 from .restore_runner import RestoreOptions
 
 _NAMED, _LISTED = 10, 3
 """Most instances that a message names, and most failures that it explains; the result has all."""
-
-GO_ON = (
-    "Run the same task again: it waits for what is under way, and restores what was refused or not begun. Nothing is "
-    "sent twice"
-)
 
 
 def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, waits: bool) -> Result:
@@ -96,20 +90,19 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
             restore.fail(messages.build_error(restore.plan, incident.name, incident.rules), REFUSED)
         else:
             _warn(incident, restore.plan)
-    refusals = format_refusals(entries, restores)
-    if not refusals and not client.check_mode:
+    is_refused = any(restore.error for restore in restores)
+    if not is_refused and not client.check_mode:
         batches.run(restores)
     for restore in restores:
         if restore.error is None and restore.stage is Stage.PLANNED:
-            if client.check_mode and not refusals:
+            if client.check_mode and not is_refused:
                 _predict(restore, incident, starts=True)
             elif restore.plan.obstacle:
                 restore.fail(messages.build_error(restore.plan, incident.name, incident.rules), restore.outcome)
-    if client.check_mode and not refusals:
+    if client.check_mode and not is_refused:
         _stop_after_failures(batches, restores)
-    failures = refusals or format_failures(entries, restores, batches.max_failures)
     result = build_fleet_result(restores)
-    if failures:
+    if failures := format_failures(entries, restores, batches.max_failures, is_refused=is_refused):
         raise PartialError(failures, result, next((restore.error for restore in restores if restore.error), None))
     return result
 
@@ -123,21 +116,8 @@ def begin(plan: Plan) -> Restore:
 
 
 def _warn(incident: Incident, plan: Plan) -> None:
-    """Warns of what the choice of the backup passes over, and of what can't be told of it."""
-    backup, instance = plan.backup or {}, plan.instance or {}
-    if plan.sends and plan.left_out:
-        left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=datetime.now(UTC)))
-        incident.warn(f"{label(instance)}: {left_out} Backup {backup.get('id')} is the newest usable one.")
-    if plan.sends and not has_owner(backup):
-        incident.warn(
-            f"Backup {backup.get('id')} does not show its instance, so it may not be a backup of {label(instance)}."
-        )
-    given = plan.target.backup_id
-    if not plan.sends and given is not None and str(given) != str(backup.get("id")):
-        incident.warn(
-            f"Incident {incident.name} has already used backup {backup.get('id')}, so backup {given} is not restored. "
-            "Use another incident for it."
-        )
+    for note in messages.describe_choice(plan, incident.name, incident.rules, datetime.now(UTC)):
+        incident.warn(f"{label(plan.instance or {})}: {note}")
 
 
 # One restore
@@ -288,21 +268,21 @@ def _classify(restore: Restore) -> str:
     return "ok" if restore.stage is Stage.DONE or restore.outcome == COMPLETED else "not_begun"
 
 
-def format_refusals(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore]) -> str:
-    """Returns the message of a task that sends nothing, since some entries can't be restored; empty if all can."""
-    refused = _list_failures(entries, restores)
-    if not refused:
-        return ""
-    reasons = format_first(refused, _LISTED)
-    return f"{len(refused)} of {len(restores)} entries can't be restored, so nothing was sent: {reasons}"
-
-
-def format_failures(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore], max_failures: int) -> str:
-    """Returns the message of a task with failed entries; empty if there are none."""
-    failed = _list_failures(entries, restores)
+def format_failures(
+    entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore], max_failures: int, *, is_refused: bool = False
+) -> str:
+    """Returns the message of a task with failed entries; empty if there are none. ``is_refused``: nothing was sent."""
+    failed = [
+        f"{entry.label}: {restore.error}"
+        for entry, restore in zip(entries, restores, strict=True)
+        if restore.error is not None
+    ]
     if not failed:
         return ""
-    parts = [f"{len(failed)} of {len(restores)} entries failed: {format_first(failed, _LISTED)}"]
+    what = "can't be restored, so nothing was sent" if is_refused else "failed"
+    parts = [f"{len(failed)} of {len(restores)} entries {what}: {format_first(failed, _LISTED)}"]
+    if is_refused:
+        return parts[0]
     kinds = [_classify(restore) for restore in restores]
     if skipped := kinds.count("not_begun"):
         parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
@@ -314,12 +294,4 @@ def format_failures(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Rest
     unsure = [one for one in restores if one.error is not None and one.outcome in (FAILED, UNKNOWN)]
     is_force_offered = not all(messages.advise_on_status(one.current) for one in unsure)
     force = "; force: true sends again what failed or is unknown" if is_force_offered else ""
-    return " ".join([*parts, f"{GO_ON}{force}."])
-
-
-def _list_failures(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore]) -> list[str]:
-    return [
-        f"{entry.label}: {restore.error}"
-        for entry, restore in zip(entries, restores, strict=True)
-        if restore.error is not None
-    ]
+    return " ".join([*parts, f"{messages.RUN_ALL_AGAIN} Nothing is sent twice{force}."])

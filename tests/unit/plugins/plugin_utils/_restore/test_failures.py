@@ -27,8 +27,11 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.command
     build_advice,
     format_command,
 )
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind, describe_failure
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.wording import translate_options
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
+    FailureKind,
+    describe_failure,
+    translate_options,
+)
 from support.restores import SETTINGS, history, plan
 
 GONE = TransportError("GET /instances/1 was not sent: no connection.", sent=False)

@@ -74,7 +74,7 @@ def test_the_plan_names_a_backup_of_the_future_that_it_passes_over():
     passed = plan(backups=[future, *BACKUPS])
     assert passed.backup["id"] == 12
     left_out = "1 backup left out: id 13 (it is dated in the future, 2026-02-03 10:06 UTC)."
-    assert passed.notes == [f"{left_out} The newest usable is 12."]
+    assert passed.notes == [f"{left_out} Backup 12 is the newest usable one."]
     # The age of the one that is restored is judged.
     assert plan(backups=[future, *BACKUPS], restore_max_age="23h").message == (
         "Backup 12 of web-bot (id 1) was taken at 2026-02-02 10:00 UTC, 1 d 0 h ago, which is more than "
@@ -93,7 +93,7 @@ def test_the_plan_names_each_newer_backup_that_it_passes_over():
     ids = ", ".join(map(str, range(42, 19, -1)))
     assert note == (
         "24 backups left out: id 50 (it is dated in the future, 2026-02-03 13:00 UTC), "
-        f"ids {ids} (each: its status is failed). The newest usable is 12."
+        f"ids {ids} (each: its status is failed). Backup 12 is the newest usable one."
     )
     (before,) = plan(backups=[*BACKUPS, *broken[:2], future], restore_before="2026-02-03T08:00:00Z").notes
     assert before == (
@@ -118,7 +118,7 @@ def test_only_unusable_backups_of_the_instance_itself_are_shown():
     broken = [{**BACKUPS[0], "id": 13, "created_at": "2026-02-03T09:00:00Z", "status": "failed"}]
     foreign = [{**BACKUPS[2], "id": 23, "created_at": "2026-02-03T09:30:00Z", "status": "failed"}]
     (note,) = plan(backups=[*BACKUPS, *broken, *foreign]).notes
-    assert note == "1 backup left out: id 13 (its status is failed). The newest usable is 12."
+    assert note == "1 backup left out: id 13 (its status is failed). Backup 12 is the newest usable one."
     assert plan(backups=[*BACKUPS, *foreign]).notes == []
     none = plan(backups=broken)
     assert none.kind == "no_backup"
@@ -189,7 +189,9 @@ def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
     past = history(INTENDED, COMPLETED, backup_id=9, taken_at="2026-01-30T10:00:00+00:00")
     assert plan(past).backup == {"id": 9, "taken_at": "2026-01-30T10:00:00+00:00"}
     (given,) = role_plans(parse_targets("web-bot", None), [WEB], BACKUPS, past, restore_backup="12")
-    assert given.notes == ["Backup 12 needs another restore_incident: this one has used backup 9."]
+    assert given.notes == [
+        "Incident INC-1 has already used backup 9, so backup 12 is not restored. Use another incident for it."
+    ]
     assert plan(past).notes == []
 
 

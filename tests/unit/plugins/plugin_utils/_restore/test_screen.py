@@ -77,8 +77,8 @@ def test_a_time_that_the_incident_can_not_follow_any_more_is_told():
     for events in ((OperationEvent.INTENDED, OperationEvent.COMPLETED), (OperationEvent.INTENDED,)):
         past = history(*events)
         shown = " ".join(" ".join(show(plan(past, restore_before="2026-02-02"))).split())
-        assert "restore_before=2026-02-02T00:00Z needs another restore_incident: this one has used backup 12" in shown
-        assert "another restore_incident" not in " ".join(show(plan(past, restore_before="2026-02-03")))
+        assert "Incident INC-1 has already used backup 12, which is not from before 2026-02-02 00:00 UTC." in shown
+        assert "already used" not in " ".join(show(plan(past, restore_before="2026-02-03")))
 
 
 def test_twelve_instances_have_lines_of_their_own():

@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Plan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import (
-    GO_ON,
     build_fleet_result,
     format_failures,
-    format_refusals,
 )
 
 OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
@@ -75,7 +74,7 @@ def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: l
     assert result["changed"] is any(entry["changed"] for entry in result["instances"])
     assert result["summary"]["failed"] == sum(entry["failed"] for entry in result["instances"])
     message = format_failures(entries(len(items)), items, 0)
-    assert bool(message) is bool(format_refusals(entries(len(items)), items)) is (result["summary"]["failed"] > 0)
+    assert bool(message) is (result["summary"]["failed"] > 0)
 
 
 def test_the_diff_shows_the_backup_of_what_was_changed() -> None:
@@ -104,10 +103,11 @@ def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> 
     assert format_failures(entries(8), items, 2) == (
         "5 of 8 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "
         f"Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). "
-        f"Started: bot-8 (id 8). {GO_ON}."
+        f"Started: bot-8 (id 8). {RUN_ALL_AGAIN} Nothing is sent twice."
     )
-    assert format_refusals(entries(8), items).startswith(
-        "5 of 8 entries can't be restored, so nothing was sent: entry 2"
+    assert format_failures(entries(8), items, 0, is_refused=True) == (
+        "5 of 8 entries can't be restored, so nothing was sent: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. "
+        "entry 4, bot-4: Fault 4. And 2 more."
     )
 
 
