@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import typing as t
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import yaml
@@ -61,7 +61,7 @@ def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> A
         return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
     if kind in (_K.FAILED, _K.BACKUP_REFUSED, _K.NOT_HEALTHY) and (use_older := _use_older(plan, settings)):
         return _advise_older(kind, plan, settings, use_older)
-    if kind is _K.UNKNOWN and (taken := _taken_at(plan.backup)):
+    if kind is _K.UNKNOWN and (taken := plan.taken_at):
         return Advice(
             f"Check the instance. If it still has data from after {format_clock(taken)}, it was not restored. "
             "Then send the restore again:",
@@ -91,10 +91,10 @@ def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> A
 
 def _advise_older(kind: FailureKind, plan: RestorePlan, settings: Data, use_older: Data) -> Advice:
     """Returns the advice to restore an older backup; for another incident, where this one has completed."""
-    older, backup_time = plan.older_backup, format_clock(_taken_at(plan.backup))
+    older, backup_time = plan.older_backup, format_clock(plan.taken_at)
     which = f"the newest backup before {backup_time}"
     if older:
-        which = f"the one before it: backup {older.get('id')} of {format_clock(_taken_at(older))}"
+        which = f"the one before it: backup {older.get('id')} of {format_clock(parse_time(older['taken_at']))}"
     if kind is _K.BACKUP_REFUSED:
         return Advice(f"To try {which}:", use_older)
     if kind is _K.FAILED:
@@ -119,13 +119,9 @@ def _use_older(plan: RestorePlan, settings: Data) -> Data:
 
 def _before(plan: RestorePlan) -> Data:
     """Returns the variables that select the newest usable backup before that of the plan."""
-    taken = _taken_at(plan.backup)
+    taken = plan.taken_at
     before = f"{taken.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if taken else ""
     return {"restore_backup": "latest", "restore_before": before, "restore_max_age": ""} if taken else {}
-
-
-def _taken_at(backup: Data | None) -> datetime | None:
-    return parse_time((backup or {}).get("taken_at"))
 
 
 def select_plans(plans: list[RestorePlan]) -> Data:

@@ -37,6 +37,8 @@ _VARIABLES = (
 """Replacements for option names and advice in the messages of modules: the role has variables instead."""
 
 _AGAIN = "run the same command again"
+_TRY_AGAIN = f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}:"
+_WAIT_AGAIN = "Run the same command again. It continues to wait and sends nothing:"
 _NEVER_TWICE = "Run the same command again. It restores nothing twice:"
 _NEW_KEY = f"Export a valid key as CLAWHOSTERS_API_KEY, then {_AGAIN}"
 _CHECK_WHO = "Check in the dashboard who deleted it. To see what is left:"
@@ -140,16 +142,8 @@ class FailureKind(enum.Enum):
     NOT_BEGUN = _unsent(
         "not_begun", "When the failures are dealt with, go on with the rest:", "Not begun", is_status_known=False
     )
-    REFUSED = Failure(
-        "refused",
-        "The restore was rejected or not sent; nothing was changed.",
-        f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}:",
-    )
-    BACKUP_REFUSED = Failure(
-        "backup_refused",
-        "The service rejected the restore; nothing was changed.",
-        f"The restore can be tried again for this incident. Fix the cause, then {_AGAIN}:",
-    )
+    REFUSED = Failure("refused", "The restore was rejected or not sent; nothing was changed.", _TRY_AGAIN)
+    BACKUP_REFUSED = Failure("backup_refused", "The service rejected the restore; nothing was changed.", _TRY_AGAIN)
     UNKNOWN = Failure(
         "unknown",
         "It is unknown whether the restore was carried out.",
@@ -161,23 +155,11 @@ class FailureKind(enum.Enum):
         f"{_DASHBOARD}. No older backup is known. To restore this backup again:",
     )
     UNFINISHED = Failure("unfinished", "The run was interrupted or is still in progress.", _NEVER_TWICE, is_of_run=True)
-    NOT_OVER = Failure(
-        "not_over",
-        "The restore was sent but did not complete within the timeout.",
-        "Run the same command again. It continues to wait and sends nothing:",
-    )
+    NOT_OVER = Failure("not_over", "The restore was sent but did not complete within the timeout.", _WAIT_AGAIN)
     OUT_OF_SIGHT = Failure(
-        "out_of_sight",
-        f"{_END_UNSEEN}: the instance can't be read.",
-        "Run the same command again. It continues to wait and sends nothing:",
-        is_status_known=False,
+        "out_of_sight", f"{_END_UNSEEN}: the instance can't be read.", _WAIT_AGAIN, is_status_known=False
     )
-    KEY_LOST = Failure(
-        "key_lost",
-        f"{_END_UNSEEN}.",
-        f"{_NEW_KEY}. It sends nothing:",
-        is_status_known=False,
-    )
+    KEY_LOST = Failure("key_lost", f"{_END_UNSEEN}.", f"{_NEW_KEY}. It sends nothing:", is_status_known=False)
     GONE = Failure(
         "gone",
         "The restore was accepted, but the instance was deleted before its end was seen.",

@@ -56,6 +56,11 @@ class RestorePlan:
         return not self.kind
 
     @property
+    def taken_at(self) -> datetime | None:
+        """The time of the backup; None without a backup or a valid time."""
+        return parse_time((self.backup or {}).get("taken_at"))
+
+    @property
     def sends(self) -> bool:
         """True if a restore will be sent. A restore that is in progress or completed is ready, too."""
         return self.ready and self.outcome == PLANNED

@@ -17,7 +17,7 @@ from ...module_utils._service.restore.plan import NextStep, Plan, Rules, Target,
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
 from ...module_utils._text import format_count, format_list
-from ...module_utils._times import format_duration, parse_time
+from ...module_utils._times import format_duration
 from .._formatting import format_clock, format_label
 from .failures import translate_options
 from .model import Data, RestorePlan
@@ -51,7 +51,7 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
         given_id=plan.target.instance_id,
         label=format_label(name, instance["id"] if instance else plan.target.instance_id),
         instance={key: instance.get(key) for key in ("id", "name", "status", "health_status")} if instance else None,
-        backup={"id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None,
+        backup=_summarize(backup),
         age=format_duration(age) if age is not None else None,
         age_seconds=age.total_seconds() if age is not None else None,
         outcome=_find_outcome(plan),
@@ -61,7 +61,7 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
         message=format_obstacle(plan, history.incident, rules, now) if kind else "",
         ids=list(plan.obstacle.ids) if plan.obstacle else [],
         similar=plan.obstacle.similar if plan.obstacle else None,
-        older_backup=_summarize_older(plan.older),
+        older_backup=_summarize(plan.older),
         notes=_build_notes(plan, history, rules, now),
     )
 
@@ -79,14 +79,13 @@ def read_plan(plan: RestorePlan) -> Plan:
 
 def explain_changed_backup(plan: RestorePlan, now: Resource | None) -> str:
     """Returns how a backup differs from what its plan shows; empty if it does not. ``now``: None if it is gone."""
-    shown = plan.backup or {}
-    backup = f"Backup {shown.get('id')} of {plan.label}"
+    backup = f"Backup {(plan.backup or {}).get('id')} of {plan.label}"
     if now is None:
         return f"{backup} does not exist any more"
     taken = taken_at(now)
-    if taken is not None and taken != parse_time(shown.get("taken_at")):
+    if taken is not None and taken != plan.taken_at:
         return f"{backup} is of {format_clock(taken)} now"
-    reason = explain_unusable({"status": now.get("status"), "created_at": shown.get("taken_at")})
+    reason = explain_unusable({"status": now.get("status"), "created_at": (plan.backup or {}).get("taken_at")})
     is_shown = any(reason in note for note in plan.notes)
     return "" if not reason or is_shown else f"{backup} can't be used any more: {reason}"
 
@@ -101,9 +100,9 @@ def _find_outcome(plan: Plan) -> str | None:
     return plan.earlier.outcome if plan.earlier and is_earlier else None
 
 
-def _summarize_older(older: Resource | None) -> Data | None:
-    taken = taken_at(older) if older else None
-    return {"id": older["id"], "taken_at": taken.isoformat()} if older and taken else None
+def _summarize(backup: Resource | None) -> Data | None:
+    taken = taken_at(backup) if backup else None
+    return {"id": backup["id"], "taken_at": taken.isoformat() if taken else None} if backup else None
 
 
 def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> str:

@@ -123,8 +123,7 @@ def format_sent_and_completed(sent_at: t.Any, completed_at: t.Any) -> str:
 
 
 def _format_taken(plan: RestorePlan) -> str:
-    taken = parse_time((plan.backup or {}).get("taken_at"))
-    return format_clock(taken) if taken else "the backup, at an unknown time"
+    return format_clock(plan.taken_at) if plan.taken_at else "the backup, at an unknown time"
 
 
 def _format_age(plan: RestorePlan) -> str:
@@ -218,7 +217,7 @@ def _format_ages(group: list[RestorePlan]) -> str:
 
 
 def _format_range(group: list[RestorePlan]) -> str:
-    times = sorted(moment for plan in group if (moment := parse_time((plan.backup or {}).get("taken_at"))))
+    times = sorted(plan.taken_at for plan in group if plan.taken_at)
     if len(times) < len(group):
         return "the backups, some at an unknown time"
     first, last = format_clock(times[0]), format_clock(times[-1])

@@ -95,7 +95,10 @@ def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> l
     """Returns sentences with what the choice of the backup passes over, and what can't be told of it."""
     backup, given = plan.backup or {}, plan.target.backup_id
     if plan.sends:
-        notes = [] if has_owner(backup) else [f"Backup {backup.get('id')} does not show its instance."]
+        notes = []
+        if not has_owner(backup):
+            which = f"Backup {backup.get('id')} does not show its instance"
+            notes.append(f"{which}, so it may not be a backup of this one.")
         if plan.left_out:
             left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
             notes.append(f"{left_out} Backup {backup.get('id')} is the newest usable one.")
