@@ -60,7 +60,7 @@ def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> A
     if kind is _K.WRONG_STATUS and get_status(instance) == "pending_configuration":
         return Advice("Give it an LLM key in the dashboard, then run the same command again:", {})
     if kind in (_K.FAILED, _K.BACKUP_REFUSED, _K.NOT_HEALTHY) and (use_older := _use_older(plan, settings)):
-        return _advise_older(kind, plan, settings, use_older)
+        return _advise_older(kind, plan, use_older)
     if kind is _K.UNKNOWN and (taken := plan.taken_at):
         return Advice(
             f"Check the instance. If it still has data from after {format_clock(taken)}, it was not restored. "
@@ -89,7 +89,7 @@ def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> A
     return None
 
 
-def _advise_older(kind: FailureKind, plan: RestorePlan, settings: Data, use_older: Data) -> Advice:
+def _advise_older(kind: FailureKind, plan: RestorePlan, use_older: Data) -> Advice:
     """Returns the advice to restore an older backup; for another incident, where this one has completed."""
     older, backup_time = plan.older_backup, format_clock(plan.taken_at)
     which = f"the newest backup before {backup_time}"

@@ -163,20 +163,15 @@ class Recorder:
     _holders: t.Mapping[str, Holder] | None = None
     """Who works on what, as read once: what another run begins later is of no run that the record has."""
 
-    def read_history(self, *, with_refused: bool = False) -> RestoreHistory:
-        """Returns what the journal holds of the incident's instances. Raises JournalError."""
-        journal = self.context.journal()
-        url = self.context.client.settings.api_url
-        subjects = journal.find_subjects("restore", url, self.run.incident)
-        states = journal.read_states(subjects, with_refused=with_refused)
-        return RestoreHistory(url, self.run.incident, states, read_at=journal.now())
-
-    def try_history(self) -> RestoreHistory:
-        """Returns what the journal holds; nothing if it can't be read."""
+    def read_history(self, *, with_refused: bool = False) -> RestoreHistory | None:
+        """Returns what the journal holds of the incident's instances; None if it can't be read."""
+        journal, url = self.context.journal(), self.context.client.settings.api_url
         try:
-            return self.read_history()
+            subjects = journal.find_subjects("restore", url, self.run.incident)
+            states = journal.read_states(subjects, with_refused=with_refused)
+            return RestoreHistory(url, self.run.incident, states, read_at=journal.now())
         except JournalError:
-            return RestoreHistory(self.context.client.settings.api_url, self.run.incident)
+            return None
 
     def add_step(self, name: str, now: datetime, **fields: t.Any) -> None:
         """Adds a step to the run, with the requests since the last one."""
@@ -216,7 +211,7 @@ class Recorder:
         """Writes the record and the page. Returns the report, and why it could not be written."""
         now, self._recorded_at = datetime.now(UTC), self.context.client.progress.clock()
         report: Data = self.redact(
-            build_report(self.run, self.try_history, now, is_finished=is_finished, instances=self.instances)
+            build_report(self.run, self.read_history, now, is_finished=is_finished, instances=self.instances)
         )
         if self.run.is_interrupted:
             report = end_interrupted(report)

@@ -49,7 +49,7 @@ _UNCONFIRMED = (FailureKind.NOT_CONFIRMED.value, FailureKind.NO_TERMINAL.value)
 
 def build_report(
     run: Run,
-    read_history: t.Callable[[], RestoreHistory],
+    read_history: t.Callable[[], RestoreHistory | None],
     now: datetime,
     *,
     is_finished: bool = True,
@@ -57,7 +57,8 @@ def build_report(
 ) -> Data:
     """Returns the run as the record holds it: the steps, and for each instance its result and the next command.
 
-    ``read_history`` returns what the journal holds. ``instances`` are those of the account, as far as they were read.
+    ``read_history`` returns what the journal holds, if it can be read. ``instances``: those of the account that were
+    read.
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
     plans = [_see_last(plan, run) for plan in run.plans]
@@ -158,7 +159,7 @@ def _list_states(instances: t.Iterable[tuple[str, str]]) -> list[str]:
     return [f"{format_list(same, LISTED)}: {state}" for state, same in labels.items()]
 
 
-def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHistory) -> RestorePlan:
+def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHistory | None) -> RestorePlan:
     """Returns what is known of a target of a run that failed before it was planned, and its earlier restore."""
     matches = index.by_name.get(target["name"], []) if target["id"] is None else [index.by_id.get(str(target["id"]))]
     matches = [instance for instance in matches if instance]
@@ -166,7 +167,7 @@ def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHist
     name = target["name"] if target["name"] is not None else instance.get("name")
     shown = str(name if name is not None else target["id"])
     plan = RestorePlan(shown, target["id"], format_label(name, instance["id"]), instance)
-    if earlier := history.find_own(instance["id"], name):
+    if history and (earlier := history.find_own(instance["id"], name)):
         plan.outcome, plan.sent_at, plan.completed_at = earlier.outcome, earlier.sent_at, earlier.completed_at
     return plan
 
@@ -197,7 +198,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
         return verdict
     status = (plan.instance or {}).get("status") if FailureKind(kind).failure.is_status_known else None
     verdict.outcome = "unfinished" if kind == "unfinished" else "failed"
-    verdict.tag = _select_tag(kind)
+    verdict.tag = _PLANNED if kind in _UNCONFIRMED else "not begun" if kind == "not_begun" else "not finished"
     verdict.state = _format_failure(kind, _format_unsent(plan, now), message, status)
     return verdict
 
@@ -279,12 +280,6 @@ def _format_unfinished(plan: RestorePlan, own: list[Step], run: Run) -> str:
     if run.is_interrupted:
         return f"The restore of backup {backup_id} was not begun"
     return f"This run did not record whether the restore of backup {backup_id} was sent"
-
-
-def _select_tag(kind: str) -> str:
-    if kind == "not_begun":
-        return "not begun"
-    return _PLANNED if kind in _UNCONFIRMED else "not finished"
 
 
 def _format_success(restored: Step) -> tuple[str, str]:

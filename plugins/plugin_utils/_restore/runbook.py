@@ -22,7 +22,7 @@ from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
-from ...module_utils._state.journal import JournalError, OperationState
+from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_first, one_line
 from ...module_utils._times import format_iso
 from .confirmation import (
@@ -210,10 +210,7 @@ class Runbook:
 
     def publish_outcome(self) -> Result:
         """Returns the outcome for later jobs, as ``set_stats`` does."""
-        try:
-            history = self.recorder.read_history(with_refused=True)
-        except JournalError:
-            history = None
+        history = self.recorder.read_history(with_refused=True)
         outcome = {"incident": self.run.incident, "instances": list_outcomes(self.run, history)}
         return {"ansible_stats": {"data": {"clawhosters_restore": outcome}, "per_host": False, "aggregate": False}}
 

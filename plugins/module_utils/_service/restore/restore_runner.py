@@ -84,11 +84,6 @@ class RunContext:
         self.changes = FleetChanges(incident.client, self.options.wait_healthy, incident.warn, incident.name)
         self._update_note()
 
-    @property
-    def guard_note(self) -> InterruptNote:
-        """The note for the guard of a restore: that of the run if it is a single one, and is only followed."""
-        return InterruptNote("") if self.options.starts else self.note
-
     def observe(self, restore: Restore) -> None:
         """Updates the note, and tells the observer of a stage. Calls do not overlap."""
         with self._observer_lock:
@@ -119,7 +114,9 @@ class RestoreRunner:
         """The change to ``started``, once the instance is restored."""
         self._context = context
         self._incident = context.incident
-        self._guard: OperationGuard = context.incident.guard(restore.instance, context.guard_note)
+        # Ctrl-C shows one note of a run: that of the guard if it has a single restore, which is only followed.
+        note = InterruptNote("") if context.options.starts else context.note
+        self._guard: OperationGuard = context.incident.guard(restore.instance, note)
         self._lock = contextlib.ExitStack()
         self._is_restored: StateReached | None = None
         self._seen_at = datetime.now(UTC)
