@@ -12,6 +12,7 @@ from datetime import datetime
 
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._times import format_iso, parse_time
+from .._formatting import format_value
 
 Data = dict[str, t.Any]
 
@@ -94,16 +95,12 @@ class Step:
 
 @dataclass
 class Verdict:
-    """The result of a run for one instance, as the record holds it.
+    """The result of a run for the instance of ``plan``.
 
     ``step`` and ``kind`` name the failure; ``advice`` and ``command`` say what to do next. They are empty on success.
     """
 
-    label: str
-    name: str
-    id: t.Any
-    backup: Data | None
-    age: str | None
+    plan: RestorePlan
     step: str | None
     kind: str
     outcome: str
@@ -112,13 +109,17 @@ class Verdict:
     state: str
     advice: str = ""
     command: str = ""
-    batch: int | None = None
-    """Number of the batch, from 1; None without one."""
     sent_at: str | None = None
     """When the restore was sent, by this run or an earlier one, as the journal has it."""
     completed_at: str | None = None
     timeline: list[Data] = field(default_factory=list)
     """The events of the instance: ``title``, ``at`` and ``ok`` of each."""
+
+    def to_dict(self) -> Data:
+        """Returns the result as the record holds it."""
+        plan, result = self.plan, {name: value for name, value in vars(self).items() if name != "plan"}
+        result |= {"label": plan.label, "name": format_value(plan.name), "id": (plan.instance or {}).get("id")}
+        return result | {"backup": plan.backup, "age": plan.age, "batch": plan.batch}
 
 
 @dataclass

@@ -66,7 +66,7 @@ def build_report(
         index, history = InstanceIndex(instances), read_history()
         plans = [_describe_unplanned(target, index, history) for target in run.targets]
     verdicts = [_build_verdict(plan, run, failure, now) for plan in plans]
-    _set_commands(plans, verdicts, run)
+    _set_commands(verdicts, run)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_finished:
         headline = _format_headline(run, verdicts, failed)
@@ -87,7 +87,7 @@ def build_report(
         "account": run.account,
         "outcome": outcome,
         "headline": headline,
-        "instances": [dict(vars(verdict)) for verdict in verdicts],
+        "instances": [verdict.to_dict() for verdict in verdicts],
         "steps": [{name: value for name, value in vars(step).items() if name != "kind"} for step in run.steps],
         "failures": _format_failures(failed),
     }
@@ -140,7 +140,7 @@ def _format_failures(failed: list[Verdict]) -> list[str]:
     lines: list[str] = []
     for command in dict.fromkeys(verdict.command for verdict in failed):
         same = [verdict for verdict in failed if verdict.command == command]
-        lines += [*_list_states((verdict.label, verdict.state) for verdict in same), same[0].advice, command, ""]
+        lines += [*_list_states((verdict.plan.label, verdict.state) for verdict in same), same[0].advice, command, ""]
     return lines[:-1]
 
 
@@ -176,19 +176,7 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
     """Returns the result for an instance. ``run_failure`` is the step that stopped the whole run, if any."""
     own = [step for step in run.steps if step.instance == plan.label]
     kind, step_name, message = _find_failure(plan, own, run_failure, run)
-    verdict = Verdict(
-        label=plan.label,
-        name=format_value(plan.name),
-        id=(plan.instance or {}).get("id"),
-        backup=plan.backup,
-        age=plan.age,
-        step=step_name,
-        kind=kind,
-        outcome="ok",
-        tag=_PLANNED,
-        state=plan_lines(plan, now)[0],
-        batch=plan.batch,
-    )
+    verdict = Verdict(plan, step_name, kind, outcome="ok", tag=_PLANNED, state=plan_lines(plan, now)[0])
     known = next((step for step in reversed(own) if step.sent_at), plan)
     verdict.sent_at, verdict.completed_at = known.sent_at, known.completed_at
     verdict.timeline = _build_timeline(own, verdict)
@@ -222,22 +210,21 @@ def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
     return sorted(events, key=lambda event: datetime.fromisoformat(event["at"]))
 
 
-def _set_commands(plans: list[RestorePlan], verdicts: list[Verdict], run: Run) -> None:
+def _set_commands(verdicts: list[Verdict], run: Run) -> None:
     """Sets the advice and the command of each failure. Those with the same advice share one command.
 
     After a failure of the whole run, that names all instances but those with a command of their own.
     """
-    groups: dict[str, tuple[Advice, list[tuple[RestorePlan, Verdict]]]] = {}
-    for plan, verdict in zip(plans, verdicts, strict=True):
+    groups: dict[str, tuple[Advice, list[Verdict]]] = {}
+    for verdict in verdicts:
         if verdict.outcome != "ok":
-            advice = build_advice(FailureKind(verdict.kind), plan, run.settings)
+            advice = build_advice(FailureKind(verdict.kind), verdict.plan, run.settings)
             verdict.advice = advice.text
-            key = "" if _is_of_run(verdict.kind) else repr(advice)
-            groups.setdefault(key, (advice, []))[1].append((plan, verdict))
+            groups.setdefault("" if _is_of_run(verdict) else repr(advice), (advice, []))[1].append(verdict)
     for key, (advice, members) in groups.items():
-        named = members if key else [pair for pair in zip(plans, verdicts, strict=True) if _is_of_run(pair[1].kind)]
-        command = format_command(select_plans([plan for plan, _verdict in named]), run.settings, advice)
-        for _plan, verdict in members:
+        named = members if key else list(filter(_is_of_run, verdicts))
+        command = format_command(select_plans([verdict.plan for verdict in named]), run.settings, advice)
+        for verdict in members:
             verdict.command = command
 
 
@@ -306,9 +293,9 @@ def _is_healthy(kind: str) -> bool:
     return not kind or FailureKind(kind).failure.is_healthy
 
 
-def _is_of_run(kind: str) -> bool:
-    """Returns True if the command that continues the whole run is about the instance, too. A success has no kind."""
-    return not kind or FailureKind(kind).failure.is_of_run
+def _is_of_run(verdict: Verdict) -> bool:
+    """Returns True if the command that continues the whole run is about the instance, too."""
+    return not verdict.kind or FailureKind(verdict.kind).failure.is_of_run
 
 
 def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
