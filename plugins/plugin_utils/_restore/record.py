@@ -165,8 +165,9 @@ class Recorder:
 
     def read_history(self, *, with_refused: bool = False) -> RestoreHistory | None:
         """Returns what the journal holds of the incident's instances; None if it can't be read."""
-        journal, url = self.context.journal(), self.context.client.settings.api_url
+        url = self.context.client.settings.api_url
         try:
+            journal = self.context.journal()
             subjects = journal.find_subjects("restore", url, self.run.incident)
             states = journal.read_states(subjects, with_refused=with_refused)
             return RestoreHistory(url, self.run.incident, states, read_at=journal.now())
