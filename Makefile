@@ -199,8 +199,8 @@ lowest: ## Run part of the tests with the lowest supported versions
 	@$(MAKE) slice CORE=lowest PYTHON=$(OLDEST_PYTHON) ARGS="-k 'command or test_client'"
 
 # Imports of all files, and tests of what depends on the versions: requests and urllib3, psycopg, and by some commands
-# inventory, action plugins and roles.
-VERSION_TESTS := project/test_imports.py integration/client/test_client.py integration/client/test_tls.py
+# inventory, action plugins, roles, and that no text of the service is a template.
+VERSION_TESTS := project/test_imports.py $(patsubst %,integration/client/test_%.py,client hostile_service tls)
 VERSION_TESTS += $(addprefix unit/plugins/module_utils/,_http _module _state/test_postgres_store.py)
 VERSION_TESTS += integration/inventory_plugin integration/modules/test_action_plugins.py
 VERSION_TESTS += $(patsubst %,integration/roles/test_%.py,balance_guard fleet_report misspelt_variables restore_confirmation)
@@ -296,8 +296,9 @@ bench: live $(BENCH_READY) ## Compare the cost with hetzner.hcloud and vultr.clo
 
 .PHONY: format
 format: live $(DEV_READY) ## Format the code, and fix what ruff can fix
-	@$(RUN) ruff check --fix .
+	@$(RUN) ruff check --fix-only .
 	@$(RUN) ruff format .
+	@$(RUN) ruff check .
 
 # ARGS goes to uv: make lock ARGS=--upgrade
 # ansible-galaxy of ansible-core 2.18 refuses the newest resolvelib.

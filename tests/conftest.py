@@ -75,7 +75,8 @@ def pytest_configure(config: pytest.Config) -> None:
         max_examples=MANY if config.option.examples > DEFAULT_EXAMPLES else FEW,
         # How long an example takes says more of the machine than of the code.
         deadline=None,
-        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        # Some properties are of a part of all cases only.
+        suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
     )
     hypothesis.settings.load_profile("any machine")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

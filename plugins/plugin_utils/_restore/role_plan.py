@@ -30,7 +30,7 @@ _LISTED = 5
 """Restores for other incidents that a plan names."""
 _PASSED_OVER = 40
 """Backups that ``restore_before`` passes over, and that a note names."""
-_STEPS = {
+_NEXT_AND_LAST = {
     PLANNED: (NextStep.SEND, OperationEvent.INTENDED),
     "in_flight": (NextStep.WAIT, OperationEvent.ACCEPTED),
     "completed": (NextStep.NONE, OperationEvent.COMPLETED),
@@ -71,7 +71,7 @@ def read_plan(plan: RestorePlan) -> Plan:
     backup: Data | None = None
     if plan.backup:
         backup = {"id": plan.backup["id"], "created_at": plan.backup["taken_at"]}
-    step, event = _STEPS[str(plan.outcome)]
+    step, event = _NEXT_AND_LAST[str(plan.outcome)]
     earlier = OperationState(event, plan.sent_at, plan.completed_at or plan.sent_at, {}) if plan.sent_at else None
     target = Target(plan.given_id, None if plan.given_id is not None else plan.name)
     return Plan(target, plan.instance, backup, step, earlier=earlier)

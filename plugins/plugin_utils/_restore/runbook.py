@@ -37,7 +37,7 @@ from .failures import describe_error, explain
 from .model import Data, RestorePlan, Run
 from .record import Recorder
 from .role_plan import build_plan, explain_changed_backup
-from .run_restorer import RunRestorer
+from .role_restorer import RoleRestorer
 from .screen import format_account, plan_lines, show_plan, summarize_plan
 from .settings import begin_run, build_target
 from .unhealthy import require_unhealthy
@@ -45,7 +45,7 @@ from .unhealthy import require_unhealthy
 _LISTED = 3
 """Changes that a message lists."""
 WITHOUT_KEY = ("variables", "outcome")
-"""Steps that send nothing."""
+"""Steps that make no request."""
 
 SPEC = ArgumentSpec(
     {
@@ -175,7 +175,7 @@ class Runbook:
         asks = sends or self.settings["restore_confirm"]
         if asks and (failed := self._run_step("confirm", self._confirm)):
             return failed
-        restorer = RunRestorer(self.recorder, self._incident())
+        restorer = RoleRestorer(self.recorder, self._incident())
         # Failures of instances are steps of their own.
         if failed := self._run_step("run", restorer.restore, lambda _error: "interrupted"):
             return failed

@@ -170,6 +170,7 @@ READ_ALL: list[dict[str, t.Any]] = [
 ]
 
 
+@pytest.mark.slice
 def test_modules_and_what_playbooks_do_with_their_results(
     hostile: Simulator, controller: Controller, folder: Path
 ) -> None:

@@ -96,7 +96,7 @@ class RestoreHistory:
     def find_others(self, instance_id: object, sent_since: datetime) -> list[EarlierRestore]:
         """Returns the restores of an instance that other incidents have sent since a time, newest first.
 
-        Those that were refused don't count: nothing was done.
+        The journal leaves out those that were refused: nothing was done.
         """
         others = [
             EarlierRestore(key.name, state)

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The tasks of ``claw_backup_restore`` and ``claw_fleet_restore``: read, plan, send, and the result."""
+"""The tasks of ``claw_backup_restore`` and ``claw_fleet_restore``: read, plan, send, and the result.
+
+The role begins its restores with ``begin``, too.
+"""
 
 from __future__ import annotations
 

@@ -75,6 +75,13 @@ def test_each_obstacle_has_one_clear_message_for_modules_and_role(
         assert "force: true" not in module
 
 
+def test_no_obstacle_has_the_message_of_another() -> None:
+    # What the journal knows, not the kind, tells a failure from an unknown outcome.
+    kinds = [kind for kind in ObstacleKind if kind is not ObstacleKind.UNKNOWN]
+    messages = [str(build_error(stopped(kind), "INC-1", RULES)) for kind in kinds]
+    assert len(set(messages)) == len(kinds)
+
+
 def test_each_obstacle_is_a_failure_of_the_role() -> None:
     kinds: set[t.Any] = {kind.value for kind in FailureKind}
     assert {kind.value for kind in ObstacleKind} <= kinds

@@ -28,7 +28,7 @@ from .role_plan import format_obstacle, read_plan
 from .screen import format_sent_and_completed
 
 
-class RunRestorer(RestoreObserver):
+class RoleRestorer(RestoreObserver):
     """Restores the plans of a run that are ready, and adds their steps to it."""
 
     def __init__(self, recorder: Recorder, incident: Incident) -> None:
