@@ -178,11 +178,11 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 # Without the tests that take a second or more and vary what others hold: those are marked `rest`.
 .PHONY: integration-quick
 integration-quick:
-	@$(MAKE) --no-print-directory integration ARGS="-m 'not rest'"
+	@$(MAKE) --no-print-directory integration ARGS="-m 'not rest' $(ARGS)"
 
 .PHONY: integration-rest
 integration-rest:
-	@$(MAKE) --no-print-directory integration ARGS='-m rest'
+	@$(MAKE) --no-print-directory integration ARGS="-m rest $(ARGS)"
 
 # A sample of real commands over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
@@ -221,7 +221,7 @@ fault-matrix: live $(DEV_READY) ## Test every module with every fault on every r
 	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/modules/test_fault_matrix.py --all-cells \
 		$(if $(EIGHTHS),-k '$(EIGHTHS)') $(ARGS)
 
-# `make test` runs fewer examples of this.
+# `make test` runs fewer examples of this. The properties of the unit tests get a hundred cases each, fifty otherwise.
 EXAMPLES := 500
 .PHONY: fuzz
 fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some minutes)

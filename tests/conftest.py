@@ -28,13 +28,14 @@ from support.users import Owners
 FEW, MANY = 50, 100
 """Random cases of each property: in `make test`, and with more ``--examples`` than by default, as in `make fuzz`."""
 DEFAULT_EXAMPLES = 8
+EXAMPLES_HELP = "random inputs of each module; with more than by default, each property gets a hundred cases"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is done."""
     group = parser.getgroup("clawhosters.cloud")
     group.addoption("--all-cells", action="store_true", help="judge all cells and odd answers, not a share of them")
-    group.addoption("--examples", type=int, default=DEFAULT_EXAMPLES, metavar="N", help="random inputs of each module")
+    group.addoption("--examples", type=int, default=DEFAULT_EXAMPLES, metavar="N", help=EXAMPLES_HELP)
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--write-obstacles", action="store_true", help="write modules/obstacles.md anew, without -n")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")

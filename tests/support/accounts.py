@@ -110,6 +110,7 @@ def _own(backup: dict[str, t.Any], number: int, shown: str, instances: list[Reso
     """Returns the backup as the service shows its instance, which may not exist any more."""
     name = next((one["name"] for one in instances if one["id"] == number), "gone-bot")
     fields = {"id": {"instance_id": number}, "name": {"instance_name": name}, "nothing": {}}
+    fields["id+name"] = {"instance_id": number, "instance_name": name}
     fields["both"] = {"instance": {"id": number, "name": name}}
     return {**backup, **fields[shown]}
 

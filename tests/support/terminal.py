@@ -72,7 +72,8 @@ def run_at_terminal(
             elif interrupt() and time.monotonic() - pressed_at > AGAIN_AFTER:
                 if pressed_at > 0:
                     for worker in itertools.chain(*map(_children, _children(process.pid))):
-                        os.kill(worker, signal.SIGTERM)
+                        with contextlib.suppress(ProcessLookupError):
+                            os.kill(worker, signal.SIGTERM)
                 os.write(process.stdin.fileno(), CTRL_C.encode())
                 pressed_at = time.monotonic()
     return Screen(process.returncode, screen.decode().replace("\r\n", "\n"))

@@ -25,8 +25,10 @@ GOOD_STATUSES = frozenset(
 )
 """Statuses of a backup that can be restored, all undocumented. Any other status is not usable."""
 
-_LISTED, _IDS_LISTED = 5, 40
-"""Reasons that a message lists, and ids of each. With names, so many ids would be hard to read."""
+_LISTED = 5
+"""Reasons that a message lists, and backups with their owners."""
+_IDS_LISTED = 40
+"""Ids of backups that a message lists for one reason."""
 NO_TIME = "it has no valid time"
 
 

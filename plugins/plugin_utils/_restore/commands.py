@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds the advice and the next command that the role ``restore`` prints after a failure. Pure."""
+"""Builds the advice and the next command that the role ``restore`` prints after a failure."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
 
-_FILE = Path(__file__).resolve().parents[3] / "roles/restore/defaults/main.yml"
+_DEFAULTS_FILE = Path(__file__).resolve().parents[3] / "roles/restore/defaults/main.yml"
 DEFAULTS: Data = {
     name: value
-    for name, value in yaml.safe_load(_FILE.read_text(encoding="utf-8")).items()
+    for name, value in yaml.safe_load(_DEFAULTS_FILE.read_text(encoding="utf-8")).items()
     if name != "restore_confirm"
 }
 """Defaults of the role; each run is confirmed for itself. A command leaves out variables that have these values."""

@@ -164,7 +164,10 @@ class Recorder:
     """Who works on what, as read once: what another run begins later is of no run that the record has."""
 
     def read_history(self, *, with_refused: bool = False) -> RestoreHistory | None:
-        """Returns what the journal holds of the incident's instances; None if it can't be read."""
+        """Returns what the journal holds of the incident's instances; None if it can't be read.
+
+        ``with_refused``: for display, also those whose every attempt was refused.
+        """
         url = self.context.client.settings.api_url
         try:
             journal = self.context.journal()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import explain_unusable, taken_at
@@ -16,7 +17,7 @@ from ...module_utils._service.restore.history import CLOCK_TOLERANCE, RestoreHis
 from ...module_utils._service.restore.plan import NextStep, Plan, Rules, Target, explain_left_out
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
-from ...module_utils._text import format_count, format_list
+from ...module_utils._text import MESSAGE_LIMIT, format_count, format_list, one_line
 from ...module_utils._times import format_duration
 from .._formatting import format_clock, format_label
 from .failures import translate_options
@@ -107,7 +108,8 @@ def _summarize(backup: Resource | None) -> Data | None:
 
 def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> str:
     """Returns the obstacle of a plan in the words of the role, which names the instance beside it."""
-    fact = translate_options(messages.explain(plan, incident, rules, now).fact)
+    fact = messages.explain(plan, incident, rules, now, functools.partial(messages.format_moment, now=now)).fact
+    fact = one_line(translate_options(fact), MESSAGE_LIMIT)
     own = f"{label(plan.instance or {})} "
     return f"It {fact.removeprefix(own)}" if fact.startswith(own) else fact
 
@@ -121,7 +123,8 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     others = history.find_others(instance["id"], history.read_at - RECENT)
     holder = history.find_holder(instance["id"])
     notes = [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
-    sentences = (f"{messages.format_other(other, now)}." for other in others[:_LISTED])
+    format_sent_at = functools.partial(messages.format_moment, now=now)
+    sentences = (f"{messages.format_other(other, format_sent_at)}." for other in others[:_LISTED])
     notes += [f"{sentence[:1].upper()}{sentence[1:]}" for sentence in sentences]
     if len(others) > _LISTED:
         notes.append(f"And {len(others) - _LISTED} more restores for other incidents within 7 days.")

@@ -251,6 +251,9 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
     before this run is not its outcome.
     """
     plans: list[RestorePlan | None] = [*run.plans] or [None] * len(run.targets)
+    if history:
+        known = {key: state for key, state in history.states.items() if not _is_refused_before(state, run)}
+        history = replace(history, states=known)
     outcomes = []
     for plan, target in zip(plans, run.targets, strict=True):
         instance_id = (plan.instance or {}).get("id", target["id"]) if plan else target["id"]
@@ -258,8 +261,6 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
             # One that was not found may have been restored by an earlier run.
             instance_id = history.find_id(target["name"])
         state = history.find_own(instance_id) if history else None
-        if state and state.outcome == REFUSED and not _is_since_plan(state, run):
-            state = None
         backup_id = (plan.backup or {}).get("id") if plan else None
         unsent = UNKNOWN if history is None else NOT_BEGUN
         if run.check and plan and plan.sends:
@@ -276,8 +277,10 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
     return outcomes
 
 
-def _is_since_plan(state: OperationState, run: Run) -> bool:
-    return bool(run.planned_at) and datetime.fromisoformat(state.at) >= datetime.fromisoformat(run.planned_at)
+def _is_refused_before(state: OperationState, run: Run) -> bool:
+    """Returns True if it was refused before the run was planned."""
+    is_later = run.planned_at and datetime.fromisoformat(state.at) >= datetime.fromisoformat(run.planned_at)
+    return state.outcome == REFUSED and not is_later
 
 
 def run_step(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:

@@ -178,7 +178,7 @@ def _describe_kind(plan: RestorePlan, age_limit: float) -> tuple[object, ...]:
         return (plan.kind,)
     is_old = plan.age_seconds is None or plan.age_seconds > age_limit
     # The incident that a note names has digits, too.
-    notes = tuple((_TIMES if note.startswith("Incident ") else _NUMBERS).sub("#", note) for note in plan.notes)
+    notes = tuple((_TIMES if " a restore of it at " in note else _NUMBERS).sub("#", note) for note in plan.notes)
     return plan.outcome, _format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
 
 

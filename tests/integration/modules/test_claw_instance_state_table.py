@@ -82,7 +82,6 @@ def three_runs(
     return runs
 
 
-@pytest.mark.rest
 def test_check_mode_sends_nothing_but_get(three_runs: dict[str, t.Any]) -> None:
     assert {entry["method"] for entry in three_runs["check"][1]} == {"GET"}
 

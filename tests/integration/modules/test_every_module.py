@@ -38,7 +38,7 @@ ODD_ANSWERS: list[object] = [
     {"error": {"code": 5, "message": ["x"], "details": {"a": {"b": []}}}},
 ]
 SHARE = 5
-"""One of so many odd answers is given to a case, another share to each; `make fuzz` gives all."""
+"""Each case gets every fifth odd answer; its place in the list decides which. `make fuzz` gives all."""
 # fmt: off
 FIELDS = [
     "id", "name", "status", "tier", "billing_mode", "ip_address", "health_status", "created_at", "can_start",

@@ -300,7 +300,7 @@ def test_the_plan_knows_restores_for_other_incidents(
     (plan,) = [one["result"]["msg"] for one in run.results if isinstance(one["result"].get("msg"), list)]
     now = f"{datetime.now(UTC):%H:}"
     text = " ".join(line.strip() for line in plan)
-    assert re.search(r"Incident inc-1 sent a restore of it at \S+ UTC, which has completed\.", text)
+    assert re.search(r"Incident inc-1 sent a restore of it at \S+ UTC; it has completed\.", text)
     assert "sick-bot (id 2): CAN'T BE RESTORED. It has the status deploying, and only" in text
     assert f"Incident INC-T sent a restore of it at {now}" in text
     assert f"news-bot (id 4), running, healthy: a restore of backup 41 is under way since {now}" in text

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import typing as t
 from datetime import datetime
@@ -71,8 +72,9 @@ def judge(simulator: Simulator, endings: dict[str, Ending]) -> str:
     if second not in sent:
         message = ending.result.get("msg", "")
         # Where the first stands still, it may keep the lock of the journal itself.
-        reasons = (f"ncident {first} sent a restore of it", "It is held by ", "the journal is not used")
-        is_told = any(reason in message for reason in reasons)
+        is_known = re.search(rf"ncident {first} (sent|was about to send) a restore of it", message)
+        reasons = ("It is held by ", "the journal is not used")
+        is_told = is_known or any(reason in message for reason in reasons)
         return "" if ending.result["failed"] and is_told else f"{second} does not say why it sent nothing: {ending}"
     sent_at = endings[first].result["restore"]["sent_at"]
     is_known = datetime.fromisoformat(sent_at) < datetime.fromisoformat(ending.began)

@@ -30,15 +30,15 @@ NOTHING_SENT = "Nothing was sent."
 _LISTED = 5
 """Backups that a message lists."""
 _OTHER_ENDS = {
-    OperationEvent.ACCEPTED: "whose end was not seen yet",
-    OperationEvent.COMPLETED: "which has completed",
-    OperationEvent.FAILED: "which has failed",
+    OperationEvent.ACCEPTED: "its end was not seen yet",
+    OperationEvent.COMPLETED: "it has completed",
+    OperationEvent.FAILED: "it has failed",
 }
 """What the journal knows of the end of a restore for another incident; of any other, the outcome is unknown."""
 
 
 class Explanation(t.NamedTuple):
-    """An obstacle in words. ``fact`` has no full stop at its end. ``advice`` names options of the modules.
+    """An obstacle in words. ``fact`` may lack its full stop, see ``end_sentence``. ``advice`` names options of modules.
 
     A fact about the instance begins with its label: the role says that beside it.
     """
@@ -62,7 +62,7 @@ def advise_on_status(instance: Resource) -> str:
 
 def build_error(plan: Plan, incident: str, rules: Rules) -> RefusedError:
     """Returns the error of a plan with an obstacle. Its message says what it is, and what to do."""
-    obstacle, (fact, advice) = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, datetime.now(UTC))
+    obstacle, (fact, advice) = t.cast("Obstacle", plan.obstacle), explain(plan, incident, rules, datetime.now(UTC), str)
     # An earlier run may have sent it.
     unsent = NOTHING_SENT if obstacle.is_final else ""
     return RefusedError(" ".join(filter(None, (end_sentence(fact), unsent, advice))), obstacle.cause)
@@ -81,14 +81,13 @@ def format_moment(text: object, now: datetime) -> str:
     return f"{moment:%H:%M} UTC" if moment.date() == now.astimezone(UTC).date() else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def format_other(other: EarlierRestore, now: datetime) -> str:
+def format_other(other: EarlierRestore, format_sent_at: t.Callable[[str], str]) -> str:
     """Returns a clause about a restore for another incident: when and by whom it was sent, and how it ended."""
     state, by = other.state, other.state.notes.get("by")
     who = f" by {one_line(by.get('user'))}@{one_line(by.get('host'))}" if isinstance(by, dict) else ""
-    end = _OTHER_ENDS.get(state.event, "whose outcome is unknown")
-    return (
-        f"incident {one_line(other.incident)} sent a restore of it at {format_moment(state.sent_at, now)}{who}, {end}"
-    )
+    sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
+    end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
+    return f"incident {one_line(other.incident)} {sent} a restore of it at {format_sent_at(state.sent_at)}{who}; {end}"
 
 
 def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> list[str]:
@@ -98,14 +97,14 @@ def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> l
         notes = []
         if not has_owner(backup):
             which = f"Backup {backup.get('id')} does not show its instance"
-            notes.append(f"{which}, so it may not be a backup of this one.")
+            notes.append(f"{which}, so it may not be a backup of this instance.")
         if plan.left_out:
             left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
             notes.append(f"{left_out} Backup {backup.get('id')} is the newest usable one.")
         return notes
     if plan.earlier is None or "id" not in backup:
         return []
-    used = f"Incident {incident} has already used backup {backup['id']}"
+    used = f"Incident {incident} has already used backup {one_line(backup['id'], 20)}"
     if given is not None and str(given) != str(backup["id"]):
         return [f"{used}, so backup {given} is not restored. Use another incident for it."]
     if rules.before and not is_before(backup, rules.before):
@@ -116,8 +115,13 @@ def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> l
 # Obstacles
 
 
-def explain(plan: Plan, incident: str, rules: Rules, now: datetime) -> Explanation:
-    """Returns why nothing is sent for a target, and what the user of a module can do."""
+def explain(
+    plan: Plan, incident: str, rules: Rules, now: datetime, format_sent_at: t.Callable[[str], str]
+) -> Explanation:
+    """Returns why nothing is sent for a target, and what the user of a module can do.
+
+    ``format_sent_at`` formats the time of an earlier restore: the results of modules have it as the journal does.
+    """
     obstacle, target, instance = t.cast("Obstacle", plan.obstacle), plan.target, plan.instance or {}
     name = one_line(target.name, NAME_LIMIT)
     match obstacle.kind:
@@ -149,8 +153,15 @@ def explain(plan: Plan, incident: str, rules: Rules, now: datetime) -> Explanati
                 "Check the plan again.",
             )
         case ObstacleKind.FAILED | ObstacleKind.UNKNOWN:
-            return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident)
+            return _explain_earlier(instance, t.cast("OperationState", plan.earlier), incident, format_sent_at)
+        case ObstacleKind.TOO_SOON | ObstacleKind.OVERTAKEN | ObstacleKind.WRONG_STATUS:
+            other = format_other(obstacle.other, format_sent_at) if obstacle.other else ""
+            return _explain_rule(instance, obstacle, rules, other)
     return _explain_backup(plan, obstacle, rules, now)
+
+
+def _status(instance: Resource) -> str:
+    return one_line(instance.get("status"), 40)
 
 
 def _describe_condition(instance: Resource) -> str:
@@ -158,13 +169,15 @@ def _describe_condition(instance: Resource) -> str:
     return ", ".join(one_line(value, NAME_LIMIT) for value in values if value)
 
 
-def _explain_earlier(instance: Resource, state: OperationState, incident: str) -> Explanation:
+def _explain_earlier(
+    instance: Resource, state: OperationState, incident: str, format_sent_at: t.Callable[[str], str]
+) -> Explanation:
     """Returns how an earlier restore for the incident failed, or why its outcome is unknown."""
     if state.event is not OperationEvent.FAILED:
         return Explanation(f"Incident {incident}: {explain_state('a restore', state)}", explain_unknown(instance))
     return Explanation(
-        f"Incident {incident}: the restore of {label(instance)}, sent at {state.sent_at}, failed. "
-        f"Its status is {instance.get('status')} now",
+        f"Incident {incident}: the restore of {label(instance)}, sent at {format_sent_at(state.sent_at)}, failed. "
+        f"Its status is {_status(instance)} now",
         advise_on_status(instance) or "Nothing was sent again; force: true would send it.",
     )
 
@@ -175,13 +188,14 @@ def explain_unknown(instance: Resource) -> str:
     again = "Check it; nothing is sent again for this incident without force: true."
     return (
         f"It is unknown whether the restore of {label(instance)} was executed: its status is "
-        f"{instance.get('status')} now. {f'{advice} Nothing is sent again for this incident.' if advice else again}"
+        f"{_status(instance)} now. {f'{advice} Nothing is sent again for this incident.' if advice else again}"
     )
 
 
 def _explain_backup(plan: Plan, obstacle: Obstacle, rules: Rules, now: datetime) -> Explanation:
-    """Returns why no backup can be chosen, the given one does not fit, or a rule forbids to restore it."""
+    """Returns why no backup can be chosen, the given one does not fit, or is too old."""
     target, backup, instance = plan.target, plan.backup or {}, plan.instance or {}
+    which = f"Backup {one_line(backup.get('id'), 20)}"
     match obstacle.kind:
         case ObstacleKind.NO_BACKUP if target.backup_id is not None:
             reason = f" ({obstacle.cause.reason})" if obstacle.cause else ""
@@ -191,30 +205,26 @@ def _explain_backup(plan: Plan, obstacle: Obstacle, rules: Rules, now: datetime)
             left_out = format_left_out(plan.left_out, functools.partial(explain_left_out, now=now))
             return Explanation(f"{label(instance)} has no usable backup{when}{f'. {left_out}' if left_out else ''}")
         case ObstacleKind.UNCLEAR_BACKUP:
-            ids = format_list((str(one.get("id")) for one in obstacle.backups), _LISTED)
+            ids = format_list((one_line(one.get("id"), 20) for one in obstacle.backups), _LISTED)
             return Explanation(
                 f"The service does not show whether a backup (id {ids}) is of {label(instance)}, and the collection "
                 "does not guess",
-                f"Fields read: {FIELDS}. See the dashboard, and give the id of the backup.",
+                f"Of a backup, the fields {FIELDS} are read. See the dashboard, and give the id of the backup.",
             )
         case ObstacleKind.OTHER_BACKUP:
-            return Explanation(
-                f"Backup {backup.get('id')} is of {one_line(parse_owner(backup))}, not of {label(instance)}"
-            )
+            return Explanation(f"{which} is of {one_line(parse_owner(backup))}, not of {label(instance)}")
         case ObstacleKind.BACKUP_TWICE:
             return Explanation(
                 f"Backup {target.backup_id} is listed for another entry already ({obstacle.duplicate_of}), and a "
                 "backup is of one instance"
             )
-        case ObstacleKind.TOO_OLD:
-            return _explain_age(backup, f"Backup {backup.get('id')} of {label(instance)}", rules, now)
-    return _explain_rule(instance, obstacle, rules, format_other(obstacle.other, now) if obstacle.other else "")
+    return _explain_age(backup, f"{which} of {label(instance)}", rules, now)
 
 
 def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime) -> Explanation:
     taken = taken_at(backup)
     if taken is None:
-        return Explanation(f"The age of backup {backup.get('id')} is unknown, and max_age is set")
+        return Explanation(f"The age of backup {one_line(backup.get('id'), 20)} is unknown, and max_age is set")
     if taken - now > CLOCK_TOLERANCE:
         return Explanation(
             f"{which} is dated {taken:%Y-%m-%d %H:%M} UTC, which is {format_duration(taken - now)} in the future by "
@@ -235,7 +245,7 @@ def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, other: s
         return Explanation(f"{label(instance)} is within min_interval ({interval}) of another restore: {other}")
     if obstacle.kind is ObstacleKind.OVERTAKEN:
         return Explanation(
-            f"{label(instance)} got another restore meanwhile: {other}",
+            f"{label(instance)} is left alone: since this run began, {other}",
             "Check the instance, and run this again if it must be restored all the same.",
         )
     advice = advise_on_status(instance) or "force: true tries it."
@@ -243,7 +253,7 @@ def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, other: s
         advice = "Give it an LLM key in the dashboard first."
     reason = f". {other[:1].upper()}{other[1:]}" if other else ""
     return Explanation(
-        f"{label(instance)} has the status {instance.get('status')}, and only a running or stopped instance can be "
+        f"{label(instance)} has the status {_status(instance)}, and only a running or stopped instance can be "
         f"restored{reason}",
         advice,
     )

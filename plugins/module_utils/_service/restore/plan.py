@@ -5,7 +5,7 @@
 """Plans restores: for each target the backup that will be sent, or the obstacle that prevents it. Pure.
 
 Both modules and the role plan with it (and with the role the playbooks of rulebooks and drills), so that one account
-gives one answer. Each of them puts an obstacle into its own words.
+gives one answer. ``messages.py`` puts an obstacle into words.
 """
 
 from __future__ import annotations

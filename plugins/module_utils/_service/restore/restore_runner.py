@@ -368,7 +368,9 @@ class RestoreRunner:
         """Ends a restore as failed whose wait ended with ``error``."""
         options, restore, state = self._context.options, self.restore, self._guard.known_state()
         restore.failure, restore.state = error.kind, state
-        restore.last_seen = LastSeen(restore.current, self.describe()[1], self._seen_at)
+        # Of an instance that another run works on, the lock is seen now.
+        seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
+        restore.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
         own = copy.copy(error)
         own.last_seen, outcome = restore.last_seen, None
         if self.stage in (Stage.RESTORED, Stage.STARTING):

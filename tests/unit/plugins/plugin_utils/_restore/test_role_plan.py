@@ -109,7 +109,7 @@ def test_the_interval_to_a_restore_for_another_incident_is_an_obstacle():
     assert (soon.kind, soon.sends) == ("too_soon", False)
     assert soon.message == (
         "It is within restore_min_interval (3 h 0 min) of another restore: incident INC-T sent a restore of it at "
-        "08:00 UTC, which has completed"
+        "08:00 UTC; it has completed"
     )
     assert plan(history(INTENDED, FAILED), restore_min_interval="3h").kind == "failed"
 
@@ -198,15 +198,15 @@ def test_the_backup_of_an_earlier_run_may_not_exist_any_more():
 @pytest.mark.parametrize(
     ("events", "note"),
     [
-        ((INTENDED, COMPLETED), "which has completed"),
-        ((INTENDED, ACCEPTED), "whose end was not seen yet"),
-        ((INTENDED, FAILED), "which has failed"),
-        ((INTENDED,), "whose outcome is unknown"),
+        ((INTENDED, COMPLETED), "sent a restore of it at 08:00 UTC by ann@node2; it has completed"),
+        ((INTENDED, ACCEPTED), "sent a restore of it at 08:00 UTC by ann@node2; its end was not seen yet"),
+        ((INTENDED, FAILED), "sent a restore of it at 08:00 UTC by ann@node2; it has failed"),
+        ((INTENDED,), "was about to send a restore of it at 08:00 UTC by ann@node2; its outcome is unknown"),
     ],
 )
 def test_a_plan_knows_restores_for_other_incidents(events, note):
     past = history(*events, incident="inc-1", by={"user": "ann", "host": "node2"})
-    assert plan(past).notes == [f"Incident inc-1 sent a restore of it at 08:00 UTC by ann@node2, {note}."]
+    assert plan(past).notes == [f"Incident inc-1 {note}."]
     assert plan(past).sends is True
     assert plan(history(*events, incident="inc-1", instance_id=2)).notes == []
 
@@ -221,7 +221,7 @@ def test_a_given_backup_that_looks_unusable_is_noted():
 def test_another_incident_on_a_busy_instance_does_not_advise_force():
     busy = plan(history(INTENDED, ACCEPTED, incident="INC-T", ago=15), {**WEB, "status": "deploying"})
     assert busy.kind == "wrong_status"
-    assert busy.message.endswith(". Incident INC-T sent a restore of it at 09:45 UTC, whose end was not seen yet")
+    assert busy.message.endswith(". Incident INC-T sent a restore of it at 09:45 UTC; its end was not seen yet")
     advice = build_advice(FailureKind(busy.kind), busy, SETTINGS)
     assert "restore_force" not in advice.changes
     assert advice.text.startswith("Something works on it: look at it in the dashboard first.")
