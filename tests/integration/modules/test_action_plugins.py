@@ -41,6 +41,13 @@ def far_away(controller: Controller) -> str:
     return str(controller.write("hosts.yml", {"all": {"hosts": {"far": UNREACHABLE}}}))
 
 
+def test_a_warning_of_a_task_is_shown(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset()
+    # The newest backup of this instance failed.
+    run = controller.task({"instance_id": 2, "usable": True}, module="claw_backup_info")
+    assert run.says("[WARNING]: 1 backup left out: id"), run.screen
+
+
 def test_a_host_that_no_one_can_reach_still_works(simulator: Simulator, controller: Controller, far_away: str) -> None:
     run = controller.playbook(play({INSTANCE: {"id": 2, "state": "started"}}), "-i", far_away)
     assert run.rc == 0, run.screen
