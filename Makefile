@@ -175,14 +175,15 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 	@$(RUN) python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(if $(SHORT),-m command) \
 		$(call pytest_arguments,tests/integration tests/project)
 
-# Without the tests that take a second or more and vary what others hold: those are marked `rest`.
+# Without the tests that take a second or more and vary what others hold: those are marked `rest`. `make fuzz` and
+# `make crash` run theirs.
 .PHONY: integration-quick
 integration-quick:
 	@$(MAKE) --no-print-directory integration ARGS="-m 'not rest' $(ARGS)"
 
 .PHONY: integration-rest
 integration-rest:
-	@$(MAKE) --no-print-directory integration ARGS="-m rest $(ARGS)"
+	@$(MAKE) --no-print-directory integration ARGS="-m 'rest and not fuzz' $(ARGS)"
 
 # A sample of real commands over HTTP; see the marker in pyproject.toml.
 .PHONY: slice
@@ -213,21 +214,21 @@ versions: live $(DEV_READY)
 	$(call heading,What depends on versions: pytest)
 	@$(RUN) python -m pytest -m 'slice or not command' $(VERSION_TESTS:%=tests/%) $(ARGS)
 
-# `make test` runs a sample of this. An eighth of the cells, or two: make fault-matrix EIGHTHS='[0- or [1-'
-EIGHTHS ?=
+# `make test` runs a sample of this. A sixteenth of the cells, or two: make fault-matrix SIXTEENTHS='[0- or [1-'
+SIXTEENTHS ?=
 .PHONY: fault-matrix
 fault-matrix: live $(DEV_READY) ## Test every module with every fault on every request (some minutes)
 	$(call heading,Fault matrix: pytest)
 	@$(RUN) python -m pytest -n 2 --dist worksteal tests/integration/modules/test_fault_matrix.py --all-cells \
-		$(if $(EIGHTHS),-k '$(EIGHTHS)') $(ARGS)
+		$(if $(SIXTEENTHS),-k '$(SIXTEENTHS)') $(ARGS)
 
-# `make test` runs fewer examples of this. The properties of the unit tests get a hundred cases each, fifty otherwise.
+# `make test` runs fewer examples of this.
 EXAMPLES := 500
 .PHONY: fuzz
 fuzz: live $(DEV_READY) ## Test modules and simulator with random input (some minutes)
 	$(call heading,Random input: pytest)
-	@$(RUN) python -m pytest -n 2 tests/unit tests/integration/modules/test_every_module.py \
-		tests/project/test_simulator_contract.py -m 'hypothesis or fuzz' --all-cells --examples $(EXAMPLES) $(ARGS)
+	@$(RUN) python -m pytest -n 2 tests/integration/modules/test_every_module.py tests/project/test_simulator_contract.py \
+		-m fuzz --all-cells --examples $(EXAMPLES) $(ARGS)
 
 # Each run prints the seed of its random moments. The same moments again: make crash SEED=12345
 KILLS := 50

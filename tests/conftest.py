@@ -25,17 +25,21 @@ from support.postgres import ADMIN, Postgres
 from support.seeds import choose_seed, repeat_by, repeat_lines
 from support.users import Owners
 
-FEW, MANY = 50, 100
-"""Random cases of each property: in `make test`, and with more ``--examples`` than by default, as in `make fuzz`."""
-DEFAULT_EXAMPLES = 8
-EXAMPLES_HELP = "random inputs of each module; with more than by default, each property gets a hundred cases"
+hypothesis.settings.register_profile(
+    "any machine",
+    # How long an example takes says more of the machine than of the code.
+    deadline=None,
+    # Some properties are of a part of all cases only.
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is done."""
     group = parser.getgroup("clawhosters.cloud")
     group.addoption("--all-cells", action="store_true", help="judge all cells and odd answers, not a share of them")
-    group.addoption("--examples", type=int, default=DEFAULT_EXAMPLES, metavar="N", help=EXAMPLES_HELP)
+    group.addoption("--examples", type=int, default=8, metavar="N", help="random inputs of each module")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--write-obstacles", action="store_true", help="write modules/obstacles.md anew, without -n")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
@@ -71,15 +75,6 @@ def pytest_configure(config: pytest.Config) -> None:
     Lets Ctrl-C reach the commands of tests: a shell ignores SIGINT for what it runs in the background.
     """
     config.option.hypothesis_seed = config.option.hypothesis_seed or str(choose_seed())
-    hypothesis.settings.register_profile(
-        "any machine",
-        max_examples=MANY if config.option.examples > DEFAULT_EXAMPLES else FEW,
-        # How long an example takes says more of the machine than of the code.
-        deadline=None,
-        # Some properties are of a part of all cases only.
-        suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
-    )
-    hypothesis.settings.load_profile("any machine")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

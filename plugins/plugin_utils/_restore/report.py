@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import replace
 from datetime import datetime
@@ -311,7 +310,7 @@ def _format_failure(name: str, unsent: str, message: str, status: t.Any) -> str:
         message = message.replace(f" {NOTHING_SENT}", "")
     sentences = [text, end_sentence(message) if message else ""]
     known = format_value(status, 40) if status else ""
-    if known and not re.search(rf"\b(is|the status) {re.escape(known)}(?!\w)", message):
+    if known and not any(f" {words} {known}{end}" in f"{message} " for words in ("is", "the status") for end in " .,;"):
         when = f"Its status was {known} at the time of the plan" if kind is FailureKind.UNFINISHED else ""
         sentences.append(f"{when or f'Its status is {known}'}.")
     return " ".join(filter(None, sentences))

@@ -24,7 +24,7 @@ from support.matrix import COMPLETE, FAMILIES, FAULTS, OF_CLIENT, Bench
 
 SHARE = 59
 """One cell of so many is judged."""
-PARTS = 8
+PARTS = 16
 """Tests that judge all cells of a case."""
 TOO_MANY = 20
 """Failed cells that one test shows."""
