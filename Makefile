@@ -74,7 +74,7 @@ simulator: live $(if $(wildcard $(DEV_READY)),$(DEV_READY),$(DEMO_READY)) ## Run
 
 # build/tested names the tree of files that passed, for `make release`. The longest parts come first.
 .PHONY: test
-test: live copy $(DEV_READY) ## Run what each change must pass (five minutes)
+test: live copy $(DEV_READY) ## Run what each change must pass (some minutes)
 	@tree=$$(git --git-dir=$(COPY)/.git write-tree) && \
 		$(PARTS_RUN) integration-quick unit lowest-quick lint docs sanity-quick && echo "$$tree" > build/tested
 	@printf '\nEverything passed.\n'
