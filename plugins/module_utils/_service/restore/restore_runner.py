@@ -366,22 +366,25 @@ class RestoreRunner:
 
     def give_up(self, error: ClawHostersError) -> None:
         """Ends a restore as failed whose wait ended with ``error``."""
-        options, restore, state = self._context.options, self.restore, self._guard.known_state()
-        restore.failure, restore.state = error.kind, state
+        options, restore = self._context.options, self.restore
+        state = restore.state = self._guard.known_state()
+        restore.failure = error.kind
         # Of an instance that another run works on, the lock is seen now.
         seen_at = datetime.now(UTC) if self.stage is Stage.LOCKED else self._seen_at
         restore.last_seen = LastSeen(restore.current, self.describe()[1], seen_at)
         own = copy.copy(error)
-        own.last_seen, outcome = restore.last_seen, None
+        own.last_seen = restore.last_seen
+        outcome = None
         if self.stage in (Stage.RESTORED, Stage.STARTING):
             known, limit = "It was restored.", options.healthy_timeout or options.timeout
             reason = self._context.changes.explain_unfinished(self.start, own, limit)
         else:
             is_settled = state is not None and state.event is not OperationEvent.INTENDED
             outcome = state.outcome if state and is_settled else IN_FLIGHT
-            known, goal = messages.format_sent(restore), "restored"
             if self.stage is Stage.LOCKED:
                 known, goal = f"This run sent nothing for {short_name(restore.instance)}.", "free"
+            else:
+                known, goal = messages.format_sent(restore), "restored"
             reason = explain_ended_wait(own, restore.last_seen.condition, goal, options.timeout)
         own.args = (reason,)
         # Of many, the message of the task says at its end how to go on.
