@@ -51,7 +51,7 @@ def format_label(name: object, identity: object) -> str:
 
 def text_width(text: str) -> int:
     """Returns the columns of a terminal that ``text`` takes: two for a wide character, none for a combining one."""
-    return sum(map(_character_width, text))
+    return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
 def _character_width(character: str) -> int:

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import functools
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from simulator.errors import BadControl
 from simulator.switches import Switches, nearest
-from simulator.times import DAY, iso
+from simulator.times import DAY, MINUTE, iso
 from simulator.world import Record, World
 
 STATE_KEYS = (
@@ -59,7 +61,7 @@ def world_from_state(state: Mapping[str, Any], switches: Switches, clock: Callab
     world.balance = 15000
     instances = state.get("instances") or []
     if isinstance(instances, int):
-        _generate(world, instances)
+        world.fill(pickle.loads(_generate(instances, clock() // MINUTE)))
         instances = []
     for collection, add in (
         (instances, world.add_instance),
@@ -94,9 +96,15 @@ def _entries(collection: Any) -> list[Mapping[str, Any]]:
     return collection
 
 
-def _generate(world: World, count: int) -> None:
-    """Generates a fleet with ids from 1, oldest first: mostly running, some stopped, a few in every other status."""
-    now = world.clock()
+# Tests reset the service thousands of times.
+@functools.lru_cache(maxsize=10)
+def _generate(count: int, minute: float) -> bytes:
+    """Generates a fleet with ids from 1, oldest first: mostly running, some stopped, a few in every other status.
+
+    Returns the pickled content of its world. The fleet is that of a whole minute, so that several resets share it.
+    """
+    now = minute * MINUTE
+    world = World(Switches(), lambda: now)
     for number in range(1, count + 1):
         world.add_instance(
             {
@@ -135,6 +143,7 @@ def _generate(world: World, count: int) -> None:
     spent = sum(instance.daily_claw_cost for instance in world.instances.values() if instance.status == "running")
     world.balance = 12 * spent + 100
     world.transactions = _history(world.balance, spent, now)
+    return pickle.dumps(world.content())
 
 
 def _name(number: int) -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 from simulator.errors import BadControl
 
-DAY = 86400.0
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
+MINUTE, DAY = 60.0, 86400.0
+_UNITS = {"s": 1.0, "m": MINUTE, "h": 3600.0, "d": DAY}
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])(?:\s+ago)?")
 
 

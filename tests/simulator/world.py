@@ -38,6 +38,8 @@ Record = dict[str, Any]
 
 EFFECTS = ("starts", "stops", "restarts", "deletes", "patches", "restores", "purchases")
 
+CONTENT = ("instances", "addons", "backups", "transactions", "subscription", "balance", "_last_ids")
+
 # Contract 7 documents no status of a backup; any other one counts as usable.
 UNFIT_BACKUPS = ("failed", "error", "pending", "creating", "in_progress", "restoring", "deleting", "expired")
 
@@ -270,6 +272,16 @@ class World:
         return {"package_id": package["id"], "claws": package["claws"], "claws_balance": self.balance}
 
     # --- What testers do, past all rules ----------------------------------------------------------------------------
+
+    def content(self) -> Record:
+        """Returns the objects of a world whose statuses are final, for `fill`."""
+        return {name: getattr(self, name) for name in CONTENT}
+
+    def fill(self, content: Record) -> None:
+        """Sets the objects of a new world."""
+        self.instances.update(content.pop("instances"))  # the mapping is that of `progress`, too
+        for name, value in content.items():
+            setattr(self, name, value)
 
     def add_instance(self, entry: Mapping[str, Any]) -> Instance:
         """Adds an instance; without an id it gets the next one."""
