@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import NotFoundError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup import (
     is_before,
     is_usable,
@@ -30,6 +31,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     Account,
     NextStep,
+    Obstacle,
     ObstacleKind,
     Plan,
     Rules,
@@ -207,6 +209,153 @@ def test_without_force_nothing_is_sent_twice_for_an_incident(case: tuple[World, 
         assert plan.obstacle is None or plan.obstacle.kind in (ObstacleKind.FAILED, ObstacleKind.UNKNOWN)
 
 
+# Each obstacle, and what a plan shows beside its choice
+
+
+def backup(number: int, hours: float | None, **fields: t.Any) -> dict[str, t.Any]:
+    """A backup of web-bot, taken so many hours before NOW."""
+    taken = None if hours is None else (NOW - timedelta(hours=hours)).isoformat()
+    return {"id": number, "instance_id": 1, "created_at": taken, **fields}
+
+
+DB = {"id": 2, "name": "db-bot", "status": "running"}
+TWIN = {"id": 3, "name": "web-bot", "status": "running"}
+BY_ID, BY_NAME = Target(1, None), Target(None, "web-bot")
+
+
+def plan_in(
+    wanted: t.Sequence[Target],
+    *instances: dict[str, t.Any],
+    backups: t.Sequence[dict[str, t.Any]] = (NEW,),
+    history: RestoreHistory | None = None,
+    missing: t.Mapping[str, t.Any] | None = None,
+    **rules: t.Any,
+) -> list[Plan]:
+    account = Account(InstanceIndex(instances or (WEB, DB)), backups, missing or {})
+    return plan_restores(wanted, account, history or NOTHING, Rules(**rules), NOW)
+
+
+def obstacle(plan: Plan) -> Obstacle:
+    assert plan.obstacle
+    return plan.obstacle
+
+
+def test_what_does_not_exist_is_told_with_the_name_that_is_meant_or_the_answer() -> None:
+    answer = NotFoundError("GET /instances/9", 404)
+    wanted = [Target(None, "web-bto"), Target(9, None), Target(8, None)]
+    first, second, third = map(obstacle, plan_in(wanted, missing={"/instances/9": answer}))
+    assert {first.kind, second.kind, third.kind} == {ObstacleKind.NO_INSTANCE}
+    assert (first.similar, second.cause, third.cause) == ("web-bot", answer, None)
+
+
+def test_a_name_of_several_and_an_id_of_another_name_are_no_target() -> None:
+    shared, other = map(obstacle, plan_in([BY_NAME, Target(1, "db-bot")], WEB, DB, TWIN))
+    assert (shared.kind, shared.ids) == (ObstacleKind.AMBIGUOUS, (1, 3))
+    assert other.kind is ObstacleKind.OTHER_NAME
+
+
+def test_a_second_target_of_an_instance_is_refused_with_the_number_of_the_first() -> None:
+    unknown = Target(None, "no-bot")
+    plans = plan_in([unknown, BY_ID, Target(2, None, 12), BY_NAME, Target(1, "db-bot"), unknown])
+    assert [decision(plan)[0] for plan in plans] == [
+        ObstacleKind.NO_INSTANCE,
+        None,
+        ObstacleKind.OTHER_BACKUP,
+        ObstacleKind.DUPLICATE,
+        ObstacleKind.OTHER_NAME,
+        ObstacleKind.NO_INSTANCE,
+    ]
+    assert obstacle(plans[3]).duplicate_of == 2
+
+
+def test_a_backup_without_an_owner_is_sent_to_one_target_alone() -> None:
+    given = {"id": 12, "created_at": NEW["created_at"]}
+    first, second = plan_in([Target(2, None, 12), Target(1, None, 12)], backups=[given])
+    assert decision(first) == (None, NextStep.SEND, 12)
+    assert (obstacle(second).kind, obstacle(second).duplicate_of) == (ObstacleKind.BACKUP_TWICE, 1)
+
+
+def test_a_given_backup_must_be_of_the_instance() -> None:
+    own, others, gone = Target(1, None, 12), Target(2, None, 12), Target(1, None, 13)
+    answer = NotFoundError("GET /backups/13", 404)
+    plans = plan_in([own, others], backups=[{**NEW, "status": "failed"}])
+    assert [decision(plan)[0] for plan in plans] == [None, ObstacleKind.OTHER_BACKUP]
+    (missing,) = plan_in([gone], missing={"/backups/13": answer})
+    assert (obstacle(missing).kind, obstacle(missing).cause) == (ObstacleKind.NO_BACKUP, answer)
+    named = {"id": 12, "instance_name": "web-bot", "created_at": NEW["created_at"]}
+    (unclear,) = plan_in([own], WEB, TWIN, backups=[named])
+    assert (obstacle(unclear).kind, obstacle(unclear).backups) == (ObstacleKind.UNCLEAR_BACKUP, (named,))
+
+
+def test_a_newer_backup_that_may_be_of_the_instance_stops_it() -> None:
+    ownerless, named = {"id": 20, "created_at": NEW["created_at"]}, backup(21, 1, instance_id=None, instance_name="web-bot")
+    others, known = backup(22, 1, instance_id=None, instance_name="db-bot"), backup(23, 1, instance_id=2)
+    (plan,) = plan_in([BY_ID], WEB, DB, TWIN, backups=[NEW, ownerless, named, others, known])
+    assert obstacle(plan).kind is ObstacleKind.UNCLEAR_BACKUP
+    assert {one["id"] for one in obstacle(plan).backups} == {20, 21}
+    (plan,) = plan_in([BY_ID], WEB, DB, TWIN, backups=[NEW, others, known, {**ownerless, "status": "failed"}])
+    assert decision(plan) == (None, NextStep.SEND, 12)
+
+
+@pytest.mark.parametrize(
+    ("rules", "kind"),
+    [
+        ({"max_age": timedelta(hours=2)}, None),
+        ({"max_age": timedelta(hours=1)}, ObstacleKind.TOO_OLD),
+        ({"min_interval": timedelta(hours=3)}, ObstacleKind.TOO_SOON),
+        ({"min_interval": timedelta(hours=2)}, None),
+        ({"max_age": timedelta(hours=1), "min_interval": timedelta(hours=3), "force": True}, ObstacleKind.TOO_OLD),
+    ],
+)
+def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: ObstacleKind | None) -> None:
+    old, newest = sent("INC-2", -9000).states, sent("INC-3", -8000).states
+    history = RestoreHistory(SERVICE, "INC-1", {**old, **newest}, read_at=NOW)
+    (plan,) = plan_in([BY_ID], history=history, **rules)
+    assert decision(plan)[0] is kind
+    if kind is ObstacleKind.TOO_SOON:
+        other = obstacle(plan).other
+        assert other
+        assert other.incident == "INC-3"
+
+
+def test_a_busy_instance_is_told_with_the_restore_that_keeps_it_busy() -> None:
+    busy = {**WEB, "status": "deploying"}
+    for history, incident in ((NOTHING, None), (sent("INC-2", -60), "INC-2")):
+        (plan,) = plan_in([BY_ID], busy, history=replace(history, read_at=NOW))
+        assert obstacle(plan).kind is ObstacleKind.WRONG_STATUS
+        other = obstacle(plan).other
+        assert (other.incident if other else None) == incident
+    assert plan_in([BY_ID], busy, force=True)[0].sends
+
+
+def test_a_plan_shows_what_was_left_out_and_what_it_could_be_instead() -> None:
+    future, failed, undated = backup(31, -2), backup(32, 1, status="failed"), backup(33, None)
+    late, chosen, older, oldest = backup(34, 3), backup(35, 5), backup(36, 7), backup(37, 9)
+    broken = backup(38, 6, status="failed")
+    account = [oldest, broken, chosen, future, failed, undated, older, late]
+    (plan,) = plan_in([BY_ID], backups=account)
+    assert (plan.backup, plan.older, plan.skipped) == (late, chosen, [])
+    assert {one["id"] for one in plan.left_out} == {31, 32, 33}
+    (plan,) = plan_in([BY_ID], backups=account, before=NOW - timedelta(hours=4))
+    assert (plan.backup, plan.older) == (chosen, older)
+    assert [one["id"] for one in plan.skipped] == [31, 32, 34]
+    assert [one["id"] for one in plan.left_out] == [33]
+    (plan,) = plan_in([BY_ID], backups=[failed, undated])
+    assert obstacle(plan).kind is ObstacleKind.NO_BACKUP
+    assert {one["id"] for one in plan.left_out} == {32, 33}
+
+
+def test_an_earlier_restore_of_the_incident_is_shown_with_the_backup_it_used() -> None:
+    used = backup(11, 4)
+    history = replace(sent(seconds=-60), read_at=NOW)
+    (plan,) = plan_in([BY_ID], backups=[NEW, used], history=history)
+    assert (plan.step, plan.backup) == (NextStep.WAIT, used)
+    (plan,) = plan_in([BY_ID], backups=[NEW], history=history)
+    assert plan.backup == {"id": 11, "created_at": None}
+    (plan,) = plan_in([BY_ID], backups=[NEW, used], history=history, force=True)
+    assert decision(plan) == (None, NextStep.SEND, 12)
+
+
 # The last look before the request
 
 
@@ -231,6 +380,26 @@ def look_at(instance: dict[str, t.Any] | None, history: RestoreHistory, *, force
 
 
 NOTHING = RestoreHistory(SERVICE, "INC-1", read_at=NOW)
+
+
+def test_the_newest_restore_of_another_incident_is_named() -> None:
+    known = RestoreHistory(SERVICE, "INC-1", {**sent("INC-2", 1).states, **sent("INC-3", 2).states}, read_at=NOW)
+    other = obstacle(look(known)).other
+    assert other
+    assert other.incident == "INC-3"
+
+
+@pytest.mark.parametrize("event", [OperationEvent.UNCLEAR, OperationEvent.INTENDED])
+def test_under_the_lock_nobody_else_works_on_an_unknown_restore(event: OperationEvent) -> None:
+    assert decision(look(sent(event=event)))[0] is ObstacleKind.UNKNOWN
+    busy = look_at({**WEB, "status": "deploying"}, sent(event=event))
+    assert (busy.obstacle, busy.step) == (None, NextStep.WAIT)
+
+
+def test_a_recorded_backup_that_was_planned_keeps_its_fields() -> None:
+    known = sent()
+    next(iter(known.states.values())).notes["backup_id"] = NEW["id"]
+    assert look(known).backup == NEW
 
 
 @pytest.mark.parametrize("force", [False, True])
