@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of what takes long is done."""
     group = parser.getgroup("clawhosters.cloud")
     group.addoption("--all-cells", action="store_true", help="judge all cells and odd answers, not a share of them")
-    group.addoption("--examples", type=int, default=8, metavar="N", help="random inputs of each module")
+    group.addoption("--examples", type=int, default=4, metavar="N", help="random inputs of each module")
     group.addoption("--kills", type=int, default=2, metavar="N", help="how often a run is killed at a random moment")
     group.addoption("--write-obstacles", action="store_true", help="write modules/obstacles.md anew, without -n")
     group.addoption("--kill-seed", type=int, metavar="SEED", help="the moments of an earlier run, which printed this")
@@ -113,23 +113,16 @@ def pytest_terminal_summary(terminalreporter: t.Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def simulator_process() -> t.Iterator[Simulator]:
-    """One process for all tests of a worker."""
-    with Simulator(instances=60, rate_limit=1_000_000, transition_seconds=0) as process:
-        yield process
+def shared_simulator() -> NearSimulator:
+    """The simulator of all tests of a worker."""
+    return NearSimulator()
 
 
 @pytest.fixture
-def simulator(simulator_process: Simulator) -> Simulator:
+def simulator(shared_simulator: Simulator) -> Simulator:
     """The service as it was at its start: 60 instances, no faults, every change done at once."""
-    simulator_process.reset()
-    return simulator_process
-
-
-@pytest.fixture(scope="session")
-def near_simulator() -> NearSimulator:
-    """The simulator of a worker that runs thousands of tasks in its process."""
-    return NearSimulator()
+    shared_simulator.reset()
+    return shared_simulator
 
 
 @pytest.fixture

@@ -20,9 +20,10 @@ from project import guides
 from simulator.models import Instance, ListedInstance
 
 ROOT = guides.ROOT
-# Tools write pages of their own into hidden folders, at any moment.
-WRITTEN = sorted([*ROOT.glob("*.md"), *ROOT.glob(".github/**/*.md"), *ROOT.glob("[a-z]*/**/*.md")])
-PAGES = [path for path in WRITTEN if not {"build", "collections", "dist"} & set(path.parts)]
+# Tools write pages of their own into these folders and hidden ones, at any moment.
+OF_TOOLS = ("build", "collections", "dist")
+FOLDERS = [ROOT / ".github", *(path for path in ROOT.glob("[a-z]*/") if path.name not in OF_TOOLS)]
+PAGES = sorted([*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in folder.rglob("*.md"))])
 IDS = [str(path.relative_to(ROOT)) for path in PAGES]
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A simulator in a thread of the tests, since thousands of runs cost a fourth less. The API is called over HTTP."""
+"""A simulator in a thread of the tests, which costs them less than a process of its own. It is called over HTTP."""
 
 from __future__ import annotations
 

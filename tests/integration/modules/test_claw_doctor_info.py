@@ -202,12 +202,12 @@ def test_the_table_has_every_switch() -> None:
 
 
 @pytest.fixture(scope="module")
-def usual(simulator_process: Simulator) -> t.Callable[[bool], dict[str, Finding]]:
+def usual(shared_simulator: Simulator) -> t.Callable[[bool], dict[str, Finding]]:
     """The findings without any switch, of the account with costs and of one without."""
     found = {}
     for is_free in (False, True):
-        prepare(simulator_process, is_free=is_free)
-        found[is_free] = by_check(result_of(claw_doctor_info, simulator_process))
+        prepare(shared_simulator, is_free=is_free)
+        found[is_free] = by_check(result_of(claw_doctor_info, shared_simulator))
     return lambda is_free: found[is_free]
 
 

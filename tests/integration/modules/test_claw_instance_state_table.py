@@ -68,17 +68,17 @@ def run_all(controller: Controller, *flags: str) -> dict[int, dict[str, t.Any]]:
 
 @pytest.fixture(scope="module")
 def three_runs(
-    simulator_process: Simulator, tmp_path_factory: pytest.TempPathFactory, collections: t.Any
+    shared_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory, collections: t.Any
 ) -> dict[str, t.Any]:
     """All cells in check mode, for real and again, with what the service saw each time."""
-    simulator_process.reset(state=world())
+    shared_simulator.reset(state=world())
     folder = tmp_path_factory.mktemp("state-table")
-    environment = {"CLAWHOSTERS_API_URL": simulator_process.url, "CLAWHOSTERS_API_KEY": KEY}
+    environment = {"CLAWHOSTERS_API_URL": shared_simulator.url, "CLAWHOSTERS_API_KEY": KEY}
     controller = Controller(folder, collections, environment)
     runs = {}
     for name, flags in (("check", ["--check"]), ("real", []), ("again", [])):
-        simulator_process.clear_log()
-        runs[name] = (run_all(controller, *flags), simulator_process.log())
+        shared_simulator.clear_log()
+        runs[name] = (run_all(controller, *flags), shared_simulator.log())
     return runs
 
 

@@ -22,7 +22,7 @@ from support.cases import CASES, Case
 from support.controller import REPOSITORY
 from support.matrix import COMPLETE, FAMILIES, FAULTS, OF_CLIENT, Bench
 
-SHARE = 59
+SHARE = 101
 """One cell of so many is judged."""
 PARTS = 16
 """Tests that judge all cells of a case."""
@@ -52,14 +52,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_each_cell_holds(
-    near_simulator: Simulator,
+    shared_simulator: Simulator,
     tmp_path: Path,
     case: Case,
     part: int,
     pytestconfig: pytest.Config,
     record_property: t.Callable[[str, object], None],
 ) -> None:
-    bench = Bench(near_simulator, tmp_path)
+    bench = Bench(shared_simulator, tmp_path)
     cells = bench.cells(case)
     if pytestconfig.getoption("all_cells"):
         cells = chosen = cells[part::PARTS]

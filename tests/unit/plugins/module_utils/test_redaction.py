@@ -152,6 +152,6 @@ def test_what_is_no_link(text):
      ("\t" * 20).join("oc_live_ver"), "\\u006f", "&#111;", KEY[:-1]],
 )  # fmt: skip
 def test_no_text_takes_for_ever(piece):
-    text = piece * (1_000_000 // len(piece))
+    text = piece * (200_000 // len(piece))
     redact_links(text)
     assert Redactor([KEY])(text) == text

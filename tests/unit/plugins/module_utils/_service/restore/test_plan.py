@@ -288,7 +288,8 @@ def test_a_given_backup_must_be_of_the_instance() -> None:
 
 
 def test_a_newer_backup_that_may_be_of_the_instance_stops_it() -> None:
-    ownerless, named = {"id": 20, "created_at": NEW["created_at"]}, backup(21, 1, instance_id=None, instance_name="web-bot")
+    ownerless = {"id": 20, "created_at": NEW["created_at"]}
+    named = backup(21, 1, instance_id=None, instance_name="web-bot")
     others, known = backup(22, 1, instance_id=None, instance_name="db-bot"), backup(23, 1, instance_id=2)
     (plan,) = plan_in([BY_ID], WEB, DB, TWIN, backups=[NEW, ownerless, named, others, known])
     assert obstacle(plan).kind is ObstacleKind.UNCLEAR_BACKUP
