@@ -25,7 +25,14 @@ import psycopg
 NOBODY = 65534
 PASSWORD = "s3cret-Passw0rd"
 JOB, ADMIN = "clawhosters_job", "clawhosters_admin"
-SETTINGS = {"listen_addresses": "127.0.0.1", "fsync": "off", "max_connections": "100", "shared_buffers": "16MB"}
+SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "fsync": "off",
+    "max_connections": "100",
+    "shared_buffers": "16MB",
+    # In a file of its folder: what a killed server has in /dev/shm, nobody removes.
+    "dynamic_shared_memory_type": "mmap",
+}
 HBA = "local all all trust\nlocal replication all trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
