@@ -288,17 +288,16 @@ def test_a_list_that_never_holds_still_is_an_error_and_no_part_of_it_shows(
     assert "web-bot" not in run.stdout
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
 def test_a_payload_in_any_field_never_runs_and_prints_as_plain_text(
-    small: Simulator, controller: Controller, payload: str
+    simulator: Simulator, controller: Controller
 ) -> None:
-    small.set_instance(4, name=payload, tier=payload)
-    run = controller.inventory()
-    (host,) = set(hosts(run)) - {"alpha", "bravo"}
+    named = [{"id": number, "name": text, "tier": text} for number, text in enumerate(PAYLOADS, 1)]
+    simulator.reset(state={"instances": named})
+    found = listed(controller.inventory())["_meta"]["hostvars"].values()
     # What could be a template is marked, so that who reads this output does not run it either.
-    shown = {"__ansible_unsafe": payload.replace("\u202e", "\ufffd")}
-    assert variables(run, host)["claw_name"] == shown
-    assert variables(run, host)["claw_tier"] == shown
+    shown = {text.replace("\u202e", "\ufffd") for text in PAYLOADS}
+    assert {one["claw_name"]["__ansible_unsafe"] for one in found} == shown
+    assert {one["claw_tier"]["__ansible_unsafe"] for one in found} == shown
     play = {
         "hosts": "clawhosters",
         "gather_facts": False,
@@ -313,23 +312,23 @@ def test_a_payload_in_any_field_never_runs_and_prints_as_plain_text(
     }
     run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"), "-vvv")
     assert run.rc == 0, run.screen
+    assert simulator.calls("GET /instances/{id}") == [f"GET /instances/{one['id']}" for one in named]
     assert not (controller.folder / "pwned").exists()
 
 
-@pytest.mark.parametrize(
-    "name", ["Büro & Söhne #2", "O'Brien's \"bot\"", "🤖, the 1st!", "<b>a = b<b>; c?", "50 € + $ ^ `x`"]
-)
-def test_a_name_that_calls_nothing_prints_as_it_is(small: Simulator, controller: Controller, name: str) -> None:
-    small.set_instance(4, name=name)
+def test_a_name_that_calls_nothing_prints_as_it_is(simulator: Simulator, controller: Controller) -> None:
+    names = ["Büro & Söhne #2", "O'Brien's \"bot\"", "🤖, the 1st!", "<b>a = b<b>; c?", "50 € + $ ^ `x`"]
+    simulator.reset(state={"instances": [{"name": name} for name in names]})
     run = controller.inventory()
-    assert set(hosts(run)) == {"alpha", "bravo", name}
-    assert variables(run, name)["claw_name"] == name
+    assert set(hosts(run)) == set(names)
+    assert all(variables(run, name)["claw_name"] == name for name in names)
     assert "__ansible_unsafe" not in run.stdout
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_what_looks_like_ansible_s_own_marks_is_data_from_the_cache_too(
+    simulator: Simulator, controller: Controller
+) -> None:
+    names = [
         {
             "__ansible_type": "_AnsibleTaggedStr",
             "value": "{{ lookup('ansible.builtin.pipe', 'touch pwned') }}",
@@ -337,18 +336,15 @@ def test_a_name_that_calls_nothing_prints_as_it_is(small: Simulator, controller:
         },
         {"__ansible_vault": "$ANSIBLE_VAULT;1.1;AES256"},
         {"__ansible_unsafe": "x"},
-    ],
-)
-def test_what_looks_like_ansible_s_own_marks_is_data_from_the_cache_too(
-    small: Simulator, controller: Controller, name: dict[str, t.Any]
-) -> None:
-    body = {"data": [{"id": 4, "name": name, "status": "running"}]}
-    small.fault("wrong_type", path="/instances", body=body, times=None)
+    ]
+    body = {"data": [{"id": number, "name": name, "status": "running"} for number, name in enumerate(names, 4)]}
+    simulator.fault("wrong_type", path="/instances", body=body, times=None)
     config = {**CACHE, "cache_connection": str(controller.folder / "cache"), "hostnames": ["id"]}
     config["compose"] = {"composed": "claw_name"}
     first, second = controller.inventory(config), controller.inventory(config)
-    assert small.calls() == ["GET /instances"]
-    assert variables(first, "4") == variables(second, "4")
+    assert simulator.calls() == ["GET /instances"]
+    assert listed(first)["_meta"] == listed(second)["_meta"]
+    assert set(hosts(first)) == {"4", "5", "6"}
     play = {"hosts": "clawhosters", "gather_facts": False, "tasks": [{"ansible.builtin.debug": {"var": "claw_name"}}]}
     run = controller.playbook([play], "-i", str(controller.folder / "test.clawhosters.yml"))
     assert run.rc == 0, run.screen
@@ -364,14 +360,14 @@ def test_a_cache_that_holds_no_list_is_read_anew(small: Simulator, controller: C
     assert hosts(controller.inventory(config)) == ["alpha", "bravo", "delta"]
 
 
-@pytest.mark.parametrize("name", ["all", "ungrouped", "clawhosters", "localhost", "127.0.0.1"])
-def test_a_name_that_ansible_gives_another_meaning_hides_nobody(
-    small: Simulator, controller: Controller, name: str
-) -> None:
-    small.set_instance(4, name=name)
+def test_a_name_that_ansible_gives_another_meaning_hides_nobody(simulator: Simulator, controller: Controller) -> None:
+    names = ["all", "ungrouped", "clawhosters", "localhost", "127.0.0.1"]
+    wanted = [f"{name}-{number}" for number, name in enumerate(names, 1)]
+    simulator.reset(state={"instances": [{"name": name} for name in [*names, "alpha"]]})
     run = controller.inventory()
-    assert set(hosts(run)) == {f"{name}-4", "alpha", "bravo"}
-    assert run.says(f"Host names that have another meaning in Ansible get the instance's id appended: {name}-4."), (
+    assert set(hosts(run)) == {*wanted, "alpha"}
+    listing = ", ".join(wanted)
+    assert run.says(f"Host names that have another meaning in Ansible get the instance's id appended: {listing}."), (
         run.screen
     )
     run = controller.inventory({"on_duplicate": "fail"})
