@@ -183,7 +183,8 @@ integration-quick:
 
 .PHONY: integration-rest
 integration-rest:
-	@$(MAKE) --no-print-directory integration ARGS="-m 'rest and not fuzz' $(ARGS)"
+	@$(MAKE) --no-print-directory integration \
+		ARGS="-m 'rest and not fuzz' --deselect tests/integration/state/test_crash.py $(ARGS)"
 
 # A sample of real commands over HTTP; see the marker in pyproject.toml.
 .PHONY: slice

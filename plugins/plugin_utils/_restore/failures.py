@@ -243,7 +243,7 @@ def describe_failure(
     ``found``: the obstacle that was found under the lock, if that is the failure.
     """
     message = explain(error)
-    kind = found or _classify(error, step, plan, outcome)
+    kind = found or _find_kind(error, step, plan, outcome)
     if kind is FailureKind.FAILED:
         # The status of the instance says the same.
         message = ""
@@ -253,7 +253,7 @@ def describe_failure(
     return {**describe_error(error), "kind": kind.value, "message": message}
 
 
-def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> FailureKind:
+def _find_kind(error: Exception, step: str, plan: RestorePlan, outcome: str | None) -> FailureKind:
     """Returns the kind of the failure of a step."""
     if not isinstance(error, ClawHostersError):
         return FailureKind.INTERRUPTED
@@ -267,7 +267,7 @@ def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | Non
     if step == "http":
         return FailureKind.NO_ANSWER if isinstance(error, AddressError) else FailureKind.UNCHECKED
     if is_restored:
-        return _classify_unhealthy(chain, kinds)
+        return _find_kind_unhealthy(chain, kinds)
     if outcome == "in_flight":
         if "unauthorized" in kinds:
             return FailureKind.KEY_LOST
@@ -282,7 +282,7 @@ def _classify(error: Exception, step: str, plan: RestorePlan, outcome: str | Non
     return FailureKind.BACKUP_REFUSED if isinstance(error, UnprocessableError) else FailureKind.REFUSED
 
 
-def _classify_unhealthy(chain: list[ClawHostersError], kinds: set[str]) -> FailureKind:
+def _find_kind_unhealthy(chain: list[ClawHostersError], kinds: set[str]) -> FailureKind:
     """Returns the kind of the failure of an instance that was restored."""
     if "unauthorized" in kinds:
         return FailureKind.KEY_LOST_RESTORED

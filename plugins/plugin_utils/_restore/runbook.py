@@ -57,7 +57,7 @@ SPEC = ArgumentSpec(
 ).merge(API.with_default("priority", "high"))
 
 
-def _classify(error: Exception) -> str:
+def _find_run_failure(error: Exception) -> str:
     if isinstance(error, NotConfirmedError):
         return error.failure
     is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
@@ -217,7 +217,10 @@ class Runbook:
     # Helpers
 
     def _run_step(
-        self, name: str, function: t.Callable[[], str | None], classify: t.Callable[[Exception], str] = _classify
+        self,
+        name: str,
+        function: t.Callable[[], str | None],
+        classify: t.Callable[[Exception], str] = _find_run_failure,
     ) -> Result | None:
         """Runs a step of the whole run, and adds it unless ``function`` returns None.
 

@@ -29,6 +29,8 @@ RUN_ALL_AGAIN = "Run the same task again: it waits for what is under way, and go
 NOTHING_SENT = "Nothing was sent."
 _LISTED = 5
 """Backups that a message lists."""
+SENT_A_RESTORE = "a restore of it at"
+"""In each clause about a restore for another incident."""
 _OTHER_ENDS = {
     OperationEvent.ACCEPTED: "its end was not seen yet",
     OperationEvent.COMPLETED: "it has completed",
@@ -87,7 +89,8 @@ def format_other(other: EarlierRestore, format_sent_at: t.Callable[[str], str]) 
     who = f" by {one_line(by.get('user'))}@{one_line(by.get('host'))}" if isinstance(by, dict) else ""
     sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
     end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
-    return f"incident {one_line(other.incident)} {sent} a restore of it at {format_sent_at(state.sent_at)}{who}; {end}"
+    which, when = one_line(other.incident), format_sent_at(state.sent_at)
+    return f"incident {which} {sent} {SENT_A_RESTORE} {when}{who}; {end}"
 
 
 def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> list[str]:

@@ -238,7 +238,7 @@ def build_fleet_result(restores: t.Sequence[Restore]) -> Result:
         if restore.is_started and not is_restored:
             before[name]["status"] = instance["status"]
             after[name]["status"] = f"{restore.current.get('status')} (started)"
-    kinds = [_classify(restore) for restore in restores]
+    kinds = [_find_part(restore) for restore in restores]
     return {
         "changed": any(restore.changed for restore in restores),
         "instances": [_describe(restore) for restore in restores],
@@ -262,7 +262,7 @@ def _describe(restore: Restore) -> dict[str, t.Any]:
     }
 
 
-def _classify(restore: Restore) -> str:
+def _find_part(restore: Restore) -> str:
     """Returns the part of the summary in which the restore counts."""
     if restore.error is not None:
         return "failed"
@@ -286,10 +286,10 @@ def format_failures(
     parts = [f"{len(failed)} of {len(restores)} entries {what}: {format_first(failed, _LISTED)}"]
     if is_refused:
         return parts[0]
-    kinds = [_classify(restore) for restore in restores]
+    kinds = [_find_part(restore) for restore in restores]
     if skipped := kinds.count("not_begun"):
         parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
-    changed = [restore for restore in restores if _classify(restore) == "changed"]
+    changed = [restore for restore in restores if _find_part(restore) == "changed"]
     if restored := [label(restore.instance) for restore in changed if restore.is_sent]:
         parts.append(f"Restored: {format_list(restored, _NAMED)}.")
     if started := [label(restore.instance) for restore in changed if not restore.is_sent]:

@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
     RestoreHistory,
+    find_proofs,
     is_under_way,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
@@ -24,10 +26,12 @@ SERVICE = "https://clawhosters.com/api/v1"
 NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 
 
-def restored(incident, instance_id, hours_ago, *, name="web-bot", service=SERVICE, kind="restore"):
-    """Returns an item of the states: a completed restore."""
+def restored(
+    incident, instance_id, hours_ago, *, name="web-bot", service=SERVICE, kind="restore", event="completed", **notes
+):
+    """Returns an item of the states: a completed restore, or one with another last event."""
     at = (NOW - timedelta(hours=hours_ago)).isoformat()
-    state = OperationState(OperationEvent.COMPLETED, at, at, {"backup_id": 11, "instance_name": name})
+    state = OperationState(OperationEvent(event), at, at, {"backup_id": 11, "instance_name": name, **notes})
     return OperationKey(kind, service, incident, instance_id), state
 
 
@@ -61,6 +65,44 @@ def test_restores_for_other_incidents_are_found_newest_first():
     )
     found = history.find_others(1, NOW - timedelta(days=1))
     assert [other.incident for other in found] == ["INC-T", "inc-1"]
+    assert history.find_others(1, NOW - timedelta(hours=2)) == found[:1]
+
+
+def test_the_only_instance_that_was_restored_from_a_backup_is_found():
+    own, other = restored("INC-1", "1", 3, backup_id="12"), restored("INC-T", "2", 2, backup_id=12)
+    history = build(own, other, restored("INC-1", "3", 1))
+    assert (history.find_by_backup(12), history.find_by_backup(11), history.find_by_backup(13)) == (1, 3, None)
+    assert build(own, restored("INC-1", "2", 2, backup_id=12)).find_by_backup(12) is None
+
+
+def test_a_recent_restore_for_another_incident_keeps_a_busy_instance_busy():
+    recent, old = (restored("INC-T", "1", hours, event="unclear") for hours in (0.2, 0.3))
+    busy = {"id": 1, "status": "deploying"}
+    for items, incident in (((recent,), "INC-T"), ((old,), None), ((restored("INC-1", "1", 0.2),), None)):
+        other = replace(build(*items), read_at=NOW).find_under_way(busy)
+        assert (other and other.incident) == incident
+    assert replace(build(recent), read_at=NOW).find_under_way({**busy, "status": "running"}) is None
+    assert build(restored("INC-T", "1", 0.2, event="accepted")).find_under_way(busy) is None
+
+
+def test_who_works_on_an_instance_is_found_by_its_subject():
+    history, holder = build(), object()
+    assert history.find_holder(1) is None
+    assert replace(history, holders={history.key(1).subject: holder}).find_holder(1) is holder
+
+
+def test_a_backup_is_proven_by_the_newest_restore_that_ended_healthy():
+    states = dict(
+        [
+            restored("INC-1", "1", 30, healthy=True),
+            restored("INC-2", "1", 20, healthy=True),
+            restored("INC-3", "1", 10),
+            restored("INC-1", "2", 10),
+            restored("INC-1", "3", 10, healthy=True, service="https://other.example"),
+            restored("INC-1", "4", 10, healthy=True, event="accepted"),
+        ]
+    )
+    assert find_proofs(states, f"{SERVICE}/") == {1: NOW - timedelta(hours=20)}
 
 
 ACCEPTED, UNCLEAR, INTENDED = OperationEvent.ACCEPTED, OperationEvent.UNCLEAR, OperationEvent.INTENDED
