@@ -16,7 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import Window
-from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import MAX_SLEEP, RateLimiter
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
+    MAX_SLEEP,
+    RateLimiter,
+    RequestOutcome,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.queue import Priority
 from support.rate_simulation import EPOCH, Service, Simulation
 
 
@@ -166,6 +171,58 @@ def test_a_request_that_was_never_sent_or_lost_its_answer_leaves_room() -> None:
     limiter.mark_lost("third")
     assert limiter.remaining == 1
     assert limiter.acquire("fourth", 0.4, 30.0) == 0
+
+
+HEADERS = {"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "20"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (RequestOutcome(sent=False), {"remaining": 5, "resets_at": 60.0}),
+        (RequestOutcome(sent=True), {"remaining": 4, "resets_at": 60.0}),
+        (RequestOutcome(True, 429, HEADERS), {"remaining": 0, "resets_at": 21.0, "rejections": 1}),
+        (RequestOutcome(True, 429, {"Retry-After": "9"}), {"remaining": 0, "resets_at": 10.0, "rejections": 1}),
+        (RequestOutcome(True, 503, {"Retry-After": "9"}), {"remaining": 4, "resets_at": 60.0}),
+        (RequestOutcome(True, 200, HEADERS), {"remaining": 7, "resets_at": 21.0}),
+    ],
+)
+def test_each_end_of_a_request_counts_as_what_it_tells(outcome: RequestOutcome, expected: dict[str, t.Any]) -> None:
+    limiter = RateLimiter(remaining=5, resets_at=60.0, window_size=100)
+    assert limiter.acquire("one", 0.5, 30.0) == 0
+    limiter.record("one", outcome, 1.0)
+    assert {name: getattr(limiter, name) for name in expected} == expected
+    assert limiter.rejections == expected.get("rejections", 0)
+    assert not limiter.in_flight
+
+
+@pytest.mark.parametrize(("status", "lasts"), [(199, 2.0), (200, 60.0), (299, 60.0), (300, 2.0), (500, 2.0)])
+def test_only_a_success_without_headers_means_that_nothing_is_counted(status: int, lasts: float) -> None:
+    limiter = RateLimiter()
+    limiter.acquire("one", 0.0, 30.0)
+    limiter.record("one", RequestOutcome(True, status), 1.0)
+    assert limiter.unmetered_until == 1.0 + lasts
+
+
+def test_a_clock_that_was_set_back_leaves_no_time_of_the_future() -> None:
+    limiter = RateLimiter(low_sent_at=101.5, normal_sent_at=101.5, unmetered_until=162.0, probing_since=102.0)
+    limiter.high_runs = {"run": 101.5}
+    limiter.acquire("one", 100.0, 130.0, Priority.HIGH)
+    assert (limiter.low_sent_at, limiter.normal_sent_at, limiter.unmetered_until) == (0.0, 0.0, 0.0)
+    assert (limiter.probing_since, limiter.high_runs) == (100.0, {})
+    # Clocks of several machines differ by less than a second.
+    limiter = RateLimiter(low_sent_at=101.0, normal_sent_at=101.0, unmetered_until=161.0, high_runs={"run": 101.0})
+    limiter.acquire("one", 100.0, 130.0, Priority.HIGH)
+    assert (limiter.low_sent_at, limiter.normal_sent_at, limiter.unmetered_until) == (101.0, 101.0, 161.0)
+    assert limiter.high_runs == {"run": 101.0}
+
+
+def test_a_probe_that_nobody_waits_for_any_more_begins_anew() -> None:
+    """The time of the first probe says how long the service has been silent. A minute later it says nothing."""
+    for since, kept in ((40.0, 40.0), (39.0, 100.0), (101.0, 101.0)):
+        limiter = RateLimiter(probing_since=since)
+        limiter.acquire("one", 100.0, 130.0)
+        assert limiter.probing_since == kept
 
 
 def test_a_429_that_says_nothing_of_time_is_met_with_ever_longer_pauses() -> None:
