@@ -33,6 +33,8 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
 )
 hypothesis.settings.load_profile("any machine")
+# That of `make check`.
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("any machine"), max_examples=15)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,9 +49,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 IN_PROCESS = ("claw_addon", "claw_addon_info", "claw_backup_info", "rate_budget", "client", "claw_instance_info")
 IN_PROCESS += ("claw_fleet", "claw_fleet_addon", "claw_instance", "claw_purchase", "claw_backup_restore", "folder")
-QUICK = ("core_matrix", "guides", "imports", "layers", "metadata", "parts", "release", "repository", "time_table")
+IN_PROCESS += ("restore_batches", "restore_requests", "statuses_of_changes", "unknown_restores")
+QUICK = ("core_matrix", "guides", "imports", "layers", "metadata", "parts", "repository")
 SLICE = {"integration": IN_PROCESS, "project": QUICK}
-"""Files (test_NAME.py) whose tests are in the slice of `make check`, except those that start commands."""
+"""Files (test_NAME.py) whose tests are in the slice of `make check`, except those that start commands.
+
+Of a test of many cases over HTTP, the first one.
+"""
 
 TESTS = Path(__file__).parent
 
@@ -59,11 +65,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     So no worker is left with a slow test at the end.
     """
+    functions = set()
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        is_first = getattr(item, "function", item) not in functions
+        functions.add(getattr(item, "function", item))
         if "controller" in getattr(item, "fixturenames", ()):
             item.add_marker("command")
-        elif item.path.stem.removeprefix("test_") in SLICE.get(folder, ()):
+        elif item.path.stem.removeprefix("test_") in SLICE.get(folder, ()) and (is_first or folder == "project"):
             item.add_marker("slice")
     items.sort(key=lambda item: [item.get_closest_marker(mark) is None for mark in ("slow", "command")])
 
@@ -133,8 +142,8 @@ def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
 
 @pytest.fixture(scope="session")
 def postgres() -> t.Iterator[Postgres]:
-    """One server for all tests of a worker."""
-    with Postgres() as server:
+    """One server for all tests of a worker. Their thousands of connections shall not compute for milliseconds each."""
+    with Postgres(scram_iterations="1") as server:
         yield server
 
 

@@ -67,8 +67,9 @@ def prepare(server: Postgres) -> None:
     StateDatabase(session, check_mode=False).ensure(JOB, None)
     session.close()
     server.end_sessions()
-    for table in ("journal", "changes", "budgets", "holders", "cursors", "runs"):
-        server.query(f"DELETE FROM clawhosters.{table}")
+    # In one connection: it costs more than what it sends.
+    tables = ("journal", "changes", "budgets", "holders", "cursors", "runs")
+    server.query("; ".join(f"DELETE FROM clawhosters.{table}" for table in tables))
 
 
 @contextlib.contextmanager

@@ -132,7 +132,7 @@ def run(
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.slice if kind == "usual" else pytest.mark.rest) for kind in SERVICES]
+    "kind", [pytest.param(kind, marks=() if kind == "usual" else pytest.mark.rest) for kind in SERVICES]
 )
 def test_results_are_the_same_whatever_the_service_does(simulator: Simulator, kind: str) -> None:
     switches, ways = SERVICES[kind]
@@ -208,7 +208,6 @@ MISSING: list[tuple[ModuleType, dict[str, t.Any], str]] = [
 """Tasks that find nothing, and the filter that they send."""
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("service", ["honoured", "empty", "unrelated"])
 def test_what_is_missing_costs_one_reading_of_the_whole_list(simulator: Simulator, service: str) -> None:
     simulator.reset(state=STATE, switches={"rate_limit": 0, "filters": service})
@@ -226,7 +225,6 @@ def client(simulator: Simulator) -> Client:
     return Client(parse_settings(params, warn=pytest.fail))
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize(
     "switches",
     [{"filters_refused": 400}, {"filters_refused": 422}, {"filters": "honoured", "filters_counted": False}],
@@ -248,7 +246,6 @@ def test_a_filter_that_fails_is_sent_once_for_each_list(
     assert client.settings.page_size == 40
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize(
     ("kind", "options"), [("not_found", {}), ("wrong_type", {"body": {"data": {"id": 1}}}), ("wrong_type", {})]
 )
@@ -260,7 +257,6 @@ def test_an_answer_to_a_filter_that_is_no_list_is_not_used(
     assert len(client.fetch_all("/backups")) == 58
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("name", ["a\nb", "\ud800", "x" * 256])
 def test_a_name_that_fits_no_url_is_not_sent(simulator: Simulator, client: Client, name: str) -> None:
     assert client.fetch_filtered("/instances", {"name": name}) is None
@@ -281,7 +277,6 @@ def test_a_filtered_list_may_have_several_pages(simulator: Simulator, client: Cl
     assert client.fetch_filtered("/instances", {"status": "running"}) is None
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("filters", ["honoured", "empty", "inverted", "unrelated"])
 def test_a_record_that_stays_in_the_list_is_not_called_deleted(simulator: Simulator, filters: str) -> None:
     simulator.reset(state=STATE, switches={"rate_limit": 0, "delete_lingers": "everywhere", "filters": filters})

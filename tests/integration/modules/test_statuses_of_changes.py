@@ -71,7 +71,6 @@ def restore_fleet(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
     return {"text": str(result.get("msg")), "outcome": result["instances"][0]["outcome"]}
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("restore", [restore_one, restore_fleet], ids=["module", "fleet"])
 @pytest.mark.parametrize("status", [*UNCLEAR, *REDIRECTS])
 def test_a_restore_is_not_sent_again_after_a_status_that_may_follow_it(
@@ -89,7 +88,6 @@ def test_a_restore_is_not_sent_again_after_a_status_that_may_follow_it(
     assert len(simulator.calls(RESTORE)) == 2
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("status", [409, 425, 499, 307])
 def test_the_runbook_does_not_resend_after_a_status_that_may_mean_restored(
     simulator: Simulator, runbook: Runbook, status: int
@@ -103,7 +101,6 @@ def test_the_runbook_does_not_resend_after_a_status_that_may_mean_restored(
     assert simulator.calls(RESTORE) == ["POST /backups/11/restore"]
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("status", [409, 425, 499, 307])
 def test_a_restore_that_shows_after_an_unclear_status_is_waited_for(
     simulator: Simulator, worker: Worker, status: int
@@ -116,7 +113,6 @@ def test_a_restore_that_shows_after_an_unclear_status_is_waited_for(
     assert simulator.calls(RESTORE) == ["POST /backups/11/restore"]
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("restore", [restore_one, restore_fleet], ids=["module", "fleet"])
 @pytest.mark.parametrize("status", REFUSALS)
 def test_a_restore_that_was_refused_can_be_sent_again(
@@ -134,7 +130,6 @@ def buy(worker: Worker, order: str = "2026-02") -> dict[str, t.Any]:
     return worker.run(claw_purchase, order=order, package_id=2, balance_below=1000)
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("status", [*UNCLEAR, *REDIRECTS])
 def test_an_order_is_not_sent_again_after_a_status_that_may_follow_it(
     simulator: Simulator, worker: Worker, status: int
@@ -149,7 +144,6 @@ def test_an_order_is_not_sent_again_after_a_status_that_may_follow_it(
     assert simulator.effects()["purchases"] == 1
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("status", REFUSALS)
 def test_an_order_that_was_refused_can_be_sent_again(simulator: Simulator, worker: Worker, status: int) -> None:
     answer(simulator, status, "POST", after_effect=False)
@@ -161,7 +155,6 @@ def test_an_order_that_was_refused_can_be_sent_again(simulator: Simulator, worke
 # Changes that can be read again
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("status", [409, 425, 499])
 @pytest.mark.parametrize(
     ("number", "state", "method"), [(2, "started", "POST"), (1, "stopped", "POST"), (1, "absent", "DELETE")]
@@ -175,7 +168,6 @@ def test_a_change_of_an_instance_is_read_again_after_an_unclear_status(
     assert sum(simulator.effects().values()) == 1
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("status", [409, 425, 499])
 def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
     simulator: Simulator, worker: Worker, status: int
@@ -192,7 +184,6 @@ def test_a_change_that_is_not_visible_after_an_unclear_status_is_an_error(
     assert simulator.calls("POST */restart") == ["POST /instances/1/restart"]
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("status", [409, 425, 499])
 def test_a_fleet_and_an_add_on_are_read_again_after_an_unclear_status(
     simulator: Simulator, worker: Worker, status: int

@@ -80,7 +80,6 @@ def restore(request: pytest.FixtureRequest, worker: Worker, tmp_path: Path) -> t
     return lambda: request.param(worker, tmp_path / "report")
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("minutes", OLD)
 def test_a_busy_instance_is_no_sign_of_a_restore_sent_long_ago(
     simulator: Simulator, place: StorePlace, restore: t.Callable[[], tuple[str, str]], minutes: int
@@ -100,7 +99,6 @@ def test_a_busy_instance_is_no_sign_of_a_restore_sent_long_ago(
     assert simulator.calls("POST *") == []
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("minutes", RECENT)
 def test_a_busy_instance_is_waited_for_after_a_recent_request(
     simulator: Simulator, place: StorePlace, restore: t.Callable[[], tuple[str, str]], minutes: int
@@ -111,7 +109,6 @@ def test_a_busy_instance_is_waited_for_after_a_recent_request(
     assert simulator.calls("POST *") == []
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize(
     ("status", "words"),
     [

@@ -77,7 +77,6 @@ def test_a_run_whose_plan_fails_hands_on_the_earlier_restores(simulator: Simulat
     assert outcomes == [(1, 101, "completed"), (2, None, "not_begun")]
 
 
-@pytest.mark.slice
 def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simulator, runbook: Runbook) -> None:
     simulator.switch(restore_ends="stopped")
     result = restore(runbook)
@@ -104,7 +103,6 @@ def test_a_batch_begins_when_all_of_the_one_before_are_healthy(simulator: Simula
     assert simulator.calls("POST *") == []
 
 
-@pytest.mark.slice
 def test_a_canary_that_fails_stops_the_rest_and_two_commands_go_on(simulator: Simulator, runbook: Runbook) -> None:
     simulator.set_instance(1, health_after="unhealthy")
     failed = restore(runbook)
@@ -129,7 +127,6 @@ def test_a_canary_that_fails_stops_the_rest_and_two_commands_go_on(simulator: Si
     assert "<h1>12 instances restored and healthy</h1>" in runbook.page()
 
 
-@pytest.mark.slice
 def test_failures_within_the_limit_go_on_and_one_command_retries_them(simulator: Simulator, runbook: Runbook) -> None:
     for number in (102, 104):
         simulator.fault("status", method="POST", path=f"/backups/{number}/restore", status=403, message="Not now")
@@ -145,7 +142,6 @@ def test_failures_within_the_limit_go_on_and_one_command_retries_them(simulator:
     assert sorted(restored(simulator)) == sorted([*range(1, 13), 2, 4])
 
 
-@pytest.mark.slice
 def test_one_more_than_the_limit_stops_it(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("status", method="POST", status=403, message="Not now", times=3)
     failed = restore(runbook, restore_max_failures=2)
@@ -153,7 +149,6 @@ def test_one_more_than_the_limit_stops_it(simulator: Simulator, runbook: Runbook
     assert "Not begun: 3 restores failed, and restore_max_failures is 2." in "\n".join(failed["failures"])
 
 
-@pytest.mark.slice
 def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
     simulator: Simulator, runbook: Runbook
 ) -> None:
@@ -163,7 +158,6 @@ def test_one_that_can_not_be_restored_by_the_plan_does_not_stop_the_others(
     assert result["msg"] == "11 of 12 instances restored and healthy."
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("serial", [0, -1, "0%", "x", "1,,x", [1, "5 %%"], [], "", True, 1.5])
 def test_a_size_that_is_none_is_refused_before_anything_is_sent(
     simulator: Simulator, runbook: Runbook, serial: object
@@ -175,7 +169,6 @@ def test_a_size_that_is_none_is_refused_before_anything_is_sent(
     assert "restore_max_failures is -1" in restore(runbook, restore_max_failures=-1)["msg"]
 
 
-@pytest.mark.slice
 def test_a_run_is_on_record_before_it_sends_anything(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("slow", method="POST", seconds=1, times=None)
     thread = threading.Thread(target=restore, args=(runbook, NAMES[:2]), kwargs={"restore_serial": "100%"})
@@ -204,7 +197,6 @@ def test_what_a_batch_did_is_on_record_when_the_next_one_is_sent(simulator: Simu
     assert all({"send", "accepted", "restore"} <= steps for steps in seen)
 
 
-@pytest.mark.slice
 def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simulator, runbook: Runbook) -> None:
     names = ",".join(NAMES)
     runbook.run(restore_instances=names, check=True)

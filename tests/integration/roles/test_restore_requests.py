@@ -57,7 +57,6 @@ def before_post(simulator: Simulator) -> list[str]:
     return requests
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("size", SIZES)
 def test_with_honoured_filters_a_restore_costs_five_requests_at_any_size(
     simulator: Simulator, runbook: Runbook, size: int
@@ -102,7 +101,6 @@ def test_with_honoured_filters_a_restore_costs_five_requests_at_any_size(
     )
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize("size", SIZES)
 def test_without_filters_no_list_is_read_twice_and_none_that_is_not_needed(
     simulator: Simulator, runbook: Runbook, size: int
@@ -133,7 +131,6 @@ def test_without_filters_no_list_is_read_twice_and_none_that_is_not_needed(
     assert "/backups" not in before_post(simulator)
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize(
     ("size", "ids", "instances", "backups"),
     [
@@ -163,7 +160,6 @@ def test_several_are_read_by_list_or_one_by_one_whichever_is_less(
     assert sorted(before_post(simulator)) == sorted(["/account", "/health", *by_name, *backups])
 
 
-@pytest.mark.slice
 @pytest.mark.parametrize(
     "switches",
     [
@@ -206,7 +202,6 @@ def drop_ages(plans: t.Any) -> t.Any:
     return [{**plan, "age": None, "age_seconds": None} for plan in plans]
 
 
-@pytest.mark.slice
 def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 30, filters="honoured")
     simulator.set_instance(7, name="bot-\u0445")
@@ -230,7 +225,6 @@ def test_a_name_is_compared_with_those_that_were_read(simulator: Simulator, runb
     )
 
 
-@pytest.mark.slice
 def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 25)
     for ids, confirm in (([1, 2, 3], "1,2,3"), ([4, 5, 6], "bot-4,bot-5,bot-6"), ([7, 8], "7,bot-8")):
@@ -245,7 +239,6 @@ def test_several_ids_confirm_whether_or_not_all_names_were_read(simulator: Simul
     assert len(simulator.calls("POST *")) == 10
 
 
-@pytest.mark.slice
 def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 30)
     simulator.fault("status", path="/instances", status=500, times=None)
@@ -255,7 +248,6 @@ def test_a_list_that_can_not_be_read_leaves_the_id(simulator: Simulator, runbook
     assert runbook.run(restore_instance_ids=[7], restore_confirm="7")["failed"] is False
 
 
-@pytest.mark.slice
 def test_a_backup_that_shows_its_instance_by_name_only_needs_all_names(simulator: Simulator, runbook: Runbook) -> None:
     fill(simulator, 60, filters="honoured", drop_fields=["backup.instance_id"])
     simulator.add_instance(id=61, name="bot-8")
