@@ -211,6 +211,24 @@ def test_the_pages_to_expect_are_those_that_are_asked_for_one_by_one(count, size
     assert expected == asked
 
 
+@pytest.mark.parametrize(
+    ("page", "pagination", "pages"),
+    [
+        ([{"id": 1}], None, 1),
+        ([], {"total_pages": 0}, 1),
+        ([{"id": 1}], {"current_page": 1}, None),
+        ([{"id": 1}], {"total_pages": 3}, 3),
+        ([{"id": 1}], {"total_count": 7}, 7),
+        ([{"id": 1}, {"id": 2}], {"total_pages": 9, "total_count": 7}, 4),
+        ([{"id": 1}, {"id": 2}], {"total_pages": 1, "total_count": 2}, 1),
+    ],
+)
+def test_the_first_page_tells_how_many_there_are_as_far_as_it_counts(page, pagination, pages):
+    collector = Paginator()
+    collector.add(page, pagination)
+    assert collector.count_pages() == pages
+
+
 @pytest.mark.parametrize("pagination", [None, {}, {"total_count": 9}])
 def test_pages_without_a_total_are_requested_one_at_a_time(pagination):
     collector = Paginator()
