@@ -5,8 +5,8 @@
 """Runs Ansible's commands without their start-up time: a warm process has imported ansible-core, and forks.
 
 Each fork runs the script of a command with its own arguments, folder, standard streams and environment. Python and
-ansible-core read some variables when they start, so a warm process serves only commands in which those are the same: see
-``READ_AT_START``. A warm process takes ten times as long to start as a fork to run a command.
+ansible-core read some variables when they start, so a warm process serves only commands in which those are the same:
+see ``READ_AT_START``. To start one takes ten times as long as to run a short command in a fork.
 
 A command that could read an ``ansible.cfg`` gets a new process, except for that of the examples, which does not change;
 ANSIBLE_CONFIG names it. Of collections, only this one is imported before the fork, where the command would find it in
