@@ -4,11 +4,13 @@
 
 """Runs Ansible's commands without their start-up time: a warm process has imported ansible-core, and forks.
 
-Each fork runs the script of a command with its own arguments, folder, standard streams and environment. ansible-core
-reads some variables at import, so a warm process serves only commands with the same environment, except for
-``VARYING``. A command that could read an ``ansible.cfg`` gets a new process, except for that of the examples, which
-does not change; ANSIBLE_CONFIG names it. Of collections, only this one is imported before the fork, where the command
-would find it in this checkout: its code does not change while tests run.
+Each fork runs the script of a command with its own arguments, folder, standard streams and environment. Python and
+ansible-core read some variables when they start, so a warm process serves only commands in which those are the same:
+see ``READ_AT_START``. To start one takes ten times as long as to run a short command in a fork.
+
+A command that could read an ``ansible.cfg`` gets a new process, except for that of the examples, which does not change;
+ANSIBLE_CONFIG names it. Of collections, only this one is imported before the fork, where the command would find it in
+this checkout: its code does not change while tests run.
 
 ``stand_ins()`` returns a folder to put first in PATH, for commands that scripts and other programs start.
 
@@ -37,8 +39,26 @@ import threading
 import typing as t
 from pathlib import Path
 
-VARYING = ("CLAWHOSTERS_", "RESULTS_FILE", "PWD", "OLDPWD", "SHLVL", "_")
-"""Prefixes of variables that ansible-core does not read: they may differ between commands of a warm process."""
+READ_AT_START = ("ANSIBLE_", "_ANSIBLE_", "COVERAGE_", "EDITOR", "HOME", "LANG", "LC_", "LD_", "NO_COLOR", "PAGER")
+READ_AT_START += ("PATH", "PYTHON", "TERM", "TMPDIR", "TZ")
+"""Prefixes of variables that are the same in all commands of a warm process, except for those of ``SETTINGS``."""
+SETTINGS = (
+    "ANSIBLE_ASYNC_DIR",
+    "ANSIBLE_CACHE_PLUGIN",
+    "ANSIBLE_CACHE_PLUGIN_CONNECTION",
+    "ANSIBLE_CALLBACK_RESULT_FORMAT",
+    "ANSIBLE_DEPRECATION_WARNINGS",
+    "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED",
+    "ANSIBLE_INVENTORY_ENABLED",
+    "ANSIBLE_SHOW_CUSTOM_STATS",
+    "ANSIBLE_SSH_ARGS",
+    "ANSIBLE_SSH_EXECUTABLE",
+    "ANSIBLE_STDOUT_CALLBACK",
+)
+"""Variables that ansible-core reads again for each command, or copies into ``constants``, where the fork replaces them.
+
+No module copies these constants when it is imported.
+"""
 PRELOADED = (
     "ansible.cli.adhoc",
     "ansible.cli.doc",
@@ -159,7 +179,9 @@ def _process_for(command: Command) -> WarmProcess | None:
         or (named != EXAMPLE if named else any(path.exists() for path in configurations))
     ):
         return None
-    own = {name: value for name, value in environment.items() if not name.startswith(VARYING)}
+    own = {
+        name: value for name, value in environment.items() if name.startswith(READ_AT_START) and name not in SETTINGS
+    }
     key = frozenset(own.items())
     with _lock:
         if key not in _processes:
@@ -342,6 +364,16 @@ def _import_collection() -> None:
     collections._remove()
 
 
+def _read_settings() -> None:
+    """Sets the constants of ansible-core that a command has of its own."""
+    from ansible import constants
+
+    for name, definition in constants.config.get_configuration_definitions().items():
+        # A temporary folder is created when its setting is read.
+        if name == "DEFAULT_LOCAL_TMP" or any(variable["name"] in SETTINGS for variable in definition.get("env", ())):
+            setattr(constants, name, constants.config.get_config_value(name, variables=vars(constants)))
+
+
 def become_command() -> Command:
     """Serves the channel that the last argument names. Returns in each fork, in the folder of its command."""
     # A garbage collection in a fork would copy all shared memory.
@@ -362,10 +394,7 @@ def main() -> None:
     _parse_documents()
     _import_collection()
     command = become_command()
-    # Each command needs its own temporary folder, which is created when the configuration is read.
-    from ansible import constants
-
-    constants.DEFAULT_LOCAL_TMP = constants.config.get_config_value("DEFAULT_LOCAL_TMP", variables=vars(constants))
+    _read_settings()
     sys.argv[:] = command.argv
     sys.path[0] = os.path.dirname(command.argv[0])
     try:

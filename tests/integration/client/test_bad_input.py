@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import socket
 import typing as t
+from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance, claw_instance_info
 from simulator.handle import Simulator
+from support import KEY
 from support.controller import Controller, Run
+from support.hosts import read_hosts
+from support.sleeper import Sleeper
+from support.worker import Worker
 
 TASKS = [
     {"clawhosters.cloud.claw_instance_info": {"id": 1}, "ignore_errors": True},
@@ -40,6 +46,34 @@ def assert_one_clear_line(run: Run, *words: str) -> None:
         assert said.isprintable()
         for word in words:
             assert word in said
+
+
+Read = t.Callable[..., list[str]]
+
+
+@pytest.fixture
+def read(simulator: Simulator, tmp_path: Path) -> Read:
+    """Reads as ``run_with`` does, in this process, and returns the message of each failure."""
+
+    def failures(how: str, **given: t.Any) -> list[str]:
+        options = {"retry_timeout": 0, **given}
+        if how == "inventory":
+            settings = {"api_key": KEY, "api_url": simulator.url, **options}
+            results = [read_hosts(tmp_path, settings, Sleeper())]
+        else:
+            results = [Worker(simulator, options).run(module, id=1) for module in (claw_instance_info, claw_instance)]
+        assert all(result["failed"] for result in results), results
+        return [result["msg"] for result in results]
+
+    return failures
+
+
+def assert_one_line_each(messages: list[str], *words: str) -> None:
+    """Each message is one line that holds these words."""
+    for message in messages:
+        assert message.isprintable()
+        for word in words:
+            assert word in message
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -87,19 +121,18 @@ def test_an_instance_of_another_account_does_not_exist(simulator: Simulator, con
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_an_unknown_host_is_named(controller: Controller, how: str) -> None:
-    # Without a hyphen, at which ansible-core 2.18 breaks the lines of a warning.
-    run = run_with(controller, how, CLAWHOSTERS_API_URL="https://nowhere.invalid/api/v1")
-    assert_one_clear_line(run, "nowhere.invalid is unknown")
+def test_an_unknown_host_is_named(read: Read, how: str) -> None:
+    messages = read(how, api_url="https://nowhere.invalid/api/v1")
+    assert_one_line_each(messages, "nowhere.invalid is unknown")
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_a_refused_connection_is_told(controller: Controller, how: str) -> None:
+def test_a_refused_connection_is_told(read: Read, how: str) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    run = run_with(controller, how, CLAWHOSTERS_API_URL=f"http://127.0.0.1:{port}/api/v1")
-    assert_one_clear_line(run, "Connection refused", "was not sent")
+    messages = read(how, api_url=f"http://127.0.0.1:{port}/api/v1")
+    assert_one_line_each(messages, "Connection refused", "was not sent")
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -122,44 +155,46 @@ def test_a_refused_connection_is_told(controller: Controller, how: str) -> None:
     ],
 )
 def test_an_answer_that_is_no_use_is_told_in_a_line(
-    simulator: Simulator, controller: Controller, how: str, fault: str, options: dict[str, t.Any], words: list[str]
+    simulator: Simulator, read: Read, how: str, fault: str, options: dict[str, t.Any], words: list[str]
 ) -> None:
     simulator.fault(fault, times=None, **options)
-    assert_one_clear_line(run_with(controller, how), *words)
+    assert_one_line_each(read(how), *words)
     assert len(simulator.calls()) == HOW[how]
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_plain_http_to_another_machine_is_refused_before_a_byte_is_sent(controller: Controller, how: str) -> None:
+def test_plain_http_to_another_machine_is_refused_before_a_byte_is_sent(read: Read, how: str) -> None:
     with socket.create_server(("0.0.0.0", 0)) as listener:  # a machine of the network, as far as the address tells
         listener.settimeout(0.5)
         port = listener.getsockname()[1]
-        run = run_with(controller, how, CLAWHOSTERS_API_URL=f"http://{socket.gethostname()}:{port}/api/v1")
-        assert_one_clear_line(run, "is rejected, and nothing was sent", "https")
+        messages = read(how, api_url=f"http://{socket.gethostname()}:{port}/api/v1")
+        assert_one_line_each(messages, "is rejected, and nothing was sent", "https")
         with pytest.raises(TimeoutError):
             listener.accept()
 
 
-def test_an_option_that_does_not_exist_is_named(controller: Controller) -> None:
-    run = controller.task({"id": 1, "stat": "stopped"})
-    assert_one_clear_line(run, "Unsupported parameters for (clawhosters.cloud.claw_instance) module: stat")
+SENSELESS: list[tuple[dict[str, t.Any], str]] = [
+    ({"id": 1, "stat": "stopped"}, "Unsupported parameters for (clawhosters.cloud.claw_instance) module: stat"),
+    ({}, "one of the following is required: id, name"),
+    ({"id": "seven"}, "id"),
+    ({"id": 1, "state": "gone"}, "value of state must be one of: started, stopped, restarted, absent"),
+    ({"id": 1, "wait_timeout": -1}, "wait_timeout is -1"),
+    ({"id": 1, "timeout": 0}, "timeout is 0"),
+    ({"name": ""}, "name is empty"),
+]
+"""Options, and what is said of them."""
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({}, "one of the following is required: id, name"),
-        ({"id": "seven"}, "id"),
-        ({"id": 1, "state": "gone"}, "value of state must be one of: started, stopped, restarted, absent"),
-        ({"id": 1, "wait_timeout": -1}, "wait_timeout is -1"),
-        ({"id": 1, "timeout": 0}, "timeout is 0"),
-        ({"name": ""}, "name is empty"),
-    ],
-)
 def test_options_that_make_no_sense_are_refused_before_anything_is_sent(
-    simulator: Simulator, controller: Controller, options: dict[str, t.Any], words: str
+    simulator: Simulator, controller: Controller
 ) -> None:
-    assert_one_clear_line(controller.task(options), words)
+    tasks = [{"clawhosters.cloud.claw_instance": options, "ignore_errors": True} for options, _words in SENSELESS]
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}])
+    assert "Traceback" not in run.screen
+    for (options, words), result in zip(SENSELESS, run.all, strict=True):
+        assert result["failed"], options
+        assert result["msg"].isprintable(), options
+        assert words in result["msg"], options
     assert simulator.calls() == []
 
 

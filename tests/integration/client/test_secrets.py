@@ -74,51 +74,49 @@ def give_key(controller: Controller, how: str) -> tuple[dict[str, t.Any], dict[s
     return {"api_key": SECRET}, {}
 
 
-HOW = ["option", "variable", "module_defaults", "file"]
+WAYS = ("option", "variable", "module_defaults", "file")
 """Besides the environment, which would do for all of these."""
-SITUATIONS = {
+SITUATIONS: dict[str, dict[str, t.Any]] = {
     "success": {"id": 1, "state": "started"},
     "not found": {"id": 999},
     "bad option": {"id": 1, "no_such_option": 1},
-    "wrong key": {"id": 1, "state": "stopped"},
-    "html": {"id": 1, "state": "restarted"},
+    "wrong key": {"id": 2, "state": "stopped"},
+    "html": {"id": 3, "state": "restarted"},
 }
 
 
-@pytest.mark.parametrize("how", ["environment", "all others"])
-@pytest.mark.parametrize("situation", SITUATIONS)
-def test_the_key_shows_nowhere_at_any_verbosity(
-    simulator: Simulator, controller: Controller, how: str, situation: str
-) -> None:
-    if situation == "wrong key":
-        simulator.reset(state={"keys": {SECRET: "revoked"}})
-    if situation == "html":
-        simulator.fault("html_502", times=None)
-    ways = [how] if how == "environment" else HOW
-    plays = []
-    for way in ways:
-        options, keywords = give_key(controller, way)
-        task = {
-            "clawhosters.cloud.claw_instance": {**options, **SITUATIONS[situation], "retry_timeout": 0},
-            "register": "read",
-            "ignore_errors": way != ways[-1],
-        }
-        show = {"ansible.builtin.debug": {"var": "read"}}
-        plays.append({"hosts": "localhost", "gather_facts": False, **keywords, "tasks": [task, show]})
-    run = controller.playbook(
-        plays,
-        "-vvvv",
-        "--diff",
-        ANSIBLE_LOG_PATH=str(controller.folder / "log"),
-        ANSIBLE_KEEP_REMOTE_FILES="1",
-        ANSIBLE_RETRY_FILES_ENABLED="1",
-        ANSIBLE_RETRY_FILES_SAVE_PATH=str(controller.folder / "retry"),
-    )
-    assert (run.rc == 0) is (situation == "success"), run.screen
-    assert [entry["outcome"] for entry in run.results if "read" not in entry["result"]].count(
-        "ok" if situation == "success" else "failed"
-    ) == len(ways)
-    assert_key_is_nowhere(run, controller)
+def test_the_key_shows_nowhere_at_any_verbosity(simulator: Simulator, controller: Controller) -> None:
+    simulator.fault("unauthorized", path="/instances/2", times=None)
+    simulator.fault("html_502", path="/instances/3", times=None)
+    settings = {
+        "ANSIBLE_LOG_PATH": str(controller.folder / "log"),
+        "ANSIBLE_KEEP_REMOTE_FILES": "1",
+        "ANSIBLE_RETRY_FILES_ENABLED": "1",
+        "ANSIBLE_RETRY_FILES_SAVE_PATH": str(controller.folder / "retry"),
+    }
+    for ways in (["environment"], WAYS):
+        plays = []
+        for way in ways:
+            options, keywords = give_key(controller, way)
+            tasks: list[dict[str, t.Any]] = []
+            for situation, given in SITUATIONS.items():
+                task = {"clawhosters.cloud.claw_instance": {**options, **given, "retry_timeout": 0}}
+                # The last failure ends the run.
+                is_last = (way, situation) == (ways[-1], "html")
+                tasks.append({**task, "register": "read", "ignore_errors": not is_last})
+                tasks.append({"ansible.builtin.debug": {"var": "read"}})
+            plays.append({"hosts": "localhost", "gather_facts": False, **keywords, "tasks": tasks})
+        run = controller.playbook(plays, "-vvvv", "--diff", **settings)
+        assert run.rc != 0, run.screen
+        assert list((controller.folder / "retry").iterdir())
+        # Two results of each case: the task's, and what debug shows of it. The last one has no second.
+        cases = [f"{situation}, key by {way}" for way in ways for situation in SITUATIONS for _result in range(2)][:-1]
+        assert len(run.results) == len(cases), run.screen
+        for case, entry in zip(cases, run.results, strict=True):
+            task_failed = "read" not in entry["result"] and entry["outcome"] == "failed"
+            assert task_failed is ("read" not in entry["result"] and not case.startswith("success")), case
+            assert not [form for form in FORMS if form in str(entry)], case
+        assert_key_is_nowhere(run, controller)
 
 
 def test_the_key_does_not_show_in_a_failed_ad_hoc_command(controller: Controller) -> None:

@@ -73,7 +73,8 @@ class FarHosts:
     def __init__(self, controller: Controller, connection: str) -> None:
         self._controller = controller
         self.folder = controller.folder / "far"
-        plugins = controller.folder / "connections"
+        # Beside the playbook: a warm process serves all controllers, but one environment.
+        plugins = controller.folder / "connection_plugins"
         plugins.mkdir()
         (plugins / f"{connection}.py").write_text(FAR_CONNECTION.replace("NAME", connection), encoding="utf-8")
         variables = {"ansible_connection": connection, "ansible_python_interpreter": sys.executable}
@@ -81,7 +82,6 @@ class FarHosts:
         self.inventory = str(controller.write("hosts.yml", {"all": hosts}))
         controller.environment.update(
             ANSIBLE_ASYNC_DIR=str(controller.folder / "async"),
-            ANSIBLE_CONNECTION_PLUGINS=str(plugins),
             FAR_FOLDER=str(self.folder),
         )
 
@@ -162,8 +162,8 @@ def test_a_remote_host_receives_nothing_in_any_form(far: FarHosts, keywords: dic
 
 def test_ad_hoc_a_remote_host_receives_nothing(simulator: Simulator, controller: Controller, far: FarHosts) -> None:
     for module, options in (("claw_instance", "id=2"), ("claw_backup_restore", "incident=INC-1 instance_id=1")):
-        command = ["ansible", "all", "-i", far.inventory, "-B", "60", "-m", f"{COLLECTION}.{module}", "-a", options]
-        run = controller.run(*command)
+        command = ["ansible", "all", "--playbook-dir", ".", "-i", far.inventory, "-B", "60"]
+        run = controller.run(*command, "-m", f"{COLLECTION}.{module}", "-a", options)
         assert run.rc != 0
         assert run.says("delegate_to: localhost"), run.screen
     assert far.received() == []

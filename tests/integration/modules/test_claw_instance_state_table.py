@@ -10,11 +10,11 @@ import typing as t
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
 from simulator.handle import Simulator
-from support import KEY
-from support.controller import Controller
+from support.worker import Worker
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("state_table")]
+pytestmark = pytest.mark.xdist_group("state_table")
 
 STATES = ("started", "stopped", "restarted", "absent")
 ROWS = {
@@ -46,39 +46,19 @@ def world() -> dict[str, t.Any]:
     return {"instances": instances}
 
 
-def run_all(controller: Controller, *flags: str) -> dict[int, dict[str, t.Any]]:
-    """The result of each cell's task, by id: a host each, all at once, none of which anything could connect to."""
-    hosts = {
-        f"cell{number}": {"number": number, "state": state}
-        for number, (_status, state, _cell) in enumerate(CELLS, start=1)
-    }
-    inventory = controller.write("hosts.yml", {"all": {"hosts": hosts}})
-    task = {"clawhosters.cloud.claw_instance": {"id": "{{ number }}", "state": "{{ state }}", "wait_timeout": 30}}
-    run = controller.playbook(
-        [{"hosts": "all", "gather_facts": False, "tasks": [task]}],
-        "-i",
-        str(inventory),
-        "--forks",
-        str(len(CELLS)),
-        *flags,
-    )
-    assert len(run.all) == len(CELLS), run.screen
-    return {number: run.of_host(f"cell{number}") for number in range(1, len(CELLS) + 1)}
-
-
 @pytest.fixture(scope="module")
-def three_runs(
-    shared_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory, collections: t.Any
-) -> dict[str, t.Any]:
+def three_runs(shared_simulator: Simulator) -> dict[str, t.Any]:
     """All cells in check mode, for real and again, with what the service saw each time."""
     shared_simulator.reset(state=world())
-    folder = tmp_path_factory.mktemp("state-table")
-    environment = {"CLAWHOSTERS_API_URL": shared_simulator.url, "CLAWHOSTERS_API_KEY": KEY}
-    controller = Controller(folder, collections, environment)
+    worker = Worker(shared_simulator, {"wait_timeout": 30})
     runs = {}
-    for name, flags in (("check", ["--check"]), ("real", []), ("again", [])):
+    for name in ("check", "real", "again"):
         shared_simulator.clear_log()
-        runs[name] = (run_all(controller, *flags), shared_simulator.log())
+        results = {
+            number: worker.run(claw_instance, check=name == "check", id=number, state=state)
+            for number, (_status, state, _cell) in enumerate(CELLS, start=1)
+        }
+        runs[name] = (results, shared_simulator.log())
     return runs
 
 
