@@ -73,7 +73,7 @@ class FarHosts:
     def __init__(self, controller: Controller, connection: str) -> None:
         self._controller = controller
         self.folder = controller.folder / "far"
-        # Beside the playbook: a warm process serves all controllers, but one environment.
+        # Ansible finds it beside the playbook. With a variable, each test would start a warm process of its own.
         plugins = controller.folder / "connection_plugins"
         plugins.mkdir()
         (plugins / f"{connection}.py").write_text(FAR_CONNECTION.replace("NAME", connection), encoding="utf-8")
