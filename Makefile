@@ -187,7 +187,7 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 	@$(RUN) python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(call pytest_arguments,tests/integration tests/project)
 
 # Without the tests that take a second or more and vary what others hold: those are marked `rest`. `make fuzz` and
-# `make crash` run theirs.
+# `make crash` run theirs, the latter all tests of killed runs but those of a module.
 .PHONY: integration-quick
 integration-quick:
 	@$(MAKE) --no-print-directory integration ARGS="-m 'not rest$(if $(SHORT), and command)' $(ARGS)"

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Killed at any moment and run again: nothing is sent twice that must not be, and the end is reached or said to be
-unknown. `make test` takes a few moments, `make crash` fifty of each kind.
+unknown. `make crash` takes fifty moments of each kind.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from support.controller import REPOSITORY, Controller
 from support.killed import SCOPES, kill_tree
 from support.postgres import Postgres
 from support.stage import JOURNAL, ONCE, SUBJECTS, Stage, choose_moments, restore_outcomes
+
+pytestmark = pytest.mark.rest
 
 Property = t.Callable[[str, object], None]
 
@@ -85,7 +87,6 @@ def test_killed_between_any_two_lines_of_the_journal(
     assert kills < 50 or outcomes == {True, False}
 
 
-@pytest.mark.rest
 @pytest.mark.parametrize("case", ONCE, ids=str)
 @pytest.mark.slow
 def test_the_database_is_killed_around_a_request(
@@ -130,7 +131,6 @@ def test_every_scope_is_still_there() -> None:
         assert f"def {function}" in source, place
 
 
-@pytest.mark.rest
 @pytest.mark.parametrize("fault", ["hang", "hang_after"])
 @pytest.mark.slow
 def test_a_playbook_that_is_killed_with_all_its_processes_can_be_run_again(
