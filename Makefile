@@ -187,7 +187,7 @@ integration: live $(DEV_READY) ## Run the tests over real HTTP against the simul
 	@$(RUN) python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(call pytest_arguments,tests/integration tests/project)
 
 # Without the tests that take a second or more and vary what others hold: those are marked `rest`. `make fuzz` and
-# `make crash` run theirs, the latter all tests of killed runs but those of a module.
+# `make crash` run theirs.
 .PHONY: integration-quick
 integration-quick:
 	@$(MAKE) --no-print-directory integration ARGS="-m 'not rest$(if $(SHORT), and command)' $(ARGS)"
@@ -201,7 +201,7 @@ integration-rest:
 .PHONY: slice
 slice: live $(DEV_READY)
 	$(call heading,Some of the integration tests: pytest)
-	@$(RUN) python -m pytest --failed-first -m slice tests/integration tests/project $(ARGS)
+	@$(RUN) python -m pytest -n 3 --dist loadgroup --failed-first -m slice tests/integration tests/project $(ARGS)
 
 # Part of the matrix row; for the whole row run make test-matrix MATRIX=lowest:python3.11
 .PHONY: lowest
