@@ -184,7 +184,8 @@ unit-quick:
 .PHONY: integration
 integration: live $(DEV_READY) ## Run the tests over real HTTP against the simulator
 	$(call heading,Integration tests: pytest)
-	@$(RUN) python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(call pytest_arguments,tests/integration tests/project)
+	@$(RUN) python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder \
+		$(call pytest_arguments,tests/integration tests/project)
 
 # Without the tests that take a second or more and vary what others hold: those are marked `rest`. `make fuzz` and
 # `make crash` run theirs.

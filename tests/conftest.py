@@ -142,7 +142,7 @@ def owners(monkeypatch: pytest.MonkeyPatch) -> Owners:
 
 @pytest.fixture(scope="session")
 def postgres() -> t.Iterator[Postgres]:
-    """One server for all tests of a worker. Their thousands of connections shall not compute for milliseconds each."""
+    """One server for all tests of a worker. They connect thousands of times, so a login must cost little."""
     with Postgres(scram_iterations="1") as server:
         yield server
 

@@ -267,7 +267,7 @@ def _find_kind(error: Exception, step: str, plan: RestorePlan, outcome: str | No
     if step == "http":
         return FailureKind.NO_ANSWER if isinstance(error, AddressError) else FailureKind.UNCHECKED
     if is_restored:
-        return _find_kind_unhealthy(chain, kinds)
+        return _find_kind_if_restored(chain, kinds)
     if outcome == "in_flight":
         if "unauthorized" in kinds:
             return FailureKind.KEY_LOST
@@ -282,7 +282,7 @@ def _find_kind(error: Exception, step: str, plan: RestorePlan, outcome: str | No
     return FailureKind.BACKUP_REFUSED if isinstance(error, UnprocessableError) else FailureKind.REFUSED
 
 
-def _find_kind_unhealthy(chain: list[ClawHostersError], kinds: set[str]) -> FailureKind:
+def _find_kind_if_restored(chain: list[ClawHostersError], kinds: set[str]) -> FailureKind:
     """Returns the kind of the failure of an instance that was restored."""
     if "unauthorized" in kinds:
         return FailureKind.KEY_LOST_RESTORED

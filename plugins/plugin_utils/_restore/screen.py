@@ -17,7 +17,7 @@ from statistics import median
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, Account, Estimate, estimate_restore
-from ...module_utils._service.restore.messages import SENT_A_RESTORE, end_sentence, format_moment
+from ...module_utils._service.restore.messages import OTHER_RESTORE, end_sentence, format_moment
 from ...module_utils._text import format_count
 from ...module_utils._times import parse_time, parse_timestamp
 from .._formatting import (
@@ -178,7 +178,7 @@ def _describe_kind(plan: RestorePlan, age_limit: float) -> tuple[object, ...]:
         return (plan.kind,)
     is_old = plan.age_seconds is None or plan.age_seconds > age_limit
     # The incident that a note names has digits, too.
-    notes = tuple((_TIMES if SENT_A_RESTORE in note else _NUMBERS).sub("#", note) for note in plan.notes)
+    notes = tuple((_TIMES if OTHER_RESTORE in note else _NUMBERS).sub("#", note) for note in plan.notes)
     return plan.outcome, _format_condition(plan), is_old and plan.sends, notes, bool(plan.id_reason)
 
 

@@ -29,8 +29,8 @@ RUN_ALL_AGAIN = "Run the same task again: it waits for what is under way, and go
 NOTHING_SENT = "Nothing was sent."
 _LISTED = 5
 """Backups that a message lists."""
-SENT_A_RESTORE = "a restore of it at"
-"""In each clause about a restore for another incident."""
+OTHER_RESTORE = "a restore of it at"
+"""Words of each clause about a restore for another incident, by which such notes are told apart."""
 _OTHER_ENDS = {
     OperationEvent.ACCEPTED: "its end was not seen yet",
     OperationEvent.COMPLETED: "it has completed",
@@ -90,7 +90,7 @@ def format_other(other: EarlierRestore, format_sent_at: t.Callable[[str], str]) 
     sent = "was about to send" if state.event is OperationEvent.INTENDED else "sent"
     end = _OTHER_ENDS.get(state.event, "its outcome is unknown")
     which, when = one_line(other.incident), format_sent_at(state.sent_at)
-    return f"incident {which} {sent} {SENT_A_RESTORE} {when}{who}; {end}"
+    return f"incident {which} {sent} {OTHER_RESTORE} {when}{who}; {end}"
 
 
 def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> list[str]:

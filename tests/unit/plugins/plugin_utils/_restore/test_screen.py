@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import SENT_A_RESTORE
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import OTHER_RESTORE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import (
@@ -151,7 +151,7 @@ def test_wrapped_lines_fit_and_lose_no_letter(text, width, indent):
 
 def test_those_that_differ_among_many_keep_their_lines():
     plans = many(20)
-    notes = {number: f"Incident INC-{number} sent {SENT_A_RESTORE} 08:{number} UTC." for number in range(15, 20)}
+    notes = {number: f"Incident INC-{number} sent {OTHER_RESTORE} 08:{number} UTC." for number in range(15, 20)}
     for number, note in notes.items():
         plans[number] = replace(plans[number], notes=[note])
     text = " ".join(line.strip() for line in show(*plans, restore_serial=["100%"]))

@@ -240,7 +240,7 @@ def obstacle(plan: Plan) -> Obstacle:
     return plan.obstacle
 
 
-def test_what_does_not_exist_is_told_with_the_name_that_is_meant_or_the_answer() -> None:
+def test_no_instance_is_told_with_a_similar_name_or_the_answer() -> None:
     answer = NotFoundError("GET /instances/9", 404)
     wanted = [Target(None, "web-bto"), Target(9, None), Target(8, None)]
     first, second, third = map(obstacle, plan_in(wanted, missing={"/instances/9": answer}))
@@ -254,7 +254,7 @@ def test_a_name_of_several_and_an_id_of_another_name_are_no_target() -> None:
     assert other.kind is ObstacleKind.OTHER_NAME
 
 
-def test_a_second_target_of_an_instance_is_refused_with_the_number_of_the_first() -> None:
+def test_a_second_target_of_an_instance_names_the_first() -> None:
     unknown = Target(None, "no-bot")
     plans = plan_in([unknown, BY_ID, Target(2, None, 12), BY_NAME, Target(1, "db-bot"), unknown])
     assert [decision(plan)[0] for plan in plans] == [
