@@ -10,7 +10,7 @@ make mutation ARGS='pages ratelimit --minutes 10'
 from __future__ import annotations
 
 import argparse
-import os
+import difflib
 import random
 import re
 import shutil
@@ -22,13 +22,13 @@ from itertools import repeat
 from pathlib import Path
 
 from cosmic_ray.commands import init
-from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.mutating import use_mutation
 from cosmic_ray.operators.operator import Example, Operator
-from cosmic_ray.plugins import OPERATOR_PROVIDERS
-from cosmic_ray.testing import run_tests
+from cosmic_ray.plugins import OPERATOR_PROVIDERS, get_operator
 from cosmic_ray.work_db import use_db
-from cosmic_ray.work_item import TestOutcome
 from parso.python.tree import Name
+
+from .warm_pytest import WarmPytest
 
 COPY = Path(__file__).resolve().parents[2] / "build/ansible_collections/clawhosters/cloud"
 UNIT = "tests/unit/plugins/module_utils"
@@ -113,19 +113,16 @@ def judge(name: str, end: float) -> str:
     with tempfile.TemporaryDirectory() as root, use_db(":memory:") as work:
         folder = Path(root, "ansible_collections/clawhosters/cloud")
         shutil.copytree(COPY, folder, ignore=shutil.ignore_patterns(".git"))
-        os.chdir(folder)
-        # The plugins of pytest that are installed take longer to load than most of these tests to run. Only that of
-        # Hypothesis is needed, for its seed.
-        os.environ.update(PYTHONPATH=root, ANSIBLE_COLLECTIONS_PATH=root, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-        tests = f"python -m pytest -x -q -p no:cacheprovider -p _hypothesis_pytestplugin {' '.join(TESTS[name])}"
+        path = folder / f"plugins/module_utils/{name}.py"
+        tests = WarmPytest(Path(root), folder, TESTS[name])
         begun = time.time()
-        outcome, output = run_tests(tests, LIMIT)
-        if outcome is not TestOutcome.SURVIVED:
+        code, output = tests.run(LIMIT)
+        if code != 0:
             sys.exit(f"{name}: the tests fail without any change\n{output}")
+        tests.keep_compiled(path)
         # Much, since others may keep the machine busy: what is cut short looks like what was noticed.
         patience = 60 + 3 * (time.time() - begun)
-        path = f"plugins/module_utils/{name}.py"
-        init([Path(path)], work, {})
+        init([path], work, {})
         mutations = [item.mutations[0] for item in work.work_items]
         found = [
             mutation
@@ -140,14 +137,16 @@ def judge(name: str, end: float) -> str:
         for mutation in found:
             if time.time() > end:
                 break
+            operator = get_operator(mutation.operator_name)(**mutation.operator_args)
+            with use_mutation(path, operator, mutation.occurrence) as (original, changed):
+                code, _output = tests.run(patience)
             judged += 1
-            result = mutate_and_test([mutation], tests, patience)
-            if result.test_outcome is TestOutcome.KILLED:
-                killed += 1
-                late += result.output == "timeout"
-                continue
-            changes = re.findall(r"^[-+](?!--|\+\+).*", result.diff or f"+ {result.output}", re.MULTILINE)
-            print(f"{path}:{mutation.start_pos[0]}: {' '.join(change.strip() for change in changes)}", flush=True)
+            killed += code != 0
+            late += code is None
+            if code == 0:
+                changes = difflib.unified_diff(original.splitlines(), changed.splitlines(), n=0, lineterm="")
+                lines = [line.strip() for line in list(changes)[3:]]
+                print(f"plugins/module_utils/{name}.py:{mutation.start_pos[0]}: {' '.join(lines)}", flush=True)
     return f"{name:<22} {len(found):>7} {judged:>7} {killed:>7} {late:>7} {judged - killed:>9}"
 
 

@@ -129,14 +129,16 @@ class Command(t.NamedTuple):
 class WarmProcess:
     """A process that forks for each command. It ends when the process that started it does.
 
-    ``program``: what Python runs, with the number of the channel as its last argument.
+    ``program``: what ``python`` runs, with the number of the channel as its last argument.
     """
 
-    def __init__(self, environment: Environment, program: t.Sequence[str] = (__file__,)) -> None:
+    def __init__(
+        self, environment: Environment, program: t.Sequence[str] = (__file__,), python: str = sys.executable
+    ) -> None:
         self._channel, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, *program, str(theirs.fileno())],
+                [python, *program, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd="/",
@@ -313,7 +315,8 @@ def _report_ended(reports: dict[int, t.TextIO]) -> None:
     for process in list(reports):
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
-            with reports.pop(process) as report:
+            # Nobody reads the report of a command that was killed after its time.
+            with contextlib.suppress(BrokenPipeError), reports.pop(process) as report:
                 print(os.waitstatus_to_exitcode(status), file=report)
 
 
