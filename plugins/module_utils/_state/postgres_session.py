@@ -60,6 +60,7 @@ _REFUSALS = {
     "does not exist": "the database or the user does not exist",
     "could not translate host name": "the host is unknown",
     "failed to resolve host": "the host is unknown",
+    "service not known": "the host is unknown",  # all that psycopg before 3.1.9 says
     "Connection refused": "no server listens at this address",
     "timeout": f"no connection within {TIMEOUT} s",
     "definition of service": "its service is not defined",
