@@ -41,11 +41,17 @@ def read_list_counted(client: Client, path: str) -> Reading:
 
 
 def read_by_ids(
-    client: Client, path: str, ids: t.Collection[object], fetch_one: t.Callable[[object], Resource | None]
+    client: Client,
+    path: str,
+    ids: t.Collection[object],
+    fetch_one: t.Callable[[object], Resource | None],
+    *,
+    is_list_known: bool = False,
 ) -> Reading:
     """Returns the resources with these ids, and perhaps others. Those that don't exist are missing.
 
-    The first page of the list says what the list costs. It is not asked for if there is one id only.
+    The first page of the list says what the list costs. It is not asked for if there is one id only, or if the caller
+    has read the list and these ids were not in it.
     """
     wanted = {str(one): one for one in ids}
     found: dict[str, Resource] = {}
@@ -57,7 +63,7 @@ def read_by_ids(
         found.update((str(item["id"]), item) for item in items)
         return count - 1 <= len(wanted.keys() - found.keys())
 
-    if len(wanted) > 1:
+    if len(wanted) > 1 and not is_list_known:
         try:
             return Reading(client.fetch_all(path, on_first_page=is_worth_reading), True, pages)
         except (ListAbandonedError, ResponseError):

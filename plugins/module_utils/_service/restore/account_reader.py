@@ -36,6 +36,7 @@ class AccountReader:
     """Pages of the list of instances, if they were counted."""
     backups: list[Resource] = field(default_factory=list)
     """Those that were read. What is set before is not read again."""
+    _has_all_backups: bool = field(default=False, repr=False)
     _missing: dict[str, ClawHostersError] = field(default_factory=dict, repr=False)
 
     def read(self, targets: t.Sequence[Target], history: RestoreHistory) -> Account:
@@ -115,12 +116,13 @@ class AccountReader:
         given = [target.backup_id for target in new if target.backup_id is not None]
         backups: list[Resource] = []
         if len(given) < len(new) and not self._is_filtered:
-            backups = list_backups(self.client)
+            if not self._has_all_backups:
+                backups, self._has_all_backups = list_backups(self.client), True
         elif len(given) < len(new) and instances:
             backups = search_each(self.client, "/backups", list(map(self._search_backups, instances))).items
         known = {str(backup["id"]): backup for backup in (*self.backups, *backups)}
         if rest := [one for one in given if str(one) not in known]:
-            read = self._read_by_ids("/backups", rest, fetch_backup)
+            read = self._read_by_ids("/backups", rest, fetch_backup, is_list_known=self._has_all_backups)
             known |= {str(backup["id"]): backup for backup in read.items}
         self.backups = list(known.values())
 
@@ -135,7 +137,9 @@ class AccountReader:
             lambda backup: is_usable(backup) and is_before(backup, self.rules.before),
         )
 
-    def _read_by_ids(self, path: str, ids: list[int], fetch: t.Callable[[Client, object], Resource]) -> Reading:
+    def _read_by_ids(
+        self, path: str, ids: list[int], fetch: t.Callable[[Client, object], Resource], *, is_list_known: bool = False
+    ) -> Reading:
         """Reads resources by their ids, and remembers the answers for those that don't exist."""
 
         def find(one: object) -> Resource | None:
@@ -145,7 +149,7 @@ class AccountReader:
                 self._missing[f"{path}/{one}"] = error
                 return None
 
-        return read_by_ids(self.client, path, ids, find)
+        return read_by_ids(self.client, path, ids, find, is_list_known=is_list_known)
 
     def _read_owners(self, targets: t.Sequence[Target]) -> None:
         """Lists all instances if a backup shows by name alone that it is of a target given by id.

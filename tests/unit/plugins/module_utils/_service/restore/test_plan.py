@@ -118,6 +118,17 @@ def test_the_order_of_lists_changes_no_choice(case: tuple[World, Target], chance
     assert decision(choose(replace(world, instances=instances, backups=backups), target)) == decision(before)
 
 
+def test_the_list_of_backups_is_read_once() -> None:
+    # The name is on record for an instance that bore it before, so that its backups are read last.
+    before = OperationKey("restore", SERVICE, "INC-1", "2")
+    state = OperationState(OperationEvent.ACCEPTED, NOW.isoformat(), NOW.isoformat(), {"instance_name": "web-bot"})
+    history = RestoreHistory(SERVICE, "INC-1", {before: state}, read_at=NOW)
+    client = AccountClient(World([WEB], [NEW], history, Rules()))
+    wanted = [BY_NAME, BY_ID, Target(1, None, 13), Target(1, None, 14)]
+    AccountReader(t.cast("t.Any", client), Rules()).read(wanted, history)
+    assert client.requests == {"/instances": 1, "/backups": 1, "/backups/13": 1, "/backups/14": 1}
+
+
 # Whose backup
 
 
@@ -319,6 +330,13 @@ def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: Obst
         assert other.incident == "INC-3"
 
 
+def test_an_unknown_restore_is_waited_for_while_a_run_holds_the_instance() -> None:
+    history = sent(seconds=-60, event=OperationEvent.INTENDED)
+    assert decision(*plan_in([BY_ID], history=history))[0] is ObstacleKind.UNKNOWN
+    held = replace(history, holders={history.key(1).subject: t.cast("t.Any", "a run")})
+    assert decision(*plan_in([BY_ID], history=held)) == (None, NextStep.WAIT, 11)
+
+
 def test_a_busy_instance_is_told_with_the_restore_that_keeps_it_busy() -> None:
     busy = {**WEB, "status": "deploying"}
     for history, incident in ((NOTHING, None), (sent("INC-2", -60), "INC-2")):
@@ -373,10 +391,17 @@ def look(history: RestoreHistory, **plan: t.Any) -> Plan:
     return look_at(WEB, history, **plan)
 
 
-def look_at(instance: dict[str, t.Any] | None, history: RestoreHistory, *, force: bool = False, **plan: t.Any) -> Plan:
+def look_at(
+    instance: dict[str, t.Any] | None,
+    history: RestoreHistory,
+    *,
+    force: bool = False,
+    is_confirmed: bool = False,
+    **plan: t.Any,
+) -> Plan:
     """Returns the same plan, decided once more for ``instance``."""
     planned = Plan(Target(1, None), WEB, NEW, **plan)
-    check_again(planned, instance, history, Rules(force=force), NOW)
+    check_again(planned, instance, history, Rules(force=force, is_confirmed=is_confirmed), NOW)
     return planned
 
 
@@ -454,3 +479,16 @@ def test_an_instance_that_has_changed_since_the_plan_is_left_alone(
     instance: dict[str, t.Any] | None, kind: ObstacleKind | None
 ) -> None:
     assert decision(look_at(instance, NOTHING))[0] is kind
+
+
+@pytest.mark.parametrize("now", [{}, {"status": "stopped"}, {"health_status": "unhealthy"}, {"plan": "large"}])
+def test_what_was_confirmed_must_still_be_the_condition_of_the_instance(now: dict[str, t.Any]) -> None:
+    instance = {**WEB, **now}
+    again = look_at(instance, NOTHING, is_confirmed=True)
+    if now.keys() & {"status", "health_status"}:
+        assert (obstacle(again).kind, obstacle(again).seen) == (ObstacleKind.CHANGED, instance)
+    else:
+        assert again.sends
+    # Without a confirmation, it is restored in any condition that can be.
+    free = look_at(instance, NOTHING)
+    assert (free.sends, free.instance) == (True, instance)
