@@ -21,6 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.backup im
     newest_first,
     newest_per_instance,
     select,
+    summarize_backup,
     taken_at,
 )
 
@@ -38,6 +39,12 @@ def test_the_first_field_that_is_there_counts():
     assert taken_at({"created_at": None, "completed_at": "", "taken_at": "2026-02-01T10:00:00Z"}) == TEN
     assert taken_at({"created_at": "x", "completed_at": "2026-02-01T10:00:00Z"}) is None
     assert taken_at({}) is None
+
+
+def test_a_diff_shows_the_id_and_the_time():
+    assert summarize_backup(backup(1, 10)) == {"backup_id": 1, "taken_at": "2026-02-01T10:00:00+00:00"}
+    assert summarize_backup(backup(1)) == {"backup_id": 1, "taken_at": None}
+    assert summarize_backup(None) is None
 
 
 @pytest.mark.parametrize("status", [*sorted(GOOD_STATUSES), "Completed", " READY ", None, ""])
@@ -109,3 +116,7 @@ def test_what_is_left_out_is_one_line_however_many():
     assert many == "9 backups left out: ids 0, 1, 2, 3, 4, 5, 6, 7, 8 (each: its status is bro ken)."
     named = [{**backup(number, 1, status="broken"), "instance_name": f"bot-{number}"} for number in range(9)]
     assert format_left_out(named, with_owner=True).endswith(" and 4 more (each: its status is broken).")
+    nameless = backup(1, 1, None, status="broken")
+    assert format_left_out([named[0], nameless], with_owner=True).endswith(
+        "ids 0 of bot-0 (id 7), 1 (each: its status is broken)."
+    )

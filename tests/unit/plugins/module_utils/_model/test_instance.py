@@ -16,6 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import C
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     STATES,
     Action,
+    build_paused_warning,
     decide,
     describe_instance,
     is_busy,
@@ -121,7 +122,15 @@ def test_a_second_plan_after_the_first_is_empty_but_for_a_restart(status, state)
 
 def test_a_diff_shows_a_restart_although_the_status_is_the_same():
     found = instance("running")
-    assert predict(found, "restarted", Action.RESTART) != summarize(found)
+    assert predict(found, "restarted", Action.RESTART) == {**summarize(found), "restarted": True}
+
+
+def test_a_paused_instance_that_was_to_be_stopped_is_told():
+    told = build_paused_warning(instance("paused"), "stopped", changed=True)
+    assert told == "web-bot (id 7) is paused, not stopped: the account's balance ran out."
+    assert build_paused_warning(instance("paused"), "stopped", changed=False) == f"{told} Nothing was changed."
+    for found, state in ((instance("stopped"), "stopped"), (instance("paused"), "absent"), (None, "stopped")):
+        assert build_paused_warning(found, state, changed=True) is None
 
 
 flags = st.dictionaries(

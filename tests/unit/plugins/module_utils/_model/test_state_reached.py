@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import FailureStatusError, state_reached
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
+    FailureStatusError,
+    StateReached,
+    state_reached,
+)
 
 
 def looks_until_arrival(arrival, *seen):
@@ -54,6 +58,24 @@ def test_health_is_waited_for_where_it_runs(wanted, seen, looks):
 
 @pytest.mark.parametrize("status", ["error", "deploy_failed", "paused", "deleting", "pending_configuration"])
 def test_trouble_that_was_not_there_before_ends_it(status):
-    with pytest.raises(FailureStatusError, match=rf"should be started, but its status is {status} now"):
+    with pytest.raises(FailureStatusError, match=rf"should be started, but its status is {status} now") as failure:
         looks_until_arrival(state_reached("started", "stopped", wait_healthy=False), "stopped", status)
+    assert failure.value.instance["status"] == status
     assert looks_until_arrival(state_reached("started", status, wait_healthy=False), status, status, "running") == 3
+
+
+@pytest.mark.parametrize(
+    ("seen", "looks"),
+    [
+        (["running"] * 5, 4),
+        # What comes between begins the count anew.
+        (["running", "running", "stopped", "running", "running"], 5),
+        # A transition that was seen takes the place of the time.
+        (["deploying", "running", "running"], 3),
+        (["running"] * 3, None),
+    ],
+)
+def test_before_its_time_an_end_status_is_believed_only_after_a_transition(seen, looks):
+    clock = iter([10.0, 11.0, 11.9, 12.0, 13.0])
+    arrival = StateReached("started", "running", ["running"], False, earliest=12.0, clock=lambda: next(clock))
+    assert looks_until_arrival(arrival, *seen) == looks
