@@ -25,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
-from benchmarks.measure import BenchError, Workplace, log_progress, median_by
+from benchmarks.measure import BenchError, Workplace, log_progress, median_by, rotate
 from benchmarks.services import UNLIMITED
 from benchmarks.table import Row
 from simulator.handle import Simulator
@@ -43,7 +43,7 @@ FILES_GOAL = 30
 EVENTS = (OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED)
 
 
-def measure_journal(workplace: Workplace, server: Postgres, runs: int) -> tuple[list[Row], str]:
+def measure_journal(workplace: Workplace, runs: int) -> tuple[list[Row], str]:
     """Returns the rows, and a note on them."""
     fleet = [{"id": number, "name": f"vm-{number}"} for number in range(1, OTHER_INSTANCES + 2)]
     backups = [{"id": 1000, "instance_id": 1, "created_at": "2h ago"}]
@@ -54,12 +54,15 @@ def measure_journal(workplace: Workplace, server: Postgres, runs: int) -> tuple[
             lines: dict[int, list[float]] = {size: [] for size in SIZES}
             tasks: dict[int, list[float]] = {size: [] for size in SIZES}
             incidents = itertools.count(1)
-            for size in SIZES:
-                log_progress(f"journal: {size} operations in the {store}")
-                with _filled(workplace.folder, server, store, size, simulator.url) as place:
-                    for _run in range(runs):
-                        lines[size].append(_measure_line(place, simulator.url, incidents))
-                        tasks[size].append(_measure_task(place, simulator, incidents))
+            log_progress(f"journal: {', '.join(map(str, SIZES))} operations in the {store}")
+            with contextlib.ExitStack() as stack:
+                places = {
+                    size: stack.enter_context(_filled(workplace.folder, store, size, simulator.url)) for size in SIZES
+                }
+                for run in range(runs):
+                    for size in rotate(list(SIZES), run):
+                        lines[size].append(_measure_line(places[size], simulator.url, incidents))
+                        tasks[size].append(_measure_task(places[size], simulator, incidents))
             rows += [*_rows(f"a line, {store}", lines), *_rows(f"a restore by name, {store}", tasks)]
     count = _count_files(workplace.folder / "thousand")
     rows.append(
@@ -74,7 +77,7 @@ def measure_journal(workplace: Workplace, server: Postgres, runs: int) -> tuple[
         f"Journal: operations of {OTHER_INSTANCES} other instances, each of three lines, lie behind; the restored "
         "instance has the same history in all sizes. A line: appended and synced under its lock. A restore by name: "
         "processor of the whole task in one process, with all its requests, without a wait. The fastest of "
-        f"{LINES} lines or {TASKS} tasks; the ratio is to 100 operations."
+        f"{LINES} lines or {TASKS} tasks; the ratio is to 100 operations. The sizes take turns in each run."
     )
     return rows, note
 
@@ -117,8 +120,8 @@ def _measure_task(place: StorePlace, simulator: Simulator, incidents: Iterator[i
 
 
 @contextlib.contextmanager
-def _filled(folder: Path, server: Postgres, store: str, size: int, url: str) -> Iterator[StorePlace]:
-    """Yields a store with so many operations, which are not synced one by one."""
+def _filled(folder: Path, store: str, size: int, url: str) -> Iterator[StorePlace]:
+    """Yields a store with so many operations, which are not synced one by one. Each database has a server."""
     lines = _build_lines(size, url)
     if store == "folder":
         place = folder_place(folder / f"journal-{size}")
@@ -127,7 +130,7 @@ def _filled(folder: Path, server: Postgres, store: str, size: int, url: str) -> 
             _write_subject(folder / f"journal-{size}", subject, list(found))
         yield place
         return
-    with database_place(server) as place:
+    with Postgres() as server, database_place(server) as place:
         with psycopg.connect(server.url(ADMIN)) as connection, connection.cursor() as cursor:
             with cursor.copy("COPY clawhosters.journal (subject, step, name, line) FROM STDIN") as copy:
                 for line in lines:

@@ -83,7 +83,7 @@ def measure(workplace: Workplace, runs: int, before: str = "") -> Section:
                     log_progress(f"state, run {run + 1} of {runs}: {name}, {store}: {seconds:.2f} s")
         for peer in PEERS:
             peers[peer.name] = _seconds(workplace, workplace.write("peer.yml", play([_looped(peer)])), account, peer)
-        journal_rows, journal_note = measure_journal(workplace, server, runs)
+        journal_rows, journal_note = measure_journal(workplace, runs)
     section = _section(times, peers, runs, before)
     section.rows += journal_rows
     section.notes.append(journal_note)
