@@ -57,7 +57,7 @@ from support.stores import StorePlace, database_place
 
 OPERATION = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "7")
 OTHER = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-2", "7")
-NEWEST_SESSION = "SELECT pid FROM pg_stat_activity WHERE usename = %s ORDER BY backend_start DESC LIMIT 1"
+WORKING_SESSION = "SELECT pid FROM pg_stat_activity WHERE usename = %s AND state = 'idle in transaction'"
 
 
 @pytest.fixture
@@ -539,10 +539,12 @@ def use_kept_store(place: StorePlace, postgres: Postgres) -> t.Iterator[t.Callab
     """Returns a function that uses the store as an item of a loop does, and returns the server's process."""
 
     def use() -> int:
-        with open_store(place.options, keeps_session=True) as store:
-            with store.locked_document("budget", within=1) as document:
-                document.write("text")
-            ((backend,),) = postgres.query(NEWEST_SESSION, [JOB])
+        with (
+            open_store(place.options, keeps_session=True) as store,
+            store.locked_document("budget", within=1) as document,
+        ):
+            document.write("text")
+            ((backend,),) = postgres.query(WORKING_SESSION, [JOB])
         return int(backend)
 
     yield use
