@@ -4,7 +4,7 @@
 
 """`make mutation`: lets cosmic-ray change one thing at a time in a copy of the tree, and shows what no test notices.
 
-make mutation ARGS='pages ratelimit --minutes 10'
+make mutation ARGS='_http/pagination _rate/headers --minutes 10'
 """
 
 from __future__ import annotations

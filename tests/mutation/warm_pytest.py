@@ -68,7 +68,9 @@ class ExamplesFirst:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Puts the tests of properties last."""
-        items.sort(key=lambda item: hasattr(getattr(item, "function", None), "hypothesis"))
+        from hypothesis import is_hypothesis_test
+
+        items.sort(key=lambda item: is_hypothesis_test(getattr(item, "function", None)))
 
 
 def main() -> None:
@@ -77,7 +79,7 @@ def main() -> None:
         importlib.import_module(module)
     command = warm.become_command()
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
-    import pytest
+    import pytest  # only in the forks: the environment of the mutations, which imports this file too, has none
 
     code = pytest.main(command.argv, plugins=[ExamplesFirst()])
     sys.stdout.flush()

@@ -20,6 +20,23 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_
 
 
 @pytest.mark.parametrize(
+    ("shown", "by_id", "by_name"),
+    [
+        ({"instance_id": 7}, False, True),
+        ({"instance_name": "web-bot"}, True, False),
+        ({"instance_id": 7, "instance_name": "web-bot"}, False, False),
+        # Without any owner, no other list can tell it.
+        ({}, False, False),
+    ],
+)
+def test_an_owner_by_id_alone_lacks_its_name_and_the_reverse(shown, by_id, by_name):
+    addon = {"id": 1, "addon_type": "llm", **shown}
+    assert AddonQuery(None, "llm", 7, None).lacks_owner(addon) is by_id
+    assert AddonQuery(None, "llm", None, "web-bot").lacks_owner(addon) is by_name
+    assert not AddonQuery(None, "llm", None, None).lacks_owner(addon)
+
+
+@pytest.mark.parametrize(
     ("wanted", "text"),
     [
         (AddonQuery(3, None, None, None), "add-on with id 3"),
