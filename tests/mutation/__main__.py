@@ -47,14 +47,11 @@ TESTS = {
         f"{UNIT}/_model/test_state_reached.py",
         f"{UNIT}/_model/test_fleet_plan.py",
     ],
-    "_model/instance_index": [
-        f"{UNIT}/_model/test_instance.py",
-        "tests/integration/modules/test_claw_instance_info.py",
-    ],
-    "_model/ownership": [f"{UNIT}/_model/test_ownership.py", "tests/integration/modules/test_claw_backup_info.py"],
-    "_model/addon": [f"{UNIT}/_model/test_addon.py", "tests/integration/modules/test_claw_addon.py"],
+    "_model/instance_index": [f"{UNIT}/_model/test_instance.py"],
+    "_model/ownership": [f"{UNIT}/_model/test_ownership.py"],
+    "_model/addon": [f"{UNIT}/_model/test_addon.py"],
     "_model/backup": [f"{UNIT}/_model/test_backup.py"],
-    "_model/fleet_plan": [f"{UNIT}/_model/test_fleet_plan.py", "tests/integration/modules/test_claw_fleet.py"],
+    "_model/fleet_plan": [f"{UNIT}/_model/test_fleet_plan.py"],
     "_service/instances": ["tests/integration/modules/test_claw_instance_info.py"],
     "_service/fleet": ["tests/integration/modules/test_claw_fleet.py"],
     "_service/fleet_changes": [

@@ -37,7 +37,16 @@ class WarmPytest:
     """Runs tests of the collection in ``folder``, which is below ``root`` and ``ansible_collections``."""
 
     def __init__(self, root: Path, folder: Path, arguments: list[str]) -> None:
-        paths = {"PYTHONPATH": f"{root}:{folder / 'tests'}", "ANSIBLE_COLLECTIONS_PATH": str(root)}
+        # A fork ends without its clean-up, so what its tests made must be where ``root`` goes. Their database runs as
+        # another user, who must reach it.
+        root.chmod(0o711)
+        temporary = root / "tmp"
+        temporary.mkdir()
+        paths = {
+            "PYTHONPATH": f"{root}:{folder / 'tests'}",
+            "ANSIBLE_COLLECTIONS_PATH": str(root),
+            "TMPDIR": str(temporary),
+        }
         # The plugins of pytest that are installed take longer to load than most of these tests to run. Only that of
         # Hypothesis is needed, for its seed.
         self._environment = {**os.environ, **paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, RefusedError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    ApiError,
+    RefusedError,
+    ResponseError,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
+    AddonIndex,
     AddonQuery,
     label,
+    merge_usage,
     needs_wrapping,
+    require_one,
     require_shown,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_job import AddonJob
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
+
+
+def query(addon_type=None, instance_id=None, instance_name=None, *, addon_id=None):
+    return AddonQuery(addon_id, addon_type, instance_id, instance_name)
 
 
 @pytest.mark.parametrize(
@@ -31,17 +42,111 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_
 )
 def test_an_owner_by_id_alone_lacks_its_name_and_the_reverse(shown, by_id, by_name):
     addon = {"id": 1, "addon_type": "llm", **shown}
-    assert AddonQuery(None, "llm", 7, None).lacks_owner(addon) is by_id
-    assert AddonQuery(None, "llm", None, "web-bot").lacks_owner(addon) is by_name
-    assert not AddonQuery(None, "llm", None, None).lacks_owner(addon)
+    assert query("llm", 7).lacks_owner(addon) is by_id
+    assert query("llm", None, "web-bot").lacks_owner(addon) is by_name
+    assert not query("llm").lacks_owner(addon)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "params"),
+    [
+        (query(), {}),
+        (query("LLM "), {"addon_type": "llm"}),
+        (query("llm", 7, "web-bot"), {"addon_type": "llm", "instance_id": "7"}),
+        (query(None, None, "web-bot"), {"instance_name": "web-bot"}),
+    ],
+)
+def test_the_service_is_asked_for_type_and_instance(wanted, params):
+    assert wanted.params == params
+
+
+def test_several_queries_need_what_one_of_them_needs():
+    merged = AddonQuery.merge([query("llm"), query(None, 7), query(None, None, "web-bot")])
+    assert [merged.lacks_fields(addon) for addon in ({}, {"addon_type": "llm"}, {"instance_id": 7})] == [True] * 3
+    assert not merged.lacks_fields({"addon_type": "llm", "instance_id": 7})
+    assert not AddonQuery.merge([query(addon_id=3)]).lacks_fields({})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        (query(), [1, 2, 3, 4]),
+        (query(addon_id=2), [2]),
+        (query(addon_id=9), []),
+        # Those that show no type, or no instance, may match.
+        (query("llm"), [1, 4]),
+        (query("browser"), [2, 3, 4]),
+        (query(None, 7), [1, 3]),
+        (query(None, None, "web-bot"), [2, 1, 3]),
+        (query("llm", 8), [4, 3]),
+    ],
+)
+def test_which_add_ons_may_match(wanted, ids):
+    addons = [
+        {"id": 1, "addon_type": "LLM", "instance_id": 7},
+        {"id": 2, "addon_type": "browser", "instance_id": "6", "instance_name": "web-bot"},
+        {"id": 3, "addon_type": "browser"},
+        {"id": 4, "instance": {"id": 8, "name": "spare-bot"}},
+    ]
+    assert [addon["id"] for addon in AddonIndex(addons).find_candidates(wanted)] == ids
+
+
+def test_a_type_that_is_not_shown_is_never_guessed():
+    assert query().matches_type({"id": 1})
+    assert query("llm").matches_type({"id": 1, "addon_type": "LLM"})
+    assert not query("llm").matches_type({"id": 1, "addon_type": "browser"})
+    with pytest.raises(ResponseError, match=r"does not show the type .* of add-on 1"):
+        query("llm").matches_type({"id": 1})
+
+
+def test_the_usage_tells_only_what_add_ons_do_not_show():
+    usage = ["odd", {"id": 1, "addon_type": "browser", "instance_id": 8}, {"id": "2", "addon_type": "llm"}]
+    addons = [{"id": 1, "addon_type": "llm", "instance_name": "web-bot"}, {"id": 1}, {"id": 2, "instance_id": 7}]
+    assert merge_usage(addons, usage) == [
+        addons[0],
+        {"id": 1, "addon_type": "browser", "instance_id": "8", "instance_name": None},
+        {"id": 2, "addon_type": "llm", "instance_id": 7},
+    ]
+    assert merge_usage(addons[:1], None) == addons[:1]
+
+
+ACCOUNT = [
+    {"id": 1, "addon_type": "llm", "instance_id": 7, "instance_name": "web-bot"},
+    {"id": 2, "addon_type": "browser", "instance_id": 7, "instance_name": "web-bot"},
+    {"id": 3, "addon_type": "browser", "instance_id": 8, "instance_name": "spare-bot"},
+]
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "message"),
+    [
+        (ACCOUNT[1:], query("browser"), "2 add-ons match browser add-on (ids 2 of web-bot (id 7), 3 of spare-bot (id"),
+        ([], query("llm", addon_id=2), "The browser add-on 2 of web-bot (id 7) is not the llm add-on; nothing was"),
+        ([], query(addon_id=9), "No add-on matches add-on with id 9. Found: llm add-on 1 of web-bot (id 7), browser"),
+        # What is nearest: add-ons of the same instance, then those of the same type.
+        ([], query("mail", 8), "with id 8. Found: browser add-on 3 of spare-bot (id 8). Order"),
+        ([], query("llm", None, "spare-bot"), "named spare-bot. Found: browser add-on 3 of spare-bot (id 8). Order"),
+        ([], query("llm", 9), "with id 9. Found: llm add-on 1 of web-bot (id 7). Order"),
+    ],
+)
+def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, message):
+    with pytest.raises(RefusedError) as refusal:
+        require_one(found, ACCOUNT, wanted)
+    assert message in str(refusal.value)
+
+
+def test_one_match_is_returned_and_none_of_none_is_told():
+    assert require_one(ACCOUNT[:1], ACCOUNT, query("llm")) is ACCOUNT[0]
+    with pytest.raises(RefusedError, match="The account has no add-ons"):
+        require_one([], [], query("llm"))
 
 
 @pytest.mark.parametrize(
     ("wanted", "text"),
     [
-        (AddonQuery(3, None, None, None), "add-on with id 3"),
-        (AddonQuery(None, "llm", 7, None), "llm add-on of the instance with id 7"),
-        (AddonQuery(None, "llm", None, "web-bot"), "llm add-on of the instance named web-bot"),
+        (query(addon_id=3), "add-on with id 3"),
+        (query("llm", 7), "llm add-on of the instance with id 7"),
+        (query("llm", None, "web-bot"), "llm add-on of the instance named web-bot"),
     ],
 )
 def test_how_messages_say_what_is_meant(wanted, text):

@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, WaitTimeoutError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry, FaultyListError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES, Action, predict
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import Job, Phase, plan
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
+    RESPONSE_LOST,
+    STATES,
+    Action,
+    predict,
+)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.protection import Protection
 
 STATUSES = (
     "running",
@@ -102,3 +109,61 @@ def test_which_instance_an_entry_is_about(entry, found, error):
     assert (job.found or {}).get("id") == found
     assert (job.change() is not Action.NONE) is (found is not None)
     assert (job.error is None) if error is None else (error in job.error)
+
+
+def test_each_deletion_of_a_protected_instance_is_a_fault_of_its_entry():
+    listing = [{"id": number, "name": name, "status": "running"} for number, name in enumerate("abc", 1)]
+    declared = [Entry(1, None, "c", "absent"), Entry(2, None, "b", "stopped"), Entry(3, None, "a", "absent")]
+    with pytest.raises(FaultyListError) as faults:
+        plan(declared, listing, Protection.parse(["a", "b", "c"], ""))
+    told = [line.split(":")[0] for line in faults.value.result["report"]]
+    assert told == [declared[0].label, declared[2].label]
+    assert len(plan(declared, listing, Protection.parse(["b"], ""))) == 3
+
+
+STOPPED = {"id": 1, "name": "a", "status": "stopped"}
+
+
+def test_before_is_the_instance_as_it_was_until_the_first_request():
+    job = Job("started", STOPPED)
+    job.decide({**STOPPED, "status": "deploying"})
+    assert job.phase is Phase.SETTLING
+    job.decide(STOPPED)
+    assert (job.phase, job.before) == (Phase.READY, STOPPED)
+    job.requests = 1
+    job.decide({**STOPPED, "status": "paused"})
+    assert job.before == STOPPED
+
+
+def test_the_failure_of_a_job_tells_rejections_and_lost_responses():
+    rejection, response = ApiError("POST /start", 409), ApiError("GET /instances/1", 403)
+    job = Job("started", STOPPED, rejection=rejection, is_outcome_unknown=True)
+    job.fail("It did not start.")
+    assert job.error == f"It did not start. An earlier request was rejected: {rejection} {RESPONSE_LOST}"
+    assert (job.phase, job.cause) == (Phase.DONE, rejection)
+    job = Job("started", STOPPED)
+    job.fail(response, WaitTimeoutError("late", response))
+    assert (job.error, job.cause) == (str(response), response)
+    job.fail("late", WaitTimeoutError("late"))
+    assert job.cause is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "now", "expected"),
+    [
+        ("started", "running", "running"),
+        ("restarted", "restarting", "running (restarted)"),
+        ("absent", "deleting", None),
+        # A change that visibly led elsewhere.
+        ("started", "error", "error"),
+    ],
+)
+def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(wanted, now, expected):
+    found = {**STOPPED, "status": "running" if wanted != "started" else "stopped"}
+    (job,) = plan([Entry(1, 1, None, wanted)], [found])
+    assert job.status_after() == found["status"]
+    job.changed = True
+    job.see({**found, "status": now})
+    if now in ("running", "error"):
+        job.finish(job.instance)
+    assert job.status_after() == expected

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ResponseError, SettingsError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    RefusedError,
+    ResponseError,
+    SettingsError,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership import (
     complete_owners,
+    filter_by_instance,
     has_owner,
     may_belong,
+    owner_params,
     parse_owner,
     require_names,
     require_owners,
@@ -94,3 +100,71 @@ def test_an_instance_with_an_object_as_its_name_completes_no_owner():
 def test_a_name_that_several_instances_have_completes_no_id():
     instances = [{"id": 1, "name": "web"}, {"id": 2, "name": "web"}]
     assert complete_owners([{"id": 5, "instance_name": "web"}], instances) == [{"id": 5, "instance_name": "web"}]
+
+
+def test_the_name_of_an_id_is_completed_and_nothing_that_is_shown_replaced():
+    instances = [{"id": 1, "name": "web"}, {"id": 2, "name": "spare"}]
+    items = [
+        {"id": 5, "instance_id": 2},
+        {"id": 6, "instance_id": 3},
+        {"id": 7, "instance_id": 2, "instance_name": "old"},
+        {"id": 8},
+    ]
+    assert complete_owners(items, instances) == [
+        items[0] | {"instance_name": "spare"},
+        items[1] | {"instance_name": None},
+        items[2],
+        items[3],
+    ]
+
+
+def test_a_query_by_id_leaves_the_name_out():
+    assert owner_params(7, "web") == {"instance_id": "7"}
+    assert owner_params(None, "web") == {"instance_name": "web"}
+    assert owner_params(None, None) == {}
+
+
+INSTANCES = [{"id": 7, "name": "web"}, {"id": 8, "name": "spare"}, {"id": 9, "name": "two"}, {"id": 10, "name": "two"}]
+BY_ID = [{"id": 1, "instance_id": 7}, {"id": 2, "instance_id": "8"}, {"id": 3, "instance_id": 11}]
+BY_NAME = [{"id": 4, "instance_name": "web"}, {"id": 5, "instance_name": "spare"}]
+BY_BOTH = [{"id": 6, "instance_id": 7, "instance_name": "web"}, {"id": 7, "instance_id": 8, "instance_name": "web"}]
+
+
+@pytest.mark.parametrize(
+    ("items", "instance_id", "instance_name", "ids", "lists"),
+    [
+        (BY_ID + BY_NAME, None, None, [1, 2, 3, 4, 5], 0),
+        (BY_ID, 8, None, [2], 0),
+        (BY_NAME, None, "web", [4], 0),
+        (BY_BOTH, 7, "web", [6], 0),
+        (BY_BOTH, 7, "spare", [], 0),
+        # What an item does not show itself, the instances tell.
+        (BY_ID, None, "web", [1], 1),
+        (BY_ID, None, "gone", [], 1),
+        (BY_NAME, 7, None, [4], 1),
+        (BY_NAME + BY_ID, 7, "web", [4, 1], 1),
+        # Of several with this name none is taken, unless the one that is meant is another.
+        ([{"id": 8, "instance_name": "two"}, *BY_NAME], 7, None, [4], 1),
+    ],
+)
+def test_which_items_are_of_an_instance(items, instance_id, instance_name, ids, lists):
+    read = []
+    found = filter_by_instance(items, instance_id, instance_name, "backup", lambda: read.append(1) or INSTANCES)
+    assert [item["id"] for item in found] == ids
+    assert len(read) == lists
+
+
+@pytest.mark.parametrize(
+    ("item", "instance_id", "message"),
+    [
+        ({"instance_name": "two"}, 9, r"2 instances are named two \(ids 9, 10\)"),
+        ({"instance_name": "gone"}, 11, "There is no instance with id 11, and the service shows the instance of each"),
+    ],
+)
+def test_an_id_that_a_name_can_not_tell_is_refused(item, instance_id, message):
+    with pytest.raises(RefusedError, match=message):
+        filter_by_instance([{"id": 1, **item}], instance_id, None, "backup", lambda: INSTANCES)
+
+
+def test_a_name_of_no_instance_is_no_match_for_an_instance_that_exists():
+    assert filter_by_instance([{"id": 1, "instance_name": "gone"}], 7, None, "backup", lambda: INSTANCES) == []
