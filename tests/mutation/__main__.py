@@ -47,7 +47,7 @@ TESTS = {
         f"{UNIT}/_model/test_state_reached.py",
         f"{UNIT}/_model/test_fleet_plan.py",
     ],
-    "_model/instance_index": [f"{UNIT}/_model/test_instance.py"],
+    "_model/instance_index": [f"{UNIT}/_model/test_instance_index.py"],
     "_model/ownership": [f"{UNIT}/_model/test_ownership.py"],
     "_model/addon": [f"{UNIT}/_model/test_addon.py"],
     "_model/backup": [f"{UNIT}/_model/test_backup.py"],

@@ -12,6 +12,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
     ApiError,
     RefusedError,
     ResponseError,
+    SettingsError,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon import (
     AddonIndex,
@@ -91,6 +92,12 @@ def test_which_add_ons_may_match(wanted, ids):
     assert [addon["id"] for addon in AddonIndex(addons).find_candidates(wanted)] == ids
 
 
+@pytest.mark.parametrize("names", [{"addon_type": ""}, {"instance_name": ""}, {"instance_name": "a\x1b"}])
+def test_a_query_by_an_unusable_name_is_refused(names):
+    with pytest.raises(SettingsError):
+        query(**names)
+
+
 def test_a_type_that_is_not_shown_is_never_guessed():
     assert query().matches_type({"id": 1})
     assert query("llm").matches_type({"id": 1, "addon_type": "LLM"})
@@ -136,7 +143,7 @@ def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, 
 
 
 def test_one_match_is_returned_and_none_of_none_is_told():
-    assert require_one(ACCOUNT[:1], ACCOUNT, query("llm")) is ACCOUNT[0]
+    assert require_one(ACCOUNT[:1], ACCOUNT, query("llm", addon_id=1)) is ACCOUNT[0]
     with pytest.raises(RefusedError, match="The account has no add-ons"):
         require_one([], [], query("llm"))
 

@@ -167,3 +167,33 @@ def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(wanted, now, e
     if now in ("running", "error"):
         job.finish(job.instance)
     assert job.status_after() == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted", "phase", "change"),
+    [
+        ("running", "started", Phase.DONE, Action.NONE),
+        ("stopped", "started", Phase.READY, Action.START),
+        # One that settles is expected to become running.
+        ("deploying", "stopped", Phase.SETTLING, Action.STOP),
+        ("deploying", "started", Phase.SETTLING, Action.NONE),
+        ("error", "started", Phase.DONE, Action.NONE),
+    ],
+)
+def test_what_a_job_does_next_and_what_it_is_expected_to_change(status, wanted, phase, change):
+    found = {**STOPPED, "status": status}
+    (job,) = plan([Entry(1, 1, None, wanted)], [found])
+    assert (job.phase, job.change()) == (phase, change)
+    assert job.instance == job.current == found
+    assert (job.error or "").startswith("It has the status error and can't be started: " if status == "error" else "")
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [("started", {**STOPPED, "status": "running"}), ("absent", None)])
+def test_the_instance_as_it_will_be_once_the_request_is_executed(wanted, expected):
+    (job,) = plan([Entry(1, 1, None, wanted)], [STOPPED])
+    assert job.predict() == expected
+
+
+def test_a_job_that_found_nothing_shows_nothing():
+    (job,) = plan([Entry(1, None, "gone", "absent")], [])
+    assert (job.phase, job.change(), job.before, job.instance, job.current) == (Phase.DONE, Action.NONE, {}, {}, None)

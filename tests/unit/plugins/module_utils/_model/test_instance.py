@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The state table of the module's documentation, cell by cell, the flags that overrule it, and which one is meant."""
+"""The state table of the module's documentation, cell by cell, and the flags that overrule it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import (
     STATES,
     Action,
@@ -23,7 +22,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance 
     predict,
     summarize,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import InstanceIndex
 
 FOUND = """
 running                 none    stop    restart delete
@@ -153,53 +151,6 @@ def test_whatever_is_found_what_is_done_about_it_leaves_nothing_to_do(status, sh
     # The flags that were seen before say nothing of the state after.
     again = decide(instance(after["status"]), state).action
     assert again is (Action.RESTART if state == "restarted" else Action.NONE)
-
-
-TWINS = InstanceIndex([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
-
-
-def test_a_name_stands_for_an_instance_where_it_is_only_one_s():
-    assert TWINS.unique_by_name("web") == {"id": 1, "name": "web"}
-    assert TWINS.unique_by_name("twin") is None
-    assert TWINS.unique_by_name("nobody") is None
-    assert TWINS.unique_by_name(None) is None
-
-
-@pytest.mark.parametrize(
-    ("item", "owner"),
-    [
-        ({"instance_id": 2}, "2"),
-        ({"instance_id": "3", "instance_name": "web"}, 3),
-        ({"instance": {"name": "web"}}, 1),
-        ({"instance_name": "twin"}, None),
-        ({"instance_id": 9, "instance_name": "web"}, None),
-        ({}, None),
-    ],
-)
-def test_whose_something_is(item, owner):
-    assert (TWINS.find_owner(item) or {}).get("id") == owner
-
-
-@pytest.mark.parametrize(
-    ("instance_id", "name", "found"),
-    [(2, None, "2"), (2, "twin", "2"), (None, "web", 1), (9, "x", None), (None, "x", None)],
-)
-def test_which_instance_is_meant(instance_id, name, found):
-    assert (TWINS.resolve(instance_id, name) or {}).get("id") == found
-
-
-@pytest.mark.parametrize(
-    ("instance_id", "name", "words"),
-    [
-        (None, "twin", r"2 instances are named twin \(ids 2, 3\)"),
-        (1, "twin", "The instance with id 1 is named web, not twin"),
-        (4, "x", "The instance with id 4 is named None, not x"),
-        (None, "", "name is empty"),
-    ],
-)
-def test_what_is_not_clear_is_refused(instance_id, name, words):
-    with pytest.raises(ClawHostersError, match=words):
-        TWINS.resolve(instance_id, name)
 
 
 @pytest.mark.parametrize(

@@ -157,12 +157,13 @@ def test_which_items_are_of_an_instance(items, instance_id, instance_name, ids, 
 @pytest.mark.parametrize(
     ("item", "instance_id", "message"),
     [
+        ({}, 7, "does not show the instance of this backup"),
         ({"instance_name": "two"}, 9, r"2 instances are named two \(ids 9, 10\)"),
         ({"instance_name": "gone"}, 11, "There is no instance with id 11, and the service shows the instance of each"),
     ],
 )
-def test_an_id_that_a_name_can_not_tell_is_refused(item, instance_id, message):
-    with pytest.raises(RefusedError, match=message):
+def test_an_id_that_an_item_can_not_tell_is_refused(item, instance_id, message):
+    with pytest.raises((RefusedError, ResponseError), match=message):
         filter_by_instance([{"id": 1, **item}], instance_id, None, "backup", lambda: INSTANCES)
 
 

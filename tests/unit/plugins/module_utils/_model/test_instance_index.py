@@ -1,0 +1,115 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which instance is meant by an id, a name or an owner, and which ones fit a filter (contract 5)."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
+    InstanceIndex,
+    build_filter_warnings,
+    choose_params,
+    collect_values,
+    matches_filter,
+)
+
+TWINS = InstanceIndex([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
+
+
+def test_a_name_stands_for_an_instance_where_it_is_only_one_s():
+    assert TWINS.unique_by_name("web") == {"id": 1, "name": "web"}
+    assert TWINS.unique_by_name("twin") is None
+    assert TWINS.unique_by_name("nobody") is None
+    assert TWINS.unique_by_name(None) is None
+
+
+@pytest.mark.parametrize(
+    ("item", "owner"),
+    [
+        ({"instance_id": 2}, "2"),
+        ({"instance_id": "3", "instance_name": "web"}, 3),
+        ({"instance": {"name": "web"}}, 1),
+        ({"instance_name": "twin"}, None),
+        ({"instance_id": 9, "instance_name": "web"}, None),
+        ({}, None),
+    ],
+)
+def test_whose_something_is(item, owner):
+    assert (TWINS.find_owner(item) or {}).get("id") == owner
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "name", "found"),
+    [(2, None, "2"), (2, "twin", "2"), (None, "web", 1), (9, "x", None), (None, "x", None)],
+)
+def test_which_instance_is_meant(instance_id, name, found):
+    assert (TWINS.resolve(instance_id, name) or {}).get("id") == found
+
+
+@pytest.mark.parametrize(
+    ("instance_id", "name", "words"),
+    [
+        (None, "twin", r"2 instances are named twin \(ids 2, 3\)"),
+        (1, "twin", "The instance with id 1 is named web, not twin"),
+        (4, "x", "The instance with id 4 is named None, not x"),
+        (None, "", "name is empty"),
+    ],
+)
+def test_what_is_not_clear_is_refused(instance_id, name, words):
+    with pytest.raises(ClawHostersError, match=words):
+        TWINS.resolve(instance_id, name)
+
+
+@pytest.mark.parametrize(("name", "similar"), [("twn", "twin"), ("mail-bot", None), (None, None)])
+def test_a_misspelt_name_is_told_from_another_one(name, similar):
+    assert TWINS.find_similar_name(name) == similar
+
+
+@pytest.mark.parametrize(
+    ("wanted", "matches"),
+    [
+        ({}, True),
+        ({"status": None, "tier": None}, True),
+        ({"status": ["stopped", "RUNNING"]}, True),
+        ({"status": ["stopped"]}, False),
+        ({"status": ["running"], "tier": ["eco"]}, False),
+        ({"status": None, "tier": ["Balanced"]}, True),
+        ({"health_status": ["healthy"]}, False),
+        ({"status": []}, False),
+    ],
+)
+def test_a_filter_needs_one_value_of_each_field(wanted, matches):
+    assert matches_filter({"id": 1, "status": "Running", "tier": "balanced"}, wanted) is matches
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "params"),
+    [
+        (None, {}, {}),
+        ("web", {}, {"name": "web"}),
+        ("web", {"status": ["running"]}, {"name": "web"}),
+        (None, {"status": ["Running", "running"]}, {"status": "running"}),
+        (None, {"status": None, "tier": ["eco"]}, {}),
+        # The service filters by one status.
+        (None, {"status": ["running", "stopped"]}, {}),
+        # Whether to warn of a value depends on all instances.
+        ("web", {"status": ["runing"]}, {}),
+        (None, {"status": ["running"], "tier": ["huge"]}, {}),
+    ],
+)
+def test_what_the_service_can_filter_by(name, wanted, params):
+    assert choose_params(name, wanted) == params
+
+
+def test_a_value_that_is_neither_documented_nor_seen_is_warned_of():
+    seen = collect_values([{"status": "Hibernating", "tier": ""}, {"status": "stopped"}], ["status", "tier"])
+    assert seen == {"status": ["hibernating", "stopped"], "tier": [""]}
+    assert build_filter_warnings({"status": ["hibernating", "RUNNING"], "tier": None}, seen) == []
+    assert build_filter_warnings({"status": ["runing", "x"], "tier": ["huge"]}, seen) == [
+        "statuses: no instance has runing, x, which is not a documented value. Seen: hibernating, stopped.",
+        "tiers: no instance has huge, which is not a documented value. Seen: none.",
+    ]
