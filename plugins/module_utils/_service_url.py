@@ -61,6 +61,8 @@ def find_url_problem(url: str) -> str:
     URL parsers read some characters differently, so that a request could go to another host than the one that was
     checked. Other spellings are refused where it is not certain that they name the same service.
     """
+    if not url.strip():
+        return "it is blank; perhaps a variable was not resolved"
     if "@" in url:
         return "it contains user information"
     if "%" in url:

@@ -37,6 +37,7 @@ options:
   newest:
     description:
       - Return only the newest backup of each instance.
+      - Fails if backups show their instance by name only, and several instances bear the name.
     type: bool
     default: false
   usable:
@@ -134,7 +135,10 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.resource 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import fetch_backups
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.backups import (
+    fetch_backups,
+    require_distinct_instances,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import parse_timestamp
 
 SPEC = ArgumentSpec(
@@ -159,6 +163,8 @@ def run(context: ModuleContext) -> Result:
 
     instance_id, instance_name = params["instance_id"], params["instance_name"]
     backups = fetch_backups(context.client, params["id"], instance_id, instance_name, is_wanted)
+    if params["newest"] and instance_id is None:
+        require_distinct_instances(context.client, filter(is_wanted, backups), instance_name)
     chosen, left_out = select(backups, before, usable=params["usable"], newest=params["newest"])
     if left_out:
         with_owner = params["instance_id"] is None and params["instance_name"] is None

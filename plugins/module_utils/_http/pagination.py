@@ -168,8 +168,8 @@ def parse_pagination(body: t.Mapping[str, t.Any]) -> Pagination | None:
 def _parse_count(value: object) -> int | None:
     if isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return value
+    if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         return int(value)
     return None

@@ -137,9 +137,8 @@ def parse_object_list(request: str, response: Response) -> tuple[list[Resource],
     body = parse_envelope(request, response)
     data = body["data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        raise ResponseError(
-            f"{request}: expected a list of objects in `data`, got {describe_type(data)}. {NOT_THE_API}"
-        )
+        found = "a list with something else in it" if isinstance(data, list) else describe_type(data)
+        raise ResponseError(f"{request}: expected a list of objects in `data`, got {found}. {NOT_THE_API}")
     return data, parse_pagination(body)
 
 
@@ -147,6 +146,11 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
     """Returns the error for an error envelope, or for whatever part of one the body has."""
     envelope = body.get("error", body) if isinstance(body, dict) else body
     fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
+    code, message = fields.get("code"), fields.get("message")
+    details = fields.get("details", fields.get("errors"))
+    if fields and (code, message, details) == (None, None, None):
+        # Another spelling of the envelope: what the service says must not be lost.
+        message = excerpt(response.text)
     kind = error_class(response.status)
     if kind is NotFoundError and is_web_page(response):
         # A proxy has no route, or the path of api_url is wrong: this says nothing about the resource.
@@ -154,9 +158,9 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
     error = kind(
         request,
         response.status,
-        code=_str_or_none(fields.get("code")),
-        message=_str_or_none(fields.get("message")),
-        details=fields.get("details"),
+        code=_str_or_none(code),
+        message=_str_or_none(message),
+        details=details,
         request_id=response.headers.get("X-Request-Id"),
     )
     error.retry_after = rate_headers.parse_delay(

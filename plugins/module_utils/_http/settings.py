@@ -78,7 +78,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
     """
     _require_database_text(params.get("state_database"))
     return Settings(
-        api_url=validate_url(params.get("api_url") or DEFAULT_API_URL),
+        api_url=validate_url(DEFAULT_API_URL if params.get("api_url") is None else params["api_url"]),
         api_key=find_key(params, warn) if needs_key else None,
         key_file=_find_key_file(params) if needs_key else None,
         ca_path=_validate_ca_path(params.get("ca_path")),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import functools
 import typing as t
+from collections import Counter
 
-from .._errors import NotFoundError
+from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
 from .._http.responses import require_id, resource_path
-from .._model.ownership import filter_by_instance, owner_params, require_names
+from .._model.instance_index import InstanceIndex
+from .._model.ownership import filter_by_instance, owner_params, parse_owner, require_names
 from .._model.resource import Resource
 from .instances import list_owners
 from .list_search import Search, search
@@ -76,3 +78,24 @@ def select_backups(
         "backup",
         lambda: list_owners(client, instance_id, instance_name),
     )
+
+
+def require_distinct_instances(client: Client, backups: t.Iterable[Resource], instance_name: str | None) -> None:
+    """Raises RefusedError if several instances bear the name that is all that two of the backups show.
+
+    The newest backup of each can't be told then. Lists the instances if two backups show a name alone.
+    ``instance_name``: the name of all backups, if it is known.
+    """
+    owners = map(parse_owner, backups)
+    counts = Counter(owner.name for owner in owners if owner.id is None and owner.name is not None)
+    names = [name for name, count in counts.items() if count > 1]
+    if not names:
+        return
+    index = InstanceIndex(list_owners(client, None, instance_name))
+    for name in names:
+        if len(named := index.by_name.get(name, [])) > 1:
+            ids = ", ".join(str(instance["id"]) for instance in named)
+            raise RefusedError(
+                f"{len(named)} instances are named {name} (ids {ids}), and the service shows the instance of each "
+                "backup by name only, so the newest backup of each can't be told. Omit newest, or see the dashboard."
+            )

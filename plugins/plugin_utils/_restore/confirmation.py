@@ -187,7 +187,9 @@ def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> 
     """Returns a sentence that shows an answer against the one that is needed: the first difference of a long one."""
     needed = expected_answer(plans) or ",".join(plan.answer for plan in plans)
     if len(plans) == 1 or len(answer) + len(needed) <= _SHOWN_WHOLE:
-        return f"{source}: {one_line(answer)}. It must be: {needed}."
+        # Messages collapse white space.
+        hint = " They differ in white space." if one_line(answer) == one_line(needed) else ""
+        return f"{source}: {one_line(answer)}. It must be: {needed}.{hint}"
     wanted = needed.split(",")
     optional = {name for plan in plans for name in _accepted_answers(plan, in_advance=True)} - set(wanted)
     given = [name for part in answer.split(",") if (name := one_line(part)) not in optional]

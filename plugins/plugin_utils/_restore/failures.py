@@ -23,6 +23,7 @@ from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._text import MESSAGE_LIMIT, one_line
 from .._formatting import format_value
 from .address import AddressError
+from .confirmation import PictureChangedError
 from .model import Data, RestorePlan
 
 _VARIABLES = (
@@ -279,6 +280,8 @@ def _find_kind(error: Exception, step: str, plan: RestorePlan, outcome: str | No
         return FailureKind.BAD_KEY
     if not plan.sends:
         return FailureKind.NOT_SENT
+    if isinstance(error, PictureChangedError):
+        return FailureKind.CHANGED
     return FailureKind.BACKUP_REFUSED if isinstance(error, UnprocessableError) else FailureKind.REFUSED
 
 

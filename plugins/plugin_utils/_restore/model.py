@@ -29,6 +29,8 @@ class RestorePlan:
     """``id``, ``name``, ``status`` and ``health_status``."""
     backup: Data | None = None
     """``id`` and ``taken_at``."""
+    doubt: str = ""
+    """Why the service may refuse the backup, which the user has named; empty if nothing is known."""
     age: str | None = None
     age_seconds: float | None = None
     outcome: str | None = None

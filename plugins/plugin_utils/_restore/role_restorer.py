@@ -7,11 +7,15 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime
+from datetime import UTC, datetime
 
+from ...module_utils._errors import ClawHostersError
+from ...module_utils._http.client import Client
 from ...module_utils._model.batches import parse_serial
+from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.instance_reader import InstanceReader
 from ...module_utils._service.instances import refetch_instance
+from ...module_utils._service.list_search import read_by_ids
 from ...module_utils._service.restore.batches import RestoreBatches
 from ...module_utils._service.restore.incident import Incident
 from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, Restore, RestoreObserver, Stage
@@ -21,11 +25,24 @@ from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
 from .commands import format_command, select_plans
+from .confirmation import PictureChangedError
 from .failures import FailureKind, describe_failure
 from .model import RestorePlan
 from .record import Recorder
-from .role_plan import format_obstacle, read_plan
+from .role_plan import explain_changed_backup, format_obstacle, read_plan
 from .screen import format_sent_and_completed
+
+
+def find_changed_backups(client: Client, plans: t.Iterable[RestorePlan]) -> list[tuple[RestorePlan, str]]:
+    """Reads the backups that will be sent again. Returns the plans that show others, each with the difference."""
+    sends = {str((plan.backup or {}).get("id")): plan for plan in plans if plan.sends}
+    items = read_by_ids(client, "/backups", sends, lambda one: find_backup(client, one)).items
+    if sends.keys() - {str(backup["id"]) for backup in items}:
+        # Only the list, by which the plan was made, shows that a backup is gone.
+        items = list_backups(client)
+    found = {str(backup["id"]): backup for backup in items}
+    changes = ((plan, explain_changed_backup(plan, found.get(key))) for key, plan in sends.items())
+    return [(plan, change) for plan, change in changes if change]
 
 
 class RoleRestorer(RestoreObserver):
@@ -85,7 +102,25 @@ class RoleRestorer(RestoreObserver):
         if total > 1:
             for restore in restores:
                 self._plan(restore).batch = number
+        if number > 1:
+            # The batches before may have taken hours since the plan was confirmed.
+            self._stop_changed(restores)
         self._recorder.record_progress()
+
+    def _stop_changed(self, restores: t.Sequence[Restore]) -> None:
+        """Fails the restores whose backups are not what was confirmed, and all to be sent if that can't be read."""
+        by_plan = {id(self._plan(restore)): restore for restore in restores}
+        plans = [self._plan(restore) for restore in restores]
+        failures: list[tuple[RestorePlan, ClawHostersError]]
+        try:
+            changed = find_changed_backups(self._client, plans)
+            failures = [(plan, PictureChangedError(f"{change}.")) for plan, change in changed]
+        except ClawHostersError as error:
+            failures = [(plan, error) for plan in plans if plan.sends]
+        for plan, failure in failures:
+            restore = by_plan[id(plan)]
+            restore.fail(failure, restore.outcome)
+            self.on_stage(restore, restore.stage, datetime.now(UTC))
 
     def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
         """Adds the stage. What is being sent is in the journal; the record follows within ten seconds."""

@@ -15,9 +15,7 @@ from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsEr
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
-from ...module_utils._service.backups import find_backup, list_backups
 from ...module_utils._service.health import measure_health
-from ...module_utils._service.list_search import read_by_ids
 from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.incident import Incident, parse_rules
@@ -36,8 +34,8 @@ from .confirmation import (
 from .failures import describe_error, explain
 from .model import Data, RestorePlan, Run
 from .record import Recorder
-from .role_plan import build_plan, explain_changed_backup
-from .role_restorer import RoleRestorer
+from .role_plan import build_plan
+from .role_restorer import RoleRestorer, find_changed_backups
 from .screen import format_account, plan_lines, show_plan, summarize_plan
 from .settings import begin_run, build_target
 from .unhealthy import require_unhealthy
@@ -196,13 +194,7 @@ class Runbook:
         """
         account = format_account(self.client.fetch_object("/account"))
         changes = [f"The account is {account or 'unknown'} now"] if account != self.run.account else []
-        sends = {str((plan.backup or {}).get("id")): plan for plan in self.run.plans if plan.sends}
-        items = read_by_ids(self.client, "/backups", sends, lambda one: find_backup(self.client, one)).items
-        if sends.keys() - {str(backup["id"]) for backup in items}:
-            # Only the list, by which the plan was made, shows that a backup is gone.
-            items = list_backups(self.client)
-        found = {str(backup["id"]): backup for backup in items}
-        changes += [change for key, plan in sends.items() if (change := explain_changed_backup(plan, found.get(key)))]
+        changes += [change for _plan, change in find_changed_backups(self.client, self.run.plans)]
         if changes:
             raise PictureChangedError(format_first([f"{change}." for change in changes], _LISTED))
 

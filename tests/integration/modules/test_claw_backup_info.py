@@ -126,8 +126,11 @@ def test_twins_are_not_mixed_up(simulator: Simulator) -> None:
     assert read(simulator, **OF_WEB, newest=True) == list("54")
     assert read(simulator, **OF_WEB, instance_id=8) == list("42")
     simulator.switch(drop_fields=["backup.instance_id"])
-    result = result_of(claw_backup_info, simulator, instance_id=7)
-    assert "2 instances are named web-bot (ids 7, 8)" in result["msg"]
+    for options in ({"instance_id": 7}, {"newest": True}, {**OF_WEB, "newest": True}):
+        result = result_of(claw_backup_info, simulator, **options)
+        assert result["failed"] is True
+        assert "2 instances are named web-bot (ids 7, 8)" in result["msg"]
+    assert read(simulator) == list("54321")
 
 
 def test_backups_that_outlived_their_instance(simulator: Simulator) -> None:

@@ -628,6 +628,7 @@ def test_a_backup_of_the_future_is_passed_over_and_has_no_age(
     assert worker.run(claw_backup_restore, check=True, instance_id=1)["backup"]["id"] == chosen
     assert any("id 12 (it is dated in the future, " in warning for warning in worker.warnings) is (chosen == 11)
     # The age of the one that is restored is judged.
+    assert "max_age (0 s)" in worker.run(claw_backup_restore, check=True, backup_id=11, max_age="0h")["msg"]
     limited = worker.run(claw_backup_restore, check=True, instance_id=1, max_age="36h")
     assert ("Backup 11 of web-bot (id 1) was taken at" in limited.get("msg", "")) is limited["failed"] is (chosen == 11)
     given = worker.run(claw_backup_restore, check=True, backup_id=12, max_age="36h")

@@ -102,22 +102,51 @@ def test_what_changes_while_the_prompt_waits_is_not_overwritten(
             "Backup 101 of bot-1 (id 1) does not exist any more.",
         ),
         (
+            lambda simulator: simulator.set_backup(101, instance_id=2, instance_name="bot-2"),
+            "Backup 101 of bot-1 (id 1) is of bot-2 (id 2) now.",
+        ),
+        (
             lambda simulator: simulator.set_state(account={"id": 2, "email": "other@example.com"}),
             "The account is other@example.com (id 2) now.",
         ),
     ],
-    ids=["status", "time", "gone", "account"],
+    ids=["status", "time", "gone", "owner", "account"],
 )
 @pytest.mark.parametrize("names", [["bot-1"], ["bot-1", "bot-2"]], ids=["one", "two"])
 def test_a_backup_or_account_that_changes_at_the_prompt_stops_the_run(
     simulator: Simulator, runbook: Runbook, change: t.Callable[[Simulator], object], said: str, names: list[str]
 ) -> None:
+    # The plan says of another backup what becomes true of the chosen one.
+    simulator.set_backup(201, status="failed", created_at="1h ago")
     runbook.prompts = AtPrompt(lambda: change(simulator))
     result = runbook.run(restore_instances=names, answers=[",".join(names)])
     words = "\n".join(result["failures"])
     assert f"What was confirmed has changed; nothing was sent. {said}" in words
     assert "Run the same command again to see the current plan and confirm it:" in words
     assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("is_down", [False, True], ids=["failed", "unreadable"])
+def test_a_backup_that_changes_while_a_batch_runs_is_not_sent_by_the_next(
+    simulator: Simulator, runbook: Runbook, is_down: bool
+) -> None:
+    def change() -> None:
+        simulator.set_backup(102, status="failed")
+        if is_down:
+            simulator.fault("status", method="GET", path="/backups/102", status=403, times=None)
+
+    # Progress lines come before the first batch.
+    runbook.worker.lines = AtPrompt(change)
+    result = restore(runbook, "bot-1", "bot-2", restore_max_failures=9)
+    words = "\n".join(result["failures"])
+    said = (
+        "403"
+        if is_down
+        else "Nothing was sent. Backup 102 of bot-2 (id 2) can't be used any more: its status is failed."
+    )
+    assert said in words
+    assert simulator.calls(POSTS) == ["POST /backups/101/restore"]
+    assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed", "not_begun"]
 
 
 def test_what_does_not_change_at_the_prompt_costs_two_requests_more(simulator: Simulator, runbook: Runbook) -> None:

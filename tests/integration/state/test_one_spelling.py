@@ -70,6 +70,7 @@ def test_however_the_address_is_spelled_an_incident_restores_once(simulator: Sim
         f"http://localhost:0{port}/api/v1",
     ]
     refused = {
+        "": "it is blank; perhaps a variable was not resolved",
         f"http://localhost.:{port}/api/v1": "its host ends in a dot",
         f"http://localhost:{port}/api/../api/v1": "its path has an empty segment, . or ..",
         f"http://localhost:{port}//api/v1": "its path has an empty segment, . or ..",

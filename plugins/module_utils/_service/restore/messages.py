@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import typing as t
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from ..._errors import RefusedError
 from ..._model.backup import format_left_out, is_before, taken_at
@@ -234,7 +234,7 @@ def _explain_age(backup: Resource, which: str, rules: Rules, now: datetime) -> E
             "the local clock. Its age is unknown, and max_age is set",
             "Correct the clock, or omit max_age.",
         )
-    limit = format_duration(rules.max_age) if rules.max_age else ""
+    limit = format_duration(rules.max_age or timedelta(0))
     return Explanation(
         f"{which} was taken at {taken:%Y-%m-%d %H:%M} UTC, {format_duration(now - taken)} ago, which is more than "
         f"max_age ({limit})"

@@ -69,6 +69,22 @@ def test_an_error_of_any_shape_is_one_line_and_keeps_its_status(status, body):
     assert str(status) in str(error)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"errors": ["tier is wrong"]}, "400 (tier is wrong)."),
+        ({"errors": {"tier": ["is wrong"]}}, "400 (tier: is wrong)."),
+        ({"error": {"detail": "tier is wrong"}}, '400: {"error": {"detail": "tier is wrong"}}.'),
+        ({"title": "wrong"}, '400: {"title": "wrong"}.'),
+        ({"error": {"code": "wrong", "reason": "x"}}, "400 wrong."),
+        ({}, "400."),
+    ],
+)
+def test_an_error_in_another_spelling_keeps_what_the_service_said(body, said):
+    error = build_api_error("GET /account", Response(400, {}, json.dumps(body)), body)
+    assert str(error) == f"GET /account was answered with {said}"
+
+
 def test_an_error_says_what_was_asked_what_the_service_said_and_what_to_do():
     answer = Response(404, {"X-Request-Id": "4b7c"}, "")
     error = build_api_error(

@@ -231,6 +231,8 @@ def test_the_question_asks_only_for_what_is_overwritten():
 def test_a_wrong_answer_is_shown_against_the_right_one_on_one_line():
     text = explain_wrong_answer("You typed", "web\x1b[2J-bto\n", build_named_plans("web-bot"))
     assert text == "You typed: web [2J-bto. It must be: web-bot."
+    text = explain_wrong_answer("You typed", "web  bot", build_named_plans("web bot"))
+    assert text == "You typed: web bot. It must be: web bot. They differ in white space."
 
 
 @pytest.mark.parametrize(
