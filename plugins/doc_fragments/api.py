@@ -40,8 +40,8 @@ options:
       - Journal and rate limit belong to one URL. The case of the host, a default port, zeros before a port and a slash
         at the end make no difference. User information, percent signs, dot segments or empty segments in the path, a
         dot after the host, and an empty port are refused.
-      - A blank text is an error, since it may be an unresolved variable. An empty environment variable counts as not
-        set.
+      - A blank value is refused, since it may be a variable that was not resolved. An empty environment variable counts
+        as not set.
       - If not set, the environment variable E(CLAWHOSTERS_API_URL) is used.
     type: str
     default: https://clawhosters.com/api/v1

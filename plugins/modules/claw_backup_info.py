@@ -37,7 +37,7 @@ options:
   newest:
     description:
       - Return only the newest backup of each instance.
-      - Fails if backups show their instance by name only, and several instances bear the name.
+      - Fails if backups show their instance by name only, and several instances have that name.
     type: bool
     default: false
   usable:

@@ -37,8 +37,8 @@ class WarmPytest:
     """Runs tests of the collection in ``folder``, which is below ``root`` and ``ansible_collections``."""
 
     def __init__(self, root: Path, folder: Path, arguments: list[str]) -> None:
-        # A fork ends without its clean-up, so what its tests made must be where ``root`` goes. Their database runs as
-        # another user, who must reach it.
+        # A fork exits without cleaning up, so its temporary files must be in ``root``, which is deleted later. The
+        # database of the tests runs as another user, who must reach it.
         root.chmod(0o711)
         temporary = root / "tmp"
         temporary.mkdir()

@@ -137,7 +137,7 @@ def parse_object_list(request: str, response: Response) -> tuple[list[Resource],
     body = parse_envelope(request, response)
     data = body["data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        found = "a list with something else in it" if isinstance(data, list) else describe_type(data)
+        found = "a list with entries that are not objects" if isinstance(data, list) else describe_type(data)
         raise ResponseError(f"{request}: expected a list of objects in `data`, got {found}. {NOT_THE_API}")
     return data, parse_pagination(body)
 
@@ -147,10 +147,12 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
     envelope = body.get("error", body) if isinstance(body, dict) else body
     fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
     code, message = fields.get("code"), fields.get("message")
-    details = fields.get("details", fields.get("errors"))
-    if fields and (code, message, details) == (None, None, None):
-        # Another spelling of the envelope: what the service says must not be lost.
-        message = excerpt(response.text)
+    details = fields.get("details") or fields.get("errors")
+    if details is None and isinstance(body, dict):
+        details = body.get("errors")
+    if isinstance(envelope, dict) and (code, message, details) == (None, None, None):
+        # Other fields than the documented ones: what the service says must not be lost.
+        details = envelope or None
     kind = error_class(response.status)
     if kind is NotFoundError and is_web_page(response):
         # A proxy has no route, or the path of api_url is wrong: this says nothing about the resource.

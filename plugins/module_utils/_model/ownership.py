@@ -12,7 +12,8 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import RefusedError, ResponseError, SettingsError
-from .._text import format_list, replace_controls
+from .._text import format_list, one_line, replace_controls
+from .instance import NAME_LIMIT
 from .resource import Resource
 
 FIELDS = "instance_id, instance.id, instance_name, instance.name"
@@ -50,6 +51,11 @@ def owner_params(instance_id: object, instance_name: str | None) -> dict[str, st
     if instance_id is not None:
         return {"instance_id": str(instance_id)}
     return {} if instance_name is None else {"instance_name": instance_name}
+
+
+def describe_twins(name: object, ids: t.Collection[object]) -> str:
+    """Returns that several instances have a name, as the beginning of a sentence."""
+    return f"{len(ids)} instances are named {one_line(name, NAME_LIMIT)} (ids {one_line(', '.join(map(str, ids)))})"
 
 
 def may_belong(item: Resource, instance: Resource) -> bool:
@@ -145,8 +151,8 @@ def _complete(owner: Owner, instances: list[Resource], wanted_id: str | None, ki
     ids = [str(instance["id"]) for instance in instances if instance.get("name") == owner.name]
     if len(ids) > 1 and wanted_id in ids:
         raise RefusedError(
-            f"{len(ids)} instances are named {owner.name} (ids {', '.join(ids)}), and the service shows the instance "
-            f"of each {kind} by name only, so it is ambiguous. See the dashboard, and give the id of the {kind}."
+            f"{describe_twins(owner.name, ids)}, and the service shows the instance of each {kind} by name only, so it "
+            f"is ambiguous. See the dashboard, and give the id of the {kind}."
         )
     if not ids and wanted_id not in [str(instance["id"]) for instance in instances]:
         raise RefusedError(

@@ -14,7 +14,7 @@ from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
 from .._http.responses import require_id, resource_path
 from .._model.instance_index import InstanceIndex
-from .._model.ownership import filter_by_instance, owner_params, parse_owner, require_names
+from .._model.ownership import describe_twins, filter_by_instance, owner_params, parse_owner, require_names
 from .._model.resource import Resource
 from .instances import list_owners
 from .list_search import Search, search
@@ -81,7 +81,7 @@ def select_backups(
 
 
 def require_distinct_instances(client: Client, backups: t.Iterable[Resource], instance_name: str | None) -> None:
-    """Raises RefusedError if several instances bear the name that is all that two of the backups show.
+    """Raises RefusedError if two of the backups show only a name that several instances have.
 
     The newest backup of each can't be told then. Lists the instances if two backups show a name alone.
     ``instance_name``: the name of all backups, if it is known.
@@ -94,8 +94,7 @@ def require_distinct_instances(client: Client, backups: t.Iterable[Resource], in
     index = InstanceIndex(list_owners(client, None, instance_name))
     for name in names:
         if len(named := index.by_name.get(name, [])) > 1:
-            ids = ", ".join(str(instance["id"]) for instance in named)
             raise RefusedError(
-                f"{len(named)} instances are named {name} (ids {ids}), and the service shows the instance of each "
+                f"{describe_twins(name, [one['id'] for one in named])}, and the service shows the instance of each "
                 "backup by name only, so the newest backup of each can't be told. Omit newest, or see the dashboard."
             )

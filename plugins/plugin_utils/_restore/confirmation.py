@@ -141,8 +141,7 @@ def is_confirmed(answer: str, plans: list[RestorePlan], *, in_advance: bool = Fa
     name differ in that alone. An answer that was given ``in_advance`` of the plan may always name an instance by the id
     that the user gave.
     """
-    parts = [answer] if len(plans) == 1 else answer.split(",")
-    given = [unicodedata.normalize("NFC", part.strip()) for part in parts]
+    given = [_normalize(answer)] if len(plans) == 1 else _split_answer(answer)
     if not all(given):
         return False
     # The possible numbers of parts that the plans so far account for.
@@ -161,7 +160,15 @@ def _accepted_answers(plan: RestorePlan, *, in_advance: bool) -> set[str]:
         answers.add(str(plan.given_id))
     if plan.instance and not plan.sends:
         answers |= {plan.name.strip(), str(plan.instance["id"])}
-    return {unicodedata.normalize("NFC", answer) for answer in answers}
+    return set(map(_normalize, answers))
+
+
+def _split_answer(answer: str) -> list[str]:
+    return [_normalize(part) for part in answer.split(",")]
+
+
+def _normalize(answer: str) -> str:
+    return unicodedata.normalize("NFC", answer.strip())
 
 
 def expected_answer(plans: list[RestorePlan]) -> str:
@@ -187,15 +194,17 @@ def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> 
     """Returns a sentence that shows an answer against the one that is needed: the first difference of a long one."""
     needed = expected_answer(plans) or ",".join(plan.answer for plan in plans)
     if len(plans) == 1 or len(answer) + len(needed) <= _SHOWN_WHOLE:
-        # Messages collapse white space.
-        hint = " They differ in white space." if one_line(answer) == one_line(needed) else ""
+        # Messages collapse white space, so that both would look the same.
+        hint = " They differ in white space." if answer.split() == needed.split() else ""
         return f"{source}: {one_line(answer)}. It must be: {needed}.{hint}"
-    wanted = needed.split(",")
+    wanted = _split_answer(needed)
     optional = {name for plan in plans for name in _accepted_answers(plan, in_advance=True)} - set(wanted)
-    given = [name for part in answer.split(",") if (name := one_line(part)) not in optional]
+    given = [name for name in _split_answer(answer) if name not in optional]
     pairs = enumerate(zip_longest(given, wanted, fillvalue="nothing"), start=1)
     differences = (
-        f"number {number} is {name or 'empty'}, and must be {right}" for number, (name, right) in pairs if name != right
+        f"number {number} is {one_line(name) or 'empty'}, and must be {right}"
+        for number, (name, right) in pairs
+        if name != right
     )
     count = f"{format_count(len(given), 'name')}{'' if len(given) == len(wanted) else f', not {len(wanted)}'}"
     return f"{source} {count}: {next(differences, 'they are not in the order of the plan')}."

@@ -29,8 +29,8 @@ class RestorePlan:
     """``id``, ``name``, ``status`` and ``health_status``."""
     backup: Data | None = None
     """``id`` and ``taken_at``."""
-    doubt: str = ""
-    """Why the service may refuse the backup, which the user has named; empty if nothing is known."""
+    unusable: str = ""
+    """Why the backup, which the user has named, was not usable when the plan was made; empty if it was."""
     age: str | None = None
     age_seconds: float | None = None
     outcome: str | None = None

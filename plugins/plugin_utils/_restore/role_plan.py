@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 import functools
-import typing as t
 from datetime import datetime, timedelta
 
-from ...module_utils._model.backup import explain_unusable, taken_at
+from ...module_utils._model.backup import NO_TIME, explain_unusable, taken_at
 from ...module_utils._model.instance import get_status, is_healthy, label
 from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource
@@ -55,7 +54,7 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
         label=format_label(name, instance["id"] if instance else plan.target.instance_id),
         instance={key: instance.get(key) for key in ("id", "name", "status", "health_status")} if instance else None,
         backup=_summarize(backup),
-        doubt=_find_doubt(plan, now),
+        unusable=explain_unusable(backup) if backup else "",
         age=format_duration(age) if age is not None else None,
         age_seconds=age.total_seconds() if age is not None else None,
         outcome=_find_outcome(plan),
@@ -93,15 +92,9 @@ def explain_changed_backup(plan: RestorePlan, now: Resource | None) -> str:
     if taken is not None and taken != plan.taken_at:
         return f"{backup} is of {format_clock(taken)} now"
     if has_owner(now) and not may_belong(now, plan.instance or {}):
-        return f"{backup} is of {one_line(parse_owner(now))} now"
+        return f"{backup} belongs to {one_line(parse_owner(now))} now"
     reason = explain_unusable({"status": now.get("status"), "created_at": (plan.backup or {}).get("taken_at")})
-    return "" if reason in ("", plan.doubt) else f"{backup} can't be used any more: {reason}"
-
-
-def _find_doubt(plan: Plan, now: datetime) -> str:
-    """Returns why the service may refuse the backup that the user has named; empty if nothing is known."""
-    is_named = plan.sends and plan.backup is not None and plan.target.backup_id is not None
-    return explain_left_out(t.cast("Resource", plan.backup), now) if is_named else ""
+    return "" if reason in ("", NO_TIME, plan.unusable) else f"{backup} can't be used any more: {reason}"
 
 
 def _find_outcome(plan: Plan) -> str | None:
@@ -129,7 +122,7 @@ def format_obstacle(plan: Plan, incident: str, rules: Rules, now: datetime) -> s
 
 def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime) -> list[str]:
     """Returns what the user must know besides the backup and the loss, or the obstacle."""
-    instance = plan.instance or {}
+    instance, backup = plan.instance or {}, plan.backup or {}
     choice = messages.describe_choice(plan, history.incident, rules, now)
     if plan.obstacle:
         return choice
@@ -149,8 +142,8 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
         named = (f"id {one['id']} of {format_clock(taken_at(one))}" for one in plan.skipped)
         count = format_count(len(plan.skipped), "newer backup")
         notes.append(f"restore_before passes over {count}: {format_list(named, _PASSED_OVER)}.")
-    if doubt := _find_doubt(plan, now):
-        notes.append(f"The service may refuse backup {t.cast('Resource', plan.backup)['id']}: {doubt}.")
+    if plan.sends and plan.target.backup_id is not None and (reason := explain_left_out(backup, now)):
+        notes.append(f"The service may refuse backup {backup.get('id')}: {reason}.")
     if get_status(instance) == "stopped":
         notes.append("It will be started, and costs Claws if it is billed daily.")
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):

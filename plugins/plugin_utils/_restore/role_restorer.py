@@ -18,7 +18,7 @@ from ...module_utils._service.instances import refetch_instance
 from ...module_utils._service.list_search import read_by_ids
 from ...module_utils._service.restore.batches import RestoreBatches
 from ...module_utils._service.restore.incident import Incident
-from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, Restore, RestoreObserver, Stage
+from ...module_utils._service.restore.restore import COMPLETED, NOT_BEGUN, REFUSED, Restore, RestoreObserver, Stage
 from ...module_utils._service.restore.restore_runner import RestoreOptions
 from ...module_utils._service.restore.tasks import begin
 from ...module_utils._text import format_count
@@ -33,16 +33,20 @@ from .role_plan import explain_changed_backup, format_obstacle, read_plan
 from .screen import format_sent_and_completed
 
 
-def find_changed_backups(client: Client, plans: t.Iterable[RestorePlan]) -> list[tuple[RestorePlan, str]]:
-    """Reads the backups that will be sent again. Returns the plans that show others, each with the difference."""
-    sends = {str((plan.backup or {}).get("id")): plan for plan in plans if plan.sends}
-    items = read_by_ids(client, "/backups", sends, lambda one: find_backup(client, one)).items
-    if sends.keys() - {str(backup["id"]) for backup in items}:
+def find_changed_backups(client: Client, plans: t.Iterable[RestorePlan]) -> dict[str, str]:
+    """Reads again the backups that will be sent. Returns how each changed one differs from its plan, by its id."""
+    sends = {_backup_id(plan): plan for plan in plans if plan.sends}
+    items, is_list, _pages = read_by_ids(client, "/backups", sends, lambda one: find_backup(client, one))
+    if not is_list and sends.keys() - {str(backup["id"]) for backup in items}:
         # Only the list, by which the plan was made, shows that a backup is gone.
         items = list_backups(client)
     found = {str(backup["id"]): backup for backup in items}
-    changes = ((plan, explain_changed_backup(plan, found.get(key))) for key, plan in sends.items())
-    return [(plan, change) for plan, change in changes if change]
+    changes = {key: explain_changed_backup(plan, found.get(key)) for key, plan in sends.items()}
+    return {key: change for key, change in changes.items() if change}
+
+
+def _backup_id(plan: RestorePlan) -> str:
+    return str((plan.backup or {}).get("id"))
 
 
 class RoleRestorer(RestoreObserver):
@@ -104,23 +108,22 @@ class RoleRestorer(RestoreObserver):
                 self._plan(restore).batch = number
         if number > 1:
             # The batches before may have taken hours since the plan was confirmed.
-            self._stop_changed(restores)
+            self._fail_changed([restore for restore in restores if self._plan(restore).sends])
         self._recorder.record_progress()
 
-    def _stop_changed(self, restores: t.Sequence[Restore]) -> None:
-        """Fails the restores whose backups are not what was confirmed, and all to be sent if that can't be read."""
-        by_plan = {id(self._plan(restore)): restore for restore in restores}
-        plans = [self._plan(restore) for restore in restores]
-        failures: list[tuple[RestorePlan, ClawHostersError]]
+    def _fail_changed(self, restores: t.Sequence[Restore]) -> None:
+        """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
+        by_backup = {_backup_id(self._plan(restore)): restore for restore in restores}
         try:
-            changed = find_changed_backups(self._client, plans)
-            failures = [(plan, PictureChangedError(f"{change}.")) for plan, change in changed]
+            changed = find_changed_backups(self._client, map(self._plan, restores))
+            errors: dict[str, ClawHostersError] = {
+                key: PictureChangedError(f"{change}.") for key, change in changed.items()
+            }
         except ClawHostersError as error:
-            failures = [(plan, error) for plan in plans if plan.sends]
-        for plan, failure in failures:
-            restore = by_plan[id(plan)]
-            restore.fail(failure, restore.outcome)
-            self.on_stage(restore, restore.stage, datetime.now(UTC))
+            errors = dict.fromkeys(by_backup, error)
+        for key, reason in errors.items():
+            by_backup[key].fail(reason, REFUSED)
+            self.on_stage(by_backup[key], Stage.FAILED, datetime.now(UTC))
 
     def on_stage(self, restore: Restore, stage: Stage, at: datetime) -> None:
         """Adds the stage. What is being sent is in the journal; the record follows within ten seconds."""

@@ -194,7 +194,7 @@ class Runbook:
         """
         account = format_account(self.client.fetch_object("/account"))
         changes = [f"The account is {account or 'unknown'} now"] if account != self.run.account else []
-        changes += [change for _plan, change in find_changed_backups(self.client, self.run.plans)]
+        changes += find_changed_backups(self.client, self.run.plans).values()
         if changes:
             raise PictureChangedError(format_first([f"{change}." for change in changes], _LISTED))
 

@@ -103,7 +103,7 @@ def test_what_changes_while_the_prompt_waits_is_not_overwritten(
         ),
         (
             lambda simulator: simulator.set_backup(101, instance_id=2, instance_name="bot-2"),
-            "Backup 101 of bot-1 (id 1) is of bot-2 (id 2) now.",
+            "Backup 101 of bot-1 (id 1) belongs to bot-2 (id 2) now.",
         ),
         (
             lambda simulator: simulator.set_state(account={"id": 2, "email": "other@example.com"}),
@@ -126,27 +126,25 @@ def test_a_backup_or_account_that_changes_at_the_prompt_stops_the_run(
     assert simulator.calls("POST *") == []
 
 
-@pytest.mark.parametrize("is_down", [False, True], ids=["failed", "unreadable"])
-def test_a_backup_that_changes_while_a_batch_runs_is_not_sent_by_the_next(
-    simulator: Simulator, runbook: Runbook, is_down: bool
-) -> None:
-    def change() -> None:
-        simulator.set_backup(102, status="failed")
-        if is_down:
-            simulator.fault("status", method="GET", path="/backups/102", status=403, times=None)
+def test_a_backup_that_changes_before_its_batch_begins_is_not_sent(simulator: Simulator, runbook: Runbook) -> None:
+    # The first progress line comes after the confirmation, before the first batch.
+    runbook.worker.lines = AtPrompt(lambda: simulator.set_backup(102, status="failed"))
+    result = restore(runbook, "bot-1", "bot-2", "bot-3", restore_serial=[1, 2])
+    told = "Backup 102 of bot-2 (id 2) can't be used any more: its status is failed."
+    assert f"bot-2 (id 2): Nothing was sent. {told}" in "\n".join(result["failures"])
+    assert simulator.calls(POSTS) == ["POST /backups/101/restore", "POST /backups/103/restore"]
+    assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed", "not_begun", "completed"]
 
-    # Progress lines come before the first batch.
-    runbook.worker.lines = AtPrompt(change)
-    result = restore(runbook, "bot-1", "bot-2", restore_max_failures=9)
-    words = "\n".join(result["failures"])
-    said = (
-        "403"
-        if is_down
-        else "Nothing was sent. Backup 102 of bot-2 (id 2) can't be used any more: its status is failed."
-    )
-    assert said in words
+
+def test_a_batch_whose_backups_can_not_be_read_again_is_not_sent(simulator: Simulator, runbook: Runbook) -> None:
+    def break_backups() -> None:
+        simulator.fault("status", method="GET", path="/backups/102", status=403, times=None)
+
+    runbook.worker.lines = AtPrompt(break_backups)
+    result = restore(runbook, "bot-1", "bot-2")
+    told = "The restore was rejected or not sent; nothing was changed. GET /backups/102 was answered with 403 "
+    assert f"bot-2 (id 2): {told}" in "\n".join(result["failures"])
     assert simulator.calls(POSTS) == ["POST /backups/101/restore"]
-    assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed", "not_begun"]
 
 
 def test_what_does_not_change_at_the_prompt_costs_two_requests_more(simulator: Simulator, runbook: Runbook) -> None:

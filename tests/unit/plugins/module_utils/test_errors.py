@@ -74,14 +74,20 @@ def test_an_error_of_any_shape_is_one_line_and_keeps_its_status(status, body):
     [
         ({"errors": ["tier is wrong"]}, "400 (tier is wrong)."),
         ({"errors": {"tier": ["is wrong"]}}, "400 (tier: is wrong)."),
-        ({"error": {"detail": "tier is wrong"}}, '400: {"error": {"detail": "tier is wrong"}}.'),
-        ({"title": "wrong"}, '400: {"title": "wrong"}.'),
+        ({"error": {"detail": "tier is wrong"}}, "400 (detail: tier is wrong)."),
+        ({"error": {}, "errors": ["tier is wrong"]}, "400 (tier is wrong)."),
+        ({"error": "Bad", "errors": {"tier": ["is wrong"]}}, "400: Bad (tier: is wrong)."),
+        ({"details": None, "errors": ["tier is wrong"]}, "400 (tier is wrong)."),
+        ({"title": "wrong"}, "400 (title: wrong)."),
         ({"error": {"code": "wrong", "reason": "x"}}, "400 wrong."),
         ({}, "400."),
+        (None, "400."),
+        ("", "400."),
+        ("no JSON", "400: no JSON."),
     ],
 )
 def test_an_error_in_another_spelling_keeps_what_the_service_said(body, said):
-    error = build_api_error("GET /account", Response(400, {}, json.dumps(body)), body)
+    error = build_api_error("GET /account", Response(400, {}, ""), body)
     assert str(error) == f"GET /account was answered with {said}"
 
 

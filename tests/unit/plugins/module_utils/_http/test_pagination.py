@@ -131,7 +131,7 @@ def test_a_pagination_object_that_counts_nothing_is_read_up_to_an_empty_page():
 
 
 @pytest.mark.parametrize("two", ["2", 2.0])
-def test_counts_may_come_as_text_or_with_a_fraction_of_zero(two):
+def test_counts_may_be_text_or_whole_floats(two):
     counts = {"total_pages": two, "total_count": two}
     items, asked = collect([([{"id": 1}], counts), ([{"id": 2}], counts)])
     assert len(items) == 2

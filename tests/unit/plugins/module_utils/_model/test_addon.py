@@ -106,7 +106,7 @@ def test_a_type_that_is_not_shown_is_never_guessed():
         query("llm").matches_type({"id": 1})
 
 
-def test_the_usage_tells_only_what_add_ons_do_not_show():
+def test_usage_completes_only_missing_fields():
     usage = ["odd", {"id": 1, "addon_type": "browser", "instance_id": 8}, {"id": "2", "addon_type": "llm"}]
     addons = [{"id": 1, "addon_type": "llm", "instance_name": "web-bot"}, {"id": 1}, {"id": 2, "instance_id": 7}]
     assert merge_usage(addons, usage) == [
@@ -142,8 +142,11 @@ def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, 
     assert message in str(refusal.value)
 
 
-def test_one_match_is_returned_and_none_of_none_is_told():
+def test_one_match_is_returned():
     assert require_one(ACCOUNT[:1], ACCOUNT, query("llm", addon_id=1)) is ACCOUNT[0]
+
+
+def test_an_account_without_add_ons_is_told():
     with pytest.raises(RefusedError, match="The account has no add-ons"):
         require_one([], [], query("llm"))
 

@@ -135,12 +135,16 @@ def test_before_is_the_instance_as_it_was_until_the_first_request():
     assert job.before == STOPPED
 
 
-def test_the_failure_of_a_job_tells_rejections_and_lost_responses():
-    rejection, response = ApiError("POST /start", 409), ApiError("GET /instances/1", 403)
+def test_the_failure_of_a_job_tells_an_earlier_rejection_and_a_lost_response():
+    rejection = ApiError("POST /start", 409)
     job = Job("started", STOPPED, rejection=rejection, is_outcome_unknown=True)
     job.fail("It did not start.")
     assert job.error == f"It did not start. An earlier request was rejected: {rejection} {RESPONSE_LOST}"
     assert (job.phase, job.cause) == (Phase.DONE, rejection)
+
+
+def test_the_cause_of_a_failure_is_the_response_behind_it():
+    response = ApiError("GET /instances/1", 403)
     job = Job("started", STOPPED)
     job.fail(response, WaitTimeoutError("late", response))
     assert (job.error, job.cause) == (str(response), response)
@@ -149,22 +153,22 @@ def test_the_failure_of_a_job_tells_rejections_and_lost_responses():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "now", "expected"),
+    ("found", "wanted", "now", "is_done", "expected"),
     [
-        ("started", "running", "running"),
-        ("restarted", "restarting", "running (restarted)"),
-        ("absent", "deleting", None),
+        ("stopped", "started", "running", True, "running"),
+        ("stopped", "started", "deploying", False, "running"),
+        ("running", "restarted", "restarting", False, "running (restarted)"),
+        ("running", "absent", "deleting", False, None),
         # A change that visibly led elsewhere.
-        ("started", "error", "error"),
+        ("stopped", "started", "error", True, "error"),
     ],
 )
-def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(wanted, now, expected):
-    found = {**STOPPED, "status": "running" if wanted != "started" else "stopped"}
-    (job,) = plan([Entry(1, 1, None, wanted)], [found])
-    assert job.status_after() == found["status"]
+def test_the_diff_shows_where_an_accepted_change_leads_or_has_led(found, wanted, now, is_done, expected):
+    (job,) = plan([Entry(1, 1, None, wanted)], [{**STOPPED, "status": found}])
+    assert job.status_after() == found
     job.changed = True
-    job.see({**found, "status": now})
-    if now in ("running", "error"):
+    job.see({**STOPPED, "status": now})
+    if is_done:
         job.finish(job.instance)
     assert job.status_after() == expected
 
@@ -185,7 +189,12 @@ def test_what_a_job_does_next_and_what_it_is_expected_to_change(status, wanted, 
     (job,) = plan([Entry(1, 1, None, wanted)], [found])
     assert (job.phase, job.change()) == (phase, change)
     assert job.instance == job.current == found
-    assert (job.error or "").startswith("It has the status error and can't be started: " if status == "error" else "")
+    assert (job.error is None) is (status != "error")
+
+
+def test_a_status_that_allows_no_change_is_named_in_the_failure():
+    (job,) = plan([Entry(1, 1, None, "started")], [{**STOPPED, "status": "error"}])
+    assert job.error.startswith("It has the status error and can't be started: ")
 
 
 @pytest.mark.parametrize(("wanted", "expected"), [("started", {**STOPPED, "status": "running"}), ("absent", None)])

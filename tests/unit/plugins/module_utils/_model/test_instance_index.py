@@ -20,7 +20,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_
 TWINS = InstanceIndex([{"id": 1, "name": "web"}, {"id": "2", "name": "twin"}, {"id": 3, "name": "twin"}, {"id": 4}])
 
 
-def test_a_name_stands_for_an_instance_where_it_is_only_one_s():
+def test_only_a_unique_name_finds_an_instance():
     assert TWINS.unique_by_name("web") == {"id": 1, "name": "web"}
     assert TWINS.unique_by_name("twin") is None
     assert TWINS.unique_by_name("nobody") is None
@@ -38,7 +38,7 @@ def test_a_name_stands_for_an_instance_where_it_is_only_one_s():
         ({}, None),
     ],
 )
-def test_whose_something_is(item, owner):
+def test_the_owner_is_found_by_id_or_unique_name(item, owner):
     assert (TWINS.find_owner(item) or {}).get("id") == owner
 
 
@@ -59,7 +59,7 @@ def test_which_instance_is_meant(instance_id, name, found):
         (None, "", "name is empty"),
     ],
 )
-def test_what_is_not_clear_is_refused(instance_id, name, words):
+def test_an_ambiguous_or_contradictory_instance_is_refused(instance_id, name, words):
     with pytest.raises(ClawHostersError, match=words):
         TWINS.resolve(instance_id, name)
 

@@ -233,6 +233,15 @@ def test_a_wrong_answer_is_shown_against_the_right_one_on_one_line():
     assert text == "You typed: web [2J-bto. It must be: web-bot."
     text = explain_wrong_answer("You typed", "web  bot", build_named_plans("web bot"))
     assert text == "You typed: web bot. It must be: web bot. They differ in white space."
+    long = "b" * 250
+    assert "white space" not in explain_wrong_answer("You typed", f"{long}x", build_named_plans(f"{long}y"))
+
+
+def test_of_many_answers_the_first_that_confirms_nothing_is_shown():
+    names = [*(f"bot-number-{number}" for number in range(10)), "web  bot", "b\u00fccher", "shop-bot"]
+    answer = ",".join([*names[:-2], "bu\u0308cher", "shop-bto"])
+    text = explain_wrong_answer("You typed", answer, build_named_plans(*names))
+    assert text.endswith(": number 13 is shop-bto, and must be shop-bot.")
 
 
 @pytest.mark.parametrize(

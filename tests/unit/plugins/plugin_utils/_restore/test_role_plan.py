@@ -16,6 +16,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import Holder
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import build_advice
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import explain_changed_backup
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, SETTINGS, WEB, history, plan, role_plans
@@ -216,6 +217,33 @@ def test_a_given_backup_that_looks_unusable_is_noted():
     (given,) = role_plans(parse_targets("web-bot", None), [WEB], [*BACKUPS, failed], restore_backup="14")
     assert given.sends is True
     assert "The service may refuse backup 14: its status is failed." in given.notes
+
+
+@pytest.mark.parametrize(
+    ("now", "change"),
+    [
+        ({}, ""),
+        ({"status": None}, ""),
+        ({"status": "completed", "created_at": None}, ""),
+        ({"instance_id": None, "instance_name": None}, ""),
+        ({"instance_id": None}, ""),
+        ({"status": "failed"}, "can't be used any more: its status is failed"),
+        ({"created_at": "2026-02-02T11:00:00Z"}, "is of 2026-02-02 11:00 UTC now"),
+        ({"instance_id": 2, "instance_name": "mail-bot"}, "belongs to mail-bot (id 2) now"),
+        ({"instance_id": None, "instance_name": "mail-bot"}, "belongs to mail-bot now"),
+    ],
+)
+def test_what_a_backup_shows_otherwise_than_its_plan_is_a_change(now, change):
+    backup = {"instance_name": "web-bot", **BACKUPS[0], **now}
+    assert explain_changed_backup(plan(), backup) == (f"Backup 12 of web-bot (id 1) {change}" if change else "")
+
+
+def test_what_a_plan_tells_of_its_backup_is_no_change():
+    given = {**BACKUPS[0], "status": "failed", "created_at": "2026-02-03T10:06:00Z"}
+    planned = plan(backups=[given], restore_backup="12")
+    assert explain_changed_backup(planned, given) == ""
+    assert "its status is expired" in explain_changed_backup(planned, {**given, "status": "expired"})
+    assert explain_changed_backup(planned, None) == "Backup 12 of web-bot (id 1) does not exist any more"
 
 
 def test_another_incident_on_a_busy_instance_does_not_advise_force():
