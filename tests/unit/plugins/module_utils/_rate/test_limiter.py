@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.headers import Window
 from ansible_collections.clawhosters.cloud.plugins.module_utils._rate.limiter import (
+    MAX_DELAY,
     MAX_SLEEP,
     RateLimiter,
     RequestOutcome,
@@ -310,12 +311,45 @@ def test_an_answer_that_was_overtaken_takes_nothing_back() -> None:
     assert limiter.remaining == 2
 
 
-def test_those_whose_turn_is_next_look_again_soon() -> None:
+@pytest.mark.parametrize("left", [1, 2])
+def test_those_whose_turn_is_next_look_again_soon(left: int) -> None:
     limiter = RateLimiter()
     limiter.acquire("first", 0.0, 30.0)
-    limiter.on_response("first", 0.1, Window(2, 64.0, 3), is_success=True)
+    limiter.on_response("first", 0.1, Window(left, 64.0, 3), is_success=True)
     assert limiter.acquire("second", 0.2, 30.0) == 0
     assert limiter.acquire("third", 0.2, 30.0) < 0.1
+
+
+@pytest.mark.parametrize(("silent_for", "probes"), [(0.0, 1), (1.9, 1), (2.0, 2), (4.0, 4), (6.0, 8)])
+def test_a_silent_service_gets_twice_as_many_probes_each_time(silent_for: float, probes: int) -> None:
+    limiter = RateLimiter()
+    limiter.acquire("first", 0.0, 30.0)
+    assert room(limiter, silent_for) == probes - 1
+
+
+@pytest.mark.parametrize(
+    ("updated_at", "resets_at", "is_known"),
+    [
+        (101.0, 160.0, True),
+        (101.1, 160.0, False),
+        # The reset time may have been rounded down, and the clock of another machine be a second ahead.
+        (100.0, 102.0 + MAX_DELAY, True),
+        (100.0, 102.1 + MAX_DELAY, False),
+    ],
+)
+def test_a_window_of_an_impossible_time_is_unknown(updated_at: float, resets_at: float, is_known: bool) -> None:
+    limiter = RateLimiter(remaining=5, updated_at=updated_at, resets_at=resets_at)
+    limiter.acquire("one", 100.0, 130.0)
+    assert limiter.remaining == (5 if is_known else None)
+
+
+@pytest.mark.parametrize(("window_size", "is_due"), [(9, False), (10, True)])
+def test_a_window_of_ten_has_room_for_one_that_waits_since_the_last(window_size: int, is_due: bool) -> None:
+    limiter = RateLimiter(remaining=1, updated_at=100.0, resets_at=160.0, window_size=window_size, opened_at=100.0)
+    limiter.high_runs = {"run": 100.0}
+    assert limiter.acquire("one", 99.9, 130.0) > 0
+    assert limiter.waits_behind("one") == "a run of priority high"
+    assert (limiter.acquire("one", 100.2, 130.0) == 0) is is_due
 
 
 @pytest.mark.parametrize("jump", [-86400.0, 86400.0])
