@@ -93,14 +93,12 @@ class Arguments:
 def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> Arguments:
     """Validates the arguments of a rulebook like the options of a module.
 
-    Empty ones count as not given, but for those that would then mean another service or another memory.
+    Empty ones count as not given. A database that is empty does not: the folder would be another memory.
     Raises SettingsError, and ClawHostersError if ``requests`` is missing.
     """
     validator = ArgumentSpecValidator(SPEC.options, **SPEC.constraints())
     given = {
-        name: value
-        for name, value in given.items()
-        if value is not None and (value != "" or name in ("api_url", "state_database"))
+        name: value for name, value in given.items() if value is not None and (value != "" or name == "state_database")
     }
     validation = validator.validate(given)
     if validation.error_messages:
