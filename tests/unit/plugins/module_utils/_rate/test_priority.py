@@ -279,6 +279,11 @@ def test_the_first_request_of_a_priority_is_due_once_a_window(
     assert find_place({name: queue[name] for name in due}, "high", HIGH, due).ahead == len(due)
 
 
+def test_a_due_request_of_the_same_priority_counts_once() -> None:
+    queue = {"due": QueuedRequest(9.0, NORMAL), "next": QueuedRequest(9.0, NORMAL)}
+    assert find_place(queue, "next", NORMAL, ["due"]) == Place(1)
+
+
 def test_normal_requests_are_not_starved_by_high_ones() -> None:
     observer = Observer()
     simulation = observer.simulation(20)
