@@ -286,8 +286,8 @@ def _format_batch(numbers: str, plans: list[RestorePlan], batches: list[list[Res
 
 
 def _format_names(plans: list[RestorePlan], width: int) -> str:
-    """Returns the names if they fit, or how many and the first and the last one."""
-    names = [format_value(plan.name) for plan in plans]
+    """Returns the names if they fit, or how many and the first and the last one; with the id what needs it."""
+    names = [format_value(plan.label if plan.id_reason else plan.name) for plan in plans]
     text = ", ".join(names)
     if text_width(text) <= width:
         return text

@@ -53,6 +53,11 @@ def test_batches_of_one_size_are_one_line():
     ]
 
 
+def test_batches_show_the_ids_of_instances_of_one_name():
+    plans = [replace(READY, name="twin", label=f"twin (id {one})", id_reason="Its name is shared") for one in (3, 4)]
+    assert schedule_lines(plans, settings(1), 1)[:2] == ["Batch 1 of 2: twin (id 3)", "Batch 2 of 2: twin (id 4)"]
+
+
 @given(
     st.lists(st.text(min_size=1, max_size=90), min_size=1, max_size=60),
     st.lists(st.one_of(st.integers(1, 70), st.sampled_from(["10%", "100%"])), min_size=1, max_size=3),
