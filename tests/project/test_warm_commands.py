@@ -32,10 +32,10 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "no such option": ("ansible-playbook", "--nonsense"),
 }
 DIFFERING = re.compile(
-    r"\d+\.\d+(e-\d+)?|\d\d:\d\d(:\d\d)?( UTC)?|2\d{3}-\d\d-\d\d\S*|0x[0-9a-f]+|'date': .*"
+    r"\d+ (d|h|min)( \d+ (h|min))?|\d+\.\d+(e-\d+)?|\d\d:\d\d(:\d\d)?( UTC)?|2\d{3}-\d\d-\d\d\S*|0x[0-9a-f]+|'date': .*"
     r"|\"(latency|date|remaining|request_id)\": [^,]*|'request_id': [^,]*|(remaining|request_id): .*"
 )
-"""Times and other words that differ from run to run."""
+"""Times, ages and other words that differ from run to run."""
 
 
 @pytest.fixture
