@@ -146,13 +146,6 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
     """Returns the error for an error envelope, or for whatever part of one the body has."""
     envelope = body.get("error", body) if isinstance(body, dict) else body
     fields = envelope if isinstance(envelope, dict) else {"message": excerpt(envelope) if envelope else None}
-    code, message = fields.get("code"), fields.get("message")
-    details = fields.get("details") or fields.get("errors")
-    if details is None and isinstance(body, dict):
-        details = body.get("errors")
-    if isinstance(envelope, dict) and (code, message, details) == (None, None, None):
-        # Other fields than the documented ones: what the service says must not be lost.
-        details = envelope or None
     kind = error_class(response.status)
     if kind is NotFoundError and is_web_page(response):
         # A proxy has no route, or the path of api_url is wrong: this says nothing about the resource.
@@ -160,15 +153,25 @@ def build_api_error(request: str, response: Response, body: t.Any) -> ApiError:
     error = kind(
         request,
         response.status,
-        code=_str_or_none(code),
-        message=_str_or_none(message),
-        details=details,
+        code=_str_or_none(fields.get("code")),
+        message=_str_or_none(fields.get("message")),
+        details=_find_details(fields, body),
         request_id=response.headers.get("X-Request-Id"),
     )
     error.retry_after = rate_headers.parse_delay(
         response.headers, time.time(), is_429=isinstance(error, RateLimitedError)
     )
     return error
+
+
+def _find_details(fields: t.Mapping[str, t.Any], body: t.Any) -> t.Any:
+    """Returns the details of an error: ``details``, or the fields of another spelling if there is no documented one."""
+    outside = body.get("errors") if isinstance(body, dict) else None
+    for details in (fields.get("details"), fields.get("errors"), outside):
+        if details is not None:
+            return details
+    given = {name: value for name, value in fields.items() if value is not None}
+    return None if given.keys() & {"code", "message"} else given or None
 
 
 def is_web_page(response: Response) -> bool:

@@ -11,7 +11,7 @@ import typing as t
 from .._errors import RefusedError
 from .._text import find_similar, format_list, one_line
 from .instance import HEALTH_STATUSES, NAME_LIMIT, STATUSES, TIERS
-from .ownership import describe_twins, parse_owner, require_names
+from .ownership import describe_namesakes, parse_owner, require_names
 from .resource import Resource, normalize
 
 _FILTERS = {
@@ -61,7 +61,7 @@ class InstanceIndex:
         if instance_id is None:
             named = self.by_name.get(str(name), [])
             if len(named) > 1:
-                raise RefusedError(f"{describe_twins(name, [one['id'] for one in named])}: choose one with id.")
+                raise RefusedError(f"{describe_namesakes(name, [one['id'] for one in named])}: choose one with id.")
             return named[0] if named else None
         instance = self.by_id.get(str(instance_id))
         if instance is not None and name not in (None, str(instance.get("name"))):

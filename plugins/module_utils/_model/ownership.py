@@ -53,8 +53,8 @@ def owner_params(instance_id: object, instance_name: str | None) -> dict[str, st
     return {} if instance_name is None else {"instance_name": instance_name}
 
 
-def describe_twins(name: object, ids: t.Collection[object]) -> str:
-    """Returns that several instances have a name, as the beginning of a sentence."""
+def describe_namesakes(name: object, ids: t.Collection[object]) -> str:
+    """Returns the beginning of a sentence: several instances, with these ``ids``, have this name."""
     return f"{len(ids)} instances are named {one_line(name, NAME_LIMIT)} (ids {one_line(', '.join(map(str, ids)))})"
 
 
@@ -151,8 +151,8 @@ def _complete(owner: Owner, instances: list[Resource], wanted_id: str | None, ki
     ids = [str(instance["id"]) for instance in instances if instance.get("name") == owner.name]
     if len(ids) > 1 and wanted_id in ids:
         raise RefusedError(
-            f"{describe_twins(owner.name, ids)}, and the service shows the instance of each {kind} by name only, so it "
-            f"is ambiguous. See the dashboard, and give the id of the {kind}."
+            f"{describe_namesakes(owner.name, ids)}, and the service shows the instance of each {kind} by name only, "
+            f"so it is ambiguous. See the dashboard, and give the id of the {kind}."
         )
     if not ids and wanted_id not in [str(instance["id"]) for instance in instances]:
         raise RefusedError(

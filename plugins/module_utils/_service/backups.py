@@ -14,7 +14,7 @@ from .._errors import NotFoundError, RefusedError
 from .._http.client import Client
 from .._http.responses import require_id, resource_path
 from .._model.instance_index import InstanceIndex
-from .._model.ownership import describe_twins, filter_by_instance, owner_params, parse_owner, require_names
+from .._model.ownership import describe_namesakes, filter_by_instance, owner_params, parse_owner, require_names
 from .._model.resource import Resource
 from .instances import list_owners
 from .list_search import Search, search
@@ -95,6 +95,6 @@ def require_distinct_instances(client: Client, backups: t.Iterable[Resource], in
     for name in names:
         if len(named := index.by_name.get(name, [])) > 1:
             raise RefusedError(
-                f"{describe_twins(name, [one['id'] for one in named])}, and the service shows the instance of each "
+                f"{describe_namesakes(name, [one['id'] for one in named])}, and the service shows the instance of each "
                 "backup by name only, so the newest backup of each can't be told. Omit newest, or see the dashboard."
             )

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from ...module_utils._errors import RefusedError
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.instance_index import InstanceIndex
-from ...module_utils._model.ownership import describe_twins
+from ...module_utils._model.ownership import describe_namesakes
 from ...module_utils._model.resource import Resource, as_object, as_objects
 from ...module_utils._text import find_similar, format_count, one_line
 from .._extra_variables import parse_list
@@ -180,7 +180,7 @@ def _find_allowed(order: t.Any, instances: list[Resource]) -> tuple[list[Resourc
         if len(bearers) == 1:
             allowed.append(bearers[0])
         elif bearers:
-            problems.append(f"{describe_twins(name, [one['id'] for one in bearers])}; none of them is stopped.")
+            problems.append(f"{describe_namesakes(name, [one['id'] for one in bearers])}; none of them is stopped.")
         else:
             similar = find_similar(name, by_name)
             hint = f"; did you mean {one_line(similar, 80)}?" if similar else "."

@@ -194,20 +194,23 @@ def explain_wrong_answer(source: str, answer: str, plans: list[RestorePlan]) -> 
     """Returns a sentence that shows an answer against the one that is needed: the first difference of a long one."""
     needed = expected_answer(plans) or ",".join(plan.answer for plan in plans)
     if len(plans) == 1 or len(answer) + len(needed) <= _SHOWN_WHOLE:
-        # Messages collapse white space, so that both would look the same.
-        hint = " They differ in white space." if answer.split() == needed.split() else ""
-        return f"{source}: {one_line(answer)}. It must be: {needed}.{hint}"
+        return f"{source}: {one_line(answer)}. It must be: {needed}.{_explain_alike(answer, needed)}"
     wanted = _split_answer(needed)
     optional = {name for plan in plans for name in _accepted_answers(plan, in_advance=True)} - set(wanted)
     given = [name for name in _split_answer(answer) if name not in optional]
     pairs = enumerate(zip_longest(given, wanted, fillvalue="nothing"), start=1)
     differences = (
-        f"number {number} is {one_line(name) or 'empty'}, and must be {right}"
+        f"number {number} is {one_line(name) or 'empty'}, and must be {right}.{_explain_alike(name, right)}"
         for number, (name, right) in pairs
         if name != right
     )
     count = f"{format_count(len(given), 'name')}{'' if len(given) == len(wanted) else f', not {len(wanted)}'}"
-    return f"{source} {count}: {next(differences, 'they are not in the order of the plan')}."
+    return f"{source} {count}: {next(differences, 'they are not in the order of the plan.')}"
+
+
+def _explain_alike(given: str, needed: str) -> str:
+    """Returns a sentence for texts that look the same in a message, which collapses white space; empty for others."""
+    return " They differ in white space." if given.split() == needed.split() else ""
 
 
 # The question

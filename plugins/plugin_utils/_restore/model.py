@@ -30,7 +30,7 @@ class RestorePlan:
     backup: Data | None = None
     """``id`` and ``taken_at``."""
     unusable: str = ""
-    """Why the backup, which the user has named, was not usable when the plan was made; empty if it was."""
+    """Why the backup was not usable when the plan was made, as one that the user names may be; empty if it was."""
     age: str | None = None
     age_seconds: float | None = None
     outcome: str | None = None

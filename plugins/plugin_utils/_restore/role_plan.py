@@ -83,7 +83,7 @@ def read_plan(plan: RestorePlan) -> Plan:
 def explain_changed_backup(plan: RestorePlan, now: Resource | None) -> str:
     """Returns how a backup differs from what its plan shows; empty if it does not. ``now``: None if it is gone.
 
-    What it does not show now, as a list or a detail may, is no difference.
+    A field that it does not show now is no difference: list and detail may show different ones.
     """
     backup = f"Backup {(plan.backup or {}).get('id')} of {plan.label}"
     if now is None:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from ..._errors import RefusedError
 from ..._model.backup import format_left_out, is_before, taken_at
 from ..._model.instance import NAME_LIMIT, get_status, is_busy, label, short_name
-from ..._model.ownership import FIELDS, describe_twins, has_owner, parse_owner
+from ..._model.ownership import FIELDS, describe_namesakes, has_owner, parse_owner
 from ..._model.resource import Resource
 from ..._state.journal import OperationEvent, OperationState
 from ..._text import format_count, format_list, one_line
@@ -133,7 +133,7 @@ def explain(
             similar = f"; did you mean {one_line(obstacle.similar, NAME_LIMIT)}?" if obstacle.similar else ""
             return Explanation(f"There is no instance {sought}{similar}")
         case ObstacleKind.AMBIGUOUS:
-            return Explanation(describe_twins(target.name, obstacle.ids), "Choose one with its id.")
+            return Explanation(describe_namesakes(target.name, obstacle.ids), "Choose one with its id.")
         case ObstacleKind.OTHER_NAME:
             return Explanation(f"The instance with id {target.instance_id} is named {short_name(instance)}, not {name}")
         case ObstacleKind.DUPLICATE:

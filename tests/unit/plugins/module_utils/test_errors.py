@@ -80,6 +80,7 @@ def test_an_error_of_any_shape_is_one_line_and_keeps_its_status(status, body):
         ({"details": None, "errors": ["tier is wrong"]}, "400 (tier is wrong)."),
         ({"title": "wrong"}, "400 (title: wrong)."),
         ({"error": {"code": "wrong", "reason": "x"}}, "400 wrong."),
+        ({"error": {"code": None, "message": None, "reason": "x"}}, "400 (reason: x)."),
         ({}, "400."),
         (None, "400."),
         ("", "400."),
@@ -89,6 +90,12 @@ def test_an_error_of_any_shape_is_one_line_and_keeps_its_status(status, body):
 def test_an_error_in_another_spelling_keeps_what_the_service_said(body, said):
     error = build_api_error("GET /account", Response(400, {}, ""), body)
     assert str(error) == f"GET /account was answered with {said}"
+
+
+@pytest.mark.parametrize("details", [{}, [], "", 0])
+def test_empty_details_stay_as_they_are(details):
+    body = {"error": {"message": "Bad", "details": details}}
+    assert build_api_error("GET /account", Response(400, {}, ""), body).as_dict()["details"] == details
 
 
 def test_an_error_says_what_was_asked_what_the_service_said_and_what_to_do():

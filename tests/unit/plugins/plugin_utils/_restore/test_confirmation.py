@@ -242,6 +242,8 @@ def test_of_many_answers_the_first_that_confirms_nothing_is_shown():
     answer = ",".join([*names[:-2], "bu\u0308cher", "shop-bto"])
     text = explain_wrong_answer("You typed", answer, build_named_plans(*names))
     assert text.endswith(": number 13 is shop-bto, and must be shop-bot.")
+    text = explain_wrong_answer("You typed", ",".join(names).replace("web  bot", "web bot"), build_named_plans(*names))
+    assert text.endswith(": number 11 is web bot, and must be web  bot. They differ in white space.")
 
 
 @pytest.mark.parametrize(

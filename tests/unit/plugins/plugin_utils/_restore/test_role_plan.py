@@ -233,12 +233,12 @@ def test_a_given_backup_that_looks_unusable_is_noted():
         ({"instance_id": None, "instance_name": "mail-bot"}, "belongs to mail-bot now"),
     ],
 )
-def test_what_a_backup_shows_otherwise_than_its_plan_is_a_change(now, change):
+def test_a_backup_that_differs_from_its_plan_has_changed(now, change):
     backup = {"instance_name": "web-bot", **BACKUPS[0], **now}
     assert explain_changed_backup(plan(), backup) == (f"Backup 12 of web-bot (id 1) {change}" if change else "")
 
 
-def test_what_a_plan_tells_of_its_backup_is_no_change():
+def test_an_unusable_backup_that_was_confirmed_has_not_changed():
     given = {**BACKUPS[0], "status": "failed", "created_at": "2026-02-03T10:06:00Z"}
     planned = plan(backups=[given], restore_backup="12")
     assert explain_changed_backup(planned, given) == ""
