@@ -121,10 +121,12 @@ def find_similar(name: str, known: t.Iterable[str], cutoff: float = _SIMILAR_NAM
 
     Names with other digits are other names: ``worker-2`` is not a misspelling of ``worker-1``.
     """
-    by_folded = {one.casefold(): one for one in known if _digits(one) == _digits(name)}
+    digits = extract_digits(name)
+    by_folded = {one.casefold(): one for one in known if extract_digits(one) == digits}
     near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
     return by_folded[near[0]] if near else None
 
 
-def _digits(name: str) -> str:
-    return "".join(character for character in name if character.isdigit())
+def extract_digits(name: str) -> str:
+    """Returns the digits of a name, which tell it from names that are not meant."""
+    return "".join(filter(str.isdigit, name))

@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from .._errors import RefusedError
-from .._text import find_similar, format_list, one_line
+from .._text import format_list, one_line
 from .instance import HEALTH_STATUSES, NAME_LIMIT, STATUSES, TIERS
 from .ownership import describe_namesakes, parse_owner, require_names
 from .resource import Resource, normalize
+from .similar_names import SimilarNames
 
 _FILTERS = {
     "status": ("statuses", STATUSES),
@@ -43,7 +45,11 @@ class InstanceIndex:
 
     def find_similar_name(self, name: str | None) -> str | None:
         """Returns the name of an instance that ``name`` is probably a misspelling of; None if there is none."""
-        return None if name is None else find_similar(name, self.by_name)
+        return None if name is None else self._similar_names.find(name)
+
+    @functools.cached_property
+    def _similar_names(self) -> SimilarNames:
+        return SimilarNames(self.by_name)
 
     def find_owner(self, item: Resource) -> Resource | None:
         """Returns the instance of ``item``, such as a backup; by name only if the name is unique."""

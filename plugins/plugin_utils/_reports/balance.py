@@ -20,7 +20,7 @@ from ...module_utils._model.instance import get_status
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.ownership import describe_namesakes
 from ...module_utils._model.resource import Resource, as_object, as_objects
-from ...module_utils._text import find_similar, format_count, one_line
+from ...module_utils._text import format_count, one_line
 from .._extra_variables import parse_list
 from .._formatting import format_label
 
@@ -173,16 +173,16 @@ def _find_allowed(order: t.Any, instances: list[Resource]) -> tuple[list[Resourc
     twice = [name for name, times in Counter(names).items() if times > 1]
     if twice:
         raise RefusedError(f"balance_guard_stop_order names {one_line(', '.join(twice))} more than once.")
-    by_name = InstanceIndex(instances).by_name
+    index = InstanceIndex(instances)
     allowed, problems = [], []
     for name in names:
-        bearers, label = by_name.get(name, []), one_line(name, 80)
+        bearers, label = index.by_name.get(name, []), one_line(name, 80)
         if len(bearers) == 1:
             allowed.append(bearers[0])
         elif bearers:
             problems.append(f"{describe_namesakes(name, [one['id'] for one in bearers])}; none of them is stopped.")
         else:
-            similar = find_similar(name, by_name)
+            similar = index.find_similar_name(name)
             hint = f"; did you mean {one_line(similar, 80)}?" if similar else "."
             problems.append(f"There is no instance {label}{hint}")
     return allowed, problems

@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
+
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
@@ -67,6 +70,35 @@ def test_an_ambiguous_or_contradictory_instance_is_refused(instance_id, name, wo
 @pytest.mark.parametrize(("name", "similar"), [("twn", "twin"), ("mail-bot", None), (None, None)])
 def test_a_misspelt_name_is_told_from_another_one(name, similar):
     assert TWINS.find_similar_name(name) == similar
+
+
+CITIES = ("berlin", "hamburg", "munich", "cologne", "dresden", "leipzig", "bremen", "essen", "bonn", "kiel")
+MANY = InstanceIndex(
+    {"id": number, "name": f"{'-'.join(cities)}-bot"} for number, cities in enumerate(itertools.permutations(CITIES, 4))
+)
+
+
+@pytest.mark.parametrize(
+    "typo",
+    [
+        "bonn-kiel-essn-munich-bot",
+        "bonn-kiel-essen-munich-bott",
+        "obnn-kiel-essen-munich-bot",
+        "Bonn-Kiel-Essen-Munich_bot",
+        "bon-kiel-essen-munch-bot",
+    ],
+)
+def test_a_misspelt_name_among_many_is_compared_with_few(monkeypatch, typo):
+    compared = []
+
+    class Matcher(difflib.SequenceMatcher):
+        def set_seq1(self, a):
+            compared.append(a)
+            super().set_seq1(a)
+
+    monkeypatch.setattr(difflib, "SequenceMatcher", Matcher)
+    assert MANY.find_similar_name(typo) == "bonn-kiel-essen-munich-bot"
+    assert len(compared) <= 60
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Finds the name that was probably meant by a misspelt one, at a cost that the number of names hardly changes. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from collections import Counter, defaultdict
+
+from .._text import extract_digits, find_similar
+
+_FEW = 50
+"""Names that are all compared. Of more names, only those that share rare pieces with the misspelt one are."""
+_PIECE = 4
+"""Characters of a piece: a typo changes as many pieces."""
+_BEARERS = 1000
+"""Names looked up by their pieces, the rarest piece first."""
+
+
+class SimilarNames:
+    """Names by their pieces. The pieces of a name are those of its letters, and tell names of other digits apart."""
+
+    def __init__(self, names: t.Iterable[str]) -> None:
+        self._names = list(names)
+        self._by_piece: dict[tuple[str, str], list[str]] = defaultdict(list)
+        if len(self._names) > _FEW:
+            for name in self._names:
+                for piece in _find_pieces(name):
+                    self._by_piece[piece].append(name)
+
+    def find(self, name: str) -> str | None:
+        """Returns the name that ``name`` is probably a misspelling of; None if there is none.
+
+        Of many names, one that shares no rare piece with ``name`` may be missed.
+        """
+        return find_similar(name, self._choose_candidates(name) if len(self._names) > _FEW else self._names)
+
+    def _choose_candidates(self, name: str) -> list[str]:
+        shared: Counter[str] = Counter()
+        looked_up = 0
+        for bearers in sorted((self._by_piece.get(piece, []) for piece in _find_pieces(name)), key=len):
+            looked_up += len(bearers)
+            if looked_up > _BEARERS:
+                break
+            shared.update(bearers)
+        return [candidate for candidate, _pieces in shared.most_common(_FEW)]
+
+
+def _find_pieces(name: str) -> set[tuple[str, str]]:
+    """Returns the pieces of the folded name, each with the digits of the whole name."""
+    digits, text = extract_digits(name), f" {name.casefold()} "
+    return {(digits, text[start : start + _PIECE]) for start in range(max(len(text) - _PIECE, 0) + 1)}

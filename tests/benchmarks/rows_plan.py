@@ -1,0 +1,65 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Growth of the cost of plans: four times as much work costs about four times as much."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
+from benchmarks.measure import Workplace, log_progress
+from benchmarks.table import Row, Section
+
+GROWTH, GOAL = 4, 4.2
+WORDS = ("acme", "globex", "initech", "umbrella", "stark", "wayne", "hooli", "soylent", "vandelay", "wonka")
+
+
+def measure(workplace: Workplace, runs: int) -> Section:
+    """Measures and returns the section."""
+    rows = [
+        measure_growth("absent, misspelt: 500 of 5,000", build_misspelt_absent, 500, runs),
+    ]
+    note = (
+        "Processor of pure functions, the fastest of all runs, in which the sizes take turns. Absent, misspelt: "
+        "claw_fleet looks for the name that was meant by an entry that fits no instance."
+    )
+    return Section(f"Plans: {GROWTH}x the work", rows, [note])
+
+
+def measure_growth(name: str, build: Callable[[int], Callable[[], object]], size: int, runs: int) -> Row:
+    """Returns a row: the cost for ``size``, and its growth to GROWTH times that. ``build`` returns what is measured."""
+    sizes = (size, size * GROWTH)
+    works = {one: build(one) for one in sizes}
+    taken = [{one: _measure(works[one]) for one in sizes} for _run in range(max(runs, 3))]
+    seconds = {one: min(run[one] for run in taken) for one in sizes}
+    growth = seconds[sizes[1]] / seconds[sizes[0]]
+    log_progress(f"plan: {name}: {', '.join(f'{one}: {seconds[one]:.3f} s' for one in sizes)}")
+    return Row(
+        name, [f"{seconds[size]:.2f} s", "-", "-"], ratio=f"{growth:.2f}x", target=f"<= {GOAL:g}x", met=growth <= GOAL
+    )
+
+
+def _measure(work: Callable[[], object]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def build_misspelt_absent(size: int) -> Callable[[], object]:
+    """Returns the plan of ``size`` entries with a typo, of an account of ten times as many instances."""
+    chance = random.Random(size)
+    names = [
+        f"{'-'.join(chance.choices(WORDS, k=3))}-bot-{''.join(chance.choices('abcdefgh', k=5))}"
+        for _instance in range(size * 10)
+    ]
+    instances = [{"id": number, "name": name, "status": "running"} for number, name in enumerate(names, 1)]
+    entries = [
+        Entry(number, None, f"{name[:8]}x{name[8:]}", "absent")
+        for number, name in enumerate(chance.sample(names, size), 1)
+    ]
+    return lambda: plan(entries, instances)
