@@ -9,10 +9,11 @@ Its users don't know which one they have.
 
 from __future__ import annotations
 
-import getpass
+import functools
 import hashlib
 import os
 import platform
+import pwd
 import typing as t
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -110,13 +111,17 @@ def format_name(name: str) -> str:
 
 
 def describe_sender() -> dict[str, str]:
-    """Returns ``by`` of journal and change log: the user and the host of this process."""
+    """Returns ``by`` of journal and change log: user and host of this process, whatever its environment says."""
+    return {"user": _find_user_name(os.geteuid()), "host": platform.node()}
+
+
+@functools.cache
+def _find_user_name(user_id: int) -> str:
+    """Returns the name in the password database, or the number: a container may run as a user without a name."""
     try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run as a user without a name.
-        user = str(os.geteuid())
-    return {"user": user, "host": platform.node()}
+        return pwd.getpwuid(user_id).pw_name or str(user_id)
+    except KeyError:
+        return str(user_id)
 
 
 def describe_process(subject: str, name: str = "") -> Holder:

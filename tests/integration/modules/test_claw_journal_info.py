@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import platform
+import pwd
 import typing as t
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationKey
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import describe_sender
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_addon,
     claw_backup_restore,
@@ -25,11 +27,12 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_purchase,
 )
 from simulator.handle import Simulator
+from support.controller import Controller
 from support.postgres import JOB, Postgres
 from support.stores import StorePlace, database_place
 from support.worker import Worker
 
-ME = {"user": getpass.getuser(), "host": platform.node()}
+ME = {"user": pwd.getpwuid(os.geteuid()).pw_name, "host": platform.node()}
 ALL = ["restore", "purchase", "change"]
 SECRET = "hunter2-in-the-config"
 
@@ -83,6 +86,31 @@ def test_each_change_is_listed_with_who_sent_it(worker: Worker) -> None:
     assert SECRET not in str(changes)
     assert listed(worker) == []
     assert outline(listed(worker, "change", instance_id=2)) == [("start", 2, None, "accepted")]
+
+
+def test_by_is_the_user_of_the_process_whatever_it_is_told(simulator: Simulator, controller: Controller) -> None:
+    simulator.reset(
+        state={
+            "instances": [{"id": 1, "name": "web-bot"}],
+            "backups": [{"id": 11, "instance_id": 1, "created_at": "2h ago"}],
+        }
+    )
+    told = dict.fromkeys(("LOGNAME", "USER", "LNAME", "USERNAME"), "ceo")
+    tasks = [
+        {"clawhosters.cloud.claw_instance": {"id": 1, "state": "restarted"}},
+        {"clawhosters.cloud.claw_backup_restore": {"instance_id": 1, "incident": "INC-1"}},
+        {"clawhosters.cloud.claw_journal_info": {"kinds": ALL}},
+    ]
+    play = {"hosts": "localhost", "gather_facts": False, "environment": told, "tasks": tasks}
+    run = controller.playbook([play], **told)
+    assert run.rc == 0, run.screen
+    assert [one["by"] for one in run.all[-1]["operations"]] == [ME, ME]
+
+
+def test_by_is_the_number_of_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_001)
+    monkeypatch.setenv("LOGNAME", "ceo")
+    assert describe_sender() == {"user": "4000001", "host": platform.node()}
 
 
 def test_check_mode_and_what_is_as_wanted_leave_no_change(worker: Worker) -> None:

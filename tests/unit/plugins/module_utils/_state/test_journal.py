@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import json
 import os
 import platform
+import pwd
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -212,7 +212,8 @@ def test_a_holder_is_named_until_its_process_ends(place: StorePlace) -> None:
         other = place.journal()
         holder = other.find_holder(OPERATION)
         assert holder == other.read_holders()[OPERATION.subject]
-        assert (holder.user, holder.host, holder.process) == (getpass.getuser(), platform.node(), os.getpid())
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        assert (holder.user, holder.host, holder.process) == (user, platform.node(), os.getpid())
         assert holder.name == "INC-1"
         assert abs(datetime.fromisoformat(holder.since).timestamp() - time.time()) < 60
         with other.lock(OPERATION) as is_free_again:
