@@ -22,6 +22,8 @@ from .._text import map_texts, one_line, replace_controls
 from .._times import format_iso, parse_time
 
 FIELDS = ("service", "action", "instance_id", "instance_name", "addon_id", "outcome", "at", "by", "incident")
+EARLIER = 1000
+"""So many entries in a row that are older than wanted end the search. Fewer may come from a clock that was set back."""
 ACCEPTED, REFUSED, UNKNOWN = "accepted", "refused", "unknown"
 
 
@@ -79,24 +81,35 @@ def _parse_change(change: dict[str, t.Any], at: datetime) -> dict[str, t.Any]:
 
 
 def list_changes(
-    store: Store, now: datetime, warn: t.Callable[[str], None], *, since: datetime | None = None
+    store: Store,
+    now: datetime,
+    warn: t.Callable[[str], None],
+    *,
+    since: datetime | None = None,
+    service: str | None = None,
+    limit: int | None = None,
 ) -> list[dict[str, t.Any]]:
     """Returns the changes that were sent since a time, of at most 90 days, newest first. ``now`` is by the store.
 
+    ``service``: only those of this URL, as entries have it. ``limit``: no more than so many, of those recorded last.
     Raises StoreError. Warns of entries that can't be read.
     """
     oldest = max(since or now - MAX_AGE, now - MAX_AGE)
-    changes, damaged = [], 0
+    changes: list[dict[str, t.Any]] = []
+    damaged = earlier = 0
     for line in filter(None, store.read_changes(oldest)):
         try:
             change = json.loads(line)
             at = parse_time(change["at"])
             if at is None or not isinstance(change["by"], dict):
                 raise ValueError("no time or sender")
-            if at >= oldest:
+            earlier = earlier + 1 if at < oldest else 0
+            if not earlier and service in (None, change["service"]):
                 changes.append(_parse_change(change, at))
         except (ValueError, KeyError, TypeError, RecursionError):
             damaged += 1
+        if len(changes) == limit or earlier == EARLIER:
+            break
     if damaged:
         warn(f"Entries of the change log that can't be read are left out: {damaged}.")
     return sorted(changes, key=lambda change: change["at"], reverse=True)

@@ -30,6 +30,8 @@ from .store import KnownOutageError, Store, StoreError, describe_sender
 MAX_AGE = timedelta(days=90)
 """Older entries are not read, and may be removed."""
 
+_BLOCK = 1 << 16
+"""Bytes. An entry has far less."""
 _FILE = re.compile(r"changes-\d{4}-\d{2}\.jsonl")
 
 
@@ -80,14 +82,24 @@ def append_to_folder(folder: OpenFolder, lines: t.Sequence[str]) -> None:
             raise OSError("the disk is full")
 
 
-def read_from_folder(folder: OpenFolder, since: datetime) -> list[str]:
-    """Returns the entries, oldest first: those since this time, and perhaps earlier ones."""
-    lines: list[str] = []
-    for name in sorted(_list_files(folder)):
+def read_from_folder(folder: OpenFolder, since: datetime) -> t.Iterator[str]:
+    """Yields the entries from the last one back: those since this time, and then earlier ones of that month."""
+    for name in sorted(_list_files(folder), reverse=True):
         if name >= _name_file(since):
-            with folder.open(name, os.O_RDONLY) as file, open(file, "rb", closefd=False) as stream:
-                lines += stream.read().decode(errors="replace").splitlines()
-    return lines
+            with folder.open(name, os.O_RDONLY) as file:
+                yield from _read_back(file)
+
+
+def _read_back(file: int) -> t.Iterator[str]:
+    """Yields the lines of an open file from the last one back. Reads a block at a time."""
+    end, rest = os.fstat(file).st_size, b""
+    while end > 0:
+        begin = max(end - _BLOCK, 0)
+        first, *lines = (os.pread(file, end - begin, begin) + rest).split(b"\n")
+        yield from (line.decode(errors="replace") for line in reversed(lines))
+        # The end of a line that is longer than any entry is left out: it can't be parsed anyway.
+        end, rest = begin, first[:_BLOCK]
+    yield rest.decode(errors="replace")
 
 
 def _name_file(time_in: datetime) -> str:

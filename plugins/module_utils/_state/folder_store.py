@@ -149,11 +149,10 @@ class FolderStore:
         with self._converted_errors(), self._folder.open(creates=self._may_create) as folder:
             append_to_folder(folder, lines)
 
-    def read_changes(self, since: datetime) -> list[str]:
-        """Returns the entries of the change log since this time, and those of that month, oldest first."""
+    def read_changes(self, since: datetime) -> t.Iterator[str]:
+        """Yields the entries of the change log since this time, then earlier ones of that month, newest first."""
         with self._converted_errors(), contextlib.suppress(FileNotFoundError), self._folder.open() as folder:
-            return read_from_folder(folder, since)
-        return []
+            yield from read_from_folder(folder, since)
 
     def now(self) -> float:
         """Returns Unix time."""

@@ -97,7 +97,7 @@ COMMIT
 """
 """Waits for nobody: neither for a disk or a standby, nor for whoever has locked the table."""
 READ_CHANGES = """
-SELECT line FROM clawhosters.changes WHERE written_at >= %(since)s::pg_catalog.timestamptz ORDER BY id
+SELECT line FROM clawhosters.changes WHERE written_at >= %(since)s::pg_catalog.timestamptz ORDER BY id DESC
 """
 
 FAILURE_TTL = 10.0
@@ -249,7 +249,7 @@ class PostgresStore:
             self._execute(ADD_CHANGES, {"lines": [*lines]})
 
     def read_changes(self, since: datetime) -> list[str]:
-        """Returns the entries of the change log since this time, oldest first."""
+        """Returns the entries of the change log since this time, newest first."""
         with self._session.lock:
             self._require_changes()
             return [line for (line,) in self._execute(READ_CHANGES, {"since": since.isoformat()})]

@@ -185,8 +185,11 @@ class Store(t.Protocol):
     def add_changes(self, lines: t.Sequence[str]) -> None:
         """Adds entries to the change log, without waiting until they are durable."""
 
-    def read_changes(self, since: datetime) -> list[str]:
-        """Returns the entries of the change log since this time, and perhaps earlier ones, oldest first."""
+    def read_changes(self, since: datetime) -> t.Iterable[str]:
+        """Returns the entries of the change log since this time, and perhaps earlier ones, newest first.
+
+        Those that nobody asks for are not read.
+        """
 
     def process_id(self) -> str:
         """Returns a name of this process that no other user of the store has."""

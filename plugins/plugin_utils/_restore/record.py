@@ -249,10 +249,11 @@ class Recorder:
     def _list_changes(self) -> list[Data]:
         """Returns the changes since an hour before the run began, of whatever incident; none if they can't be read."""
         since = datetime.fromisoformat(self.run.began_at) - CHANGES_BEFORE
+        url = normalize_url(self.context.client.settings.api_url)
         with contextlib.suppress(StoreError):
-            changes = list_changes(self.context.store, datetime.now(UTC), lambda _text: None, since=since)
-            url = normalize_url(self.context.client.settings.api_url)
-            return [change for change in changes if change["service"] == url][:MAX_CHANGES]
+            return list_changes(
+                self.context.store, datetime.now(UTC), lambda _text: None, since=since, service=url, limit=MAX_CHANGES
+            )
         return []
 
     def _has_ended(self, run: Data) -> bool:

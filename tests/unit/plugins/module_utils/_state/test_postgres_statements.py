@@ -93,7 +93,7 @@ def use_everything(server: Postgres, folder: Path) -> None:
     assert store.read_cursor("nightly") == (2, "second")
     assert store.put_run("INC-1", "run", "{}") == ["{}"]
     store.add_changes(["{}", "[]"])
-    assert store.read_changes(datetime.now(UTC) - timedelta(hours=1)) == ["{}", "[]"]
+    assert store.read_changes(datetime.now(UTC) - timedelta(hours=1)) == ["[]", "{}"]
     assert store.read_changes(datetime.now(UTC) + timedelta(hours=1)) == []
     store.close()
     other.close()
