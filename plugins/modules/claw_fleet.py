@@ -170,6 +170,26 @@ summary:
   returned: if the list of instances was read
   type: dict
   sample: {ok: 58, changed: 2, failed: 0}
+exceeded:
+  description: The limits that the plan exceeds. Then nothing was sent.
+  returned: if O(max_changes) or O(max_deletions) allows less than the plan
+  type: list
+  elements: dict
+  contains:
+    option:
+      description: V(max_changes) or V(max_deletions).
+      type: str
+    limit:
+      description: Its value.
+      type: int
+    count:
+      description: How many changes or deletions the plan has.
+      type: int
+    details:
+      description: What would change or be deleted, in words.
+      type: str
+  sample:
+    - {option: max_changes, limit: 2, count: 3, details: "1 to start, 2 to stop."}
 diff:
   description: The statuses of all entries before and after, by name and id.
   returned: if the list of instances was read

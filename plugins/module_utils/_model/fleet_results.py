@@ -43,23 +43,37 @@ class Limits:
                 raise SettingsError(f"max_{name} is {limit}, but must be 0 or more. Nothing was sent.")
 
 
-def find_excess(jobs: list[Job], limits: Limits) -> str:
-    """Returns why the plan exceeds the limits; empty if it does not."""
+@dataclass(frozen=True)
+class Excess:
+    """A limit that a plan exceeds. ``details`` is text for people."""
+
+    option: str
+    limit: int
+    count: int
+    details: str
+
+    def __str__(self) -> str:
+        """Returns the sentences that say so."""
+        would = "be deleted" if self.option == "max_deletions" else "change"
+        return (
+            f"{format_count(self.count, 'instance')} would {would}, more than {self.option} ({self.limit}) allows: "
+            f"{self.details}"
+        )
+
+
+def find_excess(jobs: list[Job], limits: Limits) -> list[Excess]:
+    """Returns the limits that the plan exceeds."""
     changing = [job for job in jobs if job.change() in _WORDS]
     deleted = [label(job.instance) for job in changing if job.change() is Action.DELETE]
-    reasons = []
+    found = []
     if limits.deletions is not None and len(deleted) > limits.deletions:
-        reasons.append(
-            f"{format_count(len(deleted), 'instance')} would be deleted, more than max_deletions ({limits.deletions}) "
-            f"allows: {format_list(deleted, _NAMED)}. "
-            f"{'Its' if len(deleted) == 1 else 'Their'} backups may be deleted too."
-        )
+        whose = "Its" if len(deleted) == 1 else "Their"
+        details = f"{format_list(deleted, _NAMED)}. {whose} backups may be deleted too."
+        found.append(Excess("max_deletions", limits.deletions, len(deleted), details))
     if limits.changes is not None and len(changing) > limits.changes:
-        reasons.append(
-            f"{format_count(len(changing), 'instance')} would change, more than max_changes ({limits.changes}) allows: "
-            f"{', '.join(_count_changes(jobs, done=False))}."
-        )
-    return " ".join(reasons)
+        details = f"{', '.join(_count_changes(jobs, done=False))}."
+        found.append(Excess("max_changes", limits.changes, len(changing), details))
+    return found
 
 
 def hold_back_excess(jobs: list[Job], limits: Limits) -> None:

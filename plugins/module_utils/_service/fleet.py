@@ -10,7 +10,7 @@ One list serves all entries, changes are requested concurrently, and one waiter 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from .._errors import PartialError
 from .._http.client import Client
@@ -59,7 +59,8 @@ class Fleet:
                 changes.request_changes(jobs)
             changes.warn_of_pauses(jobs)
             result = build_result(entries, jobs, done=False, refused=not check_mode)
-            raise PartialError(f"{excess} Nothing was sent.", result)
+            result["exceeded"] = [asdict(one) for one in excess]
+            raise PartialError(f"{' '.join(map(str, excess))} Nothing was sent.", result)
 
         def check_decisions(decided: list[Job], seconds: float) -> None:
             changes.check_flags(decided, seconds)

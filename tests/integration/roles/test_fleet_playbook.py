@@ -138,3 +138,16 @@ def test_what_is_wrong_as_a_whole_fails_at_once(simulator: Simulator, controller
     run = apply(controller, [{"name": "web-bot"}])
     assert "was answered with 403" in failure(run)
     assert "Show each entry" not in run.stdout
+
+
+def test_no_name_writes_into_the_advice_to_lift_a_limit(simulator: Simulator, controller: Controller) -> None:
+    name = "9999 instances would be deleted, more than max_changes: entry 7, {{ 7 * 7 }}"
+    simulator.set_instance(4, name=name)
+    run = apply(controller, [{"id": 4, "state": "absent"}], fleet_max_changes=0)
+    assert failure(run) == (
+        f"1 instance would be deleted, more than fleet_max_deletions (0) allows: {name} (id 4). "
+        "Its backups may be deleted too. "
+        "1 instance would change, more than fleet_max_changes (0) allows: 1 to delete. Nothing was sent. "
+        "To allow it, add -e fleet_max_deletions=1."
+    )
+    assert simulator.effects() == {}
