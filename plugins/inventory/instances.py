@@ -95,7 +95,8 @@ options:
     default: 0
   hostnames:
     description:
-      - Sources of the host name, in order of preference. The first one that is not empty is used.
+      - Sources of the host name, in order of preference. The first one that is not empty is used. An instance with
+        nothing but blank names becomes a host by its id, with a warning.
       - Each is a field of the instance, a host variable (with its prefix), or a template that uses the host variables
         and extra variables.
     type: list
@@ -222,7 +223,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
-from ansible_collections.clawhosters.cloud.plugins.module_utils._text import format_list, one_line, with_suggestion
+from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
+    format_list,
+    normalize_name,
+    one_line,
+    with_suggestion,
+)
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._detail_cache import DetailCache
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._display import display_progress
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._host_origins import (
@@ -279,7 +285,7 @@ class InstanceList(t.NamedTuple):
 
 
 class Candidate(t.NamedTuple):
-    """An instance that becomes a host, with the variables of the host and the name that it wants."""
+    """An instance that becomes a host, with its variables and the name that it wants; empty for its id."""
 
     instance_id: str
     instance: Resource
@@ -491,9 +497,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"There are {len(instances)} instances {selected}, of which filters excluded "
                 f"{len(instances) - len(kept)}."
             )
+        if unnamed := [one_line(candidate.instance_id, 20) for candidate in kept if not candidate.wanted]:
+            listed = format_list(unnamed, 10)
+            self._warn(f"Instances whose names are blank become hosts by their ids: {listed}. Rename them.")
         group = self._safe_group()
         names = make_unique(
-            [(candidate.instance_id, candidate.wanted) for candidate in kept],
+            [(candidate.instance_id, candidate.wanted or candidate.instance_id) for candidate in kept],
             reserved={*RESERVED_NAMES, group},
             claims=find_claims(self.inventory.hosts, api_url),
             may_rename=self.get_option("on_duplicate") == "suffix",
@@ -510,7 +519,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 origin = Origin(
                     api_url,
                     candidate.instance_id,
-                    safe_name(candidate.wanted),
+                    safe_name(candidate.wanted or candidate.instance_id),
                     self._source,
                     set_variables,
                     count_groups(host),
@@ -648,6 +657,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return True
 
     def _find_host_name(self, instance: Resource, variables: dict[str, t.Any]) -> str:
+        """Returns the first name that is not blank, empty if all are. Raises SettingsError if there is none."""
+        has_blank_name = False
         for source in self.get_option("hostnames"):
             if source in instance:
                 name = instance[source]
@@ -657,8 +668,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 name = self._render_host_name(source, variables)
             else:
                 continue
-            if name is not None and one_line(name):
+            if name is not None and normalize_name(str(name)):
                 return str(name).strip()
+            has_blank_name = has_blank_name or name is not None
+        if has_blank_name:
+            # Whoever may rename an instance must not take the inventory away.
+            return ""
         raise SettingsError(
             f"None of the hostnames ({', '.join(self.get_option('hostnames'))}) names the instance with id "
             f"{instance['id']}. Add 'id' as the last one."

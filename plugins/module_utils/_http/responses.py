@@ -22,7 +22,7 @@ from .._errors import (
     WrongAddressError,
     error_class,
 )
-from .._model.resource import Resource
+from .._model.resource import Resource, is_valid_id
 from .._rate import headers as rate_headers
 from .._redaction import Redactor, redact_links
 from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
@@ -102,8 +102,8 @@ def parse_object(request: str, response: Response) -> Resource:
 def parse_resource(request: str, response: Response) -> Resource:
     """Returns the object in ``{"data": {...}}``, which has an id."""
     data = parse_envelope(request, response)["data"]
-    if not isinstance(data, dict) or data.get("id") is None:
-        found = "one without an id" if isinstance(data, dict) else describe_type(data)
+    if not isinstance(data, dict) or not is_valid_id(data.get("id")):
+        found = _describe_id(data) if isinstance(data, dict) else describe_type(data)
         raise ResponseError(f"{request}: expected an object with an id in `data`, got {found}. {NOT_THE_API}")
     return data
 
@@ -125,11 +125,18 @@ def require_id(item: Resource, resource_id: object, kind: str) -> Resource:
 def parse_resource_list(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:
     """Returns the objects in ``{"data": [...]}`` and the pagination object, or None."""
     data, pagination = parse_object_list(request, response)
-    if any(item.get("id") is None for item in data):
+    if faulty := [item for item in data if not is_valid_id(item.get("id"))]:
         raise ResponseError(
-            f"{request}: expected a list of objects with ids in `data`, but one has none. {NOT_THE_API}"
+            f"{request}: expected a list of objects with ids in `data`, got {_describe_id(faulty[0])}. {NOT_THE_API}"
         )
     return data, pagination
+
+
+def _describe_id(item: Resource) -> str:
+    given = item.get("id")
+    if given is None:
+        return "one without an id"
+    return f"one whose id is {repr(one_line(given, 40)) if isinstance(given, str) else describe_type(given)}"
 
 
 def parse_object_list(request: str, response: Response) -> tuple[list[Resource], Pagination | None]:

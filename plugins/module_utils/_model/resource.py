@@ -18,6 +18,13 @@ def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
     return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
 
 
+def is_valid_id(value: object) -> bool:
+    """Returns True for a number, and for a text that can be a part of a path: neither blank nor dots alone."""
+    if isinstance(value, str):
+        return bool(value.strip(" ."))
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def parse_id(text: str | None) -> int | str | None:
     """Returns an id that was stored as text: a number where it is one."""
     is_number = text is not None and text.isascii() and text.isdecimal() and len(text) < 20

@@ -83,7 +83,7 @@ def _request_change(client: Client, current: Resource, wanted: str, action: Acti
             raise
         return _after_unclear_response(client, error, current, wanted, action, may_repeat)
     # The response to an action has only some of the fields.
-    return ChangeResponse(Effect.DONE, {**current, **(answer or {})})
+    return ChangeResponse(Effect.DONE, {**current, **(answer or {}), "id": current["id"]})
 
 
 def _after_rejection(

@@ -32,7 +32,7 @@ from .._model.doctor.fields import describe_shapes, plain_words
 from .._model.doctor.findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
 from .._model.instance import get_status
 from .._model.ownership import parse_owner
-from .._model.resource import Resource
+from .._model.resource import Resource, is_valid_id
 from .._model.results import Result
 from .._rate import headers as rate_headers
 from .._state.files import UntrustedError
@@ -142,7 +142,7 @@ class Examination:
 
     def _get_one(self, name: str, listed: Reply, item: Resource | None) -> None:
         """Reads an object of the list, if there is one."""
-        if item is None or item.get("id") is None:
+        if item is None or not is_valid_id(item.get("id")):
             self._skip(name, listed, f"an {name}" if name[0] in "ai" else f"a {name}")
         else:
             self._get(name, resource_path(f"{name}s", item["id"]))

@@ -12,6 +12,7 @@ import json
 import typing as t
 from html.parser import HTMLParser
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -19,12 +20,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import A
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.responses import parse_data_or_body
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore, claw_instance
 from simulator.handle import Simulator
 from support.controller import Controller, Run
 from support.controls import CONTROLS, as_shown, find_controls
 from support.raw_service import Raw, raw_service
-from support.worker import result_of
+from support.worker import Worker, result_of
 
 TOUCH = "lookup('ansible.builtin.pipe', 'touch pwned')"
 PAYLOADS = [
@@ -365,3 +366,30 @@ def test_headers_and_bodies_that_are_no_json_have_no_control_character() -> None
     assert errors["/raw"]["message"] == "\ufffd\ufffd"
     assert find_controls(errors["/text"]["message"]) == find_controls(bought) == set()
     assert bought.startswith("bought\nby \ufffd[1m")
+
+
+WAYS_TO_RESTORE: list[tuple[ModuleType, dict[str, t.Any]]] = [
+    (claw_backup_restore, {"instance_name": "web-bot"}),
+    (claw_backup_restore, {"backup_id": 7}),
+    (claw_fleet_restore, {"instances": [{"name": "web-bot"}]}),
+]
+
+
+@pytest.mark.parametrize("identity", [[], {"x": 1}, "..", ".", "", " ", True], ids=repr)
+@pytest.mark.parametrize(("module", "options"), WAYS_TO_RESTORE, ids=["by name", "by backup", "fleet"])
+def test_an_id_that_is_no_id_ends_the_task_before_a_change(
+    module: ModuleType, options: dict[str, t.Any], identity: object
+) -> None:
+    requests = []
+
+    def answer(method: str, path: str) -> Raw:
+        requests.append(f"{method} {path}")
+        item = {"id": identity, "name": "web-bot", "status": "running", "instance_id": 1, "created_at": "2026-01-01"}
+        data: object = item if path.endswith("/backups/7") else [item]
+        return 200, {"Content-Type": "application/json"}, json.dumps({"data": data}).encode()
+
+    with raw_service(answer) as service:
+        result = Worker(None, service).run(module, incident="INC-1", **options)
+    assert result["failed"] is True
+    assert "with ids in `data`, got one whose id is" in result["msg"] or "with an id in `data`" in result["msg"]
+    assert {request.split()[0] for request in requests} == {"GET"}

@@ -123,6 +123,16 @@ def test_no_host_name_at_all_is_an_error(small: Simulator, controller: Controlle
     assert run.says("instance with id 1"), run.screen
 
 
+@pytest.mark.parametrize("blank", ["\u200b", " \t", "", "\u2800"])
+def test_an_instance_with_a_blank_name_is_a_host_by_its_id(
+    small: Simulator, controller: Controller, blank: str
+) -> None:
+    small.set_instance(2, name=blank)
+    run = controller.inventory()
+    assert hosts(run) == ["alpha", "2", "delta"]
+    assert run.says("Instances whose names are blank become hosts by their ids: 2."), run.screen
+
+
 def test_another_prefix_and_group(small: Simulator, controller: Controller) -> None:
     run = controller.inventory({"hostvars_prefix": "ch_", "group": "bots", "hostnames": ["{{ ch_name }}"]})
     assert hosts(run, "bots") == ["alpha", "bravo", "delta"]
