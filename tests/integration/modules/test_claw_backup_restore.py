@@ -645,7 +645,8 @@ def test_a_web_page_instead_of_an_answer_is_no_success(simulator: Simulator, wor
 
 
 def test_an_error_while_waiting_is_handed_on_with_what_is_known(simulator: Simulator, worker: Worker) -> None:
-    simulator.fault("unauthorized", method="GET", path="/instances/1", skip=1)
+    # The plan and the last look before the request.
+    simulator.fault("unauthorized", method="GET", path="/instances/1", skip=2)
     result = worker.run(claw_backup_restore, instance_id=1)
     assert result["changed"] is True
     assert result["error"]["status"] == 401

@@ -154,6 +154,21 @@ def test_details_of_unchanged_instances_serve_again(simulator: Simulator, contro
     assert list_expired() == pages
 
 
+def test_a_restore_looks_at_the_instance_once_more(simulator: Simulator, controller: Controller) -> None:
+    options = {"incident": "INC-1", "instance_id": RUNNING, "wait": False}
+    run = controller.task(options, module="claw_backup_restore")
+    assert run.result["restore"]["outcome"] == "in_flight"
+    *plan, look, restore = simulator.calls()
+    assert (look, restore) == ("GET /instances/1", f"POST /backups/{run.result['backup']['id']}/restore")
+    assert sorted(set(plan)) == ["GET /backups", "GET /instances/1"]
+    assert plan.count("GET /instances/1") == 1
+    simulator.clear_log()
+    simulator.set_instance(RUNNING, status="running")
+    options = {"incident": "INC-2", "backup_id": run.result["backup"]["id"], "wait": False}
+    controller.task(options, module="claw_backup_restore")
+    assert simulator.calls() == [restore.replace("POST", "GET").removesuffix("/restore"), look, restore]
+
+
 def test_larger_pages_mean_fewer_requests(simulator: Simulator, controller: Controller) -> None:
     run = controller.task({"page_size": 100}, module="claw_instance_info")
     assert len(run.result["instances"]) == 60

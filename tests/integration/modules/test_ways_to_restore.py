@@ -199,7 +199,16 @@ SITUATIONS = [
     # What has changed since the plan
     Situation("deleted meanwhile", Kind.DELETED, since=lambda place: place.simulator.remove_instance(1)),
     Situation("busy meanwhile", Kind.WRONG_STATUS, since=status("deploying")),
+    Situation(
+        "without a key meanwhile, by its id", Kind.WRONG_STATUS, {"id": 1}, since=status("pending_configuration")
+    ),
     Situation("renamed meanwhile", Kind.RENAMED, since=lambda place: place.simulator.set_instance(1, name="other")),
+    Situation(
+        "renamed meanwhile, by its id",
+        Kind.RENAMED,
+        {"id": 1},
+        since=lambda place: place.simulator.set_instance(1, name="other"),
+    ),
     # Only the role shows status and health, and asks.
     Situation("stopped meanwhile", Kind.CHANGED, since=status("stopped"), callers=("role",)),
     Situation(

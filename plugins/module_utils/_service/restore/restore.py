@@ -65,7 +65,7 @@ class Restore:
     last_seen: LastSeen | None = None
     """The last answer of a wait that ended early."""
     is_fresh: bool = False
-    """True if the instance was read by itself, a moment before: it is not read again before the request."""
+    """True if the instance was read last of all, a moment before: it is not read again before the request."""
 
     def __post_init__(self) -> None:
         self.current = self.current or self.instance

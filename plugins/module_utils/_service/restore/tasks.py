@@ -63,7 +63,8 @@ def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, 
             raise refusal
         raise RefusedError(f"Backup {target.backup_id} is of an instance that is gone. {refusal}", refusal.cause)
     restore = begin(plan)
-    restore.is_fresh = target.instance_id is not None
+    # Of a backup given alone, the instance is read after it, and by itself. Any other plan takes as long as its lists.
+    restore.is_fresh = not is_named and target.instance_id is not None
     _warn(incident, plan)
     if client.check_mode:
         _predict(restore, incident, starts=False)
