@@ -49,13 +49,13 @@ _value:
 
 import typing as t
 
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import build_confirmation
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import Names, build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import protect_value
 
 
 def restore_answer(instance: t.Any, instances: t.Any) -> t.Any:
     """Returns the text that confirms the restore of the instance."""
-    return protect_value(build_confirmation(instance, list(instances)).answer)
+    return protect_value(build_confirmation(instance, Names(instances)).answer)
 
 
 class FilterModule:

@@ -6,14 +6,18 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 from collections.abc import Callable
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import expected_answer
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from benchmarks.measure import Workplace, log_progress
 from benchmarks.table import Row, Section
+from support.restores import BACKUPS, role_plans
 
 GROWTH, GOAL = 4, 4.2
 WORDS = ("acme", "globex", "initech", "umbrella", "stark", "wayne", "hooli", "soylent", "vandelay", "wonka")
@@ -23,10 +27,13 @@ def measure(workplace: Workplace, runs: int) -> Section:
     """Measures and returns the section."""
     rows = [
         measure_growth("absent, misspelt: 500 of 5,000", build_misspelt_absent, 500, runs),
+        measure_growth("restores, confirmed: all of 1,500", build_confirmed_restores, 1_500, runs),
+        measure_growth("the same in another script", build_cyrillic_restores, 1_500, runs),
     ]
     note = (
         "Processor of pure functions, the fastest of all runs, in which the sizes take turns. Absent, misspelt: "
-        "claw_fleet looks for the name that was meant by an entry that fits no instance."
+        "claw_fleet looks for the name that was meant by an entry that fits no instance. Restores, confirmed: the plan "
+        "of each instance, from lists that were read, and the answer that confirms all."
     )
     return Section(f"Plans: {GROWTH}x the work", rows, [note])
 
@@ -45,9 +52,14 @@ def measure_growth(name: str, build: Callable[[int], Callable[[], object]], size
 
 
 def _measure(work: Callable[[], object]) -> float:
+    # A collection would walk over the objects of all works.
+    gc.collect()
+    gc.disable()
     begun = time.process_time()
     work()
-    return time.process_time() - begun
+    taken = time.process_time() - begun
+    gc.enable()
+    return taken
 
 
 def build_misspelt_absent(size: int) -> Callable[[], object]:
@@ -63,3 +75,17 @@ def build_misspelt_absent(size: int) -> Callable[[], object]:
         for number, name in enumerate(chance.sample(names, size), 1)
     ]
     return lambda: plan(entries, instances)
+
+
+def build_confirmed_restores(size: int, name: str = "customer-{:05d}-bot") -> Callable[[], object]:
+    """Returns the plan to restore all of ``size`` instances, with the answer that confirms it."""
+    names = {number: name.format(number) for number in range(1, size + 1)}
+    instances = [{"id": number, "name": names[number], "status": "running"} for number in names]
+    backups = [{**BACKUPS[0], "id": size + number, "instance_id": number} for number in names]
+    targets = parse_targets(None, list(names))
+    return lambda: expected_answer(role_plans(targets, instances, backups))
+
+
+def build_cyrillic_restores(size: int) -> Callable[[], object]:
+    """Returns the same for names of letters that may look like others."""
+    return build_confirmed_restores(size, "\u043a\u043b\u0438\u0435\u043d\u0442-{:05d}")

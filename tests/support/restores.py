@@ -19,7 +19,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationState,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import DEFAULTS
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import build_confirmation
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import Names, build_confirmation
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.model import RestorePlan, Run
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.role_plan import build_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import build_target, parse_targets
@@ -82,10 +82,11 @@ def role_plans(
     account = Account(InstanceIndex(instances), backups)
     planned = plan_restores([build_target(target, given) for target in targets], account, past, rules, NOW)
     plans = [build_plan(one, past, rules, NOW) for one in planned]
+    known = Names(instances)
     for one in plans:
         one.answer = one.name
         if one.instance:
-            one.answer, one.id_reason = build_confirmation(one.instance, instances, is_only_one=len(plans) == 1)
+            one.answer, one.id_reason = build_confirmation(one.instance, known, is_only_one=len(plans) == 1)
     return plans
 
 

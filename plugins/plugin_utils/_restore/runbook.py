@@ -24,6 +24,7 @@ from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_first, one_line
 from ...module_utils._times import format_iso
 from .confirmation import (
+    Names,
     NotConfirmedError,
     PictureChangedError,
     build_confirmation,
@@ -148,13 +149,13 @@ class Runbook:
 
     def _set_answers(self, plans: list[RestorePlan], reader: AccountReader) -> None:
         """Sets the answer that confirms each plan: a name that could be taken for another's confirms nothing."""
-        known, is_only_one = reader.known_instances, len(plans) == 1
+        names, is_only_one = Names(reader.known_instances), len(plans) == 1
         for plan in plans:
             plan.answer, plan.id_reason = one_line(plan.name), ""
             if plan.instance:
                 plan.answer, plan.id_reason = build_confirmation(
                     plan.instance,
-                    known,
+                    names,
                     is_only_one=is_only_one,
                     is_whole=reader.is_whole,
                     is_given_by_id=plan.given_id is not None,

@@ -11,6 +11,7 @@ gives one answer. ``messages.py`` puts an obstacle into words.
 from __future__ import annotations
 
 import enum
+import functools
 import typing as t
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -119,6 +120,26 @@ class Account:
     missing: t.Mapping[str, ClawHostersError] = field(default_factory=dict)
     """The answers of the service for what does not exist, by path."""
 
+    def find_backups(self, instance: Resource) -> tuple[list[Resource], list[Resource]]:
+        """Returns the backups of the instance, newest first, and those that may be its own: they don't show enough."""
+        owned, unclear = self._grouped_backups
+        own = owned.get(str(instance["id"]), [])
+        return own, newest_first((*unclear.get(None, ()), *unclear.get(str(instance.get("name")), ())))
+
+    @functools.cached_property
+    def _grouped_backups(self) -> tuple[dict[str, list[Resource]], dict[str | None, list[Resource]]]:
+        """The backups by the id of their instance, newest first, and those whose instance is unclear by its name."""
+        owned: dict[str, list[Resource]] = {}
+        unclear: dict[str | None, list[Resource]] = {}
+        for backup in newest_first(self.backups):
+            owner, shown = self.index.find_owner(backup), parse_owner(backup)
+            if owner is not None:
+                owned.setdefault(str(owner["id"]), []).append(backup)
+            elif shown.id is None:
+                # It shows no instance, or a name alone that several instances bear.
+                unclear.setdefault(shown.name, []).append(backup)
+        return owned, unclear
+
 
 @dataclass
 class Plan:
@@ -197,7 +218,7 @@ def _find_repeated(plans: t.Sequence[Plan], kind: ObstacleKind, describe: t.Call
 
 def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     instance = t.cast("Resource", plan.instance)
-    own, possible = _group_backups(instance, account)
+    own, possible = account.find_backups(instance)
     plan.earlier = history.find_own(instance["id"])
     if plan.earlier is not None and not rules.force:
         plan.backup = _find_recorded(plan.earlier, own)
@@ -240,17 +261,6 @@ def _find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resour
 
 
 # Backups
-
-
-def _group_backups(instance: Resource, account: Account) -> tuple[list[Resource], list[Resource]]:
-    """Returns the backups of the instance, newest first, and those that may be its own: they don't show enough."""
-    own, possible = [], []
-    for backup in newest_first(account.backups):
-        if _is_of(backup, instance, account.index):
-            own.append(backup)
-        elif _may_be_of(backup, instance, account.index):
-            possible.append(backup)
-    return own, possible
 
 
 def _is_of(backup: Resource, instance: Resource, index: InstanceIndex) -> bool:

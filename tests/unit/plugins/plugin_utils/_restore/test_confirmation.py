@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.clawhosters.cloud.plugins.filter.restore_answer import restore_answer
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirmation import (
     TRIES,
+    Names,
     NotConfirmedError,
     NoTerminalError,
     build_confirmation,
@@ -27,13 +28,14 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.confirm
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import plan_lines
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, WEB, role_plans
+from support.work import count_calls
 
 
 def answer(name, *others, ids=None):
     """Returns the answer that confirms id 1. The other names have the ids 2, 3, and so on, or ``ids``."""
     instances = [{"id": 1, "name": name}]
     instances += [{"id": one, "name": other} for one, other in zip(ids or range(2, 99), others, strict=False)]
-    return build_confirmation(instances[0], instances).answer
+    return build_confirmation(instances[0], Names(instances)).answer
 
 
 def build_named_plans(*names, unsent=()):
@@ -105,13 +107,13 @@ def test_ascii_letters_that_look_alike_do_not_distinguish_names(one, other):
 @pytest.mark.parametrize("name", ["web-bot", "bot-10", "Il-1|x", "web bot", "<b>{{ x }}</b>"])
 def test_a_plain_name_confirms_although_other_names_are_not_known(name):
     instance = {"id": 1, "name": name}
-    assert build_confirmation(instance, [instance], is_whole=False).answer == name
+    assert build_confirmation(instance, Names([instance]), is_whole=False).answer == name
 
 
 @pytest.mark.parametrize("name", ["B\xfcro", " web-bot", "web-bot ", "web  bot", "7", "10", "lO", "I", "web-b\u043et"])
 def test_any_other_name_does_not_confirm_if_others_are_not_known(name):
     instance = {"id": 1, "name": name}
-    confirmation = build_confirmation(instance, [instance], is_whole=False)
+    confirmation = build_confirmation(instance, Names([instance]), is_whole=False)
     assert confirmation.answer == "1"
     assert "not all names of the account were read" in confirmation.id_reason
 
@@ -119,9 +121,9 @@ def test_any_other_name_does_not_confirm_if_others_are_not_known(name):
 @pytest.mark.parametrize("name", ["web-bot", "B\xfcro", "7"])
 def test_no_name_confirms_an_instance_given_by_id_if_others_are_not_known(name):
     instance = {"id": 1, "name": name}
-    confirmation = build_confirmation(instance, [instance], is_whole=False, is_given_by_id=True)
+    confirmation = build_confirmation(instance, Names([instance]), is_whole=False, is_given_by_id=True)
     assert confirmation == ("1", "Not all names of the account were read")
-    assert build_confirmation(instance, [instance], is_given_by_id=True).answer == name
+    assert build_confirmation(instance, Names([instance]), is_given_by_id=True).answer == name
 
 
 def test_in_advance_the_ids_that_the_user_gave_confirm():
@@ -147,7 +149,7 @@ def test_names_that_look_different_confirm(other):
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_no_answer_confirms_two_instances(one, other):
     instances = [{"id": 1, "name": one}, {"id": 2, "name": other}]
-    answers = [build_confirmation(instance, instances).answer for instance in instances]
+    answers = [build_confirmation(instance, Names(instances)).answer for instance in instances]
     assert answers[0] != answers[1]
     assert all(text.isprintable() and text == text.strip() != "" for text in answers)
 
@@ -159,6 +161,36 @@ def test_white_space_and_invisible_characters_do_not_distinguish_names(name, dat
     # A combining mark must stay with its letter.
     if not any(unicodedata.category(letter).startswith("M") for letter in name[cut : cut + 1]):
         assert answer(name, name[:cut] + invisible + name[cut:]) == "1"
+
+
+def looks_like(one, other):
+    """Returns True for texts whose letters are pairwise equal, or not both ASCII."""
+    pairs = zip(one, other, strict=False)
+    return len(one) == len(other) and all(a == b or not (a.isascii() and b.isascii()) for a, b in pairs)
+
+
+@given(st.lists(st.text("ab\u0436\u0434", min_size=1, max_size=4), min_size=2, max_size=9))
+def test_names_are_compared_with_all_others(names):
+    instances = [{"id": 1000 + number, "name": name} for number, name in enumerate(names)]
+    known = Names(instances)
+    for mine in instances:
+        alike = [
+            f"Its name looks like the name of id {one['id']}"
+            if looks_like(mine["name"], one["name"])
+            else "Its name looks like the id of another instance"
+            for one in instances
+            if one is not mine and (looks_like(mine["name"], one["name"]) or looks_like(mine["name"], str(one["id"])))
+        ]
+        assert build_confirmation(mine, known).id_reason == (alike[0] if alike else "")
+
+
+@pytest.mark.parametrize("name", ["customer-{:05d}-bot", "b\xfcro-{:05d}", "\u0431\u043e\u0442-{:05d}"])
+def test_the_cost_of_confirming_all_grows_with_their_number(name):
+    def cost(number):
+        names = [name.format(one) for one in range(number)]
+        return count_calls(lambda: build_named_plans(*names))
+
+    assert cost(400) < 4.2 * cost(100)
 
 
 def test_the_filter_returns_the_answer_for_plays_of_others():
