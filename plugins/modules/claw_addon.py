@@ -34,6 +34,7 @@ options:
   instance_name:
     description:
       - The exact name of the instance that the add-on belongs to. With O(instance_id) too, both must match.
+      - Nothing is sent if the add-on, as it was read last, shows another instance.
     type: str
   config:
     description:

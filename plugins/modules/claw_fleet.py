@@ -38,6 +38,7 @@ options:
       name:
         description:
           - The exact name of the instance. If several instances have it, the entry fails and lists their ids.
+          - An instance that is renamed during the task is not changed, and its entry fails.
         type: str
       state:
         description:

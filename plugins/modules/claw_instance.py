@@ -26,6 +26,8 @@ options:
   name:
     description:
       - The exact name of the instance. If several instances have it, the task fails and lists their ids.
+      - An instance that is renamed during the task is not changed - what was read last before each request must show
+        this name, also when a refused request is repeated after a wait.
     type: str
   state:
     description:
@@ -159,6 +161,7 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import NAME_LIMIT, STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.protection import Consent
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
@@ -169,7 +172,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.argument
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instance_state import InstanceManager
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import find_instance_or_similar
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import find_instance
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import one_line
 
 SPEC = ArgumentSpec(
@@ -185,10 +188,9 @@ SPEC = ArgumentSpec(
 def run(context: ModuleContext) -> Result:
     """Finds the instance and brings it to the state."""
     params = context.params
-    manager = InstanceManager(
-        context.client, context.waiter(), params["wait_healthy"], context.warn, parse_protection(params)
-    )
-    found, similar, missing = find_instance_or_similar(context.client, params["id"], params["name"])
+    consent = Consent(params["name"], parse_protection(params))
+    manager = InstanceManager(context.client, context.waiter(), params["wait_healthy"], context.warn, consent)
+    found, similar, missing = find_instance(context.client, params["id"], params["name"])
     sought = f"named {params['name']}" if params["id"] is None else f"with id {params['id']}"
     if similar:
         sought += f" (did you mean {one_line(similar, NAME_LIMIT)}?)"

@@ -154,6 +154,18 @@ def require_one(found: list[Resource], addons: list[Resource], query: AddonQuery
     return found[0]
 
 
+def require_same_owner(addon: Resource, found: Resource, query: AddonQuery) -> None:
+    """Raises RefusedError if ``addon``, as it was read last, shows another instance than the one that was asked for.
+
+    ``found`` is the same add-on, as it matched the query.
+    """
+    shown, known = parse_owner(addon), parse_owner(found)
+    wanted_id = known.id if query.instance_id is None else str(query.instance_id)
+    is_other = shown.id not in (None, wanted_id) and wanted_id is not None
+    if query.has_instance and (is_other or (query.instance_name and shown.name not in (None, query.instance_name))):
+        raise RefusedError(f"The {label(addon)} is not the {query} any more; nothing was done.")
+
+
 def _format_nearest(addons: list[Resource], query: AddonQuery) -> str:
     """Lists the add-ons of the same instance, else those of the same type, else all."""
     names = {str(query.instance_id), query.instance_name} - {"None", None}

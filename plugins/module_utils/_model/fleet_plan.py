@@ -15,7 +15,7 @@ from .._text import MESSAGE_LIMIT, one_line
 from .fleet_entries import Entry, FaultyListError, find_duplicates
 from .instance import FAILURE_STATUSES, NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, get_status, predict
 from .instance_index import InstanceIndex
-from .protection import UNPROTECTED, Protection
+from .protection import ANY_CHANGE, UNPROTECTED, Consent, Protection
 from .resource import Resource
 
 
@@ -34,6 +34,7 @@ class Job:
 
     wanted: str
     found: Resource | None = None
+    consent: Consent = ANY_CHANGE
     before: Resource = field(default_factory=dict)
     """The instance when its change was decided: a busy one had settled by then."""
     instance: Resource = field(default_factory=dict)
@@ -69,7 +70,7 @@ class Job:
         self.current, self.phase = instance, Phase.DONE
 
     def decide(self, instance: Resource) -> None:
-        """Sets the next step from the current state of ``instance``."""
+        """Sets the next step from the state of ``instance``, which was just read. Each request follows a decision."""
         self.see(instance)
         if self.requests == 0:
             self.before = instance
@@ -79,6 +80,8 @@ class Job:
             self.fail(f"It has the status {instance.get('status')} and can't be {self.wanted}: {decision.reason}")
         elif decision.action is Action.NONE:
             self.finish(instance)
+        elif fault := self.consent.find_fault(instance, self.wanted):
+            self.fail(f"{fault}. Nothing {'more ' if self.requests else ''}was sent.")
         else:
             self.phase = Phase.SETTLING if decision.action is Action.WAIT else Phase.READY
 
@@ -115,7 +118,7 @@ def plan(entries: list[Entry], listing: list[Resource], protection: Protection =
     Raises FaultyListError if two entries declare the same instance, and if one is to be deleted that is protected.
     """
     index = InstanceIndex(listing)
-    jobs = [_plan_entry(entry, index) for entry in entries]
+    jobs = [_plan_entry(entry, index, protection) for entry in entries]
     faults = list(find_duplicates(entries, (job.found for job in jobs)))
     for position, job in enumerate(jobs):
         if job.found is not None and (fault := protection.find_fault(job.found, job.wanted)):
@@ -125,13 +128,13 @@ def plan(entries: list[Entry], listing: list[Resource], protection: Protection =
     return jobs
 
 
-def _plan_entry(entry: Entry, index: InstanceIndex) -> Job:
+def _plan_entry(entry: Entry, index: InstanceIndex, protection: Protection) -> Job:
     try:
         found = index.resolve(entry.instance_id, entry.name)
     except (RefusedError, SettingsError) as error:
         return Job(entry.wanted, error=str(error))
     if found is not None:
-        job = Job(entry.wanted, found)
+        job = Job(entry.wanted, found, Consent(entry.name, protection))
         job.decide(found)
         return job
     similar = index.find_similar_name(entry.name) if entry.instance_id is None else None

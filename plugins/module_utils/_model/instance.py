@@ -106,6 +106,14 @@ def short_name(instance: Resource) -> str:
     return one_line(instance.get("name"), NAME_LIMIT)
 
 
+def find_name_fault(instance: Resource, name: str | None) -> str:
+    """Returns how the instance is named instead of ``name``; empty if that is its name, or None."""
+    if name in (None, str(instance.get("name"))):
+        return ""
+    now = one_line(instance.get("name"), NAME_LIMIT)
+    return f"The instance with id {one_line(instance['id'])} is named {now}, not {one_line(name, NAME_LIMIT)}"
+
+
 def describe_instance(instance: Resource, *, with_health: bool = False) -> tuple[str, str]:
     """Returns name and status, for progress lines: ``web-bot``, ``deploying``.
 

@@ -11,7 +11,7 @@ import typing as t
 
 from .._errors import RefusedError
 from .._text import format_list, one_line
-from .instance import HEALTH_STATUSES, NAME_LIMIT, STATUSES, TIERS
+from .instance import HEALTH_STATUSES, NAME_LIMIT, STATUSES, TIERS, find_name_fault
 from .ownership import describe_namesakes, parse_owner, require_names
 from .resource import Resource, normalize
 from .similar_names import SimilarNames
@@ -58,7 +58,7 @@ class InstanceIndex:
             return self.by_id.get(owner.id)
         return None if owner.name is None else self.unique_by_name(owner.name)
 
-    def resolve(self, instance_id: int | None, name: str | None) -> Resource | None:
+    def resolve(self, instance_id: object, name: str | None) -> Resource | None:
         """Returns the instance with this id, or else of exactly this name; None if there is none.
 
         Raises RefusedError if several have the name, or the id has another name, and SettingsError for an empty name.
@@ -70,11 +70,8 @@ class InstanceIndex:
                 raise RefusedError(f"{describe_namesakes(name, [one['id'] for one in named])}: choose one with id.")
             return named[0] if named else None
         instance = self.by_id.get(str(instance_id))
-        if instance is not None and name not in (None, str(instance.get("name"))):
-            raise RefusedError(
-                f"The instance with id {instance_id} is named {one_line(instance.get('name'), NAME_LIMIT)}, not "
-                f"{one_line(name, NAME_LIMIT)}; nothing was done."
-            )
+        if instance is not None and (fault := find_name_fault(instance, name)):
+            raise RefusedError(f"{fault}; nothing was done.")
         return instance
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Instances that are never deleted. Pure."""
+"""Which changes of an instance are refused, whatever its status: by its name, and of one that is protected. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from .._text import normalize_name, replace_controls
-from .instance import label
+from .instance import find_name_fault, label
 from .resource import Resource
 
 OPTION, VARIABLE = "protected", "CLAWHOSTERS_PROTECTED"
@@ -42,6 +42,24 @@ class Protection:
 
 
 UNPROTECTED = Protection()
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What must hold of an instance as it was read last, whenever a change of it is about to be sent.
+
+    ``name``: the name by which it was given, None for an id alone. It may be renamed at any time.
+    """
+
+    name: str | None = None
+    protection: Protection = UNPROTECTED
+
+    def find_fault(self, instance: Resource, wanted: str) -> str:
+        """Returns why nothing may be sent; empty if it may."""
+        return find_name_fault(instance, self.name) or self.protection.find_fault(instance, wanted)
+
+
+ANY_CHANGE = Consent()
 
 
 def _normalize(name: object) -> str:

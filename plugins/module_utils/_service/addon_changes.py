@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from .._concurrency import map_ordered
 from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, ResponseError, TransportError
 from .._http.client import Client
-from .._model.addon import needs_wrapping
+from .._model.addon import needs_wrapping, require_same_owner
 from .._model.addon_fleet import (
     AddonEntry,
     Match,
@@ -93,6 +93,7 @@ class AddonFleet:
         for position, (entry, match) in enumerate(zip(entries, matches, strict=True)):
             addon = details.get(position, match.listed)
             try:
+                require_same_owner(addon, match.known, entry.query)
                 jobs.append(AddonJob(addon, entry.config, self.write_only, match.known, position in details))
             except RefusedError as error:
                 faults[entry.number] = error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .._errors import NotFoundError
 from .._http.client import Client
 from .._http.responses import require_id, resource_path
-from .._model.addon import AddonIndex, AddonQuery, merge_usage, require_one
+from .._model.addon import AddonIndex, AddonQuery, merge_usage, require_one, require_same_owner
 from .._model.ownership import complete_owners, filter_by_instance
 from .._model.resource import Resource, id_sort_key
 from .instances import list_instances, list_owners
@@ -50,7 +50,9 @@ def find_addon(client: Client, query: AddonQuery) -> Resource:
         return addon
     found = require_one(*search(client, "/addons", Search(query.params, matcher.select)), query)
     # The list may show fewer fields than the add-on's own page, as with instances.
-    return fetch_addon(client, found["id"])
+    addon = fetch_addon(client, found["id"])
+    require_same_owner(addon, found, query)
+    return addon
 
 
 @dataclass

@@ -108,15 +108,18 @@ class FleetChanges:
                 )
                 if change.instance is not None:
                     job.see(change.instance)
+                job.rejection = change.rejection
                 if change.effect is Effect.RESEND:
                     job.is_outcome_unknown = change.is_outcome_unknown
                 elif change.effect is not Effect.REDECIDE or is_busy(job.instance):
                     break
                 # Otherwise again at once: a deletion was refused while the instance was busy, and it has settled since.
+                job.decide(job.instance)
+                if job.phase is not Phase.READY:
+                    return
         except ClawHostersError as error:
             job.fail(error, error)
             return
-        job.rejection = change.rejection
         if change.effect is Effect.REDECIDE:
             job.phase = Phase.SETTLING
             return

@@ -14,7 +14,7 @@ from .._errors import ClawHostersError, NotFoundError, PartialError, RefusedErro
 from .._http.client import Client
 from .._model.fleet_plan import Job
 from .._model.instance import Action, label, summarize
-from .._model.protection import UNPROTECTED, Protection
+from .._model.protection import ANY_CHANGE, Consent
 from .._model.resource import Resource
 from .._model.results import ResourceChange
 from .._waiter import Waiter
@@ -56,7 +56,7 @@ class InstanceManager:
     waiter: Waiter | None
     wait_healthy: bool
     warn: t.Callable[[str], None]
-    protection: Protection = UNPROTECTED
+    consent: Consent = ANY_CHANGE
 
     def ensure_state(
         self,
@@ -77,9 +77,9 @@ class InstanceManager:
                 f"There is no instance {sought}, so it can't be {wanted}: instances are created in the dashboard.",
                 missing,
             )
-        if fault := self.protection.find_fault(found, wanted):
+        if fault := self.consent.protection.find_fault(found, wanted):
             raise RefusedError(f"{fault}. Nothing was sent. To delete it, take it out of there first.")
-        job = Job(wanted, found)
+        job = Job(wanted, found, self.consent)
         job.decide(found)
         if job.action is Action.DELETE:
             self.warn(f"Deleting {label(found)} may delete its backups too.")

@@ -87,25 +87,24 @@ class Found(t.NamedTuple):
     missing: NotFoundError | None = None
 
 
-def find_instance(client: Client, instance_id: int | None, name: str | None) -> Resource | None:
-    """Returns the instance with its detail fields. Raises what :meth:`InstanceIndex.resolve` raises."""
-    return find_instance_or_similar(client, instance_id, name).instance
+def find_instance(client: Client, instance_id: int | None, name: str | None) -> Found:
+    """Returns the instance with its detail fields. For a name that no instance has, it looks for a very similar one.
 
-
-def find_instance_or_similar(client: Client, instance_id: int | None, name: str | None) -> Found:
-    """Like ``find_instance``; for a name that no instance has, it looks for a very similar one."""
+    Raises what :meth:`InstanceIndex.resolve` raises, also for one that was renamed since it was listed.
+    """
     require_names(name=name)
-    if instance_id is not None:
-        try:
-            instance = fetch_existing_instance(client, instance_id)
-        except NotFoundError as missing:
-            return Found(None, missing=missing)
-        return Found(InstanceIndex([instance]).resolve(instance_id, name))
-    index = InstanceIndex(search(client, "/instances", search_name(str(name))).items)
-    listed = index.resolve(None, name)
-    if listed is None:
-        return Found(None, index.find_similar_name(name))
-    return Found(fetch_instance(client, listed["id"]))
+    wanted_id: object = instance_id
+    if instance_id is None:
+        index = InstanceIndex(search(client, "/instances", search_name(str(name))).items)
+        listed = index.resolve(None, name)
+        if listed is None:
+            return Found(None, index.find_similar_name(name))
+        wanted_id = listed["id"]
+    try:
+        instance = fetch_existing_instance(client, wanted_id)
+    except NotFoundError as missing:
+        return Found(None, missing=None if instance_id is None else missing)
+    return Found(InstanceIndex([instance]).resolve(wanted_id, name))
 
 
 def fetch_instances(

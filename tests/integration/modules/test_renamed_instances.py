@@ -1,0 +1,195 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An instance that is renamed during a task: a change goes only to one that bears the name that was given."""
+
+from __future__ import annotations
+
+import typing as t
+from types import ModuleType
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_addon,
+    claw_fleet,
+    claw_fleet_addon,
+    claw_instance,
+)
+from simulator.handle import Simulator
+from support.worker import Worker
+
+BOTH = pytest.mark.parametrize("module", [claw_instance, claw_fleet], ids=["alone", "in a fleet"])
+STATES = pytest.mark.parametrize(
+    ("state", "found"),
+    [("started", "stopped"), ("stopped", "running"), ("restarted", "running"), ("absent", "running")],
+)
+OTHER_NAME = "The instance with id 5 is named prod, not temp"
+
+
+@pytest.fixture(autouse=True)
+def one_instance(simulator: Simulator) -> None:
+    simulator.reset(state={"instances": [{"id": 5, "name": "prod", "billing_mode": "daily"}]})
+
+
+def changes(simulator: Simulator) -> list[str]:
+    return [call for call in simulator.calls() if not call.startswith("GET")]
+
+
+def show_once(simulator: Simulator, path: str, data: t.Any, skip: int = 0) -> None:
+    """Answers one GET as before the renaming."""
+    simulator.fault("wrong_type", method="GET", path=path, body={"data": data}, skip=skip)
+
+
+def was(status: str, name: str = "temp") -> dict[str, t.Any]:
+    return {"id": 5, "name": name, "status": status, "billing_mode": "daily"}
+
+
+def run(
+    worker: Worker, module: ModuleType, state: str, target: dict[str, t.Any] | None = None, **options: t.Any
+) -> dict[str, t.Any]:
+    target = target or {"name": "temp"}
+    given = {**target, "state": state} if module is claw_instance else {"instances": [{**target, "state": state}]}
+    return worker.run(module, **given, **options)
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check", "real"])
+@STATES
+def test_nothing_is_sent_to_one_whose_detail_bears_another_name(
+    simulator: Simulator, state: str, found: str, check: bool
+) -> None:
+    simulator.set_instance(5, status=found)
+    show_once(simulator, "/instances", [was(found)])
+    result = run(Worker(simulator), claw_instance, state, check=check)
+    assert (result["failed"], result["changed"], changes(simulator)) == (True, False, [])
+    assert result["msg"] == f"{OTHER_NAME}; nothing was done."
+
+
+@BOTH
+@STATES
+def test_nothing_is_sent_to_one_that_is_renamed_while_it_settles(
+    simulator: Simulator, module: ModuleType, state: str, found: str
+) -> None:
+    simulator.set_instance(5, name="temp", status="deploying")
+    worker = Worker(simulator)
+    if state == "absent":
+        simulator.fault("status", status=422, method="DELETE")
+    worker.sleeper.before_sleep = lambda: simulator.set_instance(5, name="prod", status=found)
+    result = run(worker, module, state)
+    sent = ["DELETE /instances/5"] if state == "absent" else []
+    assert (result["failed"], result["changed"], changes(simulator)) == (True, False, sent)
+    assert f"{OTHER_NAME}. Nothing {'more ' if sent else ''}was sent." in result["msg"]
+
+
+@BOTH
+def test_a_deletion_is_not_repeated_after_a_422_and_a_new_name(simulator: Simulator, module: ModuleType) -> None:
+    show_once(simulator, "/instances", [was("deploying")])
+    if module is claw_instance:
+        show_once(simulator, "/instances/5", was("deploying"))
+    simulator.fault("status", status=422, method="DELETE", message="It is busy")
+    result = run(Worker(simulator), module, "absent")
+    assert (result["failed"], result["changed"]) == (True, False)
+    assert changes(simulator) == ["DELETE /instances/5"]
+    assert f"{OTHER_NAME}. Nothing more was sent. An earlier request was rejected: " in result["msg"]
+    assert "It is busy" in result["msg"]
+
+
+@BOTH
+def test_a_stop_is_not_repeated_after_a_lost_response_and_a_new_name(simulator: Simulator, module: ModuleType) -> None:
+    show_once(simulator, "/instances", [was("running")])
+    if module is claw_instance:
+        show_once(simulator, "/instances/5", was("running"))
+    simulator.fault("reset_before", method="POST")
+    result = run(Worker(simulator), module, "stopped")
+    assert (result["failed"], simulator.effects()) == (True, {})
+    assert f"{OTHER_NAME}. Nothing more was sent." in result["msg"]
+
+
+@BOTH
+def test_one_that_takes_a_protected_name_is_not_deleted(simulator: Simulator, module: ModuleType) -> None:
+    simulator.set_instance(5, name="temp", status="deploying")
+    simulator.fault("status", status=422, method="DELETE")
+    worker = Worker(simulator)
+    worker.sleeper.before_sleep = lambda: simulator.set_instance(5, name="prod", status="running")
+    result = run(worker, module, "absent", {"id": 5}, protected=["prod"])
+    assert (result["failed"], result["changed"], changes(simulator)) == (True, False, ["DELETE /instances/5"])
+    assert "prod (id 5) is protected by protected and must not be deleted. Nothing more was sent." in result["msg"]
+
+
+def test_the_detail_that_allows_a_change_must_bear_the_name_too(simulator: Simulator) -> None:
+    simulator.set_instance(5, status="error", can_stop=True)
+    show_once(simulator, "/instances", [was("error")])
+    result = run(Worker(simulator), claw_fleet, "stopped")
+    assert (result["failed"], changes(simulator)) == (True, [])
+    assert OTHER_NAME in result["msg"]
+
+
+def test_a_renamed_entry_fails_alone(simulator: Simulator) -> None:
+    simulator.reset(state={"instances": [was("deploying"), {"id": 6, "name": "web-bot"}, {"id": 7, "name": "mail"}]})
+    worker = Worker(simulator)
+    worker.sleeper.before_sleep = lambda: (
+        simulator.set_instance(5, name="prod", status="running"),
+        simulator.set_instance(7, name="post"),
+    )
+    entries = [{"id": 5, "name": "temp"}, {"name": "web-bot"}, {"id": 7}]
+    result = worker.run(claw_fleet, instances=entries, state="restarted")
+    assert [one["failed"] for one in result["instances"]] == [True, False, False]
+    assert "POST /instances/5/restart" not in changes(simulator)
+
+
+# Add-ons
+
+
+ADDON = {"id": 1, "addon_type": "llm", "instance_id": 5, "instance_name": "temp", "tier": "standard"}
+
+
+@pytest.fixture
+def addon(simulator: Simulator) -> Simulator:
+    simulator.reset(
+        state={
+            "instances": [{"id": 5, "name": "prod"}, {"id": 6, "name": "temp"}],
+            "addons": [{"id": 1, "instance_id": 5, "addon_type": "llm", "tier": "standard"}],
+        }
+    )
+    return simulator
+
+
+MOVED = pytest.mark.parametrize(
+    ("target", "listed"),
+    [
+        ({"instance_name": "temp"}, ADDON),
+        ({"instance_name": "temp"}, {"id": 1, "addon_type": "llm", "instance_id": 6}),
+        ({"instance_id": 6}, {**ADDON, "instance_id": 6}),
+    ],
+    ids=["renamed", "known by id", "of another instance"],
+)
+
+
+@MOVED
+def test_an_addon_is_not_changed_once_it_shows_another_instance(
+    addon: Simulator, target: dict[str, t.Any], listed: dict[str, t.Any]
+) -> None:
+    show_once(addon, "/addons", [listed])
+    result = Worker(addon).run(claw_addon, addon_type="llm", **target, config={"tier": "eco"})
+    assert (result["failed"], changes(addon)) == (True, [])
+    assert "The llm add-on 1 of prod (id 5) is not the llm add-on of the instance" in result["msg"]
+    assert result["msg"].endswith(" any more; nothing was done.")
+
+
+@MOVED
+def test_no_addon_of_a_list_is_changed_once_one_shows_another_instance(
+    addon: Simulator, target: dict[str, t.Any], listed: dict[str, t.Any]
+) -> None:
+    hidden = {name: value for name, value in listed.items() if name != "tier"}
+    show_once(addon, "/addons", [hidden])
+    entries = [{"addon_type": "llm", **target, "config": {"tier": "eco"}}]
+    result = Worker(addon).run(claw_fleet_addon, addons=entries)
+    assert (result["failed"], changes(addon)) == (True, [])
+    assert "The llm add-on 1 of prod (id 5) is not the llm add-on of the instance" in result["msg"]
+
+
+def test_an_addon_found_by_the_id_of_its_instance_may_show_a_new_name(addon: Simulator) -> None:
+    show_once(addon, "/addons", [ADDON])
+    result = Worker(addon).run(claw_addon, addon_type="llm", instance_id=5, config={"tier": "eco"})
+    assert (result["failed"], result["changed"]) == (False, True), result
