@@ -34,7 +34,9 @@ attributes:
       - Only if the connection is C(local), for example with C(delegate_to=localhost). Any other host would get the API
         key, so the task fails before anything is copied or sent.
       - The task then runs as a regular module, in its own process, with the Python of C(ansible_python_interpreter) and
-        as the user of C(become). Ansible writes the options of the task to a temporary file of that user.
+        as the user of C(become). It gets the options and environment variables of the collection that the task has in
+        the controller, which Ansible writes to a temporary file of that user.
+      - Fails with C(become) and C(state_database): libpq has other variables and files for another user.
 """
 
     CHANGES = r"""

@@ -206,7 +206,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client imp
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import (
     Settings,
     parse_settings,
-    without_unused_key_file,
+    without_unused_key,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.transport import require_library
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance_index import (
@@ -341,7 +341,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             require_library()
             warn_of_misspelt_variables(os.environ, self.display.warning)
             values = {name: self.get_option(name) for name in SETTINGS}
-            settings = parse_settings(without_unused_key_file(values, config), self._warn)
+            settings = parse_settings(without_unused_key(values, config), self._warn)
             self._require_valid_prefix()
             with _hosts_not_garbage_collected():
                 with open_store(values, outage_path=outage_path()) as store:

@@ -19,10 +19,11 @@ from ansible.module_utils.errors import AnsibleValidationErrorMultiple, Unsuppor
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._errors import ClawHostersError
-from ..module_utils._http.settings import without_unused_key_file
+from ..module_utils._http.settings import without_unused_key
 from ..module_utils._http.stats import RequestStats
-from ..module_utils._model.results import Result
+from ..module_utils._model.results import Options, Result
 from ..module_utils._module.arguments import ArgumentSpec
+from ..module_utils._module.environment import KNOWN
 from ..module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ..module_utils._state.postgres_connection import find_secrets, preload_psycopg
 from ._display import display_progress
@@ -31,6 +32,9 @@ from ._outage import outage_path
 from ._unsafe import mark_result_unsafe
 
 preload_psycopg()
+
+_TAKEN_OUT = "_clawhosters_environment"
+"""The attribute of a task with what was taken out of its environment, which the next attempt needs, with ``until``."""
 
 
 class ControllerAction(ActionBase):
@@ -46,31 +50,34 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Returns the result that the module would return."""
         result = super().run(tmp, task_vars)
-        if self._task.async_val and self._may_run_async():
-            # An asynchronous task needs a separate process, which outlives the task.
-            self._hide_source(self._find_secret_args())
-            args = without_unused_key_file(self._task.args, self._task.args)
-            return {**result, **self._execute_module(module_args=args, task_vars=task_vars, wrap_async=True)}
         environment: dict[str, t.Any] = {}
         self._compute_environment_string(environment)
+        environment = {**getattr(self._task, _TAKEN_OUT, {}), **environment}
         with _environment(environment):
-            return {**result, **self._run_in_process()}
+            return {**result, **self._run_with(environment, task_vars)}
 
-    def _may_run_async(self) -> bool:
+    def _find_async_refusal(self, params: Options) -> str | None:
+        """Returns why the task can't run with ``async``; None if it can."""
+        action = self._task.action
+        if not self.ALLOWS_ASYNC:
+            return (
+                f"{action} can't run with async, not even with delegate_to: localhost: the job could outlive the run "
+                "unnoticed. Remove async from the task. Nothing was sent."
+            )
         # Another connection would copy the module, with the API key in it, to a host. A connection plugin of the user's
         # can be called local, too; only the name with which it was loaded tells it from that of ansible-core.
-        return self.ALLOWS_ASYNC and self._connection.ansible_name == "ansible.builtin.local"
-
-    def _format_async_refusal(self) -> str:
-        if self.ALLOWS_ASYNC:
+        if self._connection.ansible_name != "ansible.builtin.local":
             return (
-                f"{self._task.action} can run with async only if the connection is local, since the API key would be "
-                "copied to any other host. Add delegate_to: localhost to the task, or remove async. Nothing was sent."
+                f"{action} can run with async only if the connection is local, since the API key would be copied to "
+                "any other host. Add delegate_to: localhost to the task, or remove async. Nothing was sent."
             )
-        return (
-            f"{self._task.action} can't run with async, not even with delegate_to: localhost: the job could outlive "
-            "the run unnoticed. Remove async from the task. Nothing was sent."
-        )
+        if self._connection.become and params.get("state_database"):
+            return (
+                f"{action} can't run with async and become while state_database is set: the other user has neither the "
+                "variables nor the files of libpq that this user has, and could reach another database or none. Add "
+                "become: false to the task, which needs no other user, or remove async. Nothing was sent."
+            )
+        return None
 
     def spec(self) -> ArgumentSpec:
         """Returns the options of the task."""
@@ -82,7 +89,7 @@ class ControllerAction(ActionBase):
         result: Result = self.MODULE.run(context)
         return result
 
-    def _run_in_process(self) -> dict[str, t.Any]:
+    def _run_with(self, environment: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
         spec = self.spec()
         validator = ArgumentSpecValidator(spec.options, **spec.constraints())
         # Up to ansible-core 2.18 the validator does not accept an inline vault, an object, as text.
@@ -93,12 +100,16 @@ class ControllerAction(ActionBase):
         params = _to_plain_json(validation.validated_parameters)
         redacted = spec.redact(params)
         secrets |= redacted.secrets | self._find_secret_args()
-        if failure := self._find_invalid(spec, args, validation):
+        if failure := self._find_invalid(spec, args, params, validation):
             result = {**failure, "api": RequestStats().as_dict()}
+        elif self._task.async_val:
+            self._hide_source(secrets)
+            carried = spec.carried(without_unused_key(params, args))
+            return self._hand_over({**self._task.args, **carried}, environment, task_vars)
         else:
             progress = display_progress(self._display)
             runner = ModuleRunner(
-                without_unused_key_file(params, args),
+                without_unused_key(params, args),
                 bool(self._task.check_mode),
                 progress,
                 needs_key=spec.needs_key,
@@ -119,12 +130,24 @@ class ControllerAction(ActionBase):
         result["invocation"] = {"module_args": redacted.params}
         return mark_result_unsafe(_redact_values(result, secrets))
 
+    def _hand_over(
+        self, args: dict[str, t.Any], environment: dict[str, t.Any], task_vars: dict[str, t.Any] | None
+    ) -> dict[str, t.Any]:
+        """Starts the module in a process of its own, which outlives the task.
+
+        It may lack the environment of this one, since sudo removes most of it, so ``args`` hold what is set there.
+        """
+        # Ansible puts the rest on command lines, which all users of the machine can read, also when it polls.
+        setattr(self._task, _TAKEN_OUT, {name: value for name, value in environment.items() if name in KNOWN})
+        self._task.environment = [{name: value for name, value in environment.items() if name not in KNOWN}]
+        return self._execute_module(module_args=args, task_vars=task_vars, wrap_async=True)
+
     def _find_invalid(
-        self, spec: ArgumentSpec, args: dict[str, t.Any], validation: ValidationResult
+        self, spec: ArgumentSpec, args: dict[str, t.Any], params: Options, validation: ValidationResult
     ) -> dict[str, t.Any] | None:
         """Returns the result for a task that can't run; None if its options are valid."""
-        if self._task.async_val:
-            return build_failure(ClawHostersError(self._format_async_refusal()))
+        if self._task.async_val and (refusal := self._find_async_refusal(params)):
+            return build_failure(ClawHostersError(refusal))
         try:
             if spec.require_valid:
                 spec.require_valid(_to_plain_json(args))

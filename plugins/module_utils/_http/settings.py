@@ -90,16 +90,16 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
     )
 
 
-def without_unused_key_file(params: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Returns ``params`` without ``api_key_file`` if ``given``, the options without the environment, decide otherwise.
+def without_unused_key(params: t.Mapping[str, t.Any], given: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Returns ``params`` with ``api_key`` or ``api_key_file``, whichever applies; the other is None.
 
-    A key in ``given`` takes precedence. An empty one does not mean the file of the environment, which may
-    hold the key of another account. ``params`` alone do not show what is from the environment.
+    A key in ``given``, the options without the environment, takes precedence. An empty one does not mean the file of
+    the environment, which may hold the key of another account. ``params`` alone do not show what is from there.
     """
-    if given.get("api_key") is None:
-        return dict(params)
     has_own_key = all(str(options.get("api_key") or "").strip() for options in (given, params))
-    return {**params, "api_key_file": None} if has_own_key or not given.get("api_key_file") else dict(params)
+    ignores_file = given.get("api_key") is not None and (has_own_key or not given.get("api_key_file"))
+    path = None if ignores_file else _find_key_file(params)
+    return {**params, "api_key": None if path else params.get("api_key"), "api_key_file": path}
 
 
 def validate_url(url: str) -> str:

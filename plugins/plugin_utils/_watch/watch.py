@@ -22,7 +22,7 @@ from ansible.module_utils.errors import UnsupportedError
 
 from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
-from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key_file
+from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key
 from ...module_utils._http.transport import require_library
 from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec
@@ -109,7 +109,7 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
     require_library()
     warn_of_misspelt_variables(os.environ, warn)
     return Arguments(
-        parse_settings(without_unused_key_file(params, given), warn),
+        parse_settings(without_unused_key(params, given), warn),
         validate_seconds("interval", params["interval"], above=0.0),
         validate_seconds("health_stays_for", params["health_stays_for"]),
         params["state_file"],

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tasks with ``async``: no other host gets a module with the API key in it, or a journal of its own."""
+"""Tasks with ``async``, ``become`` or both: no other host gets the API key, and no setting is lost on the way."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.protection import VARIABLE
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
+from simulator.exchange import fingerprint
 from simulator.handle import Simulator
 from support import KEY
-from support.controller import REPOSITORY, Controller
+from support.controller import REPOSITORY, Controller, Run
 
 COLLECTION = "clawhosters.cloud"
 RUNTIME = yaml.safe_load((REPOSITORY / "meta/runtime.yml").read_text(encoding="utf-8"))
@@ -29,6 +32,7 @@ NEVER = [name for name in MODULES if name.startswith("internal_") or name.endswi
 """The modules that refuse ``async`` on the controller, too."""
 RESTORE = {"incident": "INC-1", "instance_id": 1, "wait": False}
 ASYNC = {"async": 60, "poll": 1}
+RESTORED = {f"{COLLECTION}.claw_backup_restore": RESTORE}
 
 FAR_CONNECTION = '''
 """A host far away: a folder, in which all commands run. Keeps a copy of all that is sent there."""
@@ -65,6 +69,47 @@ class Connection(LocalConnection):
         shutil.copy(in_path, kept / str(len(list(kept.iterdir()))))
         super().put_file(in_path, out_path)
 '''
+
+
+SUDO = """
+#!/bin/sh
+# Stands for sudo, whose environment is that of another user, who has settings of the collection, too.
+echo "$*" >> {folder}/commands
+while [ "$1" != /bin/sh ]; do shift; done
+exec env -i PATH="$PATH" HOME={home} LOGNAME=root {settings} "$@"
+""".lstrip()
+
+
+class OtherUser:
+    """A user to become, who has another value for each variable of the collection: one that can't be used."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+        home = controller.folder / "other-home"
+        home.mkdir()
+        settings = " ".join(f"{name}=-1" for name in KNOWN if name != VARIABLE)
+        sudo = controller.write("sudo", SUDO.format(folder=controller.folder, home=home, settings=settings))
+        sudo.chmod(0o755)
+        self.become = {"become": True, "become_method": "ansible.builtin.sudo", "become_user": "root"}
+        self._variables = {"ansible_become_exe": str(sudo)}
+        controller.environment.update(
+            ANSIBLE_ASYNC_DIR=str(controller.folder / "async"), ANSIBLE_BECOME_ALLOW_SAME_USER="true"
+        )
+
+    def run(self, *tasks: dict[str, t.Any], flags: t.Sequence[str] = (), **keywords: t.Any) -> Run:
+        """Runs a play on localhost that becomes the user."""
+        play = {"hosts": "localhost", "gather_facts": False, **self.become, "vars": self._variables, **keywords}
+        return self._controller.playbook([{**play, "tasks": list(tasks)}], *flags)
+
+    def commands(self) -> str:
+        """Returns the command lines that ran as the user."""
+        path = self._controller.folder / "commands"
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+@pytest.fixture
+def other_user(controller: Controller) -> OtherUser:
+    return OtherUser(controller)
 
 
 class FarHosts:
@@ -222,3 +267,103 @@ def test_async_of_zero_seconds_is_none(simulator: Simulator, far: FarHosts) -> N
     assert run.rc == 0, run.screen
     assert simulator.effects() == {"restores": 1}
     assert far.received() == []
+
+
+INSTANCE = f"{COLLECTION}.claw_instance"
+ABSENT = {"id": 1, "state": "absent"}
+DELETED = {INSTANCE: ABSENT, "ignore_errors": True}
+PROTECTED = {VARIABLE: "unknown, web-bot"}
+FORMS = {
+    "loop": {**DELETED, "loop": [1, 2]},
+    "delegate_to": {**DELETED, "delegate_to": "localhost", "run_once": True},
+    "local_action": {"local_action": f"{INSTANCE} id=1 state=absent", "ignore_errors": True},
+    "until": {**DELETED, "register": "done", "until": "done is success", "retries": 1, "delay": 0},
+    "own list": {INSTANCE: {**ABSENT, "protected": "other-bot"}, "ignore_errors": True},
+}
+
+
+def test_with_become_a_job_has_the_settings_of_the_controller(
+    simulator: Simulator, controller: Controller, other_user: OtherUser
+) -> None:
+    controller.environment.update(PROTECTED, CLAWHOSTERS_STATE_DIR="state")
+    changes = {f"{COLLECTION}.claw_journal_info": {"kinds": ["change"]}}
+    run = other_user.run({INSTANCE: {"id": 1, "state": "restarted"}, **ASYNC}, {**DELETED, **ASYNC}, changes)
+    restarted, deleted, listed = run.all
+    assert restarted["failed"] is False, run.screen
+    assert "is protected by" in deleted["msg"]
+    assert simulator.effects() == {"restarts": 1}
+    assert [one["action"] for one in listed["operations"]] == ["restart"]
+    assert "async_wrapper" in other_user.commands()
+    assert list((controller.folder / "other-home").rglob("clawhosters")) == []
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize("strategy", ["linear", "free"])
+def test_a_protected_instance_stays_in_each_form_of_a_job(
+    simulator: Simulator, controller: Controller, other_user: OtherUser, strategy: str
+) -> None:
+    defaults = {f"group/{COLLECTION}.all": {"api_key": KEY, "api_url": simulator.url}}
+    for name in ("API_KEY", "API_URL"):
+        controller.environment.pop(f"CLAWHOSTERS_{name}")
+    tasks = [{**form, **ASYNC} for form in FORMS.values()]
+    run = other_user.run(*tasks, module_defaults=defaults, environment=PROTECTED, strategy=strategy)
+    assert run.rc == 0, run.screen
+    messages = [one.get("msg", one) for one in run.all]
+    # A loop has two items.
+    assert len(messages) == len(FORMS) + 1, run.screen
+    assert [one for one in messages if "is protected by" not in one] == []
+    assert simulator.effects() == {}
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize("comes_from", ["file", "own file", "own key", "variable"])
+def test_with_become_a_job_has_the_key_of_the_task(
+    simulator: Simulator, controller: Controller, other_user: OtherUser, comes_from: str
+) -> None:
+    used = "oc_live_the_one_that_is_used"
+    controller.write("key", used).chmod(0o600)
+    controller.write("other-key", "oc_live_another_key").chmod(0o600)
+    exported = {"CLAWHOSTERS_API_KEY": "oc_live_another_key", "CLAWHOSTERS_API_KEY_FILE": "other-key"}
+    options: dict[str, str] = {}
+    if comes_from == "file":
+        exported = {"CLAWHOSTERS_API_KEY": "", "CLAWHOSTERS_API_KEY_FILE": "key"}
+    elif comes_from == "own file":
+        options = {"api_key_file": "key"}
+    elif comes_from == "own key":
+        options = {"api_key": used}
+    else:
+        exported["CLAWHOSTERS_API_KEY"] = used
+    controller.environment.update(exported)
+    tasks = [{INSTANCE: {"id": 1, **options}, **keywords} for keywords in ({}, ASYNC)]
+    run = other_user.run(*tasks, flags=["-vvv"])
+    assert run.rc == 0, run.screen
+    assert {call["headers"]["authorization"] for call in simulator.log()} == {fingerprint(used)}
+    assert used not in run.screen + other_user.commands()
+
+
+def test_a_job_has_no_key_on_its_command_line(controller: Controller, other_user: OtherUser) -> None:
+    key = controller.environment.pop("CLAWHOSTERS_API_KEY")
+    environment = {"CLAWHOSTERS_API_KEY": key, "MY_OWN": "stays"}
+    run = other_user.run({INSTANCE: {"id": 1}, **ASYNC}, environment=environment, flags=["-vvv"])
+    assert run.rc == 0, run.screen
+    assert "MY_OWN=stays" in other_user.commands()
+    assert key not in other_user.commands() + run.screen
+
+
+def test_a_database_and_another_user_are_refused_for_a_job(
+    simulator: Simulator, controller: Controller, other_user: OtherUser
+) -> None:
+    controller.environment["CLAWHOSTERS_STATE_DATABASE"] = "postgresql:///clawhosters"
+    run = other_user.run({INSTANCE: {"id": 1, "state": "restarted"}, **ASYNC})
+    assert "can't run with async and become while state_database is set" in run.result["msg"]
+    assert run.result["msg"].endswith("Nothing was sent.")
+    assert simulator.calls() == []
+    assert other_user.commands() == ""
+
+
+def test_become_alone_changes_nothing(simulator: Simulator, controller: Controller, other_user: OtherUser) -> None:
+    controller.environment.update(PROTECTED)
+    run = other_user.run({INSTANCE: {"id": 2}}, DELETED, {**RESTORED, "ignore_errors": True})
+    assert [one["failed"] for one in run.all] == [False, True, False], run.screen
+    assert simulator.effects() == {"starts": 1, "restores": 1}
+    assert other_user.commands() == ""
