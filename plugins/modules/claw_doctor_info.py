@@ -14,8 +14,7 @@ description:
   - Compares what the service does with what the collection expects, and explains the consequences for your playbooks.
     The public documentation of the API leaves much open, and the service may have changed since.
   - Sends at most 16 GET requests, retries not counted, within two minutes. It changes nothing.
-  - It also checks the machine where Ansible runs, namely versions, the state folder, the journal, proxy variables and
-    the clock.
+  - It also checks the machine where Ansible runs, namely versions, the state folder, the journal and the clock.
   - The task does not fail if a finding is bad. It fails if an option is invalid or if there is no key.
 author:
   - ClawHosters Ansible collection contributors (@clawhosters)
@@ -120,7 +119,7 @@ api:
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.runner import ModuleContext, run_module
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor import examine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.doctor.examination import examine
 
 SPEC = API
 

@@ -92,7 +92,9 @@ SEEDS = (
     "&amp;#x6f;", "https://pay.example/x", '{"a":', '"\\ud83d', "\u0130", "a.", "2026-01-01T00:00:00Z",
     '{"url": "https://x", "text": "', "certificate verify failed: '", "Run this again", "$x",
 )  # fmt: skip
-EXAMPLES: dict[str, dict[str, object]] = {"plugins.module_utils._service.doctor": {"address": "clawhosters.com:8443"}}
+EXAMPLES: dict[str, dict[str, object]] = {
+    "plugins.module_utils._service.doctor.examination": {"address": "clawhosters.com:8443"}
+}
 """Values of the variables of functions that build patterns, by module."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ..resource import Resource, as_object, as_objects
+from ..._model.resource import Resource, as_object, as_objects
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,11 @@ class ResponseHeaders:
 
 @dataclass(frozen=True)
 class LocalEnvironment:
-    """Versions, state and proxies where Ansible runs. Problems name no path and no user."""
+    """Versions and state where Ansible runs. Problems name no path and no user."""
 
     versions: t.Mapping[str, str] = field(default_factory=dict)
-    has_key_prefix: bool = True
     state_problem: str = ""
     journal_problem: str = ""
-    proxies: tuple[str, ...] = ()
-    """The variables that are set, each with the kind of its value."""
-    is_proxied: bool = False
-    """True if requests to the service go through a proxy."""
 
 
 @dataclass
@@ -85,9 +80,6 @@ class Observations:
     headers: list[ResponseHeaders] = field(default_factory=list)
     health_format: str = ""
     clock_skew: float | None = None
-    is_redirected: bool = False
-    filtered_by: str = ""
-    """The id of the instance whose backups were requested."""
     local: LocalEnvironment = field(default_factory=LocalEnvironment)
 
     def reply(self, name: str) -> Reply:

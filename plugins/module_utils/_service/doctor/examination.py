@@ -21,26 +21,24 @@ from urllib.parse import SplitResult, urlsplit
 
 from ansible.module_utils.ansible_release import __version__ as ansible_version
 
-from .._errors import ApiError, ClawHostersError, RedirectedError, ResponseError, TransportError, WrongAddressError
-from .._http.client import Client
-from .._http.pagination import parse_pagination
-from .._http.responses import describe_type, parse_envelope, parse_json, resource_path
-from .._http.settings import KEY_PREFIX
-from .._http.transport import Response, find_proxy
-from .._model.doctor import billing_checks, resource_checks, response_checks, setup_checks
-from .._model.doctor.fields import describe_shapes, plain_words
-from .._model.doctor.findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
-from .._model.instance import get_status
-from .._model.ownership import parse_owner
-from .._model.resource import Resource, is_valid_id
-from .._model.results import Result
-from .._rate import headers as rate_headers
-from .._state.files import UntrustedError
-from .._state.folder import StateFolder
-from .._state.journal import Journal, JournalError
-from .._state.store import Store, StoreError
-from .._version import VERSION
-from .health import PATH, clock_skew
+from ..._errors import ApiError, ClawHostersError, RedirectedError, ResponseError, TransportError, WrongAddressError
+from ..._http.client import Client
+from ..._http.pagination import parse_pagination
+from ..._http.responses import describe_type, parse_envelope, parse_json, resource_path
+from ..._http.transport import Response, find_proxy
+from ..._model.instance import get_status
+from ..._model.resource import Resource, is_valid_id
+from ..._model.results import Result
+from ..._rate import headers as rate_headers
+from ..._state.files import UntrustedError
+from ..._state.folder import StateFolder
+from ..._state.journal import Journal, JournalError
+from ..._state.store import Store, StoreError
+from ..._version import VERSION
+from ..health import PATH, clock_skew
+from . import billing_checks, resource_checks, response_checks, setup_checks
+from .fields import describe_shapes, plain_words
+from .findings import LocalEnvironment, Observations, Reply, ResponseHeaders, find_unmet, run_checks
 
 MAX_REQUESTS = 16
 """Requests of one examination. Retries don't count."""
@@ -48,7 +46,6 @@ MAX_SECONDS = 120.0
 """Seconds for all requests, with their retries and waits."""
 ABSENT_ID = 2**31 - 1
 """An id that no instance has."""
-PROXY_VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 ALL_CHECKS = (
     *setup_checks.SERVICE_CHECKS,
@@ -109,12 +106,6 @@ class Examination:
         addons, backups = self._get("addons", "/addons"), self._get("backups", "/backups")
         self._get_one("addon", addons, next(iter(addons.items), None))
         self._get_one("backup", backups, next(iter(backups.items), None))
-        owner = next((owner for item in backups.items if (owner := parse_owner(item).id)), None)
-        if owner is None:
-            self._skip("backups_of_instance", backups, "a backup that shows its instance by id")
-        else:
-            self._seen.filtered_by = owner
-            self._get("backups_of_instance", "/backups", instance_id=owner)
         return self._seen
 
     def _read_health(self) -> None:
@@ -155,7 +146,7 @@ class Examination:
 
     def _get(self, name: str, path: str, **params: str) -> Reply:
         """Sends a GET, unless a limit is reached, and keeps the reply under ``name``."""
-        query = "&".join(f"{key}={'ID' if key == 'instance_id' else value}" for key, value in params.items())
+        query = "&".join(f"{key}={value}" for key, value in params.items())
         reply = Reply(_ID_IN_PATH.sub(r"/\1/ID", f"GET {path}") + (f"?{query}" if query else ""))
         seconds = MAX_SECONDS - (self._client.progress.clock() - self._start)
         if not self._stopped and seconds <= 0:
@@ -196,7 +187,6 @@ class Examination:
             yield
         finally:
             self._highest_cost = max(self._highest_cost, self._requests - before)
-            self._seen.is_redirected = self._highest_cost > 1
 
     def _note_headers(self, response: Response) -> None:
         headers = response.headers
@@ -260,18 +250,14 @@ def _split_url(url: str) -> SplitResult | None:
 
 def _inspect_local_environment(client: Client, store: Store, state_dir: str | None) -> LocalEnvironment:
     """Sends nothing. Warnings name paths, the result does not. With a database, ``state_dir`` is None."""
-    settings = client.settings
     return LocalEnvironment(
         versions=_find_versions(),
-        has_key_prefix=(settings.api_key or "").startswith(KEY_PREFIX),
         state_problem=(
             _find_database_problem(store, client.warn)
             if state_dir is None
             else _find_state_problem(state_dir, may_create=not client.check_mode)
         ),
         journal_problem=_find_journal_problem(Journal(store), client.warn),
-        proxies=_describe_proxies(os.environ),
-        is_proxied=find_proxy(settings, settings.api_url) is not None,
     )
 
 
@@ -284,23 +270,6 @@ def _find_versions() -> dict[str, str]:
         except PackageNotFoundError:
             versions[library] = "unknown"
     return versions
-
-
-def _describe_proxies(environment: t.Mapping[str, str]) -> tuple[str, ...]:
-    """Returns the variables that are set, without their values."""
-    found = []
-    for name in PROXY_VARIABLES:
-        value = environment.get(name) or environment.get(name.upper())
-        if value:
-            found.append(f"{name} is set{_describe_proxy(value) if name.endswith('_proxy') else ''}")
-    return tuple(found)
-
-
-def _describe_proxy(value: str) -> str:
-    parts = _split_url(value)
-    if parts is None:
-        return " (no valid URL)"
-    return " (with a login)" if parts.username or parts.password else ""
 
 
 def _find_state_problem(state_dir: str, *, may_create: bool) -> str:

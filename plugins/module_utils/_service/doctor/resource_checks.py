@@ -7,15 +7,13 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import typing as t
 
-from ..._times import parse_time
-from ..backup import GOOD_STATUSES, TIME_FIELDS, taken_at
-from ..instance import HEALTH_STATUSES, STATUSES, TIERS, get_status
-from ..ownership import parse_owner
-from ..resource import normalize
-from .fields import BILLING_MODES, DOCUMENTED, FLAG, FLAGS, check_fields, plain_words, time_format, type_name
+from ..._model.backup import GOOD_STATUSES, TIME_FIELDS, taken_at
+from ..._model.instance import HEALTH_STATUSES, STATUSES, get_status
+from ..._model.ownership import parse_owner
+from ..._model.resource import normalize
+from .fields import DOCUMENTED, FLAG, FLAGS, check_fields, plain_words, type_name
 from .findings import Check, CheckResult, Observations, different, ok, tolerated, unknown
 
 NO_INSTANCE = "Needs an account with an instance: create one in the dashboard."
@@ -53,57 +51,19 @@ def _status_text(status: str) -> str:
     return f"the status is {status}" if status in STATUSES else "an unknown status"
 
 
-def _check_values(
-    field: str,
-    known: t.Collection[str],
-    if_others: t.Callable[[str, str], CheckResult],
-    consequence: str,
-    seen: Observations,
-) -> CheckResult:
-    """Compares the words of a field of instances with the known ones. ``if_others`` makes the result of others."""
+def _check_words(field: str, known: t.Collection[str], consequence: str, seen: Observations) -> CheckResult:
+    """Compares the words of a field of instances with the known ones."""
     values = [item[field] for item in seen.reply("instances").items if item.get(field) not in (None, "")]
     if not values:
         return unknown("none", f"Needs instances that show their {field}.")
     new = [value for value in values if normalize(value) not in known]
     if new:
-        words = ", ".join(plain_words(new)) if field != "billing_mode" else ""
-        found = f"further ones: {words or 'not shown, since they are not plain words'}"
-        return if_others(found, consequence)
+        words = ", ".join(plain_words(new))
+        return different(f"further ones: {words or 'not shown, since they are not plain words'}", consequence)
     found = ", ".join(sorted({normalize(value) for value in values}))
     if any(value not in known for value in values):
         return tolerated(f"{found}, in another spelling", "Case, spaces and dashes are ignored.")
     return ok(found)
-
-
-def _check_addresses(seen: Observations) -> CheckResult:
-    values = [item.get("ip_address") for item in seen.reply("instances").items]
-    kinds = sorted({_address_kind(value) for value in values if value is not None})
-    if not kinds:
-        return unknown("null in all of them", "Needs an instance that has been provisioned.")
-    if "no address" in kinds:
-        return tolerated(", ".join(kinds), "connect_with: ip_address leaves ansible_host unset there, with a warning.")
-    return ok(", ".join(kinds))
-
-
-def _address_kind(value: object) -> str:
-    try:
-        return f"IPv{ipaddress.ip_address(str(value)).version}"
-    except ValueError:
-        return "no address"
-
-
-def _check_times(seen: Observations) -> CheckResult:
-    items = [item for name in ("instances", "backups", "transactions") for item in seen.reply(name).items]
-    values = [
-        value for item in items for name, value in item.items() if name.endswith("_at") and value not in (None, "")
-    ]
-    if not values:
-        return unknown("none", NO_INSTANCE)
-    formats = {time_format(value) or ("another format" if parse_time(value) else "unreadable") for value in values}
-    found = ", ".join(sorted({"plain": "whole seconds, Z"}.get(format, format) for format in formats))
-    if "unreadable" in formats:
-        return different(found, "Ages and `before` can't be computed where a time is not ISO 8601.")
-    return ok(found) if formats == {"plain"} else tolerated(found, "These formats are understood, too.")
 
 
 INSTANCE_CHECKS = (
@@ -131,10 +91,9 @@ INSTANCE_CHECKS = (
         "statuses",
         "the nine documented statuses",
         functools.partial(
-            _check_values,
+            _check_words,
             "status",
             STATUSES,
-            different,
             "A status that is not known counts as busy: changes wait for its end until wait_timeout.",
         ),
         ("instances",),
@@ -143,36 +102,13 @@ INSTANCE_CHECKS = (
         "health_statuses",
         "health_status is healthy, unhealthy or unknown",
         functools.partial(
-            _check_values,
+            _check_words,
             "health_status",
             HEALTH_STATUSES,
-            different,
             "wait_healthy waits for `healthy`, and restores by events for `unhealthy`.",
         ),
         ("instances",),
     ),
-    Check(
-        "tiers",
-        f"tier is {', '.join(TIERS[:-1])} or {TIERS[-1]}",
-        functools.partial(
-            _check_values, "tier", TIERS, tolerated, "They can be used in filters and groups like the others."
-        ),
-        ("instances",),
-    ),
-    Check(
-        "billing_modes",
-        "billing_mode is daily or monthly",
-        functools.partial(
-            _check_values,
-            "billing_mode",
-            BILLING_MODES,
-            tolerated,
-            "balance_guard stops only instances that are billed daily.",
-        ),
-        ("instances",),
-    ),
-    Check("addresses", "ip_address is IPv6, IPv4 or null", _check_addresses, ("instances",)),
-    Check("times", "ISO 8601, whole seconds, Z", _check_times, ("instances",)),
 )
 
 
@@ -200,22 +136,6 @@ def _check_addon_type(seen: Observations) -> CheckResult:
     if all(isinstance(item.get("addon_type"), str) for item in items):
         return ok(", ".join(plain_words(item["addon_type"] for item in items)) or "no plain words")
     return different("no addon_type", "Name add-ons by id: addon_type can't find them.")
-
-
-def _check_detail(kind: str, needed: str, seen: Observations) -> CheckResult:
-    """Compares the object of its own endpoint with that of the list."""
-    detail = seen.reply(kind).object
-    item = next((one for one in seen.reply(f"{kind}s").items if str(one.get("id")) == str(detail.get("id"))), None)
-    if item is None:
-        return (
-            different("another id", f"A {kind} that is asked for by id is refused.")
-            if detail
-            else unknown("none", needed)
-        )
-    missing, more = item.keys() - detail.keys(), detail.keys() - item.keys()
-    if missing:
-        return tolerated(f"{len(missing)} fields fewer (see shapes)", "Results by id have fewer fields.")
-    return ok(f"all {len(item)} fields{f', and {len(more)} more (see shapes)' if more else ''}")
 
 
 def _check_backup_time(seen: Observations) -> CheckResult:
@@ -259,12 +179,6 @@ ADDON_AND_BACKUP_CHECKS = (
         functools.partial(_check_owner, "addon", NO_ADDON),
         ("addons",),
     ),
-    Check(
-        "addon_detail",
-        "GET /addons/ID shows the fields of the list",
-        functools.partial(_check_detail, "addon", NO_ADDON),
-        ("addons", "addon"),
-    ),
     Check("backup_time", f"each backup shows its time: {', '.join(TIME_FIELDS)}", _check_backup_time, ("backups",)),
     Check(
         "backup_owner",
@@ -273,10 +187,4 @@ ADDON_AND_BACKUP_CHECKS = (
         ("backups",),
     ),
     Check("backup_statuses", "a good backup is `completed`, or similar", _check_backup_statuses, ("backups",)),
-    Check(
-        "backup_detail",
-        "GET /backups/ID shows the fields of the list",
-        functools.partial(_check_detail, "backup", NO_BACKUP),
-        ("backups", "backup"),
-    ),
 )

@@ -2,14 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks of responses: rate limit, request ids, errors, pages, order, ids, filters. Pure."""
+"""Checks of responses: rate limit, request ids, errors, pages. Pure."""
 
 from __future__ import annotations
 
-import typing as t
-
-from ..ownership import parse_owner
-from ..resource import Resource, id_sort_key
 from .findings import (
     NOT_SEEN,
     Check,
@@ -42,7 +38,6 @@ USED_BY = {
     "backup": "restores by backup_id",
 }
 """The requests of which each must work, and what fails without."""
-LISTS = ("instances", "addons", "backups", "transactions", "packages")
 MORE_THAN_A_PAGE = f"Needs an account with more than {PAGE_SIZE} instances."
 RATE_LIMIT = 100
 _MIN_UNIX_TIME = 1e9
@@ -166,16 +161,6 @@ def _check_pagination(seen: Observations) -> CheckResult:
     return ok(f"pages of {count}; page=2 returns the next ones")
 
 
-def _check_paginated_lists(seen: Observations) -> CheckResult:
-    usual = LISTS[:-1]
-    paginated = [name for name in LISTS if seen.reply(name).pagination is not None]
-    answered = [name for name in LISTS if not seen.reply(name).problem]
-    found = ", ".join(paginated) or "none"
-    if [name for name in usual if name in answered] == paginated:
-        return ok(found)
-    return tolerated(found, "Each list is read as its own response says.")
-
-
 def _check_page_size(seen: Observations) -> CheckResult:
     plain, large = seen.reply("instances"), seen.reply("instances_per_page")
     if large.status in (400, 422):
@@ -194,78 +179,8 @@ def _check_page_size(seen: Observations) -> CheckResult:
     return ok(f"pages of {size}", f"Set page_size: {size}, and long lists cost {share} of the requests.")
 
 
-def _check_order(seen: Observations) -> CheckResult:
-    plain, large = _ids(seen.reply("instances")), _ids(seen.reply("instances_per_page"))
-    if len(plain) < 2:
-        return unknown("fewer than two instances", "Needs an account with two instances.")
-    has_pages = (seen.reply("instances").count("total_pages") or 1) > 1
-    if len(large) >= len(plain) and large[: len(plain)] != plain:
-        found = "another one in each response"
-        if has_pages:
-            return different(found, "Pages overlap: lists of more than one page are read again, and then fail.")
-        return tolerated(found, "Results are sorted by id.")
-    keys = [id_sort_key({"id": identity}) for identity in plain]
-    if keys == sorted(keys):
-        return ok("by id")
-    return tolerated(
-        "by id, descending" if keys == sorted(keys, reverse=True) else "another", "Results are sorted by id."
-    )
-
-
-def _check_ids(seen: Observations) -> CheckResult:
-    items = [
-        item
-        for name in ("instances", "addons", "backups")
-        for item in seen.reply(name).items
-        if item.get("id") is not None
-    ]
-    if not items:
-        return unknown("no objects", "Needs an account with an instance.")
-    values = [item["id"] for item in items]
-    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return ok("numbers")
-    if all(str(value).isascii() and str(value).isdigit() for value in values):
-        return tolerated("texts of digits", "Ids are compared as texts.")
-    return different(
-        "texts that are not numbers", "`id`, `instance_id` and `backup_id` take numbers: name instances by `name`."
-    )
-
-
-def _check_backup_filter(seen: Observations) -> CheckResult:
-    whole, part = seen.reply("backups"), seen.reply("backups_of_instance")
-    off = "Leave server_filters: false."
-    if part.status in (400, 422):
-        return ok(f"instance_id is refused with {part.problem}", off)
-    if part.problem:
-        return unknown(NOT_SEEN, part.needed)
-    owners, filtered = _owner_ids(whole.items), _owner_ids(part.items)
-    if None in owners or None in filtered:
-        return unknown("backups show no instance_id", "Needs backups that show their instance by id.")
-    if len(set(owners)) < 2:
-        return unknown("backups of one instance", "Needs an account with backups of two instances.")
-    if not filtered:
-        return tolerated("instance_id empties the list", off)
-    if set(filtered) == {seen.filtered_by}:
-        return tolerated(
-            "instance_id is honoured", "Set server_filters: true, and the backups of one instance cost fewer requests."
-        )
-    lengths = [reply.count("total_count") or len(reply.items) for reply in (part, whole)]
-    if lengths[0] < lengths[1]:
-        if seen.filtered_by not in filtered:
-            return tolerated("instance_id returns the backups of other instances", off)
-        return tolerated(
-            "instance_id shortens the list, but the list still has others",
-            "Set server_filters: true, and the backups of one instance cost fewer requests. The others are left out.",
-        )
-    return ok("instance_id is ignored", off)
-
-
 def _ids(reply: Reply) -> list[str]:
     return [str(item.get("id")) for item in reply.items]
-
-
-def _owner_ids(items: t.Iterable[Resource]) -> list[str | None]:
-    return [parse_owner(item).id for item in items]
 
 
 def _page_length(reply: Reply) -> int | None:
@@ -288,20 +203,6 @@ CHECKS = (
     Check("request_ids", "X-Request-Id in each response", _check_request_ids, ("account",)),
     Check("errors", "an instance that does not exist is answered with 404 not_found", _check_errors),
     Check("endpoints", "each endpoint is answered with 200 and data", _check_endpoints),
-    Check("ids", "ids are numbers", _check_ids, ("instances",)),
     Check("pagination", "pages of 25 with counts; page=2 returns the next ones", _check_pagination, ("instances",)),
-    Check(
-        "paginated_lists",
-        "instances, add-ons, backups and transactions have pages",
-        _check_paginated_lists,
-        ("instances",),
-    ),
     Check("page_size", "per_page is honoured up to 100 (undocumented)", _check_page_size, ("instances",)),
-    Check("list_order", "by id, the same in each response (undocumented)", _check_order, ("instances",)),
-    Check(
-        "backup_filter",
-        "GET /backups ignores instance_id (undocumented)",
-        _check_backup_filter,
-        ("backups",),
-    ),
 )

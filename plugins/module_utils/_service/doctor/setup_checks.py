@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checks of the setup: service, key, clock, redirects; versions, state, journal and proxies of this machine. Pure."""
+"""Checks of the setup: service, key, clock; versions, state and journal of this machine. Pure."""
 
 from __future__ import annotations
 
@@ -45,22 +45,6 @@ def _check_key(seen: Observations) -> CheckResult:
     if not instances.problem:
         return different(f"GET /account: {account.problem}", "claw_account_info fails; other requests are answered.")
     return failed(f"GET /account: {account.problem}", "Check api_url, and the permissions of the key.")
-
-
-def _check_key_prefix(seen: Observations) -> CheckResult:
-    if seen.local.has_key_prefix:
-        return ok("oc_live_")
-    return tolerated("another one", "Each task shows a warning. The key is used anyway.")
-
-
-def _check_redirects(seen: Observations) -> CheckResult:
-    if not seen.is_redirected:
-        return ok("none")
-    return different(
-        "within the host",
-        "Each read costs two requests, and every change fails: changes are never redirected. Set api_url to the "
-        "final address.",
-    )
 
 
 def _check_clock(seen: Observations) -> CheckResult:
@@ -108,19 +92,10 @@ def _check_journal(seen: Observations) -> CheckResult:
     )
 
 
-def _check_proxies(seen: Observations) -> CheckResult:
-    proxies = ", ".join(seen.local.proxies)
-    if seen.local.is_proxied:
-        return tolerated(proxies, "Requests to the service go through this proxy.")
-    return ok(f"{proxies}; not used for this service" if proxies else "none set")
-
-
 SERVICE_CHECKS = (
     Check("api", "GET /health is answered with 2xx without a key, in any format", _check_api),
     Check("key", "GET /account accepts the key", _check_key),
-    Check("key_prefix", "the key begins with oc_live_", _check_key_prefix),
     Check("clock", f"the clocks are at most {MAX_SKEW:.0f} s apart", _check_clock, ("health",)),
-    Check("redirects", "no request is redirected", _check_redirects, ("account",)),
 )
 
 LOCAL_CHECKS = (
@@ -131,5 +106,4 @@ LOCAL_CHECKS = (
     ),
     Check("state", "state_dir is a folder that only this user can write, or state_database can be used", _check_state),
     Check("journal", "the journal can be read", _check_journal),
-    Check("proxies", "no proxy is set for the service", _check_proxies),
 )

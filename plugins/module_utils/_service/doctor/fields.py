@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ..._model.backup import TIME_FIELDS
+from ..._model.resource import Resource, as_objects
 from ..._times import parse_time
-from ..backup import TIME_FIELDS
-from ..resource import Resource, as_objects
 from .findings import CheckResult, Observations, different, ok, tolerated, unknown
 
 TEXT, NUMBER, FLAG, NULL, LIST = "text", "number", "boolean", "null", "list"
 ID = (NUMBER, TEXT)
-"""Ids may be texts; the check ``ids`` is about that."""
+"""Ids may be texts: they are compared as texts."""
 
 _LISTED = {
     "id": ID,
@@ -88,8 +88,6 @@ NEEDED = {
 KNOWN_NAMES = frozenset(name for fields in DOCUMENTED.values() for name in fields) | set(TIME_FIELDS) | {*FLAGS, "type"}
 """Names that are shown of objects inside of undocumented fields: no others, since an account may have chosen them."""
 
-BILLING_MODES = ("daily", "monthly")
-
 WORD_FIELDS = frozenset(
     (
         *("status", "health", "health_status", "tier", "type"),
@@ -120,7 +118,7 @@ def plain_words(values: t.Iterable[object]) -> list[str]:
 def type_name(value: object) -> str:
     """Returns the type of a value: what JSON calls it, and the format of a text."""
     if isinstance(value, str):
-        if time_format(value):
+        if _is_time(value):
             return "time"
         return "text of digits" if value.isascii() and value.isdigit() else "text"
     if isinstance(value, list):
@@ -130,17 +128,9 @@ def type_name(value: object) -> str:
     return names.get(type(value), "number")
 
 
-def time_format(value: object) -> str:
-    """Returns the format of a time in ISO 8601: plain (whole seconds, Z), fraction, offset, local; empty if invalid."""
-    match = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None or parse_time(value) is None:
-        return ""
-    _seconds, fraction, offset = match.groups()
-    if offset is None:
-        return "local"
-    if offset not in ("Z", "z"):
-        return "offset"
-    return "fraction" if fraction else "plain"
+def _is_time(text: str) -> bool:
+    """Returns True for a time in ISO 8601."""
+    return _TIME.fullmatch(text) is not None and parse_time(text) is not None
 
 
 def describe_fields(items: list[Resource], documented: t.Container[str] = ()) -> Shape:
