@@ -133,19 +133,32 @@ def _escape(character: str) -> str:
     return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
+def format_plain_variable(name: str, value: t.Any) -> str | None:
+    """Returns ``NAME=VALUE``; None if a shell, YAML or JSON would change a character of it, or split it."""
+    is_list = isinstance(value, (list, tuple))
+    texts = [_format_scalar(one) for one in value] if is_list else [_format_scalar(value)]
+    if not texts or not all(_PLAIN_IN_SHELL.fullmatch(text) and not (is_list and "," in text) for text in texts):
+        return None
+    return f"{name}={','.join(texts)}"
+
+
+def format_yaml(value: t.Any) -> str:
+    """Returns a value, or a list of values, in YAML that Ansible reads as the same value."""
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(format_yaml, value))}]"
+    text = _format_scalar(value)
+    return text if isinstance(value, int) or _is_plain_in_yaml(text) else _quote(text)
+
+
+def _format_scalar(value: t.Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
 def format_extra_variable(name: str, value: t.Any) -> str:
     """Returns ``-e NAME=VALUE``, quoted for YAML and for a shell.
 
     Avoids double quotes and backslashes if possible: Ansible prints messages as JSON, which escapes them.
     """
-    values = list(value) if isinstance(value, (list, tuple)) else [value]
-    texts = [("true" if one else "false") if isinstance(one, bool) else str(one) for one in values]
-    if all(_PLAIN_IN_SHELL.fullmatch(text) for text in texts) and not (
-        len(texts) > 1 and any("," in text for text in texts)
-    ):
-        return f"-e {name}={','.join(texts)}"
-    if all(map(_is_plain_in_yaml, texts)):
-        return f"-e '{{{name}: {'[' + ', '.join(texts) + ']' if isinstance(value, (list, tuple)) else texts[0]}}}'"
-    flow = ", ".join(map(_quote, texts))
-    content = f"[{flow}]" if isinstance(value, (list, tuple)) else flow
-    return "-e '" + f"{{{name}: {content}}}".replace("'", "'\\''") + "'"
+    if plain := format_plain_variable(name, value):
+        return f"-e {plain}"
+    return "-e '" + f"{{{name}: {format_yaml(value)}}}".replace("'", "'\\''") + "'"

@@ -54,11 +54,10 @@ class Excess:
 
     def __str__(self) -> str:
         """Returns the sentences that say so."""
-        would = "be deleted" if self.option == "max_deletions" else "change"
-        return (
-            f"{format_count(self.count, 'instance')} would {would}, more than {self.option} ({self.limit}) allows: "
-            f"{self.details}"
-        )
+        count = format_count(self.count, "instance")
+        if self.option == "max_deletions":
+            return f"{count} would be deleted, more than max_deletions ({self.limit}) allows: {self.details}"
+        return f"{count} would change, more than max_changes ({self.limit}) allows: {self.details}"
 
 
 def find_excess(jobs: list[Job], limits: Limits) -> list[Excess]:

@@ -2,12 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Builds the advice and the next command that the role ``restore`` prints after a failure."""
+"""Builds the advice and the next command that the role ``restore`` prints after a failure. Pure."""
 
 from __future__ import annotations
 
 import math
 import typing as t
+from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 
@@ -17,12 +18,13 @@ from ...module_utils._model.instance import get_status
 from ...module_utils._service.restore.messages import advise_on_status
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._times import parse_time
-from .._formatting import format_clock, format_extra_variable, format_value
+from .._formatting import format_clock, format_plain_variable, format_value, format_yaml
 from .failures import FailureKind
 from .failures import FailureKind as _K
 from .model import Data, RestorePlan
 
 PLAYBOOK = "clawhosters.cloud.restore"
+_COMMAND = f"ansible-playbook {PLAYBOOK}"
 
 _DEFAULTS_FILE = Path(__file__).resolve().parents[3] / "roles/restore/defaults/main.yml"
 DEFAULTS: Data = {
@@ -35,6 +37,61 @@ _TARGETS = ("restore_instances", "restore_instance_ids")
 """Variables that name the instances."""
 _OF_SEVERAL = ("restore_serial", "restore_max_failures")
 """Variables that mean nothing for one instance."""
+
+
+_NAMED = ("restore_backup", "restore_before", "restore_max_age", "restore_min_interval", "restore_force")
+"""Variables that choose the backup, or lift a guard: they are named beside a command that keeps them."""
+
+UNFOLDED = 78
+"""Columns of a line up to which ``result_format: yaml`` folds at no space. Each supported ansible-core has them."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that runs the role with these variables. Its forms can be pasted as the screen shows them.
+
+    Each has its variables in its last word, which ends it: a shell does not run it without its closing quote, and
+    there is no file by a part of the name.
+    """
+
+    variables: Data
+    is_check: bool = False
+
+    def format_inline(self) -> str | None:
+        """Returns the command with its variables; None if a line can't hold them unchanged and unfolded."""
+        words = [format_plain_variable(name, value) for name, value in self.variables.items()]
+        shown = sorted(filter(None, words), key=len)
+        lines = [
+            f"{_COMMAND}{check} -e '{' '.join(shown)}'" for check in ((" --check", " -C") if self.is_check else ("",))
+        ]
+        unfolded = [line for line in lines if line.rindex(" ") <= UNFOLDED]
+        return unfolded[0] if unfolded and len(shown) == len(words) else None
+
+    def format_with_file(self, path: str) -> str:
+        """Returns the command with its variables in a file."""
+        return f"{_COMMAND}{' --check' if self.is_check else ''} -e @{path}"
+
+    def format_file(self) -> str:
+        """Returns the content of that file."""
+        lines = [f"{name}: {format_yaml(value)}\n" for name, value in self.variables.items()]
+        return f"# Variables for a command that was advised: {self.format_with_file('FILE')}\n{''.join(lines)}"
+
+    def format_words(self) -> str:
+        """Returns a sentence in place of the command."""
+        values = {
+            name: value if isinstance(value, (list, tuple)) else [value] for name, value in self.variables.items()
+        }
+        shown = "; ".join(f"{name} = {', '.join(map(_format_word, each))}" for name, each in values.items())
+        return f"Run the playbook {PLAYBOOK}{' in check mode' if self.is_check else ''} with {shown}"
+
+
+def _format_word(value: t.Any) -> str:
+    return format_value(str(value).lower() if isinstance(value, bool) else value)
+
+
+def format_without_file(command: Command) -> str:
+    """Returns the command, or a sentence where its variables do not fit into a line."""
+    return command.format_inline() or command.format_words()
 
 
 class Advice(t.NamedTuple):
@@ -71,7 +128,7 @@ def _advise_specially(kind: FailureKind, plan: RestorePlan, settings: Data) -> A
         return Advice("To accept a backup of unknown age:", {"restore_max_age": ""})
     if kind is _K.TOO_OLD:
         hours = math.ceil((plan.age_seconds or 0) / 3600) + 1
-        return Advice(kind.failure.advice, {"restore_max_age": f"{hours}h"})
+        return Advice(f"{kind.failure.advice[:-1]} (restore_max_age={hours}h):", {"restore_max_age": f"{hours}h"})
     if kind in (_K.OTHER_BACKUP, _K.BACKUP_TWICE) or (kind is _K.NO_BACKUP and settings["restore_backup"] != "latest"):
         return Advice("Check the plan with the newest backup:", {"restore_backup": "latest"}, check=True)
     if kind is _K.NO_BACKUP and str(settings.get("restore_before") or "").strip():
@@ -101,9 +158,9 @@ def _advise_older(kind: FailureKind, plan: RestorePlan, use_older: Data) -> Advi
         return Advice(
             f"Check the instance in the dashboard, then restore {which}:", {"restore_force": True, **use_older}
         )
-    option = format_extra_variable("restore_before", _before(plan)["restore_before"])
     return Advice(
-        f"{kind.failure.advice.rstrip(':')}. If this backup does not help, restore an older one, with {option} and "
+        f"{kind.failure.advice.rstrip(':')}. If this backup does not help, restore an older one, with restore_before="
+        f"{_before(plan)['restore_before']} and "
         "another restore_incident. To wait again:",
         {},
     )
@@ -125,17 +182,17 @@ def _before(plan: RestorePlan) -> Data:
 
 
 def select_plans(plans: list[RestorePlan]) -> Data:
-    """Returns the variable that names the instances as the user did, or the id of a single one with an unusual name."""
+    """Returns the variable that names the instances as the user did, or their ids if a name has unusual characters."""
     if any(plan.given_id is not None for plan in plans):
         return {"restore_instance_ids": [plan.given_id for plan in plans]}
-    only = plans[0].instance if len(plans) == 1 else None
-    if only and only["id"] is not None and not plans[0].name.replace("-", "").replace("_", "").isalnum():
-        return {"restore_instance_ids": [only["id"]]}
-    return {"restore_instances": [plan.name for plan in plans]}
+    names, ids = [plan.name for plan in plans], [(plan.instance or {}).get("id") for plan in plans]
+    if format_plain_variable("restore_instances", names) or None in ids:
+        return {"restore_instances": names}
+    return {"restore_instance_ids": ids}
 
 
-def format_command(target: Data, settings: Data, advice: Advice | None = None) -> str:
-    """Returns the complete command. It repeats each setting that differs from the defaults.
+def build_command(target: Data, settings: Data, advice: Advice | None = None) -> Command:
+    """Returns the command with each setting that differs from the defaults.
 
     It never holds ``restore_confirm``: each run is confirmed for itself, after its plan.
     """
@@ -147,5 +204,12 @@ def format_command(target: Data, settings: Data, advice: Advice | None = None) -
         value = changes.get(variable, settings.get(variable, default))
         if value not in (default, None) and str(value) != str(default) and not (is_one and variable in _OF_SEVERAL):
             variables[variable] = value
-    words = [f"ansible-playbook {PLAYBOOK}", *(format_extra_variable(key, value) for key, value in variables.items())]
-    return " ".join([*words, "--check"] if advice and advice.check else words)
+    return Command(variables, is_check=bool(advice and advice.check))
+
+
+def format_kept(command: Command, advice: Advice) -> str:
+    """Returns which of the user's variables the command keeps: it may have them in a file. The advice says others."""
+    kept = [name for name in _NAMED if name in command.variables and name not in advice.changes]
+    if not kept:
+        return ""
+    return f"The command keeps {', '.join(f'{name}={_format_word(command.variables[name])}' for name in kept)}. "

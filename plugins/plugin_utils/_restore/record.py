@@ -25,6 +25,7 @@ from ...module_utils._state.journal import JournalError
 from ...module_utils._state.store import Holder, RunStore, StoreError
 from ...module_utils._text import one_line
 from .._reports.files import ReportError, ReportFolder, open_report, render
+from .command_files import CommandFiles
 from .failures import FailureKind
 from .model import Data, Run
 from .report import build_report, end_interrupted, format_done, format_restored
@@ -154,6 +155,8 @@ class Recorder:
     redact: t.Callable[[t.Any], t.Any]
     instances: list[Resource] = field(default_factory=list)
     """The instances of the account, as far as they were read."""
+    commands: CommandFiles = field(init=False)
+    """Formats the commands that the run advises."""
     _counted: int = 0
     """Requests of the steps that were added."""
     _problems: list[str] = field(default_factory=list)
@@ -162,6 +165,10 @@ class Recorder:
     """When the run was recorded last, by the clock of its waits."""
     _holders: t.Mapping[str, Holder] | None = None
     """Who works on what, as read once: what another run begins later is of no run that the record has."""
+
+    def __post_init__(self) -> None:
+        """In check mode nothing is written."""
+        self.commands = CommandFiles(None if self.run.check else Path(report_path(self.run.settings)).parent)
 
     def read_history(self, *, with_refused: bool = False) -> RestoreHistory | None:
         """Returns what the journal holds of the incident's instances; None if it can't be read.
@@ -214,8 +221,17 @@ class Recorder:
     def record(self, *, is_finished: bool) -> tuple[Data, str]:
         """Writes the record and the page. Returns the report, and why it could not be written."""
         now, self._recorded_at = datetime.now(UTC), self.context.client.progress.clock()
+        # What a run advises while it goes on changes with each failure: it writes no files for that.
+        writes = is_finished or self.run.is_interrupted
         report: Data = self.redact(
-            build_report(self.run, self.read_history, now, is_finished=is_finished, instances=self.instances)
+            build_report(
+                self.run,
+                self.read_history,
+                now,
+                is_finished=is_finished,
+                instances=self.instances,
+                format_command=lambda command: self.commands.format(command, writes=writes),
+            )
         )
         if self.run.is_interrupted:
             report = end_interrupted(report)

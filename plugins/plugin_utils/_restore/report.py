@@ -17,7 +17,15 @@ from ...module_utils._service.restore.messages import NOTHING_SENT, end_sentence
 from ...module_utils._text import format_count, format_list
 from ...module_utils._times import format_iso, format_time_of_day
 from .._formatting import format_label, format_value
-from .commands import Advice, build_advice, format_command, select_plans
+from .commands import (
+    Advice,
+    Command,
+    build_advice,
+    build_command,
+    format_kept,
+    format_without_file,
+    select_plans,
+)
 from .failures import FailureKind
 from .model import Data, RestorePlan, Run, Step, Verdict
 from .screen import format_sent_and_completed, plan_lines
@@ -54,11 +62,12 @@ def build_report(
     *,
     is_finished: bool = True,
     instances: t.Iterable[Resource] = (),
+    format_command: t.Callable[[Command], str] = format_without_file,
 ) -> Data:
     """Returns the run as the record holds it: the steps, and for each instance its result and the next command.
 
     ``read_history`` returns what the journal holds, if it can be read. ``instances``: those of the account that were
-    read.
+    read. ``format_command`` returns a command as the user pastes it.
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
     plans = [_see_last(plan, run) for plan in run.plans]
@@ -66,7 +75,7 @@ def build_report(
         index, history = InstanceIndex(instances), read_history()
         plans = [_describe_unplanned(target, index, history) for target in run.targets]
     verdicts = [_build_verdict(plan, run, failure, now) for plan in plans]
-    _set_commands(verdicts, run)
+    _set_commands(verdicts, run, format_command)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_finished:
         headline = _format_headline(run, verdicts, failed)
@@ -210,7 +219,7 @@ def _build_timeline(own: list[Step], verdict: Verdict) -> list[Data]:
     return sorted(events, key=lambda event: datetime.fromisoformat(event["at"]))
 
 
-def _set_commands(verdicts: list[Verdict], run: Run) -> None:
+def _set_commands(verdicts: list[Verdict], run: Run, format_command: t.Callable[[Command], str]) -> None:
     """Sets the advice and the command of each failure. Those with the same advice share one command.
 
     After a failure of the whole run, that names all instances but those with a command of their own.
@@ -219,13 +228,13 @@ def _set_commands(verdicts: list[Verdict], run: Run) -> None:
     for verdict in verdicts:
         if verdict.outcome != "ok":
             advice = build_advice(FailureKind(verdict.kind), verdict.plan, run.settings)
-            verdict.advice = advice.text
             groups.setdefault("" if _is_of_run(verdict) else repr(advice), (advice, []))[1].append(verdict)
     for key, (advice, members) in groups.items():
         named = members if key else list(filter(_is_of_run, verdicts))
-        command = format_command(select_plans([verdict.plan for verdict in named]), run.settings, advice)
+        command = build_command(select_plans([verdict.plan for verdict in named]), run.settings, advice)
+        text = format_command(command)
         for verdict in members:
-            verdict.command = command
+            verdict.advice, verdict.command = f"{format_kept(command, advice)}{advice.text}", text
 
 
 def _find_failure(

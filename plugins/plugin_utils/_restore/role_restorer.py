@@ -24,7 +24,7 @@ from ...module_utils._service.restore.tasks import begin
 from ...module_utils._text import format_count
 from .._formatting import format_value
 from .address import check_address, parse_address
-from .commands import format_command, select_plans
+from .commands import build_command, select_plans
 from .confirmation import PictureChangedError
 from .failures import FailureKind, describe_failure
 from .model import RestorePlan
@@ -70,23 +70,25 @@ class RoleRestorer(RestoreObserver):
         plans = [plan for plan in self._run.plans if plan.ready]
         restores = [begin(read_plan(plan)) for plan in plans]
         self._plans = {id(restore): plan for restore, plan in zip(restores, plans, strict=True)}
-        command = format_command(select_plans(plans), settings)
         options = RestoreOptions(
             settings["restore_wait_timeout"],
             settings["restore_healthy_timeout"],
-            next_step=f"Run this to wait for what is under way, and to go on with the rest: {command}",
+            next_step="To wait for what is under way, and to go on with the rest, run this:",
         )
         progress = self._client.progress
         progress.unwinds = True
+        command = build_command(select_plans(plans), settings)
         try:
-            RestoreBatches(
-                self._incident,
-                InstanceReader(self._client, self._run.list_pages),
-                options,
-                parse_serial("restore_serial", settings["restore_serial"]),
-                settings["restore_max_failures"],
-                observer=self,
-            ).run(restores)
+            with progress.if_interrupted("") as note:
+                note.command = self._recorder.commands.format(command)
+                RestoreBatches(
+                    self._incident,
+                    InstanceReader(self._client, self._run.list_pages),
+                    options,
+                    parse_serial("restore_serial", settings["restore_serial"]),
+                    settings["restore_max_failures"],
+                    observer=self,
+                ).run(restores)
         except KeyboardInterrupt:
             # What was under way has been answered meanwhile, and is put on record.
             self._run.is_interrupted = True

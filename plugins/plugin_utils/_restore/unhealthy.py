@@ -23,7 +23,7 @@ from ...module_utils._text import format_count, one_line
 from ...module_utils._times import format_duration, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
 from .._formatting import format_clock
-from .commands import format_command
+from .commands import Command, format_without_file
 from .model import RestorePlan
 
 SPEC = ArgumentSpec(
@@ -78,8 +78,8 @@ def run(context: ModuleContext) -> Result:
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
     report = [reason]
     if instance and _is_unhealthy(instance):
-        by_hand = format_command({"restore_instance_ids": [params["id"]]}, {"restore_incident": incident})
-        report += ["To restore it by hand:", by_hand]
+        by_hand = Command({"restore_instance_ids": [params["id"]], "restore_incident": incident})
+        report += ["To restore it by hand:", format_without_file(by_hand)]
     return {"reason": reason, "report": report}
 
 

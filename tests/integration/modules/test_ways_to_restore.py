@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore, claw_fleet_restore
 from simulator.handle import Simulator
+from support.commands import find_commands, parse_variables
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -297,7 +299,15 @@ class Ways:
         if not result.get("failed"):
             return Answer("", "", instance["kind"])
         (said, *step) = result["failures"]
-        return Answer(said.split(": ", 1)[1], " ".join(step), instance["kind"])
+        return Answer(said.split(": ", 1)[1], " ".join(map(_show_variables, step)), instance["kind"])
+
+
+def _show_variables(line: str) -> str:
+    """Returns a command with the variables of its file, or the line as it is."""
+    if not find_commands([line]):
+        return line
+    variables = {name: value for name, value in parse_variables(line).items() if name != "restore_report_dir"}
+    return f"{line.split(' -e ')[0]} {json.dumps(variables)}"
 
 
 def forget(_journal: Journal, _key: OperationKey) -> None:
@@ -314,7 +324,6 @@ def normalize(text: str) -> str:
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00| UTC|Z)", "TIME", text)
     text = re.sub(r"\b\d\d:\d\d(:\d\d)? UTC", "TIME", text)
     text = re.sub(r" by [^ ]+@[^ .]+", " by USER@HOST", text)
-    text = re.sub(r" -e restore_report_dir=[^ ]+", "", text)
     return re.sub(r"\b(\d+ (s|min|h|d) ?)+(ago|in the future)", r"AGE \3", text)
 
 

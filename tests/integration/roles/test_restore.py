@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import html
 import json
 import re
 import stat
@@ -27,6 +28,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import format_extra_variable
 from simulator.handle import Simulator
 from support import KEY
+from support.commands import find_commands, parse_variables
 from support.controller import REPOSITORY, Controller, Run, extra_variables, says
 from support.killed import kill_tree
 from support.proxy import recording_proxy
@@ -86,7 +88,14 @@ def last_words(run: Run) -> str:
 
 
 def commands(run: Run) -> list[str]:
-    return [line for line in last_words(run).splitlines() if line.startswith("ansible-playbook ")]
+    return find_commands(last_words(run).splitlines())
+
+
+def advised(run: Run, controller: Controller) -> list[dict[str, t.Any]]:
+    """The variables of the commands, without those of each test."""
+    given = {"restore_incident", "restore_healthy_timeout"}
+    found = [parse_variables(command, controller.folder) for command in commands(run)]
+    return [{name: value for name, value in one.items() if name not in given} for one in found]
 
 
 def evidence(controller: Controller, incident: str = "INC-1") -> tuple[dict[str, t.Any], str]:
@@ -140,21 +149,20 @@ def test_each_failure_of_several_has_its_next_command_and_can_go_on(
     names = ("lost-bot", "shy-bot", "nobody", "bare-bot", "sick-bot", "web-bot")
     run = restore(controller, *names, restore_max_failures=9)
     words = last_words(run)
-    base = f"ansible-playbook {PLAYBOOK} -e restore_instances={{0}} -e restore_incident=INC-1"
-    base += "{1} -e restore_healthy_timeout=0"
     assert "lost-bot (id 3): It is unknown whether the restore was carried out." in words
     assert "shy-bot (id 4): The service rejected the restore; nothing was changed." in words
     assert "nobody: Nothing was sent. There is no instance nobody." in words
     assert "bare-bot (id 5): Nothing was sent. It has no usable backup." in words
     assert "sick-bot (id 2): The backup was restored, but the instance is not running and healthy." in words
     assert "web-bot" not in words
-    assert commands(run) == [
-        base.format("lost-bot", " -e restore_force=true"),
-        base.format("shy-bot", " -e restore_backup=42"),
-        base.format("nobody", "") + " --check",
-        base.format("bare-bot", "") + " --check",
-        base.format("sick-bot", ""),
+    assert advised(run, controller) == [
+        {"restore_instances": ["lost-bot"], "restore_force": True},
+        {"restore_instances": ["shy-bot"], "restore_backup": 42},
+        {"restore_instances": ["nobody"]},
+        {"restore_instances": ["bare-bot"]},
+        {"restore_instances": ["sick-bot"]},
     ]
+    assert [" --check " in command for command in commands(run)] == [False, False, True, True, False]
     assert run.stdout.index("DATA LOSS") < run.stdout.index("Confirm and restore")
     assert simulator.effects()["restores"] == 2
     journal, page = evidence(controller)
@@ -184,14 +192,11 @@ def test_each_failure_of_several_has_its_next_command_and_can_go_on(
 def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     simulator: Simulator, controller: Controller
 ) -> None:
-    command = (
-        "ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot,sick-bot -e restore_incident=INC-1 "
-        "-e restore_healthy_timeout=0"
-    )
+    both = [{"restore_instances": ["web-bot", "sick-bot"]}]
     simulator.switch(health_answer="down")
     down = restore(controller, "web-bot", "sick-bot")
     assert "The service is down; nothing was sent." in last_words(down)
-    assert commands(down) == [command]
+    assert advised(down, controller) == both
     assert steps(evidence(controller)[0]) == [("service", False)]
 
     simulator.switch(health_answer="wrapped")
@@ -199,7 +204,7 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     wrong_key = restore(controller, "web-bot", "sick-bot")
     assert "The API key is not accepted; nothing was sent." in last_words(wrong_key)
     assert "Export a valid key" in last_words(wrong_key)
-    assert commands(wrong_key) == [command]
+    assert advised(wrong_key, controller) == both
     assert steps(evidence(controller)[0]) == [("service", True), ("key", False)]
 
     simulator.set_state(keys={KEY: "valid"})
@@ -212,13 +217,13 @@ def test_a_stop_of_the_whole_runbook_leaves_evidence_and_one_command(
     page = evidence(controller)[1]
     assert "only planned" in page
     assert "not finished" not in page
-    assert commands(unconfirmed) == [command]
+    assert advised(unconfirmed, controller) == both
     nobody_there = restore(controller, "web-bot", "sick-bot", restore_confirm=None)
     assert "no name was typed. There is no terminal" in last_words(nobody_there)
     assert "set restore_confirm to web-bot,sick-bot." in last_words(nobody_there)
     assert "prompt" not in last_words(nobody_there)
     assert "run the same command again, with restore_confirm set to the answer:" in last_words(nobody_there)
-    assert commands(nobody_there) == [command]
+    assert advised(nobody_there, controller) == both
     assert simulator.calls(POSTS) == []
     journal, _page = evidence(controller)
     assert [one["outcome"] for one in journal["runs"]] == ["failed"] * 4
@@ -231,14 +236,16 @@ def test_too_old_says_what_age_to_accept_and_a_time_out_is_gone_on_from(
 ) -> None:
     old = restore(controller, "web-bot", restore_max_age="24h")
     assert "1 d 2 h ago, which is more than restore_max_age (1 d 0 h)" in last_words(old)
-    assert "-e restore_max_age=28h" in commands(old)[0]
+    assert "To accept a backup of this age (restore_max_age=28h):" in last_words(old)
+    assert advised(old, controller)[0]["restore_max_age"] == "28h"
     assert simulator.calls(POSTS) == []
 
     simulator.switch(transition_reads=7)
     late = restore(controller, "web-bot", restore_max_age="28h", restore_wait_timeout=1)
     assert "The restore was sent but did not complete within the timeout." in last_words(late)
     assert "It is deploying, and not restored within" in last_words(late)
-    assert "-e restore_wait_timeout=1" in commands(late)[0]
+    assert "The command keeps restore_max_age=28h. " in last_words(late)
+    assert advised(late, controller)[0]["restore_wait_timeout"] == 1
     # The restore went on while the runbook did not look. It is waited for; its age does not matter any more.
     done = restore(controller, "web-bot", restore_max_age="1h", restore_healthy_timeout=60)
     assert done.rc == 0, done.screen
@@ -253,8 +260,7 @@ def test_one_that_ends_in_error_is_followed_by_the_backup_before_that_one(
     run = restore(controller, "web-bot", restore_max_age="30h")
     assert "The service accepted the restore, but the instance ended in a failure status." in last_words(run)
     assert "Its status is error." in last_words(run)
-    assert "-e restore_backup=12 -e restore_force=true -e restore_healthy_timeout=0" in commands(run)[0]
-    assert "restore_max_age" not in commands(run)[0]
+    assert advised(run, controller) == [{"restore_instances": ["web-bot"], "restore_backup": 12, "restore_force": True}]
 
 
 @pytest.mark.rest
@@ -292,7 +298,7 @@ def test_a_stopped_instance_is_started_and_a_hostile_name_stays_text(
     ]
     assert "its address does not respond as expected" in last_words(again)
     assert "<h1>1 instance restored and healthy, 1 not responding as expected</h1>" in page
-    assert "-e restore_instance_ids=6" in commands(again)[0]
+    assert advised(again, controller)[0]["restore_instance_ids"] == [6]
 
 
 def check_addresses(simulator: Simulator, controller: Controller, addresses: dict[int, str]) -> tuple[Run, list[str]]:
@@ -338,7 +344,7 @@ def test_of_an_address_only_a_plain_host_is_asked(simulator: Simulator, controll
     run, asked = check_addresses(simulator, controller, addresses)
     assert asked == ["http://good.example/"]
     assert "The address is not a plain host name, so no request was sent." in last_words(run)
-    assert "-e restore_instance_ids=1,2,3,4,6,7,8 " in commands(run)[0]
+    assert advised(run, controller)[0]["restore_instance_ids"] == [1, 2, 3, 4, 6, 7, 8]
 
 
 def test_an_address_on_the_controller_is_not_asked(simulator: Simulator, controller: Controller) -> None:
@@ -355,7 +361,7 @@ def test_an_address_on_the_controller_is_not_asked(simulator: Simulator, control
     assert asked == ["http://good.example/"]
     for found in ("127.0.0.1", "0.0.0.0", "169.254.169.254"):
         assert f"The host name leads to {found}, a loopback, link-local or unspecified address" in last_words(run)
-    assert "-e restore_instance_ids=1,2,3,4,5,6 " in commands(run)[0]
+    assert advised(run, controller)[0]["restore_instance_ids"] == [1, 2, 3, 4, 5, 6]
 
 
 def at_a_terminal(controller: Controller, which: str, asked: str, answer: str) -> str:
@@ -433,9 +439,9 @@ def test_a_run_that_is_broken_off_leaves_evidence_that_claims_nothing(
     )
     assert open_one["advice"] == "Run the same command again. It restores nothing twice:"
     assert open_one["command"] == (
-        f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot,sick-bot -e restore_incident=INC-1"
+        f"ansible-playbook {PLAYBOOK} -e 'restore_incident=INC-1 restore_instances=web-bot,sick-bot'"
     )
-    assert all(text in page for text in (run["headline"], open_one["state"], open_one["command"]))
+    assert all(text in html.unescape(page) for text in (run["headline"], open_one["state"], open_one["command"]))
 
     # Where the run was killed before it looked, two looks end the restore: nothing comes after what is set here.
     for _look in range(2):

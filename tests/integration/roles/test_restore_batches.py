@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 import typing as t
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator.handle import Simulator
+from support.commands import find_commands, parse_variables
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -52,10 +52,9 @@ def restored(simulator: Simulator) -> list[int]:
     return [int(call.split("/")[2]) - 100 for call in simulator.calls(POSTS)]
 
 
-def commands(result: dict[str, t.Any]) -> list[dict[str, str]]:
+def commands(result: dict[str, t.Any]) -> list[dict[str, t.Any]]:
     """Returns the variables of the commands that a failure prints."""
-    lines = [line for line in result["failures"] if line.startswith("ansible-playbook ")]
-    return [dict(word.split("=", 1) for word in shlex.split(line) if "=" in word) for line in lines]
+    return [parse_variables(line) for line in find_commands(result["failures"])]
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -115,13 +114,13 @@ def test_a_canary_that_fails_stops_the_rest_and_two_commands_go_on(simulator: Si
     assert [one["outcome"] for one in runbook.outcome["instances"]] == ["completed"] + ["not_begun"] * 11
     assert [one["tag"] for one in runbook.record()["instances"]] == ["not finished"] + ["not begun"] * 11
     retry, rest = commands(failed)
-    assert retry["restore_instances"] == "bot-1"
-    assert rest["restore_instances"] == ",".join(NAMES[1:])
-    assert rest["restore_serial"] == "1,3,100%"
+    assert retry["restore_instances"] == ["bot-1"]
+    assert rest["restore_instances"] == list(NAMES[1:])
+    assert rest["restore_serial"] == [1, 3, "100%"]
 
     simulator.set_instance(1, health_status="healthy")
     for command in (retry, rest):
-        again = runbook.run(**command, restore_confirm=command["restore_instances"])
+        again = runbook.run(**command, restore_confirm=",".join(command["restore_instances"]))
         assert again["failed"] is False, again
     assert sorted(restored(simulator)) == list(range(1, 13))
     assert "<h1>12 instances restored and healthy</h1>" in runbook.page()
@@ -136,8 +135,8 @@ def test_failures_within_the_limit_go_on_and_one_command_retries_them(simulator:
     (done,) = failed["restored"]
     assert done.startswith("bot-1 (id 1), bot-3 (id 3), bot-5 (id 5), bot-6 (id 6), bot-7 (id 7) and 5 more: Restored.")
     (retry,) = commands(failed)
-    assert retry["restore_instances"] == "bot-2,bot-4"
-    assert retry["restore_max_failures"] == "2"
+    assert retry["restore_instances"] == ["bot-2", "bot-4"]
+    assert retry["restore_max_failures"] == 2
     assert runbook.run(**retry, restore_confirm="bot-2,bot-4")["failed"] is False
     assert sorted(restored(simulator)) == sorted([*range(1, 13), 2, 4])
 

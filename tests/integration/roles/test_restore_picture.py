@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator.handle import Simulator
+from support.commands import parse_variables
 from support.runbook import Runbook
 from support.worker import Worker
 
@@ -249,9 +250,9 @@ def test_ctrl_c_ends_the_record_of_the_run(simulator: Simulator, runbook: Runboo
 def test_a_failed_given_backup_leads_to_the_one_before_it(simulator: Simulator, runbook: Runbook) -> None:
     simulator.fault("status", method="POST", path="/backups/101/restore", status=422)
     failed = restore(runbook, "bot-1", restore_backup="101")
-    command = failed["failures"][-1]
-    assert "restore_backup" not in command
-    (before,) = re.findall(r"-e restore_before=(\S+)", command)
+    variables = parse_variables(failed["failures"][-1])
+    assert "restore_backup" not in variables
+    before = variables["restore_before"]
     assert restore(runbook, "bot-1", restore_before=before)["failed"] is False
     assert simulator.calls(POSTS)[-1] == "POST /backups/201/restore"
 

@@ -22,6 +22,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
 )
 from simulator.handle import Simulator
 from support import KEY
+from support.commands import find_commands, parse_variables
 from support.controller import REPOSITORY, Controller, Run
 from support.stores import read_journal
 from support.terminal import CTRL_C, Screen, run_at_terminal
@@ -250,8 +251,8 @@ def test_ctrl_c_while_it_waits_says_that_the_restore_goes_on(simulator: Simulato
         interrupt=lambda: "accepted" in read_journal(state_dir),
     )
     said = "Incident INC-1: this run has sent 1 of 1 restore, and 0 completed; what the service has accepted goes on."
-    assert f"{said} Run this to wait for what is under way" in screen.text
-    assert f"ansible-playbook {PLAYBOOK} -e restore_instances=web-bot -e restore_incident=INC-1\n" in screen.text
+    assert f"{said} To wait for what is under way, and to go on with the rest, run this:\n" in screen.text
+    assert f"\nansible-playbook {PLAYBOOK} -e 'restore_incident=INC-1 restore_instances=web-bot'\n" in screen.text
     assert simulator.effects() == {"restores": 1}
     record = json.loads((controller.folder / "clawhosters-restore/INC-1.json").read_text(encoding="utf-8"))
     (run,) = record["runs"]
@@ -350,15 +351,11 @@ def test_each_failure_stands_on_the_screen_once_with_a_command_of_its_own(
     assert run.screen.count("Backup is corrupt") == run.screen.count("No permission") == 1
     assert [one["outcome"] for one in custom_stats(run)["instances"]] == ["refused", "refused", "not_begun"]
     words = failures(run)
-    assert re.search(
-        r"try the one before it: backup 12 of 20\d\d-\d\d-\d\d \d\d:\d\d UTC:\n.*-e restore_backup=12 ", words
-    )
-    commands = [line for line in words.splitlines() if line.startswith("ansible-playbook ")]
-    assert [re.findall(r"restore_instances=(\S+)", line) for line in commands] == [
-        ["web-bot"],
-        ["news-bot"],
-        ["bare-bot"],
-    ]
+    assert re.search(r"try the one before it: backup 12 of 20\d\d-\d\d-\d\d \d\d:\d\d UTC:\nansible-playbook ", words)
+    commands = find_commands(words.splitlines())
+    older, *others = (parse_variables(command, controller.folder) for command in commands)
+    assert (older["restore_instances"], older["restore_backup"]) == (["web-bot"], 12)
+    assert [one["restore_instances"] for one in others] == [["news-bot"], ["bare-bot"]]
     assert "restore_confirm" not in words
     assert len(tasks(run)) <= 16
     # The next command is the right one.

@@ -13,8 +13,10 @@ import yaml
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
+    Command,
     build_advice,
-    format_command,
+    build_command,
+    format_without_file,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import FailureKind
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.report import build_report
@@ -37,10 +39,10 @@ def test_a_failure_status_needs_force_and_a_busy_status_needs_time():
     def command(status):
         return build_report(run(plan(instance={**WEB, "status": status})), history, NOW)["instances"][0]["command"]
 
-    assert command("error").endswith("-e restore_force=true")
+    assert command("error").endswith("; restore_force = true")
     assert (
         command("deploying")
-        == "ansible-playbook clawhosters.cloud.restore -e restore_instances=web-bot -e restore_incident=INC-1"
+        == "ansible-playbook clawhosters.cloud.restore -e 'restore_incident=INC-1 restore_instances=web-bot'"
     )
 
 
@@ -52,9 +54,8 @@ def test_after_a_refused_or_failed_backup_the_one_before_it_is_restored():
         assert ("restore_force" in advice.changes) == force
         # Limits that only the newer backup meets would refuse the older one.
         limits = {"restore_max_age": "36h", "restore_before": "2026-02-03"}
-        command = format_command({"restore_instances": ["web-bot"]}, {**SETTINGS, **limits}, advice)
-        assert "restore_max_age" not in command
-        assert "restore_before" not in command
+        command = build_command({"restore_instances": ["web-bot"]}, {**SETTINGS, **limits}, advice)
+        assert not {"restore_max_age", "restore_before"} & set(command.variables)
     assert "restore_backup" not in build_advice(FailureKind.BACKUP_REFUSED, plan(backups=BACKUPS[:1]), SETTINGS).changes
 
 
@@ -64,15 +65,15 @@ def test_after_a_given_backup_the_newest_one_before_it_is_planned(kind):
     settings = {**SETTINGS, "restore_backup": "12"}
     advice = build_advice(kind, plan(backups=BACKUPS[:1], restore_backup="12"), settings)
     assert "the newest backup before 2026-02-02 10:00 UTC:" in advice.text
-    command = format_command({"restore_instances": ["web-bot"]}, settings, advice)
-    assert "restore_backup" not in command
-    assert "-e restore_before=2026-02-02T10:00:00Z" in command
+    command = build_command({"restore_instances": ["web-bot"]}, settings, advice)
+    assert "restore_backup" not in command.variables
+    assert command.variables["restore_before"] == "2026-02-02T10:00:00Z"
 
 
 def test_a_restore_that_did_not_help_leads_to_an_older_backup():
     for given in (plan(), plan(history(INTENDED, COMPLETED))):
         advice = build_advice(FailureKind.NOT_HEALTHY, given, SETTINGS)
-        assert "with -e restore_before=2026-02-02T10:00:00Z and another restore_incident." in advice.text
+        assert "with restore_before=2026-02-02T10:00:00Z and another restore_incident." in advice.text
         assert advice.changes == {}
     only = build_advice(FailureKind.NOT_HEALTHY, plan(backups=BACKUPS[:1]), SETTINGS)
     assert "older" not in only.text
@@ -88,18 +89,21 @@ def test_no_command_drops_the_time_that_the_user_gave_unsaid():
     none = build_advice(FailureKind.NO_BACKUP, plan(restore_before="2026-02-01"), given)
     assert "without restore_before" in none.text
     unclear = build_advice(FailureKind.UNCLEAR_BACKUP, plan(), given)
-    assert "-e restore_before=2026-02-01" in format_command({"restore_instances": ["web-bot"]}, given, unclear)
+    command = build_command({"restore_instances": ["web-bot"]}, given, unclear)
+    assert command.variables["restore_before"] == "2026-02-01"
 
 
 def test_the_command_for_one_instance_has_no_batches():
     settings = {**SETTINGS, "restore_serial": [1, "100%"], "restore_max_failures": 3}
-    assert "restore_serial" not in format_command({"restore_instances": ["a"]}, settings)
-    assert "restore_max_failures" not in format_command({"restore_instance_ids": [1]}, settings)
-    assert "restore_serial=1,100%" in format_command({"restore_instances": ["a", "b"]}, settings)
+    of_batches = {"restore_serial", "restore_max_failures"}
+    assert not of_batches & set(build_command({"restore_instances": ["a"]}, settings).variables)
+    assert not of_batches & set(build_command({"restore_instance_ids": [1]}, settings).variables)
+    assert of_batches <= set(build_command({"restore_instances": ["a", "b"]}, settings).variables)
 
 
 def test_no_command_holds_the_confirmation():
-    assert "restore_confirm" not in format_command({}, {**SETTINGS, "restore_confirm": "web-bot"})
+    command = build_command({}, {**SETTINGS, "restore_confirm": "web-bot"})
+    assert "restore_confirm" not in command.variables
 
 
 @pytest.mark.parametrize(
@@ -116,4 +120,41 @@ def test_the_next_command_names_an_instance_as_the_user_did_if_unquoted(names, i
     instances = [WEB, {"id": 2, "name": "web-bot"} if ids else {"id": 2, "name": "b"}, {"id": 3, "name": "web bot"}]
     plans = role_plans(parse_targets(names, ids), instances, [])
     (verdict,) = build_report(run(*plans), history, NOW)["instances"]
-    assert f" -e {named_as} " in verdict["command"]
+    assert f"{named_as}" in verdict["command"].split("'")[1].split()
+
+
+def test_a_limit_that_the_next_command_keeps_is_said_above_it():
+    """A long command has its variables in a file, where the screen does not show them."""
+    given = {"restore_before": "2026-02-03T00:00:00Z", "restore_max_age": "36h"}
+    (verdict,) = build_report(run(plan(instance={**WEB, "status": "error"}), **given), history, NOW)["instances"]
+    kept = "The command keeps restore_before=2026-02-03T00:00:00Z, restore_max_age=36h. "
+    assert verdict["advice"] == f"{kept}To restore the instance in this status anyway:"
+    advice = build_advice(FailureKind.TOO_OLD, plan(restore_max_age="1h"), SETTINGS)
+    assert advice.text == "To accept a backup of this age (restore_max_age=25h):"
+
+
+def test_ids_stand_for_names_that_a_shell_or_a_format_would_change():
+    odd = [{"id": 6, "name": "müller-bot"}, WEB, {"id": 7, "name": "a b"}]
+    verdicts = build_report(
+        run(*role_plans(parse_targets(["müller-bot", "web-bot", "a b"], None), odd, [])), history, NOW
+    )
+    assert [one["command"] for one in verdicts["instances"]] == [
+        "ansible-playbook clawhosters.cloud.restore --check -e 'restore_incident=INC-1 restore_instance_ids=6,1,7'"
+    ] * 3
+
+
+@pytest.mark.parametrize("name", ["restore_incident", "restore_instances"])
+@pytest.mark.parametrize("text", ["a b", "müller", "it's", 'x"', "$(x)", "a\\b", "", "!1", "~x", "é", "#", "{{ x }}"])
+def test_a_text_that_would_not_stay_as_it_is_makes_a_sentence(name, text):
+    command = Command({"restore_incident": "INC-1", "restore_instances": ["web-bot"], name: text})
+    assert format_without_file(command).startswith("Run the playbook clawhosters.cloud.restore with ")
+
+
+def test_a_line_that_would_be_folded_makes_a_sentence():
+    """Text of one word is never folded, however long it is."""
+    many = Command({"restore_incident": "INC-1", "restore_instance_ids": list(range(1, 300))})
+    assert format_without_file(many).endswith(",299'")
+    check = Command({"restore_incident": "INC-2041", "restore_instances": ["web-bot"]}, is_check=True)
+    assert " -C -e 'restore_incident=INC-2041 " in format_without_file(check)
+    third = Command({**many.variables, "restore_force": True}, is_check=True)
+    assert format_without_file(third).startswith("Run the playbook clawhosters.cloud.restore in check mode with ")

@@ -25,7 +25,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.address import AddressError
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.commands import (
     build_advice,
-    format_command,
+    build_command,
 )
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.failures import (
     FailureKind,
@@ -95,10 +95,9 @@ def test_each_kind_has_a_text_an_advice_and_a_command(kind):
     advice = build_advice(kind, one, SETTINGS)
     assert kind.failure.text
     assert advice.text.endswith(":")
-    command = format_command({"restore_instances": ["web-bot"]}, SETTINGS, advice)
-    assert command.startswith("ansible-playbook clawhosters.cloud.restore -e restore_in")
-    assert "restore_instance" in command
-    assert command.endswith(" --check") is advice.check
+    command = build_command({"restore_instances": ["web-bot"]}, SETTINGS, advice)
+    assert {"restore_instances", "restore_instance_ids"} & set(command.variables)
+    assert command.is_check is advice.check
 
 
 def test_what_is_found_under_the_lock_is_the_failure():

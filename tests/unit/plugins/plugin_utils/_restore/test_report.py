@@ -108,8 +108,8 @@ def test_each_failure_has_a_command_that_covers_no_other():
     stopped.targets = [{"name": "web-bot", "id": None}, {"name": "bare-bot", "id": None}]
     stopped.add_step("confirm", "", NOW, ok=False, message="", kind="not_confirmed")
     commands = [one["command"] for one in build_report(stopped, history, NOW)["instances"]]
-    assert "restore_instances=web-bot -e" in commands[0]
-    assert commands[1].endswith("--check")
+    assert "restore_instances=web-bot'" in commands[0]
+    assert " --check " in commands[1]
 
 
 def build_result(number, outcome="ok", kind=""):
@@ -212,4 +212,4 @@ def test_an_unfinished_run_claims_only_what_it_observed(past, known):
     (verdict,) = so_far["instances"]
     assert (verdict["outcome"], verdict["tag"]) == ("unfinished", "not finished")
     assert f" {known} " in verdict["state"]
-    assert verdict["command"].endswith("-e restore_instances=web-bot -e restore_incident=INC-1")
+    assert verdict["command"].endswith(" -e 'restore_incident=INC-1 restore_instances=web-bot'")
