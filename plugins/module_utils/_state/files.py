@@ -101,12 +101,12 @@ def lock_file(file: int, timeout: float | None = None) -> None:
             interval = min(interval * 1.5, MAX_LOCK_POLL_INTERVAL)
 
 
-def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600) -> None:
+def atomic_replace(folder: int, name: str, data: bytes, mode: int = 0o600, *, draft: str = "") -> None:
     """Replaces the content of a file in ``folder`` atomically, and syncs it. On an error the file is unchanged.
 
-    The caller holds a lock: one process at a time may replace a file.
+    The caller holds a lock: one process at a time may write a ``draft``.
     """
-    draft = f".{name}.draft"
+    draft = draft or f".{name}.draft"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(draft, dir_fd=folder)  # left by a crash
     file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)

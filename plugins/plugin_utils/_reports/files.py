@@ -11,25 +11,23 @@ a new file and renames it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import functools
 import os
 import secrets
+import stat
 import typing as t
 from pathlib import Path
 
 import jinja2
 
 from ...module_utils._errors import ClawHostersError
-from ...module_utils._state.files import ROOT_UID, atomic_replace, lock_file, open_folder, open_owned
+from ...module_utils._state.files import ROOT_UID, LockHeldError, atomic_replace, lock_file, open_owned
 from ...module_utils._text import one_line
 
 Data = dict[str, t.Any]
 
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for the lock of the folder. A run holds it for milliseconds."""
-
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class ReportError(ClawHostersError):
@@ -45,9 +43,10 @@ class ReportFolder:
     Unlike a state folder it may be writable for a group: nothing depends on the content of a report.
     """
 
-    def __init__(self, folder: int, path: Path) -> None:
+    def __init__(self, folder: int, path: Path, *, is_locked: bool) -> None:
         self._folder = folder
         self._path = path
+        self._is_locked = is_locked
 
     def read(self, name: str) -> bytes | None:
         """Returns the content of a file, None if it is missing. Raises OSError for a file of another user."""
@@ -59,7 +58,9 @@ class ReportFolder:
 
     def write(self, name: str, text: str, mode: int = 0o600) -> None:
         """Replaces the file, atomically and synced to the disk."""
-        atomic_replace(self._folder, name, text.encode(errors="replace"), mode)
+        # Runs without the lock, and those of other users, may write at the same moment.
+        writer = os.geteuid() if self._is_locked else secrets.token_hex(4)
+        atomic_replace(self._folder, name, text.encode(errors="replace"), mode, draft=f".{name}.{writer}.draft")
 
     def check_writable(self) -> None:
         """Creates a file and removes it."""
@@ -90,7 +91,7 @@ def _compile(source: str) -> jinja2.Template:
 def prepare_folder(path: str) -> None:
     """Creates the folder of the report at ``path`` and checks that it is writable. Raises ReportError."""
     try:
-        with open_report(path, creates=True) as (folder, _name):
+        with open_report(path, creates=True, locks=False) as (folder, _name):
             folder.check_writable()
     except ReportError as error:
         error.add("Nothing was sent.")
@@ -103,7 +104,7 @@ def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mo
     Unchanged content is written, too, since it shows when it was written. Raises ReportError.
     """
     earlier = b""
-    with open_report(path) as (folder, name):
+    with open_report(path, locks=False) as (folder, name):
         with contextlib.suppress(OSError):
             earlier = folder.read(name) or b""
         if not check_mode:
@@ -112,31 +113,61 @@ def write_report(path: str, text: str, fingerprint: str, *, check_mode: bool, mo
 
 
 @contextlib.contextmanager
-def open_report(path: str, *, creates: bool = False) -> t.Iterator[tuple[ReportFolder, str]]:
-    """Yields the folder of a report, locked against other runs of this user, and the report's file name.
+def open_report(path: str, *, creates: bool = False, locks: bool = True) -> t.Iterator[tuple[ReportFolder, str]]:
+    """Yields the folder of a report, and the report's file name. An OSError in the block is raised as a ReportError.
 
-    ``creates``: the folder may be missing, and must not be of another user. An OSError in the block is raised as a
-    ReportError.
+    ``creates``: the folder may be missing, and must not be of another user. ``locks`` it against other runs of this
+    user, for what is read and written again.
     """
     absolute_path = Path(path).absolute()
     parent = absolute_path.parent
+    lock_name = f".clawhosters-{os.geteuid()}.lock"
     try:
-        if creates:
-            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _require_own(parent)
-        with open_folder(Path(os.path.realpath(parent))) as folder:
-            try:
-                # Locks the folder itself, so that no lock file is left in it.
-                lock_file(folder, LOCK_TIMEOUT)
-            except OSError as error:
-                # A record without a lock is better than no record.
-                if error.errno not in _NO_LOCKS:
-                    raise
-            yield ReportFolder(folder, parent), absolute_path.name
-    except TimeoutError:
-        raise ReportError(absolute_path, f"another run has held its lock for {LOCK_TIMEOUT:g} s") from None
+        with contextlib.ExitStack() as stack:
+            if creates:
+                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                _require_own(parent)
+            _require_trusted_links(parent)
+            # Not by the path that links lead to: the kernel of Linux follows no link of another user in /tmp.
+            folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            stack.callback(os.close, folder)
+            is_locked = locks and _lock(folder, lock_name, parent, stack)
+            yield ReportFolder(folder, parent, is_locked=is_locked), absolute_path.name
+    except LockHeldError:
+        why = f"another run has held its lock for {LOCK_TIMEOUT:g} s ({lock_name} in the same folder)"
+        raise ReportError(absolute_path, why) from None
     except OSError as error:
         raise ReportError(absolute_path, error.strerror or str(error)) from None
+
+
+def _lock(folder: int, name: str, path: Path, stack: contextlib.ExitStack) -> bool:
+    """Locks a file of this user in the folder until the stack is closed. Raises LockHeldError.
+
+    Not the folder itself: whoever may read it could hold its lock, and NFS locks only what is open for writing. The
+    file stays: to remove it could give two runs a lock each. Returns False where it can't be locked, or others could do
+    so: a report without a lock is better than no report.
+    """
+    try:
+        file = open_owned(folder, name, os.O_RDWR | os.O_CREAT, path)
+        stack.callback(os.close, file)
+        if os.fstat(file).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            return False
+        lock_file(file, LOCK_TIMEOUT)
+    except LockHeldError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+def _require_trusted_links(folder: Path) -> None:
+    """Raises ReportError for a link on the way that another user has put into a folder of somebody else."""
+    for path in (folder, *folder.parents):
+        with contextlib.suppress(FileNotFoundError):
+            status = os.lstat(path)
+            trusted = (os.geteuid(), ROOT_UID, os.stat(path.parent).st_uid)
+            if stat.S_ISLNK(status.st_mode) and status.st_uid not in trusted:
+                raise ReportError(folder, f"{one_line(path)} is a symbolic link of another user")
 
 
 def _require_own(folder: Path) -> None:

@@ -113,7 +113,7 @@ def format_environment(port: int, state_dir: Path) -> str:
 def format_script(port: int, fleet_path: Path) -> str:
     """Returns a shell script that starts the simulator. It passes its arguments on, such as ``--verbose``."""
     return (
-        "# Starts the simulator with the fleet that was copied.\n"
+        "# Starts the simulator with the fleet that was copied. -P: not a simulator.py of the current folder.\n"
         f"export PYTHONPATH={shlex.quote(str(SIMULATOR_HOME))}\n"
-        f'exec python3 -m simulator --port {port} --state {shlex.quote(str(fleet_path))} "$@"\n'
+        f'exec python3 -P -m simulator --port {port} --state {shlex.quote(str(fleet_path))} "$@"\n'
     )

@@ -23,6 +23,7 @@ from simulator.switches import Switches
 from support import KEY
 from support.controller import Controller
 from support.stores import ANY_SUBJECT, folder_place
+from support.users import Owners
 from support.worker import result_of
 
 Finding = dict[str, str]
@@ -430,3 +431,17 @@ def test_the_playbook_shows_a_table_and_writes_a_report(simulator: Simulator, co
     assert run.rc == 0, run.screen
     assert read_report(other)["healthy"] is True
     assert KEY not in run.screen
+
+
+def test_a_link_of_another_user_is_replaced_and_its_target_kept(
+    simulator: Simulator, controller: Controller, owners: Owners
+) -> None:
+    target, path = controller.folder / "precious", controller.folder / "doctor.json"
+    target.write_text("mine", encoding="utf-8")
+    path.symlink_to(target)
+    owners.give(path)
+    run = controller.run("ansible-playbook", "clawhosters.cloud.doctor", "-e", "doctor_report_path=doctor.json")
+    assert run.rc == 0, run.screen
+    assert target.read_text(encoding="utf-8") == "mine"
+    assert not path.is_symlink()
+    assert read_report(path)["healthy"] is True

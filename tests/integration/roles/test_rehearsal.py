@@ -119,6 +119,9 @@ def test_any_name_is_copied_and_the_simulator_takes_the_file(
 def test_the_script_starts_the_simulator_with_the_copied_fleet(
     simulator: Simulator, worker: Worker, tmp_path: Path
 ) -> None:
+    """Python would take a module of the current folder first, which may be anybody's."""
+    for name in ("simulator", "yaml", "argparse"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('code of somebody else runs')", encoding="utf-8")
     simulator.reset(state={"instances": [{"id": 7, "name": "web-bot"}], "backups": []})
     result = worker.run(rehearsal)
     script = tmp_path / "rehearsal/simulator.sh"
