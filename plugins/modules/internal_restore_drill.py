@@ -18,9 +18,13 @@ author:
 options:
   instances:
     description:
-      - Names or ids of the instances whose data may be overwritten.
+      - Names of instances whose data may be overwritten. One of digits alone is refused - an id is never taken for a
+        name.
     type: raw
-    required: true
+  ids:
+    description:
+      - Ids of instances whose data may be overwritten.
+    type: raw
   every:
     description:
       - An instance that was proven or restored within this time is skipped. A number and a unit, such as V(7d).
@@ -39,7 +43,8 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Choose an instance
   clawhosters.cloud.internal_restore_drill:
-    instances: [test-bot, 12]
+    instances: [test-bot]
+    ids: [12]
     every: 7d
   register: drill
 """
@@ -51,13 +56,17 @@ lines:
   type: list
   elements: str
 unknown:
-  description: The problem with names that match no instance, or several; empty if there is none.
+  description: The problem with names and ids that match no instance, or several; empty if there is none.
   returned: success
   type: str
 instance_id:
   description: The instance to restore, or null.
   returned: success
   type: int
+name:
+  description: The name by which the instance was chosen; null if it was chosen by its id.
+  returned: success
+  type: str
 incident:
   description: The incident of its restore, or null.
   returned: success

@@ -75,4 +75,8 @@ report:
   returned: success
   type: list
   elements: str
+name:
+  description: The name that allows the restore; null if the id or V(all) does.
+  returned: success
+  type: str
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing as t
 from datetime import UTC, datetime, timedelta
 
-from ...module_utils._errors import SettingsError
+from ...module_utils._errors import ClawHostersError, RefusedError, SettingsError
 from ...module_utils._model.backup import is_usable
 from ...module_utils._model.instance import get_status, label
 from ...module_utils._model.instance_index import InstanceIndex
@@ -20,31 +20,37 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.restore.history import RestoreHistory, find_proofs
+from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._service.restore.plan import RESTORABLE
 from ...module_utils._text import one_line
 from ...module_utils._times import format_duration, parse_duration
 from .._extra_variables import parse_list
+from .settings import parse_ids
 
 SPEC = ArgumentSpec(
     {
-        "instances": {"type": "raw", "required": True},
+        "instances": {"type": "raw"},
+        "ids": {"type": "raw"},
         "every": {"type": "str", "required": True},
     }
 ).merge(API.with_default("priority", "high"))
 
+NAMES, IDS = "restore_drill_instances", "restore_drill_ids"
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def run(context: ModuleContext) -> Result:
     """Returns the choice, and what to say of the others. Lists instances and backups, and sends nothing else."""
-    names = [text for name in parse_list(context.params["instances"]) if (text := str(name).strip())]
-    every = parse_duration("restore_drill_every", context.params["every"]) or timedelta()
-    if not names:
-        raise SettingsError(
-            "restore_drill_instances is empty. Name instances whose data may be overwritten. Nothing was sent."
-        )
+    try:
+        names, ids = _parse_names(context.params["instances"]), parse_ids(IDS, context.params["ids"])
+        every = parse_duration("restore_drill_every", context.params["every"]) or timedelta()
+        if not (names or ids):
+            raise SettingsError(f"{NAMES} and {IDS} are empty. Name instances whose data may be overwritten.")
+    except ClawHostersError as error:
+        error.add(NOTHING_SENT)
+        raise
     instances, journal = context.client.fetch_all("/instances"), context.journal()
-    found, unknown = _find(names, InstanceIndex(instances))
+    found, unknown = _find(names, ids, InstanceIndex(instances))
     states, now, url = journal.read_states(), journal.now(), context.client.settings.api_url
     proofs = find_proofs(states, url)
     proven_at = {str(one["id"]): proofs.get(parse_id(str(one["id"]))) for one in found}
@@ -77,6 +83,7 @@ def run(context: ModuleContext) -> Result:
         "lines": [*unknown, *lines],
         "unknown": " ".join(unknown),
         "instance_id": chosen and chosen["id"],
+        "name": None if chosen is None or str(chosen["id"]) in map(str, ids) else chosen.get("name"),
         "incident": chosen and _name_incident(chosen, now),
     }
 
@@ -85,20 +92,34 @@ def _name_incident(instance: Resource, now: datetime) -> str:
     return f"drill-{instance['id']}-{now.astimezone(UTC):%Y-%m-%d}"
 
 
-def _find(names: t.Iterable[str], index: InstanceIndex) -> tuple[list[Resource], list[str]]:
-    """Returns the instances that the names or ids fit, each once, and a sentence for each that fits none or several."""
+def _parse_names(given: object) -> list[str]:
+    """Returns the names that may be restored. Raises RefusedError for one of digits alone: it is meant as an id."""
+    names = [text for name in parse_list(given) if (text := str(name).strip())]
+    if numbers := [name for name in names if name.isdigit()]:
+        raise RefusedError(
+            f"{NAMES} has {one_line(', '.join(numbers))}, but takes names only. Set {IDS} for instances by their ids."
+        )
+    return names
+
+
+def _find(names: t.Iterable[str], ids: t.Iterable[int], index: InstanceIndex) -> tuple[list[Resource], list[str]]:
+    """Returns the instances that are meant, each once, and a sentence for each name or id that fits none or several."""
     found: dict[str, Resource] = {}
     unknown = []
     for name in names:
-        both = [*index.by_name.get(name, []), *([index.by_id[name]] if name in index.by_id else [])]
-        named = list({str(one["id"]): one for one in both}.values())
+        named = index.by_name.get(name, [])
         if len(named) == 1:
             found[str(named[0]["id"])] = named[0]
         elif named:
-            ids = one_line(", ".join(str(one["id"]) for one in named))
-            unknown.append(f"restore_drill_instances: {one_line(name)} fits several; rename one, or use an id: {ids}.")
+            fits = one_line(", ".join(str(one["id"]) for one in named))
+            unknown.append(f"{NAMES}: {one_line(name)} fits several; rename one, or set {IDS}: {fits}.")
         else:
             near = index.find_similar_name(name)
             hint = f" Did you mean {one_line(near)}?" if near else ""
-            unknown.append(f"restore_drill_instances: no instance is named {one_line(name)}.{hint}")
+            unknown.append(f"{NAMES}: no instance is named {one_line(name)}.{hint}")
+    for number in ids:
+        if instance := index.by_id.get(str(number)):
+            found[str(number)] = instance
+        else:
+            unknown.append(f"{IDS}: there is no instance with id {number}.")
     return [*found.values()], unknown

@@ -126,7 +126,10 @@ class Verdict:
 
 @dataclass
 class Run:
-    """One run of the role so far. ``targets`` are what the user asked for: ``{name, id}``, one of the two set."""
+    """One run of the role so far. ``targets`` are what the user asked for: ``{name, id}``, one of the two set.
+
+    A playbook that has chosen an instance by its name sets both.
+    """
 
     id: str
     began_at: str

@@ -33,6 +33,8 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
     try:
         given = _parse_settings(settings)
         targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
+        if expected := settings.get("restore_expected_name"):
+            targets = [{**target, "name": str(expected)} for target in targets]
         if given["restore_backup"] != "latest" and not (_is_id(given["restore_backup"]) and len(targets) == 1):
             raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
         if given["restore_backup"] != "latest" and given["restore_before"]:
@@ -54,17 +56,23 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
     Both arguments may be lists or comma-separated text. Raises RefusedError if the targets are not valid.
     """
     wanted_names = [str(name) for name in parse_list(names) if str(name)]
-    wanted_ids = [text for one in parse_list(ids) if (text := str(one).strip())]
+    wanted_ids = parse_ids("restore_instance_ids", ids)
     if bool(wanted_names) == bool(wanted_ids):
         raise RefusedError("Set either restore_instances or restore_instance_ids.")
-    if not all(map(_is_id, wanted_ids)):
-        raise RefusedError(f"restore_instance_ids must be numbers: {one_line(', '.join(wanted_ids))}.")
-    wanted = wanted_names or [str(int(text)) for text in wanted_ids]
+    wanted = wanted_names or list(map(str, wanted_ids))
     if len(set(wanted)) != len(wanted):
         raise RefusedError(f"restore_instances or restore_instance_ids has duplicates: {one_line(', '.join(wanted))}.")
     if wanted_names:
         return [{"name": name, "id": None} for name in wanted_names]
-    return [{"name": None, "id": int(text)} for text in wanted_ids]
+    return [{"name": None, "id": number} for number in wanted_ids]
+
+
+def parse_ids(variable: str, ids: t.Any) -> list[int]:
+    """Returns the ids of a list or of comma-separated text. Raises RefusedError if one is not a number."""
+    texts = [text for one in parse_list(ids) if (text := str(one).strip())]
+    if not all(map(_is_id, texts)):
+        raise RefusedError(f"{variable} must be numbers: {one_line(', '.join(texts))}.")
+    return list(map(int, texts))
 
 
 def _is_id(text: str) -> bool:
@@ -86,7 +94,9 @@ def report_path(settings: Data) -> str:
 def _parse_settings(given: Data) -> Data:
     """Returns the variables of the role with their types: those of the command line are text."""
     settings = {
-        name: value for name, value in given.items() if name not in ("restore_instances", "restore_instance_ids")
+        name: value
+        for name, value in given.items()
+        if name not in ("restore_instances", "restore_instance_ids", "restore_expected_name")
     }
     if not str(given["restore_incident"]).strip():
         raise SettingsError(

@@ -76,11 +76,12 @@ def run(context: ModuleContext) -> Result:
     now = journal.now()
     reason = find_reason(params["id"], instances, history.find_others(params["id"], now - limits.cooldown), limits, now)
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
+    is_by_name = instance is not None and limits.names != "all" and not limits.lists_id(instance)
     report = [reason]
     if instance and _is_unhealthy(instance):
         by_hand = Command({"restore_instance_ids": [params["id"]], "restore_incident": incident})
         report += ["To restore it by hand:", format_without_file(by_hand)]
-    return {"reason": reason, "report": report}
+    return {"reason": reason, "report": report, "name": instance.get("name") if instance and is_by_name else None}
 
 
 def parse_limits(params: t.Mapping[str, t.Any]) -> Limits:

@@ -225,6 +225,19 @@ def test_a_name_that_is_unusual_or_not_unique_is_restored_too(
     assert len(simulator.calls("GET /instances")) <= 2  # the decision, and what the wait reads
 
 
+def test_one_that_was_allowed_by_its_name_must_still_bear_it(simulator: Simulator, controller: Controller) -> None:
+    simulator.set_instance(9, health_status="unhealthy", name="prod")
+    listed = {**simulator.instance(9), "name": "garden-bot"}
+    simulator.fault("wrong_type", method="GET", path="/instances", body={"data": [listed]})
+    variables = {"restore_unhealthy_id": 9, "restore_incident": "INC-1", "restore_unhealthy_names": "garden-bot"}
+    run = controller.run("ansible-playbook", "clawhosters.cloud.restore_unhealthy", "-e", json.dumps(variables))
+    assert (run.rc, restored(simulator)) == (2, {})
+    assert run.says("The instance with id 9 is named prod, not garden-bot"), run.screen
+    simulator.set_instance(9, name="garden-bot")
+    restore(controller, 9, restore_unhealthy_names="garden-bot")
+    assert restored(simulator) == {9: 90}
+
+
 @pytest.mark.rest
 def test_nothing_is_restored_within_the_cooldown_or_a_pause(simulator: Simulator, controller: Controller) -> None:
     given = {"restore_instance_ids": [7], "restore_incident": "INC-7", "restore_confirm": "7"}

@@ -22,7 +22,7 @@ from support.stores import StorePlace, folder_place
 from support.worker import Worker
 
 NOW = datetime.now(UTC)
-NAMES = ["test-bot", "demo-bot", "5"]
+NAMES = ["test-bot", "demo-bot"]
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +47,10 @@ def record(
     journal.append(key, OperationEvent.COMPLETED, status="running", **({"healthy": True} if healthy else {}))
 
 
-def choose(simulator: Simulator, place: StorePlace, names: t.Any = tuple(NAMES), every: str = "7d") -> dict[str, t.Any]:
-    return Worker(simulator, place.options).run(drill, instances=names, every=every)
+def choose(
+    simulator: Simulator, place: StorePlace, names: t.Any = tuple(NAMES), ids: t.Any = (5,), every: str = "7d"
+) -> dict[str, t.Any]:
+    return Worker(simulator, place.options).run(drill, instances=names, ids=ids, every=every)
 
 
 # The choice
@@ -86,19 +88,25 @@ def test_one_that_was_restored_in_vain_does_not_keep_the_others_waiting(
 def test_ids_as_text_of_the_service_have_their_proofs(simulator: Simulator, place: StorePlace) -> None:
     simulator.switch(id_as_string=True)
     record(place, simulator.url, 3, 1, healthy=True)
-    assert choose(simulator, place, ["test-bot"])["instance_id"] is None
+    assert choose(simulator, place, ["test-bot"], [])["instance_id"] is None
 
 
 def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: StorePlace) -> None:
-    result = choose(simulator, place, ["tset-bot", "twin", "nothing-like-it", "demo-bot", "4"])
+    result = choose(simulator, place, ["tset-bot", "twin", "nothing-like-it", "demo-bot"], ["4", 99])
     assert result["instance_id"] == 4
     assert result["unknown"] == (
         "restore_drill_instances: no instance is named tset-bot. Did you mean test-bot? "
-        "restore_drill_instances: twin fits several; rename one, or use an id: 7, 8. "
-        "restore_drill_instances: no instance is named nothing-like-it."
+        "restore_drill_instances: twin fits several; rename one, or set restore_drill_ids: 7, 8. "
+        "restore_drill_instances: no instance is named nothing-like-it. "
+        "restore_drill_ids: there is no instance with id 99."
     )
-    assert result["lines"][:3] == result["unknown"].replace("? r", "?|r").replace(". r", ".|r").split("|")
-    assert "restore_drill_instances is empty" in choose(simulator, place, [" "])["msg"]
+    assert result["lines"][:4] == result["unknown"].replace("? r", "?|r").replace(". r", ".|r").split("|")
+    nothing = choose(simulator, place, [" "], " ")["msg"]
+    assert nothing.startswith("restore_drill_instances and restore_drill_ids are empty.")
+    assert nothing.endswith("Nothing was sent.")
+    assert choose(simulator, place, [], ["test-bot"])["msg"] == (
+        "restore_drill_ids must be numbers: test-bot. Nothing was sent."
+    )
     assert "restore_drill_every is 'soon'" in choose(simulator, place, every="soon")["msg"]
 
 
@@ -111,20 +119,34 @@ def test_one_that_can_not_be_restored_does_not_keep_the_others_waiting(simulator
     assert "demo-bot (id 4): never proven; it has no usable backup, not now." in result["lines"]
 
 
-def test_a_number_that_is_a_name_and_an_id_chooses_nothing(simulator: Simulator, place: StorePlace) -> None:
-    simulator.set_instance(6, name="5")
-    result = choose(simulator, place, "5")
+@pytest.mark.parametrize("names", ["9", 9, ["demo-bot", "9"], "\u0669"], ids=ascii)
+def test_digits_among_the_names_are_refused_with_the_variable_that_is_meant(
+    simulator: Simulator, place: StorePlace, names: t.Any
+) -> None:
+    simulator.set_instance(6, name="9")
+    result = choose(simulator, place, names)
+    number = names[-1] if isinstance(names, list) else names
+    assert result["msg"] == (
+        f"restore_drill_instances has {number}, but takes names only. Set restore_drill_ids for instances by their "
+        "ids. Nothing was sent."
+    )
+    assert simulator.calls() == []
+
+
+def test_an_id_is_never_taken_for_a_name(simulator: Simulator, place: StorePlace) -> None:
+    simulator.set_instance(6, name="9")
+    result = choose(simulator, place, [], 9)
     assert result["instance_id"] is None
-    assert "5 fits several; rename one, or use an id: 6, 5." in result["unknown"]
+    assert result["unknown"] == "restore_drill_ids: there is no instance with id 9."
 
 
 def test_a_list_may_be_json_and_there_is_one_drill_a_day(simulator: Simulator, place: StorePlace) -> None:
-    assert choose(simulator, place, '["demo-bot", "5"]')["instance_id"] == 4
+    assert choose(simulator, place, '["demo-bot"]', "[5]")["instance_id"] == 4
     record(place, simulator.url, 4, 0, healthy=True, incident=f"drill-4-{datetime.now(UTC):%Y-%m-%d}")
-    result = choose(simulator, place, ["demo-bot"], every="1s")
+    result = choose(simulator, place, ["demo-bot"], [], every="1s")
     assert re.fullmatch(r"demo-bot \(id 4\): last proven .* ago, by the drill of today\.", result["lines"][0])
     assert result["instance_id"] is None
-    assert choose(simulator, place, ["5"], every="1s")["instance_id"] == 5
+    assert choose(simulator, place, [], ["5"], every="1s")["instance_id"] == 5
     assert "at most 100 years" in choose(simulator, place, every="999999d")["msg"]
 
 
@@ -139,14 +161,14 @@ def run_drill(controller: Controller, *flags: str, **variables: t.Any) -> Run:
 
 @pytest.mark.rest
 def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller: Controller) -> None:
-    names = "tset-bot, 5, demo-bot"
-    plan = run_drill(controller, "--check", restore_drill_instances=names)
+    names = "tset-bot"
+    plan = run_drill(controller, "--check", restore_drill_instances=names, restore_drill_ids=5)
     assert plan.rc == 2
     assert simulator.calls("POST *") == []
     place = folder_place(controller.home / ".ansible/clawhosters")
     Worker(simulator, place.options).run(claw_instance, id=6, state="restarted", wait=False)
     simulator.clear_log()
-    first = run_drill(controller, restore_drill_instances=names)
+    first = run_drill(controller, restore_drill_instances=names, restore_drill_ids=5)
     assert first.rc == 2
     for run in (plan, first):
         assert "Did you mean test-bot?" in run.screen
@@ -158,14 +180,26 @@ def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller:
     # The page of the incident shows what else was changed at that time.
     assert "<td>restart</td><td>web-bot (id 6)</td><td>accepted</td>" in page.read_text(encoding="utf-8")
     record(place, simulator.url, 4, 6.9, healthy=True)
-    last = run_drill(controller, restore_drill_instances=["5", "demo-bot"])
+    last = run_drill(controller, restore_drill_instances=["demo-bot"], restore_drill_ids=[5])
     assert last.rc == 0, last.screen
     assert "Nothing is due." in last.stdout
     assert len(simulator.calls("POST *")) == 1
 
 
+def test_a_drill_by_name_restores_only_what_still_bears_it(simulator: Simulator, controller: Controller) -> None:
+    listed = [{"id": 4, "name": "demo-bot", "status": "running"}]
+    simulator.set_instance(4, name="prod")
+    simulator.fault("wrong_type", method="GET", path="/instances", body={"data": listed})
+    renamed = run_drill(controller, restore_drill_instances="demo-bot")
+    assert (renamed.rc, simulator.calls("POST *")) == (2, [])
+    assert renamed.says("The instance with id 4 is named prod, not demo-bot"), renamed.screen
+    simulator.set_instance(4, name="demo-bot")
+    again = run_drill(controller, restore_drill_instances="demo-bot")
+    assert (again.rc, simulator.calls("POST *")) == (0, ["POST /backups/40/restore"]), again.screen
+
+
 def test_the_variables_of_the_choice_are_refused(simulator: Simulator, controller: Controller) -> None:
-    run = run_drill(controller, restore_drill_instances="5", restore_instance_ids=6)
+    run = run_drill(controller, restore_drill_ids=5, restore_instance_ids=6)
     assert run.rc == 2
     assert "This playbook chooses the instance and the incident." in run.screen
     assert simulator.calls() == []
