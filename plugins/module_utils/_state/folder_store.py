@@ -61,6 +61,11 @@ class FolderStore:
         """The folder. Raises UntrustedError if the option is not a path."""
         return self._folder.path
 
+    @property
+    def place(self) -> str:
+        """The path of the folder. Raises UntrustedError if the option is not a path."""
+        return str(self.path)
+
     def is_own(self) -> bool:
         """Returns True if the folder exists, and only this user can have written to it. Raises StoreError."""
         with self._converted_errors():

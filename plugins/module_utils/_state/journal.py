@@ -190,6 +190,17 @@ class Journal:
         """Returns the state of ``operation`` as this journal has read or written it last."""
         return replay(self._entries.get(operation.subject, ())).get(operation)
 
+    def find_attempts(self, operation: OperationKey) -> set[str]:
+        """Returns when ``operation`` was intended, whatever came of it, as this journal has read it last."""
+        entries = self._entries.get(operation.subject, ())
+        intents = (entry for entry in entries if entry["event"] == OperationEvent.INTENDED.value)
+        return {entry["at"] for entry in intents if identify(entry) == operation}
+
+    @property
+    def place(self) -> str:
+        """The folder, or the option of the database."""
+        return self._store.place
+
     def read_states(
         self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False
     ) -> dict[OperationKey, OperationState]:

@@ -134,6 +134,7 @@ class Outage:
 class PostgresStore:
     """Keeps documents and the journal in the database that ``connection`` names."""
 
+    place = "state_database"
     repair_hint = "Restore the table from a backup, or delete all rows of that subject"
     min_delay = 0.1
 

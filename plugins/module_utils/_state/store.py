@@ -153,6 +153,10 @@ class Store(t.Protocol):
     clock_offset: float
     """Seconds by which its clock is ahead of this machine's, as far as that is known."""
 
+    @property
+    def place(self) -> str:
+        """Where it is: the path of a folder, or the name of an option."""
+
     def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
         """Locks a document, after waiting for ``within`` seconds at most."""
 

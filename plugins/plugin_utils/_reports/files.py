@@ -75,6 +75,10 @@ class ReportFolder:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(name, f"{name}.unreadable-{mark}", src_dir_fd=self._folder, dst_dir_fd=self._folder)
 
+    def find_set_aside(self, name: str) -> list[str]:
+        """Returns the names that ``set_aside`` has given to files of this name."""
+        return sorted(one for one in os.listdir(self._folder) if one.startswith(f"{name}.unreadable-"))
+
 
 def render(template: str, variables: Data) -> str:
     """Returns the rendered template. The variables are escaped as HTML and never rendered themselves."""

@@ -131,6 +131,11 @@ class FailureKind(enum.Enum):
     TOO_OLD = _unsent("too_old", "To accept a backup of this age:")
     TOO_SOON = _unsent("too_soon", f"{_DASHBOARD}. If it must be restored all the same, omit the interval:")
     OTHER_MEMORY = _unsent("other_memory", f"When the folder is imported, {_AGAIN}:")
+    ONLY_IN_RECORD = _unsent(
+        "only_in_record",
+        "Set state_dir or state_database to the journal with which it was sent, or send it once more with "
+        f"restore_force=true. Then {_AGAIN}:",
+    )
     # What has changed since the plan
     DELETED = _unsent("deleted", _CHECK_WHO, checks=True, is_status_known=False)
     RENAMED = _unsent("renamed", "Check the plan with its id:", checks=True)

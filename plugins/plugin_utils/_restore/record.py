@@ -19,7 +19,7 @@ from ...module_utils._model.resource import Resource, as_objects
 from ...module_utils._model.results import Result
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.change_log import list_changes
-from ...module_utils._service.restore.history import RestoreHistory
+from ...module_utils._service.restore.history import RestoreHistory, RestoreRecord
 from ...module_utils._service_url import normalize_url
 from ...module_utils._state.journal import JournalError
 from ...module_utils._state.store import Holder, RunStore, StoreError
@@ -184,6 +184,11 @@ class Recorder:
         except JournalError:
             return None
 
+    def read_recorded(self, journal: str) -> RestoreRecord:
+        """Returns what the record says was sent. ``journal`` is the place of the journal beside it."""
+        settings = self.context.client.settings
+        return read_recorded(report_path(self.run.settings), self.run.incident, settings.host, journal)
+
     def add_step(self, name: str, now: datetime, **fields: t.Any) -> None:
         """Adds a step to the run, with the requests since the last one."""
         requests = self.context.client.stats.requests
@@ -313,11 +318,8 @@ def record_run(
     ReportError.
     """
     with open_report(path, creates=True) as (folder, page_name):
-        record_name = str(Path(page_name).with_suffix(".json"))
-        runs = _read_runs(folder, record_name, run["incident"])
-        if runs is None:
-            folder.set_aside(record_name, page_name)
-            runs = []
+        record_name = _name_record(page_name)
+        runs = _read_runs(folder, page_name, run["incident"])
         for one in (*shared_runs, run):
             runs = put_run(runs, one)
         runs = [
@@ -335,14 +337,50 @@ def record_run(
         folder.write(page_name, render(template, page))
 
 
+def read_recorded(path: str, incident: str, service: str, journal: str) -> RestoreRecord:
+    """Returns what the record next to the page at ``path`` says was sent for the incident. Changes and locks nothing.
+
+    ``service`` is its host and port; ``journal`` is the place of the journal. One that was set aside can't be read
+    either, until somebody has moved it away.
+    """
+    record = Path(_name_record(path))
+    runs: list[Data] | None = []
+    aside: list[str] = []
+    if record.parent.is_dir():
+        try:
+            with open_report(path, locks=False) as (folder, _page_name):
+                runs, aside = _parse_runs(folder, record.name, incident), folder.find_set_aside(record.name)
+        except ReportError:
+            runs = None
+    unreadable = record if runs is None else record.with_name(aside[0]) if aside else ""
+    # Earlier versions did not record the service.
+    own = [run for run in runs or () if run.get("service") in (None, "", service)]
+    sent = [one for run in own for one in as_objects(run.get("instances")) if isinstance(one.get("sent_at"), str)]
+    return RestoreRecord(str(record), journal, {str(one.get("id")): one["sent_at"] for one in sent}, str(unreadable))
+
+
 def _is_open(run: Data) -> bool:
     return run.get("outcome") == "unfinished" and not run.get("interrupted")
 
 
-def _read_runs(folder: ReportFolder, name: str, incident: str) -> list[Data] | None:
+def _read_runs(folder: ReportFolder, page_name: str, incident: str) -> list[Data]:
+    """Returns the recorded runs. A record that can't be read is renamed, with its page; then there are none."""
+    name = _name_record(page_name)
+    runs = _parse_runs(folder, name, incident)
+    if runs is None:
+        folder.set_aside(name, page_name)
+    return runs or []
+
+
+def _parse_runs(folder: ReportFolder, name: str, incident: str) -> list[Data] | None:
     """Returns the recorded runs; None if the record can't be read."""
     try:
         content = folder.read(name)
     except OSError:
         return None
     return [] if content is None else parse_record(content, incident)
+
+
+def _name_record(page: str) -> str:
+    """Returns the name or path of the record next to a page."""
+    return str(Path(page).with_suffix(".json"))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import typing as t
 from datetime import datetime, timedelta
 
 from ...module_utils._model.backup import NO_TIME, explain_unusable, taken_at
@@ -14,7 +15,7 @@ from ...module_utils._model.instance import get_status, is_healthy, label
 from ...module_utils._model.ownership import has_owner, may_belong, parse_owner
 from ...module_utils._model.resource import Resource
 from ...module_utils._service.restore import messages
-from ...module_utils._service.restore.history import CLOCK_TOLERANCE, RestoreHistory
+from ...module_utils._service.restore.history import CLOCK_TOLERANCE, RestoreHistory, RestoreRecord
 from ...module_utils._service.restore.plan import NextStep, Plan, Rules, Target, explain_left_out
 from ...module_utils._service.restore.restore import PLANNED
 from ...module_utils._state.journal import OperationEvent, OperationState
@@ -134,6 +135,8 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     notes += [f"{sentence[:1].upper()}{sentence[1:]}" for sentence in sentences]
     if len(others) > _LISTED:
         notes.append(f"And {len(others) - _LISTED} more restores for other incidents within 7 days.")
+    if plan.sends and plan.earlier is None and (record := history.record):
+        notes += _describe_record(record, instance, history.incident, format_sent_at)
     if plan.sends and plan.earlier:
         when = format_sent_and_completed(plan.earlier.sent_at, plan.earlier.completed_at)
         notes.append(f"This incident already has a restore{when}. With restore_force it is sent again.")
@@ -149,3 +152,15 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     if plan.sends and get_status(instance) == "running" and is_healthy(instance):
         notes.append("It is running and healthy now.")
     return notes
+
+
+def _describe_record(
+    record: RestoreRecord, instance: Resource, incident: str, format_sent_at: t.Callable[[str], str]
+) -> list[str]:
+    """Returns what the record says, or may say, of a restore that will be sent and that the journal does not know."""
+    if str(instance["id"]) in record.sent_at:
+        said = messages.describe_record(record, instance, incident, format_sent_at)
+        return [f"{said}. With restore_force it is sent again."]
+    if record.unreadable:
+        return [f"The record {one_line(record.unreadable)} can't be read: it may say that this was sent already."]
+    return []

@@ -234,7 +234,9 @@ class Runbook:
     def _incident(self) -> Incident:
         settings = {name: self.settings[f"restore_{name}"] or None for name in ("before", "max_age", "min_interval")}
         rules = replace(parse_rules({**settings, "force": bool(self.settings["restore_force"])}), is_confirmed=True)
-        incident = Incident(self.client, self.context.journal(warns=True), self.run.incident, rules, self.context.warn)
+        journal = self.context.journal(warns=True)
+        incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
+        incident.read_record = lambda: self.recorder.read_recorded(journal.place)
         if self.run.planned_at:
             incident.began = datetime.fromisoformat(self.run.planned_at)
         return incident

@@ -44,6 +44,15 @@ class Place(t.NamedTuple):
 
     simulator: Simulator
     journal: Journal
+    record: Path
+    """The record of the role."""
+
+    def write_record(self, **run: t.Any) -> None:
+        """Writes a record whose one run has sent a restore of instance 1."""
+        known = {"id": 1, "sent_at": at(HOUR)}
+        runs = [{"id": "run-1", "began_at": at(HOUR), "outcome": "restored", "steps": [], "instances": [known], **run}]
+        self.record.parent.mkdir(mode=0o700, exist_ok=True)
+        self.record.write_text(json.dumps({"incident": "INC-1", "runs": runs}), encoding="utf-8")
 
     def write(self, incident: str, *events: OperationEvent) -> None:
         """Writes events of a restore of instance 1 to the journal."""
@@ -100,7 +109,12 @@ def switch(then: Change = lambda _place: None, **switches: t.Any) -> Change:
     return lambda place: (then(place), place.simulator.switch(**switches))
 
 
+def record(**run: t.Any) -> Change:
+    return lambda place: place.write_record(**run)
+
+
 MODULES = ("module", "fleet")
+ROLE = ("role",)
 FLEET = ("fleet",)
 HOUR = 60
 NOBODYS = switch(drop_fields=["backup.instance_id", "backup.instance_name"])
@@ -123,6 +137,16 @@ SITUATIONS = [
     Situation("dated in the future", [12], before=backup(-HOUR, instance_id=1)),
     Situation("dated a little in the future", [19], before=backup(-4, instance_id=1)),
     Situation("of nobody, by its id", [19], {"name": "web-bot", "backup_id": 19}, before=NOBODYS),
+    Situation(
+        "refused, and recorded by a run that waited for it",
+        [12],
+        before=lambda place: (
+            place.write("INC-1", INTENDED, REFUSED),
+            place.write_record(instances=[{"id": 1, "sent_at": place.journal.read_entries()[0]["at"]}]),
+        ),
+    ),
+    Situation("recorded for another service", [12], before=record(service="other.example")),
+    Situation("recorded, with force", [12], rules={"force": True}, before=record()),
     Situation("restored by this incident", [], before=journal("INC-1", INTENDED, ACCEPTED, COMPLETED)),
     Situation("sent by this incident", [], before=WAITS),
     Situation("refused for this incident", [12], before=journal("INC-1", INTENDED, REFUSED)),
@@ -198,6 +222,8 @@ SITUATIONS = [
         before=journal("INC-2", INTENDED, ACCEPTED, COMPLETED),
     ),
     Situation("known to the folder alone", Kind.OTHER_MEMORY),
+    Situation("known to the record alone", Kind.ONLY_IN_RECORD, before=record(), callers=ROLE),
+    Situation("recorded meanwhile", Kind.ONLY_IN_RECORD, since=record(), callers=ROLE),
     # What has changed since the plan
     Situation("deleted meanwhile", Kind.DELETED, since=lambda place: place.simulator.remove_instance(1)),
     Situation("busy meanwhile", Kind.WRONG_STATUS, since=status("deploying")),
@@ -253,7 +279,7 @@ class Ways:
             },
             switches={"transition_reads": 1},
         )
-        self.place = Place(simulator, Journal(FolderStore(str(folder / "state"))))
+        self.place = Place(simulator, Journal(FolderStore(str(folder / "state"))), folder / "report/INC-1.json")
         self.worker = Worker(simulator, {"state_dir": str(folder / "state")})
 
     def run(self, situation: Situation, caller: str) -> Answer:
@@ -324,6 +350,7 @@ def normalize(text: str) -> str:
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(\+00:00| UTC|Z)", "TIME", text)
     text = re.sub(r"\b\d\d:\d\d(:\d\d)? UTC", "TIME", text)
     text = re.sub(r" by [^ ]+@[^ .]+", " by USER@HOST", text)
+    text = re.sub(r"/[^ ]+/(state|report)\b", lambda match: match[1].upper(), text)
     return re.sub(r"\b(\d+ (s|min|h|d) ?)+(ago|in the future)", r"AGE \3", text)
 
 

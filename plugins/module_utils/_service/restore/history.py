@@ -45,6 +45,21 @@ class EarlierRestore(t.NamedTuple):
 
 
 @dataclass(frozen=True)
+class RestoreRecord:
+    """The record that the role keeps of the incident beside the journal, as far as it says what the journal does not.
+
+    ``path`` is its file, ``journal`` the place of the journal.
+    """
+
+    path: str
+    journal: str
+    sent_at: dict[str, str] = field(default_factory=dict)
+    """When a restore was sent, by the id of its instance."""
+    unreadable: str = ""
+    """The record, or an earlier one beside it, that can't be read: ``sent_at`` lacks what it says. Else empty."""
+
+
+@dataclass(frozen=True)
 class RestoreHistory:
     """The restores of instances that the journal holds for ``service``. Without ``states`` nothing is known."""
 
@@ -57,6 +72,8 @@ class RestoreHistory:
     """When the journal was first read, by its clock."""
     subjects: set[str] = field(default_factory=set)
     """Digests of the subjects that were read."""
+    record: RestoreRecord | None = None
+    """The record beside the journal; None for the modules, which have none."""
 
     def key(self, instance_id: object) -> OperationKey:
         """Returns the key of the restore of an instance for this incident."""

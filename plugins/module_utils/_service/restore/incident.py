@@ -17,7 +17,7 @@ from ..._progress import InterruptNote
 from ..._state.journal import Journal, JournalError
 from ..._times import parse_duration, parse_timestamp
 from ..at_most_once import OperationGuard
-from .history import RestoreHistory
+from .history import RestoreHistory, RestoreRecord
 from .plan import Account, ObstacleKind, Plan, Rules, Target, plan_restores
 
 
@@ -42,6 +42,8 @@ class Incident:
     warn: t.Callable[[str], None]
     began: datetime | None = None
     """When the task, or the plan of the role, first read the journal, by its clock."""
+    read_record: t.Callable[[], RestoreRecord] | None = None
+    """Reads the record that the role keeps beside the journal."""
 
     def read_history(self, targets: t.Iterable[Target], *, with_holders: bool = False) -> RestoreHistory:
         """Returns what the journal holds of the targets: of their instances, or of the incident, for one without id.
@@ -54,7 +56,10 @@ class Incident:
             subjects = self.journal.find_subjects("restore", self.client.settings.api_url, self.name)
         # Before the states: what ends in between is then known.
         holders = self.journal.read_holders() if with_holders else {}
-        history = RestoreHistory(self.client.settings.api_url, self.name, {}, holders, self.journal.now())
+        record = self.read_record() if self.read_record else None
+        history = RestoreHistory(
+            self.client.settings.api_url, self.name, {}, holders, self.journal.now(), record=record
+        )
         self._read_more(history, subjects, ids - {None})
         self.began = self.began or history.read_at
         return history
@@ -91,10 +96,16 @@ class Incident:
         return bool(busy)
 
     def _read_more(self, history: RestoreHistory, subjects: set[str], instance_ids: t.Iterable[object]) -> None:
-        subjects = (subjects | {history.key(one).subject for one in instance_ids}) - history.subjects
+        keys = {str(one): history.key(one) for one in instance_ids}
+        subjects = (subjects | {key.subject for key in keys.values()}) - history.subjects
         if subjects:
             history.states.update(self.journal.read_states(subjects))
             history.subjects.update(subjects)
+        if sent_at := history.record and history.record.sent_at:
+            for one in keys.keys() & sent_at.keys():
+                if sent_at[one] in self.journal.find_attempts(keys[one]):
+                    # It was refused, perhaps after another run had recorded that it waits for it.
+                    del sent_at[one]
 
     def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance. ``note`` is what Ctrl-C shows of it."""

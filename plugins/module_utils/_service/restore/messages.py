@@ -20,7 +20,7 @@ from ..._text import format_count, format_list, one_line
 from ..._times import format_duration, parse_time
 from ..at_most_once import explain_unknown as explain_state
 from ..at_most_once import format_at
-from .history import CLOCK_TOLERANCE, EarlierRestore
+from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreRecord
 from .plan import Obstacle, ObstacleKind, Plan, Rules, explain_left_out
 from .restore import COMPLETED, Restore
 
@@ -115,6 +115,17 @@ def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> l
     return []
 
 
+def describe_record(
+    record: RestoreRecord, instance: Resource, incident: str, format_sent_at: t.Callable[[str], str]
+) -> str:
+    """Returns what the role's record says of a restore that the journal does not know, without a full stop."""
+    sent_at = format_sent_at(record.sent_at[str(instance["id"])])
+    return (
+        f"{one_line(record.path)} says that a restore of {label(instance)} was sent for incident {incident} at "
+        f"{sent_at}, and the journal in {one_line(record.journal)} does not know it"
+    )
+
+
 # Obstacles
 
 
@@ -140,6 +151,9 @@ def explain(
             return Explanation(f"{label(instance)} is listed already, in entry {obstacle.duplicate_of}")
         case ObstacleKind.OTHER_MEMORY:
             return Explanation(str(obstacle.cause).removesuffix(f" {NOTHING_SENT}"))
+        case ObstacleKind.ONLY_IN_RECORD:
+            record = t.cast("RestoreRecord", obstacle.record)
+            return Explanation(describe_record(record, instance, incident, format_sent_at))
         case ObstacleKind.DELETED:
             return Explanation(f"{label(instance)} does not exist any more")
         case ObstacleKind.RENAMED:

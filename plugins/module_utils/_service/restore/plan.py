@@ -23,7 +23,7 @@ from ..._model.instance_index import InstanceIndex
 from ..._model.ownership import has_owner, parse_owner
 from ..._model.resource import Resource, normalize
 from ..._state.journal import OperationEvent, OperationState
-from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreHistory, is_under_way
+from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreHistory, RestoreRecord, is_under_way
 
 RESTORABLE = ("running", "stopped")
 """Statuses from which a restore is sent without ``force``."""
@@ -54,6 +54,7 @@ class ObstacleKind(enum.Enum):
     TOO_OLD = "too_old"
     TOO_SOON = "too_soon"  # another incident restored it within min_interval
     OTHER_MEMORY = "other_memory"  # the folder of this machine knows it, and the database does not
+    ONLY_IN_RECORD = "only_in_record"  # the role's record says that it was sent, and the journal does not know it
     # Found under the lock, since the plan was made:
     DELETED = "deleted"
     RENAMED = "renamed"
@@ -77,6 +78,8 @@ class Obstacle:
     """UNCLEAR_BACKUP: those whose instance can't be told."""
     other: EarlierRestore | None = None
     """TOO_SOON, OVERTAKEN, WRONG_STATUS: the restore for another incident that is the reason."""
+    record: RestoreRecord | None = None
+    """ONLY_IN_RECORD: the record that knows more than the journal."""
     duplicate_of: int = 0
     """DUPLICATE, BACKUP_TWICE: the number of the first such target, from 1."""
     cause: ClawHostersError | None = None
@@ -229,7 +232,9 @@ def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules,
     else:
         _use_given(plan, account, instance)
     plan.older = next((one for one in own if _is_older(one, plan.backup) and _is_fit(one, None, now)), None)
-    if plan.sends:
+    if plan.sends and _is_only_in_record(plan, instance, history, rules):
+        plan.stop(ObstacleKind.ONLY_IN_RECORD, record=history.record)
+    elif plan.sends:
         _check_rules(plan, instance, history, rules, now)
 
 
@@ -251,6 +256,12 @@ def continue_earlier(plan: Plan, now: datetime, *, is_held: bool, was_busy: bool
         plan.step = NextStep.WAIT
     else:
         plan.stop(ObstacleKind.UNKNOWN)
+
+
+def _is_only_in_record(plan: Plan, instance: Resource, history: RestoreHistory, rules: Rules) -> bool:
+    """Returns True if the record says that a restore was sent, the journal does not know it, and ``force`` is unset."""
+    record = history.record if plan.earlier is None and not rules.force else None
+    return record is not None and str(instance["id"]) in record.sent_at
 
 
 def _find_recorded(state: OperationState, known: t.Iterable[Resource]) -> Resource:
@@ -376,6 +387,8 @@ def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, 
     others = history.find_others(instance["id"], sent_since=began)
     if not is_sent:
         plan.stop(ObstacleKind.NOT_SENT)
+    elif _is_only_in_record(plan, instance, history, rules):
+        plan.stop(ObstacleKind.ONLY_IN_RECORD, record=history.record)
     elif instance.get("name") != before.get("name"):
         plan.stop(ObstacleKind.RENAMED, seen=instance)
         return

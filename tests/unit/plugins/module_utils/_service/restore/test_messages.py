@@ -12,7 +12,10 @@ from datetime import timedelta
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import EarlierRestore
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import (
+    EarlierRestore,
+    RestoreRecord,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import build_error
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import (
     ObstacleKind,
@@ -38,7 +41,8 @@ def stopped(kind: ObstacleKind, status: str = "running", target: Target | None =
     is_memory = kind is ObstacleKind.OTHER_MEMORY
     cause = ClawHostersError("The folder knows it. Nothing was sent.") if is_memory else None
     facts = {"ids": (1, 2), "backups": (BACKUP,), "seen": {"name": "other", "status": "stopped"}, "cause": cause}
-    plan.stop(kind, other=EarlierRestore("INC-2", STATE), duplicate_of=1, **facts)
+    record = RestoreRecord("/report/INC-1.json", "/state", {"1": NOW.isoformat()})
+    plan.stop(kind, other=EarlierRestore("INC-2", STATE), duplicate_of=1, record=record, **facts)
     return plan
 
 
