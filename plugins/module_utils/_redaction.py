@@ -24,6 +24,7 @@ MIN_SECRET_LENGTH = len(MASK)
 """Characters. Replacing shorter secrets everywhere would make ordinary text unreadable."""
 
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "sol": "/", "plus": "+", "equals": "="}
+_ENTITIES |= {"lowbar": "_", "UnderBar": "_", "period": ".", "colon": ":", "commat": "@", "excl": "!", "num": "#"}
 # More backslashes are read one by one: each of them could be the start of an escape, from which all are read.
 _ESCAPE = re.compile(
     r"\\(?:\\{0,7}(?:u(?P<unit>[0-9a-fA-F]{4})(?:(?<=[dD][89abAB]..)\\{1,8}u(?P<low>[dD][c-fC-F][0-9a-fA-F]{2}))?"
@@ -38,6 +39,16 @@ _MAX_ESCAPED = 6
 
 _BREAK = re.compile(r"(?<! ) *(?:(?:[^\x20-\x7e\w]|<w?br ?/?>) *)+")
 """Signs that may stand within a secret: line breaks, control characters and others, with the blanks around them."""
+
+_QUOTED = re.compile(r"=(?:([0-9a-fA-F]{2})|(?:\\{1,8}r)?\\{1,8}n|[\r\n\ufffd]+)")
+"""A character in quoted-printable, or a line break there, which may be escaped, as in JSON."""
+
+_BETWEEN_HEX = ("0x", " ", ":", ",", ";", "-")
+"""What may stand between the bytes of a text in hex."""
+
+_SQUEEZED = re.compile("|".join(_BETWEEN_HEX))
+
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 
 _SLASH = r"(?:\\{0,8}/|%(?:25){0,4}2[fF]|&(?:#47|#[xX]2[fF]|sol);)"
 _COLON = r"(?::|%(?:25){0,4}3[aA]|&(?:#58|#[xX]3[aA]|colon);)"
@@ -58,9 +69,9 @@ Span: t.TypeAlias = "tuple[int, int]"
 class Redactor:
     """Redacts ``secrets`` in text, in the encodings in which servers and proxies echo them.
 
-    These are: plain, JSON-escaped, percent-encoded, HTML-escaped, hex, base64 (also as part of a longer text, such as
-    ``Bearer KEY``), and broken over lines. Secrets with fewer than ``min_length`` characters are ignored. Of one that
-    ends with line breaks or backslashes, these may remain.
+    These are: plain in any case, JSON-escaped, percent-encoded, HTML-escaped, quoted-printable, hex, base64 (also as
+    part of a longer text, such as ``Bearer KEY``, and of UTF-16), and broken over lines. Secrets with fewer than
+    ``min_length`` characters are ignored. Of one that ends with line breaks or backslashes, these may remain.
     """
 
     def __init__(self, secrets: t.Iterable[str], min_length: int = MIN_SECRET_LENGTH) -> None:
@@ -68,9 +79,10 @@ class Redactor:
         kept = {form for one in secrets if len(one) >= min_length for form in (one, replace_controls(one))}
         # Text that looks like an escape is decoded in a secret as everywhere.
         decoded = {steps[-1].text for secret in kept if (steps := _decode_all(secret))}
-        self._plain = kept | {form for form in decoded if len(form) >= min_length}
-        self._hex = {secret.encode(errors="surrogatepass").hex() for secret in kept}
-        self._base64 = {part for secret in kept for part in _base64_parts(secret)}
+        self._plain = {_fold(form) for form in kept | {form for form in decoded if len(form) >= min_length}}
+        contents = {secret.encode(encoding, errors="surrogatepass") for secret in kept for encoding in _ENCODINGS}
+        self._hex = {content.hex() for content in contents}
+        self._base64 = {part for content in contents for part in _base64_parts(content)}
 
     def __call__(self, text: str) -> str:
         """Returns ``text`` with the secrets replaced by the mask."""
@@ -83,16 +95,26 @@ class Redactor:
 
     def _find(self, text: str) -> t.Iterator[Span]:
         """Yields where the secrets are in ``text``. Some may overlap."""
-        yield from self._find_plain(text)
+        yield from self._find_escaped(text)
+        if _QUOTED.search(text):
+            decoded = _View(text, _QUOTED, _decode_quoted)
+            yield from map(decoded.locate, self._find_escaped(decoded.text))
+
+    def _find_escaped(self, text: str) -> t.Iterator[Span]:
+        yield from self._find_encoded(text)
         steps = _decode_all(text)
         for count, last in enumerate(steps, 1):
-            for span in self._find_plain(last.text):
+            for span in self._find_encoded(last.text):
                 yield functools.reduce(lambda part, step: step.locate(part), reversed(steps[:count]), span)
 
-    def _find_plain(self, text: str) -> t.Iterator[Span]:
-        yield from _find_all(self._plain, text)
-        # Only this letter would change its length.
-        yield from _find_all(self._hex, text.replace("\u0130", "I").lower())
+    def _find_encoded(self, text: str) -> t.Iterator[Span]:
+        folded = _fold(text)
+        yield from _find_all(self._plain, folded)
+        squeezed = functools.reduce(lambda part, sign: part.replace(sign, ""), _BETWEEN_HEX, folded)
+        # To look first takes a tenth of the time.
+        if any(form in squeezed for form in self._hex):
+            view = _View(folded, _SQUEEZED, lambda _match: "")
+            yield from map(view.locate, _find_all(self._hex, view.text))
         yield from _find_all(self._base64, text.replace("-", "+").replace("_", "/"))
 
 
@@ -179,9 +201,17 @@ def _decode(match: re.Match[str]) -> str:
     return chr(code) if code <= sys.maxunicode else escape
 
 
-def _base64_parts(secret: str) -> t.Iterator[str]:
+def _decode_quoted(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16)) if match[1] else ""
+
+
+def _fold(text: str) -> str:
+    """Returns ``text`` in lower case, and as long as it was: only the letter that is replaced would grow."""
+    return text.replace("\u0130", "I").lower()
+
+
+def _base64_parts(content: bytes) -> t.Iterator[str]:
     """Yields what base64 has of the secret in any text, at each of the three offsets in a group."""
-    content = secret.encode(errors="surrogatepass")
     for shift in range(3):
         encoded = base64.b64encode(bytes(shift) + content).decode().rstrip("=")
         # The characters at both ends also depend on the text around the secret.

@@ -39,6 +39,17 @@ SPELLINGS = {
     "two lines in JSON": lambda key: key[:5] + "\\n" + key[5:],
     "UTF-16": "\0".join,
     "soft hyphens": "\u00ad".join,
+    "lower case": str.lower,
+    "upper case": str.upper,
+    "HTML names": lambda key: html.escape(key).replace("_", "&lowbar;").replace(":", "&colon;"),
+    "HTML names in camel case": lambda key: html.escape(key).replace("_", "&UnderBar;"),
+    "hex with blanks": lambda key: key.encode().hex(" "),
+    "hex in capitals, with colons": lambda key: key.encode().hex(":").upper(),
+    "hex of C": lambda key: ", ".join(f"0x{ord(one):02x}" for one in key),
+    "hex of UTF-16": lambda key: key.encode("utf-16-be").hex(),
+    "quoted-printable": lambda key: "".join(f"={ord(one):02X}" for one in key),
+    "quoted-printable with breaks": lambda key: key[:8] + "=\r\n" + key[8:].replace("=", "=3D"),
+    "quoted-printable in JSON": lambda key: json.dumps(key[:8] + "=\r\n" + key[8:].replace("=", "=3D")),
 }
 
 
@@ -62,13 +73,15 @@ def test_a_secret_in_any_spelling(spelling, key, before):
 @given(
     key=st.text(string.printable, min_size=8, max_size=40), before=st.binary(max_size=9), after=st.binary(max_size=9)
 )
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-def test_a_secret_within_base64(encode, key, before, after):
-    encoded = encode(before + key.encode() + after).decode()
+def test_a_secret_within_base64(encode, encoding, key, before, after):
+    content = key.encode(encoding)
+    encoded = encode(before + content + after).decode()
     shown = Redactor([key])(encoded)
     assert MASK in shown
     # The characters at its ends, which contain a few bits of it, may remain.
-    assert len(shown.replace(MASK, "")) <= len(encoded) - len(key) * 8 // 6 + 4
+    assert len(shown.replace(MASK, "")) <= len(encoded) - len(content) * 8 // 6 + 4
 
 
 @given(st.text(string.ascii_lowercase + " .:/%&\\\n", max_size=200))
