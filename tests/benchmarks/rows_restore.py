@@ -17,11 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.time_estimate import (
-    Account,
-    Service,
-    estimate_restore,
-)
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.time_estimate import estimate_restores
 from benchmarks.contestants import OURS, hosts, play
 from benchmarks.measure import BenchError, Sample, Workplace, log_progress, median_by, rotate
 from benchmarks.services import UNLIMITED
@@ -29,7 +25,7 @@ from benchmarks.table import Row, Section
 from simulator.handle import KEY, Simulator
 
 SIZES = (25, 1_000, 10_000)
-BACKUPS_EACH = 14
+BACKUPS_EACH, PAGE_SIZE = 14, 25
 LIMIT, WINDOW = 100, 3.0
 """100 requests a minute, with windows a twentieth as long."""
 LATE = 0.1
@@ -366,12 +362,7 @@ def _bulk_rows(workplace: Workplace, runs: int) -> list[Row]:
         for (title, (entries, serial)), goal in zip(SERIALS.items(), SERIAL_GOALS, strict=True):
             outcomes = found[command, title]
             seconds = median_by(outcomes, lambda outcome: outcome.seconds)
-            estimate = estimate_restore(
-                _batch_sizes(entries, serial),
-                Account(FLEET, BACKUPS_EACH),
-                Service(LIMIT, REAL_WINDOW, latency=0.0),
-                restore_seconds=RESTORE_SECONDS,
-            )
+            estimate = estimate_restores(_batch_sizes(entries, serial), FLEET // PAGE_SIZE + 1, RESTORE_SECONDS)
             rows += [
                 Row(
                     f"{command}, {title}",
@@ -380,7 +371,7 @@ def _bulk_rows(workplace: Workplace, runs: int) -> list[Row]:
                     target="" if goal is None else f"<= {goal:g}x",
                     met=None if goal is None else seconds <= goal * one,
                 ),
-                Row("  estimate", [f"{estimate.seconds:.0f} s", "", ""], ratio=f"{estimate.seconds / seconds:.2f}x"),
+                Row("  estimate", [f"{estimate:.0f} s", "", ""], ratio=f"{estimate / seconds:.2f}x"),
             ]
     return rows
 

@@ -16,7 +16,7 @@ from statistics import median
 
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
-from ...module_utils._model.time_estimate import RESTORE_SECONDS, Account, Estimate, estimate_restore
+from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
 from ...module_utils._service.restore.messages import OTHER_RESTORE, end_sentence, format_moment
 from ...module_utils._text import format_count
 from ...module_utils._times import parse_time, parse_timestamp
@@ -48,7 +48,6 @@ LINE_WIDTH = 68
 """Columns of a line of the plan, which Ansible indents and quotes."""
 FAST_SERIAL = (1, 5, "100%")
 """Suggested where batches of one take long: a canary, a few, the rest."""
-PAGE_SIZE = 25
 _MANY = 5
 """More batches than this are shown in groups of one size."""
 _MUCH_FASTER = 2.0
@@ -235,13 +234,10 @@ def find_batches(plans: t.Iterable[RestorePlan], settings: Data) -> list[list[Re
     return split_batches(ready, parse_serial("restore_serial", settings["restore_serial"]))
 
 
-def estimate_batches(batches: list[list[RestorePlan]], list_pages: int | None) -> Estimate:
-    """Estimates the restores that will be sent. ``list_pages``: those of the list of instances, None if unknown."""
+def estimate_batches(batches: list[list[RestorePlan]], list_pages: int | None) -> float:
+    """Returns the seconds of the restores that will be sent. ``list_pages``: None if they were not counted."""
     sizes = [sum(plan.sends for plan in batch) for batch in batches]
-    # Without a count, instances are read one by one.
-    pages = list_pages or sum(sizes)
-    account = Account(instances=max(pages * PAGE_SIZE, 1), page_size=PAGE_SIZE)
-    return estimate_restore([size for size in sizes if size], account, is_planned=True)
+    return estimate_restores([size for size in sizes if size], list_pages or sum(sizes))
 
 
 def schedule_lines(plans: list[RestorePlan], settings: Data, list_pages: int | None) -> list[str]:
@@ -250,15 +246,15 @@ def schedule_lines(plans: list[RestorePlan], settings: Data, list_pages: int | N
     if not any(plan.sends for plan in plans):
         return []
     estimate = estimate_batches(batches, list_pages)
-    lines = [f"Estimated time: about {estimate}, if a restore takes {RESTORE_SECONDS:.0f} s."]
+    lines = [f"Estimated time: about {format_estimate(estimate)}, if a restore takes {RESTORE_SECONDS:.0f} s."]
     if len(batches) == 1:
         return lines
     allowed = settings["restore_max_failures"]
     failures = "a restore has failed" if allowed == 0 else f"more than {format_count(allowed, 'restore')} have failed"
     faster = estimate_batches(find_batches(plans, {**settings, "restore_serial": list(FAST_SERIAL)}), list_pages)
-    if estimate.seconds > _MUCH_FASTER * faster.seconds:
+    if estimate > _MUCH_FASTER * faster:
         option = format_extra_variable("restore_serial", list(FAST_SERIAL))
-        lines.append(f"    With {option}: about {faster}.")
+        lines.append(f"    With {option}: about {format_estimate(faster)}.")
     return [*_format_batches(batches), f"    No further batch begins when {failures}.", *lines]
 
 

@@ -204,14 +204,14 @@ def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simula
         "Batch 2 of 3: bot-2, bot-3, bot-4",
         "Batch 3 of 3: 8 instances, bot-5 to bot-12",
         "    No further batch begins when a restore has failed.",
-        "Estimated time: about 7 minutes, if a restore takes 120 s.",
+        "Estimated time: about 6 minutes, if a restore takes 120 s.",
     ]
     runbook.run(restore_instances=names, restore_serial="1", restore_max_failures=2, check=True)
     assert runbook.plan["lines"][-4:] == [
         "Batches 1 to 12 of 12, 1 each: 12 instances, bot-1 to bot-12",
         "    No further batch begins when more than 2 restores have failed.",
-        "Estimated time: about 26 minutes, if a restore takes 120 s.",
-        "    With -e restore_serial=1,5,100%: about 7 minutes.",
+        "Estimated time: about 24 minutes, if a restore takes 120 s.",
+        "    With -e restore_serial=1,5,100%: about 6 minutes.",
     ]
     runbook.run(restore_instances="bot-1", check=True)
     assert runbook.plan["lines"][4:] == ["Estimated time: about 2 minutes, if a restore takes 120 s."]
