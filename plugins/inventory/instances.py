@@ -407,7 +407,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if unknown:
             raise SettingsError(
                 f"Unknown options: {format_list(unknown, 5)}. Nothing was read. "
-                f"ansible-doc -t inventory {self.NAME} lists the options."
+                f"The documentation of the inventory plugin {self.NAME} lists the options."
             )
 
     def _load_instances(self, client: Client, cache_key: str, cache: bool) -> InstanceList:

@@ -11,6 +11,7 @@ import re
 import typing as t
 import unicodedata
 from datetime import datetime
+from pathlib import Path
 
 import yaml
 
@@ -30,6 +31,8 @@ _SAFE_IN_FILE_NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HASH_SUFFIX = re.compile(r"-[0-9a-f]{16}\Z")
 """The end of every generated slug. Text that ends so is replaced, too, so that no two texts have the same slug."""
 _PLAIN_IN_SHELL = re.compile(r"[A-Za-z0-9_.:/@%+,-]+")
+_SAFE_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
+"""Paths that a shell, YAML and JSON leave as they are, also behind other text."""
 _PLAIN_IN_YAML = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./~@%+-]*( [A-Za-z0-9_./~@%+-]+)*")
 
 
@@ -100,6 +103,12 @@ def slugify(text: str) -> str:
         return text
     kept = re.sub(r"[^A-Za-z0-9_-]+", "-", text[: _SLUG_LIMIT * 4]).strip("-")[:_SLUG_LIMIT] or "unnamed"
     return f"{kept}-{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
+
+
+def format_path(path: Path, base: Path) -> str | None:
+    """Returns the path for a command that is run in ``base``; None if a shell, YAML or JSON would change it."""
+    shown = str(path.relative_to(base) if path.is_relative_to(base) else path)
+    return shown if _SAFE_PATH.fullmatch(shown) else None
 
 
 def format_clock(moment: datetime | None) -> str:

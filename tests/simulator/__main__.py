@@ -21,7 +21,7 @@ try:
     from simulator.server import listen, serve
     from simulator.service import Seed, Service
 except ModuleNotFoundError as error:
-    sys.exit(f"The simulator needs {error.name}: pip install fastapi uvicorn pyyaml")
+    sys.exit(f"The simulator needs {error.name}. Install it for this Python:\npip install fastapi uvicorn pyyaml")
 
 USAGE_ERROR = 2
 

@@ -97,7 +97,7 @@ def require_library() -> None:
     min_version = ".".join(map(str, MIN_REQUESTS_VERSION))
     raise ClawHostersError(
         f"The Python library requests {min_version} or newer, with urllib3 1.26 or 2, is needed where Ansible runs; "
-        f"{sys.executable} has {version or 'none'}. Run: {sys.executable} -m pip install --upgrade requests"
+        f"{sys.executable} has {version or 'none'}. Install or upgrade the package requests for this Python."
     )
 
 

@@ -28,8 +28,8 @@ MIN_SECRET_LENGTH = 4
 """Characters. Replacing a shorter password everywhere would make ordinary text unreadable."""
 
 NEEDS_PSYCOPG = (
-    "state_database needs psycopg 3.1 or newer, but {reason}. Install it for the Python that runs Ansible: {python} -m "
-    "pip install 'psycopg[binary]'"
+    "state_database needs psycopg 3.1 or newer, but {reason}. Install or upgrade the package psycopg[binary] for the "
+    "Python that runs Ansible, {python}."
 )
 _DEFAULTS = {
     "application_name": "clawhosters.cloud",

@@ -23,6 +23,7 @@ from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._text import format_count
 from ...module_utils._times import parse_time
+from .._formatting import format_path
 from .files import prepare_folder, write_report
 
 Data = dict[str, t.Any]
@@ -62,12 +63,24 @@ def run(context: ModuleContext) -> Result:
     report = [
         f"{'Not written in check mode' if client.check_mode else 'Written'}: {' and '.join(counts)}, in {folder}",
         *([f"{format_count(left_out, 'entry')} left out: without id, name, time or instance."] if left_out else []),
-        "Start the simulator in one terminal:",
-        f"sh {shlex.quote(str(script_path))}",
-        "In another one, point the shell at it:",
-        f". {shlex.quote(str(environment_path))}",
+        *_explain_start(format_path(script_path, Path.cwd()), format_path(environment_path, Path.cwd())),
     ]
     return {"changed": any(changes), "path": str(folder), "report": report}
+
+
+def _explain_start(script: str | None, environment: str | None) -> list[str]:
+    """Returns how to rehearse. Without paths, which would have to be quoted, in words."""
+    if script is None or environment is None:
+        return [
+            "In one terminal, run simulator.sh of that folder with sh.",
+            "In another one, source its rehearsal.env.",
+        ]
+    return [
+        "Start the simulator in one terminal:",
+        f"sh {script}",
+        "In another one, point the shell at it:",
+        f". {environment}",
+    ]
 
 
 def build_state(instances: list[Resource], backups: list[Resource]) -> Data:
@@ -103,7 +116,9 @@ def format_environment(port: int, state_dir: Path) -> str:
     """Returns what a shell sources, so that its commands can reach only the simulator, with a journal of their own."""
     return (
         "# Points a shell at the simulator of a rehearsal. It forgets the key, the database and all other settings.\n"
-        f"unset {' '.join(KNOWN)}\n"
+        # fish has no unset. An empty variable is one that is not set.
+        f"export {' '.join(f'{name}=' for name in KNOWN)}\n"
+        f"command -v unset >/dev/null && unset {' '.join(KNOWN)}\n"
         f"export CLAWHOSTERS_API_URL=http://127.0.0.1:{port}/api/v1\n"
         f"export CLAWHOSTERS_API_KEY={KEY_PREFIX}rehearsal_0000\n"
         f"export CLAWHOSTERS_STATE_DIR={shlex.quote(str(state_dir))}\n"

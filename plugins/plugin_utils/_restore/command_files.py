@@ -7,18 +7,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .._formatting import format_path
 from .._reports.files import ReportError, open_report
 from .commands import Command, format_without_file
 
 _SHORT = 160
 """Characters up to which a command has its variables in its line, if that can be."""
-_SAFE_PATH = re.compile(r"[A-Za-z0-9_./+-]+")
-"""Paths that no shell, YAML or JSON changes."""
 
 
 @dataclass
@@ -48,8 +45,8 @@ class CommandFiles:
         if self.folder is None:
             return None
         path = self.folder / f"next-{hashlib.sha256(content.encode(errors='replace')).hexdigest()[:12]}.yml"
-        shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-        if not _SAFE_PATH.fullmatch(shown) or not (writes or path in self._written):
+        shown = format_path(path, Path.cwd())
+        if shown is None or not (writes or path in self._written):
             return None
         if path not in self._written:
             try:

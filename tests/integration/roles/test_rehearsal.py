@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -23,6 +24,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import 
 from simulator.handle import Simulator
 from support import KEY
 from support.controller import Controller, extra_variables
+from support.shells import require_shell
 from support.worker import Worker
 
 HOSTILE = [
@@ -126,6 +128,7 @@ def test_the_script_starts_the_simulator_with_the_copied_fleet(
     result = worker.run(rehearsal)
     script = tmp_path / "rehearsal/simulator.sh"
     assert f"sh {script}" in result["report"]
+    assert f". {script.with_name('rehearsal.env')}" in result["report"]
     command = ["sh", str(script), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as started:
         try:
@@ -141,15 +144,18 @@ def test_the_script_starts_the_simulator_with_the_copied_fleet(
 def test_a_shell_that_sources_the_file_keeps_no_setting_but_its_own(worker: Worker, tmp_path: Path) -> None:
     worker.run(rehearsal)
     environment = {"PATH": os.environ["PATH"], **dict.fromkeys(KNOWN, "production")}
-    for shell in ("sh", "bash"):
+    for shell in ("sh -eu", "bash -eu", "zsh -eu", "fish --no-config"):
+        name, *options = shell.split()
+        require_shell(name)
         shown = subprocess.run(
-            [shell, "-euc", f". {tmp_path}/rehearsal/rehearsal.env; env"],
+            [name, *options, "-c", f". {tmp_path}/rehearsal/rehearsal.env; env"],
             env=environment,
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        left = dict(line.split("=", 1) for line in shown.splitlines() if line.startswith("CLAWHOSTERS"))
+        # An empty variable is one that is not set.
+        left = dict(line.split("=", 1) for line in shown.splitlines() if re.match("CLAWHOSTERS.*=.", line))
         assert left == {
             "CLAWHOSTERS_API_URL": "http://127.0.0.1:8800/api/v1",
             "CLAWHOSTERS_API_KEY": "oc_live_rehearsal_0000",

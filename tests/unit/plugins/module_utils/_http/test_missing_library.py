@@ -45,4 +45,4 @@ def test_everything_that_needs_the_library_says_so_in_one_line() -> None:
     assert len(lines) == 4
     for line in lines:
         assert line.startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed where")
-        assert line.endswith(" -m pip install --upgrade requests")
+        assert line.endswith("Install or upgrade the package requests for this Python.")

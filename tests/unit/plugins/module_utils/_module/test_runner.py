@@ -93,7 +93,7 @@ def test_an_unusable_library_is_told_before_a_missing_key(monkeypatch, installed
     assert result["failed"] is True
     assert result["msg"].startswith("The Python library requests 2.28 or newer, with urllib3 1.26 or 2, is needed")
     assert found in result["msg"]
-    assert result["msg"].endswith("-m pip install --upgrade requests")
+    assert result["msg"].endswith("Install or upgrade the package requests for this Python.")
 
 
 def fail_with_secrets(context: ModuleContext) -> t.NoReturn:
