@@ -119,6 +119,18 @@ options:
     type: str
     choices: [low, normal, high]
     default: normal
+  account:
+    description:
+      - The id or the e-mail address of the account that is meant, as C(GET /account) shows it. Case and white space in
+        an e-mail address make no difference.
+      - If the key is for another account, or the service does not show its account, each task that would change
+        something fails before its first change, in check mode too. A role fails before it asks, and an inventory before
+        its first list. One C(GET /account) is sent to find out.
+      - Modules that only read are not refused, and modules that need no key ignore it.
+      - A blank value is refused, since it may be a variable that was not resolved. An empty environment variable counts
+        as not set.
+      - If not set, the environment variable E(CLAWHOSTERS_ACCOUNT) is used.
+    type: str
 requirements:
   - requests >= 2.28 (with urllib3 1.26 or 2), on the controller
   - psycopg >= 3.1, on the controller, if O(state_database) is used

@@ -221,6 +221,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environm
     empty_variables_unset,
     warn_of_misspelt_variables,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.account import AccountCheck
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instances import list_instances, stream_details
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
@@ -426,11 +427,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _fingerprint(self, settings: Settings, *selection: object) -> str:
         """Returns a part of a cache key that differs between accounts and selections."""
-        parts = (CACHE_FORMAT, settings.api_url, settings.api_key, *selection)
+        parts = (CACHE_FORMAT, settings.api_url, settings.api_key, settings.account, *selection)
         return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def _fetch_instances(self, client: Client, details_key: str, cache: bool) -> InstanceList:
         """Returns the instances in the answer to a query, if they are enough, else those of the whole list."""
+        AccountCheck(client).require()
         # Preparing the hosts of a page hides the latency of the next ones. With details it has to wait for them.
         on_items = None if self._needs_details() else self._prepare_all
         every = client.fetch_filtered("/instances", choose_params(None, self._wanted()), on_items=on_items)

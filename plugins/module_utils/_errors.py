@@ -74,6 +74,17 @@ class SettingsError(ClawHostersError):
     may_have_been_sent = False
 
 
+class AccountError(SettingsError):
+    """The key is, or may be, for another account than the option ``account`` names. Nothing was changed.
+
+    ``cause``: the error because of which the account can't be read.
+    """
+
+    def __init__(self, message: object = "", cause: ClawHostersError | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 class CheckModeError(ClawHostersError):
     """A request other than GET was not sent, since check mode is on."""
 

@@ -25,7 +25,8 @@ extends_documentation_fragment:
   - clawhosters.cloud.attributes.reads
 notes:
   - The findings and shapes contain no key, no name, no address and no other value of your account, so you can attach
-    them to a bug report. Do not attach warnings and RV(api_url), since they may name a path or host of yours.
+    them to a bug report. Do not attach warnings, RV(api_url) and RV(scope), since they may name a path, a host or the
+    account.
   - O(page_size) and O(server_filters) have no effect.
   - The playbook C(clawhosters.cloud.doctor) shows the findings as a table and writes them to a file.
 seealso:
@@ -56,6 +57,11 @@ api_url:
   returned: success
   type: str
   sample: https://clawhosters.com/api/v1
+scope:
+  description: Host of the service and account of the key, the line that the playbook shows first.
+  returned: success
+  type: str
+  sample: Service clawhosters.com, account ops@example.com (id 1).
 healthy:
   description:
     - False if a finding is V(failed), or V(different) in something that the collection relies on.

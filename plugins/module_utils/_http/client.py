@@ -71,6 +71,8 @@ class Client:
 
     ``payment_texts``: set for a purchase, to the texts of its request. Links, tokens and these texts are then redacted
     in every response except that to the purchase itself.
+
+    ``before_change`` is called before each request that is not a GET. An exception cancels the request.
     """
 
     settings: Settings
@@ -81,6 +83,7 @@ class Client:
     store: Store | None = field(default=None, repr=False)
     payment_texts: frozenset[str] | None = None
     change_log: ChangeLog | None = field(default=None, repr=False)
+    before_change: t.Callable[[], None] | None = field(default=None, repr=False)
     _budget: SharedRateBudget | None = field(default=None, repr=False)
     _unconfirmed_changes: set[str] = field(default_factory=set, repr=False)
     _unfiltered: set[str] = field(default_factory=set, repr=False)
@@ -210,6 +213,8 @@ class Client:
         the change may have been made: read the resource, then decide.
         """
         request = Request(method, path, body=body, retry=retry, hooks=hooks)
+        if self.before_change and not self.check_mode:
+            self.before_change()
         try:
             return self._send_with_retries(request, parse)
         except (TransportError, ServerError, ResponseError):

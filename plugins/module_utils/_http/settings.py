@@ -46,6 +46,8 @@ class Settings:
     page_size: int | None = None
     server_filters: bool = False
     priority: Priority = Priority.NORMAL
+    account: str | None = None
+    """Id or e-mail address of the account that is meant."""
 
     @property
     def host(self) -> str:
@@ -76,7 +78,8 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
 
     Raises SettingsError for an invalid value. No message contains a key.
     """
-    _require_database_text(params.get("state_database"))
+    _require_text(params, "state_database", "Set it to the database, or omit the option to use state_dir.")
+    _require_text(params, "account", "Set it to the id or the e-mail address of the account, or omit the option.")
     return Settings(
         api_url=validate_url(DEFAULT_API_URL if params.get("api_url") is None else params["api_url"]),
         api_key=find_key(params, warn) if needs_key else None,
@@ -87,6 +90,7 @@ def parse_settings(params: t.Mapping[str, t.Any], warn: t.Callable[[str], None],
         page_size=_validate_page_size(params.get("page_size")),
         server_filters=bool(params.get("server_filters")),
         priority=parse_priority("priority", params.get("priority")),
+        account=params.get("account") if needs_key else None,
     )
 
 
@@ -196,12 +200,14 @@ def _validate_ca_path(path: str | None) -> str | None:
     return path
 
 
-def _require_database_text(text: object) -> None:
-    """Raises SettingsError for a blank text, as an unresolved secret leaves it: the folder is another memory."""
+def _require_text(params: t.Mapping[str, t.Any], name: str, advice: str) -> None:
+    """Raises SettingsError for a blank text, as an unresolved secret leaves it: without it, another memory or account
+    would do."""
+    text = params.get(name)
     if text is not None and not str(text).strip():
         raise SettingsError(
-            "state_database (or CLAWHOSTERS_STATE_DATABASE) is blank; perhaps a variable or secret was not resolved. "
-            "Set it to the database, or omit the option to use state_dir. Nothing was sent."
+            f"{name} (or CLAWHOSTERS_{name.upper()}) is blank; perhaps a variable or secret was not resolved. {advice} "
+            "Nothing was sent."
         )
 
 

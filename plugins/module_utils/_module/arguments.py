@@ -94,6 +94,7 @@ API = ArgumentSpec(
         "state_database": _from_environment("CLAWHOSTERS_STATE_DATABASE", type="str", no_log=True),
         "server_filters": _from_environment("CLAWHOSTERS_SERVER_FILTERS", type="bool", default=False),
         "priority": _from_environment("CLAWHOSTERS_PRIORITY", type="str", choices=PRIORITIES, default=DEFAULT_PRIORITY),
+        "account": _from_environment("CLAWHOSTERS_ACCOUNT", type="str"),
     }
 )
 """Connection options of every module. One with another priority takes ``API.with_default("priority", "high")``."""

@@ -24,6 +24,7 @@ from .._http.transport import require_library
 from .._model.results import Result
 from .._progress import Progress
 from .._redaction import Redactor
+from .._service.account import AccountCheck
 from .._state.journal import Journal, JournalError
 from .._state.machine_folder import MachineFolder
 from .._state.open_store import open_store
@@ -43,6 +44,7 @@ class ModuleContext:
     client: Client
     store: Store
     warn: t.Callable[[str], None]
+    account: AccountCheck
 
     def journal(self, *, warns: bool = False) -> Journal:
         """Returns the journal of restores and purchases.
@@ -125,7 +127,8 @@ class ModuleRunner:
                     warn=self.warn,
                     store=store,
                 )
-                result = {"changed": False, **run(ModuleContext(self.params, client, store, self.warn))}
+                account = AccountCheck(client)
+                result = _run_checked(run, ModuleContext(self.params, client, store, self.warn, account))
         except ClawHostersError as error:
             # A failure of the journal has nothing to do with the key, and ends with "Nothing was sent."
             if settings and stats.requests and not isinstance(error, JournalError):
@@ -135,6 +138,25 @@ class ModuleRunner:
             result = build_bug(error, Redactor(map(str, self.secrets)))
         result["api"] = stats.as_dict()
         return result
+
+
+def _run_checked(run: RunFunction, context: ModuleContext) -> Result:
+    """Returns the result of ``run``. If the account is refused, that is the failure: nothing was changed.
+
+    In check mode, the account is checked if something would change.
+    """
+    try:
+        result: Result = {"changed": False, **run(context)}
+    except ClawHostersError as error:
+        _require_account(context, error.result if isinstance(error, PartialError) else {})
+        raise
+    _require_account(context, result)
+    return result
+
+
+def _require_account(context: ModuleContext, result: Result) -> None:
+    if context.account.refusal or (context.client.check_mode and result.get("changed")):
+        context.account.before_change()
 
 
 def build_failure(error: ClawHostersError) -> Result:

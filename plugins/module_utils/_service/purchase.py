@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from .._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from .._http.client import Client
-from .._http.responses import parse_data_or_body, parse_object
+from .._http.responses import parse_data_or_body
 from .._http.retry import NEVER
+from .._model.account import find_email, find_id
 from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
-from .._text import MASK
+from .account import AccountCheck
 from .at_most_once import (
     OperationGuard,
     OutcomeUnknownError,
@@ -54,6 +55,7 @@ class Purchase:
     journal: Journal
     order: str
     warn: t.Callable[[str], None]
+    account: AccountCheck
 
     def run(self, body: dict[str, t.Any], balance_below: int) -> Result:
         """Buys if the balance is below ``balance_below``, and returns the result of the task.
@@ -142,16 +144,12 @@ class Purchase:
         """
         try:
             # The balance must not grow old meanwhile.
-            account = self.client.get("/account", {}, parse=parse_object, retry_timeout=0)
+            account = self.account.fetch(retry_timeout=0)
         except ClawHostersError:
             return None
-        for name in ("id", "email"):
-            value = account.get(name)
-            text = "" if value is None or isinstance(value, (bool, dict, list)) else str(value)
-            # A text that the request holds too is masked in responses.
-            if text and MASK not in text:
-                return text if name == "id" else _EMAIL + hashlib.sha256(text.lower().encode()).hexdigest()[:16]
-        return None
+        email = find_email(account)
+        digest = _EMAIL + hashlib.sha256(email.lower().encode()).hexdigest()[:16] if email else None
+        return find_id(account) or digest
 
     def _key_id(self) -> str:
         """Returns a fingerprint of the API key, by which the journal tells keys apart."""

@@ -51,14 +51,14 @@ def _build_plan(context: ModuleContext, rounds: t.Sequence[Data] = (), *, is_fir
 
 
 def _build_first_plan(context: ModuleContext) -> Result:
+    scope = context.account.describe()
     plan, package = _build_plan(context), context.params["package_id"]
     lines = [*plan.lines, *plan.name_problems]
     if package and not plan.is_sufficient:
         plan.sent_order = _describe_order(context)
         buying = [f"Buy package {package} first. If it is not credited immediately:"]
         lines = ([plan.sent_order, "It is not sent again."] if plan.sent_order else buying) + lines
-    lines = [f"Service {context.client.settings.host}.", *lines]
-    return {"plan": vars(plan), "report": lines, "problem": _format_name_problem(plan)}
+    return {"plan": vars(plan), "report": [scope, *lines], "problem": _format_name_problem(plan)}
 
 
 def _describe_order(context: ModuleContext) -> str:

@@ -49,7 +49,7 @@ T = t.TypeVar("T")
 def run(context: ModuleContext) -> Result:
     """Writes the files, except in check mode. What can't be read, apart from the instances, is a notice in them."""
     params, client = context.params, context.client
-    paths = _find_paths(params)
+    paths, scope = _find_paths(params), context.account.describe()
     max_age = parse_duration("fleet_report_backup_max_age", params["backup_max_age"]) or timedelta()
     facts = build_facts(_read_account(context), max_age, params["title"], datetime.now(UTC))
     css, script = ((ROLE / "files" / name).read_text(encoding="utf-8") for name in ("page.css", "sort.js"))
@@ -68,8 +68,7 @@ def run(context: ModuleContext) -> Result:
     ]
     written = [f"{'Not written in check mode' if client.check_mode else what}: {path}" for what, path in paths.items()]
     stats = {"data": {"clawhosters_fleet": build_stats(facts)}, "per_host": False, "aggregate": False}
-    scope = f"Service {client.settings.host}."
-    report = [_format_headline(page), *format_attention(page), *page["notices"], scope, *written]
+    report = [scope, _format_headline(page), *format_attention(page), *page["notices"], *written]
     return {"changed": any(changes), "path": str(paths["Page"]), "report": report, "ansible_stats": stats}
 
 

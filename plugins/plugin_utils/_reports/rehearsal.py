@@ -46,6 +46,7 @@ def run(context: ModuleContext) -> Result:
     fleet_path, environment_path, script_path = map(folder.joinpath, ("fleet.yml", "rehearsal.env", "simulator.sh"))
     if not client.check_mode:
         prepare_folder(str(fleet_path))
+    scope = context.account.describe()
     instances, backups = client.fetch_all("/instances"), list_backups(client)
     state = build_state(instances, backups)
     dumped = yaml.safe_dump(state, sort_keys=False, allow_unicode=True, width=120)
@@ -61,6 +62,7 @@ def run(context: ModuleContext) -> Result:
     left_out = len(instances) + len(backups) - sum(map(len, state.values()))
     counts = [format_count(len(state[name]), name[:-1]) for name in ("instances", "backups")]
     report = [
+        scope,
         f"{'Not written in check mode' if client.check_mode else 'Written'}: {' and '.join(counts)}, in {folder}",
         *([f"{format_count(left_out, 'entry')} left out: without id, name, time or instance."] if left_out else []),
         *_explain_start(format_path(script_path, Path.cwd()), format_path(environment_path, Path.cwd())),

@@ -49,6 +49,7 @@ def run(context: ModuleContext) -> Result:
     except ClawHostersError as error:
         error.add(NOTHING_SENT)
         raise
+    scope = context.account.describe()
     instances, journal = context.client.fetch_all("/instances"), context.journal()
     found, unknown = _find(names, ids, InstanceIndex(instances))
     states, now, url = journal.read_states(), journal.now(), context.client.settings.api_url
@@ -80,7 +81,7 @@ def run(context: ModuleContext) -> Result:
     chosen = min(due, key=lambda instance: proven_at[str(instance["id"])] or _NEVER, default=None)
     lines.append("Nothing is due." if chosen is None else f"To be restored now: {label(chosen)}.")
     return {
-        "lines": [*unknown, *lines],
+        "lines": [scope, *unknown, *lines],
         "unknown": " ".join(unknown),
         "instance_id": chosen and chosen["id"],
         "name": None if chosen is None or str(chosen["id"]) in map(str, ids) else chosen.get("name"),

@@ -91,6 +91,12 @@ class FailureKind(enum.Enum):
         "service_down", f"When the service is up again, {_AGAIN}:", "The service is down", is_of_run=True
     )
     BAD_KEY = _unsent("bad_key", f"{_NEW_KEY}:", "The API key is not accepted", is_of_run=True)
+    WRONG_ACCOUNT = _unsent(
+        "wrong_account",
+        f"Correct CLAWHOSTERS_API_KEY or CLAWHOSTERS_ACCOUNT, then {_AGAIN}:",
+        "The key is not known to be for the account that is meant",
+        is_of_run=True,
+    )
     NOT_CONFIRMED = _unsent(
         "not_confirmed",
         "To continue, type the answer at the prompt, or set restore_confirm to it:",

@@ -11,7 +11,7 @@ import typing as t
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
+from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
@@ -37,7 +37,7 @@ from .model import Data, RestorePlan, Run
 from .record import Recorder
 from .role_plan import build_plan
 from .role_restorer import RoleRestorer, find_changed_backups
-from .screen import format_account, plan_lines, show_plan, summarize_plan
+from .screen import plan_lines, show_plan, summarize_plan
 from .settings import begin_run, build_target
 from .unhealthy import require_unhealthy
 
@@ -59,6 +59,8 @@ SPEC = ArgumentSpec(
 def _find_run_failure(error: Exception) -> str:
     if isinstance(error, NotConfirmedError):
         return error.failure
+    if isinstance(error, AccountError):
+        return "wrong_account"
     is_about_key = isinstance(error, (SettingsError, UnauthorizedError, ForbiddenError))
     return "bad_key" if is_about_key else "not_planned"
 
@@ -110,7 +112,7 @@ class Runbook:
         return f"It responded in {health['latency']} s."
 
     def _check_key(self) -> str:
-        self.run.account = format_account(self.client.fetch_object("/account"))
+        self.run.account = self.context.account.label()
         return "The key is valid."
 
     def _set_plans(self) -> None:
@@ -193,8 +195,8 @@ class Runbook:
 
         The instances are read under their locks.
         """
-        account = format_account(self.client.fetch_object("/account"))
-        changes = [f"The account is {account or 'unknown'} now"] if account != self.run.account else []
+        account = self.context.account.label()
+        changes = [f"The account is {account} now"] if account != self.run.account else []
         changes += find_changed_backups(self.client, self.run.plans).values()
         if changes:
             raise PictureChangedError(format_first([f"{change}." for change in changes], _LISTED))

@@ -14,6 +14,7 @@ from datetime import datetime
 from itertools import groupby
 from statistics import median
 
+from ...module_utils._model.account import format_scope
 from ...module_utils._model.batches import parse_serial, split_batches
 from ...module_utils._model.instance import get_status
 from ...module_utils._model.time_estimate import RESTORE_SECONDS, estimate_restores, format_estimate
@@ -25,7 +26,6 @@ from .._formatting import (
     fit,
     format_clock,
     format_extra_variable,
-    format_label,
     format_value,
     text_width,
     wrap,
@@ -69,7 +69,7 @@ def show_plan(run: Run, now: datetime) -> list[str]:
         own = plan_lines(group[0], now) if len(group) == 1 else _group_lines(group, now)
         is_many = len(run.plans) > ALL_SHOWN
         lines += [own[0] + "".join(line[3:] for line in own[1:])] if is_many else own
-    wrapped = [part for line in [_format_scope(run), *lines] for part in wrap(line, LINE_WIDTH)]
+    wrapped = [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, LINE_WIDTH)]
     return [*wrapped, *schedule_lines(run.plans, run.settings, run.list_pages)]
 
 
@@ -79,18 +79,7 @@ def summarize_plan(run: Run, now: datetime) -> list[str]:
     lines = plan_lines((sends or run.plans)[0], now)[:2]
     if len(sends) > 1:
         lines = [f"{len(sends)} instances lose all changes since {_format_range(sends)}."]
-    return [part for line in [_format_scope(run), *lines] for part in wrap(line, SCREEN_WIDTH)]
-
-
-def _format_scope(run: Run) -> str:
-    return f"Service {format_value(run.service)}, account {run.account or 'unknown'}."
-
-
-def format_account(account: Data) -> str:
-    """Returns e-mail, or else the name, and the id of the account. The service may show any of them, or none."""
-    name = next((account[field] for field in ("email", "name") if isinstance(account.get(field), str)), None)
-    identity = account.get("id")
-    return format_label(name, identity) if isinstance(identity, (int, str)) or name else ""
+    return [part for line in [format_scope(run.service, run.account), *lines] for part in wrap(line, SCREEN_WIDTH)]
 
 
 # One instance

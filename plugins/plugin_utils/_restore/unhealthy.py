@@ -70,14 +70,14 @@ def run(context: ModuleContext) -> Result:
     params = context.params
     limits = parse_limits(params)
     incident = parse_operation_name("restore_incident", params["incident"])
-    instances = context.client.fetch_all("/instances")
+    scope, instances = context.account.describe(), context.client.fetch_all("/instances")
     journal, history = context.journal(), RestoreHistory(context.client.settings.api_url, incident)
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
     now = journal.now()
     reason = find_reason(params["id"], instances, history.find_others(params["id"], now - limits.cooldown), limits, now)
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
     is_by_name = instance is not None and limits.names != "all" and not limits.lists_id(instance)
-    report = [reason]
+    report = [scope, reason]
     if instance and _is_unhealthy(instance):
         by_hand = Command({"restore_instance_ids": [params["id"]], "restore_incident": incident})
         report += ["To restore it by hand:", format_without_file(by_hand)]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 
-from ...module_utils._errors import ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
+from ...module_utils._errors import AccountError, ClawHostersError, ForbiddenError, SettingsError, UnauthorizedError
 from ...module_utils._http.client import Client
 from ...module_utils._http.settings import Settings, parse_settings, validate_seconds, without_unused_key
 from ...module_utils._http.transport import require_library
@@ -28,6 +28,7 @@ from ...module_utils._model.resource import Resource
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.environment import warn_of_misspelt_variables
 from ...module_utils._progress import Progress
+from ...module_utils._service.account import AccountCheck
 from ...module_utils._state.open_store import open_store
 from ...module_utils._state.postgres_store import Outage, PostgresStore
 from ...module_utils._text import one_line
@@ -93,12 +94,14 @@ class Arguments:
 def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None]) -> Arguments:
     """Validates the arguments of a rulebook like the options of a module.
 
-    Empty ones count as not given. A database that is empty does not: the folder would be another memory.
+    Empty ones count as not given, except a database and an account, which may be unresolved variables.
     Raises SettingsError, and ClawHostersError if ``requests`` is missing.
     """
     validator = ArgumentSpecValidator(SPEC.options, **SPEC.constraints())
     given = {
-        name: value for name, value in given.items() if value is not None and (value != "" or name == "state_database")
+        name: value
+        for name, value in given.items()
+        if value is not None and (value != "" or name in ("state_database", "account"))
     }
     validation = validator.validate(given)
     if validation.error_messages:
@@ -164,6 +167,7 @@ class Watcher:
     failure: str | None = None
     """Reason of the last failure since the last successful poll."""
     is_started: bool = False
+    is_account_checked: bool = False
     warnings: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
@@ -196,7 +200,19 @@ class Watcher:
         progress = Progress(lambda line: self.log.info("%s", line), sleep=lambda seconds: _sleep(seconds, cancelled))
         with open_store(self.arguments.store_options) as store:
             client = Client(self.arguments.settings, progress=progress, warn=self._warn_once, store=store)
+            self._require_account(client)
             return client.fetch_all("/instances")
+
+    def _require_account(self, client: Client) -> None:
+        """Raises AccountError for another account than the one that is meant. Reads it once."""
+        if self.is_account_checked:
+            return
+        try:
+            AccountCheck(client).require()
+        except AccountError as error:
+            # An outage does not end the source.
+            raise error.cause or error from None
+        self.is_account_checked = True
 
     def _warn_once(self, text: str) -> None:
         """Logs a warning, but not again: the client of each poll repeats it."""

@@ -88,7 +88,7 @@ def test_faults_of_the_file_change_nothing_and_are_told_at_once(simulator: Simul
         "entry 3: it has neither id nor name",
         "entry 5, sales-bot: it is listed already, in entry 4",
     ]
-    assert simulator.calls() == []
+    assert simulator.calls() == ["GET /account"]
 
 
 @pytest.mark.parametrize("flags", [("--check", "--diff"), ()])
@@ -107,7 +107,7 @@ def test_a_plan_beyond_the_limit_is_shown_and_refused(
         "To allow it, add -e fleet_max_changes=3."
     )
     assert ('+    "web-bot (id 1)": "stopped"' in run.stdout) is bool(flags)
-    assert simulator.calls() == ["GET /instances"]
+    assert simulator.calls() == ["GET /account", "GET /instances"]
 
 
 def test_a_run_that_looks_for_drift_does_not_say_how_to_allow_it(controller: Controller) -> None:

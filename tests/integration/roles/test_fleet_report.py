@@ -61,16 +61,17 @@ def test_what_needs_attention_is_a_table_of_eighty_columns(simulator: Simulator,
     assert run.rc == 0, run.screen
     assert run.stdout.count("\nTASK [") == 4
     (lines,) = [result["msg"] for result in run.all if isinstance(result.get("msg"), list)]
-    assert [line.split()[0] for line in lines[:-3]] == [
+    assert [line.split()[0] for line in lines[:-2]] == [
+        "Service",
         "3",
         "NAME",
         "dead-bot",
         "sick-bot",
         "日本語のとても長い…",
     ]
-    assert lines[0] == "3 of 5 instances need attention. 1 more has no fresh backup."
-    assert lines[-3].split() == ["old-bot", "5", "running", "healthy", "1", "d", "16", "h,", "overdue"]
-    assert lines[-2] == f"Service {urlsplit(simulator.url).netloc}."
+    assert lines[0] == f"Service {urlsplit(simulator.url).netloc}, account user@example.com (id 1)."
+    assert lines[1] == "3 of 5 instances need attention. 1 more has no fresh backup."
+    assert lines[-2].split() == ["old-bot", "5", "running", "healthy", "1", "d", "16", "h,", "overdue"]
     assert lines[-1] == f"Page: {controller.folder / 'clawhosters-fleet-report.html'}"
     printed = [line for line in run.stdout.splitlines() if line.startswith('        "')]
     assert all(text_width(line) <= 80 for line in printed if "Page: " not in line)

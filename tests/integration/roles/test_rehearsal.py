@@ -180,7 +180,7 @@ def test_files_are_the_owners_alone_and_links_are_not_followed(worker: Worker, t
 
 def test_check_mode_writes_nothing(simulator: Simulator, worker: Worker, tmp_path: Path) -> None:
     result = worker.run(rehearsal, check=True)
-    assert (result["changed"], result["report"][0][:25]) == (True, "Not written in check mode")
+    assert (result["changed"], result["report"][1][:25]) == (True, "Not written in check mode")
     assert list(tmp_path.iterdir()) == []
     worker.run(rehearsal)
     assert not worker.run(rehearsal, check=True)["changed"]

@@ -484,7 +484,7 @@ def test_it_waits_for_a_run_that_is_about_to_send_the_restore(simulator: Simulat
     assert simulator.calls(POSTS) == []
 
 
-@pytest.mark.parametrize("path", ["/instances", "/backups", "/account"])
+@pytest.mark.parametrize("path", ["/instances", "/backups"])
 def test_a_fault_while_it_plans_says_that_nothing_was_sent(
     simulator: Simulator, controller: Controller, path: str
 ) -> None:

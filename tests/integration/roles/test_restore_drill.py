@@ -100,7 +100,7 @@ def test_names_that_fit_none_or_several_are_told(simulator: Simulator, place: St
         "restore_drill_instances: no instance is named nothing-like-it. "
         "restore_drill_ids: there is no instance with id 99."
     )
-    assert result["lines"][:4] == result["unknown"].replace("? r", "?|r").replace(". r", ".|r").split("|")
+    assert result["lines"][1:5] == result["unknown"].replace("? r", "?|r").replace(". r", ".|r").split("|")
     nothing = choose(simulator, place, [" "], " ")["msg"]
     assert nothing.startswith("restore_drill_instances and restore_drill_ids are empty.")
     assert nothing.endswith("Nothing was sent.")
@@ -144,7 +144,7 @@ def test_a_list_may_be_json_and_there_is_one_drill_a_day(simulator: Simulator, p
     assert choose(simulator, place, '["demo-bot"]', "[5]")["instance_id"] == 4
     record(place, simulator.url, 4, 0, healthy=True, incident=f"drill-4-{datetime.now(UTC):%Y-%m-%d}")
     result = choose(simulator, place, ["demo-bot"], [], every="1s")
-    assert re.fullmatch(r"demo-bot \(id 4\): last proven .* ago, by the drill of today\.", result["lines"][0])
+    assert re.fullmatch(r"demo-bot \(id 4\): last proven .* ago, by the drill of today\.", result["lines"][1])
     assert result["instance_id"] is None
     assert choose(simulator, place, [], ["5"], every="1s")["instance_id"] == 5
     assert "at most 100 years" in choose(simulator, place, every="999999d")["msg"]

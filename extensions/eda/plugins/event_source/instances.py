@@ -100,6 +100,16 @@ options:
     type: str
     choices: [low, normal, high]
     default: low
+  account:
+    description:
+      - The id or the e-mail address of the account that is meant, as C(GET /account) shows it. Case and white space in
+        an e-mail address make no difference.
+      - If the key is for another account, the source ends before its first poll, since events may lead to restores. One
+        C(GET /account) is sent to find out.
+      - A blank value ends the source, since it may be a variable that was not resolved. An empty environment variable
+        counts as not set.
+      - If not set, the environment variable E(CLAWHOSTERS_ACCOUNT) is used.
+    type: str
   name:
     description:
       - With O(state_database), the name under which the database keeps the state of the source, instead of

@@ -26,8 +26,9 @@ from ..._http.client import Client
 from ..._http.pagination import parse_pagination
 from ..._http.responses import describe_type, parse_envelope, parse_json, resource_path
 from ..._http.transport import Response, find_proxy
+from ..._model.account import format_account, format_scope
 from ..._model.instance import get_status
-from ..._model.resource import Resource, is_valid_id
+from ..._model.resource import Resource, as_object, is_valid_id
 from ..._model.results import Result
 from ..._rate import headers as rate_headers
 from ..._state.files import UntrustedError
@@ -64,10 +65,13 @@ def examine(client: Client, store: Store, state_dir: str | None) -> Result:
     """Returns the result of the doctor. It fails for no finding. With a database, ``state_dir`` is None."""
     seen = Examination(client).observe()
     seen.local = _inspect_local_environment(client, store, state_dir)
+    seen.wanted_account = client.settings.account
     findings = run_checks(ALL_CHECKS, seen)
-    unmet = find_unmet(findings)
+    unmet, account = find_unmet(findings), seen.reply("account")
+    label = format_account(as_object(account.data)) or (account.status and f"unknown ({account.problem})") or ""
     return {
         "api_url": client.settings.api_url,
+        "scope": format_scope(client.settings.host, label),
         "healthy": not unmet,
         "unmet": unmet,
         "findings": [finding.as_dict() for finding in findings],

@@ -80,6 +80,8 @@ class Observations:
     headers: list[ResponseHeaders] = field(default_factory=list)
     health_format: str = ""
     clock_skew: float | None = None
+    wanted_account: str | None = None
+    """The option ``account``."""
     local: LocalEnvironment = field(default_factory=LocalEnvironment)
 
     def reply(self, name: str) -> Reply:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from ..._model.account import is_account
+from ..._model.resource import as_object
 from .findings import NOT_SEEN, Check, CheckResult, Observations, different, failed, ok, tolerated, unknown
 
 MAX_SKEW = 30.0
@@ -32,6 +34,11 @@ def _check_api(seen: Observations) -> CheckResult:
 
 def _check_key(seen: Observations) -> CheckResult:
     account, instances = seen.reply("account"), seen.reply("instances")
+    if not account.problem and seen.wanted_account and not is_account(as_object(account.data), seen.wanted_account):
+        return failed(
+            "accepted, but not known to be for the account that the option account names",
+            "Tasks that would change something are refused. Correct the key or account.",
+        )
     if not account.problem:
         return ok("accepted")
     if account.is_skipped:

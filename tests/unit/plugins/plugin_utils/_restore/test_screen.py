@@ -12,14 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.account import format_account
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import OTHER_RESTORE
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._formatting import text_width, wrap
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import (
-    format_account,
-    show_plan,
-    summarize_plan,
-)
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.screen import show_plan, summarize_plan
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.settings import parse_targets
 from support.restores import BACKUPS, NOW, WEB, history, plan, role_plans, run
 
@@ -47,20 +44,6 @@ def many(count, **changes):
 def test_the_plan_begins_with_service_and_account():
     assert show(plan())[0] == "Service node.example:8443, account ops@example.com (id 7)."
     assert show(plan(), account="")[0] == "Service node.example:8443, account unknown."
-
-
-@pytest.mark.parametrize(
-    ("account", "shown"),
-    [
-        ({"id": 7, "email": "ops@example.com", "name": "Ops"}, "ops@example.com (id 7)"),
-        ({"id": "a-7", "name": "Ops\x1b[2J\nroot"}, "Ops [2J root (id a-7)"),
-        ({"id": 7, "email": {"work": "x"}}, "id 7"),
-        ({"id": None, "email": None}, ""),
-        ({}, ""),
-    ],
-)
-def test_an_account_is_shown_by_what_the_service_tells_of_it(account, shown):
-    assert format_account(account) == shown
 
 
 def test_a_healthy_instance_is_called_so():

@@ -1,0 +1,16 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Action plugin of internal_account, for the playbook fleet."""
+
+from __future__ import annotations
+
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _account
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._action import InternalAction
+
+
+class ActionModule(InternalAction):
+    """Reads service and account."""
+
+    MODULE = _account

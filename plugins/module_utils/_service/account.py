@@ -1,0 +1,107 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads the account of the key, and refuses another one than the option ``account`` names."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import typing as t
+from dataclasses import dataclass, field
+
+from .._errors import AccountError, ApiError, ClawHostersError, RateLimitedError, ResponseError, UnauthorizedError
+from .._http.responses import parse_object
+from .._model.account import format_account, format_scope, is_account
+from .._text import one_line
+
+if t.TYPE_CHECKING:
+    from .._http.client import Client
+    from .._model.resource import Resource
+
+
+@dataclass
+class AccountCheck:
+    """The account of the key of ``client``. It is read at most once, and only if something needs it.
+
+    If the option ``account`` is set, the client calls :meth:`before_change` before each change.
+    """
+
+    client: Client
+    refusal: AccountError | None = None
+    """Why nothing is changed; None if nothing was refused."""
+    _answer: Resource | ClawHostersError | None = None
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+
+    def __post_init__(self) -> None:
+        if self._wanted:
+            self.client.before_change = self.before_change
+
+    @property
+    def _wanted(self) -> str | None:
+        return self.client.settings.account
+
+    def fetch(self, retry_timeout: float | None = None) -> Resource:
+        """Returns what GET /account shows. Raises what the client raises; the same error each time."""
+        with self._lock:
+            if self._answer is None:
+                try:
+                    self._answer = self.client.get("/account", {}, parse=parse_object, retry_timeout=retry_timeout)
+                except ClawHostersError as error:
+                    self._answer = error
+        if isinstance(self._answer, ClawHostersError):
+            raise copy.copy(self._answer)
+        return self._answer
+
+    def require(self) -> None:
+        """Raises AccountError unless the account is the one that the option ``account`` names, if it is set."""
+        wanted, host = self._wanted, self.client.settings.host
+        if not wanted:
+            return
+        expected = f"account is set to {one_line(wanted)}"
+        try:
+            account = self.fetch()
+        except ClawHostersError as error:
+            problem = f"{expected}, but {host} does not show the account of this key: {error} Nothing was sent."
+            raise AccountError(problem, error) from None
+        is_wanted, found = is_account(account, wanted), format_account(account)
+        if is_wanted is None:
+            missing = "no e-mail address" if "@" in wanted else "no id"
+            raise AccountError(
+                f"{expected}, but {host} shows {missing} of the account of this key, only "
+                f"{found or 'other fields'}. Nothing was sent."
+            )
+        if not is_wanted:
+            raise AccountError(
+                f"{expected}, but this key is for {found} at {host}. Correct the key or account. Nothing was sent."
+            )
+
+    def before_change(self) -> None:
+        """Raises AccountError as :meth:`require` does, and keeps it in ``refusal``."""
+        try:
+            self.require()
+        except AccountError as error:
+            self.refusal = error
+            # Callers add to the message of an error.
+            raise copy.copy(error) from None
+
+    def label(self) -> str:
+        """Returns the account as a plan or a report shows it: ``ops@example.com (id 1)``.
+
+        One that can't be read is unknown, unless the option ``account`` is set. Raises AccountError, and the error of a
+        service that can't be reached or rejects the key.
+        """
+        self.require()
+        try:
+            return format_account(self.fetch()) or "unknown"
+        except (UnauthorizedError, RateLimitedError):
+            raise
+        except ApiError as error:
+            return f"unknown ({error.reason})"
+        except ResponseError:
+            return "unknown (unusable response)"
+
+    def describe(self) -> str:
+        """Returns service and account, the first line of each playbook. Raises what :meth:`label` raises."""
+        return format_scope(self.client.settings.host, self.label())

@@ -1,0 +1,22 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Says which service and account a playbook is about to change, for a playbook whose own tasks are public modules."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..module_utils._module.arguments import API
+
+if t.TYPE_CHECKING:
+    from ..module_utils._model.results import Result
+    from ..module_utils._module.runner import ModuleContext
+
+SPEC = API
+
+
+def run(context: ModuleContext) -> Result:
+    """Returns the line. Raises AccountError for another account than the one that is meant."""
+    return {"scope": context.account.describe()}
