@@ -19,7 +19,16 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks import rows_inventory, rows_plan, rows_rate, rows_requests, rows_restore, rows_state, rows_tasks
+from benchmarks import (
+    rows_events,
+    rows_inventory,
+    rows_plan,
+    rows_rate,
+    rows_requests,
+    rows_restore,
+    rows_state,
+    rows_tasks,
+)
 from benchmarks.contestants import ALL, OURS
 from benchmarks.measure import COLLECTIONS, BenchError, Workplace, log_progress
 from benchmarks.table import Section, table
@@ -33,6 +42,7 @@ SECTIONS: dict[str, Callable[[Workplace, int], Section]] = {
     "restore": rows_restore.measure,
     "state": rows_state.measure,
     "plan": rows_plan.measure,
+    "events": rows_events.measure,
 }
 RUNS = 5
 USAGE = f"usage: make bench ARGS='[{' '.join(SECTIONS)}] [runs={RUNS}] [before=COMMIT]'"

@@ -84,6 +84,13 @@ UPDATE clawhosters.cursors SET revision = revision + 1, content = %(content)s
 WHERE name = %(name)s AND revision = %(revision)s::bigint RETURNING revision
 """
 
+ADVANCE_CURSOR = """
+UPDATE clawhosters.cursors SET revision = %(new)s::bigint
+WHERE name = %(name)s AND revision = %(revision)s::bigint RETURNING revision
+"""
+"""Leaves the content, however large, where it is."""
+ADVANCE_CURSOR_SOON = f"BEGIN; SET LOCAL synchronous_commit = off; {ADVANCE_CURSOR}; COMMIT"
+
 PUT_RUN = """
 INSERT INTO clawhosters.runs (incident, run, content) VALUES (%(incident)s, %(run)s, %(content)s)
 ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content;
@@ -236,6 +243,15 @@ class PostgresStore:
         """Replaces the content of a cursor by a new revision. Raises ConflictError if the present one is another."""
         row = {"name": name, "revision": revision, "content": content}
         if not self._execute(WRITE_CURSOR if revision else MAKE_CURSOR, row, is_durable=True):
+            raise ConflictError
+
+    def advance_cursor(self, name: str, revision: int, new: int, *, is_durable: bool) -> None:
+        """Gives the content of a cursor a later revision. Raises ConflictError if the present one is another.
+
+        Without ``is_durable`` it does not wait for a disk or a standby.
+        """
+        row = {"name": name, "revision": revision, "new": new}
+        if not self._execute(ADVANCE_CURSOR if is_durable else ADVANCE_CURSOR_SOON, row, is_durable=is_durable):
             raise ConflictError
 
     def put_run(self, incident: str, run: str, content: str) -> list[str]:

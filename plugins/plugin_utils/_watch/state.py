@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import itertools
 import json
 import logging
 import os
 import stat
+import time
 import typing as t
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,8 +37,11 @@ from ...module_utils._text import MESSAGE_LIMIT, map_texts, one_line, replace_co
 from .transitions import PendingHealth, Snapshot, Transition, WatchedInstance
 
 # The JSON keys below, such as ``untold``, ``item`` and ``waiting``, are the file format: files of earlier versions have
-# them, too.
-FORMAT_VERSION = 1
+# them, too. Format 1 was written anew after each delivery, so all that it has is undelivered.
+FORMAT_VERSION = 2
+READABLE_FORMATS = (1, 2)
+SYNC_INTERVAL = 1.0
+"""Seconds after which the next delivery is synced to the disk, like the last one: to sync each would stop the polls."""
 MOVE_AWAY_HINT = "to start from the current fleet. Changes since the last run are not reported then."
 
 
@@ -74,17 +80,48 @@ class Cursor(t.Protocol):
     def write(self, state: WatchState) -> None:
         """Replaces the state durably. The caller holds the lock. Raises StateError, and leaves the state unchanged."""
 
+    def record_delivery(self, count: int) -> None:
+        """Records that the first ``count`` transitions of the state written last are delivered.
+
+        That costs the same for each of them, however large the state is. It outlives the process. If the machine or the
+        database crashes, the records of its last second may be lost, but not that of the last transition. Raises
+        StateError.
+        """
+
+
+@dataclass
+class _Recorded:
+    """How many transitions of the state written last, of ``total``, are recorded as delivered."""
+
+    total: int
+    count: int = 0
+    synced_at: float = field(default_factory=time.monotonic)
+
+    def must_sync(self, count: int) -> bool:
+        """Returns True if the record of ``count`` must be durable before the next one."""
+        return count == self.total or time.monotonic() - self.synced_at >= SYNC_INTERVAL
+
+    def advance(self, count: int, *, is_synced: bool) -> None:
+        self.count = count
+        if is_synced:
+            self.synced_at = time.monotonic()
+
 
 class StateFile:
-    """The state file at ``path``.
+    """The state file at ``path``: the state, and after it a line with its number for each delivered transition.
 
-    Only its owner can read it, and it is replaced atomically. Links are refused, and so are files and folders that
-    another user owns or could replace: their content can't be trusted.
+    Only its owner can read it. The state is replaced atomically, with all lines. Links are refused, and so are files
+    and folders that another user owns or could replace: their content can't be trusted.
     """
 
     def __init__(self, path: str, settings: Settings) -> None:
         self._path = Path(os.path.abspath(path))
         self._owner = identify_owner(settings)
+        self._recorded = _Recorded(0)
+        self._end = 0
+        """Where the next line begins, in bytes."""
+        self._lines: int | None = None
+        """The descriptor by which lines are written, once there is one."""
 
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[bool]:
@@ -95,6 +132,7 @@ class StateFile:
                 with self._open_folder() as folder:
                     lock = self._open(folder, f"{self._path.name}.lock", os.O_RDWR | os.O_CREAT)
                 stack.callback(os.close, lock)
+                stack.callback(self._close)
                 lock_file(lock, PROBE_TIMEOUT)
             except LockHeldError:
                 raise StateError(
@@ -115,15 +153,45 @@ class StateFile:
             return WatchState()
         except OSError as error:
             raise self._build_error(error) from None
-        return parse_state(content, self._owner, self._label, "file", "move it away")
+        return parse_state(
+            content, self._owner, self._label, "file", "move it away", lambda _data, rest: _count_lines(rest)
+        )
 
     def write(self, state: WatchState) -> None:
         """Replaces the state atomically, and syncs it to the disk. The caller holds the lock. Raises StateError."""
+        content = format_state(state, self._owner).encode()
         try:
             with self._open_folder() as folder:
-                atomic_replace(folder, self._path.name, format_state(state, self._owner).encode())
+                atomic_replace(folder, self._path.name, content)
         except OSError as error:
             raise self._build_error(error) from None
+        self._close()
+        self._recorded, self._end = _Recorded(len(state.undelivered)), len(content)
+
+    def record_delivery(self, count: int) -> None:
+        """Appends the lines of the transitions that were delivered since the last call. Raises StateError."""
+        if count <= self._recorded.count:
+            return
+        lines = "".join(f"\n{number}" for number in range(self._recorded.count + 1, count + 1)).encode()
+        is_synced = self._recorded.must_sync(count)
+        try:
+            if self._lines is None:
+                with self._open_folder() as folder:
+                    self._lines = self._open(folder, self._path.name, os.O_WRONLY)
+            # At a place, not at the end: an attempt that failed may have written a part.
+            if os.pwrite(self._lines, lines, self._end) < len(lines):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if is_synced:
+                os.fsync(self._lines)
+        except OSError as error:
+            raise self._build_error(error) from None
+        self._end += len(lines)
+        self._recorded.advance(count, is_synced=is_synced)
+
+    def _close(self) -> None:
+        if self._lines is not None:
+            os.close(self._lines)
+        self._lines = None
 
     def _open(self, folder: int, name: str, flags: int) -> int:
         status = os.fstat(folder)
@@ -153,7 +221,10 @@ class StateFile:
 
 
 class DatabaseCursor:
-    """The state in the database, under ``name``. A revision keeps a source that lost its turn from writing."""
+    """The state in the database, under ``name``. A revision keeps a source that lost its turn from writing.
+
+    Each delivered transition adds one to it, so that the content, which has its first revision, stays as it is.
+    """
 
     def __init__(self, name: str, settings: Settings, store: PostgresStore, log: logging.Logger) -> None:
         self._name = name
@@ -161,6 +232,7 @@ class DatabaseCursor:
         self._store = store
         self._log = log
         self._revision = 0
+        self._recorded = _Recorded(0)
 
     @contextlib.contextmanager
     def locked(self) -> t.Iterator[bool]:
@@ -184,17 +256,42 @@ class DatabaseCursor:
             raise self._build_error(error) from None
         if not self._revision:
             return WatchState()
-        return parse_state(content, self._owner, self._label, "name", "use another name")
+        return parse_state(
+            content,
+            self._owner,
+            self._label,
+            "name",
+            "use another name",
+            lambda data, _rest: _count_revisions(data, self._revision),
+        )
 
     def write(self, state: WatchState) -> None:
         """Replaces the state. Raises StateError, or TurnLostError if another source has written it."""
+        content = format_state(state, self._owner, self._revision + 1)
+        with self._converted_errors():
+            self._store.write_cursor(self._name, self._revision, content)
+        self._revision += 1
+        self._recorded = _Recorded(len(state.undelivered))
+
+    def record_delivery(self, count: int) -> None:
+        """Adds to the revision. Raises StateError, or TurnLostError if another source has written the state."""
+        if count <= self._recorded.count:
+            return
+        revision = self._revision + count - self._recorded.count
+        is_synced = self._recorded.must_sync(count)
+        with self._converted_errors():
+            self._store.advance_cursor(self._name, self._revision, revision, is_durable=is_synced)
+        self._revision = revision
+        self._recorded.advance(count, is_synced=is_synced)
+
+    @contextlib.contextmanager
+    def _converted_errors(self) -> t.Iterator[None]:
         try:
-            self._store.write_cursor(self._name, self._revision, format_state(state, self._owner))
+            yield
         except ConflictError:
             raise TurnLostError(f"{self._label} was written by another source of this name.") from None
         except StoreError as error:
             raise self._build_error(error) from None
-        self._revision += 1
 
     @property
     def _label(self) -> str:
@@ -209,28 +306,41 @@ def identify_owner(settings: Settings) -> str:
     return hashlib.sha256(f"{settings.api_url}\n{settings.api_key}".encode()).hexdigest()[:16]
 
 
-def format_state(state: WatchState, owner: str) -> str:
-    """Returns the state as JSON."""
+def format_state(state: WatchState, owner: str, revision: int | None = None) -> str:
+    """Returns the state as JSON on one line. In a database it has the ``revision`` with which it is written."""
     data = {
         "format": FORMAT_VERSION,
         "owner": owner,
         "instances": [_dump_instance(instance) for instance in (state.snapshot or {}).values()],
         "untold": state.undelivered,
     }
-    return json.dumps(data, ensure_ascii=True)
+    return json.dumps(data if revision is None else {**data, "revision": revision}, ensure_ascii=True)
 
 
-def parse_state(content: str | bytes, owner: str, label: str, kind: str, start_over: str) -> WatchState:
-    """Parses the result of ``format_state``. Raises StateError; ``start_over`` says how to begin with a new state."""
+def parse_state(
+    content: str | bytes,
+    owner: str,
+    label: str,
+    kind: str,
+    start_over: str,
+    count_delivered: t.Callable[[dict[str, t.Any], str], int],
+) -> WatchState:
+    """Parses the result of ``format_state``. Raises StateError; ``start_over`` says how to begin with a new state.
+
+    ``count_delivered`` returns how many of its transitions are delivered by now: from its data, and from the text
+    after them.
+    """
     try:
+        text = content if isinstance(content, str) else content.decode()
+        data, end = json.JSONDecoder().raw_decode(text)
         # Earlier versions stored control characters.
-        data = map_texts(json.loads(content), replace_controls)
-        if data["format"] != FORMAT_VERSION:
+        data = map_texts(data, replace_controls)
+        if data["format"] not in READABLE_FORMATS:
             raise ValueError(f"format {data['format']}")
         found = data["owner"]
         state = WatchState(
             {str(entry["item"]["id"]): _parse_instance(entry) for entry in data["instances"]},
-            [dict(transition) for transition in data["untold"]],
+            [dict(transition) for transition in data["untold"]][count_delivered(data, text[end:]) :],
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         # Starting over silently could lose a transition, or send one twice.
@@ -244,6 +354,20 @@ def parse_state(content: str | bytes, owner: str, label: str, kind: str, start_o
             f"replaced, {start_over} {MOVE_AWAY_HINT}"
         )
     return state
+
+
+def _count_lines(text: str) -> int:
+    """Returns the number of lines ``1``, ``2``, and so on. A crash of the machine may leave anything after them."""
+    numbers = zip(text.split("\n")[1:], itertools.count(1), strict=False)
+    return sum(1 for _line in itertools.takewhile(lambda pair: pair[0] == str(pair[1]), numbers))
+
+
+def _count_revisions(data: dict[str, t.Any], revision: int) -> int:
+    """Returns the number of revisions since that of ``data``; 0 for format 1. Raises ValueError for a later one."""
+    count = revision - int(data.get("revision", revision))
+    if count < 0:
+        raise ValueError(f"revision {data['revision']}")
+    return count
 
 
 def _dump_instance(instance: WatchedInstance) -> dict[str, t.Any]:

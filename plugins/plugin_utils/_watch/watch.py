@@ -124,7 +124,7 @@ def parse_arguments(given: t.Mapping[str, t.Any], warn: t.Callable[[str], None])
 async def watch(queue: Queue, arguments: Arguments, log: logging.Logger) -> None:
     """Puts each transition into ``queue`` once, until it is cancelled. Raises StateError or one of FATAL_ERRORS."""
     with contextlib.ExitStack() as stack:
-        cursor = _open_cursor(arguments, log, stack)
+        cursor = open_cursor(arguments, log, stack)
         if cursor is None:
             await Watcher(queue, arguments, log, None).run()
         warned: set[str] = set()
@@ -140,7 +140,7 @@ async def watch(queue: Queue, arguments: Arguments, log: logging.Logger) -> None
             await asyncio.sleep(TURN_INTERVAL)
 
 
-def _open_cursor(arguments: Arguments, log: logging.Logger, stack: contextlib.ExitStack) -> Cursor | None:
+def open_cursor(arguments: Arguments, log: logging.Logger, stack: contextlib.ExitStack) -> Cursor | None:
     """Returns where the state is kept, None if it is not. A connection is closed with ``stack``."""
     if arguments.state_file:
         return StateFile(arguments.state_file, arguments.settings)
@@ -156,7 +156,10 @@ def _open_cursor(arguments: Arguments, log: logging.Logger, stack: contextlib.Ex
 
 @dataclass
 class Watcher:
-    """A running source. It saves transitions before it delivers them, and their delivery right after."""
+    """A running source. It saves transitions before it delivers them, and records each delivery right after.
+
+    ``saved`` is the state that the cursor has, if that is known: deliveries are recorded from it.
+    """
 
     queue: Queue
     arguments: Arguments
@@ -174,7 +177,8 @@ class Watcher:
         """Continues from the last state, forever. Raises TurnLostError if another source has taken over."""
         if self.cursor:
             self.state = self.cursor.read()
-            self.saved = self.state
+            if not self.state.undelivered or self._keeps(self.cursor.write, self.state):
+                self.saved = self.state
         await self._deliver()
         cancelled = threading.Event()
         while True:
@@ -238,41 +242,46 @@ class Watcher:
         self.state = state
 
     async def _deliver(self) -> None:
-        """Puts the transitions into the queue one by one, and saves the rest, even when cancelled."""
-        transitions = self.state.undelivered
+        """Puts the transitions into the queue one by one, and records each when the next one is in it, or the end."""
         delivered = 0
         try:
-            for transition in transitions:
+            for transition in self.state.undelivered:
                 # A copy, since the rulebook's filters may change it.
                 await self.queue.put(copy.deepcopy(transition))
-                delivered += 1
                 # In a queue of size 1 this one may still wait, but the one before it was taken.
-                self._save_undelivered(transitions[delivered - 1 :])
-        except asyncio.CancelledError:
-            # The queue was full: nobody will take the one before, either.
-            with contextlib.suppress(TurnLostError):
-                self._save_undelivered(transitions[max(delivered - 1, 0) :])
-            raise
+                self._record(delivered)
+                delivered += 1
         except TurnLostError:
             raise
         except Exception:  # of a rulebook's filter
-            self._save_undelivered(transitions[delivered:])
+            self._record(delivered)
             raise
-        self._save_undelivered(transitions[delivered:])
+        is_recorded = self._record(delivered)
+        self.state = WatchState(self.state.snapshot)
+        if is_recorded:
+            self.saved = self.state
 
-    def _save_undelivered(self, transitions: list[Transition]) -> None:
-        self.state = WatchState(self.state.snapshot, transitions)
+    def _record(self, delivered: int) -> bool:
+        """Returns True if the cursor knows that so many transitions of the state are delivered."""
+        if not self.cursor or self.saved is not self.state:
+            return False
+        return not delivered or self._keeps(self.cursor.record_delivery, delivered)
+
+    def _keeps(self, write: t.Callable[[T], None], content: T) -> bool:
+        """Returns False, with a warning, if the cursor can't be written to: what is delivered then goes on."""
         try:
-            self._save(self.state)
+            write(content)
         except TurnLostError:
             raise
         except StateError as error:
             self._log_failure(f"{error} After a restart, events would be sent again.")
+            return False
+        return True
 
     def _save(self, state: WatchState) -> None:
         if self.cursor and state != self.saved:
             self.cursor.write(state)
-            self.saved = state
+        self.saved = state
 
     def _log_success(self, count: int) -> None:
         """Logs the first poll, since no event may follow for long, and the first one after a failure."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import Settings
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch import state
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.state import StateError, StateFile, WatchState
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.transitions import (
     PendingHealth,
@@ -35,6 +37,10 @@ STATE = WatchState(
 )
 
 
+def fail(*_arguments, **_options):
+    raise OSError(28, "No space left on device")
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "folder" / "watch.json"
@@ -49,9 +55,9 @@ def file(path):
 
 def test_a_written_state_is_read_back_and_private(file, path):
     assert file.read() == WatchState(None, [])
-    for state in (STATE, WatchState({}, []), WatchState(take_snapshot([ITEM]), [])):
-        file.write(state)
-        assert file.read() == state
+    for one in (STATE, WatchState({}, []), WatchState(take_snapshot([ITEM]), [])):
+        file.write(one)
+        assert file.read() == one
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["watch.json", "watch.json.lock"]
@@ -106,6 +112,81 @@ def test_invalid_content_is_refused(file, path, content):
         file.read()
 
 
+EVENTS = [{"clawhosters": {"event": "appeared", "at": str(number)}} for number in range(12)]
+
+
+def test_deliveries_are_recorded_after_the_state(file, path):
+    file.write(WatchState({}, EVENTS))
+    content = path.read_bytes()
+    for count in (0, 1, 1, 3, 12):
+        file.record_delivery(count)
+        assert path.read_bytes().startswith(content)
+        assert file.read() == WatchState({}, EVENTS[count:])
+    file.write(STATE)
+    assert file.read() == STATE
+
+
+@given(st.data())
+def test_what_a_crash_of_the_machine_leaves_repeats_some_and_loses_none(tmp_path_factory, data):
+    path = tmp_path_factory.mktemp("crash") / "watch.json"
+    file = StateFile(str(path), SETTINGS)
+    file.write(WatchState({}, EVENTS))
+    whole = len(path.read_bytes())
+    delivered = data.draw(st.integers(0, 12))
+    with file.locked():
+        file.record_delivery(delivered)
+    content = path.read_bytes()
+    cut = data.draw(st.integers(whole, len(content)))
+    path.write_bytes(content[:cut] + data.draw(st.sampled_from([b"", bytes(len(content) - cut), bytes(9)])))
+    left = file.read().undelivered
+    assert left == EVENTS[12 - len(left) :]
+    assert len(left) >= 12 - delivered
+
+
+@pytest.mark.parametrize("rest", ["\n", "\n2", "\n01", "\n1 ", " ", "\n\n1", "1"])
+def test_only_whole_lines_in_order_count_as_delivered(file, path, rest):
+    file.write(WatchState({}, EVENTS))
+    path.write_bytes(path.read_bytes() + rest.encode())
+    assert file.read() == WatchState({}, EVENTS)
+
+
+def test_all_that_a_file_of_an_earlier_version_has_is_undelivered(file, path):
+    file.write(STATE)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, "format": 1}, indent=1) + "\n", encoding="utf-8")
+    assert file.read() == STATE
+
+
+def test_a_delivery_that_could_not_be_recorded_is_recorded_with_the_next(file, monkeypatch):
+    file.write(WatchState({}, EVENTS))
+    real = os.pwrite
+    for way in ("short", "full", "sync"):
+        with monkeypatch.context() as patch:
+            if way == "sync":
+                patch.setattr(state, "SYNC_INTERVAL", 0)
+                patch.setattr(os, "fsync", fail)
+            else:
+                patch.setattr(
+                    os, "pwrite", lambda *args, way=way: real(args[0], b"\n", args[2]) if way == "short" else fail()
+                )
+            with pytest.raises(StateError, match="No space left"):
+                file.record_delivery(2)
+    assert len(file.read().undelivered) >= 10
+    file.record_delivery(3)
+    assert file.read() == WatchState({}, EVENTS[3:])
+
+
+def test_the_first_delivery_of_a_second_and_the_last_one_are_synced(file, monkeypatch):
+    file.write(WatchState({}, EVENTS))
+    synced, clock = [], [state.time.monotonic()]
+    monkeypatch.setattr(state.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(os, "fsync", lambda _file: synced.append(count))
+    for count in range(1, 13):
+        clock[0] += 0.4
+        file.record_delivery(count)
+    assert synced == [3, 6, 9, 12]
+
+
 @pytest.mark.parametrize("other", [Settings(SETTINGS.api_url, "oc_live_other"), Settings("https://a.example", KEY)])
 def test_a_file_of_another_service_or_key_is_refused(file, path, other):
     file.write(STATE)
@@ -149,10 +230,6 @@ def test_two_sources_can_not_share_a_file(path, file):
 
 def test_a_failed_write_leaves_the_previous_state(path, file, monkeypatch):
     file.write(STATE)
-
-    def fail(*_arguments, **_options):
-        raise OSError(28, "No space left on device")
-
     for name in ("fsync", "rename"):
         with monkeypatch.context() as patch:
             patch.setattr(os, name, fail)
