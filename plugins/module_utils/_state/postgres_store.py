@@ -97,6 +97,11 @@ ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content;
 SELECT content FROM clawhosters.runs WHERE incident = %(incident)s ORDER BY written_at, run
 """
 
+REPLACE_RUN = """
+INSERT INTO clawhosters.runs AS own (incident, run, content) VALUES (%(incident)s, %(run)s, %(content)s)
+ON CONFLICT (incident, run) DO UPDATE SET content = excluded.content WHERE own.content = %(known)s::pg_catalog.text
+"""
+
 ADD_CHANGES = """
 BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '200ms';
 INSERT INTO clawhosters.changes (line) SELECT pg_catalog.unnest(%(lines)s::pg_catalog.text[]);
@@ -258,6 +263,10 @@ class PostgresStore:
         """Adds a run of the restore runbook, or replaces it, and returns all of its incident, oldest first."""
         rows = self._execute(PUT_RUN, {"incident": incident, "run": run, "content": content})
         return [row[0] for row in rows]
+
+    def replace_run(self, incident: str, run: str, content: str, known: str | None) -> None:
+        """Replaces a run if its content is ``known``, or adds it if that is None. Otherwise it stays as it is."""
+        self._execute(REPLACE_RUN, {"incident": incident, "run": run, "content": content, "known": known})
 
     def add_changes(self, lines: t.Sequence[str]) -> None:
         """Adds rows to the change log, in one statement that waits for nobody."""

@@ -211,3 +211,6 @@ class RunStore(t.Protocol):
 
     def put_run(self, incident: str, run: str, content: str) -> list[str]:
         """Adds a run, or replaces it, and returns all of its incident, oldest first."""
+
+    def replace_run(self, incident: str, run: str, content: str, known: str | None) -> None:
+        """Replaces a run if its content is ``known``, or adds it if that is None. Otherwise it stays as it is."""

@@ -150,6 +150,8 @@ class Run:
     """When everything was read for the plan, by the clock of the journal; empty before that."""
     stopped: str = ""
     """Why not all batches began; empty if they did, or none ended yet."""
+    revision: int = 0
+    """How often it was recorded. Of two versions of its record, the one with the higher number knows more."""
     is_interrupted: bool = False
     """True if the run has ended by Ctrl-C: what it has not begun, nobody begins."""
 

@@ -86,10 +86,22 @@ def _is_run(run: t.Any) -> bool:
 
 
 def put_run(runs: list[Data], run: Data) -> list[Data]:
-    """Returns the runs with ``run`` added, or in place of an earlier version of itself."""
-    if any(one.get("id") == run["id"] for one in runs):
-        return [run if one.get("id") == run["id"] else one for one in runs]
-    return [*runs, run]
+    """Returns the runs with ``run`` added, or in place of a version of itself that knows less."""
+    known = next((one for one in runs if one.get("id") == run["id"]), None)
+    if known is None:
+        return [*runs, run]
+    return [run if one is known and _knows_more(run, known) else one for one in runs]
+
+
+def _knows_more(run: Data, other: Data) -> bool:
+    """Returns True if of two versions of a run's record the first one is the later. Clocks don't matter."""
+    return _count_known(run) > _count_known(other)
+
+
+def _count_known(run: Data) -> tuple[int, int]:
+    """Returns the revision, 0 in a record of an earlier version of the collection, and the number of steps."""
+    revision = run.get("revision")
+    return revision if isinstance(revision, int) else 0, len(run["steps"])
 
 
 def format_record(incident: str, runs: list[Data]) -> str:
@@ -226,6 +238,7 @@ class Recorder:
     def record(self, *, is_finished: bool) -> tuple[Data, str]:
         """Writes the record and the page. Returns the report, and why it could not be written."""
         now, self._recorded_at = datetime.now(UTC), self.context.client.progress.clock()
+        self.run.revision += 1
         # What a run advises while it goes on changes with each failure: it writes no files for that.
         writes = is_finished or self.run.is_interrupted
         report: Data = self.redact(
@@ -250,14 +263,11 @@ class Recorder:
                 "incident": title if len(title) <= 80 else f"{title[:77]}...",
                 "css": STYLE_SHEET.read_text(encoding="utf-8"),
             }
-            record_run(
-                report_path(self.run.settings),
-                str(TEMPLATE),
-                variables,
-                report,
-                self._share(report),
-                self._has_ended,
-            )
+            shared = self._share(report)
+            path, known = report_path(self.run.settings), (run for run, _text in shared.values())
+            runs = record_run(path, str(TEMPLATE), variables, report, known, self._has_ended)
+            if shared:
+                self._share_better(runs, shared)
         except ReportError as error:
             problem = str(error)
         except Exception as error:  # A record must never prevent a restore.
@@ -287,18 +297,31 @@ class Recorder:
         history = RestoreHistory(self.context.client.settings.api_url, self.run.incident, holders=self._holders)
         return not any(history.find_holder(one.get("id")) for one in as_objects(run.get("instances")))
 
-    def _share(self, report: Data) -> list[Data]:
-        """Keeps the run in the database, if there is one, and returns all runs of the incident, of any machine."""
+    def _share(self, report: Data) -> dict[str, tuple[Data, str]]:
+        """Keeps the run in the database, and returns all runs of the incident, of any machine, by id.
+
+        Of each, also the text that the database holds. There are none without a database, or if it can't be used.
+        """
         store = self.context.store
         if not isinstance(store, RunStore):
-            return []
+            return {}
         try:
             texts = store.put_run(self.run.incident, self.run.id, json.dumps(report))
         except StoreError as error:
             self.context.warn(f"{error}, so the record of this run is only in its own file. {error.advice}.")
-            return []
+            return {}
         record = json.dumps({"incident": self.run.incident, "runs": [json.loads(text) for text in texts]})
-        return parse_record(record.encode(), self.run.incident) or []
+        runs = parse_record(record.encode(), self.run.incident) or []
+        return {str(run.get("id")): (run, text) for run, text in zip(runs, texts, strict=False)}
+
+    def _share_better(self, runs: list[Data], shared: t.Mapping[str, tuple[Data, str]]) -> None:
+        """Gives the database the runs of which the file knows more: it was away when they ended."""
+        store = t.cast("RunStore", self.context.store)
+        with contextlib.suppress(StoreError):
+            for run in runs:
+                known, text = shared.get(str(run.get("id")), (None, None))
+                if "id" in run and (known is None or _knows_more(run, known)):
+                    store.replace_run(self.run.incident, run["id"], json.dumps(run), text)
 
 
 def record_run(
@@ -308,8 +331,8 @@ def record_run(
     run: Data,
     shared_runs: t.Iterable[Data] = (),
     has_ended: t.Callable[[Data], bool] = lambda _run: False,
-) -> None:
-    """Adds a run to the record of its incident, next to the page at ``path``, and writes the page.
+) -> list[Data]:
+    """Adds a run to the record of its incident, next to the page at ``path``, writes the page, and returns all runs.
 
     ``shared_runs`` are those of all machines, if a database keeps them; they are added, too. ``has_ended`` tells of a
     run without an end whether it can't go on: then it was interrupted.
@@ -335,6 +358,7 @@ def record_run(
             "changes": merge_changes(runs),
         }
         folder.write(page_name, render(template, page))
+    return runs
 
 
 def read_recorded(path: str, incident: str, service: str, journal: str) -> RestoreRecord:

@@ -87,6 +87,7 @@ def build_report(
         outcome = "unfinished"
     return {
         "id": run.id,
+        "revision": run.revision,
         "incident": run.incident,
         "began_at": run.began_at,
         "ended_at": format_iso(now),

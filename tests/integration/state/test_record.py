@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import shutil
+import time
 import typing as t
 from pathlib import Path
 
@@ -15,6 +17,9 @@ import pytest
 
 from simulator.handle import Simulator
 from support.controller import Controller, Run
+from support.postgres import Postgres
+from support.proxy import TcpProxy
+from support.stores import prepare
 
 NAMES = ["web-bot", "shop-bot", "team-bot"]
 POSTS = [f"POST /backups/{number}1/restore" for number in (1, 2, 3)]
@@ -81,6 +86,35 @@ def test_with_an_older_copy_of_state_dir_nothing_is_sent_again(account: Simulato
     assert run.says(f"the journal in {state} does not know it")
     assert "web-bot (id 1): already restored" in run.stdout
     assert sorted(account.calls("POST *")) == POSTS
+
+
+def test_what_a_run_knew_is_kept_when_the_database_was_away_at_its_end(
+    account: Simulator, controller: Controller, postgres: Postgres
+) -> None:
+    prepare(postgres)
+    proxy = TcpProxy(postgres.port)
+
+    def hold() -> None:
+        while postgres.query("SELECT count(*) FROM clawhosters.journal") < [(6,)]:
+            time.sleep(0.01)
+        proxy.hold()
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        held = pool.submit(hold)
+        restore(controller, *NAMES, CLAWHOSTERS_STATE_DATABASE=postgres.url(port=proxy.port))
+        held.result()
+    proxy.release()
+    (first,) = read_runs(controller)
+    assert [one["sent_at"] is not None for one in first["instances"]] == [True] * 3
+    again = restore(controller, *NAMES, CLAWHOSTERS_STATE_DATABASE=postgres.url())
+    assert again.rc == 0, again.screen
+    assert sorted(account.calls("POST *")) == POSTS
+    kept, second = read_runs(controller)
+    assert kept == first
+    # Other machines read it there.
+    shared = postgres.query("SELECT content FROM clawhosters.runs WHERE incident = 'INC-15' ORDER BY written_at")
+    assert [json.loads(text)["revision"] for (text,) in shared] == [first["revision"], second["revision"]]
+    assert json.loads(shared[0][0]) == first
 
 
 @pytest.mark.rest

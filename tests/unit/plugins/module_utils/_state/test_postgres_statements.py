@@ -92,6 +92,10 @@ def use_everything(server: Postgres, folder: Path) -> None:
     store.write_cursor("nightly", 1, "second")
     assert store.read_cursor("nightly") == (2, "second")
     assert store.put_run("INC-1", "run", "{}") == ["{}"]
+    for content, known, kept in (("[1]", None, "{}"), ("[2]", "[]", "{}"), ("[3]", "{}", "[3]")):
+        store.replace_run("INC-1", "run", content, known)
+        store.replace_run("INC-1", "other", content, None)
+        assert store.put_run("INC-1", "third", "") == [kept, "[1]", ""]
     store.add_changes(["{}", "[]"])
     assert store.read_changes(datetime.now(UTC) - timedelta(hours=1)) == ["[]", "{}"]
     assert store.read_changes(datetime.now(UTC) + timedelta(hours=1)) == []

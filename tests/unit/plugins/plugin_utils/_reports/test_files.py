@@ -47,8 +47,8 @@ def runs_of(page):
 def record_many(start, page, template, names):
     start.wait()
     for name in names:
-        for outcome in ("unfinished", "restored"):
-            record_run(str(page), template, {}, {**RUN, "id": name, "outcome": outcome})
+        for revision, outcome in enumerate(("unfinished", "restored")):
+            record_run(str(page), template, {}, {**RUN, "id": name, "revision": revision, "outcome": outcome})
 
 
 def test_concurrent_runs_are_all_recorded(page, template):

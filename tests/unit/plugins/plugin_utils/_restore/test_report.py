@@ -180,12 +180,31 @@ def test_an_invalid_record_is_none(text):
 def test_a_run_replaces_only_its_own_earlier_version():
     # Two runs may begin at the same time. Records of earlier versions have no ids.
     before = [{**RUN, "id": "b"}, RUN, {key: value for key, value in RUN.items() if key != "id"}]
-    runs = put_run(before, {**RUN, "outcome": "failed"})
-    assert runs == [before[0], {**RUN, "outcome": "failed"}, before[2]]
+    later = {**RUN, "revision": 1, "outcome": "failed"}
+    runs = put_run(before, later)
+    assert runs == [before[0], later, before[2]]
     assert parse_record(format_record("I", put_run(runs, {**RUN, "id": "c"})).encode(), "I") == [
         *runs,
         {**RUN, "id": "c"},
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"revision": 9}, {"revision": 10}),
+        ({}, {"revision": 1, "steps": []}),
+        ({}, {"steps": [{"step": "plan"}, {"step": "send"}]}),
+        ({"revision": "many"}, {"revision": 1}),
+        ({"revision": 1, "steps": [{}, {}]}, {"revision": 2, "ended_at": "2001-02-03T10:00:00+00:00"}),
+    ],
+)
+def test_of_two_versions_of_a_run_the_one_that_knows_more_stays(first, second):
+    less, more = {**RUN, **first}, {**RUN, **second}
+    assert put_run([less], more) == put_run([more], less) == [more]
+    # What another run found out of it, such as that it was interrupted, stays.
+    told = {**more, "interrupted": True}
+    assert put_run([told], more) == [told]
 
 
 @pytest.mark.parametrize(
