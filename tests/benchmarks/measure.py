@@ -28,9 +28,16 @@ TIMEOUT = 900.0
 """Timeout of a command in seconds."""
 
 LAUNCHER = """
-import json, os, sys, time
+import json, os, signal, sys, threading, time
+
+def follow():
+    os.read(0, 1)
+    os.killpg(0, signal.SIGKILL)
+
+threading.Thread(target=follow, daemon=True).start()
 begun = time.monotonic()
-child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
+no_input = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+child = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ, file_actions=no_input)
 _child, status, usage = os.wait4(child, 0)
 wall = time.monotonic() - begun
 with open(sys.argv[1], "w") as report:
@@ -38,7 +45,8 @@ with open(sys.argv[1], "w") as report:
 """
 """Starts a command and records the kernel's resource usage, including its forks.
 
-This is a separate, small process, since the memory of the parent counts for the child's peak.
+This is a separate, small process, since the memory of the parent counts for the child's peak. Its standard input is a
+pipe that ends with the benchmark, however that ends: then it kills its process group.
 """
 
 T = TypeVar("T")
@@ -80,7 +88,7 @@ class Running:
             [sys.executable, "-I", "-S", "-c", LAUNCHER, self._report.name, *command],
             cwd=folder,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=self._output,
             stderr=self._errors,
             start_new_session=True,
@@ -93,6 +101,8 @@ class Running:
         """Returns the measurements. Raises BenchError after a timeout."""
         self._process.wait()
         self._watchdog.cancel()
+        if self._process.stdin:
+            self._process.stdin.close()
         with self._files:
             self._output.seek(0)
             self._errors.seek(0)
