@@ -240,7 +240,8 @@ def test_each_shell_starts_the_rehearsal_as_it_is_told_to(simulator: Simulator, 
         assert not any(tmp_path.joinpath(*call[1:]).is_file() for calls in cuts for call in calls)
     odd = Worker(simulator, {"port": 8800}).run(rehearsal, dir="my rehearsal")["report"]
     assert odd[1:] == [
-        "In one terminal, run simulator.sh of that folder with sh; in another, source its rehearsal.env."
+        "In one terminal, run simulator.sh of that folder with sh.",
+        "In another one, source its rehearsal.env.",
     ]
 
 
