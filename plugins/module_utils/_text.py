@@ -92,10 +92,11 @@ def format_details(details: object) -> str:
     return one_line(details if isinstance(details, str) else json.dumps(details))
 
 
-def format_list(texts: t.Iterable[str], limit: int) -> str:
-    """Returns the first texts and the number of the others: ``a, b and 3 more``."""
+def format_list(texts: t.Iterable[str], limit: int, total: int | None = None) -> str:
+    """Returns the first texts and the number of the others: ``a, b and 3 more``. ``total``: their number in all."""
     every = list(texts)
-    more = f" and {len(every) - limit} more" if len(every) > limit else ""
+    total = len(every) if total is None else total
+    more = f" and {total - limit} more" if total > limit else ""
     return ", ".join(every[:limit]) + more
 
 

@@ -115,6 +115,16 @@ class AddonIndex:
             return self._all
         return self._by.get(key, []) + self._by.get(unknown, [])
 
+    def find_nearest(self, query: AddonQuery) -> list[Resource]:
+        """Returns the add-ons of the same instance, else those of the same type, else all."""
+        keys: list[tuple[str, object]] = []
+        if query.instance_id is not None:
+            keys.append(("instance_id", str(query.instance_id)))
+        if query.instance_name is not None:
+            keys.append(("instance_name", query.instance_name))
+        keys.append(("addon_type", normalize(query.addon_type)))
+        return next(filter(None, (self._by.get(key) for key in keys)), self._all)
+
 
 def label(addon: Resource) -> str:
     """Returns type, id and instance, for messages."""
@@ -138,18 +148,17 @@ def merge_usage(addons: list[Resource], usage: object) -> list[Resource]:
     return merged
 
 
-def require_one(found: list[Resource], addons: list[Resource], query: AddonQuery) -> Resource:
-    """Returns the only match. Raises RefusedError for none and for several."""
+def require_one(found: list[Resource], index: AddonIndex, query: AddonQuery) -> Resource:
+    """Returns the only match. Raises RefusedError for none and for several, with similar ones of the ``index``."""
     if len(found) > 1:
         each = format_list((f"{addon['id']} of {parse_owner(addon)}" for addon in found), _LISTED)
         raise RefusedError(f"{len(found)} add-ons match {query} (ids {each}): choose one with id.")
     if not found and query.id is not None:
-        for addon in addons:
-            if str(addon["id"]) == str(query.id):
-                raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
+        for addon in index.find_candidates(query):
+            raise RefusedError(f"The {label(addon)} is not the {replace(query, id=None)}; nothing was done.")
     if not found:
         raise RefusedError(
-            f"No add-on matches {query}. {_format_nearest(addons, query)} Order add-ons in the dashboard."
+            f"No add-on matches {query}. {_format_nearest(index.find_nearest(query))} Order add-ons in the dashboard."
         )
     return found[0]
 
@@ -166,13 +175,9 @@ def require_same_owner(addon: Resource, found: Resource, query: AddonQuery) -> N
         raise RefusedError(f"The {label(addon)} is not the {query} any more; nothing was done.")
 
 
-def _format_nearest(addons: list[Resource], query: AddonQuery) -> str:
-    """Lists the add-ons of the same instance, else those of the same type, else all."""
-    names = {str(query.instance_id), query.instance_name} - {"None", None}
-    same_instance = [addon for addon in addons if names & set(parse_owner(addon))]
-    same_type = [addon for addon in addons if normalize(addon.get("addon_type")) == normalize(query.addon_type)]
-    nearest = same_instance or same_type or addons
-    return f"Found: {format_list(map(label, nearest), _LISTED)}." if nearest else "The account has no add-ons."
+def _format_nearest(nearest: list[Resource]) -> str:
+    listed = format_list(map(label, nearest[:_LISTED]), _LISTED, len(nearest))
+    return f"Found: {listed}." if nearest else "The account has no add-ons."
 
 
 def require_shown(addon: Resource, config: Config, write_only: t.Collection[str]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .._errors import RefusedError, SettingsError
 from .._text import format_count
-from .addon import AddonQuery, label, require_one
+from .addon import AddonIndex, AddonQuery, label, require_one
 from .addon_job import AddonJob
 from .compare import Config
 from .fleet_entries import ADDON_KEYS, FaultyListError, NumberedEntry, find_duplicates, find_faults, format_entry
@@ -80,9 +80,10 @@ def match_entries(entries: list[AddonEntry], found: list[list[Resource]], addons
     """
     matches: list[Resource | None] = []
     faults = {}
+    index = AddonIndex(addons)
     for entry, candidates in zip(entries, found, strict=True):
         try:
-            matches.append(require_one(candidates, addons, entry.query))
+            matches.append(require_one(candidates, index, entry.query))
         except RefusedError as error:
             matches.append(None)
             faults[entry.number] = str(error)

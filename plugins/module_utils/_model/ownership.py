@@ -109,8 +109,8 @@ def filter_by_instance(
     require_owners(items, kind)
     owners = [parse_owner(item) for item in items]
     if any(_lacks(wanted, owner) for owner in owners):
-        instances = list_instances()
-        owners = [_complete(owner, instances, wanted.id, kind) if _lacks(wanted, owner) else owner for owner in owners]
+        known = _KnownNames(list_instances())
+        owners = [_complete(owner, known, wanted.id, kind) if _lacks(wanted, owner) else owner for owner in owners]
     return [item for item, owner in zip(items, owners, strict=True) if _matches(wanted, owner)]
 
 
@@ -119,20 +119,30 @@ def complete_owners(items: list[Resource], instances: list[Resource]) -> list[Re
 
     The id of a name that several instances have stays unknown.
     """
-    names = {str(instance["id"]): instance.get("name") for instance in instances}
-    ids: dict[str, list[object]] = {}
-    for instance in instances:
-        ids.setdefault(str(instance.get("name")), []).append(instance["id"])
+    known = _KnownNames(instances)
     completed = []
     for item in items:
         owner = parse_owner(item)
         extra: Resource = {}
         if owner.id is not None and owner.name is None:
-            extra = {"instance_name": names.get(owner.id)}
-        elif owner.name is not None and owner.id is None and len(ids.get(owner.name, ())) == 1:
-            extra = {"instance_id": ids[owner.name][0]}
+            extra = {"instance_name": known.names.get(owner.id)}
+        elif owner.name is not None and owner.id is None and len(ids := known.ids.get(owner.name, [])) == 1:
+            extra = {"instance_id": ids[0]}
         completed.append({**item, **extra})
     return completed
+
+
+class _KnownNames:
+    """The ``names`` of instances by id, and the ``ids`` by name, as the service shows them. An id as a key is text."""
+
+    def __init__(self, instances: t.Iterable[Resource]) -> None:
+        self.names: dict[str, str | None] = {}
+        self.ids: dict[str, list[object]] = {}
+        for instance in instances:
+            name = None if instance.get("name") is None else str(instance["name"])
+            self.names[str(instance["id"])] = name
+            if name is not None:
+                self.ids.setdefault(name, []).append(instance["id"])
 
 
 def _lacks(wanted: Owner, owner: Owner) -> bool:
@@ -143,18 +153,17 @@ def _matches(wanted: Owner, owner: Owner) -> bool:
     return all(given in (None, shown) for given, shown in zip(wanted, owner, strict=True))
 
 
-def _complete(owner: Owner, instances: list[Resource], wanted_id: str | None, kind: str) -> Owner:
+def _complete(owner: Owner, known: _KnownNames, wanted_id: str | None, kind: str) -> Owner:
     """Returns ``owner`` with the id and the name of the one instance that it can mean."""
     if owner.id is not None:
-        names = [instance.get("name") for instance in instances if str(instance["id"]) == owner.id]
-        return Owner(owner.id, str(names[0]) if names else None)
-    ids = [str(instance["id"]) for instance in instances if instance.get("name") == owner.name]
+        return Owner(owner.id, known.names.get(owner.id))
+    ids = [str(one) for one in known.ids.get(str(owner.name), [])]
     if len(ids) > 1 and wanted_id in ids:
         raise RefusedError(
             f"{describe_namesakes(owner.name, ids)}, and the service shows the instance of each {kind} by name only, "
             f"so it is ambiguous. See the dashboard, and give the id of the {kind}."
         )
-    if not ids and wanted_id not in [str(instance["id"]) for instance in instances]:
+    if not ids and wanted_id not in known.names:
         raise RefusedError(
             f"There is no instance with id {wanted_id}, and the service shows the instance of each {kind} by name "
             "only: use instance_name."

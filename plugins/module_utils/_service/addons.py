@@ -46,12 +46,13 @@ def find_addon(client: Client, query: AddonQuery) -> Resource:
     matcher = AddonMatcher(client, [query])
     if query.id is not None:
         addon = fetch_addon(client, query.id)
-        require_one(matcher.select([addon]), [addon], query)
+        require_one(matcher.select([addon]), AddonIndex([addon]), query)
         return addon
-    found = require_one(*search(client, "/addons", Search(query.params, matcher.select)), query)
+    found, addons = search(client, "/addons", Search(query.params, matcher.select))
+    one = require_one(found, AddonIndex(addons), query)
     # The list may show fewer fields than the add-on's own page, as with instances.
-    addon = fetch_addon(client, found["id"])
-    require_same_owner(addon, found, query)
+    addon = fetch_addon(client, one["id"])
+    require_same_owner(addon, one, query)
     return addon
 
 

@@ -23,8 +23,11 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon imp
     require_one,
     require_shown,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fleet import AddonEntry, match_entries
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_job import AddonJob
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import FaultyListError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
+from support.work import count_calls
 
 
 def query(addon_type=None, instance_id=None, instance_name=None, *, addon_id=None):
@@ -138,17 +141,32 @@ ACCOUNT = [
 )
 def test_a_query_without_one_match_is_refused_with_what_is_there(found, wanted, message):
     with pytest.raises(RefusedError) as refusal:
-        require_one(found, ACCOUNT, wanted)
+        require_one(found, AddonIndex(ACCOUNT), wanted)
     assert message in str(refusal.value)
 
 
+def test_entries_without_a_match_cost_no_more_each_in_a_large_account():
+    def count(size):
+        addons = [{"id": one, "addon_type": "llm", "instance_name": f"bot-{one}"} for one in range(size * 10)]
+        entries = [AddonEntry(one, query("llm", None, f"gone-{one}"), {}) for one in range(size)]
+        found = [[] for _entry in entries]
+
+        def match():
+            with pytest.raises(FaultyListError):
+                match_entries(entries, found, addons)
+
+        return count_calls(match)
+
+    assert count(400) <= 4.2 * count(100)
+
+
 def test_one_match_is_returned():
-    assert require_one(ACCOUNT[:1], ACCOUNT, query("llm", addon_id=1)) is ACCOUNT[0]
+    assert require_one(ACCOUNT[:1], AddonIndex(ACCOUNT), query("llm", addon_id=1)) is ACCOUNT[0]
 
 
 def test_an_account_without_add_ons_is_told():
     with pytest.raises(RefusedError, match="The account has no add-ons"):
-        require_one([], [], query("llm"))
+        require_one([], AddonIndex([]), query("llm"))
 
 
 @pytest.mark.parametrize(

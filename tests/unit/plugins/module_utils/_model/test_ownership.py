@@ -23,6 +23,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.ownership
     require_names,
     require_owners,
 )
+from support.work import count_calls
 
 NOTHING = [{}, {"instance": None}, {"instance": 7}, {"instance_id": None}, {"instance_name": ""}, {"instance_id": True}]
 
@@ -169,3 +170,17 @@ def test_an_id_that_an_item_can_not_tell_is_refused(item, instance_id, message):
 
 def test_a_name_of_no_instance_is_no_match_for_an_instance_that_exists():
     assert filter_by_instance([{"id": 1, "instance_name": "gone"}], 7, None, "backup", lambda: INSTANCES) == []
+
+
+def test_items_that_show_a_name_alone_cost_no_more_each_in_a_large_account():
+    def count(size):
+        instances = [{"id": one, "name": f"bot-{one}"} for one in range(size)]
+        items = [{"id": one, "instance_name": f"bot-{one}"} for one in range(size)]
+        return count_calls(lambda: filter_by_instance(items, 5, None, "backup", lambda: instances))
+
+    assert count(400) <= 4.2 * count(100)
+
+
+def test_an_instance_without_a_name_is_not_the_one_that_is_named_none():
+    items, instances = [{"id": 1, "instance_name": "None"}], [{"id": 5, "name": None}, {"id": 6, "name": "None"}]
+    assert complete_owners(items, instances) == [{"id": 1, "instance_name": "None", "instance_id": 6}]
