@@ -36,7 +36,7 @@ attributes:
       - The task then runs as a regular module, in its own process, with the Python of C(ansible_python_interpreter) and
         as the user of C(become). It gets the options and environment variables of the collection that the task has in
         the controller, which Ansible writes to a temporary file of that user.
-      - Fails with C(become) and C(state_database): libpq has other variables and files for another user.
+      - Fails with C(become) and C(state_database), since libpq has other variables and files for another user.
 """
 
     CHANGES = r"""
