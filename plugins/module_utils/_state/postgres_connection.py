@@ -89,7 +89,8 @@ def parse_connection(text: str) -> dict[str, str]:
             "state_database can't be read. Write it as postgresql://USER@HOST/DATABASE or host=HOST dbname=DATABASE. "
             "Nothing was sent."
         ) from None
-    params = {**_DEFAULTS, **given}
+    # A role or a variable may name another encoding, which lacks characters of names.
+    params = {**_DEFAULTS, **given, "client_encoding": "UTF8"}
     hosts = _find_hosts(psycopg, given)
     params.setdefault("connect_timeout", str(TIMEOUT if len(hosts) < 2 else 2))
     if not all(map(_is_local, hosts)):

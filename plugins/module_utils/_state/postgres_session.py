@@ -17,9 +17,11 @@ import threading
 import time
 import typing as t
 
+from .._text import one_line
 from .postgres_connection import HOLDER_TIMEOUT, TIMEOUT, load_psycopg, parse_connection
 from .store import StoreError
 
+ENCODING = "UTF8"
 UNREACHABLE_ADVICE = "Check state_database and the server"
 NO_SCHEMA = "state_database has no schema of this collection"
 SCHEMA_ADVICE = "An administrator must run clawhosters.cloud.claw_state_database"
@@ -168,6 +170,13 @@ class Session:
         self._connection, self._process = connection, os.getpid()
         connection.add_notice_handler(lambda notice: self._notices.append(notice.sqlstate or ""))
         try:
+            encoding = connection.info.parameter_status("server_encoding")
+            if encoding != ENCODING:
+                # It could not keep each name, or not return it as it was.
+                raise StoreError(
+                    f"the database in state_database has the encoding {one_line(encoding, 40)}, not {ENCODING}",
+                    f"Create another with ENCODING '{ENCODING}' TEMPLATE template0",
+                )
             if not self._run(_CONFIGURE, {"backend": self.backend}):
                 raise StoreError(
                     "state_database goes through a connection pooler, which does not keep locks",
