@@ -30,7 +30,8 @@ options:
     type: str
   instance_id:
     description:
-      - List only the restores and changes of this instance.
+      - List only the restores and changes of this instance of the service in O(api_url). What is recorded of other
+        instances is not read.
     type: int
   since:
     description:
@@ -206,6 +207,7 @@ def run(context: ModuleContext) -> Result:
     params, journal = context.params, context.journal()
     filters = Filters(
         params["kinds"],
+        context.client.settings.api_url,
         params["incident"],
         params["order"],
         params["instance_id"],

@@ -10,7 +10,9 @@ import contextlib
 import itertools
 import os
 import time
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -154,11 +156,14 @@ def _build_lines(size: int, url: str) -> Iterator[JournalLine]:
 def _write_subject(state_dir: Path, subject: str, lines: list[JournalLine]) -> None:
     content = "".join(f"{line.text}\n" for line in lines).encode()
     (state_dir / f"journal/{subject}.jsonl").write_bytes(content)
-    names = b"".join(folder_journal._format_name(name) for name in dict.fromkeys(line.name for line in lines))
-    mark = os.open(state_dir / f"journal-marks/{subject}", os.O_RDWR | os.O_CREAT, 0o600)
-    os.pwrite(mark, names, folder_journal.NAMES_AT)
-    folder_journal._write_mark(mark, folder_journal.Mark.of(content))
-    os.close(mark)
+    descriptor = os.open(state_dir / f"journal-marks/{subject}", os.O_RDWR | os.O_CREAT, 0o600)
+    mark, marked = folder_journal.MarkFile(subject, descriptor), folder_journal.Mark().describe(content)
+    names = b"".join(folder_journal._format_name(line.name or "") for line in lines[:: len(EVENTS)])
+    os.pwrite(descriptor, names, folder_journal.NAMES_AT)
+    marked = replace(marked, names=len(lines) // len(EVENTS), names_sum=zlib.crc32(names))
+    mark.write(marked)
+    mark.write(marked, at=marked.lines + 1)
+    os.close(descriptor)
 
 
 def _count_files(state_dir: Path) -> int:

@@ -49,7 +49,8 @@ SCOPES = {
     "between the lines of the journal": (
         "_state/journal.py:append _state/journal.py:append_outcome _state/journal.py:_append "
         "_state/folder_store.py:append _state/folder_journal.py:append _state/folder_journal.py:_write "
-        "_state/folder_journal.py:_write_mark _state/folder_journal.py:_add_name _state/postgres_store.py:append "
+        "_state/folder_journal.py:open_mark _state/folder_journal.py:write _state/folder_journal.py:add_name "
+        "_state/files.py:atomic_replace _state/postgres_store.py:append "
         "_service/at_most_once.py:send _service/at_most_once.py:before_send "
         "_service/at_most_once.py:record_event _service/restore/restore_runner.py:_request _service/purchase.py:_run"
     ),

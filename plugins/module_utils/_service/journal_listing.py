@@ -13,6 +13,7 @@ from datetime import datetime
 
 from .._errors import RefusedError, SettingsError
 from .._model.resource import parse_id
+from .._service_url import normalize_url
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
 from .._state.store import Holder, Store, StoreError, format_name
 from .._text import normalize_name, one_line
@@ -35,21 +36,35 @@ def parse_since(text: str | None, now: datetime) -> datetime | None:
 
 @dataclass(frozen=True)
 class Filters:
-    """Which operations are listed."""
+    """Which operations are listed. ``service`` is that of ``instance_id``: each service has its own ids."""
 
     kinds: t.Collection[str]
+    service: str
     incident: str | None = None
     order: str | None = None
     instance_id: int | None = None
     since: datetime | None = None
 
-    def accepts(self, kind: str, name: str | None, instance_id: object, at: str) -> bool:
+    @property
+    def needs_journal(self) -> bool:
+        return bool({"restore", "purchase"} & {*self.kinds})
+
+    @property
+    def subjects(self) -> set[str] | None:
+        """The subjects to read: that of the instance, or else all."""
+        if self.instance_id is None:
+            return None
+        return {OperationKey("restore", self.service, "", str(self.instance_id)).subject}
+
+    def accepts(self, kind: str, service: str, name: str | None, instance_id: object, at: str) -> bool:
         """Returns True for an operation to be listed. ``name`` is its incident or order."""
         wanted = self.order if kind == "purchase" else self.incident
         has_name = self.incident is not None or self.order is not None
         if has_name and (wanted is None or name != normalize_name(wanted)):
             return False
-        if kind not in self.kinds or self.instance_id not in (None, instance_id):
+        if kind not in self.kinds:
+            return False
+        if self.instance_id is not None and (normalize_url(self.service), self.instance_id) != (service, instance_id):
             return False
         return self.since is None or datetime.fromisoformat(at) >= self.since
 
@@ -58,11 +73,11 @@ def list_operations(
     journal: Journal, store: Store, filters: Filters, warn: t.Callable[[str], None]
 ) -> list[dict[str, t.Any]]:
     """Returns the operations, newest first. Raises JournalError, and RefusedError if there is no change log."""
-    states = journal.read_states(with_refused=True) if {"restore", "purchase"} & {*filters.kinds} else {}
+    states = journal.read_states(filters.subjects, with_refused=True) if filters.needs_journal else {}
     wanted = [
         (key, state)
         for key, state in states.items()
-        if filters.accepts(key.kind, key.name, parse_id(key.instance_id), state.sent_at)
+        if filters.accepts(key.kind, key.service, key.name, parse_id(key.instance_id), state.sent_at)
     ]
     holders = journal.read_holders() if wanted else {}
     found = [(state.sent_at, _describe(key, state, holders.get(key.subject))) for key, state in wanted]
@@ -74,7 +89,7 @@ def list_operations(
         found += [
             (change["at"], change)
             for change in changes
-            if filters.accepts("change", change["incident"], change["instance_id"], change["at"])
+            if filters.accepts("change", change["service"], change["incident"], change["instance_id"], change["at"])
         ]
     return [operation for _at, operation in sorted(found, key=lambda one: one[0], reverse=True)]
 

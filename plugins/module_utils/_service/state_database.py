@@ -19,7 +19,7 @@ from .._state.journal import (
     build_journal_line,
     build_line,
     identify,
-    parse_lines,
+    parse_subjects,
 )
 from .._state.postgres_schema import GRANTS, UPGRADES, VERSION, find_tables
 from .._state.postgres_session import Session, StatementError
@@ -150,7 +150,7 @@ class StateDatabase:
         known: Entries = {}
         if entries and version:
             rows = self.session.execute(READ_SUBJECTS, {"subjects": [*entries]})
-            known = parse_lines(parse_rows(rows), PostgresStore.repair_hint)
+            known = parse_subjects(parse_rows(rows), PostgresStore.repair_hint)
         lines = []
         for subject, found in entries.items():
             present = known.get(subject, [])
@@ -183,12 +183,12 @@ def _read_folder(path: str) -> Entries:
     """Returns the journal of a folder. Raises RefusedError if there is none, DamageError if it is damaged."""
     store = FolderStore(path)
     try:
-        lines = store.lines()
+        subjects = store.read_subjects()
     except StoreError as error:
         raise RefusedError(f"import_dir: {error}. {error.advice}. Nothing was changed.") from None
-    if not lines:
+    if not subjects:
         raise RefusedError(f"There is no journal in import_dir {one_line(path)}. Nothing was changed.")
-    return parse_lines(lines, store.repair_hint)
+    return parse_subjects(subjects, store.repair_hint)
 
 
 def _group(entries: t.Iterable[JournalEntry]) -> dict[OperationKey, list[JournalEntry]]:

@@ -8,11 +8,16 @@ A line is appended in place and synced, so that it costs the same whatever lies 
 leave a part of a line at the end: that append never returned, so nothing was sent for it, and the next one overwrites
 it.
 
-The mark, in a folder of its own, says how far the file was written. So a file that was cut, emptied or replaced by an
-older copy does not match it. It is written and synced after the line, to two places in turn: a crash between the two or
-in the middle of it leaves the file one line ahead of the last valid mark. The mark also has the names of the incidents
-or orders of the subject, and of the run that works on it, which locks the mark meanwhile. The file is locked only for a
-moment, to read it or to append to it.
+The mark, in a folder of its own, says how far the file was written, so that a file that was cut, emptied or replaced by
+an older copy does not match it. It has two places, each with a checksum. A new mark says in both that nothing was
+written yet; it is synced under another name, and renamed before anything relies on it. So a mark without a valid place
+is damage, as is a file without a mark: neither ever looks like a subject that is new. After each line, the mark is
+written to one of its places and synced: a crash in between leaves the file one line ahead, perhaps with that place
+torn.
+
+The mark also has the names of the incidents or orders of the subject, with a checksum in each place, and that of the
+run that works on it, which locks the mark meanwhile. The file is locked only for a moment, to read it or to append to
+it.
 """
 
 from __future__ import annotations
@@ -24,16 +29,19 @@ import json
 import os
 import re
 import typing as t
+import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .._text import one_line
-from .files import lock_file
+from .files import atomic_replace, lock_file
 from .folder import OpenFolder
-from .store import ConflictError, DamageError, Holder, JournalLine
+from .store import ConflictError, DamageError, Holder, JournalLine, SubjectLines
 
 JOURNAL, MARKS = "journal", "journal-marks"
 SUFFIX = ".jsonl"
+CREATION_LOCK = ".lock"
+"""A file beside the marks, which is locked to create one."""
 REPAIR_HINT = (
     f"Restore the folders {JOURNAL} and {MARKS} from one copy, or move the file of this name away from both folders,"
 )
@@ -44,20 +52,99 @@ END_SIZE = 128
 """Bytes at the end of the file that the mark covers. They hold the checksum of the last line, and so of all."""
 LOCK_TIMEOUT = 10.0
 """Seconds to wait for the lock of a file, which is held for milliseconds."""
+DAMAGED_MARK = f"has a damaged mark in {MARKS}"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How far a file was written: lines, bytes, and a digest of its end."""
+    """How far a file was written: lines, bytes, and a digest of its end. How many names there are, and their sum."""
 
     lines: int = 0
     size: int = 0
     end: str = ""
+    names: int = 0
+    names_sum: int = 0
 
-    @classmethod
-    def of(cls, content: bytes) -> Mark:
-        """Returns the mark of a file with this content."""
-        return cls(content.count(b"\n"), len(content), _digest(content[-END_SIZE:])) if content else cls()
+    def describe(self, content: bytes) -> Mark:
+        """Returns the mark of a file with this content, and with the same names."""
+        end = _digest(content[-END_SIZE:]) if content else ""
+        return replace(self, lines=content.count(b"\n"), size=len(content), end=end)
+
+    def covers(self, names: bytes) -> bool:
+        """Returns True if these names begin with those that were marked."""
+        size = self.names * NAME_SIZE
+        return len(names) >= size and zlib.crc32(names[:size]) == self.names_sum
+
+
+@dataclass(frozen=True)
+class MarkFile:
+    """The open file of a mark."""
+
+    subject: str
+    descriptor: int
+
+    def read(self) -> Mark | None:
+        """Returns the mark that was written last. None if it is damaged."""
+        marks = self._read_places()
+        return max(marks, key=lambda mark: mark.lines) if marks else None
+
+    @property
+    def is_torn(self) -> bool:
+        """Returns True if one of the places is not valid."""
+        return len(self._read_places()) < 2
+
+    @property
+    def says_nothing(self) -> bool:
+        """Returns True if it says, in both places, that nothing was written."""
+        return [mark.lines for mark in self._read_places()] == [0, 0]
+
+    def _read_places(self) -> list[Mark]:
+        places = (self._unseal(place, MARK_SIZE) for place in (0, MARK_SIZE))
+        return [Mark(**place) for place in places if place is not None]
+
+    def write(self, mark: Mark, *, at: int | None = None) -> None:
+        """Writes the mark to its place, or to the place of the mark of ``at`` lines, and syncs the file."""
+        place = MARK_SIZE * ((mark.lines if at is None else at) % 2)
+        _write(self.descriptor, _seal(self.subject, asdict(mark), MARK_SIZE), place)
+        os.fsync(self.descriptor)
+
+    def read_names(self) -> bytes:
+        """Returns the names. A crash may have left one behind those that are marked, or a part of it."""
+        return _read(self.descriptor, NAMES_AT)
+
+    def add_name(self, mark: Mark, name: str) -> Mark:
+        """Adds a name if it is missing, and returns the mark that covers it and all before it. Raises DamageError."""
+        names = self.read_names()
+        names = names[: len(names) // NAME_SIZE * NAME_SIZE]
+        if _format_name(name) not in names[: mark.names * NAME_SIZE]:
+            if _format_name(name) not in names:
+                names += _format_name(name)
+            # What a failed sync has left may be missing on the disk.
+            _write(self.descriptor, names[mark.names * NAME_SIZE :], NAMES_AT + mark.names * NAME_SIZE)
+            os.fsync(self.descriptor)
+        return replace(mark, names=len(names) // NAME_SIZE, names_sum=zlib.crc32(names))
+
+    def may_have(self, name: str) -> bool:
+        """Returns True if it has the name, or is damaged."""
+        mark, names = self.read(), self.read_names()
+        if mark is None or _format_name(name) in names or not mark.covers(names):
+            return True
+        return not re.fullmatch("([0-9a-f]{16}\n)?", names[mark.names * NAME_SIZE :].decode(errors="replace"))
+
+    def read_holder(self) -> Holder:
+        """Returns the holder that the mark names; without a name if it is just being written, or damaged."""
+        content = self._unseal(HOLDER_AT, NAMES_AT - HOLDER_AT) or {}
+        return Holder(**{**content, "subject": self.subject})
+
+    def write_holder(self, holder: Holder | None) -> None:
+        """Names the holder, or nobody. It is only for display: on a full disk it is missing."""
+        size = NAMES_AT - HOLDER_AT
+        with contextlib.suppress(OSError):
+            data = _seal(self.subject, asdict(holder), size) if holder else b"\0" * size
+            os.pwrite(self.descriptor, data[:size], HOLDER_AT)
+
+    def _unseal(self, place: int, size: int) -> dict[str, t.Any] | None:
+        return _unseal(self.subject, os.pread(self.descriptor, size, place))
 
 
 class FolderJournal:
@@ -86,53 +173,66 @@ class FolderJournal:
         names = {*(name.removesuffix(SUFFIX) for name in files if name.endswith(SUFFIX)), *marks}
         return sorted(name for name in names if re.fullmatch("[0-9a-f]{64}", name))
 
-    def read(self, subject: str) -> list[JournalLine]:
-        """Returns the lines of a subject. Raises DamageError, with those that are left."""
+    def read(self, subject: str) -> SubjectLines:
+        """Returns the lines of a subject, and its damage."""
         with contextlib.ExitStack() as stack:
             # Another run may create both meanwhile, the mark before the file.
             file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
-            mark = _open_if_there(stack, self._marks, subject)
-            if file is None and mark is not None and _read_mark(mark).lines:
+            mark = self._open_mark_if_there(stack, subject)
+            if file is None:
+                if mark is None:
+                    return SubjectLines(subject, [])
+                if mark.says_nothing:
+                    return SubjectLines(subject, [])
                 file = _open_if_there(stack, self._journal, f"{subject}{SUFFIX}")
                 if file is None:
-                    raise self._missing_error(subject)
-            if file is None:
-                return []
+                    return SubjectLines(subject, [], self._describe_missing(subject, mark))
             lock_file(file, LOCK_TIMEOUT)
             return self._subject(subject, file, mark).read()
 
     def append(self, line: JournalLine) -> None:
         """Adds a line durably. Raises ConflictError, DamageError."""
         journal, marks = t.cast("OpenFolder", self._journal), t.cast("OpenFolder", self._marks)
+        name = f"{line.subject}{SUFFIX}"
         with self.open_mark(line.subject) as mark:
-            is_new = not _read_mark(mark).lines
-            if is_new:
-                os.fsync(marks.descriptor)
-            elif not journal.has(f"{line.subject}{SUFFIX}"):
-                raise self._missing_error(line.subject)
-            with journal.open(f"{line.subject}{SUFFIX}", os.O_RDWR | os.O_CREAT) as file:
+            is_new = mark.says_nothing
+            if not is_new and not journal.has(name):
+                raise self._missing_error(line.subject, mark)
+            with journal.open(name, os.O_RDWR | (os.O_CREAT if is_new else 0)) as file:
+                if is_new:
+                    # Whoever created the mark may have been killed before that was synced. And the file must be there
+                    # before its mark says that it has a line.
+                    os.fsync(marks.descriptor)
+                    os.fsync(journal.descriptor)
                 lock_file(file, LOCK_TIMEOUT)
                 self._subject(line.subject, file, mark).append(line)
-            if is_new:
-                os.fsync(journal.descriptor)
 
     @contextlib.contextmanager
-    def open_mark(self, subject: str) -> t.Iterator[int]:
-        """Yields a descriptor of the mark, which is created if missing. Raises DamageError if only its file exists."""
+    def open_mark(self, subject: str) -> t.Iterator[MarkFile]:
+        """Yields the mark, which is created if missing. Raises DamageError for a damaged one, or a file without one."""
         journal, marks = t.cast("OpenFolder", self._journal), t.cast("OpenFolder", self._marks)
-        # The mark is created first. A new one would hide that the old one is missing.
-        if journal.has(f"{subject}{SUFFIX}") and not marks.has(subject):
-            self.read(subject)
-        with marks.open(subject, os.O_RDWR | os.O_CREAT) as mark:
+        if not marks.has(subject):
+            # A new mark would hide that the old one is missing.
+            if journal.has(f"{subject}{SUFFIX}") and (damage := self.read(subject).damage):
+                raise DamageError(damage, REPAIR_HINT)
+            with marks.open(CREATION_LOCK, os.O_RDWR | os.O_CREAT) as lock:
+                lock_file(lock, LOCK_TIMEOUT)
+                if not marks.has(subject):
+                    place = _seal(subject, asdict(Mark()), MARK_SIZE)
+                    atomic_replace(marks.descriptor, subject, (place * 2).ljust(NAMES_AT, b"\0"))
+        with marks.open(subject, os.O_RDWR) as descriptor:
+            mark = MarkFile(subject, descriptor)
+            if mark.read() is None:
+                raise self._missing_error(subject, mark)
             yield mark
 
     def find(self, name: str) -> set[str]:
-        """Returns the subjects whose mark has the name, and those without a mark."""
+        """Returns the subjects whose mark has the name, is damaged or missing."""
         found = set()
         for subject in self.list_subjects():
             with contextlib.ExitStack() as stack:
-                mark = _open_if_there(stack, self._marks, subject)
-                if mark is None or _format_name(name) in _read(mark, NAMES_AT):
+                mark = self._open_mark_if_there(stack, subject)
+                if mark is None or mark.may_have(name):
                     found.add(subject)
         return found
 
@@ -141,17 +241,25 @@ class FolderJournal:
         holders = {}
         for subject in subjects:
             with contextlib.ExitStack() as stack:
-                mark = _open_if_there(stack, self._marks, subject)
-                if mark is not None and not _is_lock_free(mark):
-                    holders[subject] = parse_holder(subject, mark)
+                mark = self._open_mark_if_there(stack, subject)
+                if mark is not None and not _is_lock_free(mark.descriptor):
+                    holders[subject] = mark.read_holder()
         return holders
 
-    def _subject(self, subject: str, file: int, mark: int | None) -> _SubjectFile:
+    def _open_mark_if_there(self, stack: contextlib.ExitStack, subject: str) -> MarkFile | None:
+        mark = _open_if_there(stack, self._marks, subject)
+        return None if mark is None else MarkFile(subject, mark)
+
+    def _subject(self, subject: str, file: int, mark: MarkFile | None) -> _SubjectFile:
         return _SubjectFile(subject, self._path / f"{subject}{SUFFIX}", file, mark)
 
-    def _missing_error(self, subject: str) -> DamageError:
-        path = one_line(self._path / f"{subject}{SUFFIX}")
-        return DamageError(f"The journal {path} is missing, but it was written", REPAIR_HINT)
+    def _describe_missing(self, subject: str, mark: MarkFile) -> str:
+        marked = mark.read()
+        damage = "is missing, but it was written" if marked and marked.lines else DAMAGED_MARK
+        return f"The journal {one_line(self._path / f'{subject}{SUFFIX}')} {damage}"
+
+    def _missing_error(self, subject: str, mark: MarkFile) -> DamageError:
+        return DamageError(self._describe_missing(subject, mark), REPAIR_HINT)
 
 
 @dataclass(frozen=True)
@@ -161,35 +269,66 @@ class _SubjectFile:
     subject: str
     path: Path
     file: int
-    mark: int | None
+    mark: MarkFile | None
 
-    def read(self) -> list[JournalLine]:
-        """Returns the complete lines. Raises DamageError, with them, if they do not match the mark."""
-        return self._parse(self._read_content())
+    def read(self) -> SubjectLines:
+        """Returns the complete lines, and how they contradict the mark."""
+        content = self._read_content()
+        texts = content.decode(errors="replace").split("\n")[:-1]
+        lines = [
+            JournalLine(self.subject, number, text, place=f"Line {number} of the journal {one_line(self.path)}")
+            for number, text in enumerate(texts, start=1)
+        ]
+        damage = self._find_damage(content)
+        return SubjectLines(self.subject, lines, damage and f"The journal {one_line(self.path)} {damage}")
 
     def append(self, line: JournalLine) -> None:
-        """Adds a line durably. On an error the lines are unchanged. Raises ConflictError, DamageError."""
-        mark = t.cast("int", self.mark)
-        marked = _read_mark(mark)
-        if marked.lines != line.step - 1 or not self._ends_as(marked):
-            content = self._read_content()
-            if len(self._parse(content)) != line.step - 1:
-                raise ConflictError
-            if marked.lines < line.step - 1:
-                marked = Mark.of(content)
-                _write_mark(mark, marked)
-            os.ftruncate(self.file, marked.size)
-        _add_name(mark, line.name)
+        """Adds a line durably. Raises ConflictError, DamageError.
+
+        On an error the lines are unchanged; on one of a disk that stays broken, the line may be there, as after a kill.
+        """
+        mark = t.cast("MarkFile", self.mark)
+        marked = mark.read()
+        if marked is None or marked.lines != line.step - 1 or mark.is_torn or not self._ends_as(marked):
+            marked = self._mend(line.step - 1)
+        marked = mark.add_name(marked, line.name or "")
         data = f"{line.text}\n".encode()
-        try:
+        # A line that stayed would look like one whose request may have been sent.
+        with self._cut_on_error(marked.size):
             _write(self.file, data, marked.size)
             os.fsync(self.file)
             end = _read(self.file, max(marked.size + len(data) - END_SIZE, 0))
-            _write_mark(mark, Mark(line.step, marked.size + len(data), _digest(end)))
+        with self._cut_on_error(marked.size, lambda: mark.write(marked, at=line.step)):
+            mark.write(replace(marked, lines=line.step, size=marked.size + len(data), end=_digest(end)))
+
+    @contextlib.contextmanager
+    def _cut_on_error(self, size: int, prepare: t.Callable[[], None] = lambda: None) -> t.Iterator[None]:
+        """Cuts the file back to its size on an OSError, if ``prepare`` succeeds: no mark may say more than the file."""
+        try:
+            yield
         except OSError:
             with contextlib.suppress(OSError):
-                os.ftruncate(self.file, marked.size)
+                prepare()
+                os.ftruncate(self.file, size)
             raise
+
+    def _mend(self, lines: int) -> Mark:
+        """Cuts off what a crash has left of a line, and marks a whole one. Raises ConflictError, DamageError."""
+        content = self._read_content()
+        if damage := self._find_damage(content):
+            raise DamageError(f"The journal {one_line(self.path)} {damage}", REPAIR_HINT)
+        mark = t.cast("MarkFile", self.mark)
+        marked = t.cast("Mark", mark.read())
+        if content.count(b"\n") != lines:
+            raise ConflictError
+        if marked.lines < lines:
+            # What was not synced before the crash may be missing on the disk.
+            _write(self.file, content[marked.size :], marked.size)
+            os.fsync(self.file)
+            marked = marked.describe(content)
+            mark.write(marked)
+        os.ftruncate(self.file, marked.size)
+        return marked
 
     def _read_content(self) -> bytes:
         content = _read(self.file, 0)
@@ -201,68 +340,31 @@ class _SubjectFile:
             return False
         return not marked.size or _digest(_read(self.file, max(marked.size - END_SIZE, 0))) == marked.end
 
-    def _parse(self, content: bytes) -> list[JournalLine]:
-        texts = content.decode(errors="replace").split("\n")[:-1]
-        lines = [
-            JournalLine(self.subject, number, text, place=f"Line {number} of the journal {one_line(self.path)}")
-            for number, text in enumerate(texts, start=1)
-        ]
-        if damage := self._find_damage(content):
-            raise DamageError(f"The journal {one_line(self.path)} {damage}", REPAIR_HINT, lines)
-        return lines
-
     def _find_damage(self, content: bytes) -> str:
         """Returns how the lines contradict the mark; empty if they don't."""
         if self.mark is None:
             return f"has no mark in {MARKS}"
-        count, marked = content.count(b"\n"), _read_mark(self.mark)
+        count, marked = content.count(b"\n"), self.mark.read()
+        if marked is None or not marked.covers(self.mark.read_names()):
+            return DAMAGED_MARK
         if count < marked.lines:
             return f"has {count} lines, but {marked.lines} were written"
-        if marked != Mark.of(content[: marked.size]) or count > marked.lines + 1:
+        if marked != marked.describe(content[: marked.size]) or count > marked.lines + 1:
             return f"does not match its mark in {MARKS}: it was changed, or one of them is an older copy"
-        return ""
+        # A place is torn only while the line that it is for is in the file.
+        return DAMAGED_MARK if self.mark.is_torn and count == marked.lines else ""
 
 
-def parse_holder(subject: str, mark: int) -> Holder:
-    """Returns the holder that the mark names; without a name if it is just being written."""
-    try:
-        holder = Holder(**json.loads(os.pread(mark, NAMES_AT - HOLDER_AT, HOLDER_AT).rstrip(b"\0")))
-    except (ValueError, TypeError, RecursionError):
-        return Holder(subject)
-    return replace(holder, subject=subject)
+def _seal(subject: str, content: dict[str, t.Any], size: int) -> bytes:
+    """Returns the content with a checksum, also over the subject, in so many bytes at least."""
+    data = json.dumps(content).encode()
+    return data + b" " + _digest(subject.encode() + data).encode().ljust(size - len(data) - 1, b"\0")
 
 
-def write_holder(mark: int, holder: Holder | None) -> None:
-    """Names the holder, or nobody. It is only for display: on a full disk it is missing."""
-    data = json.dumps(asdict(holder), ensure_ascii=False).encode(errors="replace") if holder else b""
-    size = NAMES_AT - HOLDER_AT
-    with contextlib.suppress(OSError):
-        os.pwrite(mark, data[:size].ljust(size, b"\0"), HOLDER_AT)
-
-
-def _read_mark(mark: int) -> Mark:
-    """Returns the last valid mark: of nothing in a new file, or in one that holds none."""
-    marks = [Mark()]
-    for place in (0, MARK_SIZE):
-        data, _space, digest = os.pread(mark, MARK_SIZE, place).rstrip(b"\0").rpartition(b" ")
-        if digest.decode(errors="replace") == _digest(data):
-            marks.append(Mark(**json.loads(data)))
-    return max(marks, key=lambda one: one.lines)
-
-
-def _write_mark(mark: int, marked: Mark) -> None:
-    data = json.dumps(asdict(marked))
-    place = MARK_SIZE * (marked.lines % 2)
-    _write(mark, f"{data} {_digest(data.encode())}".encode().ljust(MARK_SIZE, b"\0"), place)
-    os.fsync(mark)
-
-
-def _add_name(mark: int, name: str) -> None:
-    """Adds a name that the mark does not have, before the first line with it."""
-    names = _read(mark, NAMES_AT)
-    if _format_name(name) not in names:
-        _write(mark, _format_name(name), NAMES_AT + len(names) // NAME_SIZE * NAME_SIZE)
-        os.fsync(mark)
+def _unseal(subject: str, data: bytes) -> dict[str, t.Any] | None:
+    """Returns the content; None if it is not as it was sealed for this subject."""
+    text, _space, digest = data.rstrip(b"\0").rpartition(b" ")
+    return json.loads(text) if digest == _digest(subject.encode() + text).encode() else None
 
 
 def _format_name(name: str) -> bytes:

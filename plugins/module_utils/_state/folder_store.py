@@ -10,6 +10,7 @@ All is accessed through open descriptors, whose owner and mode are checked.
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import platform
@@ -23,8 +24,8 @@ from .._text import MESSAGE_LIMIT, one_line
 from .change_log import append_to_folder, read_from_folder
 from .files import LockHeldError, UntrustedError, allow_open_files, lock_file
 from .folder import StateFolder
-from .folder_journal import REPAIR_HINT, FolderJournal, parse_holder, write_holder
-from .store import DamageError, Holder, JournalLine, StoreError, describe_process
+from .folder_journal import REPAIR_HINT, FolderJournal
+from .store import Holder, JournalLine, StoreError, SubjectLines, describe_process
 
 EARLIER_JOURNALS = ("journal.jsonl", "journal-2.jsonl")
 """The journals of versions that were never published."""
@@ -36,7 +37,8 @@ PROBE_TIMEOUT = 0.05
 OTHER_FILES = 200
 """Files that a process has open beside those of the subjects that it holds: connections, and what Ansible opens."""
 
-ADVICE = "Set state_dir to a folder of your own"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NOT_OURS = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ELOOP)
 
 
 class FolderStore:
@@ -94,24 +96,14 @@ class FolderStore:
             lock_file(file, within)
             yield FileDocument(file)
 
-    def lines(self, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
-        """Returns the lines of these subjects, or of all. Raises DamageError."""
-        lines: list[JournalLine] = []
-        damage: DamageError | None = None
+    def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
+        """Returns what it holds of these subjects, or of all."""
         with self._open_journal() as journal:
-            for subject in journal.list_subjects() if subjects is None else sorted(subjects):
-                try:
-                    lines += journal.read(subject)
-                except DamageError as error:
-                    damage = damage or error
-                    lines += error.lines
-        if damage:
-            damage.lines = lines
-            raise damage
-        return lines
+            found = map(journal.read, journal.list_subjects() if subjects is None else sorted(subjects))
+            return [one for one in found if one.lines or one.damage]
 
     def find_subjects(self, name: str) -> set[str]:
-        """Returns the subjects that have a line with this ``name``."""
+        """Returns the subjects that have a line with this ``name``, and those whose names can't be read."""
         with self._open_journal() as journal:
             return journal.find(name)
 
@@ -134,11 +126,11 @@ class FolderStore:
         with self._open_journal(creates=True) as journal:
             mark = stack.enter_context(journal.open_mark(subject))
             try:
-                lock_file(mark, PROBE_TIMEOUT)
+                lock_file(mark.descriptor, PROBE_TIMEOUT)
             except LockHeldError:
-                return parse_holder(subject, mark)
-            stack.callback(write_holder, mark, None)
-            write_holder(mark, describe_process(subject, name))
+                return mark.read_holder()
+            stack.callback(mark.write_holder, None)
+            mark.write_holder(describe_process(subject, name))
         return None
 
     def _release(self) -> None:
@@ -198,10 +190,10 @@ class FolderStore:
         try:
             yield
         except UntrustedError as error:
-            raise StoreError(one_line(error, MESSAGE_LIMIT), ADVICE) from None
+            raise StoreError(one_line(error, MESSAGE_LIMIT), _advise(error)) from None
         except OSError as error:
             reason = f"{one_line(self._folder.path)} can't be used ({error.strerror or error})"
-            raise StoreError(reason, ADVICE) from None
+            raise StoreError(reason, _advise(error)) from None
 
 
 @dataclass(frozen=True)
@@ -221,6 +213,17 @@ class FileDocument:
             data = text.encode()
             os.pwrite(self._file, data, 0)
             os.ftruncate(self._file, len(data))
+
+
+def _advise(error: OSError) -> str:
+    """Returns what to do. Another folder is none for a fault of the disk: it would forget what was sent."""
+    if error.errno in _FULL:
+        return "Free space on its disk, or raise the quota"
+    if isinstance(error, LockHeldError):
+        return "Run this again"
+    if isinstance(error, UntrustedError) or error.errno in _NOT_OURS:
+        return "Set state_dir to a folder of your own"
+    return "Check that folder and its disk"
 
 
 def _is_alive(process: int) -> bool:

@@ -29,7 +29,7 @@ from .._errors import ClawHostersError
 from .._service_url import normalize_url
 from .._text import map_texts, normalize_name, replace_controls
 from .._times import format_iso
-from .store import ConflictError, DamageError, Holder, JournalLine, Store, StoreError
+from .store import ConflictError, DamageError, Holder, JournalLine, Store, StoreError, SubjectLines
 
 JournalEntry = t.Mapping[str, t.Any]
 """One parsed line."""
@@ -215,7 +215,7 @@ class Journal:
         """
         with self._lock:
             try:
-                found = parse_lines(self._store.lines(subjects), self._store.repair_hint)
+                found = parse_subjects(self._store.read_subjects(subjects), self._store.repair_hint)
             except (StoreError, DamageError) as error:
                 raise _build_error(error) from None
             if subjects is None:
@@ -223,6 +223,25 @@ class Journal:
             else:
                 self._entries |= {subject: found.get(subject, []) for subject in subjects}
             return [entry for entries in found.values() for entry in entries]
+
+    def read_intact_states(self) -> tuple[dict[OperationKey, OperationState], dict[str, JournalError]]:
+        """Returns the states of all subjects that are not damaged, and why each of the others can't be read.
+
+        For what concerns many instances, and must not end because of one. Raises JournalError.
+        """
+        with self._before_sending():
+            try:
+                subjects = self._store.read_subjects()
+            except StoreError as error:
+                raise _build_error(error) from None
+            entries: list[JournalEntry] = []
+            damaged = {}
+            for one in subjects:
+                try:
+                    entries += parse_subject(one, self._store.repair_hint)
+                except DamageError as error:
+                    damaged[one.subject] = _build_error(error)
+            return replay(entries), damaged
 
     def find_subjects(self, kind: str, service: str, name: str) -> set[str]:
         """Returns the subjects of an incident or order, and perhaps others. Raises JournalError."""
@@ -235,12 +254,10 @@ class Journal:
     def read_text(self) -> str:
         """Returns the lines of the journal, damaged or not; empty if there is none. Raises JournalError."""
         try:
-            lines = self._store.lines()
-        except DamageError as error:
-            lines = error.lines
+            subjects = self._store.read_subjects()
         except StoreError as error:
             raise _build_error(error) from None
-        return "\n".join(line.text for line in lines)
+        return "\n".join(line.text for one in subjects for line in one.lines)
 
     def append(self, operation: OperationKey, event: OperationEvent, **notes: t.Any) -> None:
         """Records the next step of ``operation`` durably. On a JournalError the journal is unchanged.
@@ -316,7 +333,7 @@ class Journal:
             with self._before_sending(operation):
                 try:
                     holder = stack.enter_context(self._store.hold(operation.subject, operation.name))
-                except StoreError as error:
+                except (StoreError, DamageError) as error:
                     raise _build_error(error) from None
             yield holder is None
 
@@ -353,6 +370,12 @@ def _build_error(error: StoreError | DamageError) -> JournalError:
     )
 
 
+def format_damage(damaged: t.Mapping[str, JournalError]) -> str:
+    """Returns what is wrong with the first of the damaged subjects, and how many others there are."""
+    first, *others = map(str, damaged.values())
+    return f"{first} {len(others)} more {'is' if len(others) == 1 else 'are'} damaged." if others else first
+
+
 def parse_entry(text: str | bytes) -> JournalEntry:
     """Parses a line of a journal. Raises ValueError, KeyError or TypeError if it is not a valid entry."""
     try:
@@ -381,21 +404,28 @@ def build_journal_line(entry: JournalEntry) -> JournalLine:
     return JournalLine(operation.subject, entry["step"], json.dumps(entry), operation.name_digest)
 
 
-def parse_lines(lines: t.Iterable[JournalLine], repair_hint: str) -> dict[str, list[JournalEntry]]:
-    """Returns the entries of each subject. Raises DamageError if a line is damaged or missing."""
-    found: dict[str, list[JournalEntry]] = {}
-    for line in lines:
-        entries = found.setdefault(line.subject, [])
+def parse_subjects(subjects: t.Iterable[SubjectLines], repair_hint: str) -> dict[str, list[JournalEntry]]:
+    """Returns the entries of each subject. Raises DamageError for the first that is damaged."""
+    return {one.subject: parse_subject(one, repair_hint) for one in subjects}
+
+
+def parse_subject(found: SubjectLines, repair_hint: str) -> list[JournalEntry]:
+    """Returns the entries of a subject. Raises DamageError if a line is damaged or missing."""
+    if found.damage:
+        raise DamageError(found.damage, repair_hint)
+    entries: list[JournalEntry] = []
+    for line in found.lines:
         try:
             entry = parse_entry(line.text)
-            is_misplaced = (line.subject, line.step) != (identify(entry).subject, entry["step"])
-            if is_misplaced or entry != build_line(entry, entries):
-                raise ValueError("wrong step or checksum")
+            operation = identify(entry)
+            is_misplaced = (line.subject, line.step) != (operation.subject, entry["step"])
+            if is_misplaced or line.name not in (None, operation.name_digest) or entry != build_line(entry, entries):
+                raise ValueError("wrong step, name or checksum")
         except (ValueError, KeyError, TypeError):
             # Skipping it could send a request a second time.
             raise DamageError(f"{line.place} can't be read or was changed", repair_hint) from None
         entries.append(entry)
-    return found
+    return entries
 
 
 def identify(entry: JournalEntry) -> OperationKey:

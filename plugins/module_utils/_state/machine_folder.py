@@ -14,7 +14,7 @@ import contextlib
 
 from .._text import one_line
 from .folder_store import FolderStore
-from .journal import JournalError, OperationKey, parse_lines, replay
+from .journal import JournalError, OperationKey, parse_subjects, replay
 from .store import DamageError, StoreError
 
 LOCK_TIMEOUT = 2.0
@@ -37,8 +37,8 @@ class MachineFolder:
         try:
             if not self._store.is_own():
                 return
-            lines = self._store.lines([operation.subject])
-            entries = parse_lines(lines, self._store.repair_hint).get(operation.subject, [])
+            found = self._store.read_subjects([operation.subject])
+            entries = parse_subjects(found, self._store.repair_hint).get(operation.subject, [])
         except (StoreError, DamageError) as error:
             reason = str(error).removesuffix(".")
             raise JournalError(

@@ -22,7 +22,7 @@ from datetime import datetime
 from .._times import format_iso
 from .postgres_schema import OLDEST_VERSION, VERSION, find_tables
 from .postgres_session import NO_SCHEMA, SCHEMA_ADVICE, Rows, Session, UnreachableError
-from .store import ConflictError, Holder, JournalLine, KnownOutageError, StoreError, describe_process
+from .store import ConflictError, Holder, JournalLine, KnownOutageError, StoreError, SubjectLines, describe_process
 
 LOCK_DOCUMENT = """
 BEGIN; SET LOCAL lock_timeout = %(within)s;
@@ -34,11 +34,16 @@ WRITE_DOCUMENT = "UPDATE clawhosters.budgets SET content = %(content)s WHERE nam
 READ_VERSION = """
 SELECT version, extract(epoch FROM pg_catalog.clock_timestamp())::double precision FROM clawhosters.version
 """
-READ_JOURNAL = "SELECT id, subject, step, line FROM clawhosters.journal ORDER BY id"
+READ_JOURNAL = "SELECT id, subject, step, name, line FROM clawhosters.journal ORDER BY id"
 READ_SUBJECTS = """
-SELECT id, subject, step, line FROM clawhosters.journal WHERE subject = ANY(%(subjects)s::pg_catalog.text[]) ORDER BY id
+SELECT id, subject, step, name, line FROM clawhosters.journal
+WHERE subject = ANY(%(subjects)s::pg_catalog.text[]) ORDER BY id
 """
-FIND_SUBJECTS = "SELECT DISTINCT subject FROM clawhosters.journal WHERE name = %(name)s"
+FIND_SUBJECTS = """
+SELECT DISTINCT subject FROM clawhosters.journal
+WHERE name = %(name)s OR name < '0' OR name > '9g' AND name < 'a' OR name >= 'g'
+"""
+"""Also those of a row with a name that can't begin a digest, as the index tells: to read such a row is an error."""
 APPEND = """
 INSERT INTO clawhosters.journal (subject, step, name, line) SELECT %(subject)s, %(step)s, %(name)s, %(text)s
 WHERE %(step)s = 1 OR EXISTS (SELECT FROM clawhosters.journal WHERE subject = %(subject)s AND step = %(step)s - 1)
@@ -178,13 +183,13 @@ class PostgresStore:
                 else:
                     self._session.execute(WRITE_DOCUMENT, {"name": name, "content": document.new_content})
 
-    def lines(self, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
-        """Returns the rows of these subjects, or of all, oldest first."""
+    def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
+        """Returns the rows of these subjects, or of all."""
         statement = READ_JOURNAL if subjects is None else READ_SUBJECTS
         return parse_rows(self._execute(statement, {"subjects": [*(subjects or ())]}))
 
     def find_subjects(self, name: str) -> set[str]:
-        """Returns the subjects that have a row with this ``name``."""
+        """Returns the subjects that have a row with this ``name``, and those with a damaged one."""
         return {subject for (subject,) in self._execute(FIND_SUBJECTS, {"name": name})}
 
     def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
@@ -196,7 +201,7 @@ class PostgresStore:
         else:
             # Some rows may exist, even the last one: if it was committed, and the response was lost.
             wanted = [*earlier, line]
-            rows = [row.text for row in self.lines([line.subject])]
+            rows = [row.text for found in self.read_subjects([line.subject]) for row in found.lines]
             present = len(rows)
             if rows != [one.text for one in wanted[:present]]:
                 raise ConflictError
@@ -375,12 +380,13 @@ class RowDocument:
         self.new_content = text
 
 
-def parse_rows(rows: Rows) -> list[JournalLine]:
-    """Returns the lines in rows of READ_JOURNAL or READ_SUBJECTS."""
-    return [
-        JournalLine(subject, step, text, place=f"Row {number} of the journal in state_database")
-        for number, subject, step, text in rows
-    ]
+def parse_rows(rows: Rows) -> list[SubjectLines]:
+    """Returns the lines in rows of READ_JOURNAL or READ_SUBJECTS, by subject."""
+    found: dict[str, SubjectLines] = {}
+    for number, subject, step, name, text in rows:
+        place = f"Row {number} of the journal in state_database"
+        found.setdefault(subject, SubjectLines(subject, [])).lines.append(JournalLine(subject, step, text, name, place))
+    return [*found.values()]
 
 
 def lock_key(subject: str) -> int:

@@ -63,24 +63,31 @@ class JournalLine:
     subject: str
     step: int
     text: str
-    name: str = ""
-    """Identifies the incident or order, by which subjects are found. Empty in a line that a store has read."""
+    name: str | None = None
+    """Identifies the incident or order, by which subjects are found. None in a line that was read without it."""
     place: str = ""
     """Where a store has read it: ``Line 3 of the journal /home/…``."""
 
 
+@dataclass(frozen=True)
+class SubjectLines:
+    """What a store holds of one subject."""
+
+    subject: str
+    lines: list[JournalLine]
+    """In their order. Those that are left, if it is damaged."""
+    damage: str = ""
+    """How it is damaged, as far as the store can see: a clause. A line may be damaged too."""
+
+
 class DamageError(ClawHostersError):
-    """The journal is damaged, so earlier requests are unknown. ``str(error)`` is the whole message.
+    """The journal is damaged, so earlier requests are unknown. ``str(error)`` is the whole message."""
 
-    ``lines`` are those that are left, damaged or not.
-    """
-
-    def __init__(self, damage: str, repair_hint: str, lines: t.Sequence[JournalLine] = ()) -> None:
+    def __init__(self, damage: str, repair_hint: str) -> None:
         super().__init__(
             f"{damage}, so earlier requests are unknown. {repair_hint} if no restore or purchase is in progress. "
             "Whatever the copy or the new file lacks could be sent again: look for it in the dashboard first."
         )
-        self.lines = list(lines)
 
 
 @dataclass(frozen=True)
@@ -160,8 +167,8 @@ class Store(t.Protocol):
     def locked_document(self, name: str, *, within: float) -> t.ContextManager[Document]:
         """Locks a document, after waiting for ``within`` seconds at most."""
 
-    def lines(self, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
-        """Returns the lines of these subjects, or of all, those of each in their order. Raises DamageError."""
+    def read_subjects(self, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
+        """Returns what it holds of these subjects, or of all."""
 
     def find_subjects(self, name: str) -> set[str]:
         """Returns the subjects that have a line with this ``name``, and perhaps others."""
@@ -172,15 +179,15 @@ class Store(t.Protocol):
     def append(self, line: JournalLine, *, earlier: t.Sequence[JournalLine] | None = None) -> None:
         """Adds a line, which is durable when this returns.
 
-        Raises ConflictError if the subject has this step, or lacks the one before it. A store that has lost its
-        connection, and with it the hold of a subject, connects again only with ``earlier``: the lines of all steps
-        before this one, since a failover may have lost them.
+        Raises DamageError, and ConflictError if the subject has this step, or lacks the one before it. A store that has
+        lost its connection, and with it the hold of a subject, connects again only with ``earlier``: the lines of all
+        steps before this one, since a failover may have lost them.
         """
 
     def hold(self, subject: str, name: str) -> t.ContextManager[Holder | None]:
         """Holds a subject until the block or this process ends. Yields None, or else who holds it.
 
-        ``name`` is the incident or order, for display.
+        Raises DamageError. ``name`` is the incident or order, for display.
         """
 
     def holders(self, subject: str | None = None) -> dict[str, Holder]:

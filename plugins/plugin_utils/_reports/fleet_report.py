@@ -20,7 +20,7 @@ from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
 from ...module_utils._service.billing import fetch_billing
 from ...module_utils._service.restore.history import find_proofs
-from ...module_utils._state.journal import JournalError
+from ...module_utils._state.journal import JournalError, format_damage
 from ...module_utils._times import parse_duration
 from .attention import format_attention
 from .files import render, write_report
@@ -94,10 +94,13 @@ def _read_account(context: ModuleContext) -> Account:
     journal = context.journal()
     try:
         account.journal = journal.read_text()
-        account.proofs = find_proofs(journal.read_states(), client.settings.api_url)
+        states, damaged = journal.read_intact_states()
+        account.proofs = find_proofs(states, client.settings.api_url)
+        account.journal_problem = format_damage(damaged) if damaged else ""
     except JournalError as error:
-        context.warn(str(error))
         account.journal_problem = str(error)
+    if account.journal_problem:
+        context.warn(account.journal_problem)
     return account
 
 

@@ -22,6 +22,7 @@ from ...module_utils._service.backups import list_backups
 from ...module_utils._service.restore.history import RestoreHistory, find_proofs
 from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._service.restore.plan import RESTORABLE
+from ...module_utils._state.journal import format_damage
 from ...module_utils._text import one_line
 from ...module_utils._times import format_duration, parse_duration
 from .._extra_variables import parse_list
@@ -52,7 +53,9 @@ def run(context: ModuleContext) -> Result:
     scope = context.account.describe()
     instances, journal = context.client.fetch_all("/instances"), context.journal()
     found, unknown = _find(names, ids, InstanceIndex(instances))
-    states, now, url = journal.read_states(), journal.now(), context.client.settings.api_url
+    (states, damaged), now, url = journal.read_intact_states(), journal.now(), context.client.settings.api_url
+    if damaged:
+        context.warn(format_damage(damaged))
     proofs = find_proofs(states, url)
     proven_at = {str(one["id"]): proofs.get(parse_id(str(one["id"]))) for one in found}
     backups = [backup for backup in list_backups(context.client) if is_usable(backup)]
@@ -63,8 +66,11 @@ def run(context: ModuleContext) -> Result:
         proven = f"last proven {format_duration(now - proof)} ago" if proof else "never proven"
         # What failed a while ago must not keep the others waiting. That of today is continued.
         history = RestoreHistory(url, _name_incident(instance, now), states)
+        damage = damaged.get(history.key(instance["id"]).subject)
         others, today = history.find_others(instance["id"], now - every), history.find_own(instance["id"])
-        if proof and now - proof < every:
+        if damage:
+            lines.append(f"{label(instance)}: its journal is damaged, not now.")
+        elif proof and now - proof < every:
             lines.append(f"{label(instance)}: {proven}, not due.")
         elif today and today.notes.get("healthy"):
             # The incident has the date, and is restored once.

@@ -30,6 +30,7 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import 
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, extra_variables
 from support.debian import require_package
+from support.stores import folder_place
 from support.worker import Worker
 
 RULES = REPOSITORY / "examples/prometheus/clawhosters.rules.yml"
@@ -62,6 +63,18 @@ def report(worker: Worker, **options: t.Any) -> dict[str, t.Any]:
     result = worker.run(fleet_report, **options)
     assert not result["failed"], result
     return result
+
+
+def test_a_damaged_journal_of_another_instance_hides_no_proof(worker: Worker) -> None:
+    options = {"state_dir": worker._home.name, "incident": "INC-1", "wait_timeout": 60, "wait_healthy": True}
+    Worker(worker.simulator, options).run(claw_fleet_restore, instances=[{"id": 1}])
+    folder_place(Path(worker._home.name)).damage()
+    report(worker)
+    (warning,) = worker.warnings
+    assert "so earlier requests are unknown" in warning
+    page, data = (Path(worker.defaults[name]).read_text(encoding="utf-8") for name in ("path", "data_path"))
+    assert "so earlier requests are unknown" in page
+    assert {one["id"]: bool(one["proven_at"]) for one in json.loads(data)["instances"]}[1] is True
 
 
 def parse(text: str) -> list[Sample]:

@@ -85,6 +85,22 @@ def test_one_that_was_restored_in_vain_does_not_keep_the_others_waiting(
     assert choose(simulator, place)["instance_id"] == 4, "that of today is continued"
 
 
+def test_a_damaged_journal_stops_the_drill_of_its_instance_alone(simulator: Simulator, place: StorePlace) -> None:
+    record(place, simulator.url, 4, 20, healthy=True)
+    place.damage()  # of an instance that is gone
+    place.damage(OperationKey("restore", simulator.url, "", "3").subject)
+    worker = Worker(simulator, place.options)
+    result = worker.run(drill, instances=["test-bot", "demo-bot"], ids=[], every="7d")
+    assert result["instance_id"] == 4
+    assert result["lines"][0] == "test-bot (id 3): its journal is damaged, not now."
+    (warning,) = worker.warnings
+    assert "so earlier requests are unknown" in warning
+    assert warning.endswith("1 more is damaged.")
+    # The drill of today is continued.
+    record(place, simulator.url, 4, 0, healthy=True, incident=result["incident"])
+    assert choose(simulator, place, ["test-bot", "demo-bot"], ids=())["instance_id"] is None
+
+
 def test_ids_as_text_of_the_service_have_their_proofs(simulator: Simulator, place: StorePlace) -> None:
     simulator.switch(id_as_string=True)
     record(place, simulator.url, 3, 1, healthy=True)

@@ -21,7 +21,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal i
     OperationEvent,
     OperationKey,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import JournalLine
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.store import SubjectLines
 from ansible_collections.clawhosters.cloud.plugins.modules import (
     claw_backup_restore,
     claw_instance,
@@ -29,7 +29,6 @@ from ansible_collections.clawhosters.cloud.plugins.modules import (
 )
 from simulator.handle import Simulator
 from support.controller import Controller, Run
-from support.stores import ANY_SUBJECT, folder_place
 from support.users import Owners, as_ordinary_user, is_root
 from support.worker import Worker
 
@@ -110,17 +109,16 @@ def test_a_restore_reads_its_own_instance_alone_and_three_times_at_most(
     keys = [OperationKey("restore", simulator.url, f"INC-{number}", str(number)) for number in (1, 2, 3)]
     for key in keys:
         Journal(FolderStore(str(state))).append(key, OperationEvent.REFUSED)
-    folder_place(state).damage()  # of another instance
-    (state / f"journal-marks/{ANY_SUBJECT}").write_bytes(b"")
+    (state / f"journal/{keys[1].subject}.jsonl").write_bytes(b"")
     read: list[set[str]] = []
-    lines = FolderStore.lines
+    read_subjects = FolderStore.read_subjects
 
-    def counted(store: FolderStore, subjects: t.Collection[str] | None = None) -> list[JournalLine]:
+    def counted(store: FolderStore, subjects: t.Collection[str] | None = None) -> list[SubjectLines]:
         assert subjects is not None
         read.append(set(subjects))
-        return lines(store, subjects)
+        return read_subjects(store, subjects)
 
-    monkeypatch.setattr(FolderStore, "lines", counted)
+    monkeypatch.setattr(FolderStore, "read_subjects", counted)
     result = worker.run(claw_backup_restore, incident="INC-1", wait=False, **options)
     assert result["changed"] is True, result
     assert set.union(*read) == {keys[0].subject}
@@ -243,7 +241,7 @@ def test_a_volume_of_a_container_keeps_what_was_done(simulator: Simulator, owner
                 assert worker.run(module, **options)["changed"] is False
             (own,) = volume.iterdir()
             assert stat.S_IMODE(own.stat().st_mode) == 0o700
-            assert len([*own.glob("journal/*.jsonl")]) == len([*own.glob("journal-marks/*")]) == 2
+            assert len([*own.glob("journal/*.jsonl")]) == len([*own.glob("journal-marks/[!.]*")]) == 2
             assert worker.warnings == []
 
         as_ordinary_user(work, groups=[volume.stat().st_gid])

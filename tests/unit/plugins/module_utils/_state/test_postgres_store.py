@@ -166,7 +166,7 @@ def test_psycopg_is_imported_in_the_parent_and_only_for_a_database(collections_p
         "import sys\n"
         "from ansible_collections.clawhosters.cloud.plugins.plugin_utils import _action\n"
         "from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store\n"
-        "with open_store({'state_dir': '/nowhere'}) as store: store.lines()\n"
+        "with open_store({'state_dir': '/nowhere'}) as store: store.read_subjects()\n"
         "print('psycopg' in sys.modules)\n"
     )
     environment = {"PYTHONPATH": collections_path, "CLAWHOSTERS_STATE_DATABASE": database}
@@ -185,7 +185,7 @@ def collections_path() -> str:
 def test_a_wrong_password_is_said_without_it(postgres: Postgres) -> None:
     store = PostgresStore(postgres.url(password="wr0ng-Passw0rd"), Outage())
     with pytest.raises(StoreError, match="the server rejects the user or the password") as caught:
-        store.lines()
+        store.read_subjects()
     assert not [part for part in ("wr0ng", JOB, "127.0.0.1", str(postgres.port)) if part in str(caught.value)]
 
 
@@ -239,7 +239,7 @@ def test_the_server_of_a_network_is_verified_for_real(
         login = f"hostaddr=127.0.0.1 port={port} dbname=postgres user={JOB} password={PASSWORD}"
         store = PostgresStore(f"{login} {options}", Outage())
         try:
-            store.lines()
+            store.read_subjects()
         except StoreError as error:
             return str(error)
         finally:
@@ -265,7 +265,7 @@ def test_a_schema_that_is_missing_or_another_version_is_said(place: StorePlace, 
         postgres.query(change)
         try:
             with pytest.raises(StoreError, match=words):
-                place.open().lines()
+                place.open().read_subjects()
         finally:
             postgres.query(back)
 
@@ -418,7 +418,7 @@ def test_a_child_opens_a_session_of_its_own_and_leaves_its_parents(place: StoreP
                 document.write("text")
             os._exit(0)
         assert OPERATION.subject in place.open().holders()
-        store.append(JournalLine(OPERATION.subject, 1, "line"))
+        store.append(JournalLine(OPERATION.subject, 1, "line", OPERATION.name_digest))
 
 
 def test_an_answer_that_does_not_come_is_given_up(
@@ -507,7 +507,7 @@ def test_an_outage_is_looked_for_once_by_all_processes_of_a_play(tmp_path: Path)
         pass
     # A journal is always looked for.
     with pytest.raises(UnreachableError, match="no server listens at this address"):
-        second.lines()
+        second.read_subjects()
 
 
 def test_a_pooler_is_refused_before_any_lock(

@@ -1,0 +1,277 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is left of a journal, and is not whole, is damage: it is never taken for one that is new."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    JournalError,
+    OperationEvent,
+    OperationKey,
+)
+from ansible_collections.clawhosters.cloud.plugins.modules import (
+    claw_backup_restore,
+    claw_doctor_info,
+    claw_fleet_restore,
+    claw_journal_info,
+)
+from simulator.handle import Simulator
+from support.postgres import Postgres
+from support.stores import StorePlace, database_place, folder_place
+from support.worker import Worker
+
+Spoil = t.Callable[[bytes], bytes | None]
+"""Returns what is left of a file; None if it is removed."""
+
+NAMES_AT = 2048
+FILES: dict[str, Spoil] = {
+    "intact": lambda content: content,
+    "missing": lambda content: None,
+    "emptied": lambda content: b"",
+    "garbage": lambda content: b"\xfe\x01" * (len(content) // 2),
+    "garbage lines": lambda content: b"garbage\n" * content.count(b"\n"),
+    "zeroed": lambda content: b"\0" * len(content),
+    "cut in its first line": lambda content: content[: content.find(b"\n") // 2],
+    "older copy": lambda content: content[: content.find(b"\n") + 1],
+}
+MARKS: dict[str, Spoil] = {name: FILES[name] for name in ("intact", "missing", "emptied", "garbage", "zeroed")}
+CELLS = [*itertools.product(FILES, MARKS)]
+PARTS: dict[str, Spoil] = {
+    "its places zeroed": lambda content: b"\0" * 512 + content[512:],
+    "its first place garbled": lambda content: b"x" * 300 + content[300:],
+    "cut in its places": lambda content: content[:100],
+    "cut before the names": lambda content: content[:NAMES_AT],
+    "its names zeroed": lambda content: content[:NAMES_AT] + b"\0" * len(content[NAMES_AT:]),
+    "its names garbled": lambda content: content[:NAMES_AT] + b"x" * len(content[NAMES_AT:]),
+    "a name altered": lambda content: content[:NAMES_AT] + b"0" + content[NAMES_AT + 1 :],
+    "cut in its last name": lambda content: content[:-1],
+}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def prepare(simulator: Simulator, place: StorePlace) -> Worker:
+    """Restores instance 1 for two incidents, and forgets the requests."""
+    simulator.reset(
+        state={
+            "instances": [{"id": 1, "name": "web-bot"}, {"id": 2, "name": "shop-bot"}],
+            "backups": [{"id": 11, "instance_id": 1}, {"id": 12, "instance_id": 2}],
+        }
+    )
+    worker = Worker(simulator, place.options)
+    for incident in ("INC-1", "INC-2"):
+        assert worker.run(claw_backup_restore, incident=incident, instance_id=1, wait=False)["changed"] is True
+        simulator.set_instance(1, status="running")
+    simulator.clear_log()
+    return worker
+
+
+def spoil(path: Path, change: Spoil) -> None:
+    content = change(path.read_bytes())
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content)
+
+
+def find_file(state: Path) -> Path:
+    (file,) = state.glob("journal/*.jsonl")
+    return file
+
+
+def find_mark(state: Path) -> Path:
+    return state / f"journal-marks/{find_file(state).stem}"
+
+
+def is_noticed(worker: Worker, place: str) -> bool:
+    """Returns True if nothing of the instance is sent again, and every task that reads the journal says why."""
+    words = "so earlier requests are unknown"
+    for incident, check in itertools.product(("INC-1", "INC-3"), (True, False)):
+        result = worker.run(claw_backup_restore, incident=incident, instance_id=1, wait=False, check=check)
+        if not (result["failed"] and place in result["msg"] and words in result["msg"]):
+            return False
+        if not result["msg"].endswith("Nothing was sent."):
+            return False
+    listed = worker.run(claw_journal_info)
+    worker.warnings.clear()
+    findings = {one["check"]: one["status"] for one in worker.run(claw_doctor_info)["findings"]}
+    return (
+        worker.simulator.calls("POST *") == []
+        and bool(listed["failed"] and place in listed["msg"] and words in listed["msg"])
+        and findings["journal"] == "different"
+        and any(place in warning for warning in worker.warnings)
+    )
+
+
+@pytest.mark.parametrize(("file", "mark"), CELLS, ids=[f"{file}, mark {mark}" for file, mark in CELLS])
+def test_a_file_and_its_mark_never_vouch_for_each_other(
+    simulator: Simulator, state: Path, file: str, mark: str
+) -> None:
+    """Only what is whole is known, and only what is missing altogether is new."""
+    worker = prepare(simulator, folder_place(state))
+    path, marks = find_file(state), find_mark(state)
+    spoil(path, FILES[file])
+    spoil(marks, MARKS[mark])
+    assert is_noticed(worker, path.name) is ((file, mark) not in (("intact", "intact"), ("missing", "missing")))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_mark_of_which_a_part_is_damaged_is_damage(simulator: Simulator, state: Path, part: str) -> None:
+    worker = prepare(simulator, folder_place(state))
+    spoil(find_mark(state), PARTS[part])
+    assert is_noticed(worker, find_file(state).name)
+    # One that is not there any more is found by its incident alone.
+    simulator.set_instance(1, name="renamed")
+    result = worker.run(claw_backup_restore, incident="INC-1", instance_name="web-bot", wait=False)
+    assert find_file(state).name in result["msg"]
+    assert result["msg"].endswith("Nothing was sent.")
+
+
+@pytest.mark.parametrize("place", [b"\0" * 256, b"x" * 256], ids=["zeroed", "garbled"])
+def test_a_torn_mark_does_not_hide_that_the_file_was_cut(simulator: Simulator, state: Path, place: bytes) -> None:
+    """A crash tears a place of the mark only while its line is in the file."""
+    worker = prepare(simulator, folder_place(state))
+    path = find_file(state)
+    whole = path.read_bytes()
+    spoil(find_mark(state), lambda content: place + content[256:])
+    spoil(path, lambda content: b"".join(content.splitlines(keepends=True)[:-1]))
+    assert is_noticed(worker, path.name)
+    path.write_bytes(whole)
+    assert worker.run(claw_backup_restore, incident="INC-2", instance_id=1, wait=False)["changed"] is False
+    assert worker.run(claw_backup_restore, incident="INC-3", instance_id=1, wait=False)["changed"] is True
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\0", b"x", b'{"subject": "", "user": "mallory", "name": "INC-9"}', b"[" * 1000, b"5", b"{}"],
+    ids=["zeroed", "garbage", "another holder", "nested", "a number", "nothing"],
+)
+def test_a_garbled_holder_is_neither_believed_nor_damage(simulator: Simulator, state: Path, content: bytes) -> None:
+    place = folder_place(state)
+    worker = prepare(simulator, place)
+    key = OperationKey("restore", simulator.url, "INC-3", "1")
+    mark = find_mark(state)
+
+    def garble() -> None:
+        text = mark.read_bytes()
+        with mark.open("r+b") as file:
+            file.seek(512)
+            file.write(content.ljust(NAMES_AT - 512, b"\0"))
+        assert mark.stat().st_size == len(text)
+
+    with place.journal().lock(key):
+        garble()
+        holder = place.journal().find_holder(key)
+        assert holder is not None
+        assert (holder.user, holder.name) == (None, None)
+        result = worker.run(claw_backup_restore, incident="INC-3", instance_id=1, wait=False)
+        assert result["changed"] is False
+        assert simulator.calls("POST *") == []
+    garble()
+    assert place.journal().find_holder(key) is None
+    assert worker.run(claw_backup_restore, incident="INC-3", instance_id=1, wait=False)["changed"] is True
+
+
+ROWS = {
+    "the first row deleted": "DELETE FROM clawhosters.journal WHERE step = 1",
+    "a row deleted": "DELETE FROM clawhosters.journal WHERE step = 2",
+    "all but the last deleted": "DELETE FROM clawhosters.journal WHERE step < 4",
+    "a row emptied": "UPDATE clawhosters.journal SET line = '' WHERE step = 2",
+    "the last row emptied": "UPDATE clawhosters.journal SET line = '' WHERE step = 4",
+    "a row garbled": "UPDATE clawhosters.journal SET line = 'x' || line WHERE step = 3",
+    "all rows garbled": "UPDATE clawhosters.journal SET line = md5(line)",
+    "all rows emptied": "UPDATE clawhosters.journal SET line = '', name = ''",
+    "an event altered": "UPDATE clawhosters.journal SET line = replace(line, 'accepted', 'refused') WHERE step = 4",
+    "a step altered": "UPDATE clawhosters.journal SET step = 9 WHERE step = 4",
+    "a name emptied": "UPDATE clawhosters.journal SET name = '' WHERE step = 1",
+    "a name altered": "UPDATE clawhosters.journal SET name = md5(name) WHERE step = 1",
+    "names exchanged": "UPDATE clawhosters.journal SET name = (SELECT min(name) FROM clawhosters.journal)",
+}
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_rows_that_are_missing_or_not_whole_are_damage(simulator: Simulator, postgres: Postgres, rows: str) -> None:
+    with database_place(postgres) as place:
+        worker = prepare(simulator, place)
+        postgres.query(ROWS[rows])
+        assert is_noticed(worker, "of the journal in state_database")
+
+
+def test_names_that_are_lost_in_the_database_hide_no_row(simulator: Simulator, postgres: Postgres) -> None:
+    with database_place(postgres) as place:
+        worker = prepare(simulator, place)
+        simulator.set_instance(1, name="renamed")
+        for name in ("''", "'?'", "'xyz'", "'INC-1'"):
+            postgres.query(f"UPDATE clawhosters.journal SET name = {name}")
+            result = worker.run(claw_backup_restore, incident="INC-1", instance_name="web-bot", wait=False)
+            assert "of the journal in state_database can't be read or was changed" in result["msg"]
+        # No name that is whole is taken for a damaged one.
+        postgres.query(
+            "INSERT INTO clawhosters.journal (subject, step, name, line) SELECT 's' || n, 1, "
+            "encode(sha256(n::text::bytea), 'hex'), '' FROM generate_series(1, 500) n; UPDATE clawhosters.journal SET "
+            "name = encode(sha256(name::bytea), 'hex') WHERE line <> ''"
+        )
+        assert place.open().find_subjects("0" * 64) == set()
+
+
+@pytest.mark.parametrize("rows", ["DELETE FROM clawhosters.holders", "UPDATE clawhosters.holders SET name = 'INC-9'"])
+def test_a_row_of_a_holder_that_is_lost_frees_nothing(simulator: Simulator, postgres: Postgres, rows: str) -> None:
+    with database_place(postgres) as place:
+        worker = prepare(simulator, place)
+        with place.journal().lock(OperationKey("restore", simulator.url, "INC-3", "1")):
+            postgres.query(rows)
+            result = worker.run(claw_backup_restore, incident="INC-3", instance_id=1, wait=False)
+            assert result["changed"] is False
+        assert simulator.calls("POST *") == []
+
+
+# One damaged journal, and the others
+
+
+def test_a_damaged_journal_stops_no_other_instance(simulator: Simulator, place: StorePlace) -> None:
+    worker = prepare(simulator, place)
+    place.damage()
+    for options in ({"instance_id": 2}, {"instance_id": 1}):
+        assert worker.run(claw_backup_restore, incident="INC-3", wait=False, **options)["changed"] is True
+    result = worker.run(claw_fleet_restore, incident="INC-2", instances=[{"id": 1}, {"id": 2}])
+    assert "so earlier requests are unknown" not in str(result)
+    listed = worker.run(claw_journal_info, instance_id=2)
+    assert [one["name"] for one in listed["operations"]] == ["INC-2", "INC-3"]
+    assert worker.run(claw_journal_info, instance_id=3)["operations"] == []
+    listed = worker.run(claw_journal_info)
+    assert "so earlier requests are unknown" in listed["msg"]
+    assert "7" * 64 in listed["msg"] or "of the journal in state_database" in listed["msg"]
+
+
+def test_an_instance_is_listed_for_its_service_alone(simulator: Simulator, place: StorePlace) -> None:
+    worker = prepare(simulator, place)
+    other = OperationKey("restore", "https://other.example/api/v1", "INC-1", "1")
+    Journal(place.open()).append(other, OperationEvent.INTENDED)
+    listed = worker.run(claw_journal_info, instance_id=1)["operations"]
+    assert {one["service"] for one in listed} == {simulator.url}
+    (found,) = worker.run(claw_journal_info, instance_id=1, api_url=other.service)["operations"]
+    assert found["service"] == other.service
+
+
+def test_intact_states_are_read_beside_damaged_ones(place: StorePlace) -> None:
+    key = OperationKey("restore", "https://clawhosters.com/api/v1", "INC-1", "1")
+    place.journal().append(key, OperationEvent.INTENDED)
+    place.damage("5" * 64)
+    place.damage("6" * 64)
+    states, damaged = place.journal().read_intact_states()
+    assert set(states) == {key}
+    assert set(damaged) == {"5" * 64, "6" * 64}
+    with pytest.raises(JournalError):
+        place.journal().read_states()
