@@ -196,7 +196,7 @@ import time
 import typing as t
 
 from ansible import constants as C
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.host import Host
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, get_cache_plugin
 from ansible.utils.vars import combine_vars
@@ -226,6 +226,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.instanc
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.open_store import open_store
 from ansible_collections.clawhosters.cloud.plugins.module_utils._text import (
     format_list,
+    mask_keys,
     normalize_name,
     one_line,
     with_suggestion,
@@ -356,13 +357,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _warn(self, text: str) -> None:
         """Shows a warning that names the source: there may be several, of several accounts."""
-        self.display.warning(f"{self._source}: {text}")
+        self.display.warning(f"{self._source}: {mask_keys(text)}")
 
     def set_options(self, task_keys: t.Any = None, var_options: t.Any = None, direct: t.Any = None) -> None:
         """Sets the options, after evaluating the templates in the configuration."""
         rendered = {name: self._render(name, direct[name]) for name in direct or ()}
         with empty_variables_unset():
-            super().set_options(task_keys, var_options, rendered)
+            try:
+                super().set_options(task_keys, var_options, rendered)
+            except AnsibleError as error:
+                # Its message shows the value, which may be a key.
+                raise SettingsError(error) from None
 
     def _render(self, name: str, value: t.Any) -> t.Any:
         """Evaluates the templates in an option, except in those that are evaluated for each instance."""

@@ -13,7 +13,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from ._text import MESSAGE_LIMIT, format_details, one_line
+from ._text import MESSAGE_LIMIT, format_details, mask_keys, one_line
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class LastSeen:
 
 class ClawHostersError(Exception):
     """Base class. ``str(error)`` is the whole message, without secrets. It is made one line here, since it may contain
-    texts of the service."""
+    texts of the service. What looks like a key is masked, since it may be the value of a wrong option."""
 
     may_have_been_sent = True
     """False if the request did not reach the service, so that nothing was executed."""
@@ -39,7 +39,7 @@ class ClawHostersError(Exception):
     """Set if the error ended a wait."""
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(one_line(message, MESSAGE_LIMIT))
+        super().__init__(mask_keys(one_line(message, MESSAGE_LIMIT)))
 
     def __copy__(self) -> ClawHostersError:
         """Returns the same error. Subclasses have other arguments than the message, so that the default fails."""

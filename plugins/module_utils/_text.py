@@ -16,6 +16,12 @@ import unicodedata
 MASK = "********"
 """Replaces a secret."""
 
+KEY_PREFIX = "oc_live_"
+"""The beginning of an API key."""
+
+_KEY = re.compile(rf"{KEY_PREFIX}[\w-]{{8,}}")
+"""What looks like an API key, wherever it stands."""
+
 SERVICE_TEXT_LIMIT = 200
 """Characters of a text of the service in a message."""
 
@@ -38,6 +44,16 @@ _SIMILAR_FIELD = 0.6
 def replace_controls(text: str) -> str:
     """Returns ``text`` with U+FFFD for each control character."""
     return text if text.isprintable() else _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def find_keys(text: str) -> set[str]:
+    """Returns all parts of ``text`` that look like an API key: it may have been given as another option by mistake."""
+    return set(_KEY.findall(text)) if KEY_PREFIX in text else set()
+
+
+def mask_keys(text: str) -> str:
+    """Returns ``text`` with a mask for all that looks like an API key."""
+    return _KEY.sub(MASK, text) if KEY_PREFIX in text else text
 
 
 def map_texts(value: t.Any, change: t.Callable[[str], str]) -> t.Any:

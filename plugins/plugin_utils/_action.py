@@ -26,6 +26,7 @@ from ..module_utils._module.arguments import ArgumentSpec
 from ..module_utils._module.environment import KNOWN
 from ..module_utils._module.runner import ModuleContext, ModuleRunner, build_failure
 from ..module_utils._state.postgres_connection import find_secrets, preload_psycopg
+from ..module_utils._text import find_keys
 from ._display import display_progress
 from ._interruption import interrupt_notes_shown
 from ._outage import outage_path
@@ -159,7 +160,9 @@ class ControllerAction(ActionBase):
         """Returns the secrets in the arguments of the task."""
         database = str(self._task.args.get("state_database") or "").strip()
         key = str(self._task.args.get("api_key") or "").strip()
-        return ({key} if key else set()) | (find_secrets(database) if database else set())
+        secrets = ({key} if key else set()) | (find_secrets(database) if database else set())
+        # Validation may lose an option that it can't convert.
+        return secrets | find_keys(str(self._task.args))
 
     def _format_error(self, errors: AnsibleValidationErrorMultiple) -> str:
         """Returns the error message that a module process would return for invalid options."""

@@ -17,10 +17,9 @@ from urllib.parse import urlsplit
 from .._errors import ClawHostersError, SettingsError
 from .._rate.queue import Priority
 from .._service_url import find_url_problem, is_loopback, normalize_url
-from .._text import one_line
+from .._text import KEY_PREFIX, one_line
 
 DEFAULT_API_URL = "https://clawhosters.com/api/v1"
-KEY_PREFIX = "oc_live_"
 MAX_KEY_FILE_BYTES = 4096
 MAX_SECONDS = 1e6
 PRIORITIES = [priority.word for priority in reversed(Priority)]

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import typing as t
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from ansible.module_utils.errors import AnsibleFallbackNotFound
 from .._http.settings import DEFAULT_API_URL, DEFAULT_PRIORITY, PRIORITIES
 from .._model.protection import OPTION, VARIABLE, Protection
 from .._model.results import Options, Redacted
+from .._text import find_keys
 
 DEFAULT_STATE_DIR = "~/.ansible/clawhosters"
 
@@ -66,7 +68,9 @@ class ArgumentSpec:
 
     def redact(self, params: Options) -> Redacted:
         """Returns the options as results show them, and the secrets that were redacted."""
-        return self.redact_options(params) if self.redact_options else Redacted(params, set())
+        redacted = self.redact_options(params) if self.redact_options else Redacted(params, set())
+        # A key may have been given as another option.
+        return redacted._replace(secrets=redacted.secrets | find_keys(json.dumps(params, default=str)))
 
 
 def _find_variable(name: str) -> str:

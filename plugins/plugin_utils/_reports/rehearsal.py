@@ -12,7 +12,6 @@ from pathlib import Path
 
 import yaml
 
-from ...module_utils._http.settings import KEY_PREFIX
 from ...module_utils._model.backup import taken_at
 from ...module_utils._model.instance_index import InstanceIndex
 from ...module_utils._model.resource import Resource, parse_id
@@ -21,7 +20,7 @@ from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.environment import KNOWN
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.backups import list_backups
-from ...module_utils._text import format_count
+from ...module_utils._text import KEY_PREFIX, format_count
 from ...module_utils._times import parse_time
 from .._formatting import format_path
 from .files import prepare_folder, write_report

@@ -22,12 +22,18 @@ from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ApiError, ClawHostersError
+from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import (
+    ApiError,
+    ClawHostersError,
+    SettingsError,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.client import Client
 from ansible_collections.clawhosters.cloud.plugins.module_utils._http.settings import parse_settings
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API
+from ansible_collections.clawhosters.cloud.plugins.module_utils._module.environment import KNOWN
 from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationKey
-from ansible_collections.clawhosters.cloud.plugins.modules import claw_instance, claw_instance_info
-from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import Watcher, parse_arguments
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_fleet, claw_instance, claw_instance_info
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch.watch import SPEC, Watcher, parse_arguments
 from simulator.handle import Simulator
 from support.controller import REPOSITORY, Controller, Run
 from support.raw_service import Raw, raw_service
@@ -145,6 +151,54 @@ def test_the_key_does_not_show_when_a_task_with_async_fails(controller: Controll
     run = controller.playbook([play], "-vvvv")
     assert "There is no instance" in run.screen
     assert_key_is_nowhere(run, controller)
+
+
+MISTAKEN = "oc_live_given_by_mistake"
+WRONG = [name for name in {**claw_instance.SPEC.options, **claw_fleet.SPEC.options} if name != "api_key"]
+
+
+def test_a_key_given_as_another_option_of_a_task_does_not_show(controller: Controller) -> None:
+    tasks: list[dict[str, t.Any]] = []
+    for name in (*WRONG, "no_such_option"):
+        for module in (claw_instance, claw_fleet):
+            options = {"id": 1} if module is claw_instance else {"instances": [{"id": 1}]}
+            task = {f"clawhosters.cloud.{module.__name__.rpartition('.')[2]}": {**options, name: MISTAKEN}}
+            tasks.append({**task, "ignore_errors": True})
+    run = controller.playbook([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}], "-vvv", "--diff")
+    assert run.rc == 0, run.screen
+    assert len(run.results) == len(tasks)
+    assert MISTAKEN not in run.screen + json.dumps(run.results)
+
+
+@pytest.mark.rest
+@pytest.mark.parametrize("variable", [name for name in KNOWN if name != "CLAWHOSTERS_API_KEY"])
+def test_a_key_given_as_another_variable_does_not_show(controller: Controller, variable: str) -> None:
+    controller.environment[variable] = MISTAKEN
+    if variable == "CLAWHOSTERS_API_KEY_FILE":
+        del controller.environment["CLAWHOSTERS_API_KEY"]
+    for run in (controller.task({"id": 1}, "-vvv"), controller.inventory()):
+        assert MISTAKEN not in run.screen + json.dumps(run.results)
+
+
+def test_a_key_given_as_another_option_of_the_inventory_does_not_show(controller: Controller) -> None:
+    sources = []
+    for name in (*API.options, "on_duplicate", "statuses", "min_hosts", "group", "hostvars_prefix", "no_such_option"):
+        if name != "api_key":
+            config = {"plugin": "clawhosters.cloud.instances", name: MISTAKEN}
+            sources += ["-i", str(controller.write(f"{name}.clawhosters.yml", config))]
+    run = controller.run("ansible", "all", *sources, "--list-hosts", ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="false")
+    assert "priority.clawhosters.yml" in run.stderr
+    assert MISTAKEN not in run.screen
+
+
+@pytest.mark.parametrize("name", [name for name in SPEC.options if name != "api_key"])
+def test_a_key_given_as_another_argument_of_the_event_source_does_not_show(name: str) -> None:
+    said: list[str] = []
+    try:
+        parse_arguments({"api_key": SECRET, "interval": 30.0, name: MISTAKEN}, said.append)
+    except SettingsError as error:
+        said.append(str(error))
+    assert MISTAKEN not in str(said)
 
 
 def test_a_service_that_repeats_the_key_does_not_make_it_show(simulator: Simulator, controller: Controller) -> None:
