@@ -65,6 +65,11 @@ def map_texts(value: t.Any, change: t.Callable[[str], str]) -> t.Any:
     return [map_texts(entry, change) for entry in value] if isinstance(value, list) else value
 
 
+def is_number(value: object) -> t.TypeGuard[str]:
+    """Returns True for a text of ASCII digits that is not absurdly long, as an id or a count may be written."""
+    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
+
+
 def one_line(text: object, limit: int = SERVICE_TEXT_LIMIT) -> str:
     """Returns ``text`` on one line, without control characters, truncated to ``limit`` characters."""
     start = str(text)[: limit * 4]

@@ -13,7 +13,7 @@ import json
 import typing as t
 
 from .._model.resource import Resource
-from .._text import one_line
+from .._text import is_number, one_line
 
 Pagination = t.Mapping[str, t.Any]
 PageContent: t.TypeAlias = "tuple[list[Resource], Pagination | None]"
@@ -170,6 +170,4 @@ def _parse_count(value: object) -> int | None:
         return None
     if isinstance(value, int) or (isinstance(value, float) and value.is_integer()):
         return int(value)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
-        return int(value)
-    return None
+    return int(value) if is_number(value) else None

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import typing as t
 
+from .._text import is_number
+
 Resource = dict[str, t.Any]
 """A parsed JSON object. Only ``id`` is sure to be there; transactions and packages may lack even that."""
 
@@ -15,7 +17,7 @@ Resource = dict[str, t.Any]
 def id_sort_key(item: t.Mapping[str, t.Any]) -> tuple[int, int, str]:
     """Sort key: numeric ids in numeric order, then others as text. The service's own order is unknown."""
     text = str(item.get("id"))
-    return (0, int(text), text) if text.isascii() and text.isdigit() and len(text) < 20 else (1, 0, text)
+    return (0, int(text), text) if is_number(text) else (1, 0, text)
 
 
 def is_valid_id(value: object) -> bool:
@@ -27,8 +29,7 @@ def is_valid_id(value: object) -> bool:
 
 def parse_id(text: str | None) -> int | str | None:
     """Returns an id that was stored as text: a number where it is one."""
-    is_number = text is not None and text.isascii() and text.isdecimal() and len(text) < 20
-    return int(text) if text is not None and is_number else text
+    return int(text) if is_number(text) else text
 
 
 def as_object(value: object) -> Resource:

@@ -22,6 +22,7 @@ from .._model.account import find_email, find_id
 from .._model.results import Result
 from .._secret_fields import find_texts
 from .._state.journal import Journal, OperationEvent, OperationKey, OperationState
+from .._text import is_number
 from .account import AccountCheck
 from .at_most_once import (
     OperationGuard,
@@ -43,8 +44,7 @@ def build_request_body(package_id: object, request: dict[str, t.Any]) -> dict[st
     """
     if isinstance(package_id, bool) or not isinstance(package_id, (int, str)) or not str(package_id).strip():
         raise SettingsError("package_id is empty or not an id. Nothing was sent.")
-    is_number = isinstance(package_id, str) and package_id.isascii() and package_id.isdigit() and len(package_id) < 20
-    return {**request, "package_id": int(str(package_id)) if is_number else package_id}
+    return {**request, "package_id": int(package_id) if is_number(package_id) else package_id}
 
 
 @dataclass

@@ -18,7 +18,7 @@ from ...module_utils._service.at_most_once import parse_operation_name
 from ...module_utils._service.restore.messages import NOTHING_SENT
 from ...module_utils._service.restore.plan import Target
 from ...module_utils._state.store import describe_sender
-from ...module_utils._text import one_line
+from ...module_utils._text import is_number, one_line
 from ...module_utils._times import format_iso, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
 from .._formatting import slugify
@@ -35,7 +35,7 @@ def begin_run(settings: Data, misspelt: str, *, check: bool) -> Run:
         targets = parse_targets(settings.get("restore_instances"), settings.get("restore_instance_ids"))
         if expected := settings.get("restore_expected_name"):
             targets = [{**target, "name": str(expected)} for target in targets]
-        if given["restore_backup"] != "latest" and not (_is_id(given["restore_backup"]) and len(targets) == 1):
+        if given["restore_backup"] != "latest" and not (is_number(given["restore_backup"]) and len(targets) == 1):
             raise SettingsError("restore_backup must be latest, or the id of a backup and one instance only.")
         if given["restore_backup"] != "latest" and given["restore_before"]:
             raise SettingsError("restore_before chooses among backups, and restore_backup names one: give one of them.")
@@ -70,14 +70,9 @@ def parse_targets(names: t.Any, ids: t.Any) -> list[Data]:
 def parse_ids(variable: str, ids: t.Any) -> list[int]:
     """Returns the ids of a list or of comma-separated text. Raises RefusedError if one is not a number."""
     texts = [text for one in parse_list(ids) if (text := str(one).strip())]
-    if not all(map(_is_id, texts)):
+    if not all(map(is_number, texts)):
         raise RefusedError(f"{variable} must be numbers: {one_line(', '.join(texts))}.")
     return list(map(int, texts))
-
-
-def _is_id(text: str) -> bool:
-    """Returns True if ``text`` may be an id: a number of ASCII digits that is not absurdly long."""
-    return text.isascii() and text.isdigit() and len(text) < 20
 
 
 def build_target(target: Data, settings: Data) -> Target:
