@@ -239,7 +239,7 @@ def test_each_shell_starts_the_rehearsal_as_it_is_told_to(simulator: Simulator, 
         assert whole == ["sh", "clawhosters-rehearsal/simulator.sh"]
         assert not any(tmp_path.joinpath(*call[1:]).is_file() for calls in cuts for call in calls)
     odd = Worker(simulator, {"port": 8800}).run(rehearsal, dir="my rehearsal")["report"]
-    assert odd[1:] == [
+    assert odd[-2:] == [
         "In one terminal, run simulator.sh of that folder with sh.",
         "In another one, source its rehearsal.env.",
     ]
