@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import typing as t
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from .._rate import headers as rate_headers
 from .._rate.limiter import RequestOutcome
+from .._times import parse_time
 
 
 @dataclass
@@ -26,6 +29,8 @@ class RequestStats:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     _waiters: int = field(default=0, repr=False)
     _waiting_since: float = field(default=0.0, repr=False)
+    _service_epoch: float | None = field(default=None, repr=False)
+    """Unix time by the service's clock when the monotonic clock was 0; None before it has told its time."""
 
     def as_dict(self) -> dict[str, t.Any]:
         """Returns the ``api`` result."""
@@ -45,6 +50,15 @@ class RequestStats:
             self.retries += is_retry
             remaining = rate_headers.parse_remaining(outcome.headers)
             self.remaining = self.remaining if remaining is None else remaining
+            date = rate_headers.parse_http_date(outcome.headers.get("Date"))
+            self._service_epoch = self._service_epoch if date is None else date - time.monotonic()
+
+    def service_time(self) -> datetime | None:
+        """Returns the time by the clock of the service, which no change of this machine's clock affects.
+
+        None if no response has told it.
+        """
+        return None if self._service_epoch is None else parse_time(self._service_epoch + time.monotonic())
 
     @contextlib.contextmanager
     def waiting(self, clock: t.Callable[[], float]) -> t.Iterator[None]:

@@ -119,6 +119,9 @@ class OperationState:
     attempt: str = ""
     """The checksum of the line by which it was last intended. It tells one attempt from the next."""
     accepted_at: str | None = None
+    step: int = 0
+    """The step of that line. Of two operations of a subject, the one with the greater step was sent later, whatever
+    their times say: a clock may be wrong."""
 
     @property
     def outcome(self) -> str:
@@ -200,6 +203,10 @@ class Journal:
     def place(self) -> str:
         """The folder, or the option of the database."""
         return self._store.place
+
+    def known_times(self, subject: str) -> list[datetime]:
+        """Returns the times of the steps of a subject, in their order, as they were read or written last."""
+        return [datetime.fromisoformat(entry["at"]) for entry in self._entries.get(subject, ())]
 
     def read_states(
         self, subjects: t.Collection[str] | None = None, *, with_refused: bool = False
@@ -453,7 +460,9 @@ def replay(entries: t.Iterable[JournalEntry], *, with_refused: bool = False) -> 
         state = states.get(operation)
         if event is OperationEvent.INTENDED:
             before_intent[operation] = None if state and state.event is OperationEvent.REFUSED else state
-            states[operation] = OperationState(event, at, at, notes, entry.get("checksum", ""))
+            states[operation] = OperationState(
+                event, at, at, notes, entry.get("checksum", ""), step=entry.get("step", 0)
+            )
         elif event is OperationEvent.REFUSED:
             # Undoes the attempt; an earlier one still counts.
             states.pop(operation, None)

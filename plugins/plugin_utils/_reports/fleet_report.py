@@ -95,7 +95,8 @@ def _read_account(context: ModuleContext) -> Account:
     try:
         account.journal = journal.read_text()
         states, damaged = journal.read_intact_states()
-        account.proofs = find_proofs(states, client.settings.api_url)
+        now = client.stats.service_time() or journal.now()
+        account.proofs = find_proofs(states, client.settings.api_url, now)
         account.journal_problem = format_damage(damaged) if damaged else ""
     except JournalError as error:
         account.journal_problem = str(error)

@@ -53,10 +53,12 @@ def run(context: ModuleContext) -> Result:
     scope = context.account.describe()
     instances, journal = context.client.fetch_all("/instances"), context.journal()
     found, unknown = _find(names, ids, InstanceIndex(instances))
-    (states, damaged), now, url = journal.read_intact_states(), journal.now(), context.client.settings.api_url
+    (states, damaged), read_at, url = journal.read_intact_states(), journal.now(), context.client.settings.api_url
     if damaged:
         context.warn(format_damage(damaged))
-    proofs = find_proofs(states, url)
+    service_time = context.client.stats.service_time()
+    now = service_time or read_at
+    proofs = find_proofs(states, url, now)
     proven_at = {str(one["id"]): proofs.get(parse_id(str(one["id"]))) for one in found}
     backups = [backup for backup in list_backups(context.client) if is_usable(backup)]
     due: list[Resource] = []
@@ -65,9 +67,12 @@ def run(context: ModuleContext) -> Result:
         proof = proven_at[str(instance["id"])]
         proven = f"last proven {format_duration(now - proof)} ago" if proof else "never proven"
         # What failed a while ago must not keep the others waiting. That of today is continued.
-        history = RestoreHistory(url, _name_incident(instance, now), states)
+        incident = _name_incident(instance, now)
+        history = RestoreHistory(url, incident, states, read_at=read_at, service_time=service_time)
         damage = damaged.get(history.key(instance["id"]).subject)
-        others, today = history.find_others(instance["id"], now - every), history.find_own(instance["id"])
+        others, today = history.find_recent(instance["id"], every), history.find_own(instance["id"])
+        if ahead := history.find_ahead(instance["id"]):
+            proven += f"; the restore for {one_line(ahead.incident, 60)} is dated ahead, and proves nothing"
         if damage:
             lines.append(f"{label(instance)}: its journal is damaged, not now.")
         elif proof and now - proof < every:

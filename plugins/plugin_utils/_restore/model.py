@@ -38,6 +38,8 @@ class RestorePlan:
     """
     sent_at: str | None = None
     completed_at: str | None = None
+    known_step: int = 0
+    """The last step of the instance that the journal had when the plan was made."""
     kind: str = ""
     message: str = ""
     ids: list[t.Any] = field(default_factory=list)
@@ -146,8 +148,6 @@ class Run:
     """Host and port of the service; empty before the first request."""
     account: str = ""
     """The account of the key; empty before it was read."""
-    planned_at: str = ""
-    """When everything was read for the plan, by the clock of the journal; empty before that."""
     stopped: str = ""
     """Why not all batches began; empty if they did, or none ended yet."""
     revision: int = 0

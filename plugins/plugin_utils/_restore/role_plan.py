@@ -61,6 +61,7 @@ def build_plan(plan: Plan, history: RestoreHistory, rules: Rules, now: datetime)
         outcome=_find_outcome(plan),
         sent_at=earlier.sent_at if earlier else None,
         completed_at=earlier.completed_at if earlier else None,
+        known_step=plan.known_step,
         kind=kind,
         message=format_obstacle(plan, history.incident, rules, now) if kind else "",
         ids=list(plan.obstacle.ids) if plan.obstacle else [],
@@ -78,7 +79,7 @@ def read_plan(plan: RestorePlan) -> Plan:
     step, event = _NEXT_AND_LAST[str(plan.outcome)]
     earlier = OperationState(event, plan.sent_at, plan.completed_at or plan.sent_at, {}) if plan.sent_at else None
     target = Target(plan.given_id, None if plan.given_id is not None else plan.name)
-    return Plan(target, plan.instance, backup, step, earlier=earlier)
+    return Plan(target, plan.instance, backup, step, earlier=earlier, known_step=plan.known_step)
 
 
 def explain_changed_backup(plan: RestorePlan, now: Resource | None) -> str:
@@ -127,7 +128,7 @@ def _build_notes(plan: Plan, history: RestoreHistory, rules: Rules, now: datetim
     choice = messages.describe_choice(plan, history.incident, rules, now)
     if plan.obstacle:
         return choice
-    others = history.find_others(instance["id"], history.read_at - RECENT)
+    others = history.find_recent(instance["id"], RECENT)
     holder = history.find_holder(instance["id"])
     notes = [f"Another run works on it: {holder.format(now.timestamp())}."] if holder else []
     format_sent_at = functools.partial(messages.format_moment, now=now)

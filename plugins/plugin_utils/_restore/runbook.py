@@ -20,9 +20,7 @@ from ...module_utils._service.restore.account_reader import AccountReader
 from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._service.restore.incident import Incident, parse_rules
 from ...module_utils._service.restore.restore import NOT_BEGUN, PLANNED, REFUSED, UNKNOWN
-from ...module_utils._state.journal import OperationState
 from ...module_utils._text import format_first, one_line
-from ...module_utils._times import format_iso
 from .confirmation import (
     Names,
     NotConfirmedError,
@@ -119,8 +117,6 @@ class Runbook:
         incident, settings = self._incident(), self.settings
         targets = [build_target(target, settings) for target in self.run.targets]
         history = incident.read_history(targets, with_holders=True)
-        # What another incident sends from now on is not overwritten.
-        self.run.planned_at = format_iso(history.read_at)
         reader = AccountReader(self.client, incident.rules)
         try:
             planned = incident.plan(targets, reader.read(targets, history), history)
@@ -239,8 +235,6 @@ class Runbook:
         journal = self.context.journal(warns=True)
         incident = Incident(self.client, journal, self.run.incident, rules, self.context.warn)
         incident.read_record = lambda: self.recorder.read_recorded(journal.place)
-        if self.run.planned_at:
-            incident.began = datetime.fromisoformat(self.run.planned_at)
         return incident
 
 
@@ -251,9 +245,6 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
     before this run is not its outcome.
     """
     plans: list[RestorePlan | None] = [*run.plans] or [None] * len(run.targets)
-    if history:
-        known = {key: state for key, state in history.states.items() if not _is_refused_before(state, run)}
-        history = replace(history, states=known)
     outcomes = []
     for plan, target in zip(plans, run.targets, strict=True):
         instance_id = (plan.instance or {}).get("id", target["id"]) if plan else target["id"]
@@ -261,6 +252,8 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
             # One that was not found may have been restored by an earlier run.
             instance_id = history.find_id(target["name"])
         state = history.find_own(instance_id) if history else None
+        if state and state.outcome == REFUSED and not (plan and state.step > plan.known_step):
+            state = None
         backup_id = (plan.backup or {}).get("id") if plan else None
         unsent = UNKNOWN if history is None else NOT_BEGUN
         if run.check and plan and plan.sends:
@@ -275,12 +268,6 @@ def list_outcomes(run: Run, history: RestoreHistory | None) -> list[Data]:
             }
         )
     return outcomes
-
-
-def _is_refused_before(state: OperationState, run: Run) -> bool:
-    """Returns True if it was refused before the run was planned."""
-    is_later = run.planned_at and datetime.fromisoformat(state.at) >= datetime.fromisoformat(run.planned_at)
-    return state.outcome == REFUSED and not is_later
 
 
 def run_step(context: ModuleContext, redact: t.Callable[[t.Any], t.Any], ask: t.Callable[[str], str]) -> Result:

@@ -18,7 +18,7 @@ from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec
 from ...module_utils._module.runner import ModuleContext
 from ...module_utils._service.at_most_once import parse_operation_name
-from ...module_utils._service.restore.history import EarlierRestore, RestoreHistory
+from ...module_utils._service.restore.history import RestoreHistory
 from ...module_utils._text import format_count, one_line
 from ...module_utils._times import format_duration, parse_duration, parse_timestamp
 from .._extra_variables import parse_list
@@ -71,10 +71,11 @@ def run(context: ModuleContext) -> Result:
     limits = parse_limits(params)
     incident = parse_operation_name("restore_incident", params["incident"])
     scope, instances = context.account.describe(), context.client.fetch_all("/instances")
-    journal, history = context.journal(), RestoreHistory(context.client.settings.api_url, incident)
+    journal, service_time = context.journal(), context.client.stats.service_time()
+    url, read_at = context.client.settings.api_url, journal.now()
+    history = RestoreHistory(url, incident, read_at=read_at, service_time=service_time)
     history.states.update(journal.read_states([history.key(params["id"]).subject]))
-    now = journal.now()
-    reason = find_reason(params["id"], instances, history.find_others(params["id"], now - limits.cooldown), limits, now)
+    reason = find_reason(params["id"], instances, history, limits)
     instance = InstanceIndex(instances).by_id.get(str(params["id"]))
     is_by_name = instance is not None and limits.names != "all" and not limits.lists_id(instance)
     report = [scope, reason]
@@ -96,10 +97,8 @@ def parse_limits(params: t.Mapping[str, t.Any]) -> Limits:
     return Limits(params["names"], params["ids"], params["at_most"], t.cast(timedelta, cooldown), until)
 
 
-def find_reason(
-    instance_id: object, instances: list[Resource], others: list[EarlierRestore], limits: Limits, now: datetime
-) -> str:
-    """Returns why the instance is not restored, empty if it is. ``others`` are restores within the cooldown."""
+def find_reason(instance_id: object, instances: list[Resource], history: RestoreHistory, limits: Limits) -> str:
+    """Returns why the instance is not restored, empty if it is. ``history`` has its restores."""
     instance = InstanceIndex(instances).by_id.get(str(instance_id))
     if instance is None:
         return f"There is no instance with id {instance_id}. There is nothing to do."
@@ -116,15 +115,16 @@ def find_reason(
                 "none of them. Add its id to restore_unhealthy_ids."
             )
         return "The instance is not in restore_unhealthy_names. Its id is not in restore_unhealthy_ids."
-    if limits.paused_until and now < limits.paused_until:
+    if limits.paused_until and (history.service_time or history.read_at) < limits.paused_until:
         return f"Restores are paused until {format_clock(limits.paused_until)} (restore_unhealthy_paused_until)."
     if (unhealthy := sum(_is_unhealthy(one) for one in instances)) > limits.at_most:
         return (
             f"{format_count(unhealthy, 'instance')} {'is' if unhealthy == 1 else 'are'} unhealthy at once, and "
             f"restore_unhealthy_at_most is {limits.at_most}: look for a common cause."
         )
-    if others:
-        ago, cooldown = format_duration(now - others[0].sent_at), format_duration(limits.cooldown)
+    if others := history.find_recent(instance_id, limits.cooldown):
+        age = others[0].find_age(history.clocks) or timedelta(0)
+        ago, cooldown = format_duration(age), format_duration(limits.cooldown)
         return (
             f"A restore for {one_line(others[0].incident, 60)} was sent {ago} ago, which is less than "
             f"restore_unhealthy_cooldown ({cooldown}). If it did not help, another is unlikely to."

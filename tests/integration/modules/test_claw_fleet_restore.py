@@ -742,7 +742,9 @@ def test_a_request_of_another_run_since_the_plan_is_not_sent_again(simulator: Si
     (late,) = planned(1)
     engine.batches.run([late])
     assert (late.outcome, late.is_sent, late.error) == ("completed", False, None)
-    (again,) = planned(1, earlier=first[0].state)
+    state = first[0].state
+    assert state
+    (again,) = planned(1, earlier=state, known_step=state.step)
     engine.batches.run([again])
     assert (again.outcome, again.is_sent) == ("completed", True)
     assert posts(simulator) == [102, 102]

@@ -105,6 +105,16 @@ def at(age: int) -> str:
     return (datetime.now(UTC) - timedelta(minutes=age)).isoformat()
 
 
+def behind(change: Change) -> Change:
+    """Returns a change that happens while the clock is an hour behind."""
+
+    def happen(place: Place) -> None:
+        place.journal._now = lambda: datetime.now(UTC) - timedelta(hours=1)
+        change(place)
+
+    return happen
+
+
 def switch(then: Change = lambda _place: None, **switches: t.Any) -> Change:
     return lambda place: (then(place), place.simulator.switch(**switches))
 
@@ -244,6 +254,7 @@ SITUATIONS = [
     ),
     Situation("overtaken", Kind.OVERTAKEN, since=journal("INC-2", INTENDED)),
     Situation("overtaken, with force", Kind.OVERTAKEN, rules={"force": True}, since=journal("INC-2", INTENDED)),
+    Situation("overtaken, and the clock set back", Kind.OVERTAKEN, since=behind(journal("INC-2", INTENDED))),
 ]
 
 

@@ -191,7 +191,7 @@ def test_each_run_proves_one_until_none_is_due(simulator: Simulator, controller:
         assert "{{ 1 / 0 }} (id 5): never proven, due." in run.stdout
         assert f"drill-5-{datetime.now(UTC):%Y-%m-%d}" in run.stdout
     assert simulator.calls("POST *") == ["POST /backups/50/restore"]
-    assert set(find_proofs(place.journal().read_states(), simulator.url)) == {5}
+    assert set(find_proofs(place.journal().read_states(), simulator.url, datetime.now(UTC))) == {5}
     (page,) = (controller.home / "clawhosters-restore").glob("drill-5-*.html")
     # The page of the incident shows what else was changed at that time.
     assert "<td>restart</td><td>web-bot (id 6)</td><td>accepted</td>" in page.read_text(encoding="utf-8")

@@ -41,20 +41,20 @@ def test_only_a_restore_that_ended_healthy_proves_its_backup(
     result = worker.run(claw_fleet_restore, instances=entries, wait_timeout=60)
     assert "not healthy within 60 s" in result["msg"]
     states = place.journal().read_states()
-    ((instance_id, proven_at),) = list(find_proofs(states, f"{simulator.url}/").items())
+    ((instance_id, proven_at),) = list(find_proofs(states, f"{simulator.url}/", datetime.now(UTC)).items())
     (state,) = [state for key, state in states.items() if key.instance_id == "1"]
     assert instance_id == 1
     assert proven_at == datetime.fromisoformat(str(state.completed_at))
-    assert find_proofs(states, OTHER) == {}
+    assert find_proofs(states, OTHER, datetime.now(UTC)) == {}
 
 
 def test_health_is_recorded_once_and_does_not_move_the_time_of_the_restore(worker: Worker, place: StorePlace) -> None:
     first = worker.run(claw_backup_restore, instance_id=1)
-    assert find_proofs(place.journal().read_states(), worker.simulator.url) == {}
+    assert find_proofs(place.journal().read_states(), worker.simulator.url, datetime.now(UTC)) == {}
     again = worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)
     assert again["instance"]["health_status"] == "healthy"
     assert again["restore"] == first["restore"]
-    assert len(find_proofs(place.journal().read_states(), worker.simulator.url)) == 1
+    assert len(find_proofs(place.journal().read_states(), worker.simulator.url, datetime.now(UTC))) == 1
     text = place.journal().read_text()
     worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)
     assert place.journal().read_text() == text
@@ -66,4 +66,4 @@ def test_a_repair_long_after_the_restore_proves_nothing(worker: Worker, place: S
     journal.append(key, OperationEvent.INTENDED, backup_id=11)
     journal.append(key, OperationEvent.COMPLETED, status="running")
     assert worker.run(claw_backup_restore, instance_id=1, wait_healthy=True)["failed"] is False
-    assert find_proofs(place.journal().read_states(), worker.simulator.url) == {}
+    assert find_proofs(place.journal().read_states(), worker.simulator.url, datetime.now(UTC)) == {}

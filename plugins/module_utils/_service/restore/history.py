@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The restores of instances in the journal, for one incident and for others. Pure."""
+"""The restores of instances in the journal, for one incident and for others. Pure.
+
+The steps of the journal tell what was sent after what. Times do not: any of them may be of a clock that was wrong.
+They measure durations, and one that lies ahead measures none.
+"""
 
 from __future__ import annotations
 
@@ -39,9 +43,16 @@ class EarlierRestore(t.NamedTuple):
     incident: str
     state: OperationState
 
-    @property
-    def sent_at(self) -> datetime:
-        return datetime.fromisoformat(self.state.sent_at)
+    def find_age(self, clocks: t.Sequence[datetime]) -> timedelta | None:
+        """Returns how long ago it was sent, at most, by the clock that makes it least; None if it lies ahead of all.
+
+        If that time lies ahead, a later line of the restore that does not is the next best.
+        """
+        for at in filter(None, (self.state.sent_at, self.state.accepted_at, self.state.at)):
+            ages = [now - datetime.fromisoformat(at) for now in clocks]
+            if known := [age for age in ages if age >= -CLOCK_TOLERANCE]:
+                return max(min(known), timedelta(0))
+        return None
 
 
 @dataclass(frozen=True)
@@ -70,8 +81,10 @@ class RestoreHistory:
     """Who works on what now, by the digest of the subject."""
     read_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     """When the journal was first read, by its clock."""
-    subjects: set[str] = field(default_factory=set)
-    """Digests of the subjects that were read."""
+    service_time: datetime | None = None
+    """The time by the clock of the service, if it has told it."""
+    steps: dict[str, int] = field(default_factory=dict)
+    """Of each subject that was read, by its digest: the last step that it had when the task began."""
     record: RestoreRecord | None = None
     """The record beside the journal; None for the modules, which have none."""
 
@@ -110,23 +123,42 @@ class RestoreHistory:
         """Returns the run that works on the restore of an instance now."""
         return self.holders.get(self.key(instance_id).subject)
 
-    def find_others(self, instance_id: object, sent_since: datetime) -> list[EarlierRestore]:
-        """Returns the restores of an instance that other incidents have sent since a time, newest first.
+    def known_step(self, instance_id: object) -> int:
+        """Returns the last step of an instance that the journal had when the task began; 0 without one."""
+        return self.steps.get(self.key(instance_id).subject, 0)
+
+    def find_others(self, instance_id: object, after: int = -1) -> list[EarlierRestore]:
+        """Returns the restores of an instance that other incidents have sent after a step, newest first.
 
         The journal leaves out those that were refused: nothing was done.
         """
         others = [
             EarlierRestore(key.name, state)
             for key, state in self.restores()
-            if key.name != self.incident and key.instance_id == str(instance_id)
+            if key.name != self.incident and key.instance_id == str(instance_id) and state.step > after
         ]
-        recent = [other for other in others if other.sent_at >= sent_since]
-        return sorted(recent, key=lambda other: other.sent_at, reverse=True)
+        return sorted(others, key=lambda other: other.state.step, reverse=True)
+
+    @property
+    def clocks(self) -> list[datetime]:
+        """The time by each clock that is known. Either may be wrong."""
+        return [now for now in (self.read_at, self.service_time) if now is not None]
+
+    def find_recent(self, instance_id: object, period: timedelta) -> list[EarlierRestore]:
+        """Returns the restores of an instance that other incidents have sent within a period, newest first.
+
+        Not those whose times lie ahead of all clocks, see ``find_ahead``: such a time would count until it has come.
+        """
+        ages = ((other, other.find_age(self.clocks)) for other in self.find_others(instance_id))
+        return [other for other, age in ages if age is not None and age <= period]
+
+    def find_ahead(self, instance_id: object) -> EarlierRestore | None:
+        """Returns the newest restore for another incident whose times lie ahead of all clocks, or None."""
+        return next((one for one in self.find_others(instance_id) if one.find_age(self.clocks) is None), None)
 
     def find_under_way(self, instance: Resource) -> EarlierRestore | None:
         """Returns the restore for another incident that is the likely reason why the instance is busy, or None."""
-        others = self.find_others(instance["id"], self.read_at - LONGEST_RESTORE) if is_busy(instance) else []
-        return next((other for other in others if is_under_way(other.state, self.read_at, was_busy=True)), None)
+        return next(iter(self.find_recent(instance["id"], LONGEST_RESTORE)), None) if is_busy(instance) else None
 
     def restores(self) -> t.Iterator[tuple[OperationKey, OperationState]]:
         """Yields the restores of this service."""
@@ -134,15 +166,22 @@ class RestoreHistory:
         return ((key, state) for key, state in self.states.items() if (key.kind, key.service) == ("restore", service))
 
 
-def find_proofs(states: t.Mapping[OperationKey, OperationState], service: str) -> dict[int | str | None, datetime]:
+def find_proofs(
+    states: t.Mapping[OperationKey, OperationState], service: str, now: datetime
+) -> dict[int | str | None, datetime]:
     """Returns when a backup of an instance was last proven, by the instance's id: restored, and healthy at the end.
 
-    ``states`` are those of the journal. Restores that an earlier version of the collection recorded are no proof: it
-    kept no health.
+    ``states`` are those of the journal. A time that lies ahead of ``now``, or of a later restore of the instance, is no
+    proof. Restores that an earlier version of the collection recorded are none: it kept no health.
     """
     proofs: dict[int | str | None, datetime] = {}
-    for key, state in RestoreHistory(service, "", dict(states)).restores():
+    limits: dict[str | None, datetime] = {}
+    restores = RestoreHistory(service, "", dict(states)).restores()
+    for key, state in sorted(restores, key=lambda one: one[1].step, reverse=True):
+        limit = limits.get(key.instance_id, now)
         if state.notes.get("healthy") and state.completed_at:
             instance_id, at = parse_id(key.instance_id), datetime.fromisoformat(state.completed_at)
-            proofs[instance_id] = max(at, proofs.get(instance_id, at))
+            if at - limit <= CLOCK_TOLERANCE:
+                proofs[instance_id] = max(at, proofs.get(instance_id, at))
+        limits[key.instance_id] = min(limit, datetime.fromisoformat(state.sent_at))
     return proofs

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from ..._http.client import Client
 from ..._model.instance import is_busy, short_name
@@ -17,8 +18,11 @@ from ..._progress import InterruptNote
 from ..._state.journal import Journal, JournalError
 from ..._times import parse_duration, parse_timestamp
 from ..at_most_once import OperationGuard
-from .history import RestoreHistory, RestoreRecord
+from .history import CLOCK_TOLERANCE, RestoreHistory, RestoreRecord
 from .plan import Account, ObstacleKind, Plan, Rules, Target, plan_restores
+
+PRECISION = timedelta(milliseconds=1)
+"""Of the times in the journal, which are rounded down."""
 
 
 def parse_rules(params: t.Mapping[str, t.Any]) -> Rules:
@@ -40,16 +44,17 @@ class Incident:
     name: str
     rules: Rules
     warn: t.Callable[[str], None]
-    began: datetime | None = None
-    """When the task, or the plan of the role, first read the journal, by its clock."""
     read_record: t.Callable[[], RestoreRecord] | None = None
     """Reads the record that the role keeps beside the journal."""
+    _began: float | None = None
+    """When the journal was first read, by the monotonic clock."""
 
     def read_history(self, targets: t.Iterable[Target], *, with_holders: bool = False) -> RestoreHistory:
         """Returns what the journal holds of the targets: of their instances, or of the incident, for one without id.
 
         Raises JournalError.
         """
+        self._began = time.monotonic() if self._began is None else self._began
         ids = {target.instance_id for target in targets}
         subjects: set[str] = set()
         if None in ids:
@@ -60,8 +65,8 @@ class Incident:
         history = RestoreHistory(
             self.client.settings.api_url, self.name, {}, holders, self.journal.now(), record=record
         )
-        self._read_more(history, subjects, ids - {None})
-        self.began = self.began or history.read_at
+        for subject in self._read_more(history, subjects, ids - {None}):
+            history.steps[subject] = len(self.journal.known_times(subject))
         return history
 
     def plan(self, targets: t.Sequence[Target], account: Account, history: RestoreHistory) -> list[Plan]:
@@ -72,7 +77,9 @@ class Incident:
         """
         named = (account.index.by_name.get(str(target.name), []) for target in targets if target.instance_id is None)
         ids = {target.instance_id for target in targets} | {one["id"] for found in named for one in found}
-        self._read_more(history, set(), ids - {None})
+        for subject in self._read_more(history, set(), ids - {None}):
+            history.steps[subject] = self._count_steps_before(subject, history.read_at)
+        history = replace(history, service_time=self.client.stats.service_time())
         plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
         if self._read_busy_again(plans, history):
             plans = plan_restores(targets, account, history, self.rules, datetime.now(UTC))
@@ -95,17 +102,30 @@ class Incident:
             history.states.update(self.journal.read_states({history.key(one["id"]).subject for one in busy}))
         return bool(busy)
 
-    def _read_more(self, history: RestoreHistory, subjects: set[str], instance_ids: t.Iterable[object]) -> None:
+    def _read_more(self, history: RestoreHistory, subjects: set[str], instance_ids: t.Iterable[object]) -> set[str]:
+        """Reads the subjects, and those of the instances, that were not read before. Returns them."""
         keys = {str(one): history.key(one) for one in instance_ids}
-        subjects = (subjects | {key.subject for key in keys.values()}) - history.subjects
+        subjects = (subjects | {key.subject for key in keys.values()}) - history.steps.keys()
         if subjects:
             history.states.update(self.journal.read_states(subjects))
-            history.subjects.update(subjects)
         if sent_at := history.record and history.record.sent_at:
             for one in keys.keys() & sent_at.keys():
                 if sent_at[one] in self.journal.find_attempts(keys[one]):
                     # It was refused, perhaps after another run had recorded that it waits for it.
                     del sent_at[one]
+        return subjects
+
+    def _count_steps_before(self, subject: str, read_at: datetime) -> int:
+        """Returns the last step that a subject had when the task began at ``read_at``: it was read only now.
+
+        Its id was not known before. So times must tell which steps were written meanwhile, by the clock as it was then
+        or as it is now, in case it was set: how long this took is known.
+        """
+        passed = timedelta(seconds=time.monotonic() - (self._began or 0.0))
+        now = self.journal.now()
+        first, last = min(read_at, now - passed) - PRECISION, max(read_at + passed, now) + CLOCK_TOLERANCE
+        times = self.journal.known_times(subject)
+        return next((step for step, at in enumerate(times) if first <= at <= last), len(times))
 
     def guard(self, instance: Resource, note: InterruptNote) -> OperationGuard:
         """Returns the guard of the restore of this instance. ``note`` is what Ctrl-C shows of it."""

@@ -98,6 +98,9 @@ def describe_choice(plan: Plan, incident: str, rules: Rules, now: datetime) -> l
     backup, given = plan.backup or {}, plan.target.backup_id
     if plan.sends:
         notes = []
+        if plan.ahead:
+            other = format_other(plan.ahead, lambda at: format_moment(at, now))
+            notes.append(f"{other[:1].upper()}{other[1:]}. That time lies ahead, so no interval is counted from it.")
         if not has_owner(backup):
             which = f"Backup {backup.get('id')} does not show its instance"
             notes.append(f"{which}, so it may not be a backup of this instance.")

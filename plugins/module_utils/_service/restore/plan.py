@@ -162,6 +162,10 @@ class Plan:
     """Backups of the instance that ``before`` excludes, newest first."""
     older: Resource | None = None
     """The newest usable backup that is older than the chosen one."""
+    known_step: int = 0
+    """The last step of the instance that the journal had when the task began. What has a later one was sent since."""
+    ahead: EarlierRestore | None = None
+    """A restore for another incident that ``min_interval`` does not count: its times lie ahead."""
 
     @property
     def sends(self) -> bool:
@@ -222,7 +226,7 @@ def _find_repeated(plans: t.Sequence[Plan], kind: ObstacleKind, describe: t.Call
 def _choose(plan: Plan, account: Account, history: RestoreHistory, rules: Rules, now: datetime) -> None:
     instance = t.cast("Resource", plan.instance)
     own, possible = account.find_backups(instance)
-    plan.earlier = history.find_own(instance["id"])
+    plan.earlier, plan.known_step = history.find_own(instance["id"]), history.known_step(instance["id"])
     if plan.earlier is not None and not rules.force:
         plan.backup = _find_recorded(plan.earlier, own)
         is_held = history.find_holder(instance["id"]) is not None
@@ -351,8 +355,8 @@ def _check_rules(plan: Plan, instance: Resource, history: RestoreHistory, rules:
     elif rules.max_age is not None and not _is_young(plan.backup, rules.max_age, now):
         plan.stop(ObstacleKind.TOO_OLD)
     elif rules.min_interval is not None:
-        others = history.find_others(instance["id"], sent_since=history.read_at - rules.min_interval)
-        if others:
+        plan.ahead = history.find_ahead(instance["id"])
+        if others := history.find_recent(instance["id"], rules.min_interval):
             plan.stop(ObstacleKind.TOO_SOON, other=others[0])
 
 
@@ -366,25 +370,24 @@ def _is_young(backup: Resource | None, max_age: timedelta, now: datetime) -> boo
     return taken is not None and -CLOCK_TOLERANCE <= now - taken <= max_age
 
 
-def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, rules: Rules, began: datetime) -> None:
+def check_again(plan: Plan, instance: Resource | None, history: RestoreHistory, rules: Rules) -> None:
     """Decides a plan once more under the lock of its instance, from what journal and service say then.
 
-    ``instance`` is as read now, None if it does not exist. ``began`` is when the task first read the journal: what
-    another incident has sent since then is not overwritten. Age and ``min_interval`` are not checked again: what a user
-    has confirmed stays allowed while the restore waits for its turn.
+    ``instance`` is as read now, None if it does not exist. What another incident has sent since the task began is not
+    overwritten. Age and ``min_interval`` are not checked again: what a user has confirmed stays allowed while the
+    restore waits for its turn.
     """
     if instance is None:
         plan.stop(ObstacleKind.DELETED)
         return
-    before, planned = t.cast("Resource", plan.instance), plan.earlier
+    before = t.cast("Resource", plan.instance)
     is_sent, plan.obstacle = plan.sends, None
     plan.earlier = state = history.find_own(instance["id"])
-    is_as_planned = (planned and planned.sent_at) == (state and state.sent_at)
-    if state is not None and not (rules.force and is_as_planned):
+    if state is not None and not (rules.force and state.step <= plan.known_step):
         plan.instance, plan.backup = instance, _find_recorded(state, [plan.backup] if plan.backup else [])
         continue_earlier(plan, history.read_at, is_held=False, was_busy=is_busy(before) or is_busy(instance))
         return
-    others = history.find_others(instance["id"], sent_since=began)
+    others = history.find_others(instance["id"], after=plan.known_step)
     if not is_sent:
         plan.stop(ObstacleKind.NOT_SENT)
     elif _is_only_in_record(plan, instance, history, rules):

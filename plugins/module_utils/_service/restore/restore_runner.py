@@ -39,7 +39,7 @@ from ..backups import backup_path
 from ..fleet_changes import FleetChanges
 from ..instances import InstanceGoneError, fetch_instance
 from . import messages
-from .history import LONGEST_RESTORE, RestoreHistory
+from .history import CLOCK_TOLERANCE, LONGEST_RESTORE, RestoreHistory
 from .incident import Incident
 from .plan import NextStep, check_again
 from .restore import COMPLETED, FAILED, IN_FLIGHT, REFUSED, UNKNOWN, Restore, RestoreObserver, Stage
@@ -182,7 +182,7 @@ class RestoreRunner:
         """
         restore, incident = self.restore, self._incident
         restore.stage = Stage.PLANNED
-        check_again(restore.plan, now, history, incident.rules, incident.began or history.read_at)
+        check_again(restore.plan, now, history, incident.rules)
         restore.current, restore.state = now or restore.current, restore.plan.earlier
         self._guard.take_up(restore.state)
         if restore.plan.obstacle:
@@ -307,7 +307,9 @@ class RestoreRunner:
         now, state = self.restore.current, self._guard.known_state()
         done_at = parse_at(state.completed_at) if state and state.completed_at else None
         # What was repaired long after its restore proves no backup.
-        is_restored_now = done_at is None or datetime.now(UTC) - done_at <= LONGEST_RESTORE
+        is_restored_now = (
+            done_at is None or -CLOCK_TOLERANCE <= self._incident.journal.now() - done_at <= LONGEST_RESTORE
+        )
         proof = {"healthy": True} if is_restored_now and get_status(now) == "running" and is_healthy(now) else {}
         self._guard.record_event(OperationEvent.COMPLETED, status=now.get("status"), **proof)
 
@@ -397,8 +399,7 @@ class RestoreRunner:
         state = restore.state = self._guard.known_state()
         if outcome is None:
             # With force, an earlier restore says nothing of this run.
-            earlier = restore.plan.earlier if self._incident.rules.force else None
-            is_own = state is not None and (earlier is None or state.sent_at != earlier.sent_at)
+            is_own = state is not None and (not self._incident.rules.force or state.step > restore.plan.known_step)
             outcome = state.outcome if state and is_own else REFUSED
         restore.fail(error, outcome)
         self._context.observe(restore)

@@ -12,15 +12,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import RefusedError, SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import EarlierRestore
-from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import OperationEvent, OperationState
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.history import RestoreHistory
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    OperationEvent,
+    OperationKey,
+    OperationState,
+)
 from ansible_collections.clawhosters.cloud.plugins.module_utils._times import format_iso
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore.unhealthy import (
     find_reason,
     parse_limits,
     require_unhealthy,
 )
-from support.restores import WEB, plan
+from support.restores import SERVICE, WEB, plan
 
 NOW = datetime(2026, 2, 10, 0, 5, tzinfo=UTC)
 NOT_LISTED = "The instance is not in restore_unhealthy_names."
@@ -36,11 +40,16 @@ FLEET = [bot(7, "web-bot"), bot(8, "shop-bot", "healthy"), bot(9, "news-bot", "h
 def reason(
     instance_id: object = 7,
     fleet: t.Sequence[dict[str, t.Any]] = tuple(FLEET),
-    others: t.Sequence[EarlierRestore] = (),
+    minutes_ago: float | None = None,
     **given: t.Any,
 ) -> str:
     params = {"names": None, "ids": None, "at_most": 2, "cooldown": "24h", "paused_until": None, **given}
-    return find_reason(instance_id, list(fleet), list(others), parse_limits(params), NOW)
+    history = RestoreHistory(SERVICE, "INC-8", read_at=NOW)
+    if minutes_ago is not None:
+        sent_at = format_iso(NOW - timedelta(minutes=minutes_ago))
+        state = OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}, step=1)
+        history.states[OperationKey("restore", SERVICE, "INC-7", str(instance_id))] = state
+    return find_reason(instance_id, list(fleet), history, parse_limits(params))
 
 
 @pytest.mark.parametrize(
@@ -100,12 +109,18 @@ def test_a_name_that_two_instances_bear_allows_none_of_them() -> None:
 
 
 def test_a_restore_of_another_incident_within_the_cooldown_is_told() -> None:
-    sent_at = format_iso(NOW - timedelta(minutes=10))
-    other = EarlierRestore("INC-7", OperationState(OperationEvent.COMPLETED, sent_at, sent_at, {}))
-    assert reason(others=[other], ids=[7]) == (
+    assert reason(minutes_ago=10, ids=[7]) == (
         "A restore for INC-7 was sent 10 min ago, which is less than restore_unhealthy_cooldown (1 d 0 h). If it did "
         "not help, another is unlikely to."
     )
+    assert reason(minutes_ago=24 * 60, ids=[7]) != ""
+    assert reason(minutes_ago=24 * 60 + 1, ids=[7]) == ""
+
+
+def test_a_restore_that_is_dated_ahead_begins_no_cooldown() -> None:
+    assert reason(minutes_ago=-5, ids=[7]) != ""
+    assert reason(minutes_ago=-6, ids=[7]) == ""
+    assert reason(minutes_ago=-365 * 24 * 60, ids=[7]) == ""
 
 
 @pytest.mark.parametrize(("option", "text"), [("cooldown", "a day"), ("paused_until", "tomorrow"), ("cooldown", "-1h")])

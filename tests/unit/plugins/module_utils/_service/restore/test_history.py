@@ -27,17 +27,28 @@ NOW = datetime(2026, 2, 3, 10, tzinfo=UTC)
 
 
 def restored(
-    incident, instance_id, hours_ago, *, name="web-bot", service=SERVICE, kind="restore", event="completed", **notes
+    incident,
+    instance_id,
+    hours_ago,
+    *,
+    name="web-bot",
+    service=SERVICE,
+    kind="restore",
+    event="completed",
+    step=1,
+    ended=0,
+    **notes,
 ):
-    """Returns an item of the states: a completed restore, or one with another last event."""
-    at = (NOW - timedelta(hours=hours_ago)).isoformat()
-    state = OperationState(OperationEvent(event), at, at, {"backup_id": 11, "instance_name": name, **notes})
+    """Returns an item of the states: a completed restore, or one with another last event, ``ended`` hours later."""
+    sent_at, at = ((NOW - timedelta(hours=hours_ago - later)).isoformat() for later in (0, ended))
+    notes = {"backup_id": 11, "instance_name": name, **notes}
+    state = OperationState(OperationEvent(event), sent_at, at, notes, step=step)
     return OperationKey(kind, service, incident, instance_id), state
 
 
 def build(*items):
     # The URL is normalized, as in the journal.
-    return RestoreHistory(f"{SERVICE}/", "INC-1", dict(items))
+    return RestoreHistory(f"{SERVICE}/", "INC-1", dict(items), read_at=NOW)
 
 
 def test_own_restores_are_found_by_id_or_by_the_name_that_the_instance_had():
@@ -57,15 +68,39 @@ def test_own_restores_are_found_by_id_or_by_the_name_that_the_instance_had():
 
 def test_restores_for_other_incidents_are_found_newest_first():
     history = build(
-        restored("INC-1", "1", 1),
-        restored("inc-1", "1", 3),
-        restored("INC-T", "1", 2),
+        restored("INC-1", "1", 1, step=9),
+        restored("inc-1", "1", 2, step=3),
+        restored("INC-T", "1", 3, step=6),
         restored("INC-OLD", "1", 25),
         restored("INC-T", "2", 1),
     )
-    found = history.find_others(1, NOW - timedelta(days=1))
-    assert [other.incident for other in found] == ["INC-T", "inc-1"]
-    assert history.find_others(1, NOW - timedelta(hours=2)) == found[:1]
+    others = history.find_others(1)
+    assert [other.incident for other in others] == ["INC-T", "inc-1", "INC-OLD"], "by their steps"
+    assert [history.find_others(1, after=step) for step in (1, 3, 6)] == [others[:2], others[:1], []]
+    assert history.find_recent(1, timedelta(days=1)) == others[:2]
+    assert history.find_recent(1, timedelta(hours=2)) == others[1:2]
+
+
+def test_a_time_that_lies_ahead_of_all_clocks_counts_for_no_period():
+    year = 24 * 365
+    history = build(restored("INC-2", "1", -year, ended=1, step=2), restored("INC-3", "1", -year))
+    assert (history.find_recent(1, timedelta(days=400)), history.find_recent(1, timedelta(0))) == ([], [])
+    assert history.find_ahead(1).incident == "INC-2"
+    # A line of it that was written when the clock was right again.
+    ended = build(restored("INC-2", "1", -year, ended=-year - 1))
+    assert ended.find_ahead(1) is None
+    assert [bool(ended.find_recent(1, timedelta(hours=hours))) for hours in (0.9, 1)] == [False, True]
+
+
+@pytest.mark.parametrize("hours", [24 * 365, -24 * 365])
+def test_the_clock_by_which_a_restore_is_more_recent_counts(hours):
+    """The clock of the journal is wrong now, or it was wrong then and still is."""
+    wrong = replace(build(restored("INC-2", "1", 1)), read_at=NOW + timedelta(hours=hours), service_time=NOW)
+    still = replace(build(restored("INC-2", "1", 1)), service_time=NOW + timedelta(hours=hours))
+    for history in (wrong, still):
+        assert history.find_others(1)[0].find_age(history.clocks) == timedelta(hours=1)
+        assert history.find_recent(1, timedelta(hours=2))
+        assert not history.find_recent(1, timedelta(minutes=59))
 
 
 def test_the_only_instance_that_was_restored_from_a_backup_is_found():
@@ -82,7 +117,7 @@ def test_a_recent_restore_for_another_incident_keeps_a_busy_instance_busy():
         other = replace(build(*items), read_at=NOW).find_under_way(busy)
         assert (other and other.incident) == incident
     assert replace(build(recent), read_at=NOW).find_under_way({**busy, "status": "running"}) is None
-    assert build(restored("INC-T", "1", 0.2, event="accepted")).find_under_way(busy) is None
+    assert build(restored("INC-T", "1", 0.3, event="accepted")).find_under_way(busy) is None
 
 
 def test_who_works_on_an_instance_is_found_by_its_subject():
@@ -94,15 +129,24 @@ def test_who_works_on_an_instance_is_found_by_its_subject():
 def test_a_backup_is_proven_by_the_newest_restore_that_ended_healthy():
     states = dict(
         [
-            restored("INC-1", "1", 30, healthy=True),
-            restored("INC-2", "1", 20, healthy=True),
-            restored("INC-3", "1", 10),
+            restored("INC-1", "1", 30, healthy=True, step=1),
+            restored("INC-2", "1", 20, healthy=True, step=3),
+            restored("INC-3", "1", 10, step=6),
             restored("INC-1", "2", 10),
             restored("INC-1", "3", 10, healthy=True, service="https://other.example"),
             restored("INC-1", "4", 10, healthy=True, event="accepted"),
         ]
     )
-    assert find_proofs(states, f"{SERVICE}/") == {1: NOW - timedelta(hours=20)}
+    assert find_proofs(states, f"{SERVICE}/", NOW) == {1: NOW - timedelta(hours=20)}
+
+
+@pytest.mark.parametrize(("minutes", "proves"), [(-6, True), (0, True), (5, True), (6, False), (60 * 24 * 365, False)])
+def test_a_time_that_lies_ahead_proves_nothing(minutes, proves):
+    late = -minutes / 60
+    assert bool(find_proofs(dict([restored("INC-1", "1", late, healthy=True)]), SERVICE, NOW)) is proves
+    # Ahead of a restore that was sent later.
+    states = dict([restored("INC-1", "1", 50 + late, healthy=True), restored("INC-2", "1", 50, step=4)])
+    assert bool(find_proofs(states, SERVICE, NOW)) is proves
 
 
 ACCEPTED, UNCLEAR, INTENDED = OperationEvent.ACCEPTED, OperationEvent.UNCLEAR, OperationEvent.INTENDED

@@ -320,7 +320,7 @@ def test_a_newer_backup_that_may_be_of_the_instance_stops_it() -> None:
     ],
 )
 def test_age_and_interval_count_to_the_limit(rules: dict[str, t.Any], kind: ObstacleKind | None) -> None:
-    old, newest = sent("INC-2", -9000).states, sent("INC-3", -8000).states
+    old, newest = sent("INC-2", -9000).states, sent("INC-3", -8000, step=4).states
     history = RestoreHistory(SERVICE, "INC-1", {**old, **newest}, read_at=NOW)
     (plan,) = plan_in([BY_ID], history=history, **rules)
     assert decision(plan)[0] is kind
@@ -378,11 +378,13 @@ def test_an_earlier_restore_of_the_incident_is_shown_with_the_backup_it_used() -
 # The last look before the request
 
 
-def sent(incident: str = "INC-1", seconds: int = 0, event: OperationEvent = OperationEvent.ACCEPTED) -> RestoreHistory:
+def sent(
+    incident: str = "INC-1", seconds: int = 0, event: OperationEvent = OperationEvent.ACCEPTED, step: int = 1
+) -> RestoreHistory:
     """Returns a journal with one restore of web-bot, so many seconds after NOW."""
     at = (NOW + timedelta(seconds=seconds)).isoformat()
     key = OperationKey("restore", SERVICE, incident, "1")
-    states = {key: OperationState(event, at, at, {"backup_id": 11})}
+    states = {key: OperationState(event, at, at, {"backup_id": 11}, step=step)}
     return RestoreHistory(SERVICE, "INC-1", states, read_at=NOW + timedelta(minutes=1))
 
 
@@ -401,7 +403,7 @@ def look_at(
 ) -> Plan:
     """Returns the same plan, decided once more for ``instance``."""
     planned = Plan(Target(1, None), WEB, NEW, **plan)
-    check_again(planned, instance, history, Rules(force=force, is_confirmed=is_confirmed), NOW)
+    check_again(planned, instance, history, Rules(force=force, is_confirmed=is_confirmed))
     return planned
 
 
@@ -409,7 +411,8 @@ NOTHING = RestoreHistory(SERVICE, "INC-1", read_at=NOW)
 
 
 def test_the_newest_restore_of_another_incident_is_named() -> None:
-    known = RestoreHistory(SERVICE, "INC-1", {**sent("INC-2", 1).states, **sent("INC-3", 2).states}, read_at=NOW)
+    states = {**sent("INC-2", 2).states, **sent("INC-3", 1, step=4).states}
+    known = RestoreHistory(SERVICE, "INC-1", states, read_at=NOW)
     other = obstacle(look(known)).other
     assert other
     assert other.incident == "INC-3"
@@ -429,11 +432,12 @@ def test_a_recorded_backup_that_was_planned_keeps_its_fields() -> None:
 
 
 @pytest.mark.parametrize("force", [False, True])
-@pytest.mark.parametrize(("seconds", "kind"), [(-1, None), (0, ObstacleKind.OVERTAKEN), (30, ObstacleKind.OVERTAKEN)])
+@pytest.mark.parametrize("seconds", [-3600, 0, 3600])
+@pytest.mark.parametrize(("step", "kind"), [(4, None), (5, ObstacleKind.OVERTAKEN), (8, ObstacleKind.OVERTAKEN)])
 def test_what_another_incident_sent_since_the_plan_stops_it(
-    seconds: int, kind: ObstacleKind | None, force: bool
+    step: int, kind: ObstacleKind | None, seconds: int, force: bool
 ) -> None:
-    overtaken = look(sent("INC-2", seconds), force=force)
+    overtaken = look(sent("INC-2", seconds, step=step), force=force, known_step=4)
     assert decision(overtaken)[0] is kind
     assert overtaken.obstacle is None or (overtaken.obstacle.other and overtaken.obstacle.other.incident == "INC-2")
 
@@ -450,9 +454,9 @@ def test_what_this_incident_sent_since_the_plan_is_not_sent_again(event: Operati
 def test_force_repeats_only_the_attempt_that_was_planned() -> None:
     known = sent(event=OperationEvent.FAILED)
     state = next(iter(known.states.values()))
-    assert look(known, force=True, earlier=state).sends
-    later = sent(seconds=20, event=OperationEvent.COMPLETED)
-    assert look(later, force=True, earlier=state).step is NextStep.NONE
+    assert look(known, force=True, earlier=state, known_step=3).sends
+    later = sent(seconds=-20, event=OperationEvent.COMPLETED, step=4)
+    assert look(later, force=True, earlier=state, known_step=3).step is NextStep.NONE
 
 
 @pytest.mark.parametrize("force", [False, True])

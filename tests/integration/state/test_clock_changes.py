@@ -1,0 +1,149 @@
+# Copyright: ClawHosters Ansible collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A clock that is set while restores are planned, sent and proven. `make database` turns real clocks."""
+
+from __future__ import annotations
+
+import typing as t
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.account_reader import AccountReader
+from ansible_collections.clawhosters.cloud.plugins.module_utils._state.journal import (
+    Journal,
+    OperationEvent,
+    OperationKey,
+)
+from ansible_collections.clawhosters.cloud.plugins.modules import claw_backup_restore
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports import fleet_report
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import drill, unhealthy
+from simulator.handle import Simulator
+from support.stores import StorePlace
+from support.worker import Worker
+
+HOUR, YEAR = timedelta(hours=1), timedelta(days=365)
+INTENDED, ACCEPTED, COMPLETED = OperationEvent.INTENDED, OperationEvent.ACCEPTED, OperationEvent.COMPLETED
+
+
+class Clock:
+    """The clock of all journals: of this machine, or of the database."""
+
+    wrong_by = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.wrong_by
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(Journal, "now", lambda _journal: clock.now())
+    return clock
+
+
+@pytest.fixture
+def worker(simulator: Simulator, place: StorePlace, clock: Clock) -> Worker:
+    state = {
+        "instances": [{"id": 1, "name": "web-bot"}],
+        "backups": [{"id": 11, "instance_id": 1, "created_at": "2h ago"}],
+    }
+    simulator.reset(state=state, switches={"transition_reads": 1})
+    return Worker(simulator, place.options)
+
+
+def record(place: StorePlace, url: str, *events: OperationEvent, **notes: t.Any) -> None:
+    """Records these events of a restore of instance 1 for INC-2."""
+    journal, key = place.journal(), OperationKey("restore", url, "INC-2", "1")
+    for event in events:
+        journal.append(key, event, backup_id=11, **notes)
+
+
+@pytest.mark.parametrize("is_set_first", [True, False], ids=["sent after the change", "sent before the change"])
+@pytest.mark.parametrize(("before", "after"), [(0, -1), (0, 1), (-1, 0), (1, 0)])
+@pytest.mark.parametrize("target", [{"instance_name": "web-bot"}, {"instance_id": 1}, {"backup_id": 11}], ids=str)
+def test_what_is_sent_while_the_account_is_read_is_not_overwritten(
+    simulator: Simulator,
+    worker: Worker,
+    place: StorePlace,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    target: dict[str, t.Any],
+    before: int,
+    after: int,
+    is_set_first: bool,
+) -> None:
+    read = AccountReader.read
+
+    def read_while_another_sends(*arguments: t.Any) -> t.Any:
+        clock.wrong_by = after * HOUR if is_set_first else clock.wrong_by
+        record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED)
+        clock.wrong_by = after * HOUR
+        return read(*arguments)
+
+    monkeypatch.setattr(AccountReader, "read", read_while_another_sends)
+    clock.wrong_by = before * HOUR
+    result = worker.run(claw_backup_restore, incident="INC-1", **target)
+    assert "since this run began, incident INC-2 sent a restore of it at" in result.get("msg", ""), result
+    assert simulator.calls("POST *") == []
+
+
+@pytest.mark.parametrize("wrong_by", [-YEAR, -HOUR, timedelta(0), HOUR, YEAR], ids=str)
+@pytest.mark.parametrize("target", [{"instance_name": "web-bot"}, {"instance_id": 1}], ids=str)
+def test_what_was_sent_before_is_no_obstacle_whatever_its_time(
+    simulator: Simulator,
+    worker: Worker,
+    place: StorePlace,
+    clock: Clock,
+    target: dict[str, t.Any],
+    wrong_by: timedelta,
+) -> None:
+    # Ten minutes ago, by the clock as it was.
+    clock.wrong_by = wrong_by - timedelta(minutes=10)
+    record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED)
+    clock.wrong_by = timedelta(0)
+    result = worker.run(claw_backup_restore, incident="INC-1", **target)
+    assert result["restore"]["outcome"] == "completed", result
+    assert simulator.calls("POST *") == ["POST /backups/11/restore"]
+
+
+def test_a_restore_that_is_dated_ahead_neither_proves_nor_pauses_anything(
+    simulator: Simulator, worker: Worker, place: StorePlace, clock: Clock, tmp_path: t.Any
+) -> None:
+    clock.wrong_by = YEAR
+    record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED, healthy=True)
+    clock.wrong_by = timedelta(0)
+    choice = worker.run(drill, instances=["web-bot"], every="7d")
+    assert choice["instance_id"] == 1
+    line = "web-bot (id 1): never proven; the restore for INC-2 is dated ahead, and proves nothing, due."
+    assert line in choice["lines"]
+    simulator.set_instance(1, health_status="unhealthy")
+    assert worker.run(unhealthy, id=1, incident="INC-1", names="all")["reason"] == ""
+    metrics = tmp_path / "fleet.prom"
+    report = {"title": "Fleet", "path": str(tmp_path / "fleet.html"), "backup_max_age": "36h"}
+    worker.run(fleet_report, **report, metrics_path=str(metrics))
+    assert "restore_proven_timestamp_seconds{" not in metrics.read_text(encoding="utf-8")
+    result = worker.run(claw_backup_restore, incident="INC-1", instance_id=1, min_interval="24h")
+    assert result["restore"]["outcome"] == "completed", result
+    (warning,) = (one for one in worker.warnings if "lies ahead" in one)
+    assert warning.startswith("web-bot (id 1): Incident INC-2 sent a restore of it at ")
+    # From now on there is a time that counts.
+    again = worker.run(claw_backup_restore, incident="INC-3", instance_id=1, min_interval="24h")
+    assert "is within min_interval (1 d 0 h) of another restore: incident INC-1 sent" in again["msg"]
+
+
+@pytest.mark.parametrize("wrong_by", [-YEAR, YEAR], ids=str)
+def test_a_clock_that_is_wrong_now_hides_no_restore(
+    simulator: Simulator, worker: Worker, place: StorePlace, clock: Clock, wrong_by: timedelta
+) -> None:
+    record(place, simulator.url, INTENDED, ACCEPTED, COMPLETED, healthy=True)
+    clock.wrong_by = wrong_by
+    choice = worker.run(drill, instances=["web-bot"], every="7d")
+    assert choice["lines"][-2:] == ["web-bot (id 1): last proven 0 s ago, not due.", "Nothing is due."]
+    result = worker.run(claw_backup_restore, incident="INC-1", instance_id=1, min_interval="24h")
+    assert "is within min_interval" in result["msg"]
+    simulator.set_instance(1, health_status="unhealthy")
+    assert "A restore for INC-2 was sent" in worker.run(unhealthy, id=1, incident="INC-1", names="all")["reason"]
+    assert simulator.calls("POST *") == []
