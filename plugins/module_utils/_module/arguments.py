@@ -56,10 +56,10 @@ class ArgumentSpec:
 
     def carried(self, params: Options) -> dict[str, t.Any]:
         """Returns the options that would be others in a process of another user, or with another environment."""
-        names = [name for name, option in self.options.items() if "fallback" in option or option["type"] == "path"]
+        names = [name for name, option in self.options.items() if "fallback" in option or option.get("type") == "path"]
         carried = {name: params[name] for name in names}
         for name in names:
-            if self.options[name]["type"] == "path" and params[name]:
+            if self.options[name].get("type") == "path" and params[name]:
                 # The default of an option is expanded only when it is used.
                 carried[name] = os.path.abspath(os.path.expanduser(params[name]))
         if OPTION in self.options:
