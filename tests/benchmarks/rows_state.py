@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.contestants import OURS, PEERS, Contestant, hosts, play
 from benchmarks.measure import BenchError, Workplace, log_progress, median_by, rotate
 from benchmarks.rows_journal import measure_journal
+from benchmarks.rows_record import measure_record
 from benchmarks.services import Services, services
 from benchmarks.table import Row, Section
 from support.postgres import ADMIN, JOB, Postgres
@@ -85,8 +86,9 @@ def measure(workplace: Workplace, runs: int, before: str = "") -> Section:
             peers[peer.name] = _seconds(workplace, workplace.write("peer.yml", play([_looped(peer)])), account, peer)
         journal_rows, journal_note = measure_journal(workplace, runs)
     section = _section(times, peers, runs, before)
-    section.rows += journal_rows
-    section.notes.append(journal_note)
+    record_rows, record_note = measure_record(workplace, runs)
+    section.rows += [*journal_rows, *record_rows]
+    section.notes += [journal_note, record_note]
     return section
 
 

@@ -155,6 +155,10 @@ class Run:
     is_interrupted: bool = False
     """True if the run has ended by Ctrl-C: what it has not begun, nobody begins."""
 
+    def __post_init__(self) -> None:
+        # No field: it follows from the steps.
+        self._last = {step.instance: number for number, step in enumerate(self.steps)}
+
     @classmethod
     def from_dict(cls, data: Data) -> Run:
         """Returns the run that ``to_dict`` made a dictionary of."""
@@ -171,10 +175,12 @@ class Run:
 
     def add_step(self, step: str, title: str, now: datetime, *, instance: str | None = None, **fields: t.Any) -> Step:
         """Adds a step that ends now. It began when the previous one ended: of the instance, or of the whole run."""
-        earlier = (one for one in reversed(self.steps) if one.instance in (None, instance))
-        previous = next(earlier if instance else reversed(self.steps), None)
-        began = previous.ended_at if previous else self.began_at
+        last = len(self.steps) - 1
+        if instance is not None:
+            last = max(self._last.get(one, -1) for one in (None, instance))
+        began = self.steps[last].ended_at if last >= 0 else self.began_at
         seconds = max((now - (parse_time(began) or now)).total_seconds(), 0.0)
         added = Step(step, title, instance, began, format_iso(now), round(seconds, 1), **fields)
+        self._last[instance] = len(self.steps)
         self.steps.append(added)
         return added

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import re
+import threading
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -52,7 +52,8 @@ STYLE_SHEET = ROLES / "fleet_report/files/page.css"
 """All pages of the collection share it."""
 
 RECORD_INTERVAL = 10.0
-"""Seconds between two records of a run that goes on. The journal has what happens in between."""
+"""Seconds between two records of a run that goes on: each has all of the incident. The journal has what happens
+meanwhile."""
 
 CHANGES_BEFORE, MAX_CHANGES = timedelta(hours=1), 200
 """How long before a run its changes begin: what was done then may be the cause. And the most that it records."""
@@ -173,8 +174,6 @@ class Recorder:
     """Requests of the steps that were added."""
     _problems: list[str] = field(default_factory=list)
     """Problems of which the user was warned."""
-    _recorded_at: float = -math.inf
-    """When the run was recorded last, by the clock of its waits."""
     _holders: t.Mapping[str, Holder] | None = None
     """Who works on what, as read once: what another run begins later is of no run that the record has."""
 
@@ -230,20 +229,39 @@ class Recorder:
             result["restored"] = format_done(done)
         return {**result, "exception": traceback_text} if traceback_text else result
 
-    def record_progress(self) -> None:
-        """Records a run that goes on, unless that was done a moment ago: each record has all of the incident."""
-        if self.context.client.progress.clock() >= self._recorded_at + RECORD_INTERVAL:
-            self.record(is_finished=False)
+    @contextlib.contextmanager
+    def recording(self) -> t.Iterator[None]:
+        """Records the run before the block, and during the block what is new every RECORD_INTERVAL seconds.
+
+        A thread of its own writes: no request waits for the record.
+        """
+        self.record(is_finished=False)
+        has_ended = threading.Event()
+        writer = threading.Thread(target=self._record_until, args=(has_ended,), daemon=True)
+        writer.start()
+        try:
+            yield
+        finally:
+            has_ended.set()
+            writer.join()
+
+    def _record_until(self, has_ended: threading.Event) -> None:
+        recorded = len(self.run.steps)
+        while not has_ended.wait(RECORD_INTERVAL):
+            if recorded < (steps := len(self.run.steps)):
+                recorded = steps
+                self.record(is_finished=False)
 
     def record(self, *, is_finished: bool) -> tuple[Data, str]:
         """Writes the record and the page. Returns the report, and why it could not be written."""
-        now, self._recorded_at = datetime.now(UTC), self.context.client.progress.clock()
+        now = datetime.now(UTC)
         self.run.revision += 1
         # What a run advises while it goes on changes with each failure: it writes no files for that.
         writes = is_finished or self.run.is_interrupted
         report: Data = self.redact(
             build_report(
-                self.run,
+                # Other threads may add steps meanwhile.
+                replace(self.run, steps=[*self.run.steps]),
                 self.read_history,
                 now,
                 is_finished=is_finished,

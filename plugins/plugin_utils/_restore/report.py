@@ -70,11 +70,14 @@ def build_report(
     read. ``format_command`` returns a command as the user pastes it.
     """
     failure = next((step for step in run.steps if not step.ok and step.instance is None), None)
-    plans = [_see_last(plan, run) for plan in run.plans]
+    steps: dict[str | None, list[Step]] = {}
+    for step in run.steps:
+        steps.setdefault(step.instance, []).append(step)
+    plans = [_see_last(plan, steps.get(plan.label, [])) for plan in run.plans]
     if failure and not plans:
         index, history = InstanceIndex(instances), read_history()
         plans = [_describe_unplanned(target, index, history) for target in run.targets]
-    verdicts = [_build_verdict(plan, run, failure, now) for plan in plans]
+    verdicts = [_build_verdict(plan, run, steps.get(plan.label, []), failure, now) for plan in plans]
     _set_commands(verdicts, run, format_command)
     failed = [verdict for verdict in verdicts if verdict.outcome != "ok"]
     if is_finished:
@@ -148,8 +151,10 @@ def format_restored(kinds: list[str]) -> str:
 def _format_failures(failed: list[Verdict]) -> list[str]:
     """Returns the state, the advice and the command of each failure. Equal states and commands are shown once."""
     lines: list[str] = []
-    for command in dict.fromkeys(verdict.command for verdict in failed):
-        same = [verdict for verdict in failed if verdict.command == command]
+    groups: dict[str, list[Verdict]] = {}
+    for verdict in failed:
+        groups.setdefault(verdict.command, []).append(verdict)
+    for command, same in groups.items():
         lines += [*_list_states((verdict.plan.label, verdict.state) for verdict in same), same[0].advice, command, ""]
     return lines[:-1]
 
@@ -182,9 +187,11 @@ def _describe_unplanned(target: Data, index: InstanceIndex, history: RestoreHist
     return plan
 
 
-def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: datetime) -> Verdict:
-    """Returns the result for an instance. ``run_failure`` is the step that stopped the whole run, if any."""
-    own = [step for step in run.steps if step.instance == plan.label]
+def _build_verdict(plan: RestorePlan, run: Run, own: list[Step], run_failure: Step | None, now: datetime) -> Verdict:
+    """Returns the result for an instance, whose ``own`` steps these are.
+
+    ``run_failure`` is the step that stopped the whole run, if any.
+    """
     kind, step_name, message = _find_failure(plan, own, run_failure, run)
     verdict = Verdict(plan, step_name, kind, outcome="ok", tag=_PLANNED, state=plan_lines(plan, now)[0])
     known = next((step for step in reversed(own) if step.sent_at), plan)
@@ -201,9 +208,9 @@ def _build_verdict(plan: RestorePlan, run: Run, run_failure: Step | None, now: d
     return verdict
 
 
-def _see_last(plan: RestorePlan, run: Run) -> RestorePlan:
-    """Returns the plan with the status in which the run saw the instance last."""
-    seen = next((step.found for step in reversed(run.steps) if step.instance == plan.label and step.found), None)
+def _see_last(plan: RestorePlan, own: list[Step]) -> RestorePlan:
+    """Returns the plan with the status in which a step of the instance saw it last."""
+    seen = next((step.found for step in reversed(own) if step.found), None)
     return replace(plan, instance={**plan.instance, "status": seen}) if plan.instance and seen else plan
 
 

@@ -60,6 +60,8 @@ class RoleRestorer(RestoreObserver):
         self._plans: dict[int, RestorePlan] = {}
         self._statuses: dict[str, int] = {}
         """HTTP status of the address of each instance that was checked."""
+        self._healthy: set[int] = set()
+        """The restores whose instances were seen running and healthy."""
 
     def restore(self) -> None:
         """Restores in batches. Failures are recorded as steps; ``run.stopped`` says why not all batches began.
@@ -79,7 +81,7 @@ class RoleRestorer(RestoreObserver):
         progress.unwinds = True
         command = build_command(select_plans(plans), settings)
         try:
-            with progress.if_interrupted("") as note:
+            with progress.if_interrupted("") as note, self._recorder.recording():
                 note.command = self._recorder.commands.format(command)
                 RestoreBatches(
                     self._incident,
@@ -104,14 +106,13 @@ class RoleRestorer(RestoreObserver):
     # RestoreObserver
 
     def on_batch(self, number: int, total: int, restores: t.Sequence[Restore]) -> None:
-        """Records the batch before anything of it is sent."""
+        """Sets the number of the batch, and looks at its backups again."""
         if total > 1:
             for restore in restores:
                 self._plan(restore).batch = number
         if number > 1:
             # The batches before may have taken hours since the plan was confirmed.
             self._fail_changed([restore for restore in restores if self._plan(restore).sends])
-        self._recorder.record_progress()
 
     def _fail_changed(self, restores: t.Sequence[Restore]) -> None:
         """Fails the restores whose backups have changed since they were confirmed; all, if that can't be read."""
@@ -144,14 +145,13 @@ class RoleRestorer(RestoreObserver):
         elif stage is Stage.STARTING:
             self._add("start", restore, at, message="It is stopped.", changed=True)
         elif stage is Stage.RUNNING:
+            self._healthy.add(id(restore))
             self._add("healthy", restore, at, message="It is running and healthy.")
         elif stage is Stage.DONE and self._run.settings["restore_http_check"]:
             status = self._statuses[str(restore.instance["id"])]
             self._add("http", restore, at, message=f"It responded with status {status}.")
         elif stage is Stage.FAILED and restore.error is not None:
             self._add_failure(restore, restore.error, at)
-            self._recorder.record(is_finished=False)
-        self._recorder.record_progress()
 
     def _add_failure(self, restore: Restore, error: Exception, at: datetime) -> None:
         name, obstacle = self._find_failed_step(restore), restore.plan.obstacle
@@ -179,8 +179,7 @@ class RoleRestorer(RestoreObserver):
 
     def _find_failed_step(self, restore: Restore) -> str:
         """Returns the step in which a restore failed."""
-        own = {step.step for step in self._run.steps if step.instance == self._plan(restore).label and step.ok}
-        if "healthy" in own:
+        if id(restore) in self._healthy:
             return "http"
         return "healthy" if restore.outcome == COMPLETED else "restore"
 

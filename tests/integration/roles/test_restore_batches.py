@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import threading
+import time
 import typing as t
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._reports.files import ReportFolder
+from ansible_collections.clawhosters.cloud.plugins.plugin_utils._restore import record
 from simulator.handle import Simulator
 from support.commands import find_commands, parse_variables
 from support.runbook import Runbook
@@ -182,18 +185,51 @@ def test_a_run_is_on_record_before_it_sends_anything(simulator: Simulator, runbo
     assert runbook.record()["outcome"] == "restored"
 
 
-def test_what_a_batch_did_is_on_record_when_the_next_one_is_sent(simulator: Simulator, runbook: Runbook) -> None:
-    simulator.switch(transition_reads=4)
-    seen: list[set[str]] = []
+def test_what_happened_is_soon_on_record_while_the_run_waits(
+    simulator: Simulator, runbook: Runbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is restored, the second is refused, and the third is waited for."""
+    monkeypatch.setattr(record, "RECORD_INTERVAL", 0.01)
+    simulator.fault("status", method="POST", path="/backups/102/restore", status=422, times=None)
+    expected = {"bot-1 (id 1)": "healthy", "bot-2 (id 2)": "restore", "bot-3 (id 3)": "accepted"}
+    seen: list[bool] = []
 
     def look() -> None:
-        if len(simulator.calls("POST *")) == 2:
-            seen.append({step["step"] for step in runbook.record()["steps"] if step["instance"] == "bot-1 (id 1)"})
+        if len(simulator.calls("POST *")) == 3:
+            deadline = time.monotonic() + 60
+            while find_last_steps(runbook) != expected and time.monotonic() < deadline:
+                time.sleep(0.01)
+            seen.append(find_last_steps(runbook) == expected)
+            runbook.worker.sleeper.before_sleep = lambda: None
 
     runbook.worker.sleeper.before_sleep = look
-    restore(runbook, NAMES[:2], restore_serial="1")
-    assert seen
-    assert all({"send", "accepted", "restore"} <= steps for steps in seen)
+    restore(runbook, NAMES[:3], restore_serial=["1", "2"], restore_max_failures=3)
+    assert seen == [True]
+
+
+def find_last_steps(runbook: Runbook) -> dict[str, str]:
+    """Returns the last step on record of each instance."""
+    steps = [step for step in runbook.record()["steps"] if step["instance"]]
+    return {step["instance"]: step["step"] for step in steps}
+
+
+def test_failures_are_recorded_together_and_not_one_by_one(
+    simulator: Simulator, runbook: Runbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulator.fault("status", method="POST", status=422, times=None)
+    writes: list[str] = []
+    write = ReportFolder.write
+
+    def counted(folder: ReportFolder, name: str, *arguments: t.Any) -> None:
+        writes.append(name)
+        write(folder, name, *arguments)
+
+    monkeypatch.setattr(ReportFolder, "write", counted)
+    restore(runbook, restore_serial="100%")
+    assert len(restored(simulator)) == COUNT
+    assert [one["kind"] for one in runbook.record()["instances"]] == ["backup_refused"] * COUNT
+    # Before anything is sent, and at the end.
+    assert [writes.count(name) for name in ("INC-1.json", "INC-1.html")] == [2, 2]
 
 
 def test_the_plan_and_the_prompt_show_the_batches_and_the_time(simulator: Simulator, runbook: Runbook) -> None:

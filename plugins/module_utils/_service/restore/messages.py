@@ -22,7 +22,7 @@ from ..at_most_once import explain_unknown as explain_state
 from ..at_most_once import format_at
 from .history import CLOCK_TOLERANCE, EarlierRestore, RestoreRecord
 from .plan import Obstacle, ObstacleKind, Plan, Rules, explain_left_out
-from .restore import COMPLETED, Restore
+from .restore import Restore
 
 RUN_AGAIN = "Run the same task again: it continues waiting, and sends nothing."
 RUN_ALL_AGAIN = "Run the same task again: it waits for what is under way, and goes on with the rest."
@@ -281,13 +281,12 @@ def _explain_rule(instance: Resource, obstacle: Obstacle, rules: Rules, other: s
 # Waits
 
 
-def format_interruption(incident: str, sent: t.Sequence[Restore], total: int, next_step: str) -> str:
+def format_interruption(incident: str, sent: int, completed: int, total: int, next_step: str) -> str:
     """Returns what Ctrl-C shows of a run that has ``sent`` some of its restores."""
     if not sent:
         return f"This run has sent nothing for incident {incident}. {next_step}"
-    completed = sum(restore.outcome == COMPLETED for restore in sent)
     return (
-        f"Incident {incident}: this run has sent {len(sent)} of {format_count(total, 'restore')}, and {completed} "
+        f"Incident {incident}: this run has sent {sent} of {format_count(total, 'restore')}, and {completed} "
         f"completed; what the service has accepted goes on. {next_step}"
     )
 

@@ -76,7 +76,9 @@ class RunContext:
     observer: RestoreObserver
     restores: t.Sequence[Restore]
     note: InterruptNote
-    _sent: list[Restore] = field(default_factory=list)
+    _sent: set[Restore] = field(default_factory=set)
+    _completed: set[Restore] = field(default_factory=set)
+    """Those sent by this run that were restored."""
     _observer_lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -88,16 +90,22 @@ class RunContext:
         """Updates the note, and tells the observer of a stage. Calls do not overlap."""
         with self._observer_lock:
             if restore.stage is Stage.SENDING:
-                self._sent.append(restore)
-            elif restore.outcome == REFUSED and restore in self._sent:
-                self._sent.remove(restore)
+                self._sent.add(restore)
+            elif restore.outcome == REFUSED:
+                self._sent.discard(restore)
+            elif restore.outcome == COMPLETED and restore in self._sent:
+                self._completed.add(restore)
             self._update_note()
             self.observer.on_stage(restore, restore.stage, datetime.now(UTC))
 
     def _update_note(self) -> None:
         if self.options.starts:
             self.note.text = messages.format_interruption(
-                self.incident.name, self._sent, len(self.restores), self.options.next_step
+                self.incident.name,
+                len(self._sent),
+                len(self._completed),
+                len(self.restores),
+                self.options.next_step,
             )
 
     def clock(self) -> float:
