@@ -277,3 +277,22 @@ def test_no_message_has_a_command_within_a_sentence():
     texts = [path.read_text(encoding="utf-8") for path in REPOSITORY.glob("[pr]*/**/*.yml")]
     lines = [line for text in texts for line in text.splitlines() if not line.lstrip().startswith("#")]
     assert [line for line in lines if command.search(line) and "description" not in line] == []
+
+
+def find_blocks() -> list[str]:
+    """Returns the shell blocks of the guides that run a playbook, without their comments."""
+    pages = [*REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("*.md"), *REPOSITORY.glob("roles/*/README.md")]
+    texts = [path.read_text(encoding="utf-8") for path in pages]
+    blocks = [block for text in texts for block in re.findall(r"```(?:shell|bash)\n(.*?)```", text, re.DOTALL)]
+    bare = [re.sub(r"^#.*\n|[ ]+# .*$", "", block, flags=re.MULTILINE) for block in blocks]
+    return [block for block in bare if re.search(r"^ansible-playbook ", block, re.MULTILINE)]
+
+
+def test_each_shell_runs_the_playbooks_of_the_guides_alike(tmp_path):
+    blocks = find_blocks()
+    assert len(blocks) > 20
+    programs = ["ansible-playbook", "ansible-inventory", "ansible-rulebook", "ansible-galaxy", "ansible", "curl", "git"]
+    expected, *others = (dict(enumerate(Shells(tmp_path, programs).paste(shell, blocks))) for shell in SHELLS)
+    for number, calls in expected.items():
+        assert sum(call[0] == "ansible-playbook" for call in calls) == blocks[number].count("ansible-playbook ")
+    assert others == [expected, expected]
