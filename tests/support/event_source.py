@@ -2,21 +2,44 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the event source like ansible-rulebook: as a coroutine with a queue."""
+"""Runs the event source like ansible-rulebook: as a coroutine with a queue. And kills it at a line of its code."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import os
+import signal
+import sys
 import typing as t
+from types import FrameType
 
 from ansible_collections.clawhosters.cloud.extensions.eda.plugins.event_source.instances import main
 from simulator.handle import Simulator
 
 from . import KEY
+from .users import FORK
 
 TIMEOUT = 60
 """Seconds after which a test gives up."""
+PLACES = (
+    "plugin_utils/_watch/watch.py:_update",
+    "plugin_utils/_watch/watch.py:_deliver",
+    "plugin_utils/_watch/watch.py:_record",
+    "plugin_utils/_watch/watch.py:_keeps",
+    "plugin_utils/_watch/watch.py:_settle",
+    "plugin_utils/_watch/watch.py:_settling",
+    "plugin_utils/_watch/watch.py:_count_delivered",
+    "plugin_utils/_watch/watch.py:_save",
+    "plugin_utils/_watch/state.py:write",
+    "plugin_utils/_watch/state.py:record_delivery",
+    "plugin_utils/_watch/state.py:advance",
+    "module_utils/_state/files.py:atomic_replace",
+    "module_utils/_state/postgres_store.py:write_cursor",
+    "module_utils/_state/postgres_store.py:advance_cursor",
+)
+"""The functions between whose lines a source is killed."""
 
 
 class Source:
@@ -25,8 +48,7 @@ class Source:
     def __init__(self, simulator: Simulator, arguments: dict[str, t.Any], queue_size: int = 0) -> None:
         self.simulator = simulator
         self.queue: asyncio.Queue[dict[str, t.Any]] = asyncio.Queue(queue_size)
-        given = {"api_key": KEY, "api_url": simulator.url, "interval": 0.05, "timeout": 5, "retry_timeout": 0}
-        self.task = asyncio.create_task(main(self.queue, {**given, **arguments}))
+        self.task = asyncio.create_task(main(self.queue, {**_build_arguments(simulator), **arguments}))
 
     async def event(self) -> tuple[str, int]:
         """Returns the kind and the instance id of the next event."""
@@ -60,3 +82,63 @@ async def source(simulator: Simulator, queue_size: int = 0, **arguments: t.Any) 
         running.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running.task
+
+
+def run_killed(simulator: Simulator, arguments: dict[str, t.Any], events: int, at: int) -> tuple[list[t.Any], int]:
+    """Runs a source in another process until it has told so many events, and kills it at the line ``at`` of PLACES.
+
+    Its queue takes one event at a time. Returns the events, and how many lines were run; 0 means that it was killed.
+    """
+    ours, theirs = FORK.Pipe(duplex=False)
+    given = {**_build_arguments(simulator), **arguments}
+    process = FORK.Process(target=_tell, args=(theirs, given, events, at))
+    process.start()
+    theirs.close()
+    told = []
+    with contextlib.suppress(EOFError):
+        while ours.poll(TIMEOUT):
+            told.append(ours.recv())
+    process.join(TIMEOUT)
+    if process.exitcode == -signal.SIGKILL:
+        return told, 0
+    assert process.exitcode == 0, "see the output"
+    return told[:-1], told[-1]
+
+
+def _build_arguments(simulator: Simulator) -> dict[str, t.Any]:
+    return {"api_key": KEY, "api_url": simulator.url, "interval": 0.05, "timeout": 5, "retry_timeout": 0}
+
+
+def _tell(pipe: t.Any, arguments: dict[str, t.Any], events: int, at: int) -> None:
+    lines = itertools.count(1)
+    last = 0
+
+    def count(_frame: FrameType, event: str, _arg: object) -> t.Any:
+        nonlocal last
+        if event == "line":
+            last = next(lines)
+            if last == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return count
+
+    def trace(frame: FrameType, _event: str, _arg: object) -> t.Any:
+        _root, _folder, name = frame.f_code.co_filename.partition("/plugins/")
+        return count if f"{name}:{frame.f_code.co_name}" in PLACES else None
+
+    async def scenario() -> None:
+        queue: asyncio.Queue[t.Any] = asyncio.Queue(1)
+        running = asyncio.create_task(main(queue, arguments))
+        async with asyncio.timeout(TIMEOUT):
+            for _event in range(events):
+                # Not in a task of its own: what is out of the queue is told at once.
+                pipe.send(await queue.get())
+        # The last one is recorded when it is taken.
+        await asyncio.sleep(0.2)
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+    sys.settrace(trace)
+    asyncio.run(scenario())
+    sys.settrace(None)
+    pipe.send(last)

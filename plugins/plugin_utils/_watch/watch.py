@@ -57,6 +57,8 @@ SPEC = API.with_default("priority", "low").merge(
 
 TURN_INTERVAL = 5.0
 """Seconds between two attempts to take over from another source of the same name."""
+SETTLE_INTERVAL = 0.05
+"""Seconds between two looks whether the rulebook has taken the last event."""
 FATAL_ERRORS = (SettingsError, UnauthorizedError, ForbiddenError)
 """Errors that no later poll would recover from: the source ends."""
 
@@ -158,7 +160,8 @@ def open_cursor(arguments: Arguments, log: logging.Logger, stack: contextlib.Exi
 class Watcher:
     """A running source. It saves transitions before it delivers them, and records each delivery right after.
 
-    ``saved`` is the state that the cursor has, if that is known: deliveries are recorded from it.
+    ``saved`` is the state that the cursor has, if that is known: deliveries are recorded from it. ``handed`` is the
+    number of transitions of ``state`` that were put into the queue.
     """
 
     queue: Queue
@@ -167,6 +170,7 @@ class Watcher:
     cursor: Cursor | None
     state: WatchState = field(default_factory=WatchState)
     saved: WatchState = field(default_factory=WatchState)
+    handed: int = 0
     failure: str | None = None
     """Reason of the last failure since the last successful poll."""
     is_started: bool = False
@@ -175,6 +179,21 @@ class Watcher:
 
     async def run(self) -> None:
         """Continues from the last state, forever. Raises TurnLostError if another source has taken over."""
+        try:
+            await self._poll_forever()
+        except TurnLostError:
+            raise
+        except asyncio.CancelledError:
+            # Nobody takes what waits in the queue.
+            with contextlib.suppress(TurnLostError):
+                self._settle()
+            raise
+        except Exception:  # such as that of a rulebook's filter: the rulebook takes what waits before it ends
+            with contextlib.suppress(TurnLostError):
+                self._record(self.handed)
+            raise
+
+    async def _poll_forever(self) -> None:
         if self.cursor:
             self.state = self.cursor.read()
             if not self.state.undelivered or self._keeps(self.cursor.write, self.state):
@@ -183,7 +202,7 @@ class Watcher:
         cancelled = threading.Event()
         while True:
             try:
-                instances = await _run_in_thread(lambda: self._fetch_instances(cancelled), cancelled)
+                instances = await self._settling(_run_in_thread(lambda: self._fetch_instances(cancelled), cancelled))
                 self._update(instances, time.time())
             except FATAL_ERRORS as error:
                 self.arguments.settings.name_key_file(error)
@@ -197,7 +216,7 @@ class Watcher:
             else:
                 self._log_success(len(instances))
                 await self._deliver()
-            await asyncio.sleep(self.arguments.interval)
+            await self._settling(asyncio.sleep(self.arguments.interval))
 
     def _fetch_instances(self, cancelled: threading.Event) -> list[Resource]:
         """Fetches the fleet with a new client: its clock must not span the suspension of the machine."""
@@ -225,7 +244,9 @@ class Watcher:
         self.warnings.add(text)
 
     def _update(self, instances: list[Resource], now: float) -> None:
-        """Saves the new snapshot and its transitions. On a StateError the state is unchanged."""
+        """Saves the new snapshot and its transitions, after one that still waits. On a StateError nothing changes."""
+        self._settle()
+        waiting = self.state.undelivered[self._count_delivered() :]
         transitions: list[Transition] = []
         if self.state.snapshot is None:
             snapshot = take_snapshot(instances)
@@ -237,35 +258,50 @@ class Watcher:
                 health_stays_for=self.arguments.health_stays_for,
                 max_gap=self.arguments.max_gap,
             )
-        state = WatchState(snapshot, transitions)
+        state = WatchState(snapshot, waiting + transitions)
         self._save(state)
-        self.state = state
+        self.state, self.handed = state, len(waiting)
 
     async def _deliver(self) -> None:
-        """Puts the transitions into the queue one by one, and records each when the next one is in it, or the end."""
-        delivered = 0
-        try:
-            for transition in self.state.undelivered:
-                # A copy, since the rulebook's filters may change it.
-                await self.queue.put(copy.deepcopy(transition))
-                # In a queue of size 1 this one may still wait, but the one before it was taken.
-                self._record(delivered)
-                delivered += 1
-        except TurnLostError:
-            raise
-        except Exception:  # of a rulebook's filter
-            self._record(delivered)
-            raise
-        is_recorded = self._record(delivered)
-        self.state = WatchState(self.state.snapshot)
-        if is_recorded:
-            self.saved = self.state
+        """Puts the transitions into the queue one by one."""
+        for transition in self.state.undelivered[self.handed :]:
+            # A copy, since the rulebook's filters may change it.
+            await self.queue.put(copy.deepcopy(transition))
+            self.handed += 1
+            self._settle()
 
-    def _record(self, delivered: int) -> bool:
-        """Returns True if the cursor knows that so many transitions of the state are delivered."""
-        if not self.cursor or self.saved is not self.state:
-            return False
-        return not delivered or self._keeps(self.cursor.record_delivery, delivered)
+    async def _settling(self, work: t.Coroutine[t.Any, t.Any, T]) -> T:
+        """Returns the result of ``work``. Meanwhile, records that the last transition is taken out of the queue."""
+        task = asyncio.ensure_future(work)
+        try:
+            while self.handed and not task.done():
+                await asyncio.wait([task], timeout=SETTLE_INTERVAL)
+                self._settle()
+            return await task
+        finally:
+            task.cancel()
+
+    def _settle(self) -> None:
+        """Records the transitions that are delivered."""
+        self._record(self._count_delivered())
+
+    def _count_delivered(self) -> int:
+        """Returns how many are out of the queue. That of ansible-rulebook takes one, and is full while it waits."""
+        queue = getattr(self.queue, "queue", self.queue)  # a rulebook's filters wrap it
+        may_wait = isinstance(queue, asyncio.Queue) and queue.full()
+        return max(self.handed - 1, 0) if may_wait else self.handed
+
+    def _record(self, delivered: int) -> None:
+        """Records that so many transitions of the state are delivered. After the last one, the state has none."""
+        if not delivered:
+            return
+        is_recorded = True
+        if self.cursor:
+            is_recorded = self.saved is self.state and self._keeps(self.cursor.record_delivery, delivered)
+        if delivered == len(self.state.undelivered):
+            self.state, self.handed = WatchState(self.state.snapshot), 0
+            if is_recorded:
+                self.saved = self.state
 
     def _keeps(self, write: t.Callable[[T], None], content: T) -> bool:
         """Returns False, with a warning, if the cursor can't be written to: what is delivered then goes on."""

@@ -28,7 +28,7 @@ import pytest
 from ansible_collections.clawhosters.cloud.plugins.plugin_utils._watch import watch
 from simulator.handle import Simulator
 from support import KEY
-from support.event_source import TIMEOUT, Source, source
+from support.event_source import TIMEOUT, Source, run_killed, source
 from support.postgres import Postgres
 from support.stores import StorePlace, database_place
 
@@ -299,6 +299,14 @@ def test_the_key_is_neither_in_events_nor_on_the_log_nor_in_the_state_file(
 # ---- Restarts
 
 
+@pytest.fixture(params=["folder", "database"])
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, t.Any]:
+    """The arguments that name a place for the state."""
+    if request.param == "folder":
+        return {"state_file": str(tmp_path / "watch.json")}
+    return {**request.getfixturevalue("database").options, "name": "nightly"}
+
+
 @pytest.mark.slice
 def test_after_a_restart_it_tells_what_changed_meanwhile_and_repeats_nothing(
     simulator: Simulator, tmp_path: Path
@@ -404,6 +412,29 @@ def test_what_was_not_handed_over_at_a_stop_is_told_at_the_next_start(simulator:
     asyncio.run(scenario())
 
 
+def test_the_last_event_is_told_again_if_nobody_has_taken_it(simulator: Simulator, kept: dict[str, t.Any]) -> None:
+    async def scenario() -> None:
+        async with source(simulator, queue_size=1, **kept) as running:
+            simulator.set_instance(1, health_status="unhealthy")
+            async with asyncio.timeout(TIMEOUT):
+                while not running.queue.full():
+                    await asyncio.sleep(0.01)
+            # It polls on meanwhile.
+            await running.wait_for_poll()
+        async with source(simulator, queue_size=1, **kept) as running:
+            first = await running.whole_event()
+            assert first["clawhosters"]["instance"]["id"] == 1
+            simulator.set_instance(2, health_status="unhealthy")
+            await running.wait_for_poll()
+        async with source(simulator, queue_size=1, **kept) as running:
+            assert await running.event() == ("health_changed", 2)
+            await nothing_is_told(running)
+        async with source(simulator, queue_size=1, **kept) as running:
+            await nothing_is_told(running)
+
+    asyncio.run(scenario())
+
+
 def test_what_can_not_be_written_down_is_told_only_when_it_can(
     simulator: Simulator, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -436,14 +467,6 @@ def test_a_second_source_with_the_same_state_file_ends(
 
     asyncio.run(scenario())
     assert "in use by another event source" in warnings(caplog)[0]
-
-
-@pytest.fixture(params=["folder", "database"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, t.Any]:
-    """The arguments that name a place for the state."""
-    if request.param == "folder":
-        return {"state_file": str(tmp_path / "watch.json")}
-    return {**request.getfixturevalue("database").options, "name": "nightly"}
 
 
 def test_what_is_written_grows_with_the_number_of_events(
@@ -491,6 +514,45 @@ def test_what_is_written_grows_with_the_number_of_events(
     if "name" in kept:
         kept["name"] = "another"
     assert cost(200) < 4.2 * few
+
+
+@pytest.mark.parametrize("step", [40, pytest.param(5, marks=pytest.mark.rest)])
+def test_killed_at_any_line_it_loses_nothing_and_repeats_one_at_most(
+    simulator: Simulator, kept: dict[str, t.Any], step: int
+) -> None:
+    numbers = range(1, 5)
+    simulator.reset(instances=len(numbers))
+
+    def change(health: str) -> None:
+        simulator.fault("json_500", **LIST, times=None)
+        for number in numbers:
+            simulator.set_instance(number, status="running", health_status=health)
+        simulator.clear_faults()
+
+    async def watch_until_quiet() -> list[t.Any]:
+        async with source(simulator, **kept) as running:
+            await running.wait_for_poll()
+            return [running.queue.get_nowait() for _event in range(running.queue.qsize())]
+
+    def id_of(event: dict[str, t.Any]) -> int:
+        return int(event["clawhosters"]["instance"]["id"])
+
+    change("healthy")
+    asyncio.run(watch_until_quiet())
+    change("unhealthy")
+    told, lines = run_killed(simulator, kept, len(numbers), 0)
+    assert ([*map(id_of, told)], asyncio.run(watch_until_quiet())) == ([*numbers], [])
+    assert lines > 50
+    for at in range(1, lines + 1, step):
+        change("healthy" if at % 2 else "unhealthy")
+        asyncio.run(watch_until_quiet())
+        change("unhealthy" if at % 2 else "healthy")
+        # Near the end, how often it looks whether the last event is taken depends on the time: it may not be killed.
+        told, _lines = run_killed(simulator, kept, len(numbers), at)
+        rest = asyncio.run(watch_until_quiet())
+        repeated = [event for event in rest if event in told]
+        assert repeated in ([], told[-1:]), f"killed at {at} of {lines} lines"
+        assert [id_of(event) for event in (*told, *rest[len(repeated) :])] == [*numbers], f"killed at {at}"
 
 
 # ---- How it goes along with others
