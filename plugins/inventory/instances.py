@@ -191,10 +191,10 @@ import gc
 import hashlib
 import json
 import os
-import re
 import time
 import typing as t
 
+import yaml
 from ansible import constants as C
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.host import Host
@@ -262,11 +262,8 @@ from ansible_collections.clawhosters.cloud.plugins.plugin_utils._unsafe import (
 SETTINGS = tuple(API.options)
 FILE_NAMES = ("clawhosters.yml", "clawhosters.yaml")
 """Endings of the names of configuration files."""
-_THIS_PLUGIN = re.compile(
-    r"""^(?:\{[ ]*)?["']?plugin["']?[ ]*:[ ]*["']?clawhosters\.cloud\.instances["']?[ ]*([,}#]|$)""", re.MULTILINE
-)
 _READ_LIMIT = 65_536
-"""Characters of a file with another name that are searched for the name of this plugin."""
+"""Characters of the longest file with another name that is parsed to see whether it names this plugin."""
 RESERVED_NAMES = ("all", "ungrouped", *C.LOCALHOST)
 """Host names with another meaning in Ansible."""
 CACHE_FORMAT = 2
@@ -737,12 +734,19 @@ class _HostInventory:
 
 
 def _names_this_plugin(path: str) -> bool:
-    """Returns True if a YAML file is meant for this plugin. Reads only its beginning, and no pipe."""
-    if not path.endswith((".yml", ".yaml")) or not os.path.isfile(path):
+    """Returns True if a file of YAML or JSON is meant for this plugin. Reads no pipe, and no long file."""
+    if not os.path.isfile(path) or os.path.getsize(path) > _READ_LIMIT:
         return False
-    with contextlib.suppress(OSError), open(path, encoding="utf-8", errors="replace") as file:
-        return _THIS_PLUGIN.search(file.read(_READ_LIMIT)) is not None
-    return False
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        # Most files are not parsed. Tabs, which JSON may have and YAML may not, mean the same between values.
+        root = yaml.compose(text.replace("\t", " "), yaml.SafeLoader) if InventoryModule.NAME in text else None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return False
+    # Only composed: the tags of Ansible, such as that of a vaulted key, need no meaning here.
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    return any((key.value, value.value) == ("plugin", InventoryModule.NAME) for key, value in pairs)
 
 
 def _shorten_path(path: str) -> str:

@@ -445,7 +445,15 @@ def test_the_key_may_be_a_template_in_the_inventory_file(small: Simulator, contr
 
 @pytest.mark.parametrize("enabled", ["auto", "clawhosters.cloud.instances, yaml"])
 @pytest.mark.parametrize(
-    "text", ["plugin: clawhosters.cloud.instances\n", "---\n# Mine\n{'plugin': 'clawhosters.cloud.instances'}\n"]
+    "text",
+    [
+        "plugin: clawhosters.cloud.instances\n",
+        "---\n# Mine\n{'plugin': 'clawhosters.cloud.instances'}\n",
+        "cache: true\nplugin: clawhosters.cloud.instances\n",
+        '{\n\t"cache": true,\n\t"plugin": "clawhosters.cloud.instances"\n}\n',
+        "api_key: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\nplugin:\n  clawhosters.cloud.instances\n",
+    ],
+    ids=["first key", "flow", "second key", "JSON", "after a vaulted key"],
 )
 def test_a_file_of_another_name_is_not_read_but_told_once(
     small: Simulator, controller: Controller, text: str, enabled: str
@@ -463,6 +471,7 @@ def test_a_file_of_another_name_is_not_read_but_told_once(
     [
         ("hosts.yml", "all:\n  vars:\n    plugin: clawhosters.cloud.instances\n  hosts: {web: {}}\n"),
         ("hosts.yml", "# plugin: clawhosters.cloud.instances\nall: {hosts: {web: {}}}\n"),
+        ("hosts.yml", "all: {hosts: {web: {note: '\\nplugin: clawhosters.cloud.instances\\n'}}}\n"),
         ("hosts", "[all]\nweb plugin='clawhosters.cloud.instances'\n"),
     ],
 )
