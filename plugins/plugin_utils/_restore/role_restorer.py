@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Restores the plans of a run of the role ``restore`` in batches, and records each step before the next one."""
+"""Restores the plans of a run of the role ``restore`` in batches. What happens to each is a step of the run."""
 
 from __future__ import annotations
 
