@@ -211,11 +211,11 @@ error:
 """
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
+    FLEET,
     Entry,
-    require_valid_entries,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_results import Limits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.instance import STATES
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import (
     API,
@@ -244,14 +244,14 @@ SPEC = ArgumentSpec(
         "max_changes": {"type": "int"},
         "max_deletions": {"type": "int"},
     },
-    require_valid=lambda options: require_valid_entries(options.get("instances")),
+    require_valid=FLEET.require_valid,
 ).merge(PROTECTED, API, wait_arguments(300))
 
 
 def run(context: ModuleContext) -> Result:
     """Brings every entry to its state. Fails at the end if an entry failed."""
     params = context.params
-    require_valid_entries(params["instances"])
+    FLEET.require_valid(dict(params))
     entries = [
         Entry(number, item["id"], item["name"], item["state"] or params["state"])
         for number, item in enumerate(params["instances"], 1)

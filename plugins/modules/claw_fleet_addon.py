@@ -182,6 +182,26 @@ report:
   type: list
   elements: str
   sample: ["entry 2, web-bot: unknown key confg; did you mean config?"]
+exceeded:
+  description: The limit that the plan exceeds. Then nothing was sent.
+  returned: if O(max_changes) allows less than the plan
+  type: list
+  elements: dict
+  contains:
+    option:
+      description: V(max_changes).
+      type: str
+    limit:
+      description: Its value.
+      type: int
+    count:
+      description: How many changes the plan has.
+      type: int
+    details:
+      description: Empty.
+      type: str
+  sample:
+    - {option: max_changes, limit: 2, count: 3, details: ""}
 diff:
   description: The attributes of all entries before and after, by add-on, with their secrets hidden.
   returned: if the list of add-ons was read, and the list of entries has no faults
@@ -205,7 +225,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.addon_fle
     parse_entries,
     require_valid_addons,
 )
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_results import Limits
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.redacted_options import redact_addon_options
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec

@@ -234,12 +234,10 @@ error:
   sample: {status: 401, code: unauthorized, message: The API key is not valid, details: null, request_id: 4b7c}
 """
 
-from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import SettingsError
-from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.batches import parse_serial, require_max_failures
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
-    RESTORE_KEYS,
+    RESTORES,
     RestoreEntry,
-    require_valid_entries,
 )
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.results import Result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._module.arguments import API, ArgumentSpec
@@ -251,12 +249,6 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore_runner import RestoreOptions
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import restore_many
-
-
-def _require_valid_entries(entries: object) -> None:
-    # Duplicates are found when the instances are known, so that the result shows which entry is one.
-    require_valid_entries(entries, RESTORE_KEYS, allows_duplicates=True)
-
 
 SPEC = ArgumentSpec(
     {
@@ -281,16 +273,14 @@ SPEC = ArgumentSpec(
         "wait_healthy": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
     },
-    require_valid=lambda options: _require_valid_entries(options.get("instances")),
+    require_valid=RESTORES.require_valid,
 ).merge(API.with_default("priority", "high"))
 
 
 def run(context: ModuleContext) -> Result:
     """Plans all restores, and sends them in batches. Fails at the end if an entry failed."""
     params = context.params
-    _require_valid_entries(params["instances"])
-    if params["max_failures"] < 0:
-        raise SettingsError(f"max_failures is {params['max_failures']}, but must be 0 or more. Nothing was sent.")
+    RESTORES.require_valid(dict(params))
     entries = [
         RestoreEntry(number, item["id"], item["name"], item["backup_id"])
         for number, item in enumerate(params["instances"], 1)
@@ -301,7 +291,7 @@ def run(context: ModuleContext) -> Result:
         InstanceReader(context.client),
         RestoreOptions(context.wait_timeout(), wait_healthy=params["wait_healthy"], next_step=RUN_ALL_AGAIN),
         parse_serial("serial", params["serial"]),
-        params["max_failures"],
+        require_max_failures(params["max_failures"]),
     )
     return restore_many(batches, entries)
 

@@ -10,15 +10,14 @@ import typing as t
 from dataclasses import dataclass
 
 from .._errors import RefusedError, SettingsError
-from .._text import format_count
 from .addon import AddonIndex, AddonQuery, label, require_one
 from .addon_job import AddonJob
 from .compare import Config
-from .fleet_entries import ADDON_KEYS, FaultyListError, NumberedEntry, find_duplicates, find_faults, format_entry
-from .fleet_results import NOT_BEGUN, Limits, count_results
+from .fleet_entries import ADDONS, FaultyListError, NumberedEntry, find_duplicates, format_entry
+from .outcomes import BEYOND_LIMITS, Outcome
 from .ownership import parse_owner
 from .resource import Resource, parse_id
-from .results import Options, Result
+from .results import Options
 
 
 @dataclass(frozen=True)
@@ -36,24 +35,16 @@ class AddonEntry(NumberedEntry):
 
 def require_valid_addons(options: Options) -> None:
     """Raises FaultyListError for unknown keys, wrong ids, and entries without an add-on or ``config``."""
-    faults = []
-    given = options.get("addons")
-    for number, entry in enumerate(given if isinstance(given, list) else [], 1):
-        if isinstance(entry, dict):
-            found = list(find_faults(entry, ADDON_KEYS))
-            if entry.get("config") is None and options.get("config") is None:
-                found.append("it has no config, and the task has none")
-            place = format_entry(number, entry.get("id"), entry.get("instance_name"))
-            faults += [f"{place}: {fault}" for fault in found]
-    if faults:
-        raise FaultyListError(faults, "add-ons")
+    has_config = options.get("config") is not None
+    lacking = ["it has no config, and the task has none"]
+    ADDONS.require_valid(options, lambda entry: lacking if entry.get("config") is None and not has_config else [])
 
 
 def parse_entries(options: Options) -> list[AddonEntry]:
     """Returns the entries of the task. Raises FaultyListError."""
     require_valid_addons(options)
     entries, faults = [], []
-    for number, item in enumerate(options["addons"], 1):
+    for number, item in enumerate(ADDONS.gather(options), 1):
         try:
             query = AddonQuery(item["id"], item["addon_type"], item["instance_id"], item["instance_name"])
         except SettingsError as error:
@@ -62,7 +53,7 @@ def parse_entries(options: Options) -> list[AddonEntry]:
             config = options["config"] if item["config"] is None else item["config"]
             entries.append(AddonEntry(number, query, config))
     if faults:
-        raise FaultyListError(faults, "add-ons")
+        raise FaultyListError(faults, ADDONS.noun)
     return entries
 
 
@@ -79,62 +70,37 @@ def match_entries(entries: list[AddonEntry], found: list[list[Resource]], addons
     Raises FaultyListError for no match and for several, and if two entries mean the same add-on.
     """
     matches: list[Resource | None] = []
-    faults = {}
+    faults: list[tuple[int, object]] = []
     index = AddonIndex(addons)
-    for entry, candidates in zip(entries, found, strict=True):
+    for position, (entry, candidates) in enumerate(zip(entries, found, strict=True)):
         try:
             matches.append(require_one(candidates, index, entry.query))
         except RefusedError as error:
             matches.append(None)
-            faults[entry.number] = str(error)
-    for position, fault in find_duplicates(entries, matches, label):
-        faults[entries[position].number] = f"the {fault}"
-    raise_faults(entries, faults)
+            faults.append((position, error))
+    faults += [(position, f"the {fault}") for position, fault in find_duplicates(entries, matches, label)]
+    ADDONS.raise_faults(entries, faults)
     by_id = {str(addon["id"]): addon for addon in addons}
     return [Match(by_id[str(known["id"])], known) for known in matches if known is not None]
 
 
-def raise_faults(entries: list[AddonEntry], faults: t.Mapping[int, object]) -> None:
-    """Raises FaultyListError if there are faults, which are by the numbers of their entries."""
-    if faults:
-        raise FaultyListError(
-            [f"{entry.label}: {faults[entry.number]}" for entry in entries if entry.number in faults], "add-ons"
-        )
+def build_outcomes(entries: list[AddonEntry], jobs: list[AddonJob], *, refused: bool = False) -> list[Outcome]:
+    """Returns what became of each entry. ``refused``: nothing was begun because of the limits."""
+    outcomes = []
+    for entry, job in zip(entries, jobs, strict=True):
+        owner = parse_owner(job.known)
+        facts = {
+            "id": job.addon["id"],
+            "addon_type": job.known.get("addon_type"),
+            "instance_id": parse_id(owner.id),
+            "instance_name": owner.name,
+        }
+        error = job.error or (BEYOND_LIMITS if refused and job.changes else None)
+        message = None if error is None else str(error)
+        outcomes.append(Outcome(entry.label, job.label, facts, *job.attributes(), job.changed, message))
+    return outcomes
 
 
-def find_excess(jobs: list[AddonJob], limits: Limits) -> str:
-    """Returns why the plan exceeds the limits; empty if it does not."""
-    count = sum(bool(job.changes) for job in jobs)
-    if limits.changes is None or count <= limits.changes:
-        return ""
-    return f"{format_count(count, 'add-on')} would change, more than max_changes ({limits.changes}) allows."
-
-
-def build_result(matches: list[Match], jobs: list[AddonJob], *, refused: bool = False) -> Result:
-    """Returns the result of the task. ``refused``: nothing was begun because of the limits."""
-    results = []
-    before: dict[str, Resource] = {}
-    after: dict[str, Resource] = {}
-    for match, job in zip(matches, jobs, strict=True):
-        owner = parse_owner(match.known)
-        error = str(job.error or (NOT_BEGUN if refused and job.changes else ""))
-        before[job.label], after[job.label] = job.attributes()
-        results.append(
-            {
-                "id": job.addon["id"],
-                "addon_type": match.known.get("addon_type"),
-                "instance_id": parse_id(owner.id),
-                "instance_name": owner.name,
-                "before": before[job.label],
-                "after": after[job.label],
-                "changed": job.changed,
-                "failed": bool(error),
-                "msg": error,
-            }
-        )
-    return {
-        "changed": any(job.changed for job in jobs),
-        "addons": results,
-        "summary": count_results(results),
-        "diff": {"before": before, "after": after},
-    }
+def build_diff(outcomes: list[Outcome]) -> dict[str, t.Any]:
+    """Returns the diff of the task."""
+    return {"before": {one.name: one.before for one in outcomes}, "after": {one.name: one.after for one in outcomes}}

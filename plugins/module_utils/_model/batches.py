@@ -56,6 +56,25 @@ def split_batches(items: t.Sequence[Item], sizes: t.Sequence[BatchSize]) -> list
     return batches
 
 
+def begin_batches(
+    batches: t.Iterable[t.Sequence[Item]], max_failures: int, has_failed: t.Callable[[Item], bool]
+) -> t.Iterator[tuple[int, t.Sequence[Item]]]:
+    """Yields each batch with its number, from 1, until more than ``max_failures`` entries have failed."""
+    failures = 0
+    for number, batch in enumerate(batches, 1):
+        yield number, batch
+        failures += sum(map(has_failed, batch))
+        if failures > max_failures:
+            return
+
+
+def require_max_failures(number: int) -> int:
+    """Returns the option ``max_failures``. Raises SettingsError if it is negative."""
+    if number < 0:
+        raise SettingsError(f"max_failures is {number}, but must be 0 or more. {_NOTHING_SENT}")
+    return number
+
+
 def _parse_size(option: str, value: object) -> BatchSize:
     # True is an int, and 1.5 would be rounded in silence.
     text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""

@@ -13,14 +13,11 @@ from .._errors import PartialError
 from .._text import MESSAGE_LIMIT, find_similar, format_list, one_line
 from .instance import NAME_LIMIT, STATES, label
 from .resource import Resource
+from .results import Options
 
-FLEET_KEYS = ("id", "name", "state")
-RESTORE_KEYS = ("id", "name", "backup_id")
-ADDON_KEYS = ("id", "addon_type", "instance_id", "instance_name", "config")
-"""The keys of entries. One of the first two is required."""
-NUMBERS = ("id", "backup_id", "instance_id")
+_NUMBERS = ("id", "backup_id", "instance_id")
 """Keys whose values are numbers."""
-NAMES = ("name", "addon_type", "instance_name")
+_NAMES = ("name", "addon_type", "instance_name")
 """Keys whose values must not be empty."""
 
 
@@ -29,6 +26,11 @@ class NumberedEntry:
     """One entry of a list; ``number`` is its position, from 1."""
 
     number: int
+
+    @property
+    def label(self) -> str:
+        """``entry 3, support-bot``, for messages."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,72 @@ class FaultyListError(PartialError):
         )
 
 
-def require_valid_entries(
-    entries: object, keys: tuple[str, ...] = FLEET_KEYS, *, allows_duplicates: bool = False
-) -> None:
-    """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
+@dataclass(frozen=True)
+class EntryKind:
+    """The entries of a module: dictionaries with these keys, of which one of the first two is required."""
 
-    ``entries`` is the option as it was given, ``keys`` are the known keys. The argument spec rejects what is not a
-    list of dictionaries.
-    """
-    faults = []
-    first: dict[tuple[str, str], int] = {}
-    for number, entry in enumerate(entries if isinstance(entries, list) else [], 1):
-        if isinstance(entry, dict):
-            place = format_entry(number, entry.get("id"), entry.get("name"))
-            found = list(find_faults(entry, keys))
-            if not allows_duplicates:
+    option: str
+    noun: str
+    keys: tuple[str, ...]
+    name_key: str = "name"
+    """The key that names an entry in messages."""
+    finds_duplicates: bool = False
+    """True if an id or a name that is given twice is a fault, before it is known what it means."""
+
+    def gather(self, options: Options) -> list[dict[str, t.Any]]:
+        """Returns the entries of the task, as they were given. The argument spec rejects what is no dictionary."""
+        given = options.get(self.option)
+        return [entry for entry in (given if isinstance(given, list) else []) if isinstance(entry, dict)]
+
+    def require_valid(
+        self, options: Options, find_more: t.Callable[[dict[str, t.Any]], t.Iterable[str]] = lambda entry: ()
+    ) -> None:
+        """Raises FaultyListError for unknown keys, wrong states and ids, entries without a name, and duplicates.
+
+        ``options`` may be unvalidated. ``find_more`` returns further faults of an entry.
+        """
+        faults = []
+        first: dict[tuple[str, str], int] = {}
+        for number, entry in enumerate(self.gather(options), 1):
+            found = [*self._find_faults(entry), *find_more(entry)]
+            if self.finds_duplicates:
                 found += _find_duplicate(entry, number, first)
+            place = format_entry(number, entry.get("id"), entry.get(self.name_key))
             faults += [f"{place}: {fault}" for fault in found]
-    if faults:
-        raise FaultyListError(faults)
+        if faults:
+            raise FaultyListError(faults, self.noun)
+
+    def raise_faults(self, entries: t.Sequence[NumberedEntry], faults: t.Iterable[tuple[int, object]]) -> None:
+        """Raises FaultyListError if there are faults, each given with the index of its entry."""
+        if lines := [f"{entries[index].label}: {fault}" for index, fault in sorted(faults, key=lambda one: one[0])]:
+            raise FaultyListError(lines, self.noun)
+
+    def _find_faults(self, entry: dict[str, t.Any]) -> t.Iterator[str]:
+        """Yields each fault that an entry has by itself."""
+        keys = self.keys
+        for key in entry:
+            if key not in keys:
+                yield f"unknown key {_quote(key)}{_suggest(key, keys)}"
+        state = entry.get("state")
+        if "state" in keys and state is not None and state not in STATES:
+            yield f"unknown state {_quote(state)}{_suggest(state, STATES)}"
+        for key in _NUMBERS:
+            value = entry.get(key) if key in keys else None
+            if value is not None and not str(value).strip().lstrip("-").isdecimal():
+                yield f"{key} must be a number, not {_quote(value)}"
+        for key in _NAMES:
+            value = entry.get(key) if key in keys else None
+            if value is not None and not str(value).strip():
+                yield f"{key} is empty"
+        if all(entry.get(key) is None for key in keys[:2]):
+            yield f"it has neither {keys[0]} nor {keys[1]}"
+
+
+FLEET = EntryKind("instances", "instances", ("id", "name", "state"), finds_duplicates=True)
+RESTORES = EntryKind("instances", "instances", ("id", "name", "backup_id"))
+ADDONS = EntryKind(
+    "addons", "add-ons", ("id", "addon_type", "instance_id", "instance_name", "config"), name_key="instance_name"
+)
 
 
 def find_duplicates(
@@ -105,26 +154,6 @@ def find_duplicates(
             earlier = first.setdefault(str(resource["id"]), entry)
             if earlier is not entry:
                 yield index, f"{describe(resource)} is listed already, in entry {earlier.number}"
-
-
-def find_faults(entry: dict[str, t.Any], keys: tuple[str, ...]) -> t.Iterator[str]:
-    """Yields each fault that an entry has by itself."""
-    for key in entry:
-        if key not in keys:
-            yield f"unknown key {_quote(key)}{_suggest(key, keys)}"
-    state = entry.get("state")
-    if "state" in keys and state is not None and state not in STATES:
-        yield f"unknown state {_quote(state)}{_suggest(state, STATES)}"
-    for key in NUMBERS:
-        value = entry.get(key) if key in keys else None
-        if value is not None and not str(value).strip().lstrip("-").isdecimal():
-            yield f"{key} must be a number, not {_quote(value)}"
-    for key in NAMES:
-        value = entry.get(key) if key in keys else None
-        if value is not None and not str(value).strip():
-            yield f"{key} is empty"
-    if all(entry.get(key) is None for key in keys[:2]):
-        yield f"it has neither {keys[0]} nor {keys[1]}"
 
 
 def _find_duplicate(entry: dict[str, t.Any], number: int, first: dict[tuple[str, str], int]) -> t.Iterator[str]:

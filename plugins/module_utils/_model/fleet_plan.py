@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from .._errors import ApiError, ClawHostersError, RefusedError, SettingsError
 from .._text import MESSAGE_LIMIT, one_line
-from .fleet_entries import Entry, FaultyListError, find_duplicates
+from .fleet_entries import FLEET, Entry, find_duplicates
 from .instance import FAILURE_STATUSES, NAME_LIMIT, RESPONSE_LOST, Action, StateReached, decide, get_status, predict
 from .instance_index import InstanceIndex
 from .protection import ANY_CHANGE, UNPROTECTED, Consent, Protection
@@ -123,8 +123,7 @@ def plan(entries: list[Entry], listing: list[Resource], protection: Protection =
     for position, job in enumerate(jobs):
         if job.found is not None and (fault := protection.find_fault(job.found, job.wanted)):
             faults.append((position, fault))
-    if faults:
-        raise FaultyListError([f"{entries[position].label}: {fault}" for position, fault in sorted(faults)])
+    FLEET.raise_faults(entries, faults)
     return jobs
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .._secret_fields import PAYMENT_WORDS, find_secrets, redact
 from .._text import MASK
-from .fleet_entries import ADDON_KEYS
+from .fleet_entries import ADDONS
 from .results import Options, Redacted
 
 
@@ -34,7 +34,7 @@ def redact_addon_options(params: Options) -> Redacted:
 
 def _mask_strays(entry: Options) -> Options:
     """Returns an entry without the texts under names that are no option of entries: each may be a secret."""
-    return {name: MASK if name not in ADDON_KEYS and isinstance(one, str) else one for name, one in entry.items()}
+    return {name: MASK if name not in ADDONS.keys and isinstance(one, str) else one for name, one in entry.items()}
 
 
 def redact_purchase_options(params: Options) -> Redacted:

@@ -16,17 +16,11 @@ from .._concurrency import map_ordered
 from .._errors import ApiError, ClawHostersError, PartialError, RefusedError, ResponseError, TransportError
 from .._http.client import Client
 from .._model.addon import needs_wrapping, require_same_owner
-from .._model.addon_fleet import (
-    AddonEntry,
-    Match,
-    build_result,
-    find_excess,
-    match_entries,
-    raise_faults,
-)
+from .._model.addon_fleet import AddonEntry, Match, build_diff, build_outcomes, match_entries
 from .._model.addon_job import AddonJob
 from .._model.compare import Config
-from .._model.fleet_results import Limits, format_outcomes
+from .._model.fleet_entries import ADDONS
+from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
 from .._model.resource import Resource
 from .._model.results import ResourceChange, Result
 from .addons import AddonMatcher, addon_path, fetch_addon
@@ -70,34 +64,30 @@ class AddonFleet:
         found = AddonMatcher(self.client, [entry.query for entry in entries]).select_each(addons) if entries else []
         matches = match_entries(entries, found, addons)
         jobs = self._plan(entries, matches)
-        excess = find_excess(jobs, limits)
+        excess = limits.find_excess((sum(bool(job.changes) for job in jobs), ""))
         if self.client.check_mode or not excess:
             carry_out(self.client, jobs)
-        result = build_result(matches, jobs, refused=bool(excess) and not self.client.check_mode)
+        outcomes = build_outcomes(entries, jobs, refused=bool(excess) and not self.client.check_mode)
+        result = build_result("addons", outcomes, build_diff(outcomes))
         if excess:
-            raise PartialError(f"{excess} Nothing was sent.", result)
-        outcomes = [
-            (entry.label, job.error, job.label if job.changed else None)
-            for entry, job in zip(entries, jobs, strict=True)
-        ]
-        if failures := format_outcomes(outcomes):
-            raise PartialError(
-                failures, result, next((job.error for job in jobs if job.error and job.error.response), None)
-            )
+            raise_excess(excess, "add-on", result)
+        if failures := format_failures(outcomes):
+            raise_failures(failures, result, (job.error for job in jobs))
         return result
 
     def _plan(self, entries: list[AddonEntry], matches: list[Match]) -> list[AddonJob]:
         """Returns a job for each entry. Raises FaultyListError for attributes that an add-on does not show."""
         details = self._read_details(entries, matches)
-        jobs, faults = [], {}
+        jobs: list[AddonJob] = []
+        faults: list[tuple[int, object]] = []
         for position, (entry, match) in enumerate(zip(entries, matches, strict=True)):
             addon = details.get(position, match.listed)
             try:
                 require_same_owner(addon, match.known, entry.query)
                 jobs.append(AddonJob(addon, entry.config, self.write_only, match.known, position in details))
             except RefusedError as error:
-                faults[entry.number] = error
-        raise_faults(entries, faults)
+                faults.append((position, error))
+        ADDONS.raise_faults(entries, faults)
         return jobs
 
     def _read_details(self, entries: list[AddonEntry], matches: list[Match]) -> dict[int, Resource]:

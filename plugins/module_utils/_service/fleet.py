@@ -10,15 +10,15 @@ One list serves all entries, changes are requested concurrently, and one waiter 
 from __future__ import annotations
 
 import typing as t
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from .._errors import PartialError
 from .._http.client import Client
 from .._model.fleet_entries import Entry
 from .._model.fleet_plan import Job, Phase, plan
-from .._model.fleet_results import Limits, build_result, find_excess, format_failures, hold_back_excess
+from .._model.fleet_results import build_diff, build_outcomes, find_excess, format_report, hold_back_excess
 from .._model.instance import Action, label
 from .._model.instance_index import InstanceIndex
+from .._model.outcomes import Limits, build_result, format_failures, raise_excess, raise_failures
 from .._model.protection import UNPROTECTED, Protection
 from .._model.resource import Resource
 from .._model.results import Result
@@ -58,19 +58,21 @@ class Fleet:
             if check_mode:  # the plan is shown all the same
                 changes.request_changes(jobs)
             changes.warn_of_pauses(jobs)
-            result = build_result(entries, jobs, done=False, refused=not check_mode)
-            result["exceeded"] = [asdict(one) for one in excess]
-            raise PartialError(f"{' '.join(map(str, excess))} Nothing was sent.", result)
+            raise_excess(excess, "instance", self._build_result(entries, jobs, done=False, refused=not check_mode))
 
         def check_decisions(decided: list[Job], seconds: float) -> None:
             changes.check_flags(decided, seconds)
             hold_back_excess(jobs, limits)
 
         changes.carry_out(jobs, Reader(self._read_list), waiter, check_decisions)
-        result = build_result(entries, jobs, done=not check_mode)
-        if failures := format_failures(entries, jobs):
-            raise PartialError(failures, result, next((job.cause for job in jobs if job.error and job.cause), None))
+        result = self._build_result(entries, jobs, done=not check_mode)
+        if failures := format_failures(build_outcomes(entries, jobs)):
+            raise_failures(failures, result, (job.cause for job in jobs if job.error))
         return result
+
+    def _build_result(self, entries: list[Entry], jobs: list[Job], *, done: bool, refused: bool = False) -> Result:
+        result = build_result("instances", build_outcomes(entries, jobs, refused=refused), build_diff(jobs))
+        return {**result, "report": format_report(entries, jobs, done=done)}
 
     def _read_list(self, seconds: float) -> dict[str, Resource]:
         return InstanceIndex(self.client.fetch_all("/instances", time_left=seconds)).by_id

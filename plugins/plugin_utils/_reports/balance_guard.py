@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ...module_utils._errors import ClawHostersError, PartialError
 from ...module_utils._model.fleet_entries import Entry
-from ...module_utils._model.fleet_results import Limits
+from ...module_utils._model.outcomes import Limits
 from ...module_utils._model.results import Result
 from ...module_utils._module.arguments import API, ArgumentSpec, wait_arguments
 from ...module_utils._module.runner import ModuleContext

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from ..._concurrency import map_ordered
 from ..._errors import ClawHostersError, WaitTimeoutError
-from ..._model.batches import POLL_SHARE, BatchSize, parse_serial, split_batches
+from ..._model.batches import POLL_SHARE, BatchSize, begin_batches, parse_serial, split_batches
 from ..._model.instance import short_name
 from ..._model.resource import Resource
 from ..._state.journal import OperationEvent
@@ -57,8 +57,7 @@ class RestoreBatches:
         progress = self.incident.client.progress
         with progress.if_interrupted("") as note:
             context = RunContext(self.incident, self.options, self.observer, restores, note)
-            failures = 0
-            for number, batch in enumerate(batches, start=1):
+            for number, batch in begin_batches(batches, self.max_failures, Restore.has_failed):
                 position = ""
                 if len(batches) > ANNOUNCED:
                     position = f"{number} of {len(batches)}, "
@@ -67,9 +66,6 @@ class RestoreBatches:
                     progress.report(f"Batch {number} of {len(batches)}: {names}")
                 self.observer.on_batch(number, len(batches), batch)
                 _Batch(self, context, batch, position).run()
-                failures += sum(restore.error is not None for restore in batch)
-                if failures > self.max_failures:
-                    return
 
 
 class _Batch:

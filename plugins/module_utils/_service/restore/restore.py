@@ -79,6 +79,10 @@ class Restore:
     def changed(self) -> bool:
         return self.is_sent or self.is_started
 
+    def has_failed(self) -> bool:
+        """Returns True if the restore counts as failed."""
+        return self.error is not None
+
     def fail(self, error: ClawHostersError, outcome: str) -> None:
         """Ends the restore as failed."""
         self.error, self.outcome, self.stage = error, outcome, Stage.FAILED

@@ -14,15 +14,15 @@ from datetime import UTC, datetime
 
 from ..._errors import ClawHostersError, PartialError, RefusedError, SettingsError
 from ..._model.backup import summarize_backup
-from ..._model.batches import split_batches
+from ..._model.batches import begin_batches, split_batches
 from ..._model.fleet_entries import RestoreEntry
 from ..._model.fleet_plan import Job, Phase
 from ..._model.instance import label, short_name
+from ..._model.outcomes import Outcome, build_result, format_failures
 from ..._model.ownership import has_owner, parse_owner
 from ..._model.resource import Resource
 from ..._model.results import Result
 from ..._state.journal import OperationEvent
-from ..._text import format_first, format_list
 from ..._waiter import go_on
 from ..at_most_once import explain_recorded
 from ..backups import fetch_backup
@@ -35,9 +35,6 @@ from .incident import Incident
 from .plan import NextStep, ObstacleKind, Plan, Target
 from .restore import COMPLETED, FAILED, IN_FLIGHT, PLANNED, REFUSED, UNKNOWN, Restore, Stage
 from .restore_runner import RestoreOptions
-
-_NAMED, _LISTED = 10, 3
-"""Most instances that a message names, and most failures that it explains; the result has all."""
 
 
 def restore_one(incident: Incident, target: Target, options: RestoreOptions, *, waits: bool) -> Result:
@@ -95,19 +92,21 @@ def restore_many(batches: RestoreBatches, entries: t.Sequence[RestoreEntry]) -> 
         else:
             _warn(incident, restore.plan)
     is_refused = any(restore.error for restore in restores)
-    if not is_refused and not client.check_mode:
+    if client.check_mode and not is_refused:
+        for _number, batch in begin_batches(
+            split_batches(restores, batches.serial), batches.max_failures, Restore.has_failed
+        ):
+            for restore in batch:
+                _predict(restore, incident, starts=True)
+    elif not is_refused:
         batches.run(restores)
     for restore in restores:
-        if restore.error is None and restore.stage is Stage.PLANNED:
-            if client.check_mode and not is_refused:
-                _predict(restore, incident, starts=True)
-            elif restore.plan.obstacle:
-                restore.fail(messages.build_error(restore.plan, incident.name, incident.rules), restore.outcome)
-    if client.check_mode and not is_refused:
-        _stop_after_failures(batches, restores)
-    result = build_fleet_result(restores)
-    if failures := format_failures(entries, restores, batches.max_failures, is_refused=is_refused):
-        raise PartialError(failures, result, next((restore.error for restore in restores if restore.error), None))
+        if restore.error is None and restore.stage is Stage.PLANNED and restore.plan.obstacle:
+            restore.fail(messages.build_error(restore.plan, incident.name, incident.rules), restore.outcome)
+    outcomes = build_outcomes(entries, restores)
+    result = build_result("instances", outcomes, build_diff(restores), has_batches=True)
+    if failures := format_fleet_failures(outcomes, restores, batches.max_failures, is_refused=is_refused):
+        raise PartialError(failures, result, next(restore.error for restore in restores if restore.error))
     return result
 
 
@@ -149,9 +148,9 @@ def _finish(restore: Restore, incident: Incident) -> Result:
         # Without a wait.
         restore.outcome = IN_FLIGHT
     if error is None:
-        return build_result(restore, incident.name)
+        return build_single_result(restore, incident.name)
     if isinstance(error, PartialError) or (restore.plan.obstacle and not restore.plan.obstacle.is_final):
-        raise PartialError(str(error), build_result(restore, incident.name), error.cause)
+        raise PartialError(str(error), build_single_result(restore, incident.name), error.cause)
     raise error
 
 
@@ -168,7 +167,7 @@ def _with_earlier_run(
     restore = Restore(plan, outcome=state.outcome, state=state, failure=error.kind)
     known = explain_recorded(f"the restore of {short_name(instance)}", state)
     again = "" if state.event is OperationEvent.COMPLETED else go_on(error, options.next_step)
-    return PartialError(f"{error} {known} {again}", build_result(restore, incident.name), error)
+    return PartialError(f"{error} {known} {again}", build_single_result(restore, incident.name), error)
 
 
 # Check mode
@@ -194,21 +193,10 @@ def _predict(restore: Restore, incident: Incident, *, starts: bool) -> None:
     restore.stage = Stage.DONE
 
 
-def _stop_after_failures(batches: RestoreBatches, restores: t.Sequence[Restore]) -> None:
-    """Takes back the predictions for the batches that would not begin."""
-    failures = 0
-    for batch in split_batches(restores, batches.serial):
-        if failures > batches.max_failures:
-            for restore in batch:
-                restore.is_sent = restore.is_started = False
-                restore.stage, restore.current = Stage.PLANNED, restore.instance
-        failures += sum(restore.error is not None for restore in batch)
-
-
 # Results
 
 
-def build_result(restore: Restore, incident: str) -> Result:
+def build_single_result(restore: Restore, incident: str) -> Result:
     """Returns the result of ``claw_backup_restore``."""
     changed = restore.changed or restore.outcome == PLANNED
     backup, instance = restore.plan.backup, restore.current
@@ -225,8 +213,35 @@ def build_result(restore: Restore, incident: str) -> Result:
     }
 
 
-def build_fleet_result(restores: t.Sequence[Restore]) -> Result:
-    """Returns the result of ``claw_fleet_restore``."""
+def build_outcomes(entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore]) -> list[Outcome]:
+    """Returns what became of each entry of ``claw_fleet_restore``."""
+    outcomes = []
+    for entry, restore in zip(entries, restores, strict=True):
+        plan = restore.plan
+        facts = {
+            "id": restore.instance["id"],
+            "name": restore.instance.get("name"),
+            "backup_id": plan.backup["id"] if plan.backup else plan.target.backup_id,
+            "outcome": restore.outcome,
+        }
+        outcomes.append(
+            Outcome(
+                entry.label,
+                label(restore.instance),
+                facts,
+                restore.instance.get("status"),
+                restore.current.get("status"),
+                restore.changed,
+                None if restore.error is None else str(restore.error),
+                is_begun=restore.stage is Stage.DONE or restore.outcome == COMPLETED,
+                verb="Restored" if restore.is_sent else "Started",
+            )
+        )
+    return outcomes
+
+
+def build_diff(restores: t.Sequence[Restore]) -> dict[str, t.Any]:
+    """Returns the diff of ``claw_fleet_restore``."""
     before: dict[str, t.Any] = {}
     after: dict[str, t.Any] = {}
     for restore in restores:
@@ -239,63 +254,18 @@ def build_fleet_result(restores: t.Sequence[Restore]) -> Result:
         if restore.is_started and not is_restored:
             before[name]["status"] = instance["status"]
             after[name]["status"] = f"{restore.current.get('status')} (started)"
-    kinds = [_find_part(restore) for restore in restores]
-    return {
-        "changed": any(restore.changed for restore in restores),
-        "instances": [_describe(restore) for restore in restores],
-        "summary": {kind: kinds.count(kind) for kind in ("ok", "changed", "failed", "not_begun")},
-        "diff": {"before": before, "after": after},
-    }
+    return {"before": before, "after": after}
 
 
-def _describe(restore: Restore) -> dict[str, t.Any]:
-    plan = restore.plan
-    return {
-        "id": restore.instance["id"],
-        "name": restore.instance.get("name"),
-        "backup_id": plan.backup["id"] if plan.backup else plan.target.backup_id,
-        "before": restore.instance.get("status"),
-        "after": restore.current.get("status"),
-        "changed": restore.changed,
-        "failed": restore.error is not None,
-        "msg": "" if restore.error is None else str(restore.error),
-        "outcome": restore.outcome,
-    }
-
-
-def _find_part(restore: Restore) -> str:
-    """Returns the part of the summary in which the restore counts."""
-    if restore.error is not None:
-        return "failed"
-    if restore.changed:
-        return "changed"
-    return "ok" if restore.stage is Stage.DONE or restore.outcome == COMPLETED else "not_begun"
-
-
-def format_failures(
-    entries: t.Sequence[RestoreEntry], restores: t.Sequence[Restore], max_failures: int, *, is_refused: bool = False
+def format_fleet_failures(
+    outcomes: t.Sequence[Outcome], restores: t.Sequence[Restore], max_failures: int, *, is_refused: bool = False
 ) -> str:
     """Returns the message of a task with failed entries; empty if there are none. ``is_refused``: nothing was sent."""
-    failed = [
-        f"{entry.label}: {restore.error}"
-        for entry, restore in zip(entries, restores, strict=True)
-        if restore.error is not None
-    ]
-    if not failed:
-        return ""
-    what = "can't be restored, so nothing was sent" if is_refused else "failed"
-    parts = [f"{len(failed)} of {len(restores)} entries {what}: {format_first(failed, _LISTED)}"]
     if is_refused:
-        return parts[0]
-    kinds = [_find_part(restore) for restore in restores]
-    if skipped := kinds.count("not_begun"):
-        parts.append(f"Not begun: {skipped}, since more than max_failures ({max_failures}) failed.")
-    changed = [restore for restore in restores if _find_part(restore) == "changed"]
-    if restored := [label(restore.instance) for restore in changed if restore.is_sent]:
-        parts.append(f"Restored: {format_list(restored, _NAMED)}.")
-    if started := [label(restore.instance) for restore in changed if not restore.is_sent]:
-        parts.append(f"Started: {format_list(started, _NAMED)}.")
+        return format_failures(outcomes, what="can't be restored, so nothing was sent", is_begun=False)
+    if not (failures := format_failures(outcomes, max_failures)):
+        return ""
     unsure = [one for one in restores if one.error is not None and one.outcome in (FAILED, UNKNOWN)]
     is_force_offered = not all(messages.advise_on_status(one.current) for one in unsure)
     force = "; force: true sends again what failed or is unknown" if is_force_offered else ""
-    return " ".join([*parts, f"{messages.RUN_ALL_AGAIN} Nothing is sent twice{force}."])
+    return f"{failures} {messages.RUN_ALL_AGAIN} Nothing is sent twice{force}."

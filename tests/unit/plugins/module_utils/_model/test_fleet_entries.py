@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import (
-    RESTORE_KEYS,
+    FLEET,
+    RESTORES,
     FaultyListError,
     RestoreEntry,
     find_duplicates,
-    require_valid_entries,
 )
 
 
@@ -37,7 +37,7 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_ent
 )
 def test_a_fault_names_its_entry(entry, fault):
     with pytest.raises(FaultyListError) as caught:
-        require_valid_entries([entry])
+        FLEET.require_valid({"instances": [entry]})
     assert caught.value.result == {"report": [fault]}
     assert str(caught.value) == f"The list of instances has a fault, and nothing was changed: {fault}"
 
@@ -45,7 +45,7 @@ def test_a_fault_names_its_entry(entry, fault):
 def test_all_faults_are_told_at_once():
     entries = [{"name": "a"}, {"nam": "b", "state": "on"}, {"id": 1}, {"name": "a"}, {"id": "1", "state": "stopped"}]
     with pytest.raises(FaultyListError, match="has 5 faults") as caught:
-        require_valid_entries(entries)
+        FLEET.require_valid({"instances": entries})
     assert caught.value.result["report"][-2:] == [
         "entry 4, a: it is listed already, in entry 1",
         "entry 5, id 1: it is listed already, in entry 3",
@@ -56,14 +56,14 @@ def test_all_faults_are_told_at_once():
     "entries", [None, [], "name=a", [1, "name=a"], [{"id": "1", "name": "a"}, {"name": "a", "state": None}, {"id": 2}]]
 )
 def test_other_entries_are_left_to_validation_and_the_instance_list(entries):
-    require_valid_entries(entries)
+    FLEET.require_valid({"instances": entries})
 
 
 @given(st.lists(st.dictionaries(st.text(max_size=3) | st.sampled_from(["id", "name", "state"]), st.none() | st.text())))
 def test_any_entry_is_explained_on_one_line(entries):
     report: list[str] = []
     try:
-        require_valid_entries(entries)
+        FLEET.require_valid({"instances": entries})
     except FaultyListError as error:
         report = [str(error), *error.result["report"]]
     assert all(line.isprintable() for line in report)
@@ -71,14 +71,12 @@ def test_any_entry_is_explained_on_one_line(entries):
 
 def test_entries_of_restores_have_own_keys_and_may_repeat_until_found():
     with pytest.raises(FaultyListError) as caught:
-        require_valid_entries(
-            [{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}], RESTORE_KEYS, allows_duplicates=True
-        )
+        RESTORES.require_valid({"instances": [{"id": 1, "state": "started"}, {"id": 1, "backup_id": "new"}]})
     assert caught.value.result["report"] == [
         "entry 1, id 1: unknown key state (known: id, name, backup_id)",
         "entry 2, id 1: backup_id must be a number, not new",
     ]
-    require_valid_entries([{"id": 1}, {"id": 1, "backup_id": 7}], RESTORE_KEYS, allows_duplicates=True)
+    RESTORES.require_valid({"instances": [{"id": 1}, {"id": 1, "backup_id": 7}]})
 
 
 def test_the_second_entry_of_an_instance_is_found():

@@ -12,11 +12,12 @@ from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import S
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import Entry
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_plan import plan
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_results import (
-    Limits,
-    build_result,
+    build_diff,
+    build_outcomes,
     find_excess,
-    format_failures,
+    format_report,
 )
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Limits, format_failures
 
 LISTING = [
     {"id": number, "name": f"bot-{number}", "status": status}
@@ -33,7 +34,7 @@ ENTRIES = [
 
 
 def test_a_plan_ends_with_failures_and_the_sum():
-    report = build_result(ENTRIES, plan(ENTRIES, LISTING), done=False)["report"]
+    report = format_report(ENTRIES, plan(ENTRIES, LISTING), done=False)
     assert report == [
         "bot-1 (id 1): to delete (now running), perhaps with its backups",
         "bot-2 (id 2): to start (now stopped)",
@@ -49,11 +50,10 @@ def test_what_was_done_is_named_beside_what_failed():
     jobs[0].changed = True
     jobs[0].finish(jobs[0].predict())
     entries = [ENTRIES[1], ENTRIES[5]]
-    result = build_result(entries, jobs, done=True)
-    assert result["report"][0] == "bot-2 (id 2): started (was stopped)"
-    assert result["report"][-1] == "1 started; 1 failed."
-    assert result["diff"] == {"before": {"bot-2 (id 2)": "stopped"}, "after": {"bot-2 (id 2)": "running"}}
-    assert format_failures(entries, jobs) == (
+    report = format_report(entries, jobs, done=True)
+    assert (report[0], report[-1]) == ("bot-2 (id 2): started (was stopped)", "1 started; 1 failed.")
+    assert build_diff(jobs) == {"before": {"bot-2 (id 2)": "stopped"}, "after": {"bot-2 (id 2)": "running"}}
+    assert format_failures(build_outcomes(entries, jobs)) == (
         "1 of 2 entries failed: entry 6, nobody: no such instance: instances are created in the dashboard. "
         "Changed: bot-2 (id 2)."
     )
@@ -78,7 +78,8 @@ def test_what_was_done_is_named_beside_what_failed():
     ],
 )
 def test_limits_count_what_would_change(limits, excess):
-    assert " ".join(map(str, find_excess(plan(ENTRIES, LISTING), limits))) == excess
+    found = find_excess(plan(ENTRIES, LISTING), limits)
+    assert " ".join(one.explain("instance") for one in found) == excess
 
 
 def test_a_negative_limit_is_refused():

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 
 from ansible_collections.clawhosters.cloud.plugins.module_utils._errors import ClawHostersError
 from ansible_collections.clawhosters.cloud.plugins.module_utils._model.fleet_entries import RestoreEntry
+from ansible_collections.clawhosters.cloud.plugins.module_utils._model.outcomes import Outcome, build_result
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.messages import RUN_ALL_AGAIN
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.plan import Plan, Target
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.restore import Restore, Stage
 from ansible_collections.clawhosters.cloud.plugins.module_utils._service.restore.tasks import (
-    build_fleet_result,
-    format_failures,
+    build_diff,
+    build_outcomes,
+    format_fleet_failures,
 )
 
 OUTCOMES = ("not_begun", "in_flight", "completed", "unknown", "failed", "refused")
@@ -36,6 +38,14 @@ def entries(count: int) -> list[RestoreEntry]:
     return [RestoreEntry(number, number, f"bot-{number}") for number in range(1, count + 1)]
 
 
+def outcomes(restores: list[Restore]) -> list[Outcome]:
+    return build_outcomes(entries(len(restores)), restores)
+
+
+def message(restores: list[Restore], max_failures: int = 0, *, is_refused: bool = False) -> str:
+    return format_fleet_failures(outcomes(restores), restores, max_failures, is_refused=is_refused)
+
+
 @pytest.mark.parametrize(
     ("given_item", "kind"),
     [
@@ -50,7 +60,7 @@ def entries(count: int) -> list[RestoreEntry]:
     ],
 )
 def test_each_entry_counts_where_it_belongs(given_item: Restore, kind: str) -> None:
-    summary = build_fleet_result([given_item])["summary"]
+    summary = build_result("instances", outcomes([given_item]), {}, has_batches=True)["summary"]
     assert summary == {name: int(name == kind) for name in ("ok", "changed", "failed", "not_begun")}
 
 
@@ -69,17 +79,16 @@ def test_each_entry_counts_where_it_belongs(given_item: Restore, kind: str) -> N
     )
 )
 def test_every_entry_counts_once_and_a_task_with_failures_has_a_message(items: list[Restore]) -> None:
-    result = build_fleet_result(items)
+    result = build_result("instances", outcomes(items), {}, has_batches=True)
     assert sum(result["summary"].values()) == len(items) == len(result["instances"])
     assert result["changed"] is any(entry["changed"] for entry in result["instances"])
     assert result["summary"]["failed"] == sum(entry["failed"] for entry in result["instances"])
-    message = format_failures(entries(len(items)), items, 0)
-    assert bool(message) is (result["summary"]["failed"] > 0)
+    assert bool(message(items)) is (result["summary"]["failed"] > 0)
 
 
 def test_the_diff_shows_the_backup_of_what_was_changed() -> None:
     nobody = Restore(Plan(Target(None, "nobody")))
-    assert build_fleet_result([item(1, is_sent=True), item(2), item(3, is_started=True), nobody])["diff"] == {
+    assert build_diff([item(1, is_sent=True), item(2), item(3, is_started=True), nobody]) == {
         "before": {
             "bot-1 (id 1)": {"restored_from": None},
             "bot-2 (id 2)": {"restored_from": None},
@@ -100,12 +109,12 @@ def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> 
         item(7),
         item(8, is_started=True, stage=Stage.DONE, outcome="completed"),
     ]
-    assert format_failures(entries(8), items, 2) == (
+    assert message(items, 2) == (
         "5 of 8 entries failed: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. entry 4, bot-4: Fault 4. And 2 more. "
         f"Not begun: 1, since more than max_failures (2) failed. Restored: bot-1 (id 1). "
         f"Started: bot-8 (id 8). {RUN_ALL_AGAIN} Nothing is sent twice."
     )
-    assert format_failures(entries(8), items, 0, is_refused=True) == (
+    assert message(items, is_refused=True) == (
         "5 of 8 entries can't be restored, so nothing was sent: entry 2, bot-2: Fault 2. entry 3, bot-3: Fault 3. "
         "entry 4, bot-4: Fault 4. And 2 more."
     )
@@ -126,4 +135,4 @@ def test_the_message_names_what_failed_what_was_not_begun_and_how_to_go_on() -> 
 def test_force_is_offered_only_where_it_may_help(outcome: str, status: str, is_offered: bool) -> None:
     failed = item(1, error="Fault.", outcome=outcome)
     failed.current = {**failed.current, "status": status}
-    assert ("force: true" in format_failures(entries(1), [failed], 0)) is is_offered
+    assert ("force: true" in message([failed])) is is_offered
